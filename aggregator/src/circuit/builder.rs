@@ -1,0 +1,136 @@
+//! A halo2-base circuit with the Poseidon chip in the rows below its gates.
+
+use halo2_base::gates::circuit::builder::BaseCircuitBuilder;
+use halo2_base::gates::circuit::{BaseConfig, CircuitBuilderStage, MaybeRangeConfig};
+use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
+use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
+use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
+use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
+use halo2_base::virtual_region::manager::VirtualRegionManager;
+
+use super::params::{CircuitParams, Demand, UNUSABLE_ROWS};
+use crate::chips::poseidon::{PoseidonChip, PoseidonConfig};
+
+/// Columns and gates.
+#[derive(Clone, Debug)]
+pub struct Config {
+    base: BaseConfig<Fr>,
+    poseidon: PoseidonConfig,
+    params: CircuitParams,
+}
+
+/// Virtual regions of a circuit under construction. The verifier runs in one thread of the base
+/// builder, so the layout depends on the program only.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    /// Basic gates, lookups, copies and instances.
+    pub base: BaseCircuitBuilder<Fr>,
+    /// Permutations.
+    pub poseidon: PoseidonChip,
+    params: CircuitParams,
+}
+
+impl Builder {
+    /// An empty circuit for `stage`. Range checks made while it is built use `lookup_bits`.
+    pub fn new(stage: CircuitBuilderStage, lookup_bits: usize) -> Self {
+        let base = BaseCircuitBuilder::from_stage(stage)
+            .use_lookup_bits(lookup_bits)
+            .use_instance_columns(1);
+        let poseidon =
+            PoseidonChip::new(stage.witness_gen_only(), base.core().copy_manager.clone());
+        Self { base, poseidon, params: CircuitParams::default() }
+    }
+
+    /// Counts what the circuit needs. Constants are counted outside witness generation only.
+    pub fn demand(&self) -> Demand {
+        let statistics = self.base.statistics();
+        Demand {
+            cells: statistics.gate.total_advice_per_phase.iter().sum(),
+            lookups: statistics.total_lookup_advice_per_phase.iter().sum(),
+            constants: statistics.gate.total_fixed,
+            poseidon_rows: self.poseidon.rows(),
+        }
+    }
+
+    /// Fixes the shape.
+    pub fn set_params(&mut self, params: CircuitParams) {
+        self.base.set_params(params.base());
+        self.params = params;
+    }
+
+    /// Where the base gates change columns; known after key generation.
+    pub fn break_points(&self) -> MultiPhaseThreadBreakPoints {
+        self.base.break_points()
+    }
+
+    /// Values of the instance column.
+    pub fn instances(&self) -> Vec<Fr> {
+        self.base.assigned_instances.iter().flatten().map(|cell| *cell.value()).collect()
+    }
+}
+
+impl Circuit<Fr> for Builder {
+    type Config = Config;
+    type FloorPlanner = SimpleFloorPlanner;
+    type Params = CircuitParams;
+
+    fn params(&self) -> CircuitParams {
+        self.params
+    }
+
+    /// halo2-axiom's keygen and prover never call this; the builder's stage decides about witnesses.
+    fn without_witnesses(&self) -> Self {
+        self.clone()
+    }
+
+    #[expect(clippy::panic, reason = "halo2's trait has no error here; shapes are checked before")]
+    fn configure_with_params(
+        meta: &mut ConstraintSystem<Fr>,
+        params: CircuitParams,
+    ) -> Self::Config {
+        let mut base = BaseConfig::configure(meta, params.base());
+        let Some(poseidon) = PoseidonConfig::configure(meta, &base) else {
+            panic!("{params:?} has no room for the Poseidon chip");
+        };
+        assert_eq!(meta.minimum_rows(), UNUSABLE_ROWS, "rotations in use have changed");
+        base.set_usable_rows(params.base_rows());
+        Config { base, poseidon, params }
+    }
+
+    #[expect(clippy::panic, reason = "halo2's trait asks for it, the crate has circuit-params on")]
+    fn configure(_: &mut ConstraintSystem<Fr>) -> Self::Config {
+        panic!("the circuit has parameters");
+    }
+
+    fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
+        let gate = config.base.gate();
+        let MaybeRangeConfig::WithRange(range) = &config.base.base else {
+            return Err(Error::Synthesis);
+        };
+        range.load_lookup_table(&mut layouter)?;
+        let witness_only = self.base.witness_gen_only();
+        if self.demand().constants > gate.max_rows * gate.constants.len() {
+            return Err(Error::Synthesis);
+        }
+        layouter.assign_region(
+            || "verifier",
+            |mut region| {
+                let columns = gate.basic_gates.first().cloned().unwrap_or_default();
+                for phase in self.base.core().phase_manager.iter().take(1) {
+                    phase.assign_raw(&(columns.clone(), gate.max_rows), &mut region);
+                }
+                self.poseidon.assign_raw(&config.poseidon, gate.max_rows, &mut region)?;
+                self.base.assign_lookups_in_phase(range, &mut region, 0);
+                if !witness_only {
+                    self.base.core().copy_manager.assign_raw(config.base.constants(), &mut region);
+                }
+                Ok(())
+            },
+        )?;
+        if self.poseidon.rows() > config.params.poseidon_rows {
+            return Err(Error::Synthesis);
+        }
+        self.base.assign_instances(&config.base.instance, layouter.namespace(|| "expose"));
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! The aggregation circuit.
+
+pub mod builder;
+pub mod params;
+
+pub use builder::Builder;
+pub use params::CircuitParams;

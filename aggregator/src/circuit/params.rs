@@ -1,0 +1,97 @@
+//! Shape of the aggregation circuit.
+
+use halo2_base::gates::circuit::BaseCircuitParams;
+use serde::{Deserialize, Serialize};
+
+use crate::chips::poseidon;
+use crate::error::AggregationError;
+
+/// Rows that are not usable: blinding factors and the last row. halo2-axiom computes this number from
+/// the rotations in use; [`super::builder`] checks that it is what the circuit has.
+pub const UNUSABLE_ROWS: usize = 9;
+/// Fewest rows that are tried, as log2.
+pub const MIN_K: usize = 14;
+/// Most rows that are tried, as log2.
+pub const MAX_K: usize = 24;
+/// Most advice columns, lookup columns included: with more the contract leaves EIP-170.
+pub const MAX_COLUMNS: usize = 8;
+
+/// Numbers that determine columns and gates of the circuit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitParams {
+    /// log2 of the number of rows.
+    pub k: usize,
+    /// Basic gate columns.
+    pub num_advice: usize,
+    /// Columns with the range lookup.
+    pub num_lookup_advice: usize,
+    /// Constants columns.
+    pub num_fixed: usize,
+    /// log2 of the size of the range table.
+    pub lookup_bits: usize,
+    /// Rows below the basic gates that belong to the Poseidon chip.
+    pub poseidon_rows: usize,
+}
+
+/// What a circuit needs, counted on its virtual cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    /// Cells of the basic gates.
+    pub cells: usize,
+    /// Cells that are looked up.
+    pub lookups: usize,
+    /// Distinct constants.
+    pub constants: usize,
+    /// Rows of the Poseidon chip.
+    pub poseidon_rows: usize,
+}
+
+impl CircuitParams {
+    /// Rows for basic gates, lookups and constants.
+    pub fn base_rows(&self) -> usize {
+        (1usize << self.k).saturating_sub(UNUSABLE_ROWS + self.poseidon_rows)
+    }
+
+    /// The smallest shape with `2^k` rows that holds `demand`; `None` if it needs too many columns.
+    pub fn fit(k: usize, demand: &Demand) -> Option<Self> {
+        let mut params = Self {
+            k,
+            lookup_bits: k - 1,
+            poseidon_rows: demand.poseidon_rows,
+            ..Self::default()
+        };
+        // Each column may lose up to three rows at its end, where no gate of four rows fits.
+        let rows = params.base_rows().checked_sub(4).filter(|rows| *rows > 1 << (k - 1))?;
+        params.num_advice = demand.cells.div_ceil(rows).max(poseidon::COLUMNS);
+        params.num_lookup_advice = demand.lookups.div_ceil(rows).max(1);
+        params.num_fixed = demand.constants.div_ceil(rows).max(1);
+        (params.num_advice + params.num_lookup_advice <= MAX_COLUMNS).then_some(params)
+    }
+
+    /// Refuses shapes that [`CircuitParams::fit`] cannot give, before they reach halo2.
+    ///
+    /// # Errors
+    /// [`AggregationError::Params`].
+    pub fn check(&self) -> Result<(), AggregationError> {
+        let fits = (MIN_K..=MAX_K).contains(&self.k)
+            && self.num_advice >= poseidon::COLUMNS
+            && self.num_lookup_advice >= 1
+            && self.num_advice.saturating_add(self.num_lookup_advice) <= MAX_COLUMNS
+            && (1..=MAX_COLUMNS).contains(&self.num_fixed)
+            && (1..self.k).contains(&self.lookup_bits)
+            && self.base_rows() > 1 << self.lookup_bits;
+        if fits { Ok(()) } else { Err(AggregationError::Params { params: *self }) }
+    }
+
+    /// The part that halo2-base knows.
+    pub fn base(&self) -> BaseCircuitParams {
+        BaseCircuitParams {
+            k: self.k,
+            num_advice_per_phase: vec![self.num_advice],
+            num_fixed: self.num_fixed,
+            num_lookup_advice_per_phase: vec![self.num_lookup_advice],
+            lookup_bits: Some(self.lookup_bits),
+            num_instance_columns: 1,
+        }
+    }
+}

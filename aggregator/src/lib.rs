@@ -1,0 +1,5 @@
+pub mod chips;
+pub mod circuit;
+pub mod error;
+
+pub mod srs;

@@ -1,0 +1,238 @@
+//! Structured reference strings: `[1, τ, …, τ^(n−1)]·G1`, their Lagrange basis, `G2` and `τ·G2` over BN254, n = 2^k.
+//!
+//! One string serves the layer commitments and the circuit. It comes from a ceremony ([`Srs::import`]: `.ptau`, halo2 raw parameters or the
+//! Aztec Ignition file, with every check of [`Srs::check`]) or, for development, from a secret that is public on purpose
+//! ([`Srs::development`]). Either way it is kept as one artifact ([`Srs::save`], [`Srs::load`]) with its origin and digest.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `dev`, `fixed_base` | the development string, in seconds |
+//! | `ptau`, `halo2_raw`, `ignition`, `points` | readers of untrusted files: caps first, then checked points |
+//! | `lagrange` | Lagrange basis where the file has none |
+//! | `check` | generators, secret, powers, Lagrange consistency |
+//! | `origin` | provenance; known ceremonies and known bad secrets |
+//! | `import`, `file` | from any format to an [`Srs`]; the artifact |
+
+mod check;
+mod dev;
+mod error;
+mod file;
+mod fixed_base;
+mod halo2_raw;
+mod ignition;
+mod import;
+mod lagrange;
+mod origin;
+mod points;
+mod ptau;
+#[cfg(test)]
+mod tests;
+
+use halo2_base::halo2_proofs::{
+    SerdeFormat,
+    halo2curves::{
+        bn256::{Bn256, G1Affine, G2Affine},
+        serde::SerdeObject,
+    },
+    poly::{
+        commitment::{Params, ParamsProver},
+        kzg::commitment::ParamsKZG,
+    },
+};
+use rand::{SeedableRng, rngs::StdRng};
+use sha2::{Digest, Sha256};
+
+pub(crate) use check::pairings_equal;
+pub use error::{PointList, SrsError};
+pub use import::{Format, ImportOptions};
+pub use origin::Origin;
+
+/// Smallest supported logarithm of the number of powers.
+pub const MIN_K: u32 = 1;
+/// Largest supported logarithm: 2^22 powers and their Lagrange basis take 512 MiB.
+pub const MAX_K: u32 = 22;
+
+/// The points of a string, before they are checked.
+struct Parts {
+    k: u32,
+    g: Vec<G1Affine>,
+    g_lagrange: Vec<G1Affine>,
+    g2: G2Affine,
+    s_g2: G2Affine,
+}
+
+/// A structured reference string with its provenance.
+#[derive(Clone, Debug)]
+pub struct Srs {
+    params: ParamsKZG<Bn256>,
+    origin: Origin,
+    digest: [u8; 32],
+}
+
+impl Srs {
+    /// The development string of 2^`k` powers: the same one everywhere, its secret public.
+    ///
+    /// # Errors
+    /// [`SrsError::KOutOfRange`].
+    pub fn development(k: u32) -> Result<Self, SrsError> {
+        let k = error::bounded_k("the requested development string", k.into())?;
+        Ok(Self::from_parts(dev::parts_from_tau(k, dev::development_tau()), Origin::Development))
+    }
+
+    fn from_parts(parts: Parts, origin: Origin) -> Self {
+        let digest = digest(parts.k, &parts.g, &parts.g2, &parts.s_g2);
+        Self::from_parts_with_digest(parts, origin, digest)
+    }
+
+    fn from_parts_with_digest(parts: Parts, origin: Origin, digest: [u8; 32]) -> Self {
+        let Parts { k, g, g_lagrange, g2, s_g2 } = parts;
+        // halo2 offers its constructor only as a method of an existing string; this one has two points and is dropped.
+        let params = ParamsKZG::setup(1, StdRng::from_seed([0; 32])).from_parts(k, g, Some(g_lagrange), g2, s_g2);
+        Self { params, origin, digest }
+    }
+
+    /// The same string cut to 2^`k` powers.
+    ///
+    /// A development string is made anew (seconds), another one needs the Lagrange basis of the smaller domain (a minute at k = 18).
+    ///
+    /// # Errors
+    /// [`SrsError::TooSmall`], [`SrsError::KOutOfRange`].
+    pub fn truncated(&self, k: u32) -> Result<Self, SrsError> {
+        if k > self.k() {
+            return Err(SrsError::TooSmall { needed: k, found: self.k() });
+        }
+        if k == self.k() {
+            return Ok(self.clone());
+        }
+        let k = error::bounded_k("the requested size", k.into())?;
+        if self.origin.is_development() {
+            return Self::development(k);
+        }
+        let g = self.powers().iter().take(1 << k).copied().collect::<Vec<_>>();
+        let g_lagrange = lagrange::from_powers(&g, k);
+        let parts = Parts { k, g, g_lagrange, g2: self.g2(), s_g2: self.s_g2() };
+        Ok(Self::from_parts(parts, self.origin.clone()))
+    }
+
+    /// Every check of an imported string again: points on the curve, generators, secret, consecutive powers, Lagrange basis.
+    ///
+    /// Two multi-scalar multiplications of 2^k terms (2 s at k = 18 on two cores).
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub fn check(&self) -> Result<(), SrsError> {
+        let bytes = self.raw_lagrange();
+        let g_lagrange = points::read_g1(&mut &bytes[..], self.n(), points::Encoding::Raw, PointList::Lagrange)?;
+        let mut g_bytes = Vec::with_capacity(bytes.len());
+        for point in self.powers() {
+            g_bytes.extend(point.to_raw_bytes());
+        }
+        points::read_g1(&mut &g_bytes[..], self.n(), points::Encoding::Raw, PointList::Powers)?;
+        for (index, point) in [self.g2(), self.s_g2()].iter().enumerate() {
+            points::read_g2(&mut &point.to_raw_bytes()[..], points::Encoding::Raw, index)?;
+        }
+        let (g2, s_g2) = (self.g2(), self.s_g2());
+        let view = check::View { k: self.k(), g: self.powers(), g_lagrange: &g_lagrange, g2: &g2, s_g2: &s_g2 };
+        check::check(&view, &self.origin)
+    }
+
+    /// Logarithm of the number of powers.
+    #[must_use]
+    pub fn k(&self) -> u32 {
+        self.params.k()
+    }
+
+    /// Number of powers, 2^k.
+    #[must_use]
+    pub fn n(&self) -> usize {
+        self.powers().len()
+    }
+
+    /// `[1, τ, …, τ^(n−1)]·G1`.
+    #[must_use]
+    pub fn powers(&self) -> &[G1Affine] {
+        self.params.get_g()
+    }
+
+    /// The generator of G2.
+    #[must_use]
+    pub fn g2(&self) -> G2Affine {
+        self.params.g2()
+    }
+
+    /// `τ·G2`.
+    #[must_use]
+    pub fn s_g2(&self) -> G2Affine {
+        self.params.s_g2()
+    }
+
+    /// As halo2's prover and verifier take it.
+    #[must_use]
+    pub fn params(&self) -> &ParamsKZG<Bn256> {
+        &self.params
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Digest of `k`, every power, `G2` and `τ·G2`: `sha256("laminate srs v1" ‖ k ‖ G2 ‖ τ·G2 ‖ sha256(powers))`, raw encodings.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Digest of the secret alone, the same for every cut of one ceremony: `sha256("laminate srs setup v1" ‖ G2 ‖ τ·G2)`.
+    #[must_use]
+    pub fn setup_id(&self) -> [u8; 32] {
+        let hash = Sha256::new().chain_update(b"laminate srs setup v1");
+        hash.chain_update(self.g2().to_raw_bytes()).chain_update(self.s_g2().to_raw_bytes()).finalize().into()
+    }
+
+    /// The Lagrange basis as raw bytes. halo2 keeps it private, so it is cut out of halo2's own serialisation.
+    fn raw_lagrange(&self) -> Vec<u8> {
+        let list = self.n() * points::G1_BYTES;
+        let mut window = Window { skip: 4 + list, take: list, bytes: Vec::with_capacity(list) };
+        // `Window` does not fail.
+        let _ = self.params.write_custom(&mut window, SerdeFormat::RawBytes);
+        window.bytes
+    }
+}
+
+/// The digest of [`Srs::digest`].
+fn digest(k: u32, g: &[G1Affine], g2: &G2Affine, s_g2: &G2Affine) -> [u8; 32] {
+    let mut list = Sha256::new();
+    for point in g {
+        list.update(point.to_raw_bytes());
+    }
+    finish_digest(k, g2, s_g2, list.finalize().into())
+}
+
+fn finish_digest(k: u32, g2: &G2Affine, s_g2: &G2Affine, list: [u8; 32]) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(b"laminate srs v1").chain_update(k.to_le_bytes());
+    let hash = hash.chain_update(g2.to_raw_bytes()).chain_update(s_g2.to_raw_bytes());
+    hash.chain_update(list).finalize().into()
+}
+
+/// Keeps `take` bytes after the first `skip` of what is written to it.
+struct Window {
+    skip: usize,
+    take: usize,
+    bytes: Vec<u8>,
+}
+
+impl std::io::Write for Window {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let skipped = self.skip.min(buffer.len());
+        self.skip -= skipped;
+        let kept = (self.take - self.bytes.len()).min(buffer.len() - skipped);
+        self.bytes.extend(buffer.iter().skip(skipped).take(kept));
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.19;
+
+/// @title The public statement of an inference proof, as the circuit lays it out
+/// @notice Mirrors the instance layout of the proving side; nothing else on chain knows these numbers.
+///
+/// Instances, one big-endian 32-byte word each, all elements of BN254's scalar field:
+///
+/// | index          | content                                                                               |
+/// | -------------- | ------------------------------------------------------------------------------------- |
+/// | 0..11          | KZG accumulator: lhs.x, lhs.y, rhs.x, rhs.y, each as 3 limbs of 88 bits, least first  |
+/// | 12             | program digest (architecture and integer semantics)                                   |
+/// | 13             | weight commitment                                                                     |
+/// | 14             | input commitment                                                                      |
+/// | 15..           | output words                                                                          |
+///
+/// An output is a 16-bit fixed-point number `v` in [-2^15, 2^15), encoded as `v + 2^15`. Fifteen of them share a word,
+/// output `i` at bits `16 * (i % 15)` of word `i / 15`. Outputs are row-major with the batch as the leading axis.
+library StatementLib {
+    /// @notice Order of BN254's scalar field: the generated verifier reduces instances modulo it, so this side must
+    /// refuse every larger word, or one statement would have several encodings.
+    uint256 internal constant SCALAR_MODULUS =
+        21888242871839275222246405745257275088548364400416034343698204186575808495617;
+    /// @notice Order of BN254's base field, which the accumulator's coordinates belong to.
+    uint256 internal constant BASE_MODULUS =
+        21888242871839275222246405745257275088696311157297823662689037894645226208583;
+
+    uint256 internal constant LIMB_BITS = 88;
+    uint256 internal constant LIMBS_PER_COORDINATE = 3;
+    uint256 internal constant ACCUMULATOR_LIMBS = 12;
+    uint256 internal constant ACCUMULATOR_BYTES = 32 * ACCUMULATOR_LIMBS;
+    uint256 internal constant FIXED_INSTANCES = 15;
+
+    uint256 internal constant OUTPUT_BITS = 16;
+    uint256 internal constant OUTPUTS_PER_WORD = 15;
+    int256 internal constant OUTPUT_OFFSET = 2 ** 15;
+
+    /// @notice Separates statement hashes from every other hash in use.
+    bytes32 internal constant STATEMENT_DOMAIN = keccak256("laminate.statement.v1");
+    /// @notice Separates model identifiers from every other hash in use.
+    bytes32 internal constant MODEL_DOMAIN = keccak256("laminate.model.v1");
+
+    /// @notice An instance is not reduced modulo the scalar field; `index` counts in the layout above.
+    error InstanceNotCanonical(uint256 index, uint256 value);
+    /// @notice An accumulator limb has more than 88 bits.
+    error LimbTooLarge(uint256 index, uint256 value);
+    /// @notice An accumulator coordinate (0 = lhs.x … 3 = rhs.y) is not reduced modulo the base field.
+    error CoordinateNotCanonical(uint256 coordinate);
+    /// @notice The output is not the exact number of bytes of the model's output words.
+    error OutputLength(uint256 expected, uint256 found);
+    /// @notice An output word has bits beyond its last output.
+    error OutputWordTooLarge(uint256 word, uint256 value);
+    /// @notice There is no such output in the statement.
+    error OutputIndex(uint256 index, uint256 count);
+
+    /// @notice Words that hold `outputCount` outputs.
+    function outputWords(uint256 outputCount) internal pure returns (uint256) {
+        return (outputCount + OUTPUTS_PER_WORD - 1) / OUTPUTS_PER_WORD;
+    }
+
+    /// @notice Refuses a digest or commitment that is not a reduced field element.
+    /// @param index Its place in the instance layout, for the error.
+    function requireCanonical(uint256 index, bytes32 value) internal pure {
+        if (uint256(value) >= SCALAR_MODULUS) revert InstanceNotCanonical(index, uint256(value));
+    }
+
+    /// @notice Refuses limbs of more than 88 bits, and limbs that spell a coordinate at or above the base modulus
+    /// (a second spelling of the same point, or one whose recomposition would wrap around 2^256).
+    /// @param accumulator At least `ACCUMULATOR_BYTES` bytes; only that prefix is read.
+    function requireAccumulator(bytes calldata accumulator) internal pure {
+        for (uint256 coordinate = 0; coordinate < 4; ++coordinate) {
+            uint256 first = LIMBS_PER_COORDINATE * coordinate;
+            uint256 low = _limb(accumulator, first);
+            uint256 middle = _limb(accumulator, first + 1);
+            uint256 high = _limb(accumulator, first + 2);
+            // The high limb must fit the bits left in a word before it may be shifted.
+            if (high >> (256 - 2 * LIMB_BITS) != 0) revert CoordinateNotCanonical(coordinate);
+            if ((high << (2 * LIMB_BITS)) | (middle << LIMB_BITS) | low >= BASE_MODULUS) {
+                revert CoordinateNotCanonical(coordinate);
+            }
+        }
+    }
+
+    /// @notice Refuses output bytes of another length than `outputCount` outputs take, words that are not reduced, and
+    /// bits in slots beyond the last output.
+    function requireOutput(bytes calldata output, uint256 outputCount) internal pure {
+        uint256 words = outputWords(outputCount);
+        if (output.length != 32 * words) revert OutputLength(32 * words, output.length);
+        for (uint256 i = 0; i < words; ++i) {
+            uint256 value = _word(output, i);
+            if (value >= SCALAR_MODULUS) revert InstanceNotCanonical(FIXED_INSTANCES + i, value);
+            uint256 slots = i + 1 == words ? outputCount - i * OUTPUTS_PER_WORD : OUTPUTS_PER_WORD;
+            if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(i, value);
+        }
+    }
+
+    /// @notice Output `index` of a statement, a fixed-point number at the model's output scale.
+    /// @dev The caller must have had the output checked (`requireOutput`) with the same `outputCount`.
+    function decodeOutput(bytes calldata output, uint256 outputCount, uint256 index) internal pure returns (int256) {
+        if (index >= outputCount) revert OutputIndex(index, outputCount);
+        uint256 word = _word(output, index / OUTPUTS_PER_WORD);
+        uint256 encoded = (word >> (OUTPUT_BITS * (index % OUTPUTS_PER_WORD))) & (2 ** OUTPUT_BITS - 1);
+        return int256(encoded) - OUTPUT_OFFSET;
+    }
+
+    /// @notice Replay key of an inference: what is claimed, where. Proof bytes never enter, as they are malleable.
+    function statementHash(address registry, uint256 modelId, bytes32 inputCommitment, bytes calldata output)
+        internal
+        view
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encode(STATEMENT_DOMAIN, block.chainid, registry, modelId, inputCommitment, keccak256(output))
+        );
+    }
+
+    function _limb(bytes calldata accumulator, uint256 index) private pure returns (uint256 value) {
+        value = _word(accumulator, index);
+        if (value >= SCALAR_MODULUS) revert InstanceNotCanonical(index, value);
+        if (value >> LIMB_BITS != 0) revert LimbTooLarge(index, value);
+    }
+
+    /// @dev Bounds-checked read of the big-endian word `index`.
+    function _word(bytes calldata data, uint256 index) private pure returns (uint256) {
+        return uint256(bytes32(data[32 * index:32 * index + 32]));
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.19;
+
+import {FraudScreen} from "../src/FraudScreen.sol";
+import {InferenceVerifier} from "../src/InferenceVerifier.sol";
+import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {AcceptAll} from "./helpers/Doubles.sol";
+import {Fixtures} from "./helpers/Fixtures.sol";
+
+/// @dev Gas of our own contracts around a double that accepts everything: all of it is overhead to the generated
+/// verifier. Each call is a transaction of its own (isolation), so the figures hold base cost and calldata.
+/// forge-config: default.isolate = true
+contract GasTest is Fixtures {
+    uint256 private constant PROOF = 2048;
+    bytes32 private constant INPUT = bytes32(uint256(103));
+
+    InferenceVerifier private _verifier;
+    ModelRegistry private _registry;
+    FraudScreen private _screen;
+    uint256 private _modelId;
+
+    function setUp() public {
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF);
+        _registry = new ModelRegistry();
+        _screen = new FraudScreen(_registry);
+        _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _verifier, 0);
+        vm.deal(address(this), 10 ether);
+    }
+
+    receive() external payable {}
+
+    function test_registry() public {
+        _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(3)), _verifier, 0);
+        vm.snapshotGasLastCall("Overhead", "registerModel");
+        _registry.submit(_modelId, INPUT, scoreOutput(1), shapedProof(PROOF));
+        vm.snapshotGasLastCall("Overhead", "submit, without the generated verifier");
+        _registry.retireModel(_modelId);
+        vm.snapshotGasLastCall("Overhead", "retireModel");
+    }
+
+    function test_fraudScreen() public {
+        uint64 deadline = uint64(block.timestamp + 1);
+        _screen.createPayment{value: 1}(address(0xb0b), _modelId, INPUT, 8192, deadline);
+        vm.snapshotGasLastCall("Overhead", "createPayment");
+        _screen.settle(1, scoreOutput(1), shapedProof(PROOF));
+        vm.snapshotGasLastCall("Overhead", "settle, without the generated verifier");
+        _screen.createPayment{value: 1}(address(0xb0b), _modelId, bytes32(uint256(104)), 8192, deadline);
+        vm.warp(deadline);
+        _screen.refund(2);
+        vm.snapshotGasLastCall("Overhead", "refund");
+    }
+}
+
+/// @dev Gas of the real thing, a transaction each.
+/// forge-config: default.isolate = true
+contract RealProofGasTest is Fixtures {
+    function test_submission() public {
+        Proven memory fraud = load(FRAUD);
+        InferenceVerifier verifier = new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength);
+        ModelRegistry registry = new ModelRegistry();
+        uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);
+        registry.submit(modelId, fraud.inputCommitment, fraud.output, fraud.proof);
+        vm.snapshotGasLastCall("Fraud", "submit");
+        vm.snapshotValue("Fraud", "calldata bytes of submit", 4 + 4 * 32 + 64 + 32 + fraud.proof.length);
+    }
+
+    function test_settlement() public {
+        Proven memory fraud = load(FRAUD);
+        InferenceVerifier verifier = new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength);
+        ModelRegistry registry = new ModelRegistry();
+        FraudScreen screen = new FraudScreen(registry);
+        uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);
+        vm.deal(address(this), 1);
+        uint64 deadline = uint64(block.timestamp + 1);
+        screen.createPayment{value: 1}(address(0xb0b), modelId, fraud.inputCommitment, 16384, deadline);
+        screen.settle(1, fraud.output, fraud.proof);
+        vm.snapshotGasLastCall("Fraud", "settle");
+    }
+}

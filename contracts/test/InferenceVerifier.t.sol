@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.19;
+
+import {InferenceVerifier} from "../src/InferenceVerifier.sol";
+import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
+import {StatementLib} from "../src/libraries/StatementLib.sol";
+import {AcceptAll, AcceptExactly, RejectAll} from "./helpers/Doubles.sol";
+import {TestBase} from "./helpers/TestBase.sol";
+
+/// @dev The wrapper's own checks, around a double that accepts everything, so that nothing but the wrapper can refuse.
+contract InferenceVerifierTest is TestBase {
+    uint256 private constant PROOF = 320;
+    bytes32 private constant PROGRAM = bytes32(uint256(101));
+    bytes32 private constant WEIGHTS = bytes32(uint256(102));
+    bytes32 private constant INPUT = bytes32(uint256(103));
+
+    address private _halo2;
+    InferenceVerifier private _verifier;
+    bytes private _output;
+    bytes private _proof;
+
+    function setUp() public {
+        _halo2 = address(new AcceptAll());
+        _verifier = new InferenceVerifier(_halo2, 1, PROOF);
+        _output = scoreOutput(1234);
+        _proof = shapedProof(PROOF);
+    }
+
+    function test_describesItself() public view {
+        vm.assertEq(_verifier.halo2Verifier(), _halo2, "verifier");
+        vm.assertEq(_verifier.halo2VerifierCodeHash(), _halo2.codehash, "code hash");
+        vm.assertEq(_verifier.outputCount(), 1, "outputs");
+        vm.assertEq(_verifier.proofLength(), PROOF, "proof length");
+        vm.assertEq(_verifier.instanceCount(), 16, "instances of the fraud model");
+    }
+
+    function test_batchOf64HasTwentyInstances() public {
+        vm.assertEq(new InferenceVerifier(_halo2, 64, PROOF).instanceCount(), 20, "instances");
+    }
+
+    /// The generated verifier gets the instances in their fixed order, then the proof, and nothing else.
+    function test_forwardsInstancesThenProof() public {
+        bytes memory instances = bytes.concat(slice(_proof, 0, 384), PROGRAM, WEIGHTS, INPUT, _output);
+        bytes32 expected = keccak256(bytes.concat(instances, slice(_proof, 384, 384 + PROOF)));
+        InferenceVerifier verifier = new InferenceVerifier(address(new AcceptExactly(expected)), 1, PROOF);
+        verifier.verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
+        vm.expectRevert(IInferenceVerifier.InvalidProof.selector);
+        verifier.verify(WEIGHTS, PROGRAM, INPUT, _output, _proof);
+    }
+
+    function test_refusesWhatTheGeneratedVerifierRefuses() public {
+        InferenceVerifier verifier = new InferenceVerifier(address(new RejectAll()), 1, PROOF);
+        vm.expectRevert(IInferenceVerifier.InvalidProof.selector);
+        verifier.verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
+    }
+
+    function test_constructorRefusesZeroAddress() public {
+        vm.expectRevert(IInferenceVerifier.ZeroVerifier.selector);
+        new InferenceVerifier(address(0), 1, PROOF);
+    }
+
+    function testFuzz_constructorRefusesAddressWithoutCode(address verifier) public {
+        vm.assume(verifier != address(0) && verifier.code.length == 0);
+        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.VerifierWithoutCode.selector, verifier));
+        new InferenceVerifier(verifier, 1, PROOF);
+    }
+
+    function test_constructorRefusesOutputCounts() public {
+        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.OutputCountOutOfRange.selector, 0, 2 ** 16));
+        new InferenceVerifier(_halo2, 0, PROOF);
+        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.OutputCountOutOfRange.selector, 65537, 2 ** 16));
+        new InferenceVerifier(_halo2, 65537, PROOF);
+    }
+
+    function test_constructorRefusesProofLengths() public {
+        uint256[4] memory lengths = [uint256(0), 31, 321, 2 ** 32];
+        for (uint256 i = 0; i < lengths.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.ProofLengthOutOfRange.selector, lengths[i]));
+            new InferenceVerifier(_halo2, 1, lengths[i]);
+        }
+    }
+
+    /// Code that goes away, or changes, after construction.
+    function test_refusesVerifierThatLostItsCode() public {
+        bytes32 expected = _halo2.codehash;
+        vm.etch(_halo2, "");
+        vm.expectRevert(
+            abi.encodeWithSelector(IInferenceVerifier.VerifierCodeChanged.selector, _halo2, expected, _halo2.codehash)
+        );
+        _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
+    }
+
+    function test_refusesVerifierWithOtherCode() public {
+        bytes32 expected = _halo2.codehash;
+        vm.etch(_halo2, hex"00");
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IInferenceVerifier.VerifierCodeChanged.selector, _halo2, expected, keccak256(hex"00")
+            )
+        );
+        _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
+    }
+
+    function testFuzz_refusesUnreducedCommitments(uint256 value) public {
+        value = bound(value, R, type(uint256).max);
+        bytes32 word = bytes32(value);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 12, value));
+        _verify(word, WEIGHTS, INPUT, _output, _proof);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 13, value));
+        _verify(PROGRAM, word, INPUT, _output, _proof);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 14, value));
+        _verify(PROGRAM, WEIGHTS, word, _output, _proof);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 15, value));
+        _verify(PROGRAM, WEIGHTS, INPUT, abi.encode(value), _proof);
+    }
+
+    function testFuzz_refusesUnreducedOrLargeLimb(uint256 value, uint256 index) public {
+        index = bound(index, 0, 11);
+        value = bound(value, 2 ** 88, type(uint256).max);
+        bytes4 expected = value >= R ? StatementLib.InstanceNotCanonical.selector : StatementLib.LimbTooLarge.selector;
+        vm.expectRevert(abi.encodeWithSelector(expected, index, value));
+        _verify(PROGRAM, WEIGHTS, INPUT, _output, withWord(_proof, index, value));
+    }
+
+    /// Whole words: an odd number of bytes is already refused by the canonical encoding (`CanonicalCalldata.t.sol`).
+    function testFuzz_refusesProofLength(uint256 words) public {
+        words = bound(words, 0, 64);
+        uint256 expected = 384 + PROOF;
+        vm.assume(32 * words != expected);
+        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.ProofLength.selector, expected, 32 * words));
+        _verify(PROGRAM, WEIGHTS, INPUT, _output, new bytes(32 * words));
+    }
+
+    function testFuzz_refusesOutputLength(uint256 words) public {
+        words = bound(words, 0, 8);
+        vm.assume(words != 1);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputLength.selector, 32, 32 * words));
+        _verify(PROGRAM, WEIGHTS, INPUT, new bytes(32 * words), _proof);
+    }
+
+    function _verify(bytes32 program, bytes32 weights, bytes32 input, bytes memory output, bytes memory proof)
+        private
+        view
+    {
+        _verifier.verify(program, weights, input, output, proof);
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.19;
+
+import {StatementLib} from "../src/libraries/StatementLib.sol";
+import {TestBase} from "./helpers/TestBase.sol";
+
+/// @dev Gives the internal library an outside.
+contract StatementHarness {
+    function requireAccumulator(bytes calldata accumulator) external pure {
+        StatementLib.requireAccumulator(accumulator);
+    }
+
+    function requireOutput(bytes calldata output, uint256 outputCount) external pure {
+        StatementLib.requireOutput(output, outputCount);
+    }
+
+    function decodeOutput(bytes calldata output, uint256 outputCount, uint256 index) external pure returns (int256) {
+        return StatementLib.decodeOutput(output, outputCount, index);
+    }
+
+    function statementHash(address registry, uint256 modelId, bytes32 inputCommitment, bytes calldata output)
+        external
+        view
+        returns (bytes32)
+    {
+        return StatementLib.statementHash(registry, modelId, inputCommitment, output);
+    }
+}
+
+contract StatementLibTest is TestBase {
+    StatementHarness private _lib;
+
+    function setUp() public {
+        _lib = new StatementHarness();
+    }
+
+    function test_constants() public pure {
+        vm.assertEq(StatementLib.SCALAR_MODULUS, R, "r");
+        vm.assertEq(StatementLib.BASE_MODULUS, Q, "q");
+        vm.assertEq(StatementLib.FIXED_INSTANCES, 12 + 3, "fixed instances");
+    }
+
+    function test_outputWords() public pure {
+        vm.assertEq(StatementLib.outputWords(1), 1, "1");
+        vm.assertEq(StatementLib.outputWords(15), 1, "15");
+        vm.assertEq(StatementLib.outputWords(16), 2, "16");
+        vm.assertEq(StatementLib.outputWords(64), 5, "64");
+    }
+
+    /// Every output of a random packing decodes to what was packed.
+    function testFuzz_decodesWhatWasPacked(bytes32 seed, uint256 count) public view {
+        count = bound(count, 1, 64);
+        uint256[] memory words = new uint256[](StatementLib.outputWords(count));
+        for (uint256 i = 0; i < count; ++i) {
+            words[i / 15] += uint256(uint16(uint256(keccak256(abi.encode(seed, i))))) * 2 ** (16 * (i % 15));
+        }
+        bytes memory output = abi.encodePacked(words);
+        _lib.requireOutput(output, count);
+        for (uint256 i = 0; i < count; ++i) {
+            int256 value = int256(uint256(uint16(uint256(keccak256(abi.encode(seed, i)))))) - 32768;
+            vm.assertEq(_lib.decodeOutput(output, count, i), value, "output");
+        }
+    }
+
+    function test_decodesTheEnds() public view {
+        vm.assertEq(_lib.decodeOutput(scoreOutput(-32768), 1, 0), -32768, "least");
+        vm.assertEq(_lib.decodeOutput(scoreOutput(0), 1, 0), 0, "zero");
+        vm.assertEq(_lib.decodeOutput(scoreOutput(16384), 1, 0), 16384, "one");
+        vm.assertEq(_lib.decodeOutput(scoreOutput(32767), 1, 0), 32767, "greatest");
+    }
+
+    function test_refusesOutputOutOfRange() public {
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputIndex.selector, 1, 1));
+        _lib.decodeOutput(scoreOutput(0), 1, 1);
+    }
+
+    function testFuzz_refusesOutputLength(uint256 count, uint256 length) public {
+        count = bound(count, 1, 64);
+        length = bound(length, 0, 256);
+        uint256 expected = 32 * StatementLib.outputWords(count);
+        vm.assume(length != expected);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputLength.selector, expected, length));
+        _lib.requireOutput(new bytes(length), count);
+    }
+
+    function testFuzz_refusesUnreducedOutput(uint256 value) public {
+        value = bound(value, R, type(uint256).max);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 15, value));
+        _lib.requireOutput(abi.encode(value), 1);
+    }
+
+    /// Bits in slots beyond the last output: in a partial word, and above slot 15 of a full one.
+    function testFuzz_refusesBitsBeyondTheOutputs(uint256 count, uint256 value) public {
+        count = bound(count, 1, 15);
+        value = bound(value, 2 ** (16 * count), R - 1);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputWordTooLarge.selector, 0, value));
+        _lib.requireOutput(abi.encode(value), count);
+    }
+
+    function testFuzz_acceptsCanonicalAccumulator(uint256[4] memory coordinates) public view {
+        for (uint256 i = 0; i < 4; ++i) {
+            coordinates[i] = bound(coordinates[i], 0, Q - 1);
+        }
+        _lib.requireAccumulator(_limbs(coordinates));
+    }
+
+    /// q and everything above it is a second spelling of a coordinate.
+    function testFuzz_refusesUnreducedCoordinate(uint256 value, uint256 which) public {
+        which = bound(which, 0, 3);
+        uint256[4] memory coordinates = [uint256(1), 2, 3, 4];
+        coordinates[which] = bound(value, Q, type(uint256).max);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.CoordinateNotCanonical.selector, which));
+        _lib.requireAccumulator(_limbs(coordinates));
+    }
+
+    /// Limbs within 88 bits whose recomposition would wrap around 2^256.
+    function testFuzz_refusesWrappingCoordinate(uint256 high, uint256 which) public {
+        which = bound(which, 0, 3);
+        high = bound(high, 2 ** 80, 2 ** 88 - 1);
+        bytes memory limbs = withWord(_limbs([uint256(1), 2, 3, 4]), 3 * which + 2, high);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.CoordinateNotCanonical.selector, which));
+        _lib.requireAccumulator(limbs);
+    }
+
+    function testFuzz_refusesLargeLimb(uint256 value, uint256 which) public {
+        which = bound(which, 0, 11);
+        value = bound(value, 2 ** 88, R - 1);
+        bytes memory limbs = withWord(_limbs([uint256(1), 2, 3, 4]), which, value);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.LimbTooLarge.selector, which, value));
+        _lib.requireAccumulator(limbs);
+    }
+
+    function testFuzz_refusesUnreducedLimb(uint256 value, uint256 which) public {
+        which = bound(which, 0, 11);
+        value = bound(value, R, type(uint256).max);
+        bytes memory limbs = withWord(_limbs([uint256(1), 2, 3, 4]), which, value);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, which, value));
+        _lib.requireAccumulator(limbs);
+    }
+
+    /// The replay key binds chain, registry, model, input and output, each on its own.
+    function testFuzz_statementHashBindsEachPart(
+        address registry,
+        uint256 modelId,
+        bytes32 input,
+        bytes calldata output
+    ) public {
+        bytes32 key = _lib.statementHash(registry, modelId, input, output);
+        address otherRegistry = address(uint160(registry) ^ 1);
+        vm.assertNotEq(key, _lib.statementHash(otherRegistry, modelId, input, output), "registry");
+        vm.assertNotEq(key, _lib.statementHash(registry, modelId ^ 1, input, output), "model");
+        vm.assertNotEq(key, _lib.statementHash(registry, modelId, input ^ bytes32(uint256(1)), output), "input");
+        vm.assertNotEq(key, _lib.statementHash(registry, modelId, input, bytes.concat(output, hex"00")), "output");
+        vm.chainId(block.chainid + 1);
+        vm.assertNotEq(key, _lib.statementHash(registry, modelId, input, output), "chain");
+    }
+
+    function _limbs(uint256[4] memory coordinates) private pure returns (bytes memory limbs) {
+        for (uint256 i = 0; i < 4; ++i) {
+            uint256 c = coordinates[i];
+            limbs = bytes.concat(limbs, abi.encode(c % 2 ** 88, (c >> 88) % 2 ** 88, c >> 176));
+        }
+    }
+}

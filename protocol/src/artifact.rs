@@ -1,0 +1,347 @@
+//! The container of every file Laminate writes: magic, kind, version, digest, length, payload.
+//!
+//! `docs/specs/artifacts.md` lists the kinds. Layout (little-endian):
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | magic `LAMINATE` |
+//! | 4 | kind |
+//! | 2 | format version |
+//! | 1 | 1 if it depends on a development reference string, else 0 |
+//! | 1 | zero |
+//! | 8 | payload length |
+//! | 32 | SHA-256 of everything above and the payload |
+//! | … | payload |
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// First bytes of every file.
+pub const MAGIC: [u8; 8] = *b"LAMINATE";
+/// Length of the header.
+pub const HEADER: usize = 56;
+const PREFIX: usize = 24;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A program.
+    Program,
+    /// Quantised weights. Private.
+    Weights,
+    /// Weight rows and salt. Private.
+    WeightSecret,
+    /// The published weight commitment.
+    WeightCommitment,
+    /// One layer proof. Private.
+    LayerProof,
+    /// A folded proof with its statement. Private.
+    FoldedProof,
+    /// An aggregation proof with its statement. Public.
+    Proof,
+    /// A verifying key.
+    VerifyingKey,
+    /// A proving key.
+    ProvingKey,
+    /// A structured reference string.
+    Srs,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Program,
+        Self::Weights,
+        Self::WeightSecret,
+        Self::WeightCommitment,
+        Self::LayerProof,
+        Self::FoldedProof,
+        Self::Proof,
+        Self::VerifyingKey,
+        Self::ProvingKey,
+        Self::Srs,
+    ];
+
+    /// The four bytes that stand in the header.
+    pub fn tag(self) -> [u8; 4] {
+        *match self {
+            Self::Program => b"PROG",
+            Self::Weights => b"WGHT",
+            Self::WeightSecret => b"WSEC",
+            Self::WeightCommitment => b"WCOM",
+            Self::LayerProof => b"LAYR",
+            Self::FoldedProof => b"FOLD",
+            Self::Proof => b"PROF",
+            Self::VerifyingKey => b"VKEY",
+            Self::ProvingKey => b"PKEY",
+            Self::Srs => b"SRS0",
+        }
+    }
+
+    /// Name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Weights => "weights",
+            Self::WeightSecret => "weight secret",
+            Self::WeightCommitment => "weight commitment",
+            Self::LayerProof => "layer proof",
+            Self::FoldedProof => "folded proof",
+            Self::Proof => "proof",
+            Self::VerifyingKey => "verifying key",
+            Self::ProvingKey => "proving key",
+            Self::Srs => "reference string",
+        }
+    }
+
+    /// Version of the payload this build reads and writes.
+    pub fn version(self) -> u16 {
+        1
+    }
+}
+
+/// Why a file is refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ArtifactError {
+    /// Not one of our files.
+    #[error("not a Laminate file: it starts with {found:02x?}, expected {MAGIC:02x?}")]
+    Magic {
+        /// First bytes.
+        found: Vec<u8>,
+    },
+    /// Another kind of file.
+    #[error("this is a {found} file, expected a {expected} file")]
+    Kind {
+        /// Found kind.
+        found: String,
+        /// Expected kind.
+        expected: &'static str,
+    },
+    /// A version this build does not read.
+    #[error("{kind} file of version {found}, this build reads version {expected}; make it again")]
+    Version {
+        /// Kind.
+        kind: &'static str,
+        /// Found version.
+        found: u16,
+        /// Expected version.
+        expected: u16,
+    },
+    /// Too short or too long.
+    #[error(
+        "{kind} file is {found} bytes, its header says {expected}: truncated or altered; make it again"
+    )]
+    Length {
+        /// Kind.
+        kind: &'static str,
+        /// Found length.
+        found: u64,
+        /// Expected length.
+        expected: u64,
+    },
+    /// The digest does not match.
+    #[error("{kind} file is altered: its SHA-256 digest does not match; make it again")]
+    Digest {
+        /// Kind.
+        kind: &'static str,
+    },
+    /// The payload does not decode.
+    #[error("{kind} file cannot be decoded: {problem}; make it again")]
+    Decode {
+        /// Kind.
+        kind: &'static str,
+        /// What failed.
+        problem: String,
+    },
+    /// The payload cannot be encoded.
+    #[error("{kind} cannot be encoded: {problem}")]
+    Encode {
+        /// Kind.
+        kind: &'static str,
+        /// What failed.
+        problem: String,
+    },
+}
+
+/// A decoded header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Kind.
+    pub kind: Kind,
+    /// Whether it depends on a development reference string.
+    pub development: bool,
+    /// Payload length.
+    pub length: u64,
+    /// Digest of header and payload.
+    pub digest: [u8; 32],
+}
+
+/// The header bytes of a payload.
+pub fn header(kind: Kind, development: bool, payload: &[u8]) -> [u8; HEADER] {
+    let mut out = [0u8; HEADER];
+    let fields: [&[u8]; 6] = [
+        &MAGIC,
+        &kind.tag(),
+        &kind.version().to_le_bytes(),
+        &[u8::from(development)],
+        &[0],
+        &(payload.len() as u64).to_le_bytes(),
+    ];
+    let bytes: Vec<u8> = fields.concat();
+    for (to, from) in out.iter_mut().zip(&bytes) {
+        *to = *from;
+    }
+    let digest = digest(&bytes, payload);
+    for (to, from) in out.iter_mut().skip(PREFIX).zip(&digest) {
+        *to = *from;
+    }
+    out
+}
+
+fn digest(prefix: &[u8], payload: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(prefix);
+    hasher.update(payload);
+    hasher.finalize().into()
+}
+
+/// Reads the header of any Laminate file, without checking the payload.
+///
+/// # Errors
+/// [`ArtifactError::Magic`], [`ArtifactError::Kind`], [`ArtifactError::Version`] or a short file.
+pub fn read_header(bytes: &[u8]) -> Result<Header, ArtifactError> {
+    let magic = bytes.get(..8).unwrap_or(bytes);
+    if magic != MAGIC {
+        return Err(ArtifactError::Magic {
+            found: magic.to_vec(),
+        });
+    }
+    let short = ArtifactError::Length {
+        kind: "Laminate",
+        found: bytes.len() as u64,
+        expected: HEADER as u64,
+    };
+    let head = bytes.get(..HEADER).ok_or(short)?;
+    let field = |from: usize, len: usize| head.get(from..from + len).unwrap_or(&[]);
+    let tag = field(8, 4);
+    let Some(kind) = Kind::ALL.into_iter().find(|k| k.tag() == tag) else {
+        return Err(ArtifactError::Kind {
+            found: format!("unknown ({tag:02x?})"),
+            expected: "known",
+        });
+    };
+    let version = u16::from_le_bytes(field(12, 2).try_into().unwrap_or_default());
+    if version != kind.version() {
+        return Err(ArtifactError::Version {
+            kind: kind.name(),
+            found: version,
+            expected: kind.version(),
+        });
+    }
+    Ok(Header {
+        kind,
+        development: field(14, 1) == [1],
+        length: u64::from_le_bytes(field(16, 8).try_into().unwrap_or_default()),
+        digest: field(PREFIX, 32).try_into().unwrap_or_default(),
+    })
+}
+
+/// Checks a whole file of `kind` and returns its header and payload.
+///
+/// # Errors
+/// Any [`ArtifactError`] of the header, the length or the digest.
+pub fn open(kind: Kind, bytes: &[u8]) -> Result<(Header, &[u8]), ArtifactError> {
+    let header = read_header(bytes)?;
+    if header.kind != kind {
+        return Err(ArtifactError::Kind {
+            found: header.kind.name().into(),
+            expected: kind.name(),
+        });
+    }
+    let payload = bytes.get(HEADER..).unwrap_or(&[]);
+    if payload.len() as u64 != header.length {
+        return Err(ArtifactError::Length {
+            kind: kind.name(),
+            found: bytes.len() as u64,
+            expected: header.length.saturating_add(HEADER as u64),
+        });
+    }
+    if digest(bytes.get(..PREFIX).unwrap_or(&[]), payload) != header.digest {
+        return Err(ArtifactError::Digest { kind: kind.name() });
+    }
+    Ok((header, payload))
+}
+
+/// Encodes a value as a whole file.
+///
+/// # Errors
+/// [`ArtifactError::Encode`].
+pub fn encode<T: Serialize>(
+    kind: Kind,
+    development: bool,
+    value: &T,
+) -> Result<Vec<u8>, ArtifactError> {
+    let payload = postcard::to_stdvec(value).map_err(|e| ArtifactError::Encode {
+        kind: kind.name(),
+        problem: e.to_string(),
+    })?;
+    let mut out = header(kind, development, &payload).to_vec();
+    out.extend_from_slice(&payload);
+    Ok(out)
+}
+
+/// Decodes a whole file; trailing bytes are refused.
+///
+/// # Errors
+/// Any [`ArtifactError`].
+pub fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<(Header, T), ArtifactError> {
+    let (header, payload) = open(kind, bytes)?;
+    let problem = |problem: String| ArtifactError::Decode {
+        kind: kind.name(),
+        problem,
+    };
+    let (value, rest) = postcard::take_from_bytes(payload).map_err(|e| problem(e.to_string()))?;
+    if !rest.is_empty() {
+        return Err(problem(format!("{} bytes left over", rest.len())));
+    }
+    Ok((header, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_byte_is_refused() {
+        let bytes = encode(Kind::Program, false, &vec![1u32, 2, 3]).unwrap();
+        assert_eq!(
+            decode::<Vec<u32>>(Kind::Program, &bytes).unwrap().1,
+            vec![1, 2, 3]
+        );
+        for i in 0..bytes.len() {
+            for mask in [1u8, 0x80, 0xff] {
+                let mut altered = bytes.clone();
+                altered[i] ^= mask;
+                assert!(
+                    decode::<Vec<u32>>(Kind::Program, &altered).is_err(),
+                    "byte {i} mask {mask}"
+                );
+            }
+            assert!(
+                decode::<Vec<u32>>(Kind::Program, &bytes[..i]).is_err(),
+                "cut at {i}"
+            );
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(
+            decode::<Vec<u32>>(Kind::Program, &longer),
+            Err(ArtifactError::Length { .. })
+        ));
+        assert!(matches!(
+            decode::<Vec<u32>>(Kind::Proof, &bytes),
+            Err(ArtifactError::Kind { .. })
+        ));
+    }
+}

@@ -1,0 +1,94 @@
+//! Why a verifier refuses. One variant per phase, with the numbers in it.
+
+use thiserror::Error;
+
+use crate::program::ProgramError;
+
+/// A refusal by the verifier of folded proofs.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum VerifyError {
+    /// The program itself is malformed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A vector of the proof has the wrong length for this program.
+    #[error("proof shape: {what} has {found} elements, the program wants {expected}")]
+    Shape {
+        /// The vector.
+        what: &'static str,
+        /// Expected length.
+        expected: usize,
+        /// Found length.
+        found: usize,
+    },
+    /// An equation of the protocol does not hold.
+    #[error("{check} does not hold: this proof does not show the statement")]
+    Check {
+        /// Which equation.
+        check: Check,
+    },
+    /// A value that must be invertible is zero, or a commitment is the point at infinity.
+    #[error("{what} is degenerate (zero or the point at infinity)")]
+    Degenerate {
+        /// The value.
+        what: &'static str,
+    },
+    /// The circuit backend could not assign the verifier.
+    #[error("circuit: {0}")]
+    Backend(String),
+}
+
+/// The equations that a verifier checks, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// The weight commitment opens to the given rows and salt.
+    WeightCommitment,
+    /// The input commitment opens to the given input and salt.
+    InputCommitment,
+    /// The packed public output equals the claimed output tensor.
+    OutputWords,
+    /// The last claim of a sumcheck equals the relation at the evaluations.
+    Sumcheck(&'static str),
+    /// A linear identity of a relation at a random point.
+    Linear(&'static str),
+    /// The numerator at the root of the lookup tree is zero.
+    LookupRoot,
+    /// The leaves of the lookup tree match the committed columns.
+    LookupLeaves,
+    /// The batching sumcheck ends in the claimed openings.
+    Batching,
+    /// The final pairing.
+    Pairing,
+}
+
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::WeightCommitment => write!(f, "weight commitment"),
+            Self::InputCommitment => write!(f, "input commitment"),
+            Self::OutputWords => write!(f, "output encoding"),
+            Self::Sumcheck(name) => write!(f, "final evaluation of the {name} sumcheck"),
+            Self::Linear(name) => write!(f, "linear identity of {name}"),
+            Self::LookupRoot => write!(f, "zero numerator at the lookup root"),
+            Self::LookupLeaves => write!(f, "lookup leaf evaluation"),
+            Self::Batching => write!(f, "final evaluation of the batching sumcheck"),
+            Self::Pairing => write!(f, "opening pairing"),
+        }
+    }
+}
+
+/// Checks a length of untrusted data.
+pub(crate) fn expect_len(
+    what: &'static str,
+    found: usize,
+    expected: usize,
+) -> Result<(), VerifyError> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(VerifyError::Shape {
+            what,
+            expected,
+            found,
+        })
+    }
+}

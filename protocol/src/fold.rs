@@ -1,0 +1,170 @@
+//! Folding: all evaluation claims of a group become one opening.
+//!
+//! With a random `η`, `Σ_i η^i·(v_i - constant_i) = Σ_x W(x)·K_W(x) + T(x)·K_T(x)` where `K` collects
+//! `η^i·coefficient·eq(block prefix ∥ point_i, x)` of the claims' terms: a sumcheck of degree 2 over
+//! the larger polynomial's variables (the smaller one is zero above its length). It leaves `W(r)` and
+//! `T(r)`, which one KZG opening of `W + ρT` shows.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Backend, Part};
+use crate::claim::EvalClaim;
+use crate::error::{Check, VerifyError};
+use crate::layout::{Layout, Poly};
+use crate::pcs::{self, OpeningTerms, PcsProof};
+use crate::poly::eq;
+use crate::program::Program;
+use crate::sumcheck::{self, SumcheckProof};
+use crate::transcript::Transcript;
+
+/// How layer proofs are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoldMode {
+    /// All claims of all layers become one opening.
+    #[default]
+    On,
+    /// Every layer keeps an opening of its own: the baseline that folding is measured against.
+    Off,
+}
+
+/// Degree of the batching sumcheck.
+pub const BATCHING_DEGREE: usize = 2;
+
+/// Batching sumcheck and opening of one group of claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpeningProof<S, P> {
+    /// The batching sumcheck.
+    pub batching: SumcheckProof<S>,
+    /// `W(r)` and `T(r)`, the smaller polynomial extended by zeros.
+    pub evaluations: [S; 2],
+    /// The opening.
+    pub pcs: PcsProof<S, P>,
+}
+
+/// Rows of the two committed polynomials.
+#[derive(Debug)]
+pub struct Commitments<'a, P> {
+    /// Rows of the weight polynomial.
+    pub weight: &'a [P],
+    /// Rows of the trace polynomial.
+    pub trace: &'a [P],
+}
+
+impl<P> Clone for Commitments<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Commitments<'_, P> {}
+
+/// Groups claims for opening: one group if folded, otherwise one per part that has claims.
+pub fn group<S>(mode: FoldMode, parts: Vec<Vec<EvalClaim<S>>>) -> Vec<Vec<EvalClaim<S>>> {
+    match mode {
+        FoldMode::On => vec![parts.into_iter().flatten().collect()],
+        FoldMode::Off => parts.into_iter().filter(|part| !part.is_empty()).collect(),
+    }
+}
+
+/// Verifies the opening of one group up to its pairing. Consumes the claims.
+///
+/// # Errors
+/// Shape errors and a failed batching check.
+pub fn verify<B: Backend>(
+    backend: &mut B,
+    transcript: &mut Transcript<B>,
+    (program, layout): (&Program, &Layout),
+    commitments: Commitments<'_, B::Point>,
+    claims: Vec<EvalClaim<B::Scalar>>,
+    proof: &OpeningProof<B::Scalar, B::Point>,
+) -> Result<OpeningTerms<B::Scalar, B::Point>, VerifyError> {
+    backend.enter(Part::Batching);
+    let eta = transcript.challenge(backend, "batching eta");
+    let powers = powers(backend, &eta, claims.len());
+    let mut claim = backend.constant(Fr::ZERO);
+    for (power, c) in powers.iter().zip(&claims) {
+        let shifted = backend.linear(-c.view.constant, &[(Fr::ONE, c.value.clone())]);
+        claim = backend.mul_add(power, &shifted, &claim);
+    }
+    let log = layout.max_log();
+    let shape = (log, BATCHING_DEGREE);
+    let last = sumcheck::verify(
+        backend,
+        transcript,
+        "batching round",
+        &proof.batching,
+        shape,
+        claim,
+    )?;
+    let point = last.point;
+    let [kernel_weight, kernel_trace] = kernels(backend, &powers, &claims, &point);
+    let [weight, trace] = &proof.evaluations;
+    let sum = backend.mul(weight, &kernel_weight);
+    let sum = backend.mul_add(trace, &kernel_trace, &sum);
+    backend.assert_equal(&sum, &last.value, Check::Batching)?;
+    transcript.absorb("batching evaluations", &proof.evaluations);
+
+    let rho = transcript.challenge(backend, "batching rho");
+    let value = backend.mul_add(&rho, trace, weight);
+    let row_log = layout.row_log(program);
+    let (high, low) = point.split_at(log.saturating_sub(row_log));
+    let mut terms = vec![];
+    for (rows, scale) in [(commitments.weight, None), (commitments.trace, Some(&rho))] {
+        for (row, commitment) in rows.iter().enumerate() {
+            let selector = (!high.is_empty()).then(|| eq::select(backend, row, high));
+            let scalar = match (selector, scale) {
+                (Some(s), Some(scale)) => Some(backend.mul(&s, scale)),
+                (s, scale) => s.or(scale.cloned()),
+            };
+            terms.push((scalar, commitment.clone()));
+        }
+    }
+    pcs::verify(backend, transcript, terms, low, &value, &proof.pcs)
+}
+
+/// `1, η, …, η^(count-1)`
+pub fn powers<B: Backend>(backend: &mut B, base: &B::Scalar, count: usize) -> Vec<B::Scalar> {
+    let mut out: Vec<B::Scalar> = Vec::with_capacity(count);
+    for i in 0..count {
+        out.push(match out.last() {
+            None => backend.constant(Fr::ONE),
+            Some(_) if i == 1 => base.clone(),
+            Some(last) => backend.mul(last, base),
+        });
+    }
+    out
+}
+
+/// `K_W(r)` and `K_T(r)`.
+fn kernels<B: Backend>(
+    backend: &mut B,
+    powers: &[B::Scalar],
+    claims: &[EvalClaim<B::Scalar>],
+    point: &[B::Scalar],
+) -> [B::Scalar; 2] {
+    let zero = backend.constant(Fr::ZERO);
+    let mut out = [zero.clone(), zero];
+    for (power, claim) in powers.iter().zip(claims) {
+        let (high, low) = point.split_at(point.len().saturating_sub(claim.point.len()));
+        let [mut weight, mut trace]: [Vec<(Fr, B::Scalar)>; 2] = [vec![], vec![]];
+        for (coefficient, block) in &claim.view.terms {
+            let selector = eq::select(backend, block.offset >> block.log, high);
+            match block.poly {
+                Poly::Weight => weight.push((*coefficient, selector)),
+                Poly::Trace => trace.push((*coefficient, selector)),
+            }
+        }
+        let inside = eq::evaluate(backend, &claim.point, low);
+        let scale = backend.mul(power, &inside);
+        for (acc, terms) in out.iter_mut().zip([weight, trace]) {
+            if !terms.is_empty() {
+                let outside = backend.linear(Fr::ZERO, &terms);
+                *acc = backend.mul_add(&scale, &outside, acc);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,164 @@
+//! The folded proof: everything the aggregation circuit verifies. It is never published.
+
+use halo2curves_axiom::bn256::{Fr, G1Affine};
+use serde::{Deserialize, Serialize};
+
+use crate::field::{Point, Scalar};
+use crate::fold::{FoldMode, OpeningProof};
+use crate::lookup::{LookupLayer, LookupProof};
+use crate::pcs::PcsProof;
+use crate::relations::LayerProof;
+use crate::sumcheck::SumcheckProof;
+
+/// A folded proof over scalars `S` and points `P`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldedProof<S, P> {
+    /// How the layers are joined.
+    pub mode: FoldMode,
+    /// Salt of the weight commitment.
+    pub weight_salt: S,
+    /// Rows of the weight polynomial.
+    pub weight_rows: Vec<P>,
+    /// Salt of the input commitment.
+    pub input_salt: S,
+    /// Input values, `(slots, width)` row-major.
+    pub input: Vec<S>,
+    /// Output values, `(slots, width)` row-major.
+    pub output: Vec<S>,
+    /// Rows of the trace polynomial.
+    pub trace_rows: Vec<P>,
+    /// One proof a node.
+    pub layers: Vec<LayerProof<S>>,
+    /// All lookups.
+    pub lookup: LookupProof<S>,
+    /// One opening if folded, else one a part.
+    pub openings: Vec<OpeningProof<S, P>>,
+}
+
+/// The folded proof over native values.
+pub type NativeProof = FoldedProof<Fr, G1Affine>;
+/// The folded proof as it is serialised.
+pub type StoredProof = FoldedProof<Scalar, Point>;
+
+impl<S, P> FoldedProof<S, P> {
+    /// Maps every scalar and every point, in a fixed order.
+    ///
+    /// # Errors
+    /// The first error of `scalar` or `point`.
+    pub fn try_map<T, Q, E>(
+        &self,
+        scalar: &mut impl FnMut(&S) -> Result<T, E>,
+        point: &mut impl FnMut(&P) -> Result<Q, E>,
+    ) -> Result<FoldedProof<T, Q>, E> {
+        Ok(FoldedProof {
+            mode: self.mode,
+            weight_salt: scalar(&self.weight_salt)?,
+            weight_rows: all(&self.weight_rows, point)?,
+            input_salt: scalar(&self.input_salt)?,
+            input: all(&self.input, scalar)?,
+            output: all(&self.output, scalar)?,
+            trace_rows: all(&self.trace_rows, point)?,
+            layers: all(&self.layers, &mut |layer| layer.try_map(scalar))?,
+            lookup: self.lookup.try_map(scalar)?,
+            openings: all(&self.openings, &mut |opening| {
+                opening.try_map(scalar, point)
+            })?,
+        })
+    }
+}
+
+fn all<A, B, E>(items: &[A], f: &mut impl FnMut(&A) -> Result<B, E>) -> Result<Vec<B>, E> {
+    items.iter().map(f).collect()
+}
+
+impl<S> SumcheckProof<S> {
+    fn try_map<T, E>(
+        &self,
+        scalar: &mut impl FnMut(&S) -> Result<T, E>,
+    ) -> Result<SumcheckProof<T>, E> {
+        Ok(SumcheckProof {
+            rounds: all(&self.rounds, &mut |round| all(round, scalar))?,
+        })
+    }
+}
+
+impl<S> LayerProof<S> {
+    /// Maps every scalar.
+    ///
+    /// # Errors
+    /// The first error of `scalar`.
+    pub fn try_map<T, E>(
+        &self,
+        scalar: &mut impl FnMut(&S) -> Result<T, E>,
+    ) -> Result<LayerProof<T>, E> {
+        Ok(LayerProof {
+            sumchecks: all(&self.sumchecks, &mut |s| s.try_map(scalar))?,
+            evaluations: all(&self.evaluations, scalar)?,
+        })
+    }
+}
+
+impl<S> LookupProof<S> {
+    fn try_map<T, E>(
+        &self,
+        scalar: &mut impl FnMut(&S) -> Result<T, E>,
+    ) -> Result<LookupProof<T>, E> {
+        let layers = all(&self.layers, &mut |layer: &LookupLayer<S>| {
+            let [a, b, c, d] = &layer.halves;
+            Ok(LookupLayer {
+                sumcheck: layer.sumcheck.try_map(scalar)?,
+                halves: [scalar(a)?, scalar(b)?, scalar(c)?, scalar(d)?],
+            })
+        })?;
+        Ok(LookupProof {
+            layers,
+            columns: all(&self.columns, scalar)?,
+        })
+    }
+}
+
+impl<S, P> OpeningProof<S, P> {
+    fn try_map<T, Q, E>(
+        &self,
+        scalar: &mut impl FnMut(&S) -> Result<T, E>,
+        point: &mut impl FnMut(&P) -> Result<Q, E>,
+    ) -> Result<OpeningProof<T, Q>, E> {
+        let [weight, trace] = &self.evaluations;
+        Ok(OpeningProof {
+            batching: self.batching.try_map(scalar)?,
+            evaluations: [scalar(weight)?, scalar(trace)?],
+            pcs: PcsProof {
+                inner: point(&self.pcs.inner)?,
+                value_z: scalar(&self.pcs.value_z)?,
+                value_inverse: scalar(&self.pcs.value_inverse)?,
+                inner_z: scalar(&self.pcs.inner_z)?,
+                quotient: point(&self.pcs.quotient)?,
+                opening: point(&self.pcs.opening)?,
+            },
+        })
+    }
+}
+
+impl NativeProof {
+    /// The serialisable form.
+    pub fn to_stored(&self) -> StoredProof {
+        let mapped: Result<StoredProof, std::convert::Infallible> =
+            self.try_map(&mut |s| Ok(Scalar(*s)), &mut |p| Ok(Point(*p)));
+        match mapped {
+            Ok(stored) => stored,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl StoredProof {
+    /// The native form.
+    pub fn to_native(&self) -> NativeProof {
+        let mapped: Result<NativeProof, std::convert::Infallible> =
+            self.try_map(&mut |s| Ok(s.0), &mut |p| Ok(p.0));
+        match mapped {
+            Ok(native) => native,
+            Err(never) => match never {},
+        }
+    }
+}

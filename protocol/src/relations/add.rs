@@ -1,0 +1,71 @@
+//! Element-wise addition with rescaling: `2^s·y + rem = left·a + right·b + 2^(s-1)`.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+
+use super::elementwise::{Elementwise, Expression};
+use crate::claim::View;
+use crate::field::pow2;
+use crate::layout::{AuxBlocks, Layout};
+use crate::program::Node;
+
+/// Columns `[a, b, y, rem]`; linear, so no sumcheck.
+pub(super) fn relation(
+    layout: &Layout,
+    node: &Node,
+    aux: &AuxBlocks,
+    left: u32,
+    right: u32,
+    shift: u8,
+) -> Elementwise {
+    let columns = node
+        .inputs
+        .iter()
+        .chain(std::iter::once(&node.output))
+        .map(|id| View::tensor(layout, *id));
+    Elementwise {
+        name: "add",
+        columns: columns
+            .chain(std::iter::once(View::bytes(Fr::ZERO, &aux.remainder)))
+            .collect(),
+        quadratic: None,
+        linear: vec![identity(left, right, shift)],
+    }
+}
+
+fn identity(left: u32, right: u32, shift: u8) -> Expression {
+    Expression::default()
+        .plus(Fr::from(u64::from(left)), &[0])
+        .plus(Fr::from(u64::from(right)), &[1])
+        .plus(pow2(usize::from(shift) - 1), &[])
+        .plus(-pow2(shift.into()), &[2])
+        .plus(-Fr::ONE, &[3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relations::testing::accepts_and_refuses;
+
+    #[test]
+    fn rounds_to_nearest() {
+        let relation = Elementwise {
+            name: "add",
+            columns: vec![
+                View {
+                    constant: Fr::ZERO,
+                    terms: vec![]
+                };
+                4
+            ],
+            quadratic: None,
+            linear: vec![identity(256, 128, 8)],
+        };
+        // 256·3 + 128·5 + 128 = 1536 = 6·256 + 0
+        accepts_and_refuses(
+            &relation,
+            &[3, 5, 6, 0],
+            &[&[3, 5, 5, 0], &[3, 5, 6, 1], &[4, 5, 6, 0], &[3, 4, 6, 0]],
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! Element-wise product with rescaling: `2^s·y + rem = multiplier·a·b + 2^(s-1)`.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+
+use super::elementwise::{Elementwise, Expression};
+use crate::claim::View;
+use crate::field::pow2;
+use crate::layout::{AuxBlocks, Layout};
+use crate::program::Node;
+
+/// Columns `[a, b, y, rem]`.
+pub(super) fn relation(
+    layout: &Layout,
+    node: &Node,
+    aux: &AuxBlocks,
+    multiplier: u32,
+    shift: u8,
+) -> Elementwise {
+    let columns = node
+        .inputs
+        .iter()
+        .chain(std::iter::once(&node.output))
+        .map(|id| View::tensor(layout, *id));
+    Elementwise {
+        name: "mul",
+        columns: columns
+            .chain(std::iter::once(View::bytes(Fr::ZERO, &aux.remainder)))
+            .collect(),
+        quadratic: Some(identity(multiplier, shift)),
+        linear: vec![],
+    }
+}
+
+fn identity(multiplier: u32, shift: u8) -> Expression {
+    Expression::default()
+        .plus(Fr::from(u64::from(multiplier)), &[0, 1])
+        .plus(pow2(usize::from(shift) - 1), &[])
+        .plus(-pow2(shift.into()), &[2])
+        .plus(-Fr::ONE, &[3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relations::testing::accepts_and_refuses;
+
+    #[test]
+    fn rounds_to_nearest() {
+        let relation = Elementwise {
+            name: "mul",
+            columns: vec![
+                View {
+                    constant: Fr::ZERO,
+                    terms: vec![]
+                };
+                4
+            ],
+            quadratic: Some(identity(64, 8)),
+            linear: vec![],
+        };
+        // 64·3·(-5) + 128 = -832 = -4·256 + 192
+        accepts_and_refuses(
+            &relation,
+            &[3, -5, -4, 192],
+            &[&[3, -5, -3, 192], &[3, -5, -4, 191], &[3, 5, -4, 192]],
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! ReLU and leaky ReLU.
+//!
+//! The operand splits as `x = p - n` with `p·n = 0` and `p, n` in `[0, 2^16)`, which makes
+//! `p = max(x, 0)` and `n = max(-x, 0)`. A ReLU's output column *is* `p`. A leaky ReLU adds
+//! `2^16·y + rem = 2^16·p - slope·n + 2^15`.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+
+use super::elementwise::{Elementwise, Expression};
+use crate::claim::View;
+use crate::field::pow2;
+use crate::layout::{AuxBlocks, Layout};
+use crate::program::Node;
+
+/// Fractional bits of the slope.
+pub const SLOPE_BITS: usize = 16;
+
+fn pair_view(pair: Option<&crate::layout::Pair>) -> View {
+    pair.map_or(
+        View {
+            constant: Fr::ZERO,
+            terms: vec![],
+        },
+        View::unsigned,
+    )
+}
+
+fn operand(layout: &Layout, node: &Node) -> View {
+    View::tensor(layout, node.inputs.first().copied().unwrap_or(node.output))
+}
+
+/// Columns `[x, p, n]`.
+pub(super) fn relu(layout: &Layout, node: &Node, aux: &AuxBlocks) -> Elementwise {
+    Elementwise {
+        name: "relu",
+        columns: vec![
+            operand(layout, node),
+            View::tensor(layout, node.output),
+            pair_view(aux.negative.as_ref()),
+        ],
+        quadratic: Some(Expression::default().plus(Fr::ONE, &[1, 2])),
+        linear: vec![split()],
+    }
+}
+
+/// Columns `[x, p, n, y, rem]`.
+pub(super) fn leaky_relu(layout: &Layout, node: &Node, aux: &AuxBlocks, slope: u32) -> Elementwise {
+    let scaled = Expression::default()
+        .plus(pow2(SLOPE_BITS), &[1])
+        .plus(-Fr::from(u64::from(slope)), &[2])
+        .plus(pow2(SLOPE_BITS - 1), &[])
+        .plus(-pow2(SLOPE_BITS), &[3])
+        .plus(-Fr::ONE, &[4]);
+    Elementwise {
+        name: "leaky relu",
+        columns: vec![
+            operand(layout, node),
+            pair_view(aux.positive.as_ref()),
+            pair_view(aux.negative.as_ref()),
+            View::tensor(layout, node.output),
+            View::bytes(Fr::ZERO, &aux.remainder),
+        ],
+        quadratic: Some(Expression::default().plus(Fr::ONE, &[1, 2])),
+        linear: vec![split(), scaled],
+    }
+}
+
+/// `x - p + n = 0`
+fn split() -> Expression {
+    Expression::default()
+        .plus(Fr::ONE, &[0])
+        .plus(-Fr::ONE, &[1])
+        .plus(Fr::ONE, &[2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relations::testing::accepts_and_refuses;
+
+    fn columns(n: usize) -> Vec<View> {
+        vec![
+            View {
+                constant: Fr::ZERO,
+                terms: vec![]
+            };
+            n
+        ]
+    }
+
+    #[test]
+    fn relu_splits_the_sign() {
+        let relation = Elementwise {
+            name: "relu",
+            columns: columns(3),
+            quadratic: Some(Expression::default().plus(Fr::ONE, &[1, 2])),
+            linear: vec![split()],
+        };
+        accepts_and_refuses(
+            &relation,
+            &[-5, 0, 5],
+            &[&[-5, 5, 10], &[-5, 0, 0], &[-5, -5, 0], &[5, 0, 0]][..3],
+        );
+        accepts_and_refuses(&relation, &[7, 7, 0], &[&[7, 8, 1], &[7, 0, 0]]);
+    }
+}

@@ -1,0 +1,378 @@
+//! The verifier of folded proofs, written once over [`Backend`]; `docs/specs/protocol.md` lists every
+//! message in this order.
+
+use halo2curves_axiom::bn256::{Fr, G1Affine, G2Affine, pairing};
+use halo2curves_axiom::group::prime::PrimeCurveAffine;
+
+use crate::backend::{Backend, Native, Part};
+use crate::claim::{EvalClaim, View};
+use crate::error::{Check, VerifyError, expect_len};
+use crate::field::{fr_from_digest, fr_from_i64};
+use crate::fold::{self, Commitments};
+use crate::layout::{Layout, Poly};
+use crate::lookup::{self, Segments};
+use crate::pcs::OpeningTerms;
+use crate::poly::eq;
+use crate::program::{Program, TensorId};
+use crate::proof::{FoldedProof, NativeProof};
+use crate::relations;
+use crate::statement::{self, Statement};
+use crate::transcript::{Domain, Event, Transcript};
+
+/// `e(left, [τ]_2) = e(right, [1]_2)`, deferred.
+#[must_use = "an accumulator proves nothing until its pairing is checked"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accumulator<P> {
+    /// Pairs with `[τ]_2`.
+    pub left: P,
+    /// Pairs with `[1]_2`.
+    pub right: P,
+}
+
+/// A program that was checked, with its layout; the verifier's only public parameter.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    /// The program.
+    pub program: Program,
+    /// Its digest.
+    pub digest: Fr,
+    /// Where its columns lie.
+    pub layout: Layout,
+    /// The leaves of its lookup tree.
+    pub segments: Segments,
+    /// Padding value of each tensor.
+    pub padding: Vec<i64>,
+}
+
+/// The transcript of a run, for the Fiat–Shamir inventory: the main events and those of each fork.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventLog {
+    /// Name of the transcript and its events.
+    pub transcripts: Vec<(String, Vec<Event>)>,
+}
+
+impl Verifier {
+    /// Checks the program and prepares its verifier.
+    ///
+    /// # Errors
+    /// [`VerifyError::Program`].
+    pub fn new(program: Program) -> Result<Self, VerifyError> {
+        program.check()?;
+        let digest = program.digest()?;
+        let layout = Layout::new(&program);
+        let segments = Segments::new(&program, &layout);
+        let padding = program.padding_values()?;
+        Ok(Self {
+            program,
+            digest,
+            layout,
+            segments,
+            padding,
+        })
+    }
+
+    /// Verifies `proof` for `statement` up to one pairing.
+    ///
+    /// The caller of a circuit backend must expose the statement's scalars and the accumulator as
+    /// instances; the native caller checks the pairing ([`Self::verify_native`]).
+    ///
+    /// # Errors
+    /// The first violated check; a circuit backend records violations as constraints instead.
+    pub fn verify<B: Backend>(
+        &self,
+        backend: &mut B,
+        statement: &Statement<B::Scalar>,
+        proof: &FoldedProof<B::Scalar, B::Point>,
+    ) -> Result<(Accumulator<B::Point>, EventLog), VerifyError> {
+        self.check_shape(statement, proof)?;
+        let mut log = EventLog::default();
+        backend.enter(Part::Statement);
+        self.check_statement(backend, statement, proof)?;
+        let (mut main, seed) = start(backend, statement, &proof.trace_rows);
+
+        backend.enter(Part::Sumcheck);
+        let mut parts = vec![];
+        let mut states = vec![];
+        for (index, layer) in proof.layers.iter().enumerate() {
+            let mut transcript = Transcript::fork(backend, &seed, index);
+            let relation = relations::relation(&self.program, &self.layout, index);
+            parts.push(relations::verify(
+                backend,
+                &mut transcript,
+                &relation,
+                layer,
+            )?);
+            close(
+                backend,
+                transcript,
+                format!("layer {index}"),
+                &mut states,
+                &mut log,
+            );
+        }
+
+        backend.enter(Part::Lookup);
+        let mut transcript = Transcript::fork(backend, &seed, parts.len());
+        parts.push(lookup::verify(
+            backend,
+            &mut transcript,
+            &self.program,
+            &self.segments,
+            &proof.lookup,
+        )?);
+        close(backend, transcript, "lookup".into(), &mut states, &mut log);
+
+        backend.enter(Part::Statement);
+        let mut transcript = Transcript::fork(backend, &seed, parts.len());
+        parts.push(self.boundary(backend, &mut transcript, proof));
+        close(
+            backend,
+            transcript,
+            "boundary".into(),
+            &mut states,
+            &mut log,
+        );
+
+        main.absorb("final states of the parts", &states);
+        let groups = fold::group(proof.mode, parts);
+        expect_len("openings", proof.openings.len(), groups.len())?;
+        let commitments = Commitments {
+            weight: &proof.weight_rows,
+            trace: &proof.trace_rows,
+        };
+        let mut terms = vec![];
+        for (claims, opening) in groups.into_iter().zip(&proof.openings) {
+            let context = (&self.program, &self.layout);
+            terms.push(fold::verify(
+                backend,
+                &mut main,
+                context,
+                commitments,
+                claims,
+                opening,
+            )?);
+        }
+        backend.enter(Part::Group);
+        let accumulator = combine(backend, &mut main, terms)?;
+        log.transcripts
+            .push(("main".into(), main.events().to_vec()));
+        Ok((accumulator, log))
+    }
+
+    /// Verifies natively, pairing included. `tau_g2` is `[τ]_2` of the reference string.
+    ///
+    /// # Errors
+    /// The first violated check.
+    pub fn verify_native(
+        &self,
+        statement: &Statement<Fr>,
+        proof: &NativeProof,
+        tau_g2: &G2Affine,
+    ) -> Result<(), VerifyError> {
+        if bool::from(tau_g2.is_identity()) {
+            return Err(VerifyError::Degenerate {
+                what: "reference string [τ]_2",
+            });
+        }
+        let points = proof.weight_rows.iter().chain(&proof.trace_rows).chain(
+            proof
+                .openings
+                .iter()
+                .flat_map(|o| [&o.pcs.inner, &o.pcs.quotient, &o.pcs.opening]),
+        );
+        if points.into_iter().any(|p| bool::from(p.is_identity())) {
+            return Err(VerifyError::Degenerate { what: "commitment" });
+        }
+        let (accumulator, _) = self.verify(&mut Native, statement, proof)?;
+        accumulator.check(tau_g2)
+    }
+
+    /// Lengths of everything in the proof that is not checked where it is read.
+    fn check_shape<S, P>(
+        &self,
+        statement: &Statement<S>,
+        proof: &FoldedProof<S, P>,
+    ) -> Result<(), VerifyError> {
+        let rows = |poly| self.layout.rows(&self.program, poly);
+        expect_len(
+            "output words",
+            statement.output_words.len(),
+            statement::output_words(&self.program),
+        )?;
+        expect_len("weight rows", proof.weight_rows.len(), rows(Poly::Weight))?;
+        expect_len("trace rows", proof.trace_rows.len(), rows(Poly::Trace))?;
+        expect_len("input values", proof.input.len(), self.program.input_len())?;
+        expect_len(
+            "output values",
+            proof.output.len(),
+            self.program.output_len(),
+        )?;
+        expect_len("layers", proof.layers.len(), self.program.nodes.len())
+    }
+
+    /// The statement's hashes and packed output match the witness.
+    fn check_statement<B: Backend>(
+        &self,
+        backend: &mut B,
+        statement: &Statement<B::Scalar>,
+        proof: &FoldedProof<B::Scalar, B::Point>,
+    ) -> Result<(), VerifyError> {
+        let digest = backend.constant(self.digest);
+        backend.assert_equal(
+            &statement.program_digest,
+            &digest,
+            Check::Linear("program digest"),
+        )?;
+        let weight = statement::weight_commitment(backend, &proof.weight_salt, &proof.weight_rows);
+        backend.assert_equal(
+            &weight,
+            &statement.weight_commitment,
+            Check::WeightCommitment,
+        )?;
+        let input = statement::input_commitment(backend, &proof.input_salt, &proof.input);
+        backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
+        let words = statement::pack(backend, &proof.output);
+        for (word, public) in words.iter().zip(&statement.output_words) {
+            backend.assert_equal(word, public, Check::OutputWords)?;
+        }
+        Ok(())
+    }
+
+    /// Input and output tensors agree with the committed trace at random points.
+    fn boundary<B: Backend>(
+        &self,
+        backend: &mut B,
+        transcript: &mut Transcript<B>,
+        proof: &FoldedProof<B::Scalar, B::Point>,
+    ) -> Vec<EvalClaim<B::Scalar>> {
+        let mut claims = vec![];
+        for (id, values) in [
+            (self.program.input, &proof.input),
+            (self.program.output, &proof.output),
+        ] {
+            let view = View::tensor(&self.layout, id);
+            let point = transcript.challenges(backend, "boundary point", view.log());
+            let value = self.tensor_value(backend, id, values, &point);
+            claims.push(EvalClaim { view, point, value });
+        }
+        claims
+    }
+
+    /// The multilinear extension of a `(slots, width)` tensor, padded features filled as the program
+    /// computes them: zero, or the table's value at zero.
+    fn tensor_value<B: Backend>(
+        &self,
+        backend: &mut B,
+        id: TensorId,
+        values: &[B::Scalar],
+        point: &[B::Scalar],
+    ) -> B::Scalar {
+        let width = self.program.tensor_width(id).max(1);
+        let padded = 1usize << self.layout.width_logs.get(id).copied().unwrap_or(0);
+        let padding = backend.constant(fr_from_i64(self.padding.get(id).copied().unwrap_or(0)));
+        let mut table = Vec::with_capacity(padded * self.program.slots());
+        for row in values.chunks(width) {
+            table.extend_from_slice(row);
+            table.extend(std::iter::repeat_n(
+                padding.clone(),
+                padded - width.min(padded),
+            ));
+        }
+        eq::fold_values(backend, &table, point)
+    }
+}
+
+/// Absorbs the statement and the trace commitment, and draws the seed of the forks.
+pub fn start<B: Backend>(
+    backend: &mut B,
+    statement: &Statement<B::Scalar>,
+    trace_rows: &[B::Point],
+) -> (Transcript<B>, B::Scalar) {
+    let mut main = Transcript::new(backend, Domain::Main);
+    let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v1"));
+    main.absorb("protocol version", &[version]);
+    main.absorb(
+        "program digest",
+        std::slice::from_ref(&statement.program_digest),
+    );
+    main.absorb(
+        "weight commitment",
+        std::slice::from_ref(&statement.weight_commitment),
+    );
+    main.absorb(
+        "input commitment",
+        std::slice::from_ref(&statement.input_commitment),
+    );
+    main.absorb("output words", &statement.output_words);
+    for row in trace_rows {
+        main.absorb_point(backend, "trace commitment row", row);
+    }
+    let seed = main.challenge(backend, "seed");
+    (main, seed)
+}
+
+/// Squeezes a part's final state and records its events.
+fn close<B: Backend>(
+    backend: &mut B,
+    mut transcript: Transcript<B>,
+    name: String,
+    states: &mut Vec<B::Scalar>,
+    log: &mut EventLog,
+) {
+    states.push(transcript.challenge(backend, "final state"));
+    log.transcripts.push((name, transcript.events().to_vec()));
+}
+
+/// Joins the pairings of all openings with powers of a challenge that covers every opening proof.
+fn combine<B: Backend>(
+    backend: &mut B,
+    main: &mut Transcript<B>,
+    terms: Vec<OpeningTerms<B::Scalar, B::Point>>,
+) -> Result<Accumulator<B::Point>, VerifyError> {
+    let single = terms.len() == 1;
+    for term in &terms {
+        main.absorb_point(backend, "opening proof", &term.left);
+    }
+    let delta = main.challenge(backend, "opening delta");
+    let powers = fold::powers(backend, &delta, terms.len());
+    let mut left = vec![];
+    let mut right = vec![];
+    let mut generator = backend.constant(Fr::from(0));
+    for (i, (term, power)) in terms.into_iter().zip(&powers).enumerate() {
+        left.push(((i > 0).then(|| power.clone()), term.left));
+        generator = backend.mul_add(power, &term.generator, &generator);
+        for (scalar, point) in term.right {
+            let scalar = match scalar {
+                _ if i == 0 => scalar,
+                None => Some(power.clone()),
+                Some(s) => Some(backend.mul(&s, power)),
+            };
+            right.push((scalar, point));
+        }
+    }
+    let right = backend.msm(&right, Some(&generator))?;
+    let left = match (single, left.pop()) {
+        (true, Some((_, point))) => point,
+        (_, last) => {
+            left.extend(last);
+            backend.msm(&left, None)?
+        }
+    };
+    Ok(Accumulator { left, right })
+}
+
+impl Accumulator<G1Affine> {
+    /// Checks `e(left, [τ]_2) = e(right, [1]_2)`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Check`].
+    pub fn check(&self, tau_g2: &G2Affine) -> Result<(), VerifyError> {
+        if pairing(&self.left, tau_g2) == pairing(&self.right, &G2Affine::generator()) {
+            Ok(())
+        } else {
+            Err(VerifyError::Check {
+                check: Check::Pairing,
+            })
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The integer executor: a program, its weights and an input to the trace that the proof speaks of.
+//!
+//! Semantics: `docs/specs/numerics.md`. Every tensor has its padded shape `(slots, padded width)`,
+//! row-major; slots beyond the given rows repeat the last row, padded input features are zero, and
+//! padded features are computed by the same formulas with weights, bias and multiplier zero. Nothing
+//! saturates: a value outside its range is an error that names node, row, feature, value and bound.
+
+mod error;
+pub mod ops;
+mod requantise;
+mod trace;
+
+pub use error::ExecError;
+pub use requantise::requantise;
+pub use trace::{NodeAux, Trace};
+
+use laminate_protocol::program::{
+    ACTIVATION_BOUND, MULTIPLIER_BOUND, Node, Op, Program, Weights, padded_log,
+};
+
+use ops::{Computed, Operand};
+
+/// Runs `program` on `inputs`: 1 to `slots` rows of the input's width.
+///
+/// # Errors
+/// [`ExecError`] if the program or the weights are malformed, the rows do not fit, or a value leaves
+/// its range.
+pub fn run(program: &Program, weights: &Weights, inputs: &[Vec<i32>]) -> Result<Trace, ExecError> {
+    program.check()?;
+    check_weights(program, weights)?;
+    run_checked(program, weights, inputs)
+}
+
+/// [`run`] for a program and weights that have been checked.
+pub(crate) fn run_checked(
+    program: &Program,
+    weights: &Weights,
+    inputs: &[Vec<i32>],
+) -> Result<Trace, ExecError> {
+    let mut tensors = vec![Vec::new(); program.tensors.len()];
+    tensors[program.input] = padded_input(program, inputs)?;
+    let mut aux = Vec::with_capacity(program.nodes.len());
+    for (index, node) in program.nodes.iter().enumerate() {
+        let computed = {
+            let operand = |i: usize| {
+                let id = node.inputs[i];
+                Operand { values: &tensors[id], log_width: padded_log(program.tensor_width(id)) }
+            };
+            compute(program, weights, node, operand)
+        };
+        let computed = computed.map_err(|(flat, value)| out_of_range(program, index, flat, value))?;
+        tensors[node.output] = computed.values;
+        aux.push(computed.aux);
+    }
+    Ok(Trace { tensors, aux })
+}
+
+/// One node: the catalogue, each op in its own file of [`ops`]. The error is the flat index in the
+/// output and the value that does not fit.
+fn compute<'t>(
+    program: &Program,
+    weights: &Weights,
+    node: &Node,
+    operand: impl Fn(usize) -> Operand<'t>,
+) -> Result<Computed, (usize, i128)> {
+    match node.op {
+        Op::Dense { weight, shift } => {
+            let shape = program.weights[weight];
+            ops::dense::execute(&weights.dense[weight], shape, shift, operand(0))
+        }
+        Op::Relu => Ok(ops::relu::execute(operand(0))),
+        Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
+        Op::Activation { table } => ops::activation::execute(&program.tables[table], operand(0)),
+        Op::Add { left, right, shift } => ops::add::execute([left, right], shift, operand(0), operand(1)),
+        Op::Mul { multiplier, shift } => ops::mul::execute(multiplier, shift, operand(0), operand(1)),
+        Op::Reshape => Ok(ops::reshape::execute(operand(0))),
+    }
+}
+
+fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, ExecError> {
+    let slots = program.slots();
+    if inputs.is_empty() || inputs.len() > slots {
+        return Err(ExecError::Rows { found: inputs.len(), slots });
+    }
+    let width = program.tensor_width(program.input);
+    let padded = width.next_power_of_two();
+    let mut out = vec![0; slots * padded];
+    for (slot, target) in out.chunks_exact_mut(padded).enumerate() {
+        let row = slot.min(inputs.len() - 1);
+        let source = &inputs[row];
+        if source.len() != width {
+            return Err(ExecError::Columns { row, found: source.len(), expected: width });
+        }
+        let fits = |v: &i32| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(&i64::from(*v));
+        if let Some(feature) = source.iter().position(|v| !fits(v)) {
+            return Err(ExecError::Input { row, feature, value: source[feature], bound: ACTIVATION_BOUND });
+        }
+        target[..width].copy_from_slice(source);
+    }
+    Ok(out)
+}
+
+/// Checks that `weights` have the shapes of `program`.
+///
+/// # Errors
+/// [`ExecError::Weights`] naming the layer and the part.
+pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecError> {
+    let size = |layer, part: &'static str, found: usize, expected: usize| {
+        if found == expected { Ok(()) } else { Err(ExecError::Weights { layer, part, found, expected }) }
+    };
+    size(0, "dense layers", weights.dense.len(), program.weights.len())?;
+    for (layer, (dense, shape)) in weights.dense.iter().zip(&program.weights).enumerate() {
+        let (rows, cols) = (shape.rows as usize, shape.cols as usize);
+        size(layer, "weights", dense.weight.len(), rows * cols)?;
+        size(layer, "biases", dense.bias.len(), rows)?;
+        size(layer, "multipliers", dense.multiplier.len(), rows)?;
+        if let Some(row) = dense.multiplier.iter().position(|m| i64::from(*m) >= MULTIPLIER_BOUND) {
+            return Err(ExecError::Multiplier { layer, row, value: dense.multiplier[row], bound: MULTIPLIER_BOUND });
+        }
+    }
+    Ok(())
+}
+
+fn out_of_range(program: &Program, index: usize, flat: usize, value: i128) -> ExecError {
+    let node = &program.nodes[index];
+    let padded = program.tensor_width(node.output).next_power_of_two();
+    let table = matches!(node.op, Op::Activation { .. });
+    let bound = if table { -laminate_protocol::program::Table::LOWEST } else { ACTIVATION_BOUND };
+    ExecError::OutOfRange {
+        node: index,
+        name: node.name.clone(),
+        op: node.op.name(),
+        what: if table { "table index" } else { "output" },
+        row: flat / padded,
+        feature: flat % padded,
+        value,
+        lowest: -bound,
+        highest: bound - 1,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! `y = table[x + 2^11]`.
+
+use laminate_protocol::program::Table;
+
+use super::{Computed, Operand};
+use crate::exec::NodeAux;
+
+/// `(slots, width) -> (slots, width)`; padded features look up index 0.
+///
+/// # Errors
+/// Flat index and value of the first operand outside the table's domain.
+pub fn execute(table: &Table, x: Operand<'_>) -> Result<Computed, (usize, i128)> {
+    let look_up = |(flat, x): (usize, &i32)| match table.get(i64::from(*x)) {
+        Some(y) => Ok(i32::from(y)),
+        None => Err((flat, i128::from(*x))),
+    };
+    let values = x.values.iter().enumerate().map(look_up).collect::<Result<_, _>>()?;
+    Ok(Computed { values, aux: NodeAux::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use laminate_protocol::program::{TABLE_LOG, TableKind};
+
+    use super::*;
+
+    #[test]
+    fn looks_up_signed_indices() {
+        let values = (0..1 << TABLE_LOG).map(|i: i32| (i - 2048) as i16).collect();
+        let table = Table { kind: TableKind::Tanh, input_scale: 8, values };
+        let run = |values: &[i32]| execute(&table, Operand { values, log_width: 1 });
+        assert_eq!(run(&[-2048, 2047]).unwrap().values, [-2048, 2047]);
+        assert_eq!(run(&[0, 2048]), Err((1, 2048)));
+        assert_eq!(run(&[-2049, 0]), Err((0, -2049)));
+    }
+}

@@ -1,0 +1,68 @@
+//! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`.
+
+use laminate_protocol::program::{DenseShape, DenseWeights, padded_log};
+
+use super::{Computed, Operand, with_remainder};
+use crate::exec::requantise;
+
+/// Products below 2^22 that an i32 sums without overflow: 256·2^22 = 2^30.
+const CHUNK: usize = 256;
+
+/// `(slots, cols) -> (slots, rows)`, both padded; padded rows have weights, bias and multiplier zero.
+///
+/// # Errors
+/// Flat index and value of the first output out of range.
+pub fn execute(
+    dense: &DenseWeights,
+    shape: DenseShape,
+    shift: u8,
+    x: Operand<'_>,
+) -> Result<Computed, (usize, i128)> {
+    let (rows, cols) = (shape.rows as usize, shape.cols as usize);
+    let log_rows = padded_log(rows);
+    let slots = x.values.len() >> x.log_width;
+    with_remainder(slots << log_rows, |flat| {
+        let (slot, j) = (flat >> log_rows, flat & ((1 << log_rows) - 1));
+        if j >= rows {
+            return requantise(0, shift);
+        }
+        let row = &x.values[slot << x.log_width..][..cols];
+        let acc = dot(&dense.weight[j * cols..][..cols], row) + i64::from(dense.bias[j]);
+        requantise(i128::from(acc) * i128::from(dense.multiplier[j]), shift)
+    })
+}
+
+/// `|Σ w·x| <= 2^7·2^15·cols`, at most 2^42 for the widest tensor.
+fn dot(w: &[i8], x: &[i32]) -> i64 {
+    let chunks = w.chunks(CHUNK).zip(x.chunks(CHUNK));
+    chunks.map(|(w, x)| i64::from(w.iter().zip(x).map(|(w, x)| i32::from(*w) * x).sum::<i32>())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(weight: Vec<i8>, bias: Vec<i32>, multiplier: Vec<u32>) -> DenseWeights {
+        DenseWeights { weight, bias, multiplier }
+    }
+
+    #[test]
+    fn rounds_negative_values_and_pads_outputs() {
+        // Three outputs of two inputs, factor 1/2: 1·1+0, -1·1+0, -1·1-2.
+        let dense = layer(vec![1, 0, -1, 0, -1, 0], vec![0, 0, -2], vec![1 << 15; 3]);
+        let x = Operand { values: &[1, 7], log_width: 1 };
+        let got = execute(&dense, DenseShape { rows: 3, cols: 2 }, 16, x).unwrap();
+        assert_eq!(got.values, [1, 0, -1, 0], "0.5 -> 1, -0.5 -> 0, -1.5 -> -1, padding");
+        assert_eq!(got.aux.remainder, [0, 0, 0, 1 << 15]);
+    }
+
+    #[test]
+    fn worst_case_does_not_overflow() {
+        let cols = 1 << 12;
+        let dense = layer(vec![-128; cols], vec![i32::MIN], vec![(1 << 24) - 1]);
+        let x = vec![32_767; cols];
+        let got = execute(&dense, DenseShape { rows: 1, cols: cols as u32 }, 32, Operand { values: &x, log_width: 12 });
+        let exact = (-128i128 * 32_767 * (cols as i128) + i128::from(i32::MIN)) * ((1 << 24) - 1);
+        assert_eq!(got, Err((0, (exact + (1 << 31)).div_euclid(1 << 32))));
+    }
+}

@@ -1,0 +1,65 @@
+//! The ops on integers, one file each; the formulas stand in `docs/specs/numerics.md`.
+//!
+//! Each takes operands of padded shape and computes every element of the padded output, or returns the
+//! flat index and value of the first that is out of range.
+
+pub mod activation;
+pub mod add;
+pub mod dense;
+pub mod leaky_relu;
+pub mod mul;
+pub mod relu;
+pub mod reshape;
+
+use rayon::prelude::*;
+
+use super::NodeAux;
+
+/// An operand of shape `(slots, 2^log_width)`, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'t> {
+    /// Values.
+    pub values: &'t [i32],
+    /// log2 of the padded width.
+    pub log_width: usize,
+}
+
+/// Output values and witnesses of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Computed {
+    /// Output, of padded shape.
+    pub values: Vec<i32>,
+    /// Witnesses.
+    pub aux: NodeAux,
+}
+
+/// Elements that one task computes at least.
+const TASK: usize = 256;
+
+/// Computes `len` outputs and remainders from their flat index; fails with the lowest index that does.
+fn with_remainder(
+    len: usize,
+    element: impl Fn(usize) -> Result<(i32, u32), i128> + Sync,
+) -> Result<Computed, (usize, i128)> {
+    let (mut values, mut remainder) = (vec![0; len], vec![0; len]);
+    let targets = values.par_iter_mut().zip(&mut remainder).with_min_len(TASK);
+    let failure = targets
+        .enumerate()
+        .filter_map(|(flat, (value, remainder))| match element(flat) {
+            Ok(pair) => {
+                (*value, *remainder) = pair;
+                None
+            }
+            Err(bad) => Some((flat, bad)),
+        })
+        .min_by_key(|(flat, _)| *flat);
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(Computed { values, aux: NodeAux { remainder, ..NodeAux::default() } }),
+    }
+}
+
+/// `max(x, 0)` and `max(-x, 0)`.
+fn parts(x: i32) -> (u32, u32) {
+    if x < 0 { (0, x.unsigned_abs()) } else { (x.unsigned_abs(), 0) }
+}

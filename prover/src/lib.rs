@@ -1,0 +1,26 @@
+//! Laminate's prover: from a model file to a folded proof.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`import`] | model files to float graphs |
+//! | [`quant`] | calibration: float graph to program and weights |
+//! | [`exec`] | integer execution: input to trace |
+//! | [`columns`] | the committed polynomials |
+//! | [`layers`], [`lookup`], [`fold`] | layer proofs, lookups, opening |
+//! | [`prove`] | the whole run |
+//! | [`kernels`] | arithmetic, references beside optimised forms |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod columns;
+pub mod exec;
+pub mod fold;
+pub mod import;
+pub mod kernels;
+pub mod layers;
+pub mod lookup;
+mod pcs;
+pub mod prove;
+pub mod quant;
+mod sumcheck;

@@ -1,0 +1,268 @@
+//! From a trace to a folded proof: commit, prove every part on its own transcript, fold.
+
+use halo2curves_axiom::bn256::{Fr, G1Affine};
+use halo2curves_axiom::ff::Field;
+use laminate_protocol::backend::Native;
+use laminate_protocol::claim::{EvalClaim, View};
+use laminate_protocol::error::VerifyError;
+use laminate_protocol::field::{Point, Scalar, fr_from_i64};
+use laminate_protocol::fold::{self as protocol_fold, FoldMode};
+use laminate_protocol::layout::{Layout, Poly};
+use laminate_protocol::poly;
+use laminate_protocol::program::{Program, Weights};
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::relations::{LayerProof, relation};
+use laminate_protocol::statement::{self, Statement};
+use laminate_protocol::transcript::Transcript;
+use laminate_protocol::verify::{Verifier, start};
+use rand::{CryptoRng, RngCore};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::columns::{Columns, TraceColumns, WeightColumns};
+use crate::exec::Trace;
+use crate::{fold, layers, lookup};
+
+/// Why no proof was made.
+#[derive(Debug, Error)]
+pub enum ProveError {
+    /// The reference string is too short.
+    #[error("reference string has {found} powers, this program needs {needed}; use one with k >= {k}")]
+    SrsTooSmall {
+        /// Powers at hand.
+        found: usize,
+        /// Powers needed.
+        needed: usize,
+        /// log2 of the need.
+        k: u32,
+    },
+    /// The weights do not have the program's shapes.
+    #[error("weights: {0}; compile the model again")]
+    Weights(String),
+    /// The weight secret belongs to other weights.
+    #[error("the weight secret does not belong to this program: {found} rows, expected {expected}; run commit again")]
+    Secret {
+        /// Rows in the secret.
+        found: usize,
+        /// Rows of the program.
+        expected: usize,
+    },
+    /// The program is malformed.
+    #[error(transparent)]
+    Program(#[from] VerifyError),
+}
+
+/// What the owner of a model keeps beside its weights: the salt, and the rows the salt hides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightSecret {
+    /// Salt of the published commitment.
+    pub salt: Scalar,
+    /// Commitments to the rows of the weight polynomial.
+    pub rows: Vec<Point>,
+}
+
+impl WeightSecret {
+    /// The published weight commitment.
+    pub fn commitment(&self) -> Fr {
+        let rows: Vec<G1Affine> = self.rows.iter().map(|p| p.0).collect();
+        statement::weight_commitment(&mut Native, &self.salt.0, &rows)
+    }
+}
+
+/// A program with its hidden parameters, ready to prove.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The verifier of its program.
+    pub verifier: Verifier,
+    columns: WeightColumns,
+}
+
+impl Model {
+    /// Checks shapes and lays the weights out.
+    ///
+    /// # Errors
+    /// A malformed program, or weights of other shapes.
+    pub fn new(program: Program, weights: &Weights) -> Result<Self, ProveError> {
+        let verifier = Verifier::new(program)?;
+        check_shapes(&verifier.program, weights)?;
+        let columns = WeightColumns::new(&verifier.program, &verifier.layout, weights);
+        Ok(Self { verifier, columns })
+    }
+
+    fn program(&self) -> &Program {
+        &self.verifier.program
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.verifier.layout
+    }
+
+    /// log2 of the powers needed to commit and open.
+    pub fn required_log(&self) -> usize {
+        self.layout().row_log(self.program())
+    }
+
+    fn check_powers(&self, powers: &[G1Affine]) -> Result<(), ProveError> {
+        let needed = 1usize << self.required_log();
+        if powers.len() >= needed {
+            return Ok(());
+        }
+        Err(ProveError::SrsTooSmall { found: powers.len(), needed, k: needed.trailing_zeros() })
+    }
+
+    /// Commits to the weights with a fresh salt. `powers` are `[τ^i]_1`.
+    ///
+    /// # Errors
+    /// [`ProveError::SrsTooSmall`].
+    pub fn commit(
+        &self,
+        powers: &[G1Affine],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<WeightSecret, ProveError> {
+        self.check_powers(powers)?;
+        let rows = self.columns.commit(self.required_log(), powers);
+        Ok(WeightSecret { salt: Scalar(Fr::random(rng)), rows: rows.into_iter().map(Point).collect() })
+    }
+}
+
+fn check_shapes(program: &Program, weights: &Weights) -> Result<(), ProveError> {
+    if weights.dense.len() != program.weights.len() {
+        let (found, wanted) = (weights.dense.len(), program.weights.len());
+        return Err(ProveError::Weights(format!("{found} dense layers, the program has {wanted}")));
+    }
+    for (i, (shape, dense)) in program.weights.iter().zip(&weights.dense).enumerate() {
+        let rows = shape.rows as usize;
+        let lengths = [dense.weight.len(), dense.bias.len(), dense.multiplier.len()];
+        let wanted = [rows * shape.cols as usize, rows, rows];
+        if lengths != wanted {
+            return Err(ProveError::Weights(format!("layer {i} has lengths {lengths:?}, expected {wanted:?}")));
+        }
+        if let Some(m) = dense.multiplier.iter().find(|m| **m >= 1 << 24) {
+            return Err(ProveError::Weights(format!("layer {i} has multiplier {m}, expected below 2^24")));
+        }
+    }
+    Ok(())
+}
+
+/// Stages of [`prove`], for progress reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Committing to the trace.
+    CommitTrace,
+    /// Layer proofs and lookups.
+    Layers,
+    /// Folding and opening.
+    Fold,
+}
+
+/// Proves a trace. Returns the statement and the folded proof.
+///
+/// # Errors
+/// A short reference string, or a secret that does not belong to the model.
+pub fn prove(
+    model: &Model,
+    secret: &WeightSecret,
+    trace: &Trace,
+    powers: &[G1Affine],
+    mode: FoldMode,
+    rng: &mut (impl RngCore + CryptoRng),
+    stage: &dyn Fn(Stage),
+) -> Result<(Statement<Fr>, NativeProof), ProveError> {
+    model.check_powers(powers)?;
+    let (program, layout) = (model.program(), model.layout());
+    let expected = layout.rows(program, Poly::Weight);
+    if secret.rows.len() != expected {
+        return Err(ProveError::Secret { found: secret.rows.len(), expected });
+    }
+    stage(Stage::CommitTrace);
+    let input_salt = Fr::random(&mut *rng);
+    let input = tensor_values(program, trace, program.input);
+    let output = tensor_values(program, trace, program.output);
+    let statement = Statement {
+        program_digest: model.verifier.digest,
+        weight_commitment: secret.commitment(),
+        input_commitment: statement::input_commitment(&mut Native, &input_salt, &input),
+        output_words: statement::pack(&mut Native, &output),
+    };
+    let trace_columns = TraceColumns::new(program, layout, &model.columns, trace, rng);
+    let trace_rows = trace_columns.commit(model.required_log(), powers);
+
+    stage(Stage::Layers);
+    let (mut main, seed) = start(&mut Native, &statement, &trace_rows);
+    let columns = Columns::new(&model.columns, &trace_columns);
+    let mut parts = prove_layers(model, &columns, seed);
+    let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
+    let (lookup, claims) = lookup::prove(&mut transcript, program, &model.verifier.segments, &columns);
+    let lookup_state = transcript.challenge(&mut Native, "final state");
+    let mut transcript = Transcript::fork(&mut Native, &seed, parts.len() + 1);
+    let boundary = boundary(&mut transcript, model, &columns);
+    let boundary_state = transcript.challenge(&mut Native, "final state");
+
+    stage(Stage::Fold);
+    let mut states: Vec<Fr> = parts.iter().map(|p| p.state).collect();
+    states.extend([lookup_state, boundary_state]);
+    main.absorb("final states of the parts", &states);
+    let mut all_claims: Vec<Vec<EvalClaim<Fr>>> =
+        parts.iter_mut().map(|p| std::mem::take(&mut p.claims)).collect();
+    all_claims.extend([claims, boundary]);
+    let openings = protocol_fold::group(mode, all_claims)
+        .iter()
+        .map(|claims| fold::prove(&mut main, (program, layout), &columns, powers, claims))
+        .collect();
+    let proof = NativeProof {
+        mode,
+        weight_salt: secret.salt.0,
+        weight_rows: secret.rows.iter().map(|p| p.0).collect(),
+        input_salt,
+        input,
+        output,
+        trace_rows,
+        layers: parts.into_iter().map(|p| p.proof).collect(),
+        lookup,
+        openings,
+    };
+    Ok((statement, proof))
+}
+
+/// One proven layer.
+struct Part {
+    proof: LayerProof<Fr>,
+    claims: Vec<EvalClaim<Fr>>,
+    state: Fr,
+}
+
+fn prove_layers(model: &Model, columns: &Columns<'_>, seed: Fr) -> Vec<Part> {
+    (0..model.program().nodes.len())
+        .into_par_iter()
+        .map(|index| {
+            let mut transcript = Transcript::fork(&mut Native, &seed, index);
+            let relation = relation(model.program(), model.layout(), index);
+            let (proof, claims) = layers::prove(&mut transcript, columns, &relation);
+            let state = transcript.challenge(&mut Native, "final state");
+            Part { proof, claims, state }
+        })
+        .collect()
+}
+
+fn boundary(transcript: &mut Transcript<Native>, model: &Model, columns: &Columns<'_>) -> Vec<EvalClaim<Fr>> {
+    [model.program().input, model.program().output]
+        .into_iter()
+        .map(|id| {
+            let view = View::tensor(model.layout(), id);
+            let point = transcript.challenges(&mut Native, "boundary point", view.log());
+            let value = poly::evaluate(&columns.values(&view), &point);
+            EvalClaim { view, point, value }
+        })
+        .collect()
+}
+
+/// The unpadded values of a tensor, `(slots, width)` row-major.
+fn tensor_values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
+    let width = program.tensor_width(id);
+    let padded = width.next_power_of_two();
+    trace.tensors[id]
+        .chunks(padded)
+        .flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into())))
+        .collect()
+}

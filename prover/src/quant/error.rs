@@ -1,0 +1,154 @@
+//! Why a model or an input cannot be quantised.
+
+use std::path::PathBuf;
+
+use laminate_protocol::program::ProgramError;
+use thiserror::Error;
+
+use crate::exec::ExecError;
+use crate::import::ImportError;
+
+/// Why a model or an input cannot be quantised.
+#[derive(Debug, Error)]
+pub enum QuantError {
+    /// A file of rows cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file of rows is too large.
+    #[error("{path}: more than {limit} bytes; split it into smaller files")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The cap.
+        limit: u64,
+    },
+    /// A file of rows is neither CSV nor the JSON that is read.
+    #[error("{path}: {problem}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A line has the wrong number of columns.
+    #[error("{path}, line {line}: {found} columns, expected {expected}; the file must hold the model's features only, without a label or index column")]
+    LineColumns {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 (the row, from 1, in JSON).
+        line: u64,
+        /// Columns found.
+        found: usize,
+        /// Width of the model's input.
+        expected: usize,
+    },
+    /// A field is not a number.
+    #[error("{path}, line {line}, column {column}: {value:?} is not a finite number")]
+    LineValue {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 (the row, from 1, in JSON).
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there.
+        value: String,
+    },
+    /// There is not one row.
+    #[error("no rows: expected at least one; give a calibration or input file with data lines")]
+    Empty,
+    /// A row has the wrong width.
+    #[error("row {row}: {found} columns, expected {expected}")]
+    Columns {
+        /// The row, from 0.
+        row: usize,
+        /// Its columns.
+        found: usize,
+        /// Width of the model's input.
+        expected: usize,
+    },
+    /// A row holds NaN or an infinity.
+    #[error("row {row}, column {column}: {value} is not a finite number")]
+    NonFinite {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+    /// An input value is outside what the input's scale can hold.
+    #[error("row {row}, column {column}: value {value} is outside the calibrated range, expected {lowest} to {highest}; no proof is made of it")]
+    InputRange {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+        /// Lowest value that rounds into the range.
+        lowest: f64,
+        /// Highest value that rounds into the range.
+        highest: f64,
+    },
+    /// The batch is not supported.
+    #[error("batch {found}, expected 1 to {limit}")]
+    Batch {
+        /// The batch.
+        found: usize,
+        /// Largest batch.
+        limit: usize,
+    },
+    /// The headroom is not supported.
+    #[error("headroom {0}, expected 1 to 1024")]
+    Headroom(f64),
+    /// A tensor's calibrated range has no scale.
+    #[error("tensor {tensor:?}: calibrated range {range:e} with headroom, expected below 2^{limit}; normalise the model's inputs")]
+    Range {
+        /// The tensor.
+        tensor: String,
+        /// Its largest absolute value with headroom.
+        range: f64,
+        /// Accepted exponent.
+        limit: i32,
+    },
+    /// Scales of a node's tensors are too far apart for its integer factors.
+    #[error("node {node:?} ({op}): scales {inputs:?} -> {output} need a factor beyond 24 bits or 32 bits of shift; calibrate with more varied data")]
+    Scales {
+        /// The node.
+        node: String,
+        /// Its op.
+        op: &'static str,
+        /// Scales of its operands.
+        inputs: Vec<i8>,
+        /// Scale of its output.
+        output: i8,
+    },
+    /// A node's intermediate is not bounded far enough below the field.
+    #[error("node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide")]
+    Bound {
+        /// The node.
+        node: String,
+        /// Bits of the bound.
+        bits: u32,
+        /// Accepted.
+        limit: u32,
+    },
+    /// The compiled program refuses a row it was calibrated with.
+    #[error("calibration: {0}; compile with more headroom")]
+    Calibration(ExecError),
+    /// The float graph is inconsistent or refuses the rows.
+    #[error(transparent)]
+    Graph(#[from] ImportError),
+    /// The program is malformed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The program cannot be run.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+}

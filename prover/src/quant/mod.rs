@@ -1,0 +1,103 @@
+//! Quantisation: a float graph and calibration rows to an integer program and its weights.
+//!
+//! | step | module |
+//! | --- | --- |
+//! | rows from CSV or JSON | [`rows`] |
+//! | largest value of every tensor, tensors that share a scale | [`scales`] |
+//! | nodes to integer ops | [`lower`], dense layers in [`dense`], tables in [`tables`] |
+//! | static bound of every node's intermediate | [`bounds`] |
+//! | integer against float | [`fidelity()`] |
+//! | real input to integers | [`input`] |
+//!
+//! What the integers mean is specified in `docs/specs/numerics.md`.
+
+pub mod bounds;
+pub mod dense;
+mod error;
+mod fidelity;
+pub mod input;
+mod lower;
+pub mod rows;
+pub mod scales;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use bounds::NodeBound;
+pub use error::QuantError;
+pub use fidelity::{Decision, Fidelity, fidelity};
+pub use input::quantise_input;
+pub use rows::read_rows;
+
+use laminate_protocol::program::{MAX_BATCH_LOG, Program, Weights, padded_log};
+
+use crate::import::FloatGraph;
+
+/// How a model is compiled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompileOptions {
+    /// Name of the program, for people.
+    pub name: String,
+    /// Number of inputs of one proof; rounded up to a power of two.
+    pub batch: usize,
+    /// log2 of the row length of commitments.
+    pub row_log: u8,
+    /// How far beyond the calibrated range a value may go, at least: 2 is twice the largest
+    /// calibrated absolute value. Scales are powers of two, so the true room is 1 to 2 times this.
+    pub headroom: f64,
+}
+
+impl CompileOptions {
+    /// Options with the default headroom of 2.
+    pub fn new(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
+        Self { name: name.into(), batch, row_log, headroom: 2.0 }
+    }
+}
+
+/// A compiled model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// Architecture and integer semantics, public.
+    pub program: Program,
+    /// Hidden parameters.
+    pub weights: Weights,
+    /// Measured on the calibration rows.
+    pub fidelity: Fidelity,
+    /// One entry for each node of the program.
+    pub report: Vec<NodeBound>,
+}
+
+/// Quantises `graph` with scales from `calibration` and measures the result on the same rows.
+///
+/// # Errors
+/// [`QuantError`] if the options or rows are unusable, a parameter does not fit its integer type, or
+/// the program refuses one of the calibration rows.
+pub fn compile(
+    graph: &FloatGraph,
+    calibration: &[Vec<f32>],
+    options: CompileOptions,
+) -> Result<Compiled, QuantError> {
+    check_options(&options)?;
+    rows::check(calibration, graph.width(graph.input()))?;
+    let ranges = graph.max_abs(calibration)?;
+    let scales = scales::Scales::choose(graph, &ranges, options.headroom)?;
+    let lower::Lowered { program, weights, source } = lower::lower(graph, scales, &options, &ranges)?;
+    program.check()?;
+    let calibrated: Vec<f64> = source.iter().map(|id| ranges[*id]).collect();
+    let report = bounds::report(&program, &weights, &calibrated)?;
+    let fidelity = fidelity(graph, &program, &weights, calibration)?;
+    match fidelity.first_refusal.clone() {
+        None => Ok(Compiled { program, weights, fidelity, report }),
+        Some(refusal) => Err(QuantError::Calibration(refusal)),
+    }
+}
+
+fn check_options(options: &CompileOptions) -> Result<(), QuantError> {
+    if options.batch == 0 || padded_log(options.batch) > usize::from(MAX_BATCH_LOG) {
+        return Err(QuantError::Batch { found: options.batch, limit: 1 << MAX_BATCH_LOG });
+    }
+    if !(1.0..=1024.0).contains(&options.headroom) {
+        return Err(QuantError::Headroom(options.headroom));
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Requires the generated verifier in the repository to be, byte for byte, what the program derives today.
+#
+#   scripts/check_generated.sh [WORK]
+#
+# WORK  as for generate_verifier.sh
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+
+"$root/scripts/generate_verifier.sh" "$fresh" ${1:+"$1"}
+for file in Halo2Verifier.sol verifier.json; do
+    if ! cmp "$fresh/$file" "$root/contracts/src/generated/$file"; then
+        echo "check_generated: contracts/src/generated/$file is not what the program derives." >&2
+        echo "Run scripts/generate_verifier.sh, review the difference, and make the proof fixtures anew." >&2
+        exit 1
+    fi
+done
+echo "The generated verifier is what the program derives."

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Independent executor of Laminate's integer semantics (docs/specs/numerics.md), in Python integers.
+
+    python tests/reference/int_model.py case.json      (or the case on standard input)
+
+The case is `{"program": …, "weights": …, "inputs": [[…], …]}`: program and weights as serde_json writes the Rust
+types `Program` and `Weights`, inputs `(rows, width)` as integers of the input tensor. The result is printed as
+`{"outputs": [[…], …], "tensors": {"name": [[…], …]}}`, `tensors` with `--all` only. It shares nothing with the Rust
+executor: no numpy, no fixed-width integer, so nothing can wrap. Used by tests only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ACTIVATION_BOUND = 1 << 15
+WEIGHT_BOUND = 1 << 7
+BIAS_BOUND = 1 << 31
+FACTOR_BOUND = 1 << 24
+TABLE_HALF = 1 << 11
+LEAKY_SHIFT = 16
+
+Rows = list[list[int]]
+
+
+class ModelError(Exception):
+    """A case that the semantics refuse; names the node, the value and the bound."""
+
+
+def round_shift(value: int, shift: int) -> int:
+    """floor((value + 2^(shift-1)) / 2^shift): ties go up, for negative values too."""
+    return (value + (1 << (shift - 1))) >> shift
+
+
+def bounded(where: str, value: int, low: int, high: int) -> int:
+    """`value` if low <= value < high; otherwise ModelError."""
+    if not low <= value < high:
+        raise ModelError(f"{where}: {value} is outside [{low}, {high})")
+    return value
+
+
+def activation(where: str, value: int) -> int:
+    """An int16 activation; there is no saturation."""
+    return bounded(where, value, -ACTIVATION_BOUND, ACTIVATION_BOUND)
+
+
+def dense(node: str, params: dict[str, Any], shape: dict[str, int], shift: int, x: Rows) -> Rows:
+    """`(rows, cols) -> (rows, out)`: requantised x·wᵀ + bias."""
+    out, cols = shape["rows"], shape["cols"]
+    flat = params["weight"]
+    if len(flat) != out * cols or len(params["bias"]) != out or len(params["multiplier"]) != out:
+        raise ModelError(f"{node}: the weights do not have the shape ({out}, {cols})")
+    for value in flat:
+        bounded(f"{node} weight", value, -WEIGHT_BOUND, WEIGHT_BOUND)
+    result = []
+    for row in x:
+        y = []
+        for j in range(out):
+            bias = bounded(f"{node} bias {j}", params["bias"][j], -BIAS_BOUND, BIAS_BOUND)
+            factor = bounded(f"{node} multiplier {j}", params["multiplier"][j], 0, FACTOR_BOUND)
+            total = sum(flat[j * cols + k] * row[k] for k in range(cols)) + bias
+            y.append(activation(f"{node}[{j}]", round_shift(total * factor, shift)))
+        result.append(y)
+    return result
+
+
+def leaky_relu(value: int, slope: int) -> int:
+    """max(v,0) + slope·min(v,0)/2^16, rounded once."""
+    return round_shift((max(value, 0) << LEAKY_SHIFT) + min(value, 0) * slope, LEAKY_SHIFT)
+
+
+def table_lookup(node: str, values: list[int], value: int) -> int:
+    """values[v + 2^11]; an index outside the table is an error."""
+    return values[bounded(node, value, -TABLE_HALF, TABLE_HALF) + TABLE_HALF]
+
+
+def add(a: int, b: int, left: int, right: int, shift: int) -> int:
+    """Two operands at their own scales, brought to the output's."""
+    return round_shift(a * left + b * right, shift)
+
+
+def mul(a: int, b: int, multiplier: int, shift: int) -> int:
+    """Product of two operands at the output's scale."""
+    return round_shift(a * b * multiplier, shift)
+
+
+def each(node: str, function: Callable[..., int], *operands: Rows) -> Rows:
+    """Apply an elementwise function to operands of one shape."""
+    rows = []
+    for parts in zip(*operands, strict=True):
+        if len({len(part) for part in parts}) != 1:
+            raise ModelError(f"{node}: operands of widths {[len(part) for part in parts]}")
+        rows.append(
+            [activation(f"{node}[{j}]", function(*values)) for j, values in enumerate(zip(*parts, strict=True))]
+        )
+    return rows
+
+
+def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any], operands: list[Rows]) -> Rows:
+    """One node. A unit variant of the Rust enum is a string, a struct variant an object with one key."""
+    name, op = node["name"], node["op"]
+    kind, a = (op, {}) if isinstance(op, str) else next(iter(op.items()))
+    match kind:
+        case "dense":
+            at = a["weight"]
+            return dense(name, weights["dense"][at], program["weights"][at], a["shift"], operands[0])
+        case "relu":
+            return each(name, lambda v: max(v, 0), *operands)
+        case "leaky_relu":
+            return each(name, lambda v: leaky_relu(v, a["slope"]), *operands)
+        case "activation":
+            values = program["tables"][a["table"]]["values"]
+            return each(name, lambda v: table_lookup(name, values, v), *operands)
+        case "add":
+            return each(name, lambda v, w: add(v, w, a["left"], a["right"], a["shift"]), *operands)
+        case "mul":
+            return each(name, lambda v, w: mul(v, w, a["multiplier"], a["shift"]), *operands)
+        case "reshape":
+            return operands[0]
+        case _:
+            raise ModelError(f"{name}: unknown op {kind!r}")
+
+
+def pad_batch(inputs: Rows, slots: int) -> Rows:
+    """Unused batch slots repeat the last row."""
+    if not 1 <= len(inputs) <= slots:
+        raise ModelError(f"inputs: {len(inputs)} rows for {slots} batch slots")
+    return inputs + [inputs[-1]] * (slots - len(inputs))
+
+
+def run(program: dict[str, Any], weights: dict[str, Any], inputs: Rows) -> list[Rows | None]:
+    """Every tensor `(slots, width)` by id, after checking each width."""
+    tensors: list[Rows | None] = [None] * len(program["tensors"])
+
+    def define(at: int, rows: Rows) -> None:
+        tensor = program["tensors"][at]
+        if any(len(row) != tensor["width"] for row in rows):
+            raise ModelError(f"tensor {tensor['name']}: width {len(rows[0])}; expected {tensor['width']}")
+        tensors[at] = [[activation(f"{tensor['name']}[{j}]", v) for j, v in enumerate(row)] for row in rows]
+
+    define(program["input"], pad_batch(inputs, 1 << program["batch_log"]))
+    for node in program["nodes"]:
+        operands = [tensors[at] for at in node["inputs"]]
+        if any(operand is None for operand in operands):
+            raise ModelError(f"{node['name']}: an operand is not defined yet; nodes must be in topological order")
+        define(node["output"], apply(program, weights, node, [rows for rows in operands if rows is not None]))
+    if tensors[program["output"]] is None:
+        raise ModelError("the output tensor is never defined")
+    return tensors
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", nargs="?", type=Path, help="JSON case; standard input when left out")
+    parser.add_argument("--all", action="store_true", help="print every tensor, not only the output")
+    options = parser.parse_args()
+    try:
+        case = json.loads(options.case.read_text(encoding="utf-8") if options.case else sys.stdin.read())
+        tensors = run(case["program"], case["weights"], case["inputs"])
+        result: dict[str, Any] = {"outputs": tensors[case["program"]["output"]]}
+        if options.all:
+            result["tensors"] = {t["name"]: r for t, r in zip(case["program"]["tensors"], tensors, strict=True)}
+    except (ModelError, OSError, json.JSONDecodeError) as error:
+        print(f"int_model: {error}", file=sys.stderr)
+        return 1
+    except (KeyError, TypeError, IndexError) as error:
+        print(f"int_model: the case does not have the expected shape: {error!r}", file=sys.stderr)
+        return 1
+    json.dump(result, sys.stdout)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+//! What the cross-crate tests share: small reference strings, and random programs with weights and
+//! inputs that stay in range.
+
+use std::path::PathBuf;
+
+use halo2curves_axiom::bn256::{Fr, G1, G1Affine, G2, G2Affine};
+use halo2curves_axiom::ff::Field;
+use halo2curves_axiom::group::{Curve, Group};
+use laminate_protocol::field::fr_from_digest;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::program::{
+    DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, Weights,
+};
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::statement::Statement;
+use laminate_prover::exec;
+use laminate_prover::prove::{Model, WeightSecret, prove};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+/// A reference string whose τ everybody knows; for tests only.
+#[derive(Clone, Debug)]
+pub struct TestSrs {
+    /// `[τ^i]_1`
+    pub powers: Vec<G1Affine>,
+    /// `[τ]_2`
+    pub tau_g2: G2Affine,
+}
+
+impl TestSrs {
+    /// `2^log` powers of a τ derived from `label`.
+    pub fn new(label: &[u8], log: usize) -> Self {
+        let tau = fr_from_digest(b"laminate/test-srs", label);
+        let mut power = Fr::ONE;
+        let mut powers = Vec::with_capacity(1 << log);
+        for _ in 0..1 << log {
+            powers.push(G1::generator() * power);
+            power *= tau;
+        }
+        let mut affine = vec![G1Affine::default(); powers.len()];
+        G1::batch_normalize(&powers, &mut affine);
+        Self { powers: affine, tau_g2: (G2::generator() * tau).to_affine() }
+    }
+}
+
+/// A program with weights and one batch of inputs.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Architecture.
+    pub program: Program,
+    /// Parameters.
+    pub weights: Weights,
+    /// Rows of int16 values.
+    pub inputs: Vec<Vec<i32>>,
+}
+
+/// Builds programs tensor by tensor.
+struct Builder {
+    rng: ChaCha20Rng,
+    program: Program,
+    weights: Weights,
+}
+
+impl Builder {
+    fn tensor(&mut self, width: usize) -> usize {
+        let id = self.program.tensors.len();
+        self.program.tensors.push(Tensor { name: format!("t{id}"), width: width as u32, scale: 8 });
+        id
+    }
+
+    fn node(&mut self, op: Op, inputs: &[usize], width: usize) -> usize {
+        let output = self.tensor(width);
+        let name = format!("n{}", self.program.nodes.len());
+        self.program.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        output
+    }
+
+    /// Random parameters; `gain / 2^16` scales the accumulator.
+    fn dense(&mut self, input: usize, rows: usize, gain: u32) -> usize {
+        let cols = self.program.tensor_width(input);
+        let rng = &mut self.rng;
+        self.weights.dense.push(DenseWeights {
+            weight: (0..rows * cols).map(|_| rng.gen_range(-30..=30)).collect(),
+            bias: (0..rows).map(|_| rng.gen_range(-5000..=5000)).collect(),
+            multiplier: (0..rows).map(|_| rng.gen_range(gain / 2..=gain)).collect(),
+        });
+        let weight = self.program.weights.len();
+        self.program.weights.push(DenseShape { rows: rows as u32, cols: cols as u32 });
+        self.node(Op::Dense { weight, shift: 16 }, &[input], rows)
+    }
+}
+
+/// A program of every op with random widths and weights, `2^batch_log` slots.
+pub fn every_op(seed: u64, batch_log: u8) -> Case {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let widths: [usize; 4] = [rng.gen_range(1..9), rng.gen_range(1..9), rng.gen_range(1..8), rng.gen_range(1..4)];
+    let values = (0..1i32 << TABLE_LOG).map(|i| ((i - 2048) * 3) as i16).collect();
+    let mut b = Builder {
+        rng,
+        program: Program {
+            name: format!("every-op-{seed}"),
+            batch_log,
+            tensors: vec![],
+            nodes: vec![],
+            input: 0,
+            output: 0,
+            weights: vec![],
+            tables: vec![Table { kind: TableKind::Tanh, input_scale: 8, values }],
+            row_log: 20,
+        },
+        weights: Weights { dense: vec![] },
+    };
+    let input = b.tensor(widths[0]);
+    let x = b.dense(input, widths[1], 1000);
+    let x = b.node(Op::Relu, &[x], widths[1]);
+    let x = b.node(Op::Reshape, &[x], widths[1]);
+    let x = b.dense(x, widths[2], 800);
+    let leaky = b.node(Op::LeakyRelu { slope: 6554 }, &[x], widths[2]);
+    let sum = b.node(Op::Add { left: 128, right: 128, shift: 8 }, &[x, leaky], widths[2]);
+    let product = b.node(Op::Mul { multiplier: 64, shift: 24 }, &[sum, leaky], widths[2]);
+    let x = b.dense(product, widths[3], 400);
+    b.program.output = b.node(Op::Activation { table: 0 }, &[x], widths[3]);
+    finish(b, widths[0])
+}
+
+/// A chain of dense layers with ReLU between them.
+pub fn mlp(seed: u64, batch_log: u8, widths: &[usize]) -> Case {
+    let mut b = Builder {
+        rng: ChaCha20Rng::seed_from_u64(seed),
+        program: Program {
+            name: format!("mlp-{seed}"),
+            batch_log,
+            tensors: vec![],
+            nodes: vec![],
+            input: 0,
+            output: 0,
+            weights: vec![],
+            tables: vec![],
+            row_log: 20,
+        },
+        weights: Weights { dense: vec![] },
+    };
+    let mut x = b.tensor(widths[0]);
+    for (i, width) in widths[1..].iter().enumerate() {
+        // Keeps activations near their size whatever the width.
+        let gain = (65536 / (30 * (widths[i] as u32).max(2))).max(2);
+        x = b.dense(x, *width, gain);
+        if i + 2 < widths.len() {
+            x = b.node(Op::Relu, &[x], *width);
+        }
+    }
+    b.program.output = x;
+    finish(b, widths[0])
+}
+
+fn finish(mut b: Builder, width: usize) -> Case {
+    let slots = b.program.slots();
+    let rng = &mut b.rng;
+    let inputs = (0..slots).map(|_| (0..width).map(|_| rng.gen_range(-2000..=2000)).collect()).collect();
+    Case { program: b.program, weights: b.weights, inputs }
+}
+
+/// A proven case.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// The model.
+    pub model: Model,
+    /// Its secret.
+    pub secret: WeightSecret,
+    /// What is claimed.
+    pub statement: Statement<Fr>,
+    /// The folded proof.
+    pub proof: NativeProof,
+}
+
+/// Runs and proves a case.
+pub fn prove_case(case: &Case, srs: &TestSrs, mode: FoldMode, seed: u64) -> Proven {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let model = Model::new(case.program.clone(), &case.weights).expect("model");
+    let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+    let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
+    let (statement, proof) =
+        prove(&model, &secret, &trace, &srs.powers, mode, &mut rng, &|_| {}).expect("prove");
+    Proven { model, secret, statement, proof }
+}
+
+/// A file of the shared data folder, or `None` with a printed reason.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("LAMINATE_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let file = root.join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    eprintln!("skipped: {} is missing (set LAMINATE_SHARED)", file.display());
+    None
+}
