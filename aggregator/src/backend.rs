@@ -18,7 +18,7 @@ use laminate_protocol::transcript::poseidon::WIDTH;
 use serde::{Deserialize, Serialize};
 
 use crate::chips::curve::library::{self, LibraryCurve};
-use crate::chips::poseidon::{self, Input};
+use crate::chips::poseidon::Input;
 use crate::circuit::Builder;
 
 /// A cell, numbered in the order of creation so that equal operations are recognised in every stage.
@@ -66,6 +66,14 @@ impl Scalar {
             Self::Cell(_) => None,
         }
     }
+}
+
+/// A point on the curve, not the identity.
+#[derive(Clone, Debug)]
+pub struct Point {
+    point: library::Point,
+    /// Its transcript encoding, made when a point of the proof is loaded.
+    encoding: Option<[Scalar; 3]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -170,12 +178,28 @@ impl<'a> CircuitBackend<'a> {
     ///
     /// # Errors
     /// [`VerifyError::Degenerate`] for the identity, of which no circuit can be made.
-    pub fn load_point(&mut self, point: &G1Affine) -> Result<library::Point, VerifyError> {
+    pub fn load_point(&mut self, point: &G1Affine) -> Result<Point, VerifyError> {
         if bool::from(point.is_identity()) {
             return Err(VerifyError::Degenerate { what: "commitment" });
         }
         let curve = self.curve.clone();
-        Ok(curve.load(self.ctx(), point))
+        let point = curve.load(self.ctx(), point);
+        let encoding = Some(self.encode(&point));
+        Ok(Point { point, encoding })
+    }
+
+    /// The limbs of a point, `[x, y]`.
+    pub fn limbs(&self, point: &Point) -> [[AssignedValue<Fr>; 3]; 2] {
+        library::limbs(&point.point)
+    }
+
+    /// [`laminate_protocol::backend::point_scalars`].
+    fn encode(&mut self, point: &library::Point) -> [Scalar; 3] {
+        let [[x0, x1, x2], [y0, y1, y2]] =
+            library::limbs(point).map(|c| c.map(|limb| Scalar::Cell(self.cell(limb))));
+        let shift = pow2(LIMB_BITS);
+        [(x0, x1), (y0, y1), (x2, y2)]
+            .map(|(low, high)| self.linear(Fr::ZERO, &[(Fr::ONE, low), (shift, high)]))
     }
 
     /// The cell of a scalar; constants get one.
@@ -196,10 +220,10 @@ impl<'a> CircuitBackend<'a> {
     }
 
     fn count(&self) -> PartCost {
-        let statistics = self.builder.base.statistics_fast();
+        let base = &self.builder.base;
         PartCost {
-            cells: statistics.0,
-            lookups: statistics.1,
+            cells: base.core().phase_manager.iter().map(|phase| phase.total_advice()).sum(),
+            lookups: base.lookup_manager().iter().map(|lookup| lookup.total_rows()).sum(),
             poseidon_rows: self.builder.poseidon.rows(),
         }
     }
@@ -216,5 +240,179 @@ impl<'a> CircuitBackend<'a> {
         let cell = self.cell(assigned);
         self.memo.insert(operation, cell);
         Scalar::Cell(cell)
+    }
+}
+
+impl Backend for CircuitBackend<'_> {
+    type Scalar = Scalar;
+    type Point = Point;
+
+    fn constant(&mut self, value: Fr) -> Scalar {
+        Scalar::Constant(value)
+    }
+
+    fn add(&mut self, a: &Scalar, b: &Scalar) -> Scalar {
+        self.linear(Fr::ZERO, &[(Fr::ONE, *a), (Fr::ONE, *b)])
+    }
+
+    fn sub(&mut self, a: &Scalar, b: &Scalar) -> Scalar {
+        self.linear(Fr::ZERO, &[(Fr::ONE, *a), (-Fr::ONE, *b)])
+    }
+
+    fn mul(&mut self, a: &Scalar, b: &Scalar) -> Scalar {
+        self.mul_add(a, b, &Scalar::Constant(Fr::ZERO))
+    }
+
+    /// One gate `| c | a | b | out |` unless a factor is constant.
+    fn mul_add(&mut self, a: &Scalar, b: &Scalar, c: &Scalar) -> Scalar {
+        let (factor, cell) = match (a.constant(), b.constant()) {
+            (Some(factor), _) => (factor, b),
+            (_, Some(factor)) => (factor, a),
+            (None, None) => {
+                let (low, high) = if a.key() <= b.key() { (a, b) } else { (b, a) };
+                let operation = Operation::MulAdd(low.key(), high.key(), c.key());
+                let cells = [c.quantum(), a.quantum(), b.quantum()];
+                let out = c.value() + a.value() * b.value();
+                return self.remember(operation, |backend| {
+                    let cells = cells.into_iter().chain([QuantumCell::Witness(out)]);
+                    backend.ctx().assign_region(cells, [0]);
+                    backend.ctx().get(-1)
+                });
+            }
+        };
+        self.linear(Fr::ZERO, &[(factor, *cell), (Fr::ONE, *c)])
+    }
+
+    /// `1 + 3n` cells for `n` terms, three fewer if the sum can start with a term.
+    fn linear(&mut self, constant: Fr, terms: &[(Fr, Scalar)]) -> Scalar {
+        let mut constant = constant;
+        let mut merged: BTreeMap<u32, (Fr, Cell)> = BTreeMap::new();
+        for (coefficient, term) in terms {
+            match term {
+                Scalar::Constant(value) => constant += coefficient * value,
+                Scalar::Cell(cell) => {
+                    merged.entry(cell.id).or_insert((Fr::ZERO, *cell)).0 += coefficient;
+                }
+            }
+        }
+        merged.retain(|_, (coefficient, _)| *coefficient != Fr::ZERO);
+        let mut terms: Vec<(Fr, Cell)> = merged.into_values().collect();
+        let plain = terms.iter().position(|(c, _)| constant == Fr::ZERO && *c == Fr::ONE);
+        match (terms.as_slice(), plain) {
+            ([], _) => return Scalar::Constant(constant),
+            ([(_, cell)], Some(_)) => return Scalar::Cell(*cell),
+            _ => {}
+        }
+        let key = terms.iter().map(|(c, cell)| (c.to_repr(), cell.id)).collect();
+        let operation = Operation::Linear(constant.to_repr(), key);
+        self.remember(operation, |backend| {
+            let mut sum = constant;
+            let mut cells = vec![match plain {
+                None => QuantumCell::Constant(constant),
+                Some(i) => {
+                    let (_, cell) = terms.remove(i);
+                    sum = *cell.assigned.value();
+                    QuantumCell::Existing(cell.assigned)
+                }
+            }];
+            for (coefficient, cell) in &terms {
+                sum += coefficient * cell.assigned.value();
+                cells.push(QuantumCell::Existing(cell.assigned));
+                cells.push(QuantumCell::Constant(*coefficient));
+                cells.push(QuantumCell::Witness(sum));
+            }
+            let gates = (0..terms.len()).map(|i| 3 * i as isize);
+            backend.ctx().assign_region(cells, gates);
+            backend.ctx().get(-1)
+        })
+    }
+
+    /// `| 0 | a | 1/a | 1 |`: has no witness for `a = 0`.
+    fn invert(&mut self, a: &Scalar, what: &'static str) -> Result<Scalar, VerifyError> {
+        let inverse = Option::<Fr>::from(a.value().invert());
+        match a {
+            Scalar::Constant(_) => {
+                inverse.map(Scalar::Constant).ok_or(VerifyError::Degenerate { what })
+            }
+            Scalar::Cell(cell) => Ok(self.remember(Operation::Invert(cell.id), |backend| {
+                backend.ctx().assign_region(
+                    [
+                        QuantumCell::Constant(Fr::ZERO),
+                        QuantumCell::Existing(cell.assigned),
+                        QuantumCell::Witness(inverse.unwrap_or(Fr::ZERO)),
+                        QuantumCell::Constant(Fr::ONE),
+                    ],
+                    [0],
+                );
+                backend.ctx().get(-2)
+            })),
+        }
+    }
+
+    fn assert_equal(&mut self, a: &Scalar, b: &Scalar, check: Check) -> Result<(), VerifyError> {
+        match (a, b) {
+            (Scalar::Constant(a), Scalar::Constant(b)) if a == b => {}
+            (Scalar::Constant(_), Scalar::Constant(_)) => return Err(VerifyError::Check { check }),
+            (Scalar::Cell(cell), Scalar::Constant(value))
+            | (Scalar::Constant(value), Scalar::Cell(cell)) => {
+                let gate = self.range.gate().clone();
+                gate.assert_is_const(self.ctx(), &cell.assigned, value);
+            }
+            (Scalar::Cell(a), Scalar::Cell(b)) => {
+                self.ctx().constrain_equal(&a.assigned, &b.assigned);
+            }
+        }
+        Ok(())
+    }
+
+    fn permute(&mut self, state: [Scalar; WIDTH]) -> [Scalar; WIDTH] {
+        if state.iter().all(|s| s.constant().is_some()) {
+            let mut values = state.map(|s| s.value());
+            laminate_protocol::transcript::poseidon::permute(&mut values);
+            return values.map(Scalar::Constant);
+        }
+        let inputs = state.map(|s| match s {
+            Scalar::Constant(value) => Input::Constant(value),
+            Scalar::Cell(cell) => Input::Cell(cell.assigned),
+        });
+        let outputs = self.builder.poseidon.permute(inputs);
+        outputs.map(|assigned| Scalar::Cell(self.cell(assigned)))
+    }
+
+    fn encode_point(&mut self, point: &Point) -> [Scalar; 3] {
+        match point.encoding {
+            Some(encoding) => encoding,
+            None => self.encode(&point.point),
+        }
+    }
+
+    fn msm(
+        &mut self,
+        pairs: &[(Option<Scalar>, Point)],
+        generator: Option<&Scalar>,
+    ) -> Result<Point, VerifyError> {
+        let mut units = vec![];
+        let mut scaled = vec![];
+        for (scalar, point) in pairs {
+            match scalar {
+                Some(Scalar::Constant(one)) if *one == Fr::ONE => units.push(point.point.clone()),
+                Some(scalar) => scaled.push((self.assigned(scalar), point.point.clone())),
+                None => units.push(point.point.clone()),
+            }
+        }
+        let generator = generator.map(|scalar| self.assigned(scalar));
+        let curve = self.curve.clone();
+        let point = curve.msm(&mut self.builder.base, &scaled, &units, generator);
+        Ok(Point { point, encoding: None })
+    }
+
+    fn enter(&mut self, part: Part) {
+        let now = self.count();
+        let cost = self.report.parts.entry(self.part).or_default();
+        cost.cells += now.cells - self.entered.cells;
+        cost.lookups += now.lookups - self.entered.lookups;
+        cost.poseidon_rows += now.poseidon_rows - self.entered.poseidon_rows;
+        self.part = part;
+        self.entered = now;
     }
 }

@@ -1,5 +1,10 @@
+pub mod backend;
 pub mod chips;
 pub mod circuit;
 pub mod error;
 
+pub mod evm;
 pub mod srs;
+
+#[cfg(test)]
+mod testing;

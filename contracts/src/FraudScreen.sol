@@ -11,9 +11,10 @@ import {StatementLib} from "./libraries/StatementLib.sol";
 /// the payee; from the deadline on the amount goes back to the payer. The features and the weights stay hidden.
 ///
 /// Scores are fixed point at scale 14: 16384 is a probability of 1.
-/// @dev Each (model, input commitment) belongs to at most one payment ever, so a proof made for one transaction cannot
-/// release another. It is taken at creation rather than at settlement: who copies a pending commitment only makes
-/// the other's creation revert, with nothing in escrow, and a fresh salt gives a fresh commitment.
+/// @dev Each (model, input commitment) belongs to at most one payment ever, and a payment closes once: so a statement
+/// settles at most one payment, and a proof made for one transaction cannot release another. The commitment is taken
+/// at creation rather than at settlement: who copies a pending commitment only makes the other's creation revert, with
+/// nothing in escrow, and a fresh salt gives a fresh commitment.
 contract FraudScreen {
     enum State {
         None,
@@ -46,7 +47,6 @@ contract FraudScreen {
 
     mapping(uint256 paymentId => Payment) private _payments;
     mapping(bytes32 bindingHash => bool) private _bound;
-    mapping(bytes32 statementHash => bool) private _settled;
 
     event PaymentCreated(
         uint256 indexed paymentId,
@@ -76,7 +76,6 @@ contract FraudScreen {
     error DeadlinePassed(uint256 paymentId, uint64 deadline);
     error DeadlineNotReached(uint256 paymentId, uint64 deadline);
     error ScoreNotBelowThreshold(int256 score, int16 threshold);
-    error StatementSettled(bytes32 statementHash);
     error TransferFailed(address to, uint256 amount);
 
     constructor(IModelRegistry registry_) {
@@ -129,9 +128,7 @@ contract FraudScreen {
         StatementLib.requireOutput(output, 1);
         int256 score = StatementLib.decodeOutput(output, 1, 0);
         if (score >= payment.threshold) revert ScoreNotBelowThreshold(score, payment.threshold);
-        if (_settled[statement]) revert StatementSettled(statement);
 
-        _settled[statement] = true;
         payment.state = State.Settled;
         emit PaymentSettled(paymentId, statement, score);
         _send(payment.payee, payment.amount);
@@ -149,11 +146,6 @@ contract FraudScreen {
     /// @notice A payment; state `None` where there is none.
     function getPayment(uint256 paymentId) external view returns (Payment memory) {
         return _payments[paymentId];
-    }
-
-    /// @notice Whether a statement has settled a payment.
-    function isSettled(bytes32 statementHash) external view returns (bool) {
-        return _settled[statementHash];
     }
 
     function _open(uint256 paymentId) private view returns (Payment storage payment) {

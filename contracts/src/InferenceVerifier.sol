@@ -6,12 +6,12 @@ import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
 import {StatementLib} from "./libraries/StatementLib.sol";
 
 /// @title The only caller a generated verifier should have
-/// @notice Immutable and without an owner. The generated contract has no functions, only a fallback: its calldata is the
-/// instances as 32-byte words, then the proof; it returns nothing when the proof is valid and reverts without data
-/// otherwise. It reduces instances modulo the field, ignores bytes after the proof and, like every address without
-/// code, "succeeds" when it is not there. This contract encodes the statement into the circuit's instances and refuses
-/// all of that: unreduced instances, accumulator limbs or coordinates out of range, another proof length, a verifier
-/// that has no code or other code than at construction.
+/// @notice Immutable and without an owner. The generated contract has no functions, only a fallback: its calldata is
+/// the instances as 32-byte words, then the proof; it returns nothing when the proof is valid and reverts without
+/// data otherwise. It reduces instances modulo the field, ignores bytes after the proof and, like every address
+/// without code, "succeeds" when it is not there. This contract encodes the statement into the circuit's instances
+/// and refuses all of that: unreduced instances, accumulator limbs or coordinates out of range, another proof length,
+/// a verifier that has no code or other code than at construction.
 /// @dev What the caller still owes: that `weightCommitment` and `programDigest` are the registered ones
 /// (`ModelRegistry`), and that a statement is used once, as a proof can be shown any number of times.
 contract InferenceVerifier is IInferenceVerifier {

@@ -10,8 +10,8 @@ import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
 
-/// @dev The generated verifier behind its wrapper and the registry, on real proofs: what is accepted, and the statements
-/// that no proof at hand supports.
+/// @dev The generated verifier behind its wrapper and the registry, on real proofs: what is accepted, and the
+/// statements that no proof at hand supports.
 contract RealProofTest is Fixtures {
     address private _halo2;
     InferenceVerifier private _verifier;

@@ -52,6 +52,32 @@ impl CircuitParams {
         (1usize << self.k).saturating_sub(UNUSABLE_ROWS + self.poseidon_rows)
     }
 
+    /// The shape that proves fastest, by [`CircuitParams::work`]. `demand` lays the circuit out with
+    /// the given number of lookup bits.
+    ///
+    /// # Errors
+    /// Those of `demand`; [`AggregationError::TooLarge`] if no shape fits.
+    pub fn choose(
+        demand: impl Fn(usize) -> Result<Demand, AggregationError>,
+    ) -> Result<Self, AggregationError> {
+        // Demand hardly depends on the lookup bits: guess k first, then lay out with its bits.
+        let guess = demand(MIN_K)?;
+        let mut candidates: Vec<Self> = (MIN_K..=MAX_K).filter_map(|k| Self::fit(k, &guess)).collect();
+        candidates.sort_by_key(Self::work);
+        for candidate in candidates {
+            if let Some(params) = Self::fit(candidate.k, &demand(candidate.lookup_bits)?) {
+                return Ok(params);
+            }
+        }
+        Err(AggregationError::TooLarge { demand: guess, columns: MAX_COLUMNS, k: MAX_K })
+    }
+
+    /// Relative proving time: a lookup column brings two permuted columns and a product, and some
+    /// columns (quotient, products of the permutation, fixed) are there in any case.
+    fn work(&self) -> usize {
+        (self.num_advice + 4 * self.num_lookup_advice + 6) << self.k
+    }
+
     /// The smallest shape with `2^k` rows that holds `demand`; `None` if it needs too many columns.
     pub fn fit(k: usize, demand: &Demand) -> Option<Self> {
         let mut params = Self {

@@ -112,7 +112,7 @@ fn random_point(k: u32) -> Fr {
 }
 
 /// `e(a, b) = e(c, d)`.
-pub(crate) fn pairings_equal(a: &G1Affine, b: &G2Affine, c: &G1Affine, d: &G2Affine) -> bool {
+fn pairings_equal(a: &G1Affine, b: &G2Affine, c: &G1Affine, d: &G2Affine) -> bool {
     let minus_c = -*c;
     let (b, d) = (
         <Bn256 as MultiMillerLoop>::G2Prepared::from(*b),

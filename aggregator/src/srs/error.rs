@@ -46,7 +46,7 @@ pub enum SrsError {
     },
     /// The bytes are of none of the known formats.
     #[error(
-        "unknown format ({size} bytes, beginning with {head}): expected a Laminate SRS, a snarkjs .ptau, halo2 raw \
+        "unknown format ({size} bytes, beginning with {head}): expected a Laminate reference string, a snarkjs .ptau, halo2 raw \
          parameters (4 + 128·2^k + 256 bytes) or an Ignition ark file (280 + 64·n bytes)"
     )]
     UnknownFormat {
@@ -171,17 +171,18 @@ pub enum SrsError {
         /// Digest of the file, hexadecimal.
         found: String,
     },
-    /// A Laminate SRS whose content does not match its digest.
-    #[error("{what} is {found}, the file says {expected}; it is altered, make it again with `srs dev` or `srs import`")]
+    /// Not a sound Laminate file.
+    #[error(transparent)]
+    Artifact(#[from] laminate_protocol::artifact::ArtifactError),
+    /// A Laminate reference string whose points do not match its digest.
+    #[error("the digest of the string is {found}, the file says {expected}; make it again with `srs dev` or `srs import`")]
     Digest {
-        /// Which digest.
-        what: &'static str,
         /// The digest written in the file, hexadecimal.
         expected: String,
         /// The digest of the content, hexadecimal.
         found: String,
     },
-    /// The origin written in a Laminate SRS is not the one of its secret.
+    /// The origin written in a Laminate reference string is not the one of its secret.
     #[error("the file says it comes from {claimed}, its secret is that of {actual}")]
     Origin {
         /// As written.

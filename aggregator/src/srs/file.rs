@@ -1,9 +1,7 @@
-//! The artifact: a string as this program keeps it.
+//! The artifact: a string as this program keeps it, in the container of [`laminate_protocol::artifact`].
 //!
-//! | bytes | what |
+//! | payload bytes | what |
 //! | --- | --- |
-//! | 8 | magic `LAMSRS\0\1` |
-//! | 4 | version, 1 |
 //! | 4 | k |
 //! | 1 | origin: 0 development, 1 ceremony |
 //! | 1 + 64 | length of the ceremony's name, and the name padded with zeros |
@@ -12,15 +10,15 @@
 //! | 64·2^k | powers, raw |
 //! | 64·2^k | Lagrange basis, raw |
 //! | 128 + 128 | `G2`, `τ·G2`, raw |
-//! | 32 | sha256 of all bytes before |
 //!
-//! All integers little-endian. `load` checks magic, version, exact size, both digests, the generators, that the origin fits the secret and that the
-//! secret is no public one; it does *not* repeat the pairing and Lagrange checks, nor that points are on the curve: they were made when the
-//! file was written, and the digests say that it is the same. A file of unknown hands is to be imported ([`Srs::import`]), which checks all.
+//! All integers little-endian. `load` checks the container (magic, kind, version, length, digest of everything), the exact size, the string's own
+//! digest, the generators, that the origin fits the secret and that the secret is no public one. It does *not* repeat the pairing and Lagrange checks,
+//! nor that points are on the curve: they were made when the file was written, and the digests say that it is the same. A file of unknown hands is to be
+//! imported ([`Srs::import`]), which checks all.
 
 use std::{
     fs::File,
-    io::{BufReader, BufWriter, Read, Write},
+    io::{BufWriter, Read, Write},
     path::Path,
 };
 
@@ -28,6 +26,7 @@ use halo2_base::halo2_proofs::halo2curves::{
     bn256::{G1Affine, G2Affine},
     serde::SerdeObject,
 };
+use laminate_protocol::artifact::{self, HEADER, Kind};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -38,17 +37,14 @@ use super::{
     points::{Encoding, G1_BYTES, G2_BYTES, read_g2},
 };
 
-/// First bytes of the artifact.
-pub(super) const MAGIC: &[u8; 8] = b"LAMSRS\0\x01";
-const VERSION: u32 = 1;
-const FORMAT: &str = "Laminate SRS";
+const FORMAT: &str = "Laminate reference string";
 const NAME_BYTES: usize = 64;
-const HEADER_BYTES: usize = 8 + 4 + 4 + 1 + 1 + NAME_BYTES + 32 + 32;
-/// Points converted at once: 1 MiB.
-const CHUNK_BYTES: usize = G1_BYTES << 14;
+/// Payload before the points.
+const PREAMBLE: usize = 4 + 1 + 1 + NAME_BYTES + 32 + 32;
 
 impl Srs {
     /// Writes the artifact: under a temporary name in the same folder, then renamed, so that no half of it is ever at `path`.
+    /// Memory: the size of the file (32 MiB at k = 18).
     ///
     /// # Errors
     /// [`SrsError::File`] (disk full, folder missing or read-only).
@@ -56,7 +52,7 @@ impl Srs {
         save(self, path).map_err(|error| error.at(path))
     }
 
-    /// Reads an artifact of [`Srs::save`]; see the module for what is and what is not checked. Memory: the string and 1 MiB.
+    /// Reads an artifact of [`Srs::save`]; see the module for what is and what is not checked. Memory: twice the size of the file.
     ///
     /// # Errors
     /// [`SrsError::File`] with the first refusal.
@@ -65,132 +61,123 @@ impl Srs {
     }
 }
 
-fn file_size(k: u32) -> u64 {
-    HEADER_BYTES as u64 + ((2 * G1_BYTES as u64) << k) + 2 * G2_BYTES as u64 + 32
+fn payload_size(k: u32) -> usize {
+    PREAMBLE + ((2 * G1_BYTES) << k) + 2 * G2_BYTES
 }
 
 fn save(srs: &Srs, path: &Path) -> Result<(), SrsError> {
+    let payload = payload(srs);
+    let header = artifact::header(Kind::Srs, srs.origin().is_development(), &payload);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = tempfile::NamedTempFile::new_in(folder).map_err(SrsError::io("create a file in its folder"))?;
-    let mut writer = Hashed { inner: BufWriter::with_capacity(1 << 20, temporary), hash: Sha256::new() };
-    write_content(srs, &mut writer).map_err(SrsError::io("write it"))?;
-    let Hashed { inner: mut writer, hash } = writer;
-    writer.write_all(&hash.finalize()).map_err(SrsError::io("write it"))?;
+    let mut writer = BufWriter::new(temporary);
+    writer.write_all(&header).and_then(|()| writer.write_all(&payload)).map_err(SrsError::io("write it"))?;
     let temporary = writer.into_inner().map_err(|error| SrsError::io("write it")(error.into_error()))?;
     temporary.as_file().sync_all().map_err(SrsError::io("write it"))?;
     temporary.persist(path).map_err(|error| SrsError::io("rename the finished file to it")(error.error))?;
     Ok(())
 }
 
-fn write_content(srs: &Srs, writer: &mut impl Write) -> std::io::Result<()> {
+fn payload(srs: &Srs) -> Vec<u8> {
     let (tag, name, sha256) = match srs.origin() {
         Origin::Development => (0u8, "", [0; 32]),
         Origin::Ceremony { name, sha256 } => (1, name.as_str(), *sha256),
     };
     let name: Vec<u8> = name.bytes().take(NAME_BYTES).collect();
-    let mut header = Vec::with_capacity(HEADER_BYTES);
-    header.extend(MAGIC);
-    header.extend(VERSION.to_le_bytes());
-    header.extend(srs.k().to_le_bytes());
-    header.extend([tag, name.len() as u8]);
-    header.extend(&name);
-    header.resize(header.len() + NAME_BYTES - name.len(), 0);
-    header.extend(sha256);
-    header.extend(srs.digest());
-    writer.write_all(&header)?;
-    for points in srs.powers().chunks(CHUNK_BYTES / G1_BYTES) {
-        let mut bytes = Vec::with_capacity(CHUNK_BYTES);
-        for point in points {
-            bytes.extend(point.to_raw_bytes());
-        }
-        writer.write_all(&bytes)?;
+    let mut payload = Vec::with_capacity(payload_size(srs.k()));
+    payload.extend(srs.k().to_le_bytes());
+    payload.extend([tag, name.len() as u8]);
+    payload.extend(&name);
+    payload.resize(payload.len() + NAME_BYTES - name.len(), 0);
+    payload.extend(sha256);
+    payload.extend(srs.digest());
+    for point in srs.powers() {
+        payload.extend(point.to_raw_bytes());
     }
-    writer.write_all(&srs.raw_lagrange())?;
-    writer.write_all(&srs.g2().to_raw_bytes())?;
-    writer.write_all(&srs.s_g2().to_raw_bytes())
+    payload.extend(srs.raw_lagrange());
+    payload.extend(srs.g2().to_raw_bytes());
+    payload.extend(srs.s_g2().to_raw_bytes());
+    payload
 }
 
 fn load(path: &Path) -> Result<Srs, SrsError> {
-    let source = File::open(path).map_err(SrsError::io("open it"))?;
+    let mut source = File::open(path).map_err(SrsError::io("open it"))?;
     let size = source.metadata().map_err(SrsError::io("read its size"))?.len();
-    read(&mut BufReader::with_capacity(1 << 20, source), size)
-}
-
-/// The header's fields.
-struct Header {
-    k: u32,
-    origin: Origin,
-    digest: [u8; 32],
+    read(&mut source, size)
 }
 
 /// Reads a whole file of `size` bytes.
 pub(super) fn read(reader: &mut impl Read, size: u64) -> Result<Srs, SrsError> {
-    let mut reader = Hashed { inner: reader, hash: Sha256::new() };
-    let Header { k, origin, digest } = read_header(&mut reader)?;
-    if size != file_size(k) {
-        return Err(SrsError::FileSize { format: FORMAT, expected: file_size(k), found: size });
+    let mut bytes = Vec::new();
+    reader.by_ref().take((HEADER + 4) as u64).read_to_end(&mut bytes).map_err(SrsError::io("read the header"))?;
+    artifact::read_header(&bytes)?;
+    // k before anything is allocated by it, and the size that follows from it before the rest is read.
+    let k: [u8; 4] = bytes.get(HEADER..).and_then(|k| k.try_into().ok()).unwrap_or_default();
+    let k = bounded_k("the header of the Laminate reference string", u32::from_le_bytes(k).into())?;
+    let expected = (HEADER + payload_size(k)) as u64;
+    if size != expected {
+        return Err(SrsError::FileSize { format: FORMAT, expected, found: size });
     }
-    let mut list = Sha256::new();
-    let g = read_unchecked(&mut reader, 1 << k, Some(&mut list))?;
-    let g_lagrange = read_unchecked(&mut reader, 1 << k, None)?;
-    let g2 = read_g2(&mut reader, Encoding::Raw, 0)?;
-    let s_g2 = read_g2(&mut reader, Encoding::Raw, 1)?;
-    let content: [u8; 32] = reader.hash.clone().finalize().into();
-    let expected: [u8; 32] = take(&mut reader)?;
-    if content != expected {
-        let what = "sha256 of the content";
-        return Err(SrsError::Digest { what, expected: hex(&expected), found: hex(&content) });
+    bytes.reserve_exact(payload_size(k));
+    reader.take(expected).read_to_end(&mut bytes).map_err(SrsError::io("read it"))?;
+    let (header, payload) = artifact::open(Kind::Srs, &bytes)?;
+    let srs = decode(k, payload)?;
+    if header.development != srs.origin.is_development() {
+        let claimed = format!("a {} setup", if header.development { "development" } else { "real" });
+        return Err(SrsError::Origin { claimed, actual: srs.origin.to_string() });
     }
-    let found = finish_digest(k, &g2, &s_g2, list.finalize().into());
-    if found != digest {
-        return Err(SrsError::Digest { what: "digest of the string", expected: hex(&digest), found: hex(&found) });
-    }
-    check_identity(&g, &g2, &s_g2, &origin)?;
-    Ok(Srs::from_parts_with_digest(Parts { k, g, g_lagrange, g2, s_g2 }, origin, digest))
+    Ok(srs)
 }
 
-fn read_header(reader: &mut impl Read) -> Result<Header, SrsError> {
-    let mismatch = |field, expected: String, found: String| SrsError::Header { format: FORMAT, field, expected, found };
-    let magic: [u8; 8] = take(reader)?;
-    if magic != *MAGIC {
-        return Err(mismatch("magic", hex(MAGIC), format!("{} (another file? use `srs import`)", hex(&magic))));
+/// `payload` has the size that follows from `k`.
+fn decode(k: u32, payload: &[u8]) -> Result<Srs, SrsError> {
+    let mut rest = payload.get(4..).unwrap_or_default();
+    let [tag, length] = take(&mut rest)?;
+    let name: [u8; NAME_BYTES] = take(&mut rest)?;
+    let origin = origin(tag, name.get(..length.into()), take(&mut rest)?)?;
+    let digest: [u8; 32] = take(&mut rest)?;
+    let (powers, after) = rest.split_at_checked(G1_BYTES << k).unwrap_or_default();
+    let (basis, mut after) = after.split_at_checked(G1_BYTES << k).unwrap_or_default();
+    let g2 = read_g2(&mut after, Encoding::Raw, 0)?;
+    let s_g2 = read_g2(&mut after, Encoding::Raw, 1)?;
+    let found = finish_digest(k, &g2, &s_g2, Sha256::digest(powers).into());
+    if found != digest {
+        return Err(SrsError::Digest { expected: hex(&digest), found: hex(&found) });
     }
-    let version = u32::from_le_bytes(take(reader)?);
-    if version != VERSION {
-        return Err(mismatch("version", VERSION.to_string(), version.to_string()));
+    let points = |bytes: &[u8]| bytes.chunks_exact(G1_BYTES).map(G1Affine::from_raw_bytes_unchecked).collect();
+    let parts = Parts { k, g: points(powers), g_lagrange: points(basis), g2, s_g2 };
+    check_identity(&parts, &origin)?;
+    Ok(Srs::from_parts_with_digest(parts, origin, digest))
+}
+
+fn origin(tag: u8, name: Option<&[u8]>, sha256: [u8; 32]) -> Result<Origin, SrsError> {
+    let mismatch =
+        |field, expected: &str, found| SrsError::Header { format: FORMAT, field, expected: expected.to_owned(), found };
+    match tag {
+        0 => Ok(Origin::Development),
+        1 => match name.map(std::str::from_utf8) {
+            Some(Ok(name)) => Ok(Origin::Ceremony { name: name.to_owned(), sha256 }),
+            _ => Err(mismatch("name", "at most 64 bytes of UTF-8", "something else".to_owned())),
+        },
+        other => Err(mismatch("origin", "0 or 1", other.to_string())),
     }
-    let k = bounded_k("the header of the Laminate SRS", u32::from_le_bytes(take(reader)?).into())?;
-    let [tag, length] = take(reader)?;
-    let name: [u8; NAME_BYTES] = take(reader)?;
-    let sha256: [u8; 32] = take(reader)?;
-    let digest = take(reader)?;
-    let origin = match tag {
-        0 => Origin::Development,
-        1 => {
-            let name = name.get(..length.into()).and_then(|name| std::str::from_utf8(name).ok());
-            let name = name.ok_or_else(|| mismatch("name", "at most 64 bytes of UTF-8".into(), hex(&[length])))?;
-            Origin::Ceremony { name: name.to_owned(), sha256 }
-        }
-        other => return Err(mismatch("origin", "0 or 1".into(), other.to_string())),
-    };
-    Ok(Header { k, origin, digest })
 }
 
 /// The checks that cost nothing, so that the artifact cannot pass a public secret off as a ceremony's.
-fn check_identity(g: &[G1Affine], g2: &G2Affine, s_g2: &G2Affine, origin: &Origin) -> Result<(), SrsError> {
-    if g.first() != Some(&G1Affine::generator()) {
+fn check_identity(parts: &Parts, origin: &Origin) -> Result<(), SrsError> {
+    if parts.g.first() != Some(&G1Affine::generator()) {
         return Err(SrsError::Generator { list: PointList::Powers });
     }
-    if *g2 != G2Affine::generator() {
+    if parts.g2 != G2Affine::generator() {
         return Err(SrsError::Generator { list: PointList::G2 });
     }
     let actual = match origin {
-        Origin::Development if is_development_secret(s_g2) => return Ok(()),
+        Origin::Development if is_development_secret(&parts.s_g2) => return Ok(()),
         Origin::Development => "another secret than the development one".to_owned(),
         Origin::Ceremony { sha256, .. } => {
-            let actual = recognise(s_g2, *sha256);
+            let actual = recognise(&parts.s_g2, *sha256);
             if actual == *origin {
-                return refuse_public_secret(s_g2);
+                return refuse_public_secret(&parts.s_g2);
             }
             actual.to_string()
         }
@@ -198,54 +185,8 @@ fn check_identity(g: &[G1Affine], g2: &G2Affine, s_g2: &G2Affine, origin: &Origi
     Err(SrsError::Origin { claimed: origin.to_string(), actual })
 }
 
-/// Raw points without any check on them (the digests stand for those); memory grows with the points read.
-fn read_unchecked(
-    reader: &mut impl Read,
-    count: usize,
-    mut list: Option<&mut Sha256>,
-) -> Result<Vec<G1Affine>, SrsError> {
-    let mut points = Vec::with_capacity(count);
-    let mut buffer = vec![0u8; CHUNK_BYTES.min(count * G1_BYTES)];
-    while points.len() < count {
-        let length = (count - points.len()).saturating_mul(G1_BYTES).min(buffer.len());
-        let bytes = buffer.get_mut(..length).unwrap_or_default();
-        reader.read_exact(bytes).map_err(SrsError::io("read G1 points"))?;
-        if let Some(list) = list.as_deref_mut() {
-            list.update(&bytes);
-        }
-        points.extend(bytes.chunks_exact(G1_BYTES).map(G1Affine::from_raw_bytes_unchecked));
-    }
-    Ok(points)
-}
-
-fn take<const N: usize>(reader: &mut impl Read) -> Result<[u8; N], SrsError> {
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], SrsError> {
     let mut bytes = [0u8; N];
-    reader.read_exact(&mut bytes).map_err(SrsError::io("read the header"))?;
+    rest.read_exact(&mut bytes).map_err(SrsError::io("read the header"))?;
     Ok(bytes)
-}
-
-/// Hashes what passes through.
-struct Hashed<I> {
-    inner: I,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..length).unwrap_or_default());
-        Ok(length)
-    }
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let length = self.inner.write(buffer)?;
-        self.hash.update(buffer.get(..length).unwrap_or_default());
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
 }

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use laminate_protocol::artifact;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -109,7 +110,7 @@ fn detect(source: &mut File, size: u64) -> Result<Format, SrsError> {
     if head.starts_with(ptau::MAGIC) {
         return Ok(Format::Ptau);
     }
-    if head.starts_with(&file::MAGIC[..6]) {
+    if head == artifact::MAGIC {
         return Ok(Format::Laminate);
     }
     let unknown = || SrsError::UnknownFormat { size, head: hex(&head) };

@@ -42,7 +42,6 @@ use halo2_base::halo2_proofs::{
 use rand::{SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
 
-pub(crate) use check::pairings_equal;
 pub use error::{PointList, SrsError};
 pub use import::{Format, ImportOptions};
 pub use origin::Origin;

@@ -4,11 +4,11 @@ pragma solidity 0.8.19;
 import {TestBase} from "./TestBase.sol";
 
 /// @title Real proofs of the fraud model, as the `laminate` CLI made them
-/// @notice `fraud.json` and `fraud_other.json`: two inputs of one model; `other_model.json`: the same program with other
-/// weights. A missing file fails the tests that need it.
+/// @notice `fraud.json` and `fraud_other.json`: two inputs of one model; `other_model.json`: the same program with
+/// other weights. A missing file fails the tests that need it.
 ///
-/// Fields: `instances` (32-byte hex words, all of the circuit's), `proof` (hex, the halo2 proof alone), `programDigest`,
-/// `weightCommitment`, `inputCommitment` (32-byte hex), `outputs` (integers at the output scale).
+/// Fields: `instances` (32-byte hex words, all of the circuit's), `proof` (hex, the halo2 proof alone),
+/// `programDigest`, `weightCommitment`, `inputCommitment` (32-byte hex), `outputs` (integers at the output scale).
 abstract contract Fixtures is TestBase {
     string internal constant FRAUD = "fraud.json";
     string internal constant FRAUD_OTHER = "fraud_other.json";

@@ -1,6 +1,6 @@
 //! The static bound of every node's intermediate, far below the field.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, DenseWeights, Op, Program, Weights};
+use laminate_protocol::program::{ACTIVATION_BOUND, DenseWeights, Node, Op, Program, Table, TensorId, Weights};
 
 use super::QuantError;
 
@@ -22,7 +22,7 @@ pub struct NodeBound {
     pub scale: i8,
     /// Largest absolute real output on the calibration rows.
     pub calibrated: f64,
-    /// Largest absolute real output that fits: `2^15·2^-scale`.
+    /// Largest absolute real output that fits: `2^15·2^-scale`, or `2^11·2^-scale` where a table reads it.
     pub accepted: f64,
     /// Bound of the absolute value that is rounded, over all int16 operands.
     pub bound: u128,
@@ -51,7 +51,7 @@ pub fn report(program: &Program, weights: &Weights, calibrated: &[f64]) -> Resul
                 width: tensor.width as usize,
                 scale: tensor.scale,
                 calibrated: calibrated[node.output],
-                accepted: ACTIVATION_BOUND as f64 * libm::exp2(-f64::from(tensor.scale)),
+                accepted: limit(program, node.output) as f64 * libm::exp2(-f64::from(tensor.scale)),
                 bound: bound(&node.op, weights),
             };
             if entry.bits() > BOUND_LIMIT {
@@ -60,6 +60,12 @@ pub fn report(program: &Program, weights: &Weights, calibrated: &[f64]) -> Resul
             Ok(entry)
         })
         .collect()
+}
+
+/// Half the range of a tensor: that of an index if a table reads it.
+fn limit(program: &Program, id: TensorId) -> i64 {
+    let is_index = |n: &Node| matches!(n.op, Op::Activation { .. }) && n.inputs.contains(&id);
+    if program.nodes.iter().any(is_index) { -Table::LOWEST } else { ACTIVATION_BOUND }
 }
 
 /// Bound of `|v| + 2^(s-1)`, where `v` is what the op rounds.

@@ -125,9 +125,19 @@ pub enum QuantError {
         /// Its op.
         op: &'static str,
         /// Scales of its operands.
-        inputs: Vec<i8>,
+        inputs: Vec<i32>,
         /// Scale of its output.
-        output: i8,
+        output: i32,
+    },
+    /// A node's weights need an output scale that an int8 cannot hold.
+    #[error("node {node:?}: tensor {tensor:?} needs scale {scale}, expected -128 to 127; the weights are far too large or small, normalise the model")]
+    Scale {
+        /// The node.
+        node: String,
+        /// The tensor.
+        tensor: String,
+        /// The scale.
+        scale: i32,
     },
     /// A node's intermediate is not bounded far enough below the field.
     #[error("node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide")]

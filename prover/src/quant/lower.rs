@@ -43,7 +43,7 @@ pub(super) fn lower(
         ids: vec![0; graph.tensors().len()],
         lowered: Lowered { program, weights: Weights { dense: Vec::new() }, source: Vec::new() },
     };
-    state.tensor(graph.input());
+    state.tensor(graph.input(), "input")?;
     for node in graph.nodes() {
         state.node(node)?;
     }
@@ -62,20 +62,26 @@ struct Lowering<'g> {
 }
 
 impl Lowering<'_> {
-    /// Adds the program's tensor for `id` at its present scale.
-    fn tensor(&mut self, id: FloatTensorId) -> TensorId {
+    /// Adds the program's tensor for `id` at its present scale; `node` makes it.
+    fn tensor(&mut self, id: FloatTensorId, node: &str) -> Result<TensorId, QuantError> {
         let name = self.graph.tensors()[id].name.clone();
-        self.ids[id] = self.raw_tensor(id, name, self.scales.of(id));
-        self.ids[id]
+        self.ids[id] = self.raw_tensor(id, name, self.scales.of(id), node)?;
+        Ok(self.ids[id])
     }
 
-    fn raw_tensor(&mut self, source: FloatTensorId, name: String, scale: i32) -> TensorId {
-        // Scales lie within ±MAX_SCALE, or are lowered by at most some 40 more: inside i8.
-        let scale = scale.clamp(i8::MIN.into(), i8::MAX.into()) as i8;
+    fn raw_tensor(
+        &mut self,
+        source: FloatTensorId,
+        name: String,
+        scale: i32,
+        node: &str,
+    ) -> Result<TensorId, QuantError> {
+        let narrow = i8::try_from(scale);
+        let scale = narrow.map_err(|_| QuantError::Scale { node: node.into(), tensor: name.clone(), scale })?;
         let width = self.graph.width(source) as u32;
         self.lowered.program.tensors.push(Tensor { name, width, scale });
         self.lowered.source.push(source);
-        self.lowered.program.tensors.len() - 1
+        Ok(self.lowered.program.tensors.len() - 1)
     }
 
     fn node(&mut self, node: &FloatNode) -> Result<(), QuantError> {
@@ -86,21 +92,21 @@ impl Lowering<'_> {
             FloatOp::Dense(dense) => self.dense(dense, scale_in[0], wanted),
             FloatOp::Relu => (Op::Relu, wanted),
             FloatOp::LeakyRelu { slope } => (leaky_relu(*slope), wanted),
-            FloatOp::Sigmoid => (self.activation(TableKind::Sigmoid, node, &mut inputs), wanted),
-            FloatOp::Tanh => (self.activation(TableKind::Tanh, node, &mut inputs), wanted),
+            FloatOp::Sigmoid => (self.activation(TableKind::Sigmoid, node, &mut inputs)?, wanted),
+            FloatOp::Tanh => (self.activation(TableKind::Tanh, node, &mut inputs)?, wanted),
             FloatOp::Add => add(scale_in[0], scale_in[1], wanted),
             FloatOp::Mul => mul(scale_in[0], scale_in[1], wanted).ok_or_else(|| QuantError::Scales {
                 node: node.name.clone(),
                 op: node.op.name(),
-                inputs: scale_in.iter().map(|s| *s as i8).collect(),
-                output: wanted as i8,
+                inputs: scale_in.clone(),
+                output: wanted,
             })?,
             FloatOp::Reshape => (Op::Reshape, wanted),
         };
         if scale < wanted {
             self.scales.lower(node.output, scale);
         }
-        let output = self.tensor(node.output);
+        let output = self.tensor(node.output, &node.name)?;
         self.lowered.program.nodes.push(Node { name: node.name.clone(), op, inputs, output });
         Ok(())
     }
@@ -115,13 +121,18 @@ impl Lowering<'_> {
 
     /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is
     /// rescaled first.
-    fn activation(&mut self, kind: TableKind, node: &FloatNode, inputs: &mut [TensorId]) -> Op {
+    fn activation(
+        &mut self,
+        kind: TableKind,
+        node: &FloatNode,
+        inputs: &mut [TensorId],
+    ) -> Result<Op, QuantError> {
         let id = node.inputs[0];
         let mut scale = self.scales.of(id);
         if self.scales.is_fixed(id) {
             // Sigmoid and tanh stay within ±1, whatever calibration saw.
             let wanted = index_scale(self.index_ranges[id].max(1.0)).min(scale);
-            inputs[0] = self.rescale(id, inputs[0], scale, wanted, &node.name);
+            inputs[0] = self.rescale(id, inputs[0], scale, wanted, &node.name)?;
             scale = wanted;
         }
         let tables = &mut self.lowered.program.tables;
@@ -130,16 +141,23 @@ impl Lowering<'_> {
             tables.push(table(kind, scale as i8));
             tables.len() - 1
         });
-        Op::Activation { table }
+        Ok(Op::Activation { table })
     }
 
     /// Adds `x·2^(to-from) + x·0`, `to <= from`.
-    fn rescale(&mut self, source: FloatTensorId, x: TensorId, from: i32, to: i32, node: &str) -> TensorId {
-        let Op::Add { left, shift, .. } = add(from, from, to).0 else { return x };
-        let output = self.raw_tensor(source, format!("{node}/index"), to);
+    fn rescale(
+        &mut self,
+        source: FloatTensorId,
+        x: TensorId,
+        from: i32,
+        to: i32,
+        node: &str,
+    ) -> Result<TensorId, QuantError> {
+        let Op::Add { left, shift, .. } = add(from, from, to).0 else { return Ok(x) };
+        let output = self.raw_tensor(source, format!("{node}/index"), to, node)?;
         let op = Op::Add { left, right: 0, shift };
         self.lowered.program.nodes.push(Node { name: format!("{node}/rescale"), op, inputs: vec![x, x], output });
-        output
+        Ok(output)
     }
 }
 

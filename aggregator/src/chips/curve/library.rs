@@ -8,7 +8,6 @@
 use halo2_base::gates::circuit::builder::BaseCircuitBuilder;
 use halo2_base::gates::{GateInstructions, RangeChip, RangeInstructions};
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
-use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_base::{AssignedValue, Context};
 use halo2_ecc::bigint::ProperCrtUint;
 use halo2_ecc::ecc::{EcPoint, EccChip};

@@ -1,0 +1,122 @@
+//! A proof of the right shape and without meaning, from which keys are derived.
+//!
+//! The circuit's layout depends on the shape alone. Scalars and points are distinct pseudo-random
+//! values, so that no step of the circuit's arithmetic degenerates while it is laid out.
+
+use std::convert::Infallible;
+
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1};
+use halo2_base::halo2_proofs::halo2curves::ff::Field;
+use halo2_base::halo2_proofs::halo2curves::group::Curve;
+use laminate_protocol::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
+use laminate_protocol::layout::Poly;
+use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof};
+use laminate_protocol::pcs::PcsProof;
+use laminate_protocol::proof::{FoldedProof, NativeProof};
+use laminate_protocol::relations::dense::{self, INNER_DEGREE, ROW_DEGREE};
+use laminate_protocol::relations::elementwise::ZERO_CHECK_DEGREE;
+use laminate_protocol::relations::{self, LayerProof, Relation};
+use laminate_protocol::statement::{Statement, output_words};
+use laminate_protocol::sumcheck::SumcheckProof;
+use laminate_protocol::verify::Verifier;
+
+/// A statement and a proof of the shape of `verifier`'s program.
+pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, NativeProof) {
+    let program = &verifier.program;
+    let rows = |poly| vec![(); verifier.layout.rows(program, poly)];
+    let relations: Vec<Relation> = (0..program.nodes.len())
+        .map(|index| relations::relation(program, &verifier.layout, index))
+        .collect();
+    let openings = match mode {
+        FoldMode::On => 1,
+        // One a part that leaves claims: layers with a relation, lookups, and the boundary.
+        FoldMode::Off => {
+            2 + relations.iter().filter(|r| !matches!(r, Relation::Wiring)).count()
+        }
+    };
+    let shape: FoldedProof<(), ()> = FoldedProof {
+        mode,
+        weight_salt: (),
+        weight_rows: rows(Poly::Weight),
+        input_salt: (),
+        input: vec![(); program.input_len()],
+        output: vec![(); program.output_len()],
+        trace_rows: rows(Poly::Trace),
+        layers: relations.iter().map(layer).collect(),
+        lookup: lookup(verifier),
+        openings: vec![opening(verifier.layout.max_log()); openings],
+    };
+    let mut counter = 1u64;
+    let mut next = move || {
+        counter += 1;
+        Fr::from(counter).pow_vartime([5 + counter])
+    };
+    let mut next_point = Fr::from(3);
+    let filled: Result<NativeProof, Infallible> = shape.try_map(&mut |()| Ok(next()), &mut |()| {
+        next_point = next_point.square() + Fr::ONE;
+        Ok((G1::generator() * next_point).to_affine())
+    });
+    let proof = match filled {
+        Ok(proof) => proof,
+        Err(never) => match never {},
+    };
+    let statement = Statement {
+        program_digest: verifier.digest,
+        weight_commitment: Fr::from(5),
+        input_commitment: Fr::from(6),
+        output_words: vec![Fr::from(7); output_words(program)],
+    };
+    (statement, proof)
+}
+
+fn sumcheck(variables: usize, degree: usize) -> SumcheckProof<()> {
+    SumcheckProof { rounds: vec![vec![(); degree]; variables] }
+}
+
+fn layer(relation: &Relation) -> LayerProof<()> {
+    match relation {
+        Relation::Dense(dense) => LayerProof {
+            sumchecks: vec![
+                sumcheck(dense.row_log, ROW_DEGREE),
+                sumcheck(dense.col_log, INNER_DEGREE),
+            ],
+            evaluations: vec![(); dense::EVALUATIONS.len()],
+        },
+        Relation::Elementwise(relation) => LayerProof {
+            sumchecks: relation
+                .quadratic
+                .iter()
+                .map(|_| sumcheck(relation.log(), ZERO_CHECK_DEGREE))
+                .collect(),
+            evaluations: vec![(); relation.columns.len()],
+        },
+        Relation::Wiring => LayerProof { sumchecks: vec![], evaluations: vec![] },
+    }
+}
+
+fn lookup(verifier: &Verifier) -> LookupProof<()> {
+    LookupProof {
+        layers: (0..verifier.segments.log)
+            .map(|variables| LookupLayer {
+                sumcheck: sumcheck(variables, LAYER_DEGREE),
+                halves: [(); 4],
+            })
+            .collect(),
+        columns: vec![(); verifier.segments.column_count()],
+    }
+}
+
+fn opening(log: usize) -> OpeningProof<(), ()> {
+    OpeningProof {
+        batching: sumcheck(log, BATCHING_DEGREE),
+        evaluations: [(); 2],
+        pcs: PcsProof {
+            inner: (),
+            value_z: (),
+            value_inverse: (),
+            inner_z: (),
+            quotient: (),
+            opening: (),
+        },
+    }
+}

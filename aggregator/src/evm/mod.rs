@@ -1,0 +1,25 @@
+//! From a verifying key to a checked contract: Solidity source, bytecode, calldata, and proofs for the EVM.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `generate` | Solidity of `Halo2Verifier` for a verifying key, through snark-verifier |
+//! | `compile` | bytecode with the pinned solc and explicit settings, size limits |
+//! | `accumulator` | the 12 leading instances |
+//! | `prove` | proof with the Keccak transcript; the same check natively |
+//! | `calldata` | what the contract takes |
+
+mod accumulator;
+mod calldata;
+mod compile;
+mod error;
+mod generate;
+mod prove;
+
+pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
+pub use calldata::encode_calldata;
+pub use compile::{
+    CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION, SolcCompiler, SourceTree,
+};
+pub use error::EvmError;
+pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proof_length};
+pub use prove::{create_proof, verify_proof};

@@ -1,0 +1,90 @@
+//! `laminate commit`: the salted weight commitment.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eyre::eyre;
+use laminate_aggregator::srs::Srs;
+use laminate_protocol::field::Scalar;
+use laminate_prover::prove::{Model, WeightSecret};
+use rand::rngs::OsRng;
+use serde::Serialize;
+
+use crate::cmd::setup::SrsArgs;
+use crate::files::{ModelDir, PublishedCommitment, hex_scalar};
+use crate::output::Output;
+
+/// Commit to a model's weights with a fresh salt.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  laminate commit fraud --dev-srs\n\nThe commitment depends on the reference string: use the one that setup gets. A folder compiled from\nthe same model for another batch shares the commitment with --secret-from.")]
+pub struct Commit {
+    /// Folder made by `laminate compile`.
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub srs: SrsArgs,
+    /// Take the secret of another folder with the same weights, so that both publish one commitment.
+    #[arg(long)]
+    pub secret_from: Option<PathBuf>,
+}
+
+/// What `commit` reports.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The published commitment.
+    pub weight_commitment: String,
+    /// Whether it depends on a development reference string.
+    pub development: bool,
+}
+
+/// Commits and writes both files; also used by `demo` and `bench`.
+///
+/// # Errors
+/// A missing file, a short reference string, or a secret of other weights.
+pub fn commit(dir: &ModelDir, srs: &Srs, secret_from: Option<&ModelDir>) -> eyre::Result<PublishedCommitment> {
+    let program = dir.program()?;
+    let model = Model::new(program, &dir.weights()?)?;
+    let fresh = model.commit(srs.powers(), &mut OsRng)?;
+    let secret = match secret_from {
+        None => fresh,
+        Some(other) => shared_secret(&fresh, other)?,
+    };
+    let published = PublishedCommitment {
+        commitment: Scalar(secret.commitment()),
+        program_digest: Scalar(model.verifier.digest),
+    };
+    dir.write_commitment(srs.origin().is_development(), &secret, &published)?;
+    Ok(published)
+}
+
+fn shared_secret(fresh: &WeightSecret, other: &ModelDir) -> eyre::Result<WeightSecret> {
+    let (_, secret) = other.secret()?;
+    if secret.rows != fresh.rows {
+        return Err(eyre!(
+            "{} commits to other weights, or under another reference string; compile both from one model and commit both with one reference string",
+            other.root().display()
+        ));
+    }
+    Ok(secret)
+}
+
+impl Commit {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// See [`commit`].
+    pub fn run(&self, out: Output) -> eyre::Result<()> {
+        let dir = ModelDir::open(&self.dir)?;
+        let other = self.secret_from.as_deref().map(ModelDir::open).transpose()?;
+        let (_, srs) = self.srs.load(out)?;
+        let published = {
+            let _stage = out.stage("Committing to the weights");
+            commit(&dir, &srs, other.as_ref())?
+        };
+        let report = Report {
+            weight_commitment: hex_scalar(&published.commitment.0),
+            development: srs.origin().is_development(),
+        };
+        let note = if report.development { " (DEV reference string)" } else { "" };
+        out.result(&format!("weight commitment {}{note}", report.weight_commitment), &report)
+    }
+}

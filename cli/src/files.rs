@@ -1,0 +1,311 @@
+//! Files of a model folder, read whole and written atomically.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use eyre::{Context, eyre};
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::PrimeField;
+use laminate_protocol::artifact::{self, Header, Kind};
+use laminate_protocol::field::Scalar;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::program::{Program, Weights};
+use laminate_protocol::proof::StoredProof;
+use laminate_protocol::statement::Statement;
+use laminate_prover::prove::WeightSecret;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Largest artifact that is read into memory (proving keys have a reader of their own).
+const MAX_BYTES: u64 = 4 << 30;
+
+/// A folder made by `laminate compile`.
+#[derive(Clone, Debug)]
+pub struct ModelDir {
+    root: PathBuf,
+}
+
+/// What `setup` records: which reference string the keys were made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Format version.
+    pub version: u32,
+    /// The reference string in Laminate's format.
+    pub srs: PathBuf,
+    /// Hex digest of the reference string.
+    pub srs_digest: String,
+    /// log2 of the circuit's rows.
+    pub k: u32,
+    /// Whether it is a development reference string.
+    pub development: bool,
+}
+
+/// The published weight commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedCommitment {
+    /// Poseidon hash.
+    pub commitment: Scalar,
+    /// Digest of the program it was made with (the commitment does not depend on the batch).
+    pub program_digest: Scalar,
+}
+
+/// A folded proof with what it states. Private: it holds the input and both salts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FoldedFile {
+    /// Statement.
+    pub statement: Statement<Scalar>,
+    /// Proof.
+    pub proof: StoredProof,
+}
+
+/// The published proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofFile {
+    /// Name of the program.
+    pub program_name: String,
+    /// Digest of the program.
+    pub program_digest: Scalar,
+    /// How layers were joined.
+    pub fold: FoldMode,
+    /// Digest of the verifying key.
+    pub vk_digest: [u8; 32],
+    /// Number of public output values.
+    pub outputs: u32,
+    /// Values to a row of output.
+    pub output_width: u32,
+    /// Output value = integer · 2^-scale.
+    pub output_scale: i8,
+    /// Accumulator limbs, then the statement.
+    pub instances: Vec<Scalar>,
+    /// The KZG proof.
+    pub proof: Vec<u8>,
+}
+
+impl ProofFile {
+    /// The instances as field elements.
+    pub fn instances(&self) -> Vec<Fr> {
+        self.instances.iter().map(|s| s.0).collect()
+    }
+
+    /// The statement, if the instances are long enough to hold one.
+    pub fn statement(&self) -> Option<Statement<Fr>> {
+        use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD};
+        let instances = self.instances();
+        let head = instances.get(ACCUMULATOR_LIMBS..ACCUMULATOR_LIMBS + STATEMENT_HEAD)?;
+        Some(Statement {
+            program_digest: head[0],
+            weight_commitment: head[1],
+            input_commitment: head[2],
+            output_words: instances[ACCUMULATOR_LIMBS + STATEMENT_HEAD..].to_vec(),
+        })
+    }
+
+    /// The public output as integers.
+    pub fn output(&self) -> Vec<i32> {
+        self.statement()
+            .and_then(|s| laminate_protocol::statement::unpack(&s.output_words, self.outputs as usize))
+            .unwrap_or_default()
+    }
+
+    /// The public output as real numbers.
+    pub fn real_output(&self) -> Vec<f64> {
+        self.output().into_iter().map(|v| f64::from(v) / f64::from(self.output_scale).exp2()).collect()
+    }
+}
+
+impl ModelDir {
+    /// An existing model folder.
+    ///
+    /// # Errors
+    /// If there is no compiled program in it.
+    pub fn open(root: &Path) -> eyre::Result<Self> {
+        let dir = Self { root: root.to_path_buf() };
+        if dir.program_path().exists() {
+            return Ok(dir);
+        }
+        Err(eyre!("{} has no program.lam; make it with `laminate compile MODEL --calibration CSV -o {0}`", root.display()))
+    }
+
+    /// Creates the folder.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn create(root: &Path) -> eyre::Result<Self> {
+        fs::create_dir_all(root).wrap_err_with(|| format!("cannot create folder {}", root.display()))?;
+        Ok(Self { root: root.to_path_buf() })
+    }
+
+    fn program_path(&self) -> PathBuf {
+        self.root.join("program.lam")
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The program, checked.
+    ///
+    /// # Errors
+    /// A missing or altered file, or a malformed program.
+    pub fn program(&self) -> eyre::Result<Program> {
+        let (_, program): (_, Program) = read(Kind::Program, &self.program_path())?;
+        program.check().wrap_err_with(|| self.program_path().display().to_string())?;
+        Ok(program)
+    }
+
+    /// The private weights.
+    ///
+    /// # Errors
+    /// A missing or altered file.
+    pub fn weights(&self) -> eyre::Result<Weights> {
+        Ok(read(Kind::Weights, &self.root.join("weights.lam"))?.1)
+    }
+
+    /// The private salt and rows.
+    ///
+    /// # Errors
+    /// A missing or altered file.
+    pub fn secret(&self) -> eyre::Result<(Header, WeightSecret)> {
+        let path = self.root.join("weight_secret.lam");
+        if !path.exists() {
+            return Err(eyre!("{} has no weight commitment; make it with `laminate commit {0}`", self.root.display()));
+        }
+        read(Kind::WeightSecret, &path)
+    }
+
+    /// The published commitment.
+    ///
+    /// # Errors
+    /// A missing or altered file.
+    pub fn commitment(&self) -> eyre::Result<PublishedCommitment> {
+        let path = self.root.join("commitment.lam");
+        if !path.exists() {
+            return Err(eyre!("{} has no weight commitment; make it with `laminate commit {0}`", self.root.display()));
+        }
+        Ok(read(Kind::WeightCommitment, &path)?.1)
+    }
+
+    /// What `setup` recorded.
+    ///
+    /// # Errors
+    /// If there was no setup, or its record is altered.
+    pub fn setup(&self) -> eyre::Result<Setup> {
+        let path = self.root.join("setup.json");
+        let text = fs::read_to_string(&path).map_err(|_| {
+            eyre!(
+                "{} has no keys; make them with `laminate setup {0} --srs FILE` (or --dev-srs)",
+                self.root.display()
+            )
+        })?;
+        serde_json::from_str(&text).wrap_err_with(|| format!("{} is not a setup record; run setup again", path.display()))
+    }
+
+    /// Writes program and weights.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_compiled(&self, program: &Program, weights: &Weights) -> eyre::Result<()> {
+        write(Kind::Program, false, program, &self.program_path())?;
+        write(Kind::Weights, false, weights, &self.root.join("weights.lam"))?;
+        // What was made from another program must not survive a new compilation.
+        for stale in ["weight_secret.lam", "commitment.lam", "setup.json"] {
+            let _ = fs::remove_file(self.root.join(stale));
+        }
+        Ok(())
+    }
+
+    /// Writes the secret and the published commitment.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn write_commitment(
+        &self,
+        development: bool,
+        secret: &WeightSecret,
+        published: &PublishedCommitment,
+    ) -> eyre::Result<()> {
+        write(Kind::WeightSecret, development, secret, &self.root.join("weight_secret.lam"))?;
+        write(Kind::WeightCommitment, development, published, &self.root.join("commitment.lam"))
+    }
+
+    /// Records the setup.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_setup(&self, setup: &Setup) -> eyre::Result<()> {
+        write_bytes(&self.root.join("setup.json"), serde_json::to_string_pretty(setup)?.as_bytes(), false)
+    }
+}
+
+/// Whether a kind holds secrets and is readable by its owner only.
+fn is_private(kind: Kind) -> bool {
+    matches!(kind, Kind::Weights | Kind::WeightSecret | Kind::LayerProof | Kind::FoldedProof)
+}
+
+/// Reads and checks an artifact.
+///
+/// # Errors
+/// One message with the file's name and what is wrong.
+pub fn read<T: DeserializeOwned>(kind: Kind, path: &Path) -> eyre::Result<(Header, T)> {
+    let bytes = read_bytes(path)?;
+    artifact::decode(kind, &bytes).wrap_err_with(|| path.display().to_string())
+}
+
+/// Reads a file of bounded size.
+///
+/// # Errors
+/// If it is missing, unreadable or too large.
+pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
+    let length = fs::metadata(path).wrap_err_with(|| format!("cannot read {}", path.display()))?.len();
+    if length > MAX_BYTES {
+        return Err(eyre!("{} is {length} bytes, expected at most {MAX_BYTES}", path.display()));
+    }
+    fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes an artifact.
+///
+/// # Errors
+/// If it cannot be encoded or written; nothing half-written stays.
+pub fn write<T: Serialize>(kind: Kind, development: bool, value: &T, path: &Path) -> eyre::Result<()> {
+    write_bytes(path, &artifact::encode(kind, development, value)?, is_private(kind))
+}
+
+/// Writes to a temporary name in the same folder, then renames.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()> {
+    let context = || format!("cannot write {}", path.display());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).wrap_err_with(context)?;
+    file.write_all(bytes).wrap_err_with(context)?;
+    file.as_file().sync_all().wrap_err_with(context)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = if private { 0o600 } else { 0o644 };
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode)).wrap_err_with(context)?;
+    }
+    file.persist(path).map_err(|e| e.error).wrap_err_with(context)?;
+    Ok(())
+}
+
+/// The cache folder: `LAMINATE_CACHE`, else `~/.cache/laminate`, else `.laminate` here.
+pub fn cache_dir() -> PathBuf {
+    std::env::var_os("LAMINATE_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+        std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+            .map_or_else(|| PathBuf::from(".laminate"), |cache| cache.join("laminate"))
+    })
+}
+
+/// A field element as 0x-prefixed big-endian hex, as Ethereum writes it.
+pub fn hex_scalar(value: &Fr) -> String {
+    let mut bytes = value.to_repr();
+    bytes.reverse();
+    format!("0x{}", hex::encode(bytes))
+}

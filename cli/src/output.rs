@@ -1,0 +1,74 @@
+//! Output channels: results on standard output, prose on standard error, `--json` for machines.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// How a command speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// Results as one JSON object.
+    pub json: bool,
+    /// No prose, no progress.
+    pub quiet: bool,
+}
+
+impl Output {
+    /// Prose for people, on standard error.
+    pub fn line(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// The result of a command, on standard output: `human` for people, `value` as JSON.
+    ///
+    /// # Errors
+    /// If the value cannot be encoded.
+    pub fn result<T: Serialize>(&self, human: &str, value: &T) -> eyre::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(value)?);
+        } else {
+            println!("{human}");
+        }
+        Ok(())
+    }
+
+    /// A progress line for a stage without known length; it ends when dropped.
+    pub fn stage(&self, name: &'static str) -> Stage {
+        let shown = !self.quiet && !self.json && std::io::stderr().is_terminal();
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let plain = std::env::var_os("NO_COLOR").is_some();
+        let template = if plain { "{spinner} {msg} [{elapsed}]" } else { "{spinner:.cyan} {msg} [{elapsed}]" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(name);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        if !shown {
+            self.line(name);
+        }
+        Stage { bar }
+    }
+}
+
+/// A running stage.
+pub struct Stage {
+    bar: ProgressBar,
+}
+
+impl Stage {
+    /// Renames the stage while it runs.
+    pub fn rename(&self, name: &'static str) {
+        self.bar.set_message(name);
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,7 @@
+//! Import of models built here, of damaged bytes, and of real files.
+
+mod build;
+mod damage;
+mod errors;
+mod files;
+mod ops;
