@@ -309,3 +309,17 @@ pub fn hex_scalar(value: &Fr) -> String {
     bytes.reverse();
     format!("0x{}", hex::encode(bytes))
 }
+
+/// Reads at most the first `count` bytes of a file.
+///
+/// # Errors
+/// If it is missing or unreadable.
+pub fn read_head(path: &Path, count: usize) -> eyre::Result<Vec<u8>> {
+    use std::io::Read;
+    let file = fs::File::open(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    let mut head = vec![];
+    file.take(count as u64)
+        .read_to_end(&mut head)
+        .wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    Ok(head)
+}

@@ -1,1 +1,85 @@
-fn main() {}
+//! The `laminate` command. One file a subcommand in [`cmd`].
+
+mod chain;
+mod cmd;
+mod files;
+mod measure;
+mod output;
+mod pipeline;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+use output::Output;
+
+/// Prove model inference and check it on Ethereum.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing but the result.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(cmd::demo::Demo),
+    Compile(cmd::compile::Compile),
+    Commit(cmd::commit::Commit),
+    Setup(cmd::setup::SetupCommand),
+    Prove(cmd::prove::Prove),
+    Verify(cmd::verify::Verify),
+    Verifier(cmd::verifier::VerifierCommand),
+    Deploy(cmd::deploy::Deploy),
+    Register(cmd::register::Register),
+    Submit(cmd::submit::Submit),
+    Check(cmd::check::Check),
+    Srs(cmd::srs::SrsCommand),
+    Inspect(cmd::inspect::Inspect),
+    Bench(cmd::bench::Bench),
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let out = Output { json: cli.json, quiet: cli.quiet };
+    match run(cli.command, out) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(report) => {
+            if out.json {
+                let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+                println!("{}", serde_json::json!({ "error": chain.join(": ") }));
+            }
+            let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+            eprintln!("error: {}", chain.join(": "));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, out: Output) -> eyre::Result<()> {
+    match command {
+        Command::Demo(c) => block_on(c.run(out)),
+        Command::Compile(c) => c.run(out),
+        Command::Commit(c) => c.run(out),
+        Command::Setup(c) => c.run(out),
+        Command::Prove(c) => c.run(out),
+        Command::Verify(c) => c.run(out),
+        Command::Verifier(c) => c.run(out),
+        Command::Deploy(c) => block_on(c.run(out)),
+        Command::Register(c) => block_on(c.run(out)),
+        Command::Submit(c) => block_on(c.run(out)),
+        Command::Check(c) => block_on(c.run(out)),
+        Command::Srs(c) => c.run(out),
+        Command::Inspect(c) => c.run(out),
+        Command::Bench(c) => c.run(out),
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}

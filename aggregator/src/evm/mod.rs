@@ -14,6 +14,8 @@ mod compile;
 mod error;
 mod generate;
 mod prove;
+#[cfg(test)]
+mod tests;
 
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::encode_calldata;

@@ -1,0 +1,119 @@
+//! `laminate inspect`: what a file holds.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eyre::Context;
+use halo2curves_axiom::bn256::Fr;
+use laminate_protocol::artifact::{self, Kind};
+use laminate_protocol::program::{Program, Weights};
+use laminate_protocol::relations::LayerProof;
+use serde_json::{Value, json};
+
+use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
+use crate::measure::size;
+use crate::output::Output;
+
+/// Show what a Laminate file holds, after checking it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  laminate inspect fraud/program.lam --json")]
+pub struct Inspect {
+    /// Any file with Laminate's header.
+    pub file: PathBuf,
+    /// Show private values too (weights, inputs).
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+impl Inspect {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A file that is not ours, or altered.
+    pub fn run(&self, out: Output) -> eyre::Result<()> {
+        let head = files::read_head(&self.file, artifact::HEADER)?;
+        let header = artifact::read_header(&head).wrap_err_with(|| self.file.display().to_string())?;
+        let mut value = json!({
+            "kind": header.kind.name(),
+            "version": header.kind.version(),
+            "development": header.development,
+            "payload_bytes": header.length,
+            "sha256": hex::encode(header.digest),
+        });
+        let content = self.content(header.kind)?;
+        let mut human = format!(
+            "{} file, version {}, {}{}",
+            header.kind.name(),
+            header.kind.version(),
+            size(header.length),
+            if header.development { ", DEV reference string" } else { "" }
+        );
+        if let Some(content) = content {
+            human = format!("{human}\n{}", serde_json::to_string_pretty(&content)?);
+            value["content"] = content;
+        }
+        out.result(&human, &value)
+    }
+
+    fn content(&self, kind: Kind) -> eyre::Result<Option<Value>> {
+        Ok(match kind {
+            Kind::Program => {
+                let program: Program = files::read(kind, &self.file)?.1;
+                program.check()?;
+                Some(json!({ "digest": hex_scalar(&program.digest()?), "program": program }))
+            }
+            Kind::Weights => {
+                let weights: Weights = files::read(kind, &self.file)?.1;
+                let shapes: Vec<_> =
+                    weights.dense.iter().map(|d| json!({ "weights": d.weight.len(), "rows": d.bias.len() })).collect();
+                Some(if self.reveal { json!({ "dense": shapes, "weights": weights }) } else { json!({ "dense": shapes }) })
+            }
+            Kind::WeightCommitment => {
+                let published: PublishedCommitment = files::read(kind, &self.file)?.1;
+                Some(json!({
+                    "weight_commitment": hex_scalar(&published.commitment.0),
+                    "program_digest": hex_scalar(&published.program_digest.0),
+                }))
+            }
+            Kind::LayerProof => Some(layer(&files::read(kind, &self.file)?.1)),
+            Kind::FoldedProof => Some(self.folded(&files::read(kind, &self.file)?.1)),
+            Kind::Proof => Some(proof(&files::read(kind, &self.file)?.1)),
+            Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => None,
+        })
+    }
+
+    fn folded(&self, file: &FoldedFile) -> Value {
+        let proof = &file.proof;
+        let mut value = json!({
+            "fold": proof.mode,
+            "layers": proof.layers.len(),
+            "lookup_layers": proof.lookup.layers.len(),
+            "openings": proof.openings.len(),
+            "output": proof.output.len(),
+        });
+        if self.reveal {
+            value["input"] = proof.input.iter().map(|s| hex_scalar(&s.0)).collect();
+        }
+        value
+    }
+}
+
+fn layer(stored: &LayerProof<laminate_protocol::field::Scalar>) -> Value {
+    let rounds: Vec<usize> = stored.sumchecks.iter().map(|s| s.rounds.len()).collect();
+    let evaluations: Vec<String> = stored.evaluations.iter().map(|s| hex_scalar(&s.0)).collect();
+    json!({ "sumcheck_rounds": rounds, "evaluations": evaluations })
+}
+
+fn proof(file: &ProofFile) -> Value {
+    let hex = |s: &Fr| hex_scalar(s);
+    let statement = file.statement();
+    json!({
+        "program": file.program_name,
+        "program_digest": hex(&file.program_digest.0),
+        "verifying_key": hex::encode(file.vk_digest),
+        "weight_commitment": statement.as_ref().map(|s| hex(&s.weight_commitment)),
+        "input_commitment": statement.as_ref().map(|s| hex(&s.input_commitment)),
+        "output": file.real_output(),
+        "proof_bytes": file.proof.len(),
+    })
+}

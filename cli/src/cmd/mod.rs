@@ -1,0 +1,16 @@
+//! One file a subcommand.
+
+pub mod bench;
+pub mod check;
+pub mod commit;
+pub mod compile;
+pub mod demo;
+pub mod deploy;
+pub mod inspect;
+pub mod prove;
+pub mod register;
+pub mod setup;
+pub mod srs;
+pub mod submit;
+pub mod verifier;
+pub mod verify;

@@ -1,0 +1,173 @@
+//! `laminate setup`: proving and verifying keys of a program.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eyre::{Context, eyre};
+use laminate_aggregator::srs::Srs;
+use laminate_protocol::fold::FoldMode;
+use serde::Serialize;
+
+use crate::files::{ModelDir, Setup, cache_dir};
+use crate::output::Output;
+use crate::pipeline;
+
+/// log2 of the development reference string that every command shares.
+pub const DEV_K: u32 = 18;
+
+/// Which reference string.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct SrsArgs {
+    /// Reference string (made by `laminate srs import`).
+    #[arg(long)]
+    pub srs: Option<PathBuf>,
+    /// The development reference string: its secret is public, only for local chains.
+    #[arg(long)]
+    pub dev_srs: bool,
+}
+
+impl SrsArgs {
+    /// Loads it, with the path it lies at.
+    ///
+    /// # Errors
+    /// A missing or altered file.
+    pub fn load(&self, out: Output) -> eyre::Result<(PathBuf, Srs)> {
+        match &self.srs {
+            Some(path) => Ok((path.clone(), load_srs(path)?)),
+            None => Ok((dev_path(DEV_K), development(DEV_K, out)?)),
+        }
+    }
+}
+
+/// Where the development reference string of `2^k` powers is cached.
+pub fn dev_path(k: u32) -> PathBuf {
+    cache_dir().join(format!("dev-{k}.srs"))
+}
+
+/// The cached development reference string, made if it is missing or altered.
+///
+/// # Errors
+/// If it cannot be made or written.
+pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
+    let path = dev_path(k);
+    if let Ok(srs) = Srs::load(&path) {
+        if srs.origin().is_development() && srs.k() == k {
+            return Ok(srs);
+        }
+    }
+    let _stage = out.stage("Making the development reference string");
+    let srs = Srs::development(k)?;
+    std::fs::create_dir_all(cache_dir()).wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
+    srs.save(&path)?;
+    Ok(srs)
+}
+
+/// Loads a reference string in Laminate's format.
+///
+/// # Errors
+/// Names `srs import` if it is another format.
+pub fn load_srs(path: &std::path::Path) -> eyre::Result<Srs> {
+    Srs::load(path).wrap_err_with(|| {
+        format!("{} is not a usable reference string (import a ceremony's file with `laminate srs import`)", path.display())
+    })
+}
+
+/// Make the proving and verifying keys of a program.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  laminate setup fraud --dev-srs")]
+pub struct SetupCommand {
+    /// Folder made by `laminate compile`.
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub srs: SrsArgs,
+    /// Keys for `prove --fold off` instead.
+    #[arg(long, value_enum, default_value_t = Fold::On)]
+    pub fold: Fold,
+}
+
+/// `--fold on|off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Fold {
+    /// All layers in one opening.
+    On,
+    /// An opening for each layer.
+    Off,
+}
+
+impl From<Fold> for FoldMode {
+    fn from(fold: Fold) -> Self {
+        match fold {
+            Fold::On => Self::On,
+            Fold::Off => Self::Off,
+        }
+    }
+}
+
+/// What `setup` reports.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// log2 of the circuit's rows.
+    pub k: u32,
+    /// Advice columns of the circuit, lookups included.
+    pub advice_columns: usize,
+    /// Digest of the verifying key.
+    pub vk_digest: String,
+    /// Size of the proving key's file.
+    pub proving_key_bytes: u64,
+    /// Size of the verifying key's file.
+    pub verifying_key_bytes: u64,
+    /// Whether the reference string is a development one.
+    pub development: bool,
+}
+
+impl SetupCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A reference string that is too small, or keys that cannot be written.
+    pub fn run(&self, out: Output) -> eyre::Result<()> {
+        let dir = ModelDir::open(&self.dir)?;
+        let program = dir.program()?;
+        let needed = pipeline::required_k(&program, self.fold.into())?;
+        let (path, srs) = self.srs_of(needed, out)?;
+        let keys = {
+            let _stage = out.stage("Making the keys");
+            pipeline::setup(&program, self.fold.into(), &srs)?
+        };
+        dir.write_setup(&Setup {
+            version: 1,
+            srs: std::path::absolute(path)?,
+            srs_digest: hex::encode(srs.digest()),
+            k: needed,
+            development: srs.origin().is_development(),
+        })?;
+        let report = pipeline::key_report(&keys)?;
+        let human = format!(
+            "keys for k = {}, {} advice columns\nverifying key {}\nproving key {}{}",
+            report.k,
+            report.advice_columns,
+            report.vk_digest,
+            crate::measure::size(report.proving_key_bytes),
+            if report.development { "\nDEV reference string: only for local chains" } else { "" }
+        );
+        out.result(&human, &report)
+    }
+
+    /// The reference string, cut to `2^k` powers in the cache where it is longer.
+    fn srs_of(&self, k: u32, out: Output) -> eyre::Result<(PathBuf, Srs)> {
+        if self.srs.srs.is_none() {
+            let k = k.max(DEV_K);
+            return Ok((dev_path(k), development(k, out)?));
+        }
+        let (path, srs) = self.srs.load(out)?;
+        if srs.k() < k {
+            return Err(eyre!(
+                "reference string {} has k = {}, this program needs k >= {k}; import a larger one",
+                path.display(),
+                srs.k()
+            ));
+        }
+        Ok((path, srs))
+    }
+}
