@@ -1,9 +1,14 @@
 //! Errors of the aggregation circuit, its keys and its proofs.
 
+use std::path::{Path, PathBuf};
+
+use laminate_protocol::artifact::ArtifactError;
 use laminate_protocol::error::VerifyError;
 use thiserror::Error;
 
 use crate::circuit::{CircuitParams, Demand};
+use crate::evm::EvmError;
+use crate::srs::SrsError;
 
 /// A failure in this crate outside reference strings and contract generation.
 #[derive(Debug, Error)]
@@ -27,7 +32,73 @@ pub enum AggregationError {
         /// Most rows, as log2.
         k: usize,
     },
+    /// The reference string has too few powers.
+    #[error("the circuit needs a reference string with k >= {needed}, this one has k = {found}; import a larger one")]
+    SrsTooSmall {
+        /// k of the reference string.
+        found: u32,
+        /// k needed.
+        needed: u32,
+    },
+    /// The reference string was not cut to the circuit.
+    #[error("the prover needs the reference string cut to k = {needed}, this one has k = {found}")]
+    SrsSize {
+        /// k of the reference string.
+        found: u32,
+        /// k needed.
+        needed: u32,
+    },
+    /// A reference string cannot be cut.
+    #[error(transparent)]
+    Srs(#[from] SrsError),
+    /// A key or reference string of something else.
+    #[error("{what} is {found}, expected {expected}: this key belongs to something else; run setup again")]
+    Foreign {
+        /// What differs.
+        what: &'static str,
+        /// Found.
+        found: String,
+        /// Expected.
+        expected: String,
+    },
+    /// A damaged file.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The file system.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// halo2 could not make keys.
+    #[error("key generation failed: {0}")]
+    Keygen(halo2_base::halo2_proofs::plonk::Error),
+    /// Wrong number of instances.
+    #[error("the proof has {found} public instances, its key wants {expected}")]
+    Instances {
+        /// Found.
+        found: usize,
+        /// Expected.
+        expected: usize,
+    },
+    /// The proof cannot be made or does not verify.
+    #[error(transparent)]
+    Evm(#[from] EvmError),
     /// The verifier refuses before a circuit can be made.
     #[error("this proof cannot be aggregated: {0}")]
     Verifier(#[from] VerifyError),
+}
+
+impl AggregationError {
+    pub(crate) fn keygen(error: halo2_base::halo2_proofs::plonk::Error) -> Self {
+        Self::Keygen(error)
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.into(), source }
+    }
 }

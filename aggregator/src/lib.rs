@@ -4,6 +4,8 @@ pub mod circuit;
 pub mod error;
 
 pub mod evm;
+pub mod keys;
+pub mod prove;
 pub mod srs;
 
 #[cfg(test)]

@@ -68,6 +68,8 @@ pub struct ProofFile {
     pub program_digest: Scalar,
     /// How layers were joined.
     pub fold: FoldMode,
+    /// Identity of the reference string's ceremony.
+    pub setup: [u8; 32],
     /// Digest of the verifying key.
     pub vk_digest: [u8; 32],
     /// Number of public output values.

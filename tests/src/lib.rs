@@ -1,11 +1,18 @@
 //! What the cross-crate tests share: small reference strings, and random programs with weights and
 //! inputs that stay in range.
 
+pub mod fields;
+pub mod forger;
+pub mod fuzz;
+pub mod golden;
+pub mod random;
+pub mod recorder;
+
 use std::path::PathBuf;
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine, G2, G2Affine};
 use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::{Curve, Group};
+use halo2curves_axiom::group::Curve;
 use laminate_protocol::field::fr_from_digest;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{

@@ -94,6 +94,11 @@ impl AggregationCircuit {
         Pinning { params: self.builder.params(), break_points: self.builder.break_points() }
     }
 
+    /// log2 of the number of rows.
+    pub fn k(&self) -> u32 {
+        self.builder.params().k as u32
+    }
+
     /// The builder, for tests that alter witnesses.
     #[cfg(test)]
     pub(crate) fn builder_mut(&mut self) -> &mut Builder {

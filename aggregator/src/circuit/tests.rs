@@ -55,3 +55,25 @@ fn accepts_a_folded_proof_and_refuses_altered_ones() {
     sample.proof.lookup.columns[0] += Fr::one();
     assert!(!satisfied(params, &sample));
 }
+
+/// Size of the contract for a circuit of this shape; the keys depend on nothing else here.
+#[test]
+#[ignore = "needs solc from npm"]
+fn contract_fits_the_code_limit() {
+    use crate::evm::{SolcCompiler, generate_verifier};
+    use crate::keys::ProvingKey;
+    let srs = Srs::development(19).unwrap();
+    let verifier = Verifier::new(perceptron(&[29, 64, 32, 1], 0)).unwrap();
+    let keys = ProvingKey::derive(&verifier, FoldMode::On, &srs).unwrap();
+    let srs = srs.truncated(keys.meta.k()).unwrap();
+    let generated = generate_verifier(&srs, keys.pk.get_vk(), keys.meta.instances).unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let compiled = SolcCompiler::find(root).unwrap().compile_verifier(&generated.source).unwrap();
+    println!(
+        "{:?}: {} bytes of proof, {} bytes of source, {} bytes of code",
+        keys.meta.pinning.params,
+        generated.proof_length,
+        generated.source.len(),
+        compiled.runtime.len(),
+    );
+}

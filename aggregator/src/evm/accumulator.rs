@@ -42,11 +42,19 @@ pub fn accumulator_limbs(accumulator: &Accumulator<G1Affine>) -> [Fr; ACCUMULATO
 pub fn accumulator_from_limbs(instances: &[Fr]) -> Result<Accumulator<G1Affine>, EvmError> {
     let limbs = instances
         .get(..ACCUMULATOR_LIMBS)
-        .ok_or(EvmError::InstanceCount { expected: ACCUMULATOR_LIMBS, found: instances.len() })?;
-    let mut coordinates = limbs.chunks_exact(LIMBS).zip(["lhs.x", "lhs.y", "rhs.x", "rhs.y"]);
+        .ok_or(EvmError::InstanceCount {
+            expected: ACCUMULATOR_LIMBS,
+            found: instances.len(),
+        })?;
+    let mut coordinates = limbs
+        .chunks_exact(LIMBS)
+        .zip(["lhs.x", "lhs.y", "rhs.x", "rhs.y"]);
     let mut next = || match coordinates.next() {
         Some((limbs, part)) => coordinate(limbs, part),
-        None => Err(EvmError::Accumulator { part: "limbs", reason: "too few" }),
+        None => Err(EvmError::Accumulator {
+            part: "limbs",
+            reason: "too few",
+        }),
     };
     let right = point(next()?, next()?, "lhs")?;
     let left = point(next()?, next()?, "rhs")?;
@@ -60,19 +68,31 @@ fn coordinate(limbs: &[Fr], part: &'static str) -> Result<Fq, EvmError> {
         let limb = limb.to_repr();
         let (value, above) = limb.split_at(target.len());
         if above.iter().any(|&byte| byte != 0) {
-            return Err(EvmError::Accumulator { part, reason: "a limb is out of range" });
+            return Err(EvmError::Accumulator {
+                part,
+                reason: "a limb is out of range",
+            });
         }
         target.copy_from_slice(value);
     }
-    Option::from(Fq::from_repr(bytes)).ok_or(EvmError::Accumulator { part, reason: "not below the field modulus" })
+    Option::from(Fq::from_repr(bytes)).ok_or(EvmError::Accumulator {
+        part,
+        reason: "not below the field modulus",
+    })
 }
 
 fn point(x: Fq, y: Fq, part: &'static str) -> Result<G1Affine, EvmError> {
     let point = Option::<G1Affine>::from(G1Affine::from_xy(x, y));
     match point {
         Some(point) if !bool::from(point.is_identity()) => Ok(point),
-        Some(_) => Err(EvmError::Accumulator { part, reason: "the point at infinity" }),
-        None => Err(EvmError::Accumulator { part, reason: "not on the curve" }),
+        Some(_) => Err(EvmError::Accumulator {
+            part,
+            reason: "the point at infinity",
+        }),
+        None => Err(EvmError::Accumulator {
+            part,
+            reason: "not on the curve",
+        }),
     }
 }
 
@@ -88,7 +108,10 @@ mod tests {
 
     fn random() -> Accumulator<G1Affine> {
         let mut rng = StdRng::seed_from_u64(1);
-        Accumulator { left: G1::random(&mut rng).to_affine(), right: G1::random(&mut rng).to_affine() }
+        Accumulator {
+            left: G1::random(&mut rng).to_affine(),
+            right: G1::random(&mut rng).to_affine(),
+        }
     }
 
     #[test]
@@ -98,9 +121,18 @@ mod tests {
         assert_eq!(accumulator_from_limbs(&limbs).unwrap(), accumulator);
         let radix = Fr::from_u128(1 << 88);
         let low = accumulator.right.x.to_repr();
-        let value = Fr::from_u128(low.iter().take(11).rev().fold(0, |sum, byte| sum << 8 | u128::from(*byte)));
+        let value = Fr::from_u128(
+            low.iter()
+                .take(11)
+                .rev()
+                .fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
+        );
         assert_eq!(limbs[0], value);
-        assert!(limbs.iter().all(|limb| limb.to_repr() < radix.to_repr() || limb.to_repr()[11..] == [0; 21]));
+        assert!(
+            limbs
+                .iter()
+                .all(|limb| limb.to_repr() < radix.to_repr() || limb.to_repr()[11..] == [0; 21])
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use halo2_base::halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
 /// The contract reads by position only: it reduces an instance modulo r and ignores trailing bytes, so its caller must check ranges and length.
 #[must_use]
 pub fn encode_calldata(instances: &[Fr], proof: &[u8]) -> Vec<u8> {
-    let words = instances.iter().flat_map(|instance| instance.to_repr().into_iter().rev());
+    let words = instances
+        .iter()
+        .flat_map(|instance| instance.to_repr().into_iter().rev());
     words.chain(proof.iter().copied()).collect()
 }
 
@@ -20,6 +22,9 @@ mod tests {
         let calldata = encode_calldata(&[Fr::from(0x0102)], &[0xaa]);
         assert_eq!(calldata.len(), 33);
         assert_eq!(calldata[29..], [0, 1, 2, 0xaa]);
-        assert_eq!(calldata, snark_verifier_sdk::evm::encode_calldata(&[vec![Fr::from(0x0102)]], &[0xaa]));
+        assert_eq!(
+            calldata,
+            snark_verifier_sdk::evm::encode_calldata(&[vec![Fr::from(0x0102)]], &[0xaa])
+        );
     }
 }

@@ -16,8 +16,9 @@ use std::{
 
 use foundry_compilers::{
     artifacts::{
-        BytecodeHash, CompilerOutput, Contract, EvmVersion, Optimizer, OptimizerDetails, Remapping, Settings,
-        SettingsMetadata, SolcInput, SolcLanguage, Source, Sources, output_selection::OutputSelection,
+        BytecodeHash, CompilerOutput, Contract, EvmVersion, Optimizer, OptimizerDetails, Remapping,
+        Settings, SettingsMetadata, SolcInput, SolcLanguage, Source, Sources,
+        output_selection::OutputSelection,
     },
     error::SolcError,
     solc::Solc,
@@ -64,15 +65,24 @@ impl SourceTree {
         let mut pending = vec![PathBuf::from(folder)];
         while let Some(folder) = pending.pop() {
             let path = root.join(&folder);
-            let unreadable = |source| EvmError::Io { path: path.clone(), source };
+            let unreadable = |source| EvmError::Io {
+                path: path.clone(),
+                source,
+            };
             for entry in fs::read_dir(&path).map_err(unreadable)? {
                 let entry = entry.map_err(unreadable)?;
                 let relative = folder.join(entry.file_name());
                 if entry.file_type().map_err(unreadable)?.is_dir() {
                     pending.push(relative);
-                } else if relative.extension().is_some_and(|extension| extension == "sol") {
-                    let content = fs::read_to_string(entry.path())
-                        .map_err(|source| EvmError::Io { path: entry.path(), source })?;
+                } else if relative
+                    .extension()
+                    .is_some_and(|extension| extension == "sol")
+                {
+                    let content =
+                        fs::read_to_string(entry.path()).map_err(|source| EvmError::Io {
+                            path: entry.path(),
+                            source,
+                        })?;
                     tree.files.insert(relative, content);
                 }
             }
@@ -83,7 +93,10 @@ impl SourceTree {
     /// One file.
     #[must_use]
     pub fn single(path: &str, content: String) -> Self {
-        Self { files: BTreeMap::from([(path.into(), content)]), remappings: BTreeMap::new() }
+        Self {
+            files: BTreeMap::from([(path.into(), content)]),
+            remappings: BTreeMap::new(),
+        }
     }
 }
 
@@ -103,7 +116,11 @@ impl SolcCompiler {
             return Self::at(Path::new(&path));
         }
         let shim = workspace.join("scripts/solc");
-        Self::at(if shim.is_file() { &shim } else { Path::new("solc") })
+        Self::at(if shim.is_file() {
+            &shim
+        } else {
+            Path::new("solc")
+        })
     }
 
     /// The compiler at a path.
@@ -111,13 +128,18 @@ impl SolcCompiler {
     /// # Errors
     /// [`EvmError::SolcMissing`], [`EvmError::SolcVersion`].
     pub fn at(path: &Path) -> Result<Self, EvmError> {
-        let solc = Solc::new(path)
-            .map_err(|error| EvmError::SolcMissing { path: path.to_owned(), reason: short(&error) })?;
+        let solc = Solc::new(path).map_err(|error| EvmError::SolcMissing {
+            path: path.to_owned(),
+            reason: short(&error),
+        })?;
         let found = solc.version_short().to_string();
         if found == SOLC_VERSION {
             Ok(Self { solc })
         } else {
-            Err(EvmError::SolcVersion { path: path.to_owned(), found })
+            Err(EvmError::SolcVersion {
+                path: path.to_owned(),
+                found,
+            })
         }
     }
 
@@ -129,7 +151,12 @@ impl SolcCompiler {
         let name = super::VERIFIER_CONTRACT;
         let tree = SourceTree::single("Halo2Verifier.sol", source.to_owned());
         let mut contracts = self.compile(&tree, &[name])?;
-        contracts.remove(name).ok_or_else(|| EvmError::ContractMissing { name: name.to_owned(), found: Vec::new() })
+        contracts
+            .remove(name)
+            .ok_or_else(|| EvmError::ContractMissing {
+                name: name.to_owned(),
+                found: Vec::new(),
+            })
     }
 
     /// Compiles `names` out of the sources, each within the size limits.
@@ -142,34 +169,61 @@ impl SolcCompiler {
         tree: &SourceTree,
         names: &[&str],
     ) -> Result<BTreeMap<String, CompiledContract>, EvmError> {
-        let sources: Sources =
-            tree.files.iter().map(|(path, content)| (path.clone(), Source::new(content.clone()))).collect();
+        let sources: Sources = tree
+            .files
+            .iter()
+            .map(|(path, content)| (path.clone(), Source::new(content.clone())))
+            .collect();
         let input = SolcInput::new(SolcLanguage::Solidity, sources, settings(&tree.remappings));
-        let output: CompilerOutput = self.solc.compile(&input).map_err(|error| EvmError::SolcFailed {
-            path: self.solc.solc.clone(),
-            reason: short(&error),
-        })?;
+        let output: CompilerOutput =
+            self.solc
+                .compile(&input)
+                .map_err(|error| EvmError::SolcFailed {
+                    path: self.solc.solc.clone(),
+                    reason: short(&error),
+                })?;
         if output.has_error() {
             let errors = output.errors.iter().filter(|error| error.is_error());
             let text = |error: &foundry_compilers::artifacts::Error| {
-                error.formatted_message.as_ref().unwrap_or(&error.message).trim_end().to_owned()
+                error
+                    .formatted_message
+                    .as_ref()
+                    .unwrap_or(&error.message)
+                    .trim_end()
+                    .to_owned()
             };
-            return Err(EvmError::Compile { messages: errors.map(text).collect() });
+            return Err(EvmError::Compile {
+                messages: errors.map(text).collect(),
+            });
         }
-        names.iter().map(|name| Ok(((*name).to_owned(), contract(&output, name)?))).collect()
+        names
+            .iter()
+            .map(|name| Ok(((*name).to_owned(), contract(&output, name)?)))
+            .collect()
     }
 }
 
 fn settings(remappings: &BTreeMap<String, String>) -> Settings {
-    let details =
-        OptimizerDetails { yul: Some(false), constant_optimizer: Some(false), ..OptimizerDetails::default() };
+    let details = OptimizerDetails {
+        yul: Some(false),
+        constant_optimizer: Some(false),
+        ..OptimizerDetails::default()
+    };
     let outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"];
     Settings {
         remappings: remappings
             .iter()
-            .map(|(name, path)| Remapping { context: None, name: name.clone(), path: path.clone() })
+            .map(|(name, path)| Remapping {
+                context: None,
+                name: name.clone(),
+                path: path.clone(),
+            })
             .collect(),
-        optimizer: Optimizer { enabled: Some(true), runs: Some(OPTIMIZER_RUNS), details: Some(details) },
+        optimizer: Optimizer {
+            enabled: Some(true),
+            runs: Some(OPTIMIZER_RUNS),
+            details: Some(details),
+        },
         metadata: Some(SettingsMetadata::new(BytecodeHash::None, false)),
         output_selection: OutputSelection::common_output_selection(outputs.map(str::to_owned)),
         evm_version: Some(EvmVersion::Paris),
@@ -178,32 +232,77 @@ fn settings(remappings: &BTreeMap<String, String>) -> Settings {
 }
 
 fn contract(output: &CompilerOutput, name: &str) -> Result<CompiledContract, EvmError> {
-    let found = output.contracts_iter().find(|(found, _)| *found == name).map(|(_, contract)| contract);
-    let Some(Contract { abi, evm: Some(evm), .. }) = found else {
-        let found = output.contracts_iter().map(|(name, _)| name.clone()).collect();
-        return Err(EvmError::ContractMissing { name: name.to_owned(), found });
+    let found = output
+        .contracts_iter()
+        .find(|(found, _)| *found == name)
+        .map(|(_, contract)| contract);
+    let Some(Contract {
+        abi,
+        evm: Some(evm),
+        ..
+    }) = found
+    else {
+        let found = output
+            .contracts_iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        return Err(EvmError::ContractMissing {
+            name: name.to_owned(),
+            found,
+        });
     };
-    let none = |reason| EvmError::NoBytecode { name: name.to_owned(), reason };
+    let none = |reason| EvmError::NoBytecode {
+        name: name.to_owned(),
+        reason,
+    };
     let linked = "it needs libraries linked";
-    let creation = evm.bytecode.as_ref().and_then(|code| code.object.as_bytes()).ok_or_else(|| none(linked))?.to_vec();
-    let runtime = evm.deployed_bytecode.as_ref().and_then(|code| code.bytes()).ok_or_else(|| none(linked))?.to_vec();
+    let creation = evm
+        .bytecode
+        .as_ref()
+        .and_then(|code| code.object.as_bytes())
+        .ok_or_else(|| none(linked))?
+        .to_vec();
+    let runtime = evm
+        .deployed_bytecode
+        .as_ref()
+        .and_then(|code| code.bytes())
+        .ok_or_else(|| none(linked))?
+        .to_vec();
     if creation.is_empty() || runtime.is_empty() {
         return Err(none("it is an interface or abstract"));
     }
     if runtime.len() > RUNTIME_CODE_LIMIT {
-        return Err(EvmError::TooLarge { name: name.to_owned(), bytes: runtime.len() });
+        return Err(EvmError::TooLarge {
+            name: name.to_owned(),
+            bytes: runtime.len(),
+        });
     }
     if creation.len() > INIT_CODE_LIMIT {
-        return Err(EvmError::InitCodeTooLarge { name: name.to_owned(), bytes: creation.len() });
+        return Err(EvmError::InitCodeTooLarge {
+            name: name.to_owned(),
+            bytes: creation.len(),
+        });
     }
-    let abi = abi.as_ref().and_then(|abi| serde_json::to_value(abi).ok()).unwrap_or_default();
-    Ok(CompiledContract { creation, runtime, abi })
+    let abi = abi
+        .as_ref()
+        .and_then(|abi| serde_json::to_value(abi).ok())
+        .unwrap_or_default();
+    Ok(CompiledContract {
+        creation,
+        runtime,
+        abi,
+    })
 }
 
 /// The compiler's own words, without the many lines of a stack trace.
 fn short(error: &SolcError) -> String {
     let text = error.to_string();
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(4).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(4)
+        .collect();
     lines.join("; ")
 }
 
@@ -224,24 +323,64 @@ mod tests {
     #[test]
     fn failures_are_named() {
         let missing = SolcCompiler::at(Path::new("/nowhere/solc"));
-        assert!(matches!(&missing, Err(EvmError::SolcMissing { .. })), "{missing:?}");
+        assert!(
+            matches!(&missing, Err(EvmError::SolcMissing { .. })),
+            "{missing:?}"
+        );
         let Some(compiler) = compiler() else { return };
         let one = |content: &str, name: &str| {
             let tree = SourceTree::single("A.sol", content.to_owned());
-            compiler.compile(&tree, &[name]).map(|mut contracts| contracts.remove(name))
+            compiler
+                .compile(&tree, &[name])
+                .map(|mut contracts| contracts.remove(name))
         };
         let pragma = "// SPDX-License-Identifier: MIT\npragma solidity 0.8.19;\n";
-        let good = one(&format!("{pragma}contract A {{ uint256 public x = 1; }}"), "A").unwrap().unwrap();
+        let good = one(
+            &format!("{pragma}contract A {{ uint256 public x = 1; }}"),
+            "A",
+        )
+        .unwrap()
+        .unwrap();
         assert!(good.creation.len() > good.runtime.len() && good.abi.is_array());
-        let broken = one(&format!("{pragma}contract A {{ uint256 public x = y; }}"), "A");
-        assert!(matches!(&broken, Err(EvmError::Compile { messages }) if messages[0].contains("y")), "{broken:?}");
+        let broken = one(
+            &format!("{pragma}contract A {{ uint256 public x = y; }}"),
+            "A",
+        );
+        assert!(
+            matches!(&broken, Err(EvmError::Compile { messages }) if messages[0].contains("y")),
+            "{broken:?}"
+        );
         let other = one(&format!("{pragma}contract A {{}}"), "B");
-        assert!(matches!(&other, Err(EvmError::ContractMissing { found, .. }) if found == &["A"]), "{other:?}");
+        assert!(
+            matches!(&other, Err(EvmError::ContractMissing { found, .. }) if found == &["A"]),
+            "{other:?}"
+        );
         let interface = one(&format!("{pragma}interface A {{}}"), "A");
-        assert!(matches!(interface, Err(EvmError::NoBytecode { .. })), "{interface:?}");
+        assert!(
+            matches!(interface, Err(EvmError::NoBytecode { .. })),
+            "{interface:?}"
+        );
         let data = "ab".repeat(25_000);
-        let large =
-            one(&format!("{pragma}contract A {{ function f() external pure returns (bytes memory) {{ return hex\"{data}\"; }} }}"), "A");
-        assert!(matches!(large, Err(EvmError::TooLarge { bytes, .. }) if bytes > 25_000), "{large:?}");
+        let large = one(
+            &format!(
+                "{pragma}contract A {{ function f() external pure returns (bytes memory) {{ return hex\"{data}\"; }} }}"
+            ),
+            "A",
+        );
+        assert!(
+            matches!(large, Err(EvmError::TooLarge { bytes, .. }) if bytes > 25_000),
+            "{large:?}"
+        );
+    }
+
+    #[test]
+    fn our_contracts_compile_within_the_limits() {
+        let Some(compiler) = compiler() else { return };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let tree = SourceTree::read(&root, "contracts/src").unwrap();
+        let names = ["InferenceVerifier", "ModelRegistry", "FraudScreen"];
+        for (name, contract) in compiler.compile(&tree, &names).unwrap() {
+            println!("{name}: {} bytes", contract.runtime.len());
+        }
     }
 }

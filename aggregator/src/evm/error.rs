@@ -8,7 +8,9 @@ use super::compile::{INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION};
 #[derive(Debug, thiserror::Error)]
 pub enum EvmError {
     /// Key and string are of different sizes.
-    #[error("the verifying key is for 2^{key} rows, the structured reference string has 2^{srs}; cut the string with `truncated({key})`")]
+    #[error(
+        "the verifying key is for 2^{key} rows, the structured reference string has 2^{srs}; cut the string with `truncated({key})`"
+    )]
     SizeMismatch {
         /// k of the key.
         key: u32,
@@ -30,7 +32,9 @@ pub enum EvmError {
         found: usize,
     },
     /// The generated code lacks the bounds on the accumulator's limbs (snark-verifier before 0.2.7).
-    #[error("the generated verifier has {found} limb bounds, expected {expected}: the snark-verifier it was built with is unsound, 0.2.7 or later is needed")]
+    #[error(
+        "the generated verifier has {found} limb bounds, expected {expected}: the snark-verifier it was built with is unsound, 0.2.7 or later is needed"
+    )]
     LimbBounds {
         /// One a limb.
         expected: usize,
@@ -132,7 +136,9 @@ pub enum EvmError {
         bytes: usize,
     },
     /// Beyond EIP-3860.
-    #[error("contract {name} has {bytes} bytes of creation code, the limit is {INIT_CODE_LIMIT} (EIP-3860)")]
+    #[error(
+        "contract {name} has {bytes} bytes of creation code, the limit is {INIT_CODE_LIMIT} (EIP-3860)"
+    )]
     InitCodeTooLarge {
         /// The contract.
         name: String,

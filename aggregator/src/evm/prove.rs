@@ -8,7 +8,8 @@ use halo2_base::halo2_proofs::{
 };
 use rand::rngs::OsRng;
 use snark_verifier::{
-    loader::native::NativeLoader, system::halo2::transcript::evm::EvmTranscript, verifier::SnarkVerifier,
+    loader::native::NativeLoader, system::halo2::transcript::evm::EvmTranscript,
+    verifier::SnarkVerifier,
 };
 use snark_verifier_sdk::{PlonkVerifier, SHPLONK};
 
@@ -33,10 +34,17 @@ pub fn create_proof(
 ) -> Result<Vec<u8>, EvmError> {
     let k = key.get_vk().get_domain().k();
     if k != srs.k() {
-        return Err(EvmError::SizeMismatch { key: k, srs: srs.k() });
+        return Err(EvmError::SizeMismatch {
+            key: k,
+            srs: srs.k(),
+        });
     }
     let mut transcript =
-        <EvmTranscript<G1Affine, NativeLoader, Vec<u8>, Vec<u8>> as TranscriptWriterBuffer<_, _, _>>::init(Vec::new());
+        <EvmTranscript<G1Affine, NativeLoader, Vec<u8>, Vec<u8>> as TranscriptWriterBuffer<
+            _,
+            _,
+            _,
+        >>::init(Vec::new());
     halo2_create_proof::<KZGCommitmentScheme<_>, ProverSHPLONK<'_, _>, _, _, _, _>(
         srs.params(),
         key,
@@ -45,7 +53,9 @@ pub fn create_proof(
         OsRng,
         &mut transcript,
     )
-    .map_err(|error| EvmError::Prove { reason: format!("{error:?}") })?;
+    .map_err(|error| EvmError::Prove {
+        reason: format!("{error:?}"),
+    })?;
     Ok(transcript.finalize())
 }
 
@@ -61,16 +71,24 @@ pub fn verify_proof(
 ) -> Result<(), EvmError> {
     let expected = proof_length(srs, key, instances.len())?;
     if proof.len() != expected {
-        return Err(EvmError::ProofLength { expected, found: proof.len() });
+        return Err(EvmError::ProofLength {
+            expected,
+            found: proof.len(),
+        });
     }
     let accumulator = accumulator_from_limbs(instances)?;
-    accumulator.check(&srs.s_g2()).map_err(|_| EvmError::AccumulatedPairing)?;
+    accumulator
+        .check(&srs.s_g2())
+        .map_err(|_| EvmError::AccumulatedPairing)?;
     let protocol = protocol(srs, key, instances.len())?;
     let deciding_key = deciding_key(srs);
     let instances = [instances.to_vec()];
     let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(proof);
-    let refused = |error: snark_verifier::Error| EvmError::Verify { reason: format!("{error:?}") };
-    let proof = PlonkVerifier::<SHPLONK>::read_proof(&deciding_key, &protocol, &instances, &mut transcript)
-        .map_err(refused)?;
+    let refused = |error: snark_verifier::Error| EvmError::Verify {
+        reason: format!("{error:?}"),
+    };
+    let proof =
+        PlonkVerifier::<SHPLONK>::read_proof(&deciding_key, &protocol, &instances, &mut transcript)
+            .map_err(refused)?;
     PlonkVerifier::<SHPLONK>::verify(&deciding_key, &protocol, &instances, &proof).map_err(refused)
 }

@@ -20,7 +20,10 @@ use halo2_base::{
 use laminate_protocol::verify::Accumulator;
 use revm::{
     Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext,
-    context::{TxEnv, result::{ExecutionResult, Output}},
+    context::{
+        TxEnv,
+        result::{ExecutionResult, Output},
+    },
     database::InMemoryDB,
     primitives::{Address, Bytes, TxKind},
 };
@@ -49,7 +52,10 @@ fn instances(limbs: &[Fr], a: u64) -> Vec<Fr> {
 fn fill(builder: &mut BaseCircuitBuilder<Fr>, instances: &[Fr]) {
     let range = builder.range_chip();
     let context = builder.main(0);
-    let mut exposed: Vec<_> = instances[..12].iter().map(|limb| context.load_witness(*limb)).collect();
+    let mut exposed: Vec<_> = instances[..12]
+        .iter()
+        .map(|limb| context.load_witness(*limb))
+        .collect();
     let a = context.load_witness(instances[12]);
     range.range_check(context, a, 40);
     let square = range.gate().mul(context, a, a);
@@ -76,11 +82,17 @@ impl Setup {
         let key = keygen_vk(srs.params(), &builder).unwrap();
         let key = keygen_pk(srs.params(), key, &builder).unwrap();
         let break_points = builder.break_points();
-        Self { srs, key, params, break_points }
+        Self {
+            srs,
+            key,
+            params,
+            break_points,
+        }
     }
 
     fn prove(&self, instances: &[Fr]) -> Vec<u8> {
-        let mut builder = BaseCircuitBuilder::prover(self.params.clone(), self.break_points.clone());
+        let mut builder =
+            BaseCircuitBuilder::prover(self.params.clone(), self.break_points.clone());
         fill(&mut builder, instances);
         create_proof(&self.srs, &self.key, builder, instances).unwrap()
     }
@@ -105,7 +117,9 @@ struct Chain {
 
 impl Chain {
     fn deploy(creation: &[u8]) -> Self {
-        let mut evm = Context::mainnet().with_db(InMemoryDB::default()).build_mainnet();
+        let mut evm = Context::mainnet()
+            .with_db(InMemoryDB::default())
+            .build_mainnet();
         let deployment = TxEnv::builder()
             .kind(TxKind::Create)
             .data(Bytes::copy_from_slice(creation))
@@ -113,7 +127,10 @@ impl Chain {
             .build()
             .unwrap();
         match evm.transact_commit(deployment).unwrap() {
-            ExecutionResult::Success { output: Output::Create(_, Some(contract)), .. } => {
+            ExecutionResult::Success {
+                output: Output::Create(_, Some(contract)),
+                ..
+            } => {
                 let database = std::mem::take(&mut evm.ctx.journaled_state.database);
                 Self { database, contract }
             }
@@ -123,7 +140,9 @@ impl Chain {
 
     /// Gas used where the contract accepts.
     fn call(&self, calldata: Vec<u8>) -> Option<u64> {
-        let mut evm = Context::mainnet().with_db(self.database.clone()).build_mainnet();
+        let mut evm = Context::mainnet()
+            .with_db(self.database.clone())
+            .build_mainnet();
         let call = TxEnv::builder()
             .kind(TxKind::Call(self.contract))
             .nonce(1)
@@ -145,9 +164,18 @@ fn contract_accepts_the_proof_and_refuses_the_rest() {
 
     let key = setup.key.get_vk();
     let generated = generate_verifier(&setup.srs, key, statement.len()).unwrap();
-    assert_eq!(generated, generate_verifier(&setup.srs, key, statement.len()).unwrap(), "the text is determined");
-    assert_eq!((generated.instances, generated.proof_length), (statement.len(), proof.len()));
-    assert!(generated.source.contains("contract Halo2Verifier {") && generated.source.contains("DEV"));
+    assert_eq!(
+        generated,
+        generate_verifier(&setup.srs, key, statement.len()).unwrap(),
+        "the text is determined"
+    );
+    assert_eq!(
+        (generated.instances, generated.proof_length),
+        (statement.len(), proof.len())
+    );
+    assert!(
+        generated.source.contains("contract Halo2Verifier {") && generated.source.contains("DEV")
+    );
 
     let compiler = match SolcCompiler::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
         Ok(compiler) => compiler,
@@ -166,8 +194,13 @@ fn contract_accepts_the_proof_and_refuses_the_rest() {
         started.elapsed()
     );
     let chain = Chain::deploy(&contract.creation);
-    let gas = chain.call(encode_calldata(&statement, &proof)).expect("the contract accepts");
-    println!("accepted for {gas} gas, {} bytes of calldata", 32 * statement.len() + proof.len());
+    let gas = chain
+        .call(encode_calldata(&statement, &proof))
+        .expect("the contract accepts");
+    println!(
+        "accepted for {gas} gas, {} bytes of calldata",
+        32 * statement.len() + proof.len()
+    );
 
     refuses_altered_proofs(&setup, &chain, &statement, &proof);
     refuses_altered_instances(&setup, &chain, &statement, &proof);
@@ -207,9 +240,18 @@ fn refuses_altered_instances(setup: &Setup, chain: &Chain, statement: &[Fr], pro
     let other = setup.accumulator(78);
     refused(&instances(&accumulator_limbs(&other), 5));
     let Accumulator { left, right } = setup.accumulator(77);
-    refused(&instances(&accumulator_limbs(&Accumulator { left: right, right: left }), 5));
+    refused(&instances(
+        &accumulator_limbs(&Accumulator {
+            left: right,
+            right: left,
+        }),
+        5,
+    ));
     refused(&statement[..statement.len() - 1]);
-    println!("{} altered instance vectors tried, 0 accepted", statement.len() + 3);
+    println!(
+        "{} altered instance vectors tried, 0 accepted",
+        statement.len() + 3
+    );
 }
 
 /// The circuit proves the limbs, whatever they are; the contract must look at the pairing and at their ranges.
@@ -224,7 +266,10 @@ fn refuses_a_false_accumulator(setup: &Setup, chain: &Chain) {
     let error = refused(&instances(&accumulator_limbs(&bad), 5));
     assert!(matches!(error, EvmError::AccumulatedPairing), "{error}");
     let error = refused(&instances(&[Fr::ZERO; 12], 5));
-    assert!(matches!(error, EvmError::Accumulator { .. }), "infinity: {error}");
+    assert!(
+        matches!(error, EvmError::Accumulator { .. }),
+        "infinity: {error}"
+    );
     // The same points in limbs out of range: a carry moved down.
     let good = accumulator_limbs(&setup.accumulator(77));
     for index in (0..12).filter(|index| index % 3 < 2) {
@@ -232,7 +277,10 @@ fn refuses_a_false_accumulator(setup: &Setup, chain: &Chain) {
         limbs[index] += Fr::from_u128(1 << 88);
         limbs[index + 1] -= Fr::ONE;
         let error = refused(&instances(&limbs, 5));
-        assert!(matches!(error, EvmError::Accumulator { .. }), "limb {index}: {error}");
+        assert!(
+            matches!(error, EvmError::Accumulator { .. }),
+            "limb {index}: {error}"
+        );
     }
     println!("10 proven but false accumulators tried, 0 accepted");
 }
@@ -258,7 +306,16 @@ fn sizes_that_do_not_fit_are_refused() {
     let setup = Setup::new();
     let key = setup.key.get_vk();
     let small = Srs::development(K - 1).unwrap();
-    assert!(matches!(generate_verifier(&small, key, 16), Err(EvmError::SizeMismatch { key: 10, srs: 9 })));
-    assert!(matches!(generate_verifier(&setup.srs, key, 11), Err(EvmError::InstanceCount { .. })));
-    assert!(matches!(setup.verify(&[Fr::ZERO; 16], &[0; 10]), Err(EvmError::ProofLength { found: 10, .. })));
+    assert!(matches!(
+        generate_verifier(&small, key, 16),
+        Err(EvmError::SizeMismatch { key: 10, srs: 9 })
+    ));
+    assert!(matches!(
+        generate_verifier(&setup.srs, key, 11),
+        Err(EvmError::InstanceCount { .. })
+    ));
+    assert!(matches!(
+        setup.verify(&[Fr::ZERO; 16], &[0; 10]),
+        Err(EvmError::ProofLength { found: 10, .. })
+    ));
 }

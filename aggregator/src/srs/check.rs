@@ -48,10 +48,14 @@ pub(super) fn check(srs: &View<'_>, origin: &Origin) -> Result<(), SrsError> {
 
 fn check_generators(srs: &View<'_>) -> Result<(), SrsError> {
     if srs.g.first() != Some(&G1Affine::generator()) {
-        return Err(SrsError::Generator { list: PointList::Powers });
+        return Err(SrsError::Generator {
+            list: PointList::Powers,
+        });
     }
     if *srs.g2 != G2Affine::generator() {
-        return Err(SrsError::Generator { list: PointList::G2 });
+        return Err(SrsError::Generator {
+            list: PointList::G2,
+        });
     }
     Ok(())
 }
@@ -62,10 +66,14 @@ fn check_secret(srs: &View<'_>, origin: &Origin) -> Result<(), SrsError> {
     }
     // τ^n = 1 iff τ·τ^(n−1) = 1; then the Lagrange basis holds zeros.
     let (Some(first), Some(last)) = (srs.g.first(), srs.g.last()) else {
-        return Err(SrsError::Generator { list: PointList::Powers });
+        return Err(SrsError::Generator {
+            list: PointList::Powers,
+        });
     };
     if pairings_equal(last, srs.s_g2, first, srs.g2) {
-        return Err(SrsError::Degenerate { reason: "τ is a root of unity of the domain" });
+        return Err(SrsError::Degenerate {
+            reason: "τ is a root of unity of the domain",
+        });
     }
     Ok(())
 }
@@ -75,23 +83,32 @@ fn check_powers(srs: &View<'_>, z: Fr) -> Result<G1, SrsError> {
     let failure = SrsError::Powers { k: srs.k };
     let coefficients = powers(z, srs.g.len());
     let combination = best_multiexp(&coefficients, srs.g);
-    let (Some(first), Some(last), Some(top)) = (srs.g.first(), srs.g.last(), coefficients.last()) else {
+    let (Some(first), Some(last), Some(top)) = (srs.g.first(), srs.g.last(), coefficients.last())
+    else {
         return Err(failure);
     };
     let z_inverse = Option::<Fr>::from(z.invert()).unwrap_or(Fr::ZERO);
     let shifted = ((combination - first) * z_inverse).to_affine();
     let lower = (combination - *last * top).to_affine();
-    if pairings_equal(&shifted, srs.g2, &lower, srs.s_g2) { Ok(combination) } else { Err(failure) }
+    if pairings_equal(&shifted, srs.g2, &lower, srs.s_g2) {
+        Ok(combination)
+    } else {
+        Err(failure)
+    }
 }
 
 fn check_lagrange(srs: &View<'_>, z: Fr, combination: &G1) -> Result<(), SrsError> {
     // (z^n − 1)/(z·ω^i − 1): with x = 1/z, L_i(x) = (x^n − 1)·ω^i/(n·(x − ω^i)), so this is n·z^(n−1)·(ω^-i)·L_i(x).
     let (k, n) = (srs.k, srs.g.len() as u64);
     let x = Option::<Fr>::from(z.invert()).unwrap_or(Fr::ZERO);
-    let omega_inverse = Option::<Fr>::from(super::dev::root_of_unity(k).invert()).unwrap_or(Fr::ZERO);
+    let omega_inverse =
+        Option::<Fr>::from(super::dev::root_of_unity(k).invert()).unwrap_or(Fr::ZERO);
     let scale = Fr::from(n) * z.pow_vartime([n - 1]);
     let mut evaluations = lagrange_at(x, k);
-    for (value, factor) in evaluations.iter_mut().zip(powers(omega_inverse, srs.g.len())) {
+    for (value, factor) in evaluations
+        .iter_mut()
+        .zip(powers(omega_inverse, srs.g.len()))
+    {
         *value *= factor * scale;
     }
     if best_multiexp(&evaluations, srs.g_lagrange) == *combination {
@@ -118,6 +135,7 @@ fn pairings_equal(a: &G1Affine, b: &G2Affine, c: &G1Affine, d: &G2Affine) -> boo
         <Bn256 as MultiMillerLoop>::G2Prepared::from(*b),
         <Bn256 as MultiMillerLoop>::G2Prepared::from(*d),
     );
-    let result: <Bn256 as Engine>::Gt = Bn256::multi_miller_loop(&[(a, &b), (&minus_c, &d)]).final_exponentiation();
+    let result: <Bn256 as Engine>::Gt =
+        Bn256::multi_miller_loop(&[(a, &b), (&minus_c, &d)]).final_exponentiation();
     bool::from(result.is_identity())
 }

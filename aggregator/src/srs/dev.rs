@@ -15,7 +15,8 @@ use sha2::{Digest, Sha512};
 use super::{Parts, fixed_base::FixedBase};
 
 /// The public label that the development secret is hashed from.
-const LABEL: &[u8] = b"laminate development srs v1: this secret is public, proofs under it prove nothing";
+const LABEL: &[u8] =
+    b"laminate development srs v1: this secret is public, proofs under it prove nothing";
 
 /// Scalars computed by one task.
 const CHUNK: usize = 1 << 12;
@@ -32,19 +33,28 @@ pub(super) fn parts_from_tau(k: u32, tau: Fr) -> Parts {
     let table = FixedBase::new(G1Affine::generator());
     let g = table.multiply(&powers(tau, 1 << k));
     let g_lagrange = table.multiply(&lagrange_at(tau, k));
-    Parts { k, g, g_lagrange, g2: G2Affine::generator(), s_g2: (G2::generator() * tau).to_affine() }
+    Parts {
+        k,
+        g,
+        g_lagrange,
+        g2: G2Affine::generator(),
+        s_g2: (G2::generator() * tau).to_affine(),
+    }
 }
 
 /// `[1, base, …, base^(n − 1)]`, in parallel.
 pub(super) fn powers(base: Fr, n: usize) -> Vec<Fr> {
     let mut values = vec![Fr::ONE; n];
-    values.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, values)| {
-        let mut power = base.pow_vartime([(chunk * CHUNK) as u64]);
-        for value in values {
-            *value = power;
-            power *= base;
-        }
-    });
+    values
+        .par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(chunk, values)| {
+            let mut power = base.pow_vartime([(chunk * CHUNK) as u64]);
+            for value in values {
+                *value = power;
+                power *= base;
+            }
+        });
     values
 }
 
@@ -106,7 +116,10 @@ mod tests {
     #[test]
     fn development_secret_is_fixed() {
         let tau = development_tau();
-        assert_eq!(super::super::origin::hex(&tau.to_bytes()), "04d79c1c47d10d849d30886e8fcea426cbdf55372e2f815ae041fef568c91101");
+        assert_eq!(
+            super::super::origin::hex(&tau.to_bytes()),
+            "04d79c1c47d10d849d30886e8fcea426cbdf55372e2f815ae041fef568c91101"
+        );
         assert_ne!(tau.pow_vartime([1 << 28]), Fr::ONE);
     }
 }

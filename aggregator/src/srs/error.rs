@@ -64,7 +64,9 @@ pub enum SrsError {
         found: u64,
     },
     /// A string of 2^`found` powers was given where 2^`needed` are needed.
-    #[error("too small: 2^{needed} powers are needed, it has 2^{found}; import a larger one, or make it with `srs dev`")]
+    #[error(
+        "too small: 2^{needed} powers are needed, it has 2^{found}; import a larger one, or make it with `srs dev`"
+    )]
     TooSmall {
         /// Needed logarithm.
         needed: u32,
@@ -72,7 +74,9 @@ pub enum SrsError {
         found: u32,
     },
     /// The size of the file does not follow from its header: cut short, or with trailing bytes.
-    #[error("{format}: the header asks for {expected} bytes, the file has {found}; it is cut short or altered, fetch it again")]
+    #[error(
+        "{format}: the header asks for {expected} bytes, the file has {found}; it is cut short or altered, fetch it again"
+    )]
     FileSize {
         /// Format.
         format: &'static str,
@@ -146,7 +150,9 @@ pub enum SrsError {
         reason: &'static str,
     },
     /// The secret is public knowledge, and the string is not marked as one for development.
-    #[error("the secret of this string is public ({which}): anyone can forge proofs under it; use a ceremony's string")]
+    #[error(
+        "the secret of this string is public ({which}): anyone can forge proofs under it; use a ceremony's string"
+    )]
     KnownSecret {
         /// Where the secret comes from.
         which: &'static str,
@@ -175,7 +181,9 @@ pub enum SrsError {
     #[error(transparent)]
     Artifact(#[from] laminate_protocol::artifact::ArtifactError),
     /// A Laminate reference string whose points do not match its digest.
-    #[error("the digest of the string is {found}, the file says {expected}; make it again with `srs dev` or `srs import`")]
+    #[error(
+        "the digest of the string is {found}, the file says {expected}; make it again with `srs dev` or `srs import`"
+    )]
     Digest {
         /// The digest written in the file, hexadecimal.
         expected: String,
@@ -196,7 +204,10 @@ impl SrsError {
     /// Names the file in the message.
     #[must_use]
     pub(super) fn at(self, path: &std::path::Path) -> Self {
-        Self::File { path: path.to_owned(), source: Box::new(self) }
+        Self::File {
+            path: path.to_owned(),
+            source: Box::new(self),
+        }
     }
 
     /// For `map_err` on I/O.

@@ -68,13 +68,27 @@ fn payload_size(k: u32) -> usize {
 fn save(srs: &Srs, path: &Path) -> Result<(), SrsError> {
     let payload = payload(srs);
     let header = artifact::header(Kind::Srs, srs.origin().is_development(), &payload);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(SrsError::io("create a file in its folder"))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let temporary = tempfile::NamedTempFile::new_in(folder)
+        .map_err(SrsError::io("create a file in its folder"))?;
     let mut writer = BufWriter::new(temporary);
-    writer.write_all(&header).and_then(|()| writer.write_all(&payload)).map_err(SrsError::io("write it"))?;
-    let temporary = writer.into_inner().map_err(|error| SrsError::io("write it")(error.into_error()))?;
-    temporary.as_file().sync_all().map_err(SrsError::io("write it"))?;
-    temporary.persist(path).map_err(|error| SrsError::io("rename the finished file to it")(error.error))?;
+    writer
+        .write_all(&header)
+        .and_then(|()| writer.write_all(&payload))
+        .map_err(SrsError::io("write it"))?;
+    let temporary = writer
+        .into_inner()
+        .map_err(|error| SrsError::io("write it")(error.into_error()))?;
+    temporary
+        .as_file()
+        .sync_all()
+        .map_err(SrsError::io("write it"))?;
+    temporary
+        .persist(path)
+        .map_err(|error| SrsError::io("rename the finished file to it")(error.error))?;
     Ok(())
 }
 
@@ -102,29 +116,59 @@ fn payload(srs: &Srs) -> Vec<u8> {
 
 fn load(path: &Path) -> Result<Srs, SrsError> {
     let mut source = File::open(path).map_err(SrsError::io("open it"))?;
-    let size = source.metadata().map_err(SrsError::io("read its size"))?.len();
+    let size = source
+        .metadata()
+        .map_err(SrsError::io("read its size"))?
+        .len();
     read(&mut source, size)
 }
 
 /// Reads a whole file of `size` bytes.
 pub(super) fn read(reader: &mut impl Read, size: u64) -> Result<Srs, SrsError> {
     let mut bytes = Vec::new();
-    reader.by_ref().take((HEADER + 4) as u64).read_to_end(&mut bytes).map_err(SrsError::io("read the header"))?;
+    reader
+        .by_ref()
+        .take((HEADER + 4) as u64)
+        .read_to_end(&mut bytes)
+        .map_err(SrsError::io("read the header"))?;
     artifact::read_header(&bytes)?;
     // k before anything is allocated by it, and the size that follows from it before the rest is read.
-    let k: [u8; 4] = bytes.get(HEADER..).and_then(|k| k.try_into().ok()).unwrap_or_default();
-    let k = bounded_k("the header of the Laminate reference string", u32::from_le_bytes(k).into())?;
+    let k: [u8; 4] = bytes
+        .get(HEADER..)
+        .and_then(|k| k.try_into().ok())
+        .unwrap_or_default();
+    let k = bounded_k(
+        "the header of the Laminate reference string",
+        u32::from_le_bytes(k).into(),
+    )?;
     let expected = (HEADER + payload_size(k)) as u64;
     if size != expected {
-        return Err(SrsError::FileSize { format: FORMAT, expected, found: size });
+        return Err(SrsError::FileSize {
+            format: FORMAT,
+            expected,
+            found: size,
+        });
     }
     bytes.reserve_exact(payload_size(k));
-    reader.take(expected).read_to_end(&mut bytes).map_err(SrsError::io("read it"))?;
+    reader
+        .take(expected)
+        .read_to_end(&mut bytes)
+        .map_err(SrsError::io("read it"))?;
     let (header, payload) = artifact::open(Kind::Srs, &bytes)?;
     let srs = decode(k, payload)?;
     if header.development != srs.origin.is_development() {
-        let claimed = format!("a {} setup", if header.development { "development" } else { "real" });
-        return Err(SrsError::Origin { claimed, actual: srs.origin.to_string() });
+        let claimed = format!(
+            "a {} setup",
+            if header.development {
+                "development"
+            } else {
+                "real"
+            }
+        );
+        return Err(SrsError::Origin {
+            claimed,
+            actual: srs.origin.to_string(),
+        });
     }
     Ok(srs)
 }
@@ -142,22 +186,47 @@ fn decode(k: u32, payload: &[u8]) -> Result<Srs, SrsError> {
     let s_g2 = read_g2(&mut after, Encoding::Raw, 1)?;
     let found = finish_digest(k, &g2, &s_g2, Sha256::digest(powers).into());
     if found != digest {
-        return Err(SrsError::Digest { expected: hex(&digest), found: hex(&found) });
+        return Err(SrsError::Digest {
+            expected: hex(&digest),
+            found: hex(&found),
+        });
     }
-    let points = |bytes: &[u8]| bytes.chunks_exact(G1_BYTES).map(G1Affine::from_raw_bytes_unchecked).collect();
-    let parts = Parts { k, g: points(powers), g_lagrange: points(basis), g2, s_g2 };
+    let points = |bytes: &[u8]| {
+        bytes
+            .chunks_exact(G1_BYTES)
+            .map(G1Affine::from_raw_bytes_unchecked)
+            .collect()
+    };
+    let parts = Parts {
+        k,
+        g: points(powers),
+        g_lagrange: points(basis),
+        g2,
+        s_g2,
+    };
     check_identity(&parts, &origin)?;
     Ok(Srs::from_parts_with_digest(parts, origin, digest))
 }
 
 fn origin(tag: u8, name: Option<&[u8]>, sha256: [u8; 32]) -> Result<Origin, SrsError> {
-    let mismatch =
-        |field, expected: &str, found| SrsError::Header { format: FORMAT, field, expected: expected.to_owned(), found };
+    let mismatch = |field, expected: &str, found| SrsError::Header {
+        format: FORMAT,
+        field,
+        expected: expected.to_owned(),
+        found,
+    };
     match tag {
         0 => Ok(Origin::Development),
         1 => match name.map(std::str::from_utf8) {
-            Some(Ok(name)) => Ok(Origin::Ceremony { name: name.to_owned(), sha256 }),
-            _ => Err(mismatch("name", "at most 64 bytes of UTF-8", "something else".to_owned())),
+            Some(Ok(name)) => Ok(Origin::Ceremony {
+                name: name.to_owned(),
+                sha256,
+            }),
+            _ => Err(mismatch(
+                "name",
+                "at most 64 bytes of UTF-8",
+                "something else".to_owned(),
+            )),
         },
         other => Err(mismatch("origin", "0 or 1", other.to_string())),
     }
@@ -166,10 +235,14 @@ fn origin(tag: u8, name: Option<&[u8]>, sha256: [u8; 32]) -> Result<Origin, SrsE
 /// The checks that cost nothing, so that the artifact cannot pass a public secret off as a ceremony's.
 fn check_identity(parts: &Parts, origin: &Origin) -> Result<(), SrsError> {
     if parts.g.first() != Some(&G1Affine::generator()) {
-        return Err(SrsError::Generator { list: PointList::Powers });
+        return Err(SrsError::Generator {
+            list: PointList::Powers,
+        });
     }
     if parts.g2 != G2Affine::generator() {
-        return Err(SrsError::Generator { list: PointList::G2 });
+        return Err(SrsError::Generator {
+            list: PointList::G2,
+        });
     }
     let actual = match origin {
         Origin::Development if is_development_secret(&parts.s_g2) => return Ok(()),
@@ -182,11 +255,15 @@ fn check_identity(parts: &Parts, origin: &Origin) -> Result<(), SrsError> {
             actual.to_string()
         }
     };
-    Err(SrsError::Origin { claimed: origin.to_string(), actual })
+    Err(SrsError::Origin {
+        claimed: origin.to_string(),
+        actual,
+    })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], SrsError> {
     let mut bytes = [0u8; N];
-    rest.read_exact(&mut bytes).map_err(SrsError::io("read the header"))?;
+    rest.read_exact(&mut bytes)
+        .map_err(SrsError::io("read the header"))?;
     Ok(bytes)
 }

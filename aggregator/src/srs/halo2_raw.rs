@@ -21,14 +21,29 @@ pub(super) fn file_size(k: u32) -> u64 {
 /// Reads the whole file of `size` bytes.
 pub(super) fn read(reader: &mut impl Read, size: u64) -> Result<Parts, SrsError> {
     let mut header = [0u8; 4];
-    reader.read_exact(&mut header).map_err(SrsError::io("read the header"))?;
-    let k = bounded_k("the header of the halo2 raw parameters", u32::from_le_bytes(header).into())?;
+    reader
+        .read_exact(&mut header)
+        .map_err(SrsError::io("read the header"))?;
+    let k = bounded_k(
+        "the header of the halo2 raw parameters",
+        u32::from_le_bytes(header).into(),
+    )?;
     if size != file_size(k) {
-        return Err(SrsError::FileSize { format: FORMAT, expected: file_size(k), found: size });
+        return Err(SrsError::FileSize {
+            format: FORMAT,
+            expected: file_size(k),
+            found: size,
+        });
     }
     let g = read_g1(reader, 1 << k, Encoding::Raw, PointList::Powers)?;
     let g_lagrange = read_g1(reader, 1 << k, Encoding::Raw, PointList::Lagrange)?;
     let g2 = read_g2(reader, Encoding::Raw, 0)?;
     let s_g2 = read_g2(reader, Encoding::Raw, 1)?;
-    Ok(Parts { k, g, g_lagrange, g2, s_g2 })
+    Ok(Parts {
+        k,
+        g,
+        g_lagrange,
+        g2,
+        s_g2,
+    })
 }

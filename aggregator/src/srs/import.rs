@@ -63,11 +63,17 @@ fn import(path: &Path, options: &ImportOptions) -> Result<Srs, SrsError> {
         bounded_k("the requested size", k.into())?;
     }
     let mut source = File::open(path).map_err(SrsError::io("open it"))?;
-    let size = source.metadata().map_err(SrsError::io("read its size"))?.len();
+    let size = source
+        .metadata()
+        .map_err(SrsError::io("read its size"))?
+        .len();
     let format = detect(&mut source, size)?;
     let sha256 = sha256_of(&mut source)?;
     if let Some(expected) = options.sha256.filter(|expected| *expected != sha256) {
-        return Err(SrsError::Sha256 { expected: hex(&expected), found: hex(&sha256) });
+        return Err(SrsError::Sha256 {
+            expected: hex(&expected),
+            found: hex(&sha256),
+        });
     }
     if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
         check_known_file(name, &sha256)?;
@@ -106,14 +112,20 @@ fn checked(parts: Parts, sha256: [u8; 32]) -> Result<Srs, SrsError> {
 fn detect(source: &mut File, size: u64) -> Result<Format, SrsError> {
     let mut head = Vec::new();
     rewind(source)?;
-    Read::by_ref(source).take(8).read_to_end(&mut head).map_err(SrsError::io("read the first bytes"))?;
+    Read::by_ref(source)
+        .take(8)
+        .read_to_end(&mut head)
+        .map_err(SrsError::io("read the first bytes"))?;
     if head.starts_with(ptau::MAGIC) {
         return Ok(Format::Ptau);
     }
     if head == artifact::MAGIC {
         return Ok(Format::Laminate);
     }
-    let unknown = || SrsError::UnknownFormat { size, head: hex(&head) };
+    let unknown = || SrsError::UnknownFormat {
+        size,
+        head: hex(&head),
+    };
     let first: [u8; 8] = head.as_slice().try_into().map_err(|_| unknown())?;
     if ignition::file_size(u64::from_le_bytes(first)) == Some(size) {
         return Ok(Format::Ignition);
@@ -132,10 +144,14 @@ fn detect(source: &mut File, size: u64) -> Result<Format, SrsError> {
 fn sha256_of(source: &mut File) -> Result<[u8; 32], SrsError> {
     rewind(source)?;
     let mut hash = Sha256::new();
-    std::io::copy(&mut BufReader::with_capacity(1 << 20, source), &mut hash).map_err(SrsError::io("read it"))?;
+    std::io::copy(&mut BufReader::with_capacity(1 << 20, source), &mut hash)
+        .map_err(SrsError::io("read it"))?;
     Ok(hash.finalize().into())
 }
 
 fn rewind(source: &mut File) -> Result<(), SrsError> {
-    source.seek(SeekFrom::Start(0)).map(drop).map_err(SrsError::io("seek"))
+    source
+        .seek(SeekFrom::Start(0))
+        .map(drop)
+        .map_err(SrsError::io("seek"))
 }

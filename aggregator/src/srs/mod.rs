@@ -75,7 +75,10 @@ impl Srs {
     /// [`SrsError::KOutOfRange`].
     pub fn development(k: u32) -> Result<Self, SrsError> {
         let k = error::bounded_k("the requested development string", k.into())?;
-        Ok(Self::from_parts(dev::parts_from_tau(k, dev::development_tau()), Origin::Development))
+        Ok(Self::from_parts(
+            dev::parts_from_tau(k, dev::development_tau()),
+            Origin::Development,
+        ))
     }
 
     fn from_parts(parts: Parts, origin: Origin) -> Self {
@@ -84,21 +87,40 @@ impl Srs {
     }
 
     fn from_parts_with_digest(parts: Parts, origin: Origin, digest: [u8; 32]) -> Self {
-        let Parts { k, g, g_lagrange, g2, s_g2 } = parts;
+        let Parts {
+            k,
+            g,
+            g_lagrange,
+            g2,
+            s_g2,
+        } = parts;
         // halo2 offers its constructor only as a method of an existing string; this one has two points and is dropped.
-        let params = ParamsKZG::setup(1, StdRng::from_seed([0; 32])).from_parts(k, g, Some(g_lagrange), g2, s_g2);
-        Self { params, origin, digest }
+        let params = ParamsKZG::setup(1, StdRng::from_seed([0; 32])).from_parts(
+            k,
+            g,
+            Some(g_lagrange),
+            g2,
+            s_g2,
+        );
+        Self {
+            params,
+            origin,
+            digest,
+        }
     }
 
     /// The same string cut to 2^`k` powers.
     ///
-    /// A development string is made anew (seconds), another one needs the Lagrange basis of the smaller domain (a minute at k = 18).
+    /// A development string is made anew (seconds), another one needs the Lagrange basis of the smaller domain (4 s at k = 15).
     ///
     /// # Errors
     /// [`SrsError::TooSmall`], [`SrsError::KOutOfRange`].
     pub fn truncated(&self, k: u32) -> Result<Self, SrsError> {
         if k > self.k() {
-            return Err(SrsError::TooSmall { needed: k, found: self.k() });
+            return Err(SrsError::TooSmall {
+                needed: k,
+                found: self.k(),
+            });
         }
         if k == self.k() {
             return Ok(self.clone());
@@ -107,31 +129,58 @@ impl Srs {
         if self.origin.is_development() {
             return Self::development(k);
         }
-        let g = self.powers().iter().take(1 << k).copied().collect::<Vec<_>>();
+        let g = self
+            .powers()
+            .iter()
+            .take(1 << k)
+            .copied()
+            .collect::<Vec<_>>();
         let g_lagrange = lagrange::from_powers(&g, k);
-        let parts = Parts { k, g, g_lagrange, g2: self.g2(), s_g2: self.s_g2() };
+        let parts = Parts {
+            k,
+            g,
+            g_lagrange,
+            g2: self.g2(),
+            s_g2: self.s_g2(),
+        };
         Ok(Self::from_parts(parts, self.origin.clone()))
     }
 
     /// Every check of an imported string again: points on the curve, generators, secret, consecutive powers, Lagrange basis.
     ///
-    /// Two multi-scalar multiplications of 2^k terms (2 s at k = 18 on two cores).
+    /// Two multi-scalar multiplications of 2^k terms (1.1 s at k = 18 on two cores).
     ///
     /// # Errors
     /// The first refusal.
     pub fn check(&self) -> Result<(), SrsError> {
         let bytes = self.raw_lagrange();
-        let g_lagrange = points::read_g1(&mut &bytes[..], self.n(), points::Encoding::Raw, PointList::Lagrange)?;
+        let g_lagrange = points::read_g1(
+            &mut &bytes[..],
+            self.n(),
+            points::Encoding::Raw,
+            PointList::Lagrange,
+        )?;
         let mut g_bytes = Vec::with_capacity(bytes.len());
         for point in self.powers() {
             g_bytes.extend(point.to_raw_bytes());
         }
-        points::read_g1(&mut &g_bytes[..], self.n(), points::Encoding::Raw, PointList::Powers)?;
+        points::read_g1(
+            &mut &g_bytes[..],
+            self.n(),
+            points::Encoding::Raw,
+            PointList::Powers,
+        )?;
         for (index, point) in [self.g2(), self.s_g2()].iter().enumerate() {
             points::read_g2(&mut &point.to_raw_bytes()[..], points::Encoding::Raw, index)?;
         }
         let (g2, s_g2) = (self.g2(), self.s_g2());
-        let view = check::View { k: self.k(), g: self.powers(), g_lagrange: &g_lagrange, g2: &g2, s_g2: &s_g2 };
+        let view = check::View {
+            k: self.k(),
+            g: self.powers(),
+            g_lagrange: &g_lagrange,
+            g2: &g2,
+            s_g2: &s_g2,
+        };
         check::check(&view, &self.origin)
     }
 
@@ -187,13 +236,20 @@ impl Srs {
     #[must_use]
     pub fn setup_id(&self) -> [u8; 32] {
         let hash = Sha256::new().chain_update(b"laminate srs setup v1");
-        hash.chain_update(self.g2().to_raw_bytes()).chain_update(self.s_g2().to_raw_bytes()).finalize().into()
+        hash.chain_update(self.g2().to_raw_bytes())
+            .chain_update(self.s_g2().to_raw_bytes())
+            .finalize()
+            .into()
     }
 
     /// The Lagrange basis as raw bytes. halo2 keeps it private, so it is cut out of halo2's own serialisation.
     fn raw_lagrange(&self) -> Vec<u8> {
         let list = self.n() * points::G1_BYTES;
-        let mut window = Window { skip: 4 + list, take: list, bytes: Vec::with_capacity(list) };
+        let mut window = Window {
+            skip: 4 + list,
+            take: list,
+            bytes: Vec::with_capacity(list),
+        };
         // `Window` does not fail.
         let _ = self.params.write_custom(&mut window, SerdeFormat::RawBytes);
         window.bytes
@@ -210,8 +266,12 @@ fn digest(k: u32, g: &[G1Affine], g2: &G2Affine, s_g2: &G2Affine) -> [u8; 32] {
 }
 
 fn finish_digest(k: u32, g2: &G2Affine, s_g2: &G2Affine, list: [u8; 32]) -> [u8; 32] {
-    let hash = Sha256::new().chain_update(b"laminate srs v1").chain_update(k.to_le_bytes());
-    let hash = hash.chain_update(g2.to_raw_bytes()).chain_update(s_g2.to_raw_bytes());
+    let hash = Sha256::new()
+        .chain_update(b"laminate srs v1")
+        .chain_update(k.to_le_bytes());
+    let hash = hash
+        .chain_update(g2.to_raw_bytes())
+        .chain_update(s_g2.to_raw_bytes());
     hash.chain_update(list).finalize().into()
 }
 

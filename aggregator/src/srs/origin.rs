@@ -58,7 +58,7 @@ struct Ceremony {
 /// The fingerprints are those of the files named beside them, whose powers the tests check against the pairing.
 const CEREMONIES: &[Ceremony] = &[
     // `powersOfTau28_hez_final_08.ptau`, sha256 f741f2ddee2875915c24db8aae90d021f51181533f1ee3b58baf64b042e91654 (also
-    // `8.ptau` of crates.io `ppot-rs` 0.1.1). The larger files of the series are cuts of one string: the same secret.
+    // `8.ptau` of crates.io `ppot-rs` 0.1.1). Assumed: the larger files of the series are cuts of one string, with the same secret.
     Ceremony {
         name: "Hermez powers of tau (powersOfTau28_hez_final)",
         fingerprint: "f9f0416d47fc9128e4fcac130f1ea9a0cd0c015dfe9c53a6b81476099b080979",
@@ -72,18 +72,36 @@ const CEREMONIES: &[Ceremony] = &[
 
 /// Files known by their digest; a file with one of these names but another digest is refused on import.
 const FILES: &[(&str, &str)] = &[
-    ("powersOfTau28_hez_final_08.ptau", "f741f2ddee2875915c24db8aae90d021f51181533f1ee3b58baf64b042e91654"),
-    ("aztec-ignition-g1-32769.ark.bin", "adfc7e882e487656ce92f4a0542a74c4c92022497fd6e29d70d22e74f5a229fe"),
+    (
+        "powersOfTau28_hez_final_08.ptau",
+        "f741f2ddee2875915c24db8aae90d021f51181533f1ee3b58baf64b042e91654",
+    ),
+    (
+        "aztec-ignition-g1-32769.ark.bin",
+        "adfc7e882e487656ce92f4a0542a74c4c92022497fd6e29d70d22e74f5a229fe",
+    ),
 ];
 
 /// Secrets that are drawn from public seeds by libraries' helpers, and are therefore known to everyone.
 ///
 /// Each is the first `Fr` drawn by `ParamsKZG::setup`, little-endian canonical bytes in hexadecimal; a test draws them again.
 const PUBLIC_SECRETS: &[(&str, &str)] = &[
-    ("halo2-base `gen_srs`: ChaCha20Rng, all-zero seed", "bafc6dddbc8695c89c26677a331bf7098c1dde6a524309740843ff6c9ba5591c"),
-    ("ChaCha20Rng::seed_from_u64(0)", "b5becfd8021a2b6552990cfb172884a811444f87f8d7b3a820136adf4330a52f"),
-    ("StdRng, all-zero seed", "6e185aec3fe209dbb13123776dc4d532399db112c7dc91d911c77aa41e99bb2b"),
-    ("StdRng::seed_from_u64(0)", "b39db627fa3c79832ca783b7ad42f9ba2139b3fa952886780babed4e41055a0a"),
+    (
+        "halo2-base `gen_srs`: ChaCha20Rng, all-zero seed",
+        "bafc6dddbc8695c89c26677a331bf7098c1dde6a524309740843ff6c9ba5591c",
+    ),
+    (
+        "ChaCha20Rng::seed_from_u64(0)",
+        "b5becfd8021a2b6552990cfb172884a811444f87f8d7b3a820136adf4330a52f",
+    ),
+    (
+        "StdRng, all-zero seed",
+        "6e185aec3fe209dbb13123776dc4d532399db112c7dc91d911c77aa41e99bb2b",
+    ),
+    (
+        "StdRng::seed_from_u64(0)",
+        "b39db627fa3c79832ca783b7ad42f9ba2139b3fa952886780babed4e41055a0a",
+    ),
 ];
 
 /// Smallest integers that are not searched for: τ = 2, 3, …, 255 appear in toy setups.
@@ -111,7 +129,9 @@ pub(super) fn refuse_public_secret(s_g2: &G2Affine) -> Result<(), SrsError> {
     for _ in 2..SMALL_SECRETS {
         multiple += generator;
         if multiple == target {
-            return Err(SrsError::KnownSecret { which: "a small integer" });
+            return Err(SrsError::KnownSecret {
+                which: "a small integer",
+            });
         }
     }
     Ok(())
@@ -142,9 +162,10 @@ pub(super) fn recognise(s_g2: &G2Affine, sha256: [u8; 32]) -> Origin {
 pub(super) fn check_known_file(file_name: &str, sha256: &[u8; 32]) -> Result<(), SrsError> {
     let found = hex(sha256);
     match FILES.iter().find(|(name, _)| *name == file_name) {
-        Some((_, expected)) if *expected != found => {
-            Err(SrsError::Sha256 { expected: (*expected).to_owned(), found })
-        }
+        Some((_, expected)) if *expected != found => Err(SrsError::Sha256 {
+            expected: (*expected).to_owned(),
+            found,
+        }),
         _ => Ok(()),
     }
 }
@@ -157,11 +178,13 @@ pub(super) fn fingerprint(s_g2: &G2Affine) -> String {
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn scalar_from_hex(text: &str) -> Option<Fr> {
@@ -190,7 +213,10 @@ mod tests {
             Fr::random(StdRng::from_seed(Default::default())),
             Fr::random(StdRng::seed_from_u64(0)),
         ];
-        let written: Vec<_> = PUBLIC_SECRETS.iter().map(|(_, text)| (*text).to_owned()).collect();
+        let written: Vec<_> = PUBLIC_SECRETS
+            .iter()
+            .map(|(_, text)| (*text).to_owned())
+            .collect();
         assert_eq!(drawn.map(|tau| hex(&tau.to_bytes())).to_vec(), written);
     }
 
@@ -199,7 +225,10 @@ mod tests {
         // The body of `halo2_base::utils::fs::gen_srs`, which writes it under the production file name.
         let params = ParamsKZG::<Bn256>::setup(3, ChaCha20Rng::from_seed(Default::default()));
         let refusal = refuse_public_secret(&params.s_g2());
-        assert!(matches!(refusal, Err(SrsError::KnownSecret { which }) if which.contains("gen_srs")), "{refusal:?}");
+        assert!(
+            matches!(refusal, Err(SrsError::KnownSecret { which }) if which.contains("gen_srs")),
+            "{refusal:?}"
+        );
     }
 
     #[test]

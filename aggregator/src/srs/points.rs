@@ -45,7 +45,9 @@ pub(super) fn read_g1(
     while points.len() < count {
         let (from, length) = (points.len(), CHUNK.min(count - points.len()));
         let bytes = buffer.get_mut(..length * G1_BYTES).unwrap_or_default();
-        reader.read_exact(bytes).map_err(SrsError::io("read G1 points"))?;
+        reader
+            .read_exact(bytes)
+            .map_err(SrsError::io("read G1 points"))?;
         let chunk: Result<Vec<_>, _> = bytes
             .par_chunks_exact(G1_BYTES)
             .enumerate()
@@ -57,14 +59,27 @@ pub(super) fn read_g1(
 }
 
 /// Reads one G2 point; the subgroup is checked too.
-pub(super) fn read_g2(reader: &mut impl Read, encoding: Encoding, index: usize) -> Result<G2Affine, SrsError> {
+pub(super) fn read_g2(
+    reader: &mut impl Read,
+    encoding: Encoding,
+    index: usize,
+) -> Result<G2Affine, SrsError> {
     let mut bytes = [0u8; G2_BYTES];
-    reader.read_exact(&mut bytes).map_err(SrsError::io("read G2 points"))?;
+    reader
+        .read_exact(&mut bytes)
+        .map_err(SrsError::io("read G2 points"))?;
     g2(&bytes, encoding, index)
 }
 
-fn g1(bytes: &[u8], encoding: Encoding, list: PointList, index: usize) -> Result<G1Affine, SrsError> {
-    let (x, y) = bytes.split_at_checked(32).ok_or(SrsError::NotCanonical { list, index })?;
+fn g1(
+    bytes: &[u8],
+    encoding: Encoding,
+    list: PointList,
+    index: usize,
+) -> Result<G1Affine, SrsError> {
+    let (x, y) = bytes
+        .split_at_checked(32)
+        .ok_or(SrsError::NotCanonical { list, index })?;
     let (x, y) = match encoding {
         Encoding::Raw => (Fq::from_raw_bytes(x), Fq::from_raw_bytes(y)),
         Encoding::Ark => {
@@ -89,7 +104,11 @@ fn g2(bytes: &[u8; G2_BYTES], encoding: Encoding, index: usize) -> Result<G2Affi
             let (y, flags) = without_flags(y);
             let (x, y) = (canonical2(x), canonical2(&y));
             if let Some(y) = y {
-                let negative = if y.c1 == -y.c1 { larger(&y.c0, &-y.c0) } else { larger(&y.c1, &-y.c1) };
+                let negative = if y.c1 == -y.c1 {
+                    larger(&y.c0, &-y.c0)
+                } else {
+                    larger(&y.c1, &-y.c1)
+                };
                 check_flags(flags, negative, list, index)?;
             }
             (x, y)
@@ -103,7 +122,11 @@ fn g2(bytes: &[u8; G2_BYTES], encoding: Encoding, index: usize) -> Result<G2Affi
     Ok(point)
 }
 
-fn on_curve<C: PrimeCurveAffine>(point: Option<C>, list: PointList, index: usize) -> Result<C, SrsError> {
+fn on_curve<C: PrimeCurveAffine>(
+    point: Option<C>,
+    list: PointList,
+    index: usize,
+) -> Result<C, SrsError> {
     let point = point.ok_or(SrsError::NotOnCurve { list, index })?;
     // halo2curves writes infinity as (0, 0), which it takes for a point of the curve.
     if bool::from(point.is_identity()) {
@@ -138,7 +161,10 @@ fn canonical(bytes: &[u8]) -> Option<Fq> {
 
 fn canonical2(bytes: &[u8]) -> Option<Fq2> {
     let (c0, c1) = bytes.split_at_checked(32)?;
-    Some(Fq2 { c0: canonical(c0)?, c1: canonical(c1)? })
+    Some(Fq2 {
+        c0: canonical(c0)?,
+        c1: canonical(c1)?,
+    })
 }
 
 /// Whether `a > b` as integers.
@@ -160,11 +186,20 @@ mod tests {
         assert!(g1(&good, Encoding::Raw, LIST, 3).is_ok());
         let modulus = [0xffu8; 32];
         let unreduced = [&modulus[..], &good[32..]].concat();
-        assert!(matches!(g1(&unreduced, Encoding::Raw, LIST, 3), Err(SrsError::NotCanonical { index: 3, .. })));
+        assert!(matches!(
+            g1(&unreduced, Encoding::Raw, LIST, 3),
+            Err(SrsError::NotCanonical { index: 3, .. })
+        ));
         let mut off = good.clone();
         off[0] ^= 1;
-        assert!(matches!(g1(&off, Encoding::Raw, LIST, 3), Err(SrsError::NotOnCurve { index: 3, .. })));
-        assert!(matches!(g1(&[0; 64], Encoding::Raw, LIST, 3), Err(SrsError::Infinity { index: 3, .. })));
+        assert!(matches!(
+            g1(&off, Encoding::Raw, LIST, 3),
+            Err(SrsError::NotOnCurve { index: 3, .. })
+        ));
+        assert!(matches!(
+            g1(&[0; 64], Encoding::Raw, LIST, 3),
+            Err(SrsError::Infinity { index: 3, .. })
+        ));
     }
 
     #[test]
@@ -173,28 +208,43 @@ mod tests {
         let mut bytes = [point.x.to_repr(), point.y.to_repr()].concat();
         assert!(g1(&bytes, Encoding::Ark, LIST, 0).is_ok());
         bytes[63] |= 0x80;
-        assert!(matches!(g1(&bytes, Encoding::Ark, LIST, 0), Err(SrsError::Flags { .. })));
+        assert!(matches!(
+            g1(&bytes, Encoding::Ark, LIST, 0),
+            Err(SrsError::Flags { .. })
+        ));
         bytes[63] = (bytes[63] & 0x3f) | 0x40;
-        assert!(matches!(g1(&bytes, Encoding::Ark, LIST, 0), Err(SrsError::Infinity { .. })));
+        assert!(matches!(
+            g1(&bytes, Encoding::Ark, LIST, 0),
+            Err(SrsError::Infinity { .. })
+        ));
     }
 
     #[test]
     fn g2_outside_of_the_subgroup_is_refused() {
         // A random point of the twist is outside of the subgroup of order r (cofactor of 254 bits).
         let mut rng = StdRng::seed_from_u64(6);
-        let point = std::iter::repeat_with(|| Fq2 { c0: Fq::random(&mut rng), c1: Fq::random(&mut rng) })
-            .find_map(|x| {
-                let y = Option::<Fq2>::from((x * x * x + G2Affine::b()).sqrt())?;
-                Option::<G2Affine>::from(G2Affine::from_xy(x, y))
-            })
-            .unwrap();
+        let point = std::iter::repeat_with(|| Fq2 {
+            c0: Fq::random(&mut rng),
+            c1: Fq::random(&mut rng),
+        })
+        .find_map(|x| {
+            let y = Option::<Fq2>::from((x * x * x + G2Affine::b()).sqrt())?;
+            Option::<G2Affine>::from(G2Affine::from_xy(x, y))
+        })
+        .unwrap();
         let bytes: [u8; G2_BYTES] = point.to_raw_bytes().try_into().unwrap();
-        assert!(matches!(g2(&bytes, Encoding::Raw, 1), Err(SrsError::NotInSubgroup { index: 1, .. })));
+        assert!(matches!(
+            g2(&bytes, Encoding::Raw, 1),
+            Err(SrsError::NotInSubgroup { index: 1, .. })
+        ));
     }
 
     #[test]
     fn a_count_beyond_the_file_reads_no_more_than_the_file() {
         let mut reader = &[0u8; 10][..];
-        assert!(matches!(read_g1(&mut reader, usize::MAX / 128, Encoding::Raw, LIST), Err(SrsError::Io { .. })));
+        assert!(matches!(
+            read_g1(&mut reader, usize::MAX / 128, Encoding::Raw, LIST),
+            Err(SrsError::Io { .. })
+        ));
     }
 }

@@ -3,14 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use halo2_base::halo2_proofs::{
+    arithmetic::g_to_lagrange,
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine},
         ff::Field,
-        group::Curve,
+        group::{Curve, prime::PrimeCurveAffine},
     },
     poly::kzg::commitment::ParamsKZG,
 };
@@ -40,7 +40,10 @@ fn import_bytes(bytes: &[u8]) -> Result<Srs, SrsError> {
     let path = folder.path().join("string.srs");
     fs::write(&path, bytes).unwrap();
     match Srs::import(&path) {
-        Err(SrsError::File { source, path: named }) => {
+        Err(SrsError::File {
+            source,
+            path: named,
+        }) => {
             assert_eq!(named, path);
             Err(*source)
         }
@@ -50,27 +53,37 @@ fn import_bytes(bytes: &[u8]) -> Result<Srs, SrsError> {
 
 /// The folder with the data of the tests; none where it is missing.
 fn shared(file: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("LAMINATE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let folder = std::env::var_os("LAMINATE_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
     let path = folder.join("data/srs").join(file);
     if path.is_file() {
         return Some(path);
     }
-    println!("skipped: {} is missing (set LAMINATE_SHARED to the data folder)", path.display());
+    println!(
+        "skipped: {} is missing (set LAMINATE_SHARED to the data folder)",
+        path.display()
+    );
     None
 }
 
-/// `8.ptau` of the crate `ppot-rs`, a dev-dependency for this file only.
+/// `8.ptau` of the crate `ppot-rs`, a dev-dependency for this file only; none where cargo keeps its sources elsewhere.
 fn crate_ptau() -> Option<PathBuf> {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .output()
-        .ok()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).ok()?;
-    let packages = metadata.get("packages")?.as_array()?;
-    let package = packages.iter().find(|package| package["name"] == "ppot-rs")?;
-    Some(Path::new(package["manifest_path"].as_str()?).with_file_name("8.ptau"))
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))?;
+    let registries = fs::read_dir(home.join("registry/src")).ok()?;
+    let found = registries
+        .flatten()
+        .map(|registry| registry.path().join("ppot-rs-0.1.1/8.ptau"))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        println!(
+            "skipped: ppot-rs-0.1.1/8.ptau is not under {}",
+            home.display()
+        );
+    }
+    found
 }
 
 #[test]
@@ -82,14 +95,30 @@ fn development_string_passes_its_checks_and_survives_the_artifact() {
     srs.save(&path).unwrap();
     let loaded = Srs::load(&path).unwrap();
     assert_eq!(loaded.origin(), &Origin::Development);
-    assert_eq!((loaded.digest(), loaded.k(), loaded.powers()), (srs.digest(), 6, srs.powers()));
+    assert_eq!(
+        (loaded.digest(), loaded.k(), loaded.powers()),
+        (srs.digest(), 6, srs.powers())
+    );
     assert_eq!(loaded.raw_lagrange(), srs.raw_lagrange());
     loaded.check().unwrap();
     assert_eq!(Srs::import(&path).unwrap().digest(), srs.digest());
-    assert_eq!(srs.truncated(4).unwrap().digest(), Srs::development(4).unwrap().digest());
+    assert_eq!(
+        srs.truncated(4).unwrap().digest(),
+        Srs::development(4).unwrap().digest()
+    );
     assert_eq!(srs.truncated(4).unwrap().setup_id(), srs.setup_id());
-    assert!(matches!(srs.truncated(7), Err(SrsError::TooSmall { needed: 7, found: 6 })));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    assert!(matches!(
+        srs.truncated(7),
+        Err(SrsError::TooSmall {
+            needed: 7,
+            found: 6
+        })
+    ));
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
 }
 
 #[test]
@@ -109,7 +138,9 @@ fn every_altered_byte_of_the_artifact_is_refused() {
         assert!(Srs::load(&path).is_err(), "cut to {length}");
     }
     fs::write(&path, [&good[..], &[0]].concat()).unwrap();
-    assert!(matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::FileSize { .. })));
+    assert!(
+        matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::FileSize { .. }))
+    );
     println!("{} flipped bytes tried, 0 accepted", good.len());
 }
 
@@ -117,13 +148,23 @@ fn every_altered_byte_of_the_artifact_is_refused() {
 fn the_artifact_cannot_pass_the_development_secret_off_as_a_ceremony() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("lie.srs");
-    let origin = Origin::Ceremony { name: "Aztec Ignition".into(), sha256: [1; 32] };
-    let lie = Srs::from_parts(dev::parts_from_tau(3, dev::development_tau()), origin.clone());
+    let origin = Origin::Ceremony {
+        name: "Aztec Ignition".into(),
+        sha256: [1; 32],
+    };
+    let lie = Srs::from_parts(
+        dev::parts_from_tau(3, dev::development_tau()),
+        origin.clone(),
+    );
     lie.save(&path).unwrap();
-    assert!(matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Origin { .. })));
+    assert!(
+        matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Origin { .. }))
+    );
     let lie = Srs::from_parts(random_parts(3, 1), origin);
     lie.save(&path).unwrap();
-    assert!(matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Origin { .. })));
+    assert!(
+        matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Origin { .. }))
+    );
 }
 
 #[test]
@@ -148,11 +189,17 @@ fn headers_are_bounded_before_allocation() {
     for k in [0u32, 23, 28, 31, 40, 63, 64, 255, u32::MAX] {
         let bomb = [&k.to_le_bytes(), &bytes[4..]].concat();
         let refusal = import_bytes(&bomb).unwrap_err();
-        assert!(matches!(refusal, SrsError::KOutOfRange { found, .. } if found == u64::from(k)), "{k}: {refusal}");
+        assert!(
+            matches!(refusal, SrsError::KOutOfRange { found, .. } if found == u64::from(k)),
+            "{k}: {refusal}"
+        );
     }
     for k in [1u32, 3, 5, 22] {
         let other = [&k.to_le_bytes(), &bytes[4..]].concat();
-        assert!(matches!(import_bytes(&other), Err(SrsError::FileSize { .. })), "{k}");
+        assert!(
+            matches!(import_bytes(&other), Err(SrsError::FileSize { .. })),
+            "{k}"
+        );
     }
     for length in [0, 3, 7, 8, 100, bytes.len() - 1] {
         assert!(import_bytes(&bytes[..length]).is_err(), "{length}");
@@ -161,7 +208,10 @@ fn headers_are_bounded_before_allocation() {
         let refusal = import_bytes(&[n.to_le_bytes().to_vec(), vec![0; 400]].concat()).unwrap_err();
         println!("{refusal}");
     }
-    assert!(matches!(import_bytes(b"what is this file?"), Err(SrsError::UnknownFormat { size: 18, .. })));
+    assert!(matches!(
+        import_bytes(b"what is this file?"),
+        Err(SrsError::UnknownFormat { size: 18, .. })
+    ));
 }
 
 #[test]
@@ -179,10 +229,16 @@ fn wrong_points_are_refused() {
     for position in [1, 16, 31] {
         let mut wrong = parts();
         wrong.g[position] = (wrong.g[position] + G1Affine::generator()).to_affine();
-        assert!(matches!(refusal(&wrong), SrsError::Powers { .. }), "{position}");
+        assert!(
+            matches!(refusal(&wrong), SrsError::Powers { .. }),
+            "{position}"
+        );
         let mut wrong = parts();
         wrong.g_lagrange[position] = -wrong.g_lagrange[position];
-        assert!(matches!(refusal(&wrong), SrsError::Lagrange { .. }), "{position}");
+        assert!(
+            matches!(refusal(&wrong), SrsError::Lagrange { .. }),
+            "{position}"
+        );
     }
 
     // Every power over another generator: consistent among themselves.
@@ -191,11 +247,21 @@ fn wrong_points_are_refused() {
     for point in wrong.g.iter_mut().chain(&mut wrong.g_lagrange) {
         *point = (*point * two).to_affine();
     }
-    assert!(matches!(refusal(&wrong), SrsError::Generator { list: PointList::Powers }));
+    assert!(matches!(
+        refusal(&wrong),
+        SrsError::Generator {
+            list: PointList::Powers
+        }
+    ));
     let mut wrong = parts();
     wrong.g2 = (wrong.g2 * two).to_affine();
     wrong.s_g2 = (wrong.s_g2 * two).to_affine();
-    assert!(matches!(refusal(&wrong), SrsError::Generator { list: PointList::G2 }));
+    assert!(matches!(
+        refusal(&wrong),
+        SrsError::Generator {
+            list: PointList::G2
+        }
+    ));
 
     // τ·G2 of another secret.
     let mut wrong = parts();
@@ -207,13 +273,23 @@ fn wrong_points_are_refused() {
 fn degenerate_and_public_secrets_are_refused() {
     use rand_chacha::ChaCha20Rng;
     let mut seed0 = Vec::new();
-    ParamsKZG::<Bn256>::setup(4, ChaCha20Rng::from_seed(Default::default())).write(&mut seed0).unwrap();
-    assert!(matches!(import_bytes(&seed0), Err(SrsError::KnownSecret { which }) if which.contains("gen_srs")));
-    assert!(matches!(import_bytes(&raw_file(&dev::parts_from_tau(4, Fr::from(5)))), Err(SrsError::KnownSecret { .. })));
+    ParamsKZG::<Bn256>::setup(4, ChaCha20Rng::from_seed(Default::default()))
+        .write(&mut seed0)
+        .unwrap();
+    assert!(
+        matches!(import_bytes(&seed0), Err(SrsError::KnownSecret { which }) if which.contains("gen_srs"))
+    );
+    assert!(matches!(
+        import_bytes(&raw_file(&dev::parts_from_tau(4, Fr::from(5)))),
+        Err(SrsError::KnownSecret { .. })
+    ));
     // A root of unity of the domain: τ^16 = 1, and the Lagrange basis would hold zeros; the powers alone look right.
     let mut parts = dev::parts_from_tau(4, dev::root_of_unity(4));
     parts.g_lagrange = random_parts(4, 6).g_lagrange;
-    assert!(matches!(import_bytes(&raw_file(&parts)), Err(SrsError::Degenerate { .. })));
+    assert!(matches!(
+        import_bytes(&raw_file(&parts)),
+        Err(SrsError::Degenerate { .. })
+    ));
 }
 
 #[test]
@@ -233,22 +309,55 @@ fn altered_raw_files_are_refused() {
 #[test]
 fn hermez_file_is_recognised_and_checked() {
     let mut tried = 0;
-    for path in [shared("powersOfTau28_hez_final_08.ptau"), crate_ptau()].into_iter().flatten() {
+    for path in [shared("powersOfTau28_hez_final_08.ptau"), crate_ptau()]
+        .into_iter()
+        .flatten()
+    {
         let srs = Srs::import(&path).unwrap();
         assert_eq!((srs.k(), srs.n()), (8, 256));
-        assert!(srs.origin().is_recognised() && srs.origin().to_string().contains("Hermez"), "{}", srs.origin());
+        assert!(
+            srs.origin().is_recognised() && srs.origin().to_string().contains("Hermez"),
+            "{}",
+            srs.origin()
+        );
         // The basis of the file, reordered, is the one of halo2.
         let computed = lagrange::from_powers(srs.powers(), 8);
-        let bytes: Vec<u8> = computed.iter().flat_map(|point| point.to_raw_bytes()).collect();
+        let bytes: Vec<u8> = computed
+            .iter()
+            .flat_map(|point| point.to_raw_bytes())
+            .collect();
         assert_eq!(srs.raw_lagrange(), bytes);
-        let small = Srs::import_with(&path, &ImportOptions { k: Some(5), sha256: None }).unwrap();
+        let small = Srs::import_with(
+            &path,
+            &ImportOptions {
+                k: Some(5),
+                sha256: None,
+            },
+        )
+        .unwrap();
         small.check().unwrap();
         assert_eq!((small.n(), small.setup_id()), (32, srs.setup_id()));
         assert_eq!(small.digest(), srs.truncated(5).unwrap().digest());
-        let large = Srs::import_with(&path, &ImportOptions { k: Some(9), sha256: None });
-        assert!(matches!(large, Err(SrsError::File { source, .. }) if matches!(*source, SrsError::TooSmall { needed: 9, found: 8 })));
-        let pinned = Srs::import_with(&path, &ImportOptions { k: None, sha256: Some([0; 32]) });
-        assert!(matches!(pinned, Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Sha256 { .. })));
+        let large = Srs::import_with(
+            &path,
+            &ImportOptions {
+                k: Some(9),
+                sha256: None,
+            },
+        );
+        assert!(
+            matches!(large, Err(SrsError::File { source, .. }) if matches!(*source, SrsError::TooSmall { needed: 9, found: 8 }))
+        );
+        let pinned = Srs::import_with(
+            &path,
+            &ImportOptions {
+                k: None,
+                sha256: Some([0; 32]),
+            },
+        );
+        assert!(
+            matches!(pinned, Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Sha256 { .. }))
+        );
         tried += 1;
     }
     println!("{tried} Hermez files imported");
@@ -256,13 +365,24 @@ fn hermez_file_is_recognised_and_checked() {
 
 #[test]
 fn altered_ptau_files_are_refused() {
-    let Some(path) = crate_ptau() else {
-        println!("skipped: ppot-rs is not among the downloaded crates");
-        return;
-    };
+    let Some(path) = crate_ptau() else { return };
     let bytes = fs::read(path).unwrap();
     // Header fields, a power, τ·G2, a Lagrange point of size 2^8, the sizes of sections.
-    for position in [0, 4, 8, 13, 17, 25, 60, 64, 80 + 64, 80 + 255 * 64, 32796 + 130, 181_684 + 64 * 300, 32784 + 4] {
+    for position in [
+        0,
+        4,
+        8,
+        13,
+        17,
+        25,
+        60,
+        64,
+        80 + 64,
+        80 + 255 * 64,
+        32796 + 130,
+        181_684 + 64 * 300,
+        32784 + 4,
+    ] {
         let mut bad = bytes.clone();
         bad[position] ^= 1;
         assert!(import_bytes(&bad).is_err(), "byte {position}");
@@ -274,31 +394,60 @@ fn altered_ptau_files_are_refused() {
     // A section that claims more than the file, and a power that claims more than the section.
     let mut bomb = bytes.clone();
     bomb[72..80].copy_from_slice(&u64::MAX.to_le_bytes());
-    assert!(matches!(import_bytes(&bomb), Err(SrsError::FileSize { .. })));
+    assert!(matches!(
+        import_bytes(&bomb),
+        Err(SrsError::FileSize { .. })
+    ));
     let mut bomb = bytes;
     bomb[60..64].copy_from_slice(&28u32.to_le_bytes());
-    assert!(matches!(import_bytes(&bomb), Err(SrsError::Header { field: "size of section 2 (tauG1)", .. })));
+    assert!(matches!(
+        import_bytes(&bomb),
+        Err(SrsError::Header {
+            field: "size of section 2 (tauG1)",
+            ..
+        })
+    ));
 }
 
 #[test]
 fn ignition_file_is_recognised_and_checked() {
-    let Some(path) = shared("aztec-ignition-g1-32769.ark.bin") else { return };
+    let Some(path) = shared("aztec-ignition-g1-32769.ark.bin") else {
+        return;
+    };
     let started = std::time::Instant::now();
     let srs = Srs::import(&path).unwrap();
-    println!("imported with its Lagrange basis in {:.1?}", started.elapsed());
+    println!(
+        "imported with its Lagrange basis in {:.1?}",
+        started.elapsed()
+    );
     assert_eq!((srs.k(), srs.origin().is_recognised()), (15, true));
-    assert!(srs.origin().to_string().contains("Aztec Ignition"), "{}", srs.origin());
+    assert!(
+        srs.origin().to_string().contains("Aztec Ignition"),
+        "{}",
+        srs.origin()
+    );
 
     let small = |bytes: &[u8]| {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("ignition.bin");
         fs::write(&path, bytes).unwrap();
-        Srs::import_with(&path, &ImportOptions { k: Some(4), sha256: None })
+        Srs::import_with(
+            &path,
+            &ImportOptions {
+                k: Some(4),
+                sha256: None,
+            },
+        )
     };
     let bytes = fs::read(&path).unwrap();
     small(&bytes).unwrap().check().unwrap();
     // A coordinate, the sign flag of a point, τ·G2, a separator.
-    for position in [8 + 64 * 3, 8 + 64 * 3 + 63, bytes.len() - 9 - 100, bytes.len() - 1] {
+    for position in [
+        8 + 64 * 3,
+        8 + 64 * 3 + 63,
+        bytes.len() - 9 - 100,
+        bytes.len() - 1,
+    ] {
         let mut bad = bytes.clone();
         bad[position] ^= 0x80;
         assert!(small(&bad).is_err(), "byte {position}");
@@ -313,7 +462,9 @@ fn ignition_file_is_recognised_and_checked() {
     let folder = TempDir::new().unwrap();
     let renamed = folder.path().join("aztec-ignition-g1-32769.ark.bin");
     fs::write(&renamed, &swapped).unwrap();
-    assert!(matches!(Srs::import(&renamed), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Sha256 { .. })));
+    assert!(
+        matches!(Srs::import(&renamed), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Sha256 { .. }))
+    );
 }
 
 #[test]
@@ -331,6 +482,21 @@ fn time_of_the_development_string() {
         let loaded = started.elapsed();
         let started = std::time::Instant::now();
         srs.check().unwrap();
-        println!("k = {k}: made in {made:.2?}, loaded in {loaded:.2?}, checked in {:.2?}", started.elapsed());
+        println!(
+            "k = {k}: made in {made:.2?}, loaded in {loaded:.2?}, checked in {:.2?}",
+            started.elapsed()
+        );
     }
+    let (k, srs) = (12, Srs::development(12).unwrap());
+    let started = std::time::Instant::now();
+    let ours = lagrange::from_powers(srs.powers(), k);
+    let elapsed = started.elapsed();
+    let projective = srs.powers().iter().map(|point| point.to_curve()).collect();
+    let started = std::time::Instant::now();
+    let library: Vec<G1Affine> = g_to_lagrange(projective, k);
+    println!(
+        "Lagrange basis, k = {k}: {elapsed:.2?}, library {:.2?}",
+        started.elapsed()
+    );
+    assert_eq!(ours, library);
 }

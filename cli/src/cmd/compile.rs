@@ -108,7 +108,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let name = args.model.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let mut options = CompileOptions::new(name, args.batch, ROW_LOG);
     options.headroom = args.headroom;
-    let compiled = quant::compile(&graph, &rows, &options)?;
+    let compiled = quant::compile(&graph, &rows, options)?;
     let fidelity = match &args.evaluation {
         None => compiled.fidelity.clone(),
         Some(path) => {

@@ -135,6 +135,7 @@ impl SetupCommand {
             let _stage = out.stage("Making the keys");
             pipeline::setup(&program, self.fold.into(), &srs)?
         };
+        pipeline::link_srs(&keys, &path)?;
         dir.write_setup(&Setup {
             version: 1,
             srs: std::path::absolute(path)?,
@@ -157,7 +158,6 @@ impl SetupCommand {
     /// The reference string, cut to `2^k` powers in the cache where it is longer.
     fn srs_of(&self, k: u32, out: Output) -> eyre::Result<(PathBuf, Srs)> {
         if self.srs.srs.is_none() {
-            let k = k.max(DEV_K);
             return Ok((dev_path(k), development(k, out)?));
         }
         let (path, srs) = self.srs.load(out)?;
@@ -168,6 +168,19 @@ impl SetupCommand {
                 srs.k()
             ));
         }
-        Ok((path, srs))
+        if srs.k() == k {
+            return Ok((path, srs));
+        }
+        let cut = cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])));
+        if let Ok(found) = Srs::load(&cut) {
+            if found.setup_id() == srs.setup_id() && found.k() == k {
+                return Ok((cut, found));
+            }
+        }
+        let _stage = out.stage("Cutting the reference string to the circuit's size");
+        let srs = srs.truncated(k)?;
+        std::fs::create_dir_all(cache_dir()).wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
+        srs.save(&cut)?;
+        Ok((cut, srs))
     }
 }

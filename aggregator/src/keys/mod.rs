@@ -1,0 +1,212 @@
+//! Proving and verifying keys: derived from the program, the fold mode and the reference string's
+//! secret; kept on disk under those three.
+//!
+//! A key file is an artifact of `laminate_protocol::artifact` (magic, kind, version, development flag,
+//! length, SHA-256 of everything) whose payload is the [`Identity`] and shape of the key, then halo2's
+//! encoding. Files are written under a temporary name and renamed.
+
+mod file;
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use halo2_base::halo2_proofs::halo2curves::bn256::G1Affine;
+use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
+use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
+use laminate_protocol::field::Scalar;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD, output_words};
+use laminate_protocol::verify::Verifier;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::circuit::{AggregationCircuit, Pinning};
+use crate::error::AggregationError;
+use crate::srs::Srs;
+
+/// What a key belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Digest of the program.
+    pub program: Scalar,
+    /// How layers are joined.
+    pub mode: FoldMode,
+    /// [`Srs::setup_id`] of the reference string.
+    pub setup: [u8; 32],
+}
+
+impl Identity {
+    /// The identity of the keys of `verifier` under `srs`.
+    pub fn new(verifier: &Verifier, mode: FoldMode, srs: &Srs) -> Self {
+        Self { program: Scalar(verifier.digest), mode, setup: srs.setup_id() }
+    }
+
+    /// File name, without extension: the leading digits of both digests and the mode.
+    pub fn file_stem(&self) -> String {
+        let digits = |bytes: &[u8]| bytes.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>();
+        let mode = match self.mode {
+            FoldMode::On => "fold",
+            FoldMode::Off => "nofold",
+        };
+        let program: [u8; 32] = self.program.0.to_repr();
+        format!("{}-{mode}-{}", digits(&program), digits(&self.setup))
+    }
+
+    /// Refuses a key of something else.
+    ///
+    /// # Errors
+    /// [`AggregationError::Foreign`].
+    fn check(&self, expected: &Self) -> Result<(), AggregationError> {
+        let foreign =
+            |what, found, expected| Err(AggregationError::Foreign { what, found, expected });
+        let hex = |bytes: [u8; 32]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        if self.program != expected.program {
+            let [found, expected] = [self, expected].map(|i| hex(i.program.0.to_repr()));
+            return foreign("program digest", found, expected);
+        }
+        if self.mode != expected.mode {
+            return foreign("fold mode", format!("{:?}", self.mode), format!("{:?}", expected.mode));
+        }
+        if self.setup != expected.setup {
+            return foreign("reference string", hex(self.setup), hex(expected.setup));
+        }
+        Ok(())
+    }
+}
+
+/// Everything about a key but its polynomials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// What it belongs to.
+    pub identity: Identity,
+    /// Whether the reference string is the development one.
+    pub development: bool,
+    /// Number of instances.
+    pub instances: usize,
+    /// Shape of the circuit.
+    pub pinning: Pinning,
+}
+
+impl Meta {
+    /// log2 of the rows, and of the powers a prover needs.
+    pub fn k(&self) -> u32 {
+        self.pinning.params.k as u32
+    }
+
+    /// Refuses a reference string of another size or setup.
+    ///
+    /// # Errors
+    /// [`AggregationError::SrsSize`], [`AggregationError::Foreign`].
+    pub fn check_setup(&self, srs: &Srs) -> Result<(), AggregationError> {
+        if srs.k() != self.k() {
+            return Err(AggregationError::SrsSize { found: srs.k(), needed: self.k() });
+        }
+        let given = Identity { setup: srs.setup_id(), ..self.identity };
+        given.check(&self.identity)
+    }
+}
+
+/// A verifying key.
+#[derive(Clone, Debug)]
+pub struct VerifyingKey {
+    /// What it is.
+    pub meta: Meta,
+    /// halo2's key.
+    pub vk: plonk::VerifyingKey<G1Affine>,
+}
+
+impl VerifyingKey {
+    /// Digest of the circuit and its commitments: SHA-256 of halo2's transcript representation, the
+    /// number of instances and the setup.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(b"laminate vk v1");
+        let repr: [u8; 32] = self.vk.transcript_repr().to_repr();
+        hasher.update(repr);
+        hasher.update((self.meta.instances as u64).to_le_bytes());
+        hasher.update(self.meta.identity.setup);
+        hasher.finalize().into()
+    }
+}
+
+/// A proving key with its verifying key.
+#[derive(Clone, Debug)]
+pub struct ProvingKey {
+    /// What it is.
+    pub meta: Meta,
+    /// halo2's key.
+    pub pk: plonk::ProvingKey<G1Affine>,
+}
+
+impl ProvingKey {
+    /// Derives the keys of `verifier`'s program. `srs` needs [`required_k`] powers or more; more are
+    /// cut off.
+    ///
+    /// # Errors
+    /// A program that fits no circuit, or a reference string that is too small.
+    pub fn derive(verifier: &Verifier, mode: FoldMode, srs: &Srs) -> Result<Self, AggregationError> {
+        let circuit = AggregationCircuit::keygen(verifier, mode)?;
+        let k = circuit.k();
+        if srs.k() < k {
+            return Err(AggregationError::SrsTooSmall { found: srs.k(), needed: k });
+        }
+        let srs = srs.truncated(k)?;
+        let vk = keygen_vk(srs.params(), &circuit).map_err(AggregationError::keygen)?;
+        let pk = keygen_pk(srs.params(), vk, &circuit).map_err(AggregationError::keygen)?;
+        let words = output_words(&verifier.program);
+        let meta = Meta {
+            identity: Identity::new(verifier, mode, &srs),
+            development: srs.origin().is_development(),
+            instances: ACCUMULATOR_LIMBS + STATEMENT_HEAD + words,
+            pinning: circuit.pinning(),
+        };
+        Ok(Self { meta, pk })
+    }
+
+    /// The verifying key.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        VerifyingKey { meta: self.meta.clone(), vk: self.pk.get_vk().clone() }
+    }
+
+    /// The file of these keys in `folder`.
+    pub fn path(folder: &Path, identity: &Identity) -> PathBuf {
+        folder.join(format!("{}.pkey", identity.file_stem()))
+    }
+
+    /// Reads the keys from `folder`, or derives them and writes them there. The flag says whether
+    /// they were read. A file that is damaged or of another program is an error, not replaced.
+    ///
+    /// # Errors
+    /// Those of [`ProvingKey::load`], [`ProvingKey::derive`] and [`ProvingKey::save`].
+    pub fn cached(
+        folder: &Path,
+        verifier: &Verifier,
+        mode: FoldMode,
+        srs: &Srs,
+    ) -> Result<(Self, bool), AggregationError> {
+        let identity = Identity::new(verifier, mode, srs);
+        let path = Self::path(folder, &identity);
+        if path.exists() {
+            return Ok((Self::load(&path, &identity)?, true));
+        }
+        let keys = Self::derive(verifier, mode, srs)?;
+        keys.save(&path)?;
+        Ok((keys, false))
+    }
+}
+
+/// log2 of the rows of the circuit of `verifier`'s program.
+///
+/// # Errors
+/// [`AggregationError::TooLarge`].
+pub fn required_k(verifier: &Verifier, mode: FoldMode) -> Result<u32, AggregationError> {
+    Ok(AggregationCircuit::keygen(verifier, mode)?.k())
+}
+
+/// The commitments of a verifying key, fixed columns first; for tests and `inspect`.
+pub fn commitments(key: &VerifyingKey) -> Vec<G1Affine> {
+    key.vk.fixed_commitments().iter().chain(key.vk.permutation().commitments()).copied().collect()
+}
+

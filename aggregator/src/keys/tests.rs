@@ -1,0 +1,114 @@
+use std::time::Instant;
+
+use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
+use laminate_protocol::artifact::ArtifactError;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::verify::Verifier;
+
+use super::*;
+use crate::prove::{AggregationProof, prove, verify};
+use crate::testing::{perceptron, sample};
+
+fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let out = run();
+    println!("{what}: {:?}", start.elapsed());
+    out
+}
+
+/// One real proof: keys, file round trip, proof, verification, and what is refused.
+#[test]
+fn a_real_proof_verifies_and_altered_ones_do_not() {
+    let srs = Srs::development(19).unwrap();
+    let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
+    let verifier = &sample.model.verifier;
+    let folder = tempfile::tempdir().unwrap();
+    let cached = || ProvingKey::cached(folder.path(), verifier, FoldMode::On, &srs).unwrap();
+    let (derived, was_cached) = timed("derive and save", cached);
+    assert!(!was_cached);
+    let (keys, was_cached) = timed("load", cached);
+    assert!(was_cached);
+    assert_eq!(keys.meta, derived.meta);
+    assert_eq!(keys.verifying_key().digest(), derived.verifying_key().digest());
+    println!("{:?}", keys.meta.pinning);
+
+    let srs = srs.truncated(keys.meta.k()).unwrap();
+    let circuit = timed("circuit", || {
+        let pinning = &keys.meta.pinning;
+        AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap()
+    });
+    let proof = timed("prove", || prove(&keys, &srs, circuit).unwrap());
+    println!("{} instances, {} bytes of proof", proof.instances.len(), proof.proof.len());
+    assert_eq!(proof.statement(), sample.statement.instances());
+    let key = keys.verifying_key();
+    timed("verify", || verify(&key, &srs, &proof).unwrap());
+
+    let refused = |altered: &AggregationProof| verify(&key, &srs, altered).is_err();
+    let mut tried = 0;
+    for index in 0..proof.instances.len() {
+        let mut altered = proof.clone();
+        altered.instances[index] += Fr::one();
+        assert!(refused(&altered), "instance {index}");
+        tried += 1;
+    }
+    for index in (0..proof.proof.len()).step_by(29) {
+        let mut altered = proof.clone();
+        altered.proof[index] ^= 1;
+        assert!(refused(&altered), "byte {index}");
+        tried += 1;
+    }
+    for length in [0, 1, 31, 32, 64, proof.proof.len() - 1, proof.proof.len() + 1] {
+        let mut altered = proof.clone();
+        altered.proof.resize(length, 0);
+        assert!(refused(&altered), "length {length}");
+        tried += 1;
+    }
+    println!("{tried} alterations tried, 0 accepted");
+    files_are_refused(&key, verifier, folder.path());
+    unsatisfied_proof_is_refused(&keys, &srs, &sample);
+}
+
+fn unsatisfied_proof_is_refused(keys: &ProvingKey, srs: &Srs, sample: &crate::testing::Sample) {
+    let mut wrong = sample.proof.clone();
+    wrong.output[0] += Fr::one();
+    let verifier = &sample.model.verifier;
+    let circuit =
+        AggregationCircuit::prover(verifier, &keys.meta.pinning, &sample.statement, &wrong).unwrap();
+    assert!(prove(keys, srs, circuit).is_err());
+}
+
+fn files_are_refused(key: &VerifyingKey, verifier: &Verifier, folder: &Path) {
+    let path = folder.join("key.vkey");
+    let identity = key.meta.identity;
+    key.save(&path).unwrap();
+    let loaded = VerifyingKey::load(&path, Some(&identity)).unwrap();
+    assert_eq!((loaded.digest(), &loaded.meta), (key.digest(), &key.meta));
+
+    let foreign = Identity { setup: [7; 32], ..identity };
+    let other_program = Identity { program: Scalar(verifier.digest + Fr::one()), ..identity };
+    let other_mode = Identity { mode: FoldMode::Off, ..identity };
+    for expected in [foreign, other_program, other_mode] {
+        let refused = VerifyingKey::load(&path, Some(&expected));
+        assert!(matches!(refused, Err(AggregationError::Foreign { .. })), "{refused:?}");
+    }
+    let bytes = std::fs::read(&path).unwrap();
+    let mut tried = 0;
+    for index in (0..bytes.len()).step_by(7) {
+        let mut altered = bytes.clone();
+        altered[index] ^= 0x10;
+        std::fs::write(&path, &altered).unwrap();
+        assert!(VerifyingKey::load(&path, Some(&identity)).is_err(), "byte {index}");
+        std::fs::write(&path, &bytes[..index]).unwrap();
+        assert!(VerifyingKey::load(&path, Some(&identity)).is_err(), "cut at {index}");
+        tried += 2;
+    }
+    println!("{tried} damaged files, 0 accepted");
+    assert!(matches!(
+        VerifyingKey::load(&folder.join("none"), None),
+        Err(AggregationError::Io { .. })
+    ));
+    assert!(matches!(
+        VerifyingKey::load(&ProvingKey::path(folder, &identity), None),
+        Err(AggregationError::Artifact(ArtifactError::Kind { .. }))
+    ));
+}

@@ -1,0 +1,78 @@
+//! The code that must be at each address of a deployment.
+//!
+//! Immutable values stand in the runtime code, so it cannot be compared with the compiler's output. Instead each
+//! constructor is run again, in this process, with the real addresses and the real code around it.
+
+use alloy::primitives::{Address, Bytes, U256};
+use alloy::sol_types::SolConstructor;
+use eyre::WrapErr;
+
+use super::EmbeddedChain;
+use super::bundle::{Bundle, Contract};
+use super::contracts::{FraudScreen, InferenceVerifier};
+
+/// A contract that another one refers to.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// Where it is.
+    pub address: Address,
+    /// Its runtime code.
+    pub code: Bytes,
+}
+
+/// Constructor arguments of the inference verifier.
+pub fn inference_arguments(bundle: &Bundle, halo2: Address) -> Vec<u8> {
+    InferenceVerifier::constructorCall {
+        verifier: halo2,
+        outputs: U256::from(bundle.info.output_count),
+        halo2ProofLength: U256::from(bundle.info.proof_length),
+    }
+    .abi_encode()
+}
+
+/// Constructor arguments of the fraud screen.
+pub fn screen_arguments(registry: Address) -> Vec<u8> {
+    FraudScreen::constructorCall { registry }.abi_encode()
+}
+
+/// Runtime code of the generated verifier, which refers to nothing.
+///
+/// # Errors
+/// If the bundle's creation code does not run, or makes more code than a chain takes.
+pub fn halo2(bundle: &Bundle) -> eyre::Result<Bytes> {
+    run(bundle, Contract::Halo2Verifier, &[], None)
+}
+
+/// Runtime code of the registry, which refers to nothing.
+///
+/// # Errors
+/// As [`halo2`].
+pub fn registry(bundle: &Bundle) -> eyre::Result<Bytes> {
+    run(bundle, Contract::ModelRegistry, &[], None)
+}
+
+/// Runtime code of the inference verifier beside its generated verifier.
+///
+/// # Errors
+/// As [`halo2`].
+pub fn inference(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
+    run(bundle, Contract::InferenceVerifier, &inference_arguments(bundle, halo2.address), Some(halo2))
+}
+
+/// Runtime code of the fraud screen beside its registry.
+///
+/// # Errors
+/// As [`halo2`].
+pub fn screen(bundle: &Bundle, registry: &Neighbour) -> eyre::Result<Bytes> {
+    run(bundle, Contract::FraudScreen, &screen_arguments(registry.address), Some(registry))
+}
+
+fn run(bundle: &Bundle, contract: Contract, arguments: &[u8], neighbour: Option<&Neighbour>) -> eyre::Result<Bytes> {
+    let mut chain = EmbeddedChain::new(super::LOCAL_CHAIN_ID);
+    if let Some(neighbour) = neighbour {
+        chain.set_code(neighbour.address, neighbour.code.clone());
+    }
+    let code = [bundle.code(contract).as_ref(), arguments].concat();
+    let created = chain.deploy(code.into()).wrap_err_with(|| format!("the creation code of {} does not run", contract.name()))?;
+    chain.code(created.address)
+}

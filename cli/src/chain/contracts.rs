@@ -1,0 +1,122 @@
+//! The contracts as this crate calls them: constructors, functions and events.
+//!
+//! Written by hand after `contracts/src/`, so that the binary builds without the Solidity compiler; a test compares
+//! the errors with the sources, and the end-to-end tests call every function here on compiled contracts.
+
+use alloy::sol;
+
+sol! {
+    /// A registered model. Everything but `retired` is fixed at registration.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Model {
+        bytes32 programDigest;
+        bytes32 weightCommitment;
+        bytes32 metadataHash;
+        bytes32 verifierCodeHash;
+        address verifier;
+        bool retired;
+        address owner;
+        uint64 registeredAt;
+    }
+
+    /// An escrowed payment.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Payment {
+        address payer;
+        uint64 deadline;
+        int16 threshold;
+        uint8 state;
+        address payee;
+        uint96 amount;
+        uint256 modelId;
+        bytes32 inputCommitment;
+    }
+
+    /// Verifier of one circuit: one program, any weights.
+    contract InferenceVerifier {
+        constructor(address verifier, uint256 outputs, uint256 halo2ProofLength);
+
+        function halo2Verifier() external view returns (address);
+        function outputCount() external view returns (uint256);
+        function proofLength() external view returns (uint256);
+        function verify(
+            bytes32 programDigest,
+            bytes32 weightCommitment,
+            bytes32 inputCommitment,
+            bytes calldata output,
+            bytes calldata proof
+        ) external view;
+    }
+
+    /// Append-only registry of models and of the inferences proven of them.
+    contract ModelRegistry {
+        #[derive(Debug)]
+        event ModelRegistered(
+            uint256 indexed modelId,
+            address indexed owner,
+            bytes32 programDigest,
+            bytes32 weightCommitment,
+            address verifier,
+            bytes32 metadataHash
+        );
+        #[derive(Debug)]
+        event InferenceVerified(
+            uint256 indexed modelId,
+            bytes32 indexed inputCommitment,
+            address indexed caller,
+            bytes32 statementHash,
+            bytes output
+        );
+
+        function registerModel(bytes32 programDigest, bytes32 weightCommitment, address verifier, bytes32 metadataHash)
+            external returns (uint256 modelId);
+        function retireModel(uint256 modelId) external;
+        function verifyInference(uint256 modelId, bytes32 inputCommitment, bytes calldata output, bytes calldata proof)
+            external view returns (bytes32 statementHash);
+        function submit(uint256 modelId, bytes32 inputCommitment, bytes calldata output, bytes calldata proof)
+            external returns (bytes32 statementHash);
+        function isSubmitted(bytes32 statementHash) external view returns (bool);
+        function hashStatement(uint256 modelId, bytes32 inputCommitment, bytes calldata output)
+            external view returns (bytes32);
+        function modelIdOf(
+            address owner,
+            bytes32 programDigest,
+            bytes32 weightCommitment,
+            address verifier,
+            bytes32 metadataHash
+        ) external view returns (uint256);
+        function getModel(uint256 modelId) external view returns (Model memory);
+        function modelCount() external view returns (uint256);
+    }
+
+    /// Example application: a payment that settles only with a proven score below its threshold.
+    contract FraudScreen {
+        #[derive(Debug)]
+        event PaymentCreated(
+            uint256 indexed paymentId,
+            address indexed payer,
+            address indexed payee,
+            uint256 modelId,
+            bytes32 inputCommitment,
+            uint256 amount,
+            int16 threshold,
+            uint64 deadline
+        );
+        #[derive(Debug)]
+        event PaymentSettled(uint256 indexed paymentId, bytes32 indexed statementHash, int256 score);
+
+        constructor(address registry);
+
+        function registry() external view returns (address);
+        function createPayment(
+            address payee,
+            uint256 modelId,
+            bytes32 inputCommitment,
+            int16 threshold,
+            uint64 deadline
+        ) external payable returns (uint256 paymentId);
+        function settle(uint256 paymentId, bytes calldata output, bytes calldata proof) external;
+        function refund(uint256 paymentId) external;
+        function getPayment(uint256 paymentId) external view returns (Payment memory);
+    }
+}

@@ -1,0 +1,125 @@
+//! `deployment.json`: what is deployed where, so that later commands need no addresses.
+
+use std::path::Path;
+
+use alloy::primitives::{Address, B256};
+use eyre::{WrapErr, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::bundle::{Contract, VERSION, check_version};
+use crate::files::{read_bytes, write_bytes};
+
+/// A contract on the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deployed {
+    /// Where it is.
+    pub address: Address,
+    /// keccak-256 of its runtime code.
+    pub code_hash: B256,
+}
+
+/// A model that `laminate register` registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisteredModel {
+    /// Its id in the registry.
+    pub model_id: B256,
+    /// Its weights.
+    pub weight_commitment: B256,
+    /// Who registered it.
+    pub owner: Address,
+}
+
+/// One deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// Format version.
+    pub version: u32,
+    /// The chain.
+    pub chain_id: u64,
+    /// Who deployed.
+    pub deployer: Address,
+    /// Block before which nothing of this deployment happened.
+    pub block: u64,
+    /// Whether the keys come from a development reference string.
+    pub development: bool,
+    /// Name of the program.
+    pub program_name: String,
+    /// Digest of the program.
+    pub program_digest: B256,
+    /// Weight commitment that `register` takes if not told another.
+    pub weight_commitment: Option<B256>,
+    /// Outputs of a statement.
+    pub output_count: u32,
+    /// Output value = integer · 2^-scale.
+    pub output_scale: i8,
+    /// The generated verifier.
+    pub halo2_verifier: Deployed,
+    /// The only caller it should have.
+    pub inference_verifier: Deployed,
+    /// Models and proven inferences.
+    pub model_registry: Deployed,
+    /// The example application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraud_screen: Option<Deployed>,
+    /// Models registered so far, newest last.
+    #[serde(default)]
+    pub models: Vec<RegisteredModel>,
+}
+
+impl Manifest {
+    /// The contracts of this deployment.
+    pub fn contracts(&self) -> Vec<(Contract, Deployed)> {
+        let mut all = vec![
+            (Contract::Halo2Verifier, self.halo2_verifier),
+            (Contract::InferenceVerifier, self.inference_verifier),
+            (Contract::ModelRegistry, self.model_registry),
+        ];
+        all.extend(self.fraud_screen.map(|screen| (Contract::FraudScreen, screen)));
+        all
+    }
+
+    /// The newest model registered with these weights.
+    pub fn model(&self, weight_commitment: B256) -> Option<&RegisteredModel> {
+        self.models.iter().rev().find(|m| m.weight_commitment == weight_commitment)
+    }
+
+    /// Refuses a chain other than the deployment's.
+    ///
+    /// # Errors
+    /// With both chain ids.
+    pub fn require_chain(&self, found: u64) -> eyre::Result<()> {
+        ensure!(
+            found == self.chain_id,
+            "wrong chain: the node is on chain {found}, the deployment is on chain {}; check --rpc-url and --deployment",
+            self.chain_id
+        );
+        Ok(())
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// A missing or malformed file, or another version.
+    pub fn read(path: &Path) -> eyre::Result<Self> {
+        ensure!(path.exists(), "no deployment record {}; make one with `laminate deploy`, or give --deployment FILE", path.display());
+        let text = read_bytes(path)?;
+        check_version(path, &text)?;
+        serde_json::from_slice(&text).wrap_err_with(|| format!("{} is malformed", path.display()))
+    }
+
+    /// Writes the file under a temporary name, then renames it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, path: &Path) -> eyre::Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        write_bytes(path, text.as_bytes(), false)
+    }
+}
+
+/// The version new manifests carry.
+pub(super) const MANIFEST_VERSION: u32 = VERSION;

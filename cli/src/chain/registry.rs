@@ -1,0 +1,235 @@
+//! Registering models and submitting proofs.
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::sol_types::SolEvent;
+use eyre::{WrapErr, ensure, eyre};
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::PrimeField;
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD, VALUES_PER_WORD};
+
+use super::contracts::{InferenceVerifier, Model, ModelRegistry};
+use super::{Chain, Receipt};
+
+/// A proof with its statement, as the registry takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Digest of the program; the registry supplies its own.
+    pub program_digest: B256,
+    /// Commitment to the weights; the registry supplies its own.
+    pub weight_commitment: B256,
+    /// Commitment to the input.
+    pub input_commitment: B256,
+    /// Output words, 32 bytes each.
+    pub output: Bytes,
+    /// Accumulator limbs, 32 bytes each, then the halo2 proof.
+    pub proof: Bytes,
+}
+
+/// A field element as Ethereum writes it: 32 bytes, big-endian.
+pub fn word(value: &Fr) -> B256 {
+    let mut bytes = value.to_repr();
+    bytes.reverse();
+    B256::from(bytes)
+}
+
+impl Submission {
+    /// From the circuit's instances, accumulator limbs first, and the halo2 proof.
+    ///
+    /// # Errors
+    /// Too few instances, or an empty proof.
+    pub fn new(instances: &[Fr], proof: &[u8]) -> eyre::Result<Self> {
+        let words: Vec<B256> = instances.iter().map(word).collect();
+        let (limbs, statement) = words
+            .split_at_checked(ACCUMULATOR_LIMBS)
+            .filter(|(_, statement)| statement.len() > STATEMENT_HEAD)
+            .ok_or_else(|| eyre!("the proof has {} instances, expected more than {}", words.len(), ACCUMULATOR_LIMBS + STATEMENT_HEAD))?;
+        let [program_digest, weight_commitment, input_commitment, output @ ..] = statement else {
+            return Err(eyre!("the proof has no statement"));
+        };
+        ensure!(!proof.is_empty(), "the proof is empty");
+        let limbs: Vec<u8> = limbs.iter().flatten().copied().collect();
+        Ok(Self {
+            program_digest: *program_digest,
+            weight_commitment: *weight_commitment,
+            input_commitment: *input_commitment,
+            output: output.iter().flatten().copied().collect(),
+            proof: [limbs.as_slice(), proof].concat().into(),
+        })
+    }
+
+    /// Calldata of the generated verifier for this proof: all instances, then the halo2 proof.
+    pub fn verifier_calldata(&self) -> Vec<u8> {
+        let (limbs, proof) = self.proof.split_at(32 * ACCUMULATOR_LIMBS);
+        let statement = [self.program_digest, self.weight_commitment, self.input_commitment];
+        [limbs, statement.concat().as_slice(), &self.output, proof].concat()
+    }
+}
+
+/// Decodes `count` outputs of a statement to integers; `None` if there are too few bytes.
+pub fn decode_output(output: &[u8], count: u32) -> Option<Vec<i32>> {
+    (0..count as usize)
+        .map(|i| {
+            let word = output.get(32 * (i / VALUES_PER_WORD)..)?.first_chunk::<32>()?;
+            let end = 32 - 2 * (i % VALUES_PER_WORD);
+            let value = word.get(end - 2..end)?.first_chunk()?;
+            Some(i32::from(u16::from_be_bytes(*value)) - (1 << 15))
+        })
+        .collect()
+}
+
+/// A new model.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// Its id.
+    pub model_id: U256,
+    /// The transaction.
+    pub receipt: Receipt,
+}
+
+/// A recorded statement.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// Its replay key.
+    pub statement_hash: B256,
+    /// The transaction.
+    pub receipt: Receipt,
+}
+
+/// A registry on a chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Registry {
+    /// Its address.
+    pub address: Address,
+}
+
+impl Registry {
+    /// Registers a model of the sender.
+    ///
+    /// # Errors
+    /// [`super::Revert`] (`ModelExists`, a verifier without code, …), or a failure of the chain.
+    pub async fn register(
+        self,
+        chain: &mut Chain,
+        program_digest: B256,
+        weight_commitment: B256,
+        verifier: Address,
+        metadata_hash: B256,
+    ) -> eyre::Result<Registered> {
+        let call = ModelRegistry::registerModelCall {
+            programDigest: program_digest,
+            weightCommitment: weight_commitment,
+            verifier,
+            metadataHash: metadata_hash,
+        };
+        let receipt = chain.write(self.address, &call, U256::ZERO).await?;
+        let event: ModelRegistry::ModelRegistered = self.event(&receipt)?;
+        Ok(Registered { model_id: event.modelId, receipt })
+    }
+
+    /// The model of an id.
+    ///
+    /// # Errors
+    /// [`super::Revert`] `ModelNotFound`, or a failure of the chain.
+    pub async fn model(self, chain: &mut Chain, model_id: U256) -> eyre::Result<Model> {
+        chain.read(self.address, &ModelRegistry::getModelCall { modelId: model_id }).await
+    }
+
+    /// Checks a proof without recording it; the statement's hash.
+    ///
+    /// # Errors
+    /// [`super::Revert`] if the proof is refused, or a failure of the chain.
+    pub async fn verify(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<B256> {
+        let call = ModelRegistry::verifyInferenceCall {
+            modelId: model_id,
+            inputCommitment: submission.input_commitment,
+            output: submission.output.clone(),
+            proof: submission.proof.clone(),
+        };
+        chain.read(self.address, &call).await
+    }
+
+    /// Runs a submission without sending it; the statement's hash.
+    ///
+    /// # Errors
+    /// [`super::Revert`] if it would be refused, or a failure of the chain.
+    pub async fn dry_run(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<B256> {
+        chain.read(self.address, &submit_call(model_id, submission)).await
+    }
+
+    /// Submits a proof, to be recorded.
+    ///
+    /// # Errors
+    /// [`super::Revert`] if the proof is refused or the statement was submitted before, or a failure of the chain.
+    pub async fn submit(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<Submitted> {
+        let receipt = chain.write(self.address, &submit_call(model_id, submission), U256::ZERO).await?;
+        let event: ModelRegistry::InferenceVerified = self.event(&receipt)?;
+        Ok(Submitted { statement_hash: event.statementHash, receipt })
+    }
+
+    /// Hash of a statement on this chain and registry.
+    ///
+    /// # Errors
+    /// A failure of the chain.
+    pub async fn statement_hash(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<B256> {
+        let call = ModelRegistry::hashStatementCall {
+            modelId: model_id,
+            inputCommitment: submission.input_commitment,
+            output: submission.output.clone(),
+        };
+        chain.read(self.address, &call).await
+    }
+
+    /// Whether a statement is recorded.
+    ///
+    /// # Errors
+    /// A failure of the chain.
+    pub async fn is_submitted(self, chain: &mut Chain, statement_hash: B256) -> eyre::Result<bool> {
+        chain.read(self.address, &ModelRegistry::isSubmittedCall { statementHash: statement_hash }).await
+    }
+
+    /// The event that recorded a statement, with its block.
+    ///
+    /// # Errors
+    /// A failure of the chain.
+    pub async fn find(
+        self,
+        chain: &mut Chain,
+        statement_hash: B256,
+        from_block: u64,
+    ) -> eyre::Result<Option<(u64, ModelRegistry::InferenceVerified)>> {
+        let topics = [ModelRegistry::InferenceVerified::SIGNATURE_HASH];
+        let logs = chain.logs(self.address, from_block, &topics).await?;
+        Ok(logs
+            .into_iter()
+            .filter_map(|(block, log)| Some((block, ModelRegistry::InferenceVerified::decode_log_validate(&log).ok()?.data)))
+            .find(|(_, event)| event.statementHash == statement_hash))
+    }
+
+    fn event<E: SolEvent>(self, receipt: &Receipt) -> eyre::Result<E> {
+        let own = receipt.logs.iter().filter(|log| log.address == self.address);
+        own.filter_map(|log| E::decode_log_validate(log).ok())
+            .map(|log| log.data)
+            .next()
+            .ok_or_else(|| eyre!("the contract at {} emitted no {}; is it a ModelRegistry?", self.address, E::SIGNATURE))
+    }
+}
+
+/// The generated verifier behind an inference verifier.
+///
+/// # Errors
+/// If the address is no inference verifier, or a failure of the chain.
+pub async fn halo2_behind(chain: &mut Chain, inference: Address) -> eyre::Result<Address> {
+    chain
+        .read(inference, &InferenceVerifier::halo2VerifierCall {})
+        .await
+        .wrap_err_with(|| format!("{inference} is not an InferenceVerifier"))
+}
+
+fn submit_call(model_id: U256, submission: &Submission) -> ModelRegistry::submitCall {
+    ModelRegistry::submitCall {
+        modelId: model_id,
+        inputCommitment: submission.input_commitment,
+        output: submission.output.clone(),
+        proof: submission.proof.clone(),
+    }
+}

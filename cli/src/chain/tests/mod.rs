@@ -1,0 +1,117 @@
+//! The contracts on the embedded chain and behind a real node.
+//!
+//! Bytecode is compiled from `contracts/src` here; without the compiler (`npm ci`) these tests say so and skip. Where
+//! only the way around the generated verifier is tested, small programs stand for it: the real one, with a real proof,
+//! is in the end-to-end tests.
+
+mod anvil;
+mod embedded;
+mod node;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use alloy::primitives::{B256, Bytes};
+use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::evm::{SolcCompiler, SourceTree};
+
+use super::bundle::{Bundle, Contract, VERSION, VerifierInfo};
+use super::registry::Submission;
+
+/// Runtime code that accepts: `STOP`.
+const ACCEPT: &[u8] = &[0x00];
+/// Runtime code that refuses: `REVERT(0, 0)`.
+const REFUSE: &[u8] = &[0x60, 0x00, 0x60, 0x00, 0xfd];
+/// Bytes of the stand-in's proof.
+const PROOF_LENGTH: u32 = 64;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Creation code that returns the runtime code behind it.
+fn creation(runtime: &[u8]) -> Bytes {
+    let [high, low] = u16::try_from(runtime.len()).unwrap().to_be_bytes();
+    // PUSH2 length, DUP1, PUSH1 12, PUSH1 0, CODECOPY, PUSH1 0, RETURN
+    let prefix = [0x61, high, low, 0x80, 0x60, 12, 0x60, 0, 0x39, 0x60, 0, 0xf3];
+    [prefix.as_slice(), runtime].concat().into()
+}
+
+/// A bundle of our contracts around the given runtime code; `None`, with the reason printed, without a compiler.
+fn bundle(halo2: &[u8]) -> Option<Bundle> {
+    static COMPILED: OnceLock<Option<[Bytes; 3]>> = OnceLock::new();
+    let compiled = COMPILED.get_or_init(|| {
+        if !workspace().join("node_modules/solc").exists() {
+            eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+            return None;
+        }
+        let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
+        tree.files.retain(|path, _| !path.starts_with("contracts/src/generated"));
+        let names = ["InferenceVerifier", "ModelRegistry", "FraudScreen"];
+        let all = SolcCompiler::find(&workspace()).unwrap().compile(&tree, &names).unwrap();
+        Some(names.map(|name| all[name].creation.clone().into()))
+    });
+    let [inference, registry, screen] = compiled.clone()?;
+    let info = VerifierInfo {
+        version: VERSION,
+        program_name: "stand-in".into(),
+        program_digest: B256::with_last_byte(1),
+        weight_commitment: Some(B256::with_last_byte(2)),
+        output_count: 1,
+        output_words: 1,
+        output_scale: 14,
+        instances: 16,
+        proof_length: PROOF_LENGTH,
+        development_srs: true,
+        srs_digest: B256::ZERO,
+        vk_digest: B256::ZERO,
+        solc_version: "0.8.19".into(),
+    };
+    Some(Bundle::new(info, [creation(halo2), inference, registry, screen]).unwrap())
+}
+
+/// A statement of the bundle's program with one output.
+fn submission(weights: u64, input: u64, output: i32) -> Submission {
+    let mut instances: Vec<Fr> = (0..12).map(Fr::from).collect();
+    instances.extend([Fr::from(1), Fr::from(weights), Fr::from(input)]);
+    instances.push(Fr::from(u64::try_from(output + (1 << 15)).unwrap()));
+    Submission::new(&instances, &[7; PROOF_LENGTH as usize]).unwrap()
+}
+
+#[test]
+fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
+    let Some(bundle) = bundle(ACCEPT) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |what: &str| {
+        let text = format!("{:#}", Bundle::read(dir.path()).unwrap_err());
+        assert!(text.contains(what), "{text}");
+    };
+    refused("laminate verifier DIR");
+    bundle.write(dir.path()).unwrap();
+    assert_eq!(Bundle::read(dir.path()).unwrap(), bundle);
+
+    let json = dir.path().join("verifier.json");
+    let text = std::fs::read_to_string(&json).unwrap();
+    for (from, to, what) in [
+        ("\"version\": 1", "\"version\": 2", "version 2"),
+        ("\"instances\": 16", "\"instances\": 17", "17 instances, expected 16"),
+        ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
+        ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),
+        ("\"vkDigest\"", "\"vkdigest\"", "vkdigest"),
+    ] {
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&json, text.replace(from, to)).unwrap();
+        refused(what);
+    }
+    std::fs::write(&json, &text[..text.len() / 2]).unwrap();
+    refused("malformed");
+    std::fs::write(&json, &text).unwrap();
+
+    let code = dir.path().join(format!("{}.bin", Contract::ModelRegistry.name()));
+    for (content, what) in [("60xx", "not creation code"), ("", "0 bytes"), (&"00".repeat(49_153), "49153 bytes")] {
+        std::fs::write(&code, content).unwrap();
+        refused(what);
+    }
+    std::fs::remove_file(&code).unwrap();
+    refused("ModelRegistry.bin");
+}

@@ -1,0 +1,275 @@
+//! `laminate bench`: time, memory and size of every stage on one model.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use eyre::eyre;
+use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_prover::quant;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::verify::Verifier;
+use serde::Serialize;
+
+use super::commit::commit;
+use super::compile::{Compile, FidelityReport, compile};
+use super::setup::{DEV_K, development};
+use crate::files::ModelDir;
+use crate::measure::{Measured, Stages, peak_bytes, size};
+use crate::output::Output;
+use crate::pipeline;
+
+/// Measure every stage of proving one model.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  laminate bench\n  laminate bench --model mlp.onnx --calibration rows.csv --input row.csv --layers-only\n\nTimes are of this machine; scripts/bench_peers.py puts them beside the peers' of the same run.")]
+pub struct Bench {
+    /// Model (ONNX).
+    #[arg(long, default_value = "models/fraud/fraud.onnx")]
+    pub model: PathBuf,
+    /// Calibration rows.
+    #[arg(long, default_value = "models/fraud/calibration.csv")]
+    pub calibration: PathBuf,
+    /// Rows to prove; the first one alone, and the first `--batch` together.
+    #[arg(long, default_value = "models/fraud/samples.csv")]
+    pub input: PathBuf,
+    /// Size of the batch run; 1 leaves it out.
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+    /// Stop after the folded proof.
+    #[arg(long)]
+    pub layers_only: bool,
+    /// Runs of the folded proof; the median is reported.
+    #[arg(long, default_value_t = 5)]
+    pub repeat: usize,
+}
+
+/// What `bench` reports. Seconds are wall time, bytes are file or proof sizes.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Run the model, prove the layers, aggregate: input to published proof, keys loaded.
+    pub prove_seconds: Option<f64>,
+    /// Trace to folded proof, median.
+    pub layer_seconds: f64,
+    /// The same with an opening for each layer.
+    pub layer_seconds_unfolded: f64,
+    /// Native verification of the folded proof, median.
+    pub folded_verify_seconds: f64,
+    /// Size of the folded proof.
+    pub folded_bytes: u64,
+    /// Making the keys.
+    pub setup_seconds: Option<f64>,
+    /// Native verification of the published proof.
+    pub verify_seconds: Option<f64>,
+    /// As `prove_seconds`, for the batch.
+    pub batch_seconds: Option<f64>,
+    /// Trace to folded proof of the batch.
+    pub batch_layer_seconds: Option<f64>,
+    /// Peak resident memory of this process.
+    pub peak_bytes: u64,
+    /// KZG proof.
+    pub proof_bytes: Option<u64>,
+    /// Proving key file.
+    pub proving_key_bytes: Option<u64>,
+    /// Verifying key file.
+    pub verifying_key_bytes: Option<u64>,
+    /// Agreement with the float model on the calibration rows.
+    pub fidelity: FidelityReport,
+    /// Cells of the aggregation circuit by part.
+    pub circuit: Vec<PartReport>,
+    /// All stages of the single run, then of the batch.
+    pub stages: Vec<Measured>,
+}
+
+/// Cells of one part of the circuit.
+#[derive(Debug, Serialize)]
+pub struct PartReport {
+    /// Part.
+    pub part: String,
+    /// Cells of the basic gates.
+    pub cells: usize,
+    /// Cells with a range lookup.
+    pub lookups: usize,
+    /// Rows of the Poseidon chip.
+    pub poseidon_rows: usize,
+}
+
+struct Run {
+    layer: f64,
+    unfolded: f64,
+    folded_verify: f64,
+    folded_bytes: u64,
+    prove: Option<f64>,
+    setup: Option<f64>,
+    verify: Option<f64>,
+    proof_bytes: Option<u64>,
+    keys: Option<super::setup::Report>,
+    circuit: Vec<PartReport>,
+    fidelity: FidelityReport,
+    stages: Vec<Measured>,
+}
+
+impl Bench {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Anything wrong with the model or the rows.
+    pub fn run(&self, out: Output) -> eyre::Result<()> {
+        let single = self.one(1, out)?;
+        let batch = if self.batch > 1 { Some(self.one(self.batch, out)?) } else { None };
+        let mut stages = single.stages;
+        if let Some(batch) = &batch {
+            stages.extend(batch.stages.iter().cloned());
+        }
+        let report = Report {
+            prove_seconds: single.prove,
+            layer_seconds: single.layer,
+            layer_seconds_unfolded: single.unfolded,
+            folded_verify_seconds: single.folded_verify,
+            folded_bytes: single.folded_bytes,
+            setup_seconds: single.setup,
+            verify_seconds: single.verify,
+            batch_seconds: batch.as_ref().and_then(|b| b.prove),
+            batch_layer_seconds: batch.as_ref().map(|b| b.layer),
+            peak_bytes: peak_bytes(),
+            proof_bytes: single.proof_bytes,
+            proving_key_bytes: single.keys.as_ref().map(|k| k.proving_key_bytes),
+            verifying_key_bytes: single.keys.as_ref().map(|k| k.verifying_key_bytes),
+            fidelity: single.fidelity,
+            circuit: single.circuit,
+            stages,
+        };
+        out.result(&human(&report), &report)
+    }
+
+    fn one(&self, batch: usize, out: Output) -> eyre::Result<Run> {
+        let folder = tempfile::tempdir()?;
+        let options = Compile {
+            model: self.model.clone(),
+            calibration: self.calibration.clone(),
+            evaluation: None,
+            batch,
+            headroom: 2.0,
+            output: folder.path().to_path_buf(),
+        };
+        let (compiled, fidelity) = compile(&options)?;
+        let dir = ModelDir::create(folder.path())?;
+        dir.write_compiled(&compiled.program, &compiled.weights)?;
+        let program = compiled.program;
+        let layout = laminate_protocol::layout::Layout::new(&program);
+        let k = match self.layers_only {
+            true => layout.row_log(&program) as u32,
+            false => pipeline::required_k(&program, FoldMode::On)?,
+        };
+        let srs = development(k.max(if self.layers_only { k } else { DEV_K.min(k) }), out)?;
+        commit(&dir, &srs, None)?;
+        let rows = quant::read_rows(&self.input, program.tensor_width(program.input))?;
+        let rows = rows.get(..batch.min(rows.len())).ok_or_else(|| eyre!("no rows"))?;
+
+        let mut layer = vec![];
+        let mut verify = vec![];
+        let mut unfolded = vec![];
+        let mut folded = None;
+        let mut stages = Stages::default();
+        for _ in 0..self.repeat.max(1) {
+            let mut run = Stages::default();
+            let proof = pipeline::fold_rows(&dir, rows, &srs, FoldMode::On, &mut run, out)?;
+            layer.push(seconds(&run, "layer proofs and fold"));
+            verify.push(seconds(&run, "verify folded proof"));
+            stages = run;
+            folded = Some(proof);
+            let mut run = Stages::default();
+            pipeline::fold_rows(&dir, rows, &srs, FoldMode::Off, &mut run, out)?;
+            unfolded.push(seconds(&run, "layer proofs and fold"));
+        }
+        let folded = folded.ok_or_else(|| eyre!("no run"))?;
+        let folded_bytes = stages.rows.iter().find_map(|r| r.bytes).unwrap_or(0);
+        let mut result = Run {
+            layer: median(layer),
+            unfolded: median(unfolded),
+            folded_verify: median(verify),
+            folded_bytes,
+            prove: None,
+            setup: None,
+            verify: None,
+            proof_bytes: None,
+            keys: None,
+            circuit: vec![],
+            fidelity: (&fidelity).into(),
+            stages: vec![],
+        };
+        if !self.layers_only {
+            let start = Instant::now();
+            let keys = pipeline::setup(&program, FoldMode::On, &srs)?;
+            result.setup = Some(start.elapsed().as_secs_f64());
+            pipeline::link_srs(&keys, &super::setup::dev_path(k))?;
+            let proof = pipeline::aggregate_with(&program, &folded, &keys, &srs, &mut stages, out)?;
+            result.prove = Some(
+                stages.rows.iter().filter(|r| r.stage != "verify folded proof").map(|r| r.seconds).sum(),
+            );
+            let start = Instant::now();
+            pipeline::verify(&proof)?;
+            result.verify = Some(start.elapsed().as_secs_f64());
+            result.proof_bytes = Some(proof.proof.len() as u64);
+            result.keys = Some(pipeline::key_report(&keys)?);
+            let verifier = Verifier::new(program.clone())?;
+            let params = keys.meta.pinning.params;
+            let (_, cells) = AggregationCircuit::mock(&verifier, params, &folded.statement, &folded.proof)?;
+            result.circuit = parts(&cells);
+        }
+        for row in &mut stages.rows {
+            row.stage = format!("batch {batch}: {}", row.stage);
+        }
+        result.stages = stages.rows;
+        Ok(result)
+    }
+}
+
+fn parts(cells: &laminate_aggregator::backend::CellReport) -> Vec<PartReport> {
+    cells
+        .parts
+        .iter()
+        .map(|(part, cost)| PartReport {
+            part: format!("{part:?}").to_lowercase(),
+            cells: cost.cells,
+            lookups: cost.lookups,
+            poseidon_rows: cost.poseidon_rows,
+        })
+        .collect()
+}
+
+fn seconds(stages: &Stages, name: &str) -> f64 {
+    stages.rows.iter().find(|r| r.stage == name).map_or(0.0, |r| r.seconds)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn human(report: &Report) -> String {
+    let mut table = crate::table::new(&["measure", "figure"]);
+    let mut row = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            table.add_row(vec![name.to_string(), value]);
+        }
+    };
+    let s = |v: f64| format!("{v:.3} s");
+    row("input to published proof", report.prove_seconds.map(s));
+    row("trace to folded proof", Some(s(report.layer_seconds)));
+    row("trace to folded proof, unfolded", Some(s(report.layer_seconds_unfolded)));
+    row("folded proof, native verification", Some(s(report.folded_verify_seconds)));
+    row("folded proof", Some(size(report.folded_bytes)));
+    row("keys (made or loaded)", report.setup_seconds.map(s));
+    row("published proof, native verification", report.verify_seconds.map(s));
+    row("batch, input to published proof", report.batch_seconds.map(s));
+    row("batch, trace to folded proof", report.batch_layer_seconds.map(s));
+    row("peak memory", Some(size(report.peak_bytes)));
+    row("published proof", report.proof_bytes.map(size));
+    row("proving key", report.proving_key_bytes.map(size));
+    row("verifying key", report.verifying_key_bytes.map(size));
+    let mut cells = crate::table::new(&["circuit part", "cells", "lookups", "Poseidon rows"]);
+    for part in &report.circuit {
+        cells.add_row(vec![part.part.clone(), part.cells.to_string(), part.lookups.to_string(), part.poseidon_rows.to_string()]);
+    }
+    if report.circuit.is_empty() { table.to_string() } else { format!("{table}\n\n{cells}") }
+}

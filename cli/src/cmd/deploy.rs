@@ -1,0 +1,144 @@
+//! `laminate deploy`: the contracts onto a chain.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::{Address, B256};
+use clap::Args;
+use eyre::{WrapErr, ensure};
+use serde::Serialize;
+
+use crate::chain::bundle::{Bundle, Contract};
+use crate::chain::deploy::{Plan, Step, deploy};
+use crate::chain::manifest::Manifest;
+use crate::chain::rpc::NodeArgs;
+use crate::chain::signer::SignerArgs;
+use crate::chain::{Chain, Cost, RpcChain, is_local};
+use crate::output::Output;
+
+/// Deploy a verifier, with its registry, to a chain.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.")]
+pub struct Deploy {
+    /// Folder made by `laminate verifier`.
+    pub verifier_dir: PathBuf,
+    #[command(flatten)]
+    pub node: NodeArgs,
+    #[command(flatten)]
+    pub signer: SignerArgs,
+    /// Use this registry instead of a new one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub registry: Option<Address>,
+    /// Deploy the example application, too.
+    #[arg(long)]
+    pub screen: bool,
+    /// Where to record the addresses.
+    #[arg(short, long, value_name = "FILE", default_value = "deployment.json")]
+    pub output: PathBuf,
+    /// Replace the record of an earlier deployment.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// One contract in the report.
+#[derive(Debug, Serialize)]
+struct Row {
+    contract: Contract,
+    address: Address,
+    code_hash: B256,
+    code_bytes: usize,
+    #[serde(flatten)]
+    cost: Cost,
+}
+
+/// What `deploy` reports.
+#[derive(Debug, Serialize)]
+struct Report {
+    chain_id: u64,
+    deployer: Address,
+    registry: Address,
+    contracts: Vec<Row>,
+    total_gas: u64,
+    development: bool,
+    record: PathBuf,
+}
+
+impl Deploy {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A malformed folder, an existing record, no key, a chain that is not the right one, or a failed deployment.
+    pub async fn run(self, out: Output) -> eyre::Result<()> {
+        ensure!(
+            self.force || !self.output.exists(),
+            "{} records an earlier deployment; give another name with -o, or --force to replace it",
+            self.output.display()
+        );
+        require_writable(&self.output)?;
+        let bundle = Bundle::read(&self.verifier_dir)?;
+        let signer = self.signer.signer()?;
+        let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
+        let chain_id = rpc.chain_id();
+        ensure!(
+            is_local(chain_id) || self.node.chain_id.is_some(),
+            "{} is on chain {chain_id}, not a local one; give --chain-id {chain_id} if that is where to deploy",
+            rpc.node()
+        );
+        let mut chain = Chain::Rpc(rpc);
+        let mut rows = Vec::new();
+        let plan = Plan { registry: self.registry, screen: self.screen };
+        let manifest = deploy(&mut chain, &bundle, plan, |step| {
+            out.line(&format!("{} at {}, {} gas", step.contract.name(), step.created.address, step.created.receipt.gas_used));
+            rows.push(row(step));
+        })
+        .await?;
+        // The contracts stand: without the record their addresses must not be lost.
+        manifest.write(&self.output).wrap_err_with(|| format!("the contracts are deployed, but not recorded: {manifest:?}"))?;
+        self.report(&manifest, rows, out)
+    }
+
+    fn report(&self, manifest: &Manifest, contracts: Vec<Row>, out: Output) -> eyre::Result<()> {
+        let total_gas = contracts.iter().map(|row| row.cost.gas).sum();
+        let mut human = String::new();
+        for row in &contracts {
+            human.push_str(&format!(
+                "{:<18} {}  {:>6} bytes  {:>9} gas\n",
+                row.contract.name(),
+                row.address,
+                row.code_bytes,
+                row.cost.gas
+            ));
+        }
+        human.push_str(&format!("total {total_gas} gas on chain {}; recorded in {}", manifest.chain_id, self.output.display()));
+        if manifest.development {
+            human.push_str("\nDEV reference string: whoever made it can forge proofs");
+        }
+        let report = Report {
+            chain_id: manifest.chain_id,
+            deployer: manifest.deployer,
+            registry: manifest.model_registry.address,
+            contracts,
+            total_gas,
+            development: manifest.development,
+            record: self.output.clone(),
+        };
+        out.result(&human, &report)
+    }
+}
+
+fn row(step: &Step) -> Row {
+    let created = &step.created;
+    Row {
+        contract: step.contract,
+        address: created.address,
+        code_hash: created.code_hash,
+        code_bytes: created.code_bytes,
+        cost: Cost::from(&created.receipt),
+    }
+}
+
+/// Finds out before any gas is spent that the record cannot be written.
+fn require_writable(path: &Path) -> eyre::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::NamedTempFile::new_in(folder).wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}

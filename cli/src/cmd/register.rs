@@ -1,0 +1,99 @@
+//! `laminate register`: a model into the registry.
+
+use std::path::PathBuf;
+
+use alloy::primitives::{Address, B256};
+use clap::Args;
+use eyre::eyre;
+use serde::Serialize;
+
+use crate::chain::manifest::{Manifest, RegisteredModel};
+use crate::chain::registry::{Registry, word};
+use crate::chain::rpc::NodeArgs;
+use crate::chain::signer::SignerArgs;
+use crate::chain::{Chain, Cost, RpcChain};
+use crate::files::ModelDir;
+use crate::output::Output;
+
+/// Register a model: its program digest and weight commitment.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it.")]
+pub struct Register {
+    /// Model folder whose published weight commitment to register; by default the one of the verifier.
+    pub dir: Option<PathBuf>,
+    /// The weight commitment itself, for who has no model folder.
+    #[arg(long, value_name = "HEX", conflicts_with = "dir")]
+    pub weight_commitment: Option<B256>,
+    /// Hash of a description kept elsewhere.
+    #[arg(long, value_name = "HEX", default_value_t = B256::ZERO, hide_default_value = true)]
+    pub metadata_hash: B256,
+    #[command(flatten)]
+    pub node: NodeArgs,
+    #[command(flatten)]
+    pub signer: SignerArgs,
+    /// Record made by `laminate deploy`.
+    #[arg(long, value_name = "FILE", default_value = "deployment.json")]
+    pub deployment: PathBuf,
+}
+
+/// What `register` reports.
+#[derive(Debug, Serialize)]
+struct Report {
+    model_id: B256,
+    registry: Address,
+    verifier: Address,
+    owner: Address,
+    program_digest: B256,
+    weight_commitment: B256,
+    #[serde(flatten)]
+    cost: Cost,
+}
+
+impl Register {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// No deployment record, no weight commitment, no key, a wrong chain, or a refusal by the registry.
+    pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let mut manifest = Manifest::read(&self.deployment)?;
+        let weight_commitment = self.commitment(&manifest)?;
+        let signer = self.signer.signer()?;
+        let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
+        manifest.require_chain(rpc.chain_id())?;
+        let mut chain = Chain::Rpc(rpc);
+
+        let registry = Registry { address: manifest.model_registry.address };
+        let verifier = manifest.inference_verifier.address;
+        let registered = registry
+            .register(&mut chain, manifest.program_digest, weight_commitment, verifier, self.metadata_hash)
+            .await?;
+        let model = RegisteredModel { model_id: registered.model_id.into(), weight_commitment, owner: chain.sender()? };
+        let report = Report {
+            model_id: model.model_id,
+            registry: registry.address,
+            verifier,
+            owner: model.owner,
+            program_digest: manifest.program_digest,
+            weight_commitment,
+            cost: Cost::from(&registered.receipt),
+        };
+        manifest.models.push(model);
+        if let Err(error) = manifest.write(&self.deployment) {
+            out.line(&format!("warning: the model is registered, but not recorded ({error}); note its id"));
+        }
+        let human = format!(
+            "model {}\nregistry {} on chain {}, {} gas",
+            report.model_id, registry.address, manifest.chain_id, report.cost.gas
+        );
+        out.result(&human, &report)
+    }
+
+    fn commitment(&self, manifest: &Manifest) -> eyre::Result<B256> {
+        if let Some(dir) = &self.dir {
+            return Ok(word(&ModelDir::open(dir)?.commitment()?.commitment.0));
+        }
+        self.weight_commitment.or(manifest.weight_commitment).ok_or_else(|| {
+            eyre!("which weights? give the model folder (`laminate register DIR`) or --weight-commitment HEX")
+        })
+    }
+}

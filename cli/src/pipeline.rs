@@ -1,0 +1,311 @@
+//! The steps from model folder to proof, as every command calls them.
+
+use std::path::{Path, PathBuf};
+
+use eyre::{Context, eyre};
+use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_aggregator::keys::{self, Identity, ProvingKey, VerifyingKey};
+use laminate_aggregator::prove::{self as aggregation, AggregationProof};
+use laminate_aggregator::srs::Srs;
+use laminate_protocol::field::Scalar;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::program::Program;
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::statement::Statement;
+use laminate_protocol::verify::Verifier;
+use laminate_prover::prove::{Model, Stage};
+use laminate_prover::{exec, prove, quant};
+use rand::rngs::OsRng;
+
+use crate::cmd::setup::{Report as KeyReport, load_srs};
+use crate::files::{ModelDir, ProofFile, Setup, cache_dir};
+use crate::measure::Stages;
+use crate::output::Output;
+
+/// A proof up to aggregation.
+#[derive(Clone, Debug)]
+pub struct Folded {
+    /// What is claimed.
+    pub statement: Statement<Fr>,
+    /// The folded proof, verified natively.
+    pub proof: NativeProof,
+    /// Outputs, slot by slot.
+    pub outputs: Vec<Vec<i32>>,
+    /// Names of the layers.
+    pub names: Vec<String>,
+    /// How layers are joined.
+    pub mode: FoldMode,
+}
+
+/// Folder of keys.
+pub fn key_folder() -> PathBuf {
+    cache_dir().join("keys")
+}
+
+/// log2 of the rows of the program's circuit.
+///
+/// # Errors
+/// A program that fits no circuit.
+pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
+    Ok(keys::required_k(&Verifier::new(program.clone())?, mode)?)
+}
+
+/// Reads or makes the keys of a program, both files.
+///
+/// # Errors
+/// A reference string that is too small, or an altered key file.
+pub fn setup(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
+    let folder = key_folder();
+    std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot create {}", folder.display()))?;
+    let verifier = Verifier::new(program.clone())?;
+    let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
+    let path = vk_path(&keys.meta.identity);
+    if !path.exists() {
+        keys.verifying_key().save(&path)?;
+    }
+    Ok(keys)
+}
+
+fn vk_path(identity: &Identity) -> PathBuf {
+    key_folder().join(format!("{}.vkey", identity.file_stem()))
+}
+
+/// Sizes and shape of keys.
+///
+/// # Errors
+/// If a key file is missing.
+pub fn key_report(keys: &ProvingKey) -> eyre::Result<KeyReport> {
+    let identity = &keys.meta.identity;
+    let size = |path: &Path| std::fs::metadata(path).map(|m| m.len());
+    let params = keys.meta.pinning.params;
+    Ok(KeyReport {
+        k: keys.meta.k(),
+        advice_columns: params.num_advice + params.num_lookup_advice,
+        vk_digest: hex::encode(keys.verifying_key().digest()),
+        proving_key_bytes: size(&ProvingKey::path(&key_folder(), identity))?,
+        verifying_key_bytes: size(&vk_path(identity))?,
+        development: keys.meta.development,
+    })
+}
+
+/// The reference string a setup recorded.
+///
+/// # Errors
+/// If it was moved, altered or replaced.
+pub fn load_setup_srs(setup: &Setup) -> eyre::Result<Srs> {
+    let srs = load_srs(&setup.srs)?;
+    let found = hex::encode(srs.digest());
+    if found != setup.srs_digest {
+        return Err(eyre!(
+            "reference string {} has digest {found}, setup used {}; run setup again",
+            setup.srs.display(),
+            setup.srs_digest
+        ));
+    }
+    Ok(srs)
+}
+
+/// The proving key of a program that `setup` made.
+///
+/// # Errors
+/// Missing, altered or foreign keys.
+pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
+    let identity = Identity::new(&Verifier::new(program.clone())?, mode, srs);
+    let path = ProvingKey::path(&key_folder(), &identity);
+    if !path.exists() {
+        return Err(eyre!(
+            "no keys of this program with fold {mode:?} in {}; make them with `laminate setup`",
+            key_folder().display()
+        ));
+    }
+    ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
+}
+
+/// Reads rows, runs the program and makes the folded proof; verifies it natively.
+///
+/// # Errors
+/// An input that does not fit, or a secret of other weights.
+pub fn fold_input(
+    dir: &ModelDir,
+    input: &Path,
+    srs: &Srs,
+    mode: FoldMode,
+    stages: &mut Stages,
+    out: Output,
+) -> eyre::Result<Folded> {
+    let program = dir.program()?;
+    let rows = quant::read_rows(input, program.tensor_width(program.input))?;
+    fold_rows(dir, &rows, srs, mode, stages, out)
+}
+
+/// [`fold_input`] on rows.
+///
+/// # Errors
+/// As [`fold_input`].
+pub fn fold_rows(
+    dir: &ModelDir,
+    rows: &[Vec<f32>],
+    srs: &Srs,
+    mode: FoldMode,
+    stages: &mut Stages,
+    out: Output,
+) -> eyre::Result<Folded> {
+    let program = dir.program()?;
+    let weights = dir.weights()?;
+    let (_, secret) = dir.secret()?;
+    let model = Model::new(program.clone(), &weights)?;
+    let inputs = quant::quantise_input(&program, rows)?;
+    let trace = stages.run("run the model", || Ok(exec::run(&program, &weights, &inputs)?), |_| None)?;
+    let progress = out.stage("Proving the layers");
+    let (statement, proof) = stages.run(
+        "layer proofs and fold",
+        || {
+            let named = |stage: Stage| {
+                progress.rename(match stage {
+                    Stage::CommitTrace => "Committing to the trace",
+                    Stage::Layers => "Proving the layers",
+                    Stage::Fold => "Folding",
+                })
+            };
+            Ok(prove::prove(&model, &secret, &trace, srs.powers(), mode, &mut OsRng, &named)?)
+        },
+        |(_, proof)| folded_bytes(proof),
+    )?;
+    progress.rename("Verifying the folded proof");
+    stages.run(
+        "verify folded proof",
+        || {
+            model.verifier.verify_native(&statement, &proof, &srs.s_g2()).map_err(|error| {
+                eyre!(
+                    "the folded proof does not verify ({error}): the weight commitment in {} was made from other weights or with another reference string; run commit again",
+                    dir.root().display()
+                )
+            })
+        },
+        |()| None,
+    )?;
+    let names = program.nodes.iter().map(|n| n.name.clone()).collect();
+    Ok(Folded { statement, proof, outputs: trace.outputs(&program), names, mode })
+}
+
+fn folded_bytes(proof: &NativeProof) -> Option<u64> {
+    laminate_protocol::artifact::encode(laminate_protocol::artifact::Kind::FoldedProof, false, &proof.to_stored())
+        .ok()
+        .map(|bytes| bytes.len() as u64)
+}
+
+/// Aggregates a folded proof into the published KZG proof.
+///
+/// # Errors
+/// Missing keys, a reference string of another setup, or a proof that does not verify.
+pub fn aggregate(
+    program: &Program,
+    folded: &Folded,
+    srs: &Srs,
+    stages: &mut Stages,
+    out: Output,
+) -> eyre::Result<ProofFile> {
+    let _progress = out.stage("Loading the proving key");
+    let keys = stages.run("load proving key", || load_keys(program, folded.mode, srs), |_| None)?;
+    aggregate_with(program, folded, &keys, srs, stages, out)
+}
+
+/// [`aggregate`] with keys at hand.
+///
+/// # Errors
+/// As [`aggregate`].
+pub fn aggregate_with(
+    program: &Program,
+    folded: &Folded,
+    keys: &ProvingKey,
+    srs: &Srs,
+    stages: &mut Stages,
+    out: Output,
+) -> eyre::Result<ProofFile> {
+    let verifier = Verifier::new(program.clone())?;
+    let srs = srs.truncated(keys.meta.k())?;
+    let _progress = out.stage("Aggregating into one KZG proof");
+    let circuit = stages.run(
+        "circuit witness",
+        || Ok(AggregationCircuit::prover(&verifier, &keys.meta.pinning, &folded.statement, &folded.proof)?),
+        |_| None,
+    )?;
+    let proof = stages.run(
+        "aggregation proof",
+        || Ok(aggregation::prove(keys, &srs, circuit)?),
+        |proof: &AggregationProof| Some(proof.proof.len() as u64),
+    )?;
+    let output = program.tensors.get(program.output).ok_or_else(|| eyre!("program has no output"))?;
+    Ok(ProofFile {
+        program_name: program.name.clone(),
+        program_digest: Scalar(verifier.digest),
+        fold: folded.mode,
+        setup: keys.meta.identity.setup,
+        vk_digest: keys.verifying_key().digest(),
+        outputs: program.output_len() as u32,
+        output_width: output.width,
+        output_scale: output.scale,
+        instances: proof.instances.iter().map(|i| Scalar(*i)).collect(),
+        proof: proof.proof,
+    })
+}
+
+/// Verifies a proof file with the cached verifying key; tells whether it is a development one.
+///
+/// # Errors
+/// A refused proof, or missing keys.
+pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
+    let identity = Identity { program: file.program_digest, mode: file.fold, setup: file.setup };
+    let path = vk_path(&identity);
+    if !path.exists() {
+        return Err(eyre!(
+            "no verifying key of this program in {}; make it with `laminate setup` in a folder of the same model",
+            key_folder().display()
+        ));
+    }
+    let key = VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())?;
+    if key.digest() != file.vk_digest {
+        return Err(eyre!(
+            "the proof was made with verifying key {}, the cached one is {}; they are of different versions",
+            hex::encode(file.vk_digest),
+            hex::encode(key.digest())
+        ));
+    }
+    let statement = file.statement().ok_or_else(|| eyre!("the proof has too few instances"))?;
+    if statement.program_digest != file.program_digest.0 {
+        return Err(eyre!("the proof's statement is of another program than its header"));
+    }
+    let proof = AggregationProof { instances: file.instances(), proof: file.proof.clone() };
+    aggregation::verify(&key, &pairing_srs(&key)?, &proof)?;
+    Ok(key.meta.development)
+}
+
+/// The smallest reference string that a verifier needs is made or found by its setup.
+fn pairing_srs(key: &VerifyingKey) -> eyre::Result<Srs> {
+    let path = srs_link(&key.meta.identity);
+    let target = std::fs::read_to_string(&path).wrap_err_with(|| {
+        format!("cannot read {}, which setup writes; run setup again", path.display())
+    })?;
+    Ok(load_srs(Path::new(target.trim()))?.truncated(key.meta.k())?)
+}
+
+/// File that names the reference string of a key.
+fn srs_link(identity: &Identity) -> PathBuf {
+    key_folder().join(format!("{}.srs-path", identity.file_stem()))
+}
+
+/// Records where the reference string of a key lies.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn link_srs(keys: &ProvingKey, path: &Path) -> eyre::Result<()> {
+    let absolute = std::path::absolute(path)?;
+    crate::files::write_bytes(&srs_link(&keys.meta.identity), absolute.to_string_lossy().as_bytes(), false)
+}
+
+/// Integer outputs as real numbers.
+pub fn real_outputs(program: &Program, outputs: &[Vec<i32>]) -> Vec<Vec<f64>> {
+    let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
+    outputs.iter().map(|row| row.iter().map(|v| quant::input::real(*v, scale)).collect()).collect()
+}

@@ -1,0 +1,249 @@
+//! A cheating prover: the honest prover's steps over columns, values and a statement that a test has
+//! altered. What it makes is as consistent as a forger can make it without breaking an assumption.
+
+use halo2curves_axiom::bn256::{Fr, G1Affine};
+use halo2curves_axiom::ff::Field;
+use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
+use laminate_prover::exec::ops::{self, Operand};
+use laminate_prover::exec::{self, NodeAux, Trace};
+use laminate_prover::prove::{Model, WeightSecret};
+use laminate_prover::{fold, layers, lookup};
+use laminate_protocol::backend::Native;
+use laminate_protocol::claim::{EvalClaim, View};
+use laminate_protocol::error::VerifyError;
+use laminate_protocol::field::fr_from_i64;
+use laminate_protocol::fold::{self as protocol_fold, FoldMode};
+use laminate_protocol::layout::Block;
+use laminate_protocol::poly;
+use laminate_protocol::program::{Op, Program, padded_log};
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::relations::relation;
+use laminate_protocol::statement::{self, Statement};
+use laminate_protocol::transcript::Transcript;
+use laminate_protocol::verify::{Verifier, start};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
+use crate::{Case, TestSrs};
+
+/// Everything that a prover puts together before its first message; alter any field, then
+/// [`Forger::refused`].
+#[derive(Clone, Debug)]
+pub struct Forger {
+    /// The verifier that will judge.
+    pub verifier: Verifier,
+    /// Weight columns that the layers are proven with.
+    pub weights: WeightColumns,
+    /// The published weight commitment's opening.
+    pub secret: WeightSecret,
+    /// Trace columns, as they are committed.
+    pub trace: TraceColumns,
+    /// Salt of the input commitment.
+    pub input_salt: Fr,
+    /// Claimed input, `(slots, width)`.
+    pub input: Vec<Fr>,
+    /// Claimed output, `(slots, width)`.
+    pub output: Vec<Fr>,
+    /// The statement.
+    pub statement: Statement<Fr>,
+}
+
+impl Forger {
+    /// A prover who has run `case` honestly.
+    pub fn new(case: &Case, srs: &TestSrs) -> Self {
+        Self::with_trace(case, &exec::run(&case.program, &case.weights, &case.inputs).expect("run"), srs)
+    }
+
+    /// A prover who claims that `trace` is a run of `case`.
+    pub fn with_trace(case: &Case, trace: &Trace, srs: &TestSrs) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(77);
+        let model = Model::new(case.program.clone(), &case.weights).expect("model");
+        let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+        let verifier = model.verifier;
+        let weights = WeightColumns::new(&case.program, &verifier.layout, &case.weights);
+        let columns = TraceColumns::new(&case.program, &verifier.layout, &weights, trace, &mut rng);
+        let mut forger = Self {
+            input: values(&case.program, trace, case.program.input),
+            output: values(&case.program, trace, case.program.output),
+            statement: Statement {
+                program_digest: verifier.digest,
+                weight_commitment: secret.commitment(),
+                input_commitment: Fr::ZERO,
+                output_words: vec![],
+            },
+            verifier,
+            weights,
+            secret,
+            trace: columns,
+            input_salt: Fr::random(&mut rng),
+        };
+        forger.restate();
+        forger
+    }
+
+    /// Makes the statement claim the current input and output.
+    pub fn restate(&mut self) {
+        self.statement.input_commitment =
+            statement::input_commitment(&mut Native, &self.input_salt, &self.input);
+        self.statement.output_words = statement::pack(&mut Native, &self.output);
+    }
+
+    /// Recounts the byte lookups after committed bytes were altered.
+    pub fn recount_bytes(&mut self) {
+        let mut counts = vec![0u32; 256];
+        for byte in self.trace.bytes.iter().chain(&self.weights.bytes) {
+            counts[usize::from(*byte)] += 1;
+        }
+        self.trace.multiplicities[0].1 = counts;
+    }
+
+    /// Overwrites entry `index` of a committed byte block of the trace.
+    pub fn set_byte(&mut self, block: Block, index: usize, byte: u8) {
+        let base = self.verifier.layout.bytes.offset;
+        self.trace.bytes[block.offset - base + index] = byte;
+    }
+
+    /// The proof, messages computed as an honest prover would from these columns.
+    pub fn prove(&self, srs: &TestSrs, mode: FoldMode) -> NativeProof {
+        self.prove_with(srs, mode, |_, _| {})
+    }
+
+    /// As [`Self::prove`]; `answer(proof, points)` may still choose the claimed input and output after
+    /// seeing the points at which they are compared with the trace.
+    pub fn prove_with(
+        &self,
+        srs: &TestSrs,
+        mode: FoldMode,
+        answer: impl FnOnce(&mut NativeProof, &Openings),
+    ) -> NativeProof {
+        let (program, layout) = (&self.verifier.program, &self.verifier.layout);
+        let row_log = layout.row_log(program);
+        let trace_rows = self.trace.commit(row_log, &srs.powers);
+        let columns = Columns::new(&self.weights, &self.trace);
+        let (mut main, seed) = start(&mut Native, &self.statement, &trace_rows);
+        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
+        for index in 0..program.nodes.len() {
+            let mut transcript = Transcript::fork(&mut Native, &seed, index);
+            let (proof, claims) =
+                layers::prove(&mut transcript, &columns, &relation(program, layout, index));
+            states.push(transcript.challenge(&mut Native, "final state"));
+            proofs.push(proof);
+            parts.push(claims);
+        }
+        let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
+        let (lookup, claims) =
+            lookup::prove(&mut transcript, program, &self.verifier.segments, &columns);
+        states.push(transcript.challenge(&mut Native, "final state"));
+        parts.push(claims);
+        let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
+        let boundary = boundary(&mut transcript, &self.verifier, &columns);
+        states.push(transcript.challenge(&mut Native, "final state"));
+        let points = boundary.iter().map(|c| c.point.clone()).collect();
+        parts.push(boundary);
+        main.absorb("final states of the parts", &states);
+        // The first group's challenge is all that a forger waits for; a copy leaves `main` alone.
+        let before = parts.iter().map(Vec::len).sum::<usize>() - 2;
+        let groups = protocol_fold::group(mode, parts);
+        let eta = eta(&self.statement, &trace_rows, &states);
+        let openings = groups
+            .iter()
+            .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
+            .collect();
+        let mut proof = NativeProof {
+            mode,
+            weight_salt: self.secret.salt.0,
+            weight_rows: self.secret.rows.iter().map(|p| p.0).collect(),
+            input_salt: self.input_salt,
+            input: self.input.clone(),
+            output: self.output.clone(),
+            trace_rows,
+            layers: proofs,
+            lookup,
+            openings,
+        };
+        answer(&mut proof, &Openings { points, eta, before });
+        proof
+    }
+
+    /// Proves and verifies.
+    ///
+    /// # Errors
+    /// The verifier's refusal.
+    pub fn verdict(&self, srs: &TestSrs, mode: FoldMode) -> Result<(), VerifyError> {
+        let proof = self.prove(srs, mode);
+        self.verifier.verify_native(&self.statement, &proof, &srs.tau_g2)
+    }
+
+    /// Whether the forgery is refused in both modes.
+    pub fn refused(&self, srs: &TestSrs) -> bool {
+        [FoldMode::On, FoldMode::Off].into_iter().all(|mode| self.verdict(srs, mode).is_err())
+    }
+}
+
+/// What a forger knows of the boundary's claims when it answers.
+#[derive(Clone, Debug)]
+pub struct Openings {
+    /// Points of input and output.
+    pub points: Vec<Vec<Fr>>,
+    /// Batching challenge of the single group.
+    pub eta: Fr,
+    /// Number of claims before the input's.
+    pub before: usize,
+}
+
+/// The challenge that batches the claims of a folded proof.
+fn eta(statement: &Statement<Fr>, trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
+    let (mut main, _) = start(&mut Native, statement, trace_rows);
+    main.absorb("final states of the parts", states);
+    main.challenge(&mut Native, "batching eta")
+}
+
+fn boundary(
+    transcript: &mut Transcript<Native>,
+    verifier: &Verifier,
+    columns: &Columns<'_>,
+) -> Vec<EvalClaim<Fr>> {
+    [verifier.program.input, verifier.program.output]
+        .into_iter()
+        .map(|id| {
+            let view = View::tensor(&verifier.layout, id);
+            let point = transcript.challenges(&mut Native, "boundary point", view.log());
+            let value = poly::evaluate(&columns.values(&view), &point);
+            EvalClaim { view, point, value }
+        })
+        .collect()
+}
+
+/// Unpadded values of a tensor of `trace`, `(slots, width)`.
+pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
+    let width = program.tensor_width(id);
+    let rows = trace.tensors[id].chunks(width.next_power_of_two());
+    rows.flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into()))).collect()
+}
+
+/// Recomputes every node after `from`, so that an altered tensor is used consistently. `None` if a
+/// value leaves its range.
+pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
+    let program = &case.program;
+    for (index, node) in program.nodes.iter().enumerate().skip(from + 1) {
+        let operand = |i: usize| Operand {
+            values: &trace.tensors[node.inputs[i]],
+            log_width: padded_log(program.tensor_width(node.inputs[i])),
+        };
+        let computed = match node.op {
+            Op::Dense { weight, shift } => {
+                ops::dense::execute(&case.weights.dense[weight], program.weights[weight], shift, operand(0))
+            }
+            Op::Relu => Ok(ops::relu::execute(operand(0))),
+            Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
+            Op::Activation { table } => ops::activation::execute(&program.tables[table], operand(0)),
+            Op::Add { left, right, shift } => ops::add::execute([left, right], shift, operand(0), operand(1)),
+            Op::Mul { multiplier, shift } => ops::mul::execute(multiplier, shift, operand(0), operand(1)),
+            Op::Reshape => Ok(ops::reshape::execute(operand(0))),
+        }
+        .ok()?;
+        trace.tensors[node.output] = computed.values;
+        trace.aux[index] = NodeAux { ..computed.aux };
+    }
+    Some(())
+}
