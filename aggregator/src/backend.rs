@@ -365,6 +365,20 @@ impl Backend for CircuitBackend<'_> {
         Ok(())
     }
 
+    fn assert_u16(&mut self, a: &Scalar, check: Check) -> Result<(), VerifyError> {
+        use halo2_base::gates::RangeInstructions;
+        use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
+        match a {
+            Scalar::Cell(cell) => {
+                let range = self.range.clone();
+                range.range_check(self.ctx(), cell.assigned, 16);
+            }
+            Scalar::Constant(value) if value.to_repr().iter().skip(2).all(|byte| *byte == 0) => {}
+            Scalar::Constant(_) => return Err(VerifyError::Check { check }),
+        }
+        Ok(())
+    }
+
     fn permute(&mut self, state: [Scalar; WIDTH]) -> [Scalar; WIDTH] {
         if state.iter().all(|s| s.constant().is_some()) {
             let mut values = state.map(|s| s.value());

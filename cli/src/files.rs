@@ -106,13 +106,18 @@ impl ProofFile {
     /// The public output as integers.
     pub fn output(&self) -> Vec<i32> {
         self.statement()
-            .and_then(|s| laminate_protocol::statement::unpack(&s.output_words, self.outputs as usize))
+            .and_then(|s| {
+                laminate_protocol::statement::unpack(&s.output_words, self.outputs as usize)
+            })
             .unwrap_or_default()
     }
 
     /// The public output as real numbers.
     pub fn real_output(&self) -> Vec<f64> {
-        self.output().into_iter().map(|v| f64::from(v) / f64::from(self.output_scale).exp2()).collect()
+        self.output()
+            .into_iter()
+            .map(|v| f64::from(v) / f64::from(self.output_scale).exp2())
+            .collect()
     }
 }
 
@@ -122,11 +127,16 @@ impl ModelDir {
     /// # Errors
     /// If there is no compiled program in it.
     pub fn open(root: &Path) -> eyre::Result<Self> {
-        let dir = Self { root: root.to_path_buf() };
+        let dir = Self {
+            root: root.to_path_buf(),
+        };
         if dir.program_path().exists() {
             return Ok(dir);
         }
-        Err(eyre!("{} has no program.lam; make it with `laminate compile MODEL --calibration CSV -o {0}`", root.display()))
+        Err(eyre!(
+            "{} has no program.lam; make it with `laminate compile MODEL --calibration CSV -o {0}`",
+            root.display()
+        ))
     }
 
     /// Creates the folder.
@@ -134,8 +144,11 @@ impl ModelDir {
     /// # Errors
     /// If it cannot be created.
     pub fn create(root: &Path) -> eyre::Result<Self> {
-        fs::create_dir_all(root).wrap_err_with(|| format!("cannot create folder {}", root.display()))?;
-        Ok(Self { root: root.to_path_buf() })
+        fs::create_dir_all(root)
+            .wrap_err_with(|| format!("cannot create folder {}", root.display()))?;
+        Ok(Self {
+            root: root.to_path_buf(),
+        })
     }
 
     fn program_path(&self) -> PathBuf {
@@ -153,7 +166,9 @@ impl ModelDir {
     /// A missing or altered file, or a malformed program.
     pub fn program(&self) -> eyre::Result<Program> {
         let (_, program): (_, Program) = read(Kind::Program, &self.program_path())?;
-        program.check().wrap_err_with(|| self.program_path().display().to_string())?;
+        program
+            .check()
+            .wrap_err_with(|| self.program_path().display().to_string())?;
         Ok(program)
     }
 
@@ -172,7 +187,10 @@ impl ModelDir {
     pub fn secret(&self) -> eyre::Result<(Header, WeightSecret)> {
         let path = self.root.join("weight_secret.lam");
         if !path.exists() {
-            return Err(eyre!("{} has no weight commitment; make it with `laminate commit {0}`", self.root.display()));
+            return Err(eyre!(
+                "{} has no weight commitment; make it with `laminate commit {0}`",
+                self.root.display()
+            ));
         }
         read(Kind::WeightSecret, &path)
     }
@@ -184,7 +202,10 @@ impl ModelDir {
     pub fn commitment(&self) -> eyre::Result<PublishedCommitment> {
         let path = self.root.join("commitment.lam");
         if !path.exists() {
-            return Err(eyre!("{} has no weight commitment; make it with `laminate commit {0}`", self.root.display()));
+            return Err(eyre!(
+                "{} has no weight commitment; make it with `laminate commit {0}`",
+                self.root.display()
+            ));
         }
         Ok(read(Kind::WeightCommitment, &path)?.1)
     }
@@ -201,7 +222,8 @@ impl ModelDir {
                 self.root.display()
             )
         })?;
-        serde_json::from_str(&text).wrap_err_with(|| format!("{} is not a setup record; run setup again", path.display()))
+        serde_json::from_str(&text)
+            .wrap_err_with(|| format!("{} is not a setup record; run setup again", path.display()))
     }
 
     /// Writes program and weights.
@@ -210,7 +232,12 @@ impl ModelDir {
     /// If a file cannot be written.
     pub fn write_compiled(&self, program: &Program, weights: &Weights) -> eyre::Result<()> {
         write(Kind::Program, false, program, &self.program_path())?;
-        write(Kind::Weights, false, weights, &self.root.join("weights.lam"))?;
+        write(
+            Kind::Weights,
+            false,
+            weights,
+            &self.root.join("weights.lam"),
+        )?;
         // What was made from another program must not survive a new compilation.
         for stale in ["weight_secret.lam", "commitment.lam", "setup.json"] {
             let _ = fs::remove_file(self.root.join(stale));
@@ -228,8 +255,18 @@ impl ModelDir {
         secret: &WeightSecret,
         published: &PublishedCommitment,
     ) -> eyre::Result<()> {
-        write(Kind::WeightSecret, development, secret, &self.root.join("weight_secret.lam"))?;
-        write(Kind::WeightCommitment, development, published, &self.root.join("commitment.lam"))
+        write(
+            Kind::WeightSecret,
+            development,
+            secret,
+            &self.root.join("weight_secret.lam"),
+        )?;
+        write(
+            Kind::WeightCommitment,
+            development,
+            published,
+            &self.root.join("commitment.lam"),
+        )
     }
 
     /// Records the setup.
@@ -237,13 +274,20 @@ impl ModelDir {
     /// # Errors
     /// If the file cannot be written.
     pub fn write_setup(&self, setup: &Setup) -> eyre::Result<()> {
-        write_bytes(&self.root.join("setup.json"), serde_json::to_string_pretty(setup)?.as_bytes(), false)
+        write_bytes(
+            &self.root.join("setup.json"),
+            serde_json::to_string_pretty(setup)?.as_bytes(),
+            false,
+        )
     }
 }
 
 /// Whether a kind holds secrets and is readable by its owner only.
 fn is_private(kind: Kind) -> bool {
-    matches!(kind, Kind::Weights | Kind::WeightSecret | Kind::LayerProof | Kind::FoldedProof)
+    matches!(
+        kind,
+        Kind::Weights | Kind::WeightSecret | Kind::LayerProof | Kind::FoldedProof
+    )
 }
 
 /// Reads and checks an artifact.
@@ -260,9 +304,14 @@ pub fn read<T: DeserializeOwned>(kind: Kind, path: &Path) -> eyre::Result<(Heade
 /// # Errors
 /// If it is missing, unreadable or too large.
 pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
-    let length = fs::metadata(path).wrap_err_with(|| format!("cannot read {}", path.display()))?.len();
+    let length = fs::metadata(path)
+        .wrap_err_with(|| format!("cannot read {}", path.display()))?
+        .len();
     if length > MAX_BYTES {
-        return Err(eyre!("{} is {length} bytes, expected at most {MAX_BYTES}", path.display()));
+        return Err(eyre!(
+            "{} is {length} bytes, expected at most {MAX_BYTES}",
+            path.display()
+        ));
     }
     fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))
 }
@@ -271,8 +320,17 @@ pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
 ///
 /// # Errors
 /// If it cannot be encoded or written; nothing half-written stays.
-pub fn write<T: Serialize>(kind: Kind, development: bool, value: &T, path: &Path) -> eyre::Result<()> {
-    write_bytes(path, &artifact::encode(kind, development, value)?, is_private(kind))
+pub fn write<T: Serialize>(
+    kind: Kind,
+    development: bool,
+    value: &T,
+    path: &Path,
+) -> eyre::Result<()> {
+    write_bytes(
+        path,
+        &artifact::encode(kind, development, value)?,
+        is_private(kind),
+    )
 }
 
 /// Writes to a temporary name in the same folder, then renames.
@@ -281,7 +339,10 @@ pub fn write<T: Serialize>(kind: Kind, development: bool, value: &T, path: &Path
 /// If the file cannot be written.
 pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()> {
     let context = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).wrap_err_with(context)?;
     file.write_all(bytes).wrap_err_with(context)?;
     file.as_file().sync_all().wrap_err_with(context)?;
@@ -289,20 +350,29 @@ pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()>
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = if private { 0o600 } else { 0o644 };
-        file.as_file().set_permissions(fs::Permissions::from_mode(mode)).wrap_err_with(context)?;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(mode))
+            .wrap_err_with(context)?;
     }
-    file.persist(path).map_err(|e| e.error).wrap_err_with(context)?;
+    file.persist(path)
+        .map_err(|e| e.error)
+        .wrap_err_with(context)?;
     Ok(())
 }
 
 /// The cache folder: `LAMINATE_CACHE`, else `~/.cache/laminate`, else `.laminate` here.
 pub fn cache_dir() -> PathBuf {
-    std::env::var_os("LAMINATE_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
-            .map_or_else(|| PathBuf::from(".laminate"), |cache| cache.join("laminate"))
-    })
+    std::env::var_os("LAMINATE_CACHE")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            std::env::var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+                .map_or_else(
+                    || PathBuf::from(".laminate"),
+                    |cache| cache.join("laminate"),
+                )
+        })
 }
 
 /// A field element as 0x-prefixed big-endian hex, as Ethereum writes it.

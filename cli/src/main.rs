@@ -7,6 +7,7 @@ mod measure;
 mod output;
 mod pipeline;
 mod table;
+mod toolchain;
 
 use clap::{Parser, Subcommand};
 
@@ -46,7 +47,10 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
-    let out = Output { json: cli.json, quiet: cli.quiet };
+    let out = Output {
+        json: cli.json,
+        quiet: cli.quiet,
+    };
     match run(cli.command, out) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(report) => {
@@ -81,5 +85,8 @@ fn run(command: Command, out: Output) -> eyre::Result<()> {
 }
 
 fn block_on<T>(future: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
 }

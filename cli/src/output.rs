@@ -39,10 +39,18 @@ impl Output {
     /// A progress line for a stage without known length; it ends when dropped.
     pub fn stage(&self, name: &'static str) -> Stage {
         let shown = !self.quiet && !self.json && std::io::stderr().is_terminal();
-        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         let plain = std::env::var_os("NO_COLOR").is_some();
-        let template = if plain { "{spinner} {msg} [{elapsed}]" } else { "{spinner:.cyan} {msg} [{elapsed}]" };
+        let template = if plain {
+            "{spinner} {msg} [{elapsed}]"
+        } else {
+            "{spinner:.cyan} {msg} [{elapsed}]"
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

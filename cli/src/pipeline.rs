@@ -57,7 +57,8 @@ pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
 /// A reference string that is too small, or an altered key file.
 pub fn setup(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
     let folder = key_folder();
-    std::fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot create {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
     let verifier = Verifier::new(program.clone())?;
     let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
     let path = vk_path(&keys.meta.identity);
@@ -122,6 +123,26 @@ pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<P
     ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
 }
 
+/// The verifying key of a program that `setup` made.
+///
+/// # Errors
+/// Missing, altered or foreign keys.
+pub fn load_verifying_key(
+    program: &Program,
+    mode: FoldMode,
+    srs: &Srs,
+) -> eyre::Result<VerifyingKey> {
+    let identity = Identity::new(&Verifier::new(program.clone())?, mode, srs);
+    let path = vk_path(&identity);
+    if !path.exists() {
+        return Err(eyre!(
+            "no verifying key of this program in {}; make it with `laminate setup`",
+            key_folder().display()
+        ));
+    }
+    VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())
+}
+
 /// Reads rows, runs the program and makes the folded proof; verifies it natively.
 ///
 /// # Errors
@@ -156,7 +177,11 @@ pub fn fold_rows(
     let (_, secret) = dir.secret()?;
     let model = Model::new(program.clone(), &weights)?;
     let inputs = quant::quantise_input(&program, rows)?;
-    let trace = stages.run("run the model", || Ok(exec::run(&program, &weights, &inputs)?), |_| None)?;
+    let trace = stages.run(
+        "run the model",
+        || Ok(exec::run(&program, &weights, &inputs)?),
+        |_| None,
+    )?;
     let progress = out.stage("Proving the layers");
     let (statement, proof) = stages.run(
         "layer proofs and fold",
@@ -168,7 +193,15 @@ pub fn fold_rows(
                     Stage::Fold => "Folding",
                 })
             };
-            Ok(prove::prove(&model, &secret, &trace, srs.powers(), mode, &mut OsRng, &named)?)
+            Ok(prove::prove(
+                &model,
+                &secret,
+                &trace,
+                srs.powers(),
+                mode,
+                &mut OsRng,
+                &named,
+            )?)
         },
         |(_, proof)| folded_bytes(proof),
     )?;
@@ -186,13 +219,23 @@ pub fn fold_rows(
         |()| None,
     )?;
     let names = program.nodes.iter().map(|n| n.name.clone()).collect();
-    Ok(Folded { statement, proof, outputs: trace.outputs(&program), names, mode })
+    Ok(Folded {
+        statement,
+        proof,
+        outputs: trace.outputs(&program),
+        names,
+        mode,
+    })
 }
 
 fn folded_bytes(proof: &NativeProof) -> Option<u64> {
-    laminate_protocol::artifact::encode(laminate_protocol::artifact::Kind::FoldedProof, false, &proof.to_stored())
-        .ok()
-        .map(|bytes| bytes.len() as u64)
+    laminate_protocol::artifact::encode(
+        laminate_protocol::artifact::Kind::FoldedProof,
+        false,
+        &proof.to_stored(),
+    )
+    .ok()
+    .map(|bytes| bytes.len() as u64)
 }
 
 /// Aggregates a folded proof into the published KZG proof.
@@ -207,7 +250,11 @@ pub fn aggregate(
     out: Output,
 ) -> eyre::Result<ProofFile> {
     let _progress = out.stage("Loading the proving key");
-    let keys = stages.run("load proving key", || load_keys(program, folded.mode, srs), |_| None)?;
+    let keys = stages.run(
+        "load proving key",
+        || load_keys(program, folded.mode, srs),
+        |_| None,
+    )?;
     aggregate_with(program, folded, &keys, srs, stages, out)
 }
 
@@ -228,7 +275,14 @@ pub fn aggregate_with(
     let _progress = out.stage("Aggregating into one KZG proof");
     let circuit = stages.run(
         "circuit witness",
-        || Ok(AggregationCircuit::prover(&verifier, &keys.meta.pinning, &folded.statement, &folded.proof)?),
+        || {
+            Ok(AggregationCircuit::prover(
+                &verifier,
+                &keys.meta.pinning,
+                &folded.statement,
+                &folded.proof,
+            )?)
+        },
         |_| None,
     )?;
     let proof = stages.run(
@@ -236,7 +290,10 @@ pub fn aggregate_with(
         || Ok(aggregation::prove(keys, &srs, circuit)?),
         |proof: &AggregationProof| Some(proof.proof.len() as u64),
     )?;
-    let output = program.tensors.get(program.output).ok_or_else(|| eyre!("program has no output"))?;
+    let output = program
+        .tensors
+        .get(program.output)
+        .ok_or_else(|| eyre!("program has no output"))?;
     Ok(ProofFile {
         program_name: program.name.clone(),
         program_digest: Scalar(verifier.digest),
@@ -256,7 +313,11 @@ pub fn aggregate_with(
 /// # Errors
 /// A refused proof, or missing keys.
 pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
-    let identity = Identity { program: file.program_digest, mode: file.fold, setup: file.setup };
+    let identity = Identity {
+        program: file.program_digest,
+        mode: file.fold,
+        setup: file.setup,
+    };
     let path = vk_path(&identity);
     if !path.exists() {
         return Err(eyre!(
@@ -264,7 +325,8 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
             key_folder().display()
         ));
     }
-    let key = VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())?;
+    let key =
+        VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())?;
     if key.digest() != file.vk_digest {
         return Err(eyre!(
             "the proof was made with verifying key {}, the cached one is {}; they are of different versions",
@@ -272,11 +334,18 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
             hex::encode(key.digest())
         ));
     }
-    let statement = file.statement().ok_or_else(|| eyre!("the proof has too few instances"))?;
+    let statement = file
+        .statement()
+        .ok_or_else(|| eyre!("the proof has too few instances"))?;
     if statement.program_digest != file.program_digest.0 {
-        return Err(eyre!("the proof's statement is of another program than its header"));
+        return Err(eyre!(
+            "the proof's statement is of another program than its header"
+        ));
     }
-    let proof = AggregationProof { instances: file.instances(), proof: file.proof.clone() };
+    let proof = AggregationProof {
+        instances: file.instances(),
+        proof: file.proof.clone(),
+    };
     aggregation::verify(&key, &pairing_srs(&key)?, &proof)?;
     Ok(key.meta.development)
 }
@@ -285,7 +354,10 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
 fn pairing_srs(key: &VerifyingKey) -> eyre::Result<Srs> {
     let path = srs_link(&key.meta.identity);
     let target = std::fs::read_to_string(&path).wrap_err_with(|| {
-        format!("cannot read {}, which setup writes; run setup again", path.display())
+        format!(
+            "cannot read {}, which setup writes; run setup again",
+            path.display()
+        )
     })?;
     Ok(load_srs(Path::new(target.trim()))?.truncated(key.meta.k())?)
 }
@@ -301,11 +373,18 @@ fn srs_link(identity: &Identity) -> PathBuf {
 /// If the file cannot be written.
 pub fn link_srs(keys: &ProvingKey, path: &Path) -> eyre::Result<()> {
     let absolute = std::path::absolute(path)?;
-    crate::files::write_bytes(&srs_link(&keys.meta.identity), absolute.to_string_lossy().as_bytes(), false)
+    crate::files::write_bytes(
+        &srs_link(&keys.meta.identity),
+        absolute.to_string_lossy().as_bytes(),
+        false,
+    )
 }
 
 /// Integer outputs as real numbers.
 pub fn real_outputs(program: &Program, outputs: &[Vec<i32>]) -> Vec<Vec<f64>> {
     let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
-    outputs.iter().map(|row| row.iter().map(|v| quant::input::real(*v, scale)).collect()).collect()
+    outputs
+        .iter()
+        .map(|row| row.iter().map(|v| quant::input::real(*v, scale)).collect())
+        .collect()
 }

@@ -63,6 +63,11 @@ pub trait Backend {
         b: &Self::Scalar,
         check: Check,
     ) -> Result<(), VerifyError>;
+    /// Asserts that `a` is an integer in `[0, 2^16)`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
+    fn assert_u16(&mut self, a: &Self::Scalar, check: Check) -> Result<(), VerifyError>;
     /// The Poseidon permutation.
     fn permute(&mut self, state: [Self::Scalar; WIDTH]) -> [Self::Scalar; WIDTH];
     /// The canonical encoding of a point as three scalars; see [`point_scalars`].
@@ -141,6 +146,14 @@ impl Backend for Native {
             Ok(())
         } else {
             Err(VerifyError::Check { check })
+        }
+    }
+    fn assert_u16(&mut self, a: &Fr, check: Check) -> Result<(), VerifyError> {
+        let high = a.to_repr().into_iter().skip(2).any(|byte| byte != 0);
+        if high {
+            Err(VerifyError::Check { check })
+        } else {
+            Ok(())
         }
     }
     fn permute(&mut self, mut state: [Fr; WIDTH]) -> [Fr; WIDTH] {

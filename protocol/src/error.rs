@@ -44,6 +44,8 @@ pub enum Check {
     WeightCommitment,
     /// The input commitment opens to the given input and salt.
     InputCommitment,
+    /// Every input and output value is an int16, so that its packing is unique.
+    ValueRange,
     /// The packed public output equals the claimed output tensor.
     OutputWords,
     /// The last claim of a sumcheck equals the relation at the evaluations.
@@ -65,6 +67,7 @@ impl std::fmt::Display for Check {
         match self {
             Self::WeightCommitment => write!(f, "weight commitment"),
             Self::InputCommitment => write!(f, "input commitment"),
+            Self::ValueRange => write!(f, "int16 range of an input or output value"),
             Self::OutputWords => write!(f, "output encoding"),
             Self::Sumcheck(name) => write!(f, "final evaluation of the {name} sumcheck"),
             Self::Linear(name) => write!(f, "linear identity of {name}"),

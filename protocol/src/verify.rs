@@ -13,7 +13,7 @@ use crate::layout::{Layout, Poly};
 use crate::lookup::{self, Segments};
 use crate::pcs::OpeningTerms;
 use crate::poly::eq;
-use crate::program::{Program, TensorId};
+use crate::program::{ACTIVATION_BOUND, Program, TensorId};
 use crate::proof::{FoldedProof, NativeProof};
 use crate::relations;
 use crate::statement::{self, Statement};
@@ -229,6 +229,13 @@ impl Verifier {
             &statement.weight_commitment,
             Check::WeightCommitment,
         )?;
+        // Packing is injective on int16 values only; without this, a prover could choose the values
+        // after seeing the point at which they are compared with the trace.
+        let offset = fr_from_i64(ACTIVATION_BOUND);
+        for value in proof.input.iter().chain(&proof.output) {
+            let stored = backend.linear(offset, &[(Fr::from(1), value.clone())]);
+            backend.assert_u16(&stored, Check::ValueRange)?;
+        }
         let input = statement::input_commitment(backend, &proof.input_salt, &proof.input);
         backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
         let words = statement::pack(backend, &proof.output);

@@ -23,14 +23,20 @@ impl WeightColumns {
     /// Lays out the parameters; shapes must match the program (checked by the executor).
     pub fn new(program: &Program, layout: &Layout, weights: &Weights) -> Self {
         let mut bytes = vec![0u8; 1 << layout.weight_log];
-        for ((shape, blocks), dense) in program.weights.iter().zip(&layout.dense).zip(&weights.dense) {
+        for ((shape, blocks), dense) in program
+            .weights
+            .iter()
+            .zip(&layout.dense)
+            .zip(&weights.dense)
+        {
             let (rows, cols) = (shape.rows as usize, shape.cols as usize);
             let width = 1 << padded_log(cols);
             let start = blocks.weight.offset;
             bytes[start..start + (1 << blocks.weight.log)].fill(128);
             for j in 0..rows {
                 for k in 0..cols {
-                    bytes[start + j * width + k] = (i16::from(dense.weight[j * cols + k]) + 128) as u8;
+                    bytes[start + j * width + k] =
+                        (i16::from(dense.weight[j * cols + k]) + 128) as u8;
                 }
             }
             for j in 0..1usize << blocks.bias[0].log {
@@ -50,7 +56,10 @@ impl WeightColumns {
 
     /// Commits every row of `2^row_log` values.
     pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
-        self.bytes.chunks(1 << row_log).map(|row| msm::bytes(row, powers).to_affine()).collect()
+        self.bytes
+            .chunks(1 << row_log)
+            .map(|row| msm::bytes(row, powers).to_affine())
+            .collect()
     }
 }
 
@@ -80,18 +89,34 @@ impl TraceColumns {
         let base = layout.bytes.offset;
         let mut put = |block: &Block, i: usize, byte: u8| bytes[block.offset - base + i] = byte;
         for (id, values) in trace.tensors.iter().enumerate() {
-            let offset = if layout.unsigned[id] { 0 } else { ACTIVATION_BOUND };
+            let offset = if layout.unsigned[id] {
+                0
+            } else {
+                ACTIVATION_BOUND
+            };
             for (i, value) in values.iter().enumerate() {
-                put_pair(&mut put, &layout.tensors[id], i, (i64::from(*value) + offset) as u64);
+                put_pair(
+                    &mut put,
+                    &layout.tensors[id],
+                    i,
+                    (i64::from(*value) + offset) as u64,
+                );
             }
         }
         for (blocks, aux) in layout.aux.iter().zip(&trace.aux) {
             for (i, remainder) in aux.remainder.iter().enumerate() {
-                for (block, byte) in blocks.remainder.iter().zip(u64::from(*remainder).to_le_bytes()) {
+                for (block, byte) in blocks
+                    .remainder
+                    .iter()
+                    .zip(u64::from(*remainder).to_le_bytes())
+                {
                     put(block, i, byte);
                 }
             }
-            for (pair, values) in [(&blocks.positive, &aux.positive), (&blocks.negative, &aux.negative)] {
+            for (pair, values) in [
+                (&blocks.positive, &aux.positive),
+                (&blocks.negative, &aux.negative),
+            ] {
                 for (i, value) in values.iter().enumerate() {
                     if let Some(pair) = pair {
                         put_pair(&mut put, pair, i, u64::from(*value));
@@ -100,7 +125,9 @@ impl TraceColumns {
             }
         }
         let multiplicities = count(program, layout, weights, &bytes, trace);
-        let blinds = (0..1 << layout.blinds.log).map(|_| Fr::random(&mut *rng)).collect();
+        let blinds = (0..1 << layout.blinds.log)
+            .map(|_| Fr::random(&mut *rng))
+            .collect();
         Self {
             bytes,
             multiplicities,
@@ -123,12 +150,18 @@ impl TraceColumns {
                 at = next;
             }
         };
-        place(&self.region, &|from, to, points| msm::bytes(&self.bytes[from..to], points));
+        place(&self.region, &|from, to, points| {
+            msm::bytes(&self.bytes[from..to], points)
+        });
         for (block, values) in &self.multiplicities {
-            place(block, &|from, to, points| msm::small(&values[from..to], points));
+            place(block, &|from, to, points| {
+                msm::small(&values[from..to], points)
+            });
         }
         let (block, values) = &self.blinds;
-        place(block, &|from, to, points| msm::full(&values[from..to], points));
+        place(block, &|from, to, points| {
+            msm::full(&values[from..to], points)
+        });
         rows.iter().map(Curve::to_affine).collect()
     }
 }
@@ -176,7 +209,11 @@ pub struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// Borrows both polynomials.
     pub fn new(weights: &'a WeightColumns, trace: &'a TraceColumns) -> Self {
-        Self { weights, trace, bytes: (0..256).map(Fr::from).collect() }
+        Self {
+            weights,
+            trace,
+            bytes: (0..256).map(Fr::from).collect(),
+        }
     }
 
     /// A byte as a field element.

@@ -35,8 +35,12 @@ pub fn prove(
     let trace = columns.polynomial(Poly::Trace, log);
     let tables = [weight.clone(), kernel_weight, trace.clone(), kernel_trace];
     let summand = |t: &[Fr; 4]| t[0] * t[1] + t[2] * t[3];
-    let (batching, point, [weight_at, _, trace_at, _]) =
-        TableSumcheck::new(tables, BATCHING_DEGREE, &summand).prove(transcript, "batching round", claim);
+    let (batching, point, [weight_at, _, trace_at, _]) = TableSumcheck::new(
+        tables,
+        BATCHING_DEGREE,
+        &summand,
+    )
+    .prove(transcript, "batching round", claim);
     let evaluations = [weight_at, trace_at];
     transcript.absorb("batching evaluations", &evaluations);
 
@@ -50,7 +54,11 @@ pub fn prove(
             *value += selector * (weight[start + i] + rho * trace[start + i]);
         }
     }
-    OpeningProof { batching, evaluations, pcs: pcs::prove(transcript, powers, &values, low) }
+    OpeningProof {
+        batching,
+        evaluations,
+        pcs: pcs::prove(transcript, powers, &values, low),
+    }
 }
 
 /// `K_W` and `K_T` of all claims.
@@ -66,7 +74,11 @@ fn kernels(log: usize, eta: Fr, claims: &[EvalClaim<Fr>]) -> [Vec<Fr>; 2] {
                 Poly::Trace => &mut trace,
             };
             for (k, e) in kernel[block.offset..].iter_mut().zip(&table) {
-                *k += if *coefficient == Fr::ONE { *e } else { coefficient * e };
+                *k += if *coefficient == Fr::ONE {
+                    *e
+                } else {
+                    coefficient * e
+                };
             }
         }
         power *= eta;

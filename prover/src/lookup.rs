@@ -51,12 +51,22 @@ pub fn prove(
         let low = &point[point.len() - segment.log..];
         for view in segment.kind.columns() {
             let value = poly::evaluate(&columns.values(view), low);
-            claims.push(EvalClaim { view: view.clone(), point: low.to_vec(), value });
+            claims.push(EvalClaim {
+                view: view.clone(),
+                point: low.to_vec(),
+                value,
+            });
         }
     }
     let values: Vec<Fr> = claims.iter().map(|c| c.value).collect();
     transcript.absorb("lookup columns", &values);
-    (LookupProof { layers, columns: values }, claims)
+    (
+        LookupProof {
+            layers,
+            columns: values,
+        },
+        claims,
+    )
 }
 
 /// The level above: `(p, q)(x) = (p(0,x)q(1,x) + p(1,x)q(0,x), q(0,x)q(1,x))`.
@@ -86,20 +96,45 @@ fn prove_layer(
     }
     let (p0, p1) = level.p.split_at(half);
     let (q0, q1) = level.q.split_at(half);
-    let tables = [eq::table(point), p0.to_vec(), p1.to_vec(), q0.to_vec(), q1.to_vec()];
+    let tables = [
+        eq::table(point),
+        p0.to_vec(),
+        p1.to_vec(),
+        q0.to_vec(),
+        q1.to_vec(),
+    ];
     // eq·(p0·q1 + p1·q0 + λ·q0·q1) with one product saved.
     let summand = |t: &[Fr; 5]| t[0] * ((t[1] + lambda * t[3]) * t[4] + t[2] * t[3]);
-    let (sumcheck, lower, [_, p0, p1, q0, q1]) =
-        TableSumcheck::new(tables, LAYER_DEGREE, &summand).prove(transcript, "lookup round", p + lambda * q);
-    (LookupLayer { sumcheck, halves: [p0, p1, q0, q1] }, lower)
+    let (sumcheck, lower, [_, p0, p1, q0, q1]) = TableSumcheck::new(tables, LAYER_DEGREE, &summand)
+        .prove(transcript, "lookup round", p + lambda * q);
+    (
+        LookupLayer {
+            sumcheck,
+            halves: [p0, p1, q0, q1],
+        },
+        lower,
+    )
 }
 
-fn leaves(program: &Program, segments: &Segments, columns: &Columns<'_>, alpha: Fr, beta: Fr) -> Level {
+fn leaves(
+    program: &Program,
+    segments: &Segments,
+    columns: &Columns<'_>,
+    alpha: Fr,
+    beta: Fr,
+) -> Level {
     let mut p = vec![Fr::ZERO; 1 << segments.log];
     let mut q = vec![Fr::ONE; 1 << segments.log];
     for segment in &segments.segments {
         let range = segment.offset..segment.offset + (1 << segment.log);
-        fill(program, segment, columns, (alpha, beta), &mut p[range.clone()], &mut q[range]);
+        fill(
+            program,
+            segment,
+            columns,
+            (alpha, beta),
+            &mut p[range.clone()],
+            &mut q[range],
+        );
     }
     Level { p, q }
 }
@@ -116,21 +151,39 @@ fn fill(
         Kind::Bytes(view) => {
             p.fill(Fr::ONE);
             let values = columns.values(view);
-            q.iter_mut().zip(values).for_each(|(q, v)| *q = alpha - beta * v);
+            q.iter_mut()
+                .zip(values)
+                .for_each(|(q, v)| *q = alpha - beta * v);
         }
         Kind::ByteTable(multiplicity) => {
-            p.iter_mut().zip(columns.values(multiplicity)).for_each(|(p, m)| *p = -m);
-            q.iter_mut().enumerate().for_each(|(i, q)| *q = alpha - beta * Fr::from(i as u64));
+            p.iter_mut()
+                .zip(columns.values(multiplicity))
+                .for_each(|(p, m)| *p = -m);
+            q.iter_mut()
+                .enumerate()
+                .for_each(|(i, q)| *q = alpha - beta * Fr::from(i as u64));
         }
-        Kind::Use { table, input, output } => {
+        Kind::Use {
+            table,
+            input,
+            output,
+        } => {
             p.fill(Fr::ONE);
-            let pairs = columns.values(input).into_iter().zip(columns.values(output));
+            let pairs = columns
+                .values(input)
+                .into_iter()
+                .zip(columns.values(output));
             for (q, (x, y)) in q.iter_mut().zip(pairs) {
                 *q = alpha - table_tag(*table) - beta * (x + beta * y);
             }
         }
-        Kind::Table { table, multiplicity } => {
-            p.iter_mut().zip(columns.values(multiplicity)).for_each(|(p, m)| *p = -m);
+        Kind::Table {
+            table,
+            multiplicity,
+        } => {
+            p.iter_mut()
+                .zip(columns.values(multiplicity))
+                .for_each(|(p, m)| *p = -m);
             for (i, (q, value)) in q.iter_mut().zip(&program.tables[*table].values).enumerate() {
                 let x = fr_from_i64(TABLE_LOWEST + i as i64);
                 *q = alpha - table_tag(*table) - beta * (x + beta * fr_from_i64((*value).into()));

@@ -48,7 +48,14 @@ pub fn prove(
     combined[0] -= remainder;
     let (opening_poly, rest) = divide(&combined, y);
     debug_assert_eq!(rest, Fr::ZERO);
-    PcsProof { inner, value_z, value_inverse, inner_z, quotient, opening: commit(&opening_poly) }
+    PcsProof {
+        inner,
+        value_z,
+        value_inverse,
+        inner_z,
+        quotient,
+        opening: commit(&opening_poly),
+    }
 }
 
 /// `S` of `f(X)P(1/X) + f(1/X)P(X) = 2v + X·S(X) + X^{-1}·S(1/X)`: coefficient `j-1` is
@@ -58,12 +65,17 @@ fn inner_polynomial(values: &[Fr], point: &[Fr]) -> Vec<Fr> {
     let mut reversed = eq::table(point);
     reversed.reverse();
     let product = fft::multiply(values, &reversed);
-    (1..n).map(|j| product[n - 1 + j] + product[n - 1 - j]).collect()
+    (1..n)
+        .map(|j| product[n - 1 + j] + product[n - 1 - j])
+        .collect()
 }
 
 /// Value of a polynomial.
 fn evaluate(coefficients: &[Fr], x: Fr) -> Fr {
-    coefficients.iter().rev().fold(Fr::ZERO, |acc, c| acc * x + c)
+    coefficients
+        .iter()
+        .rev()
+        .fold(Fr::ZERO, |acc, c| acc * x + c)
 }
 
 /// Quotient and remainder by `X - x`.
@@ -98,6 +110,9 @@ mod tests {
         let p = |x: Fr| eq_polynomial(&mut Native, &point, &x);
         let v = laminate_protocol::poly::evaluate(&values, &point);
         let left = evaluate(&values, z) * p(w) + evaluate(&values, w) * p(z);
-        assert_eq!(left, v.double() + z * evaluate(&inner, z) + w * evaluate(&inner, w));
+        assert_eq!(
+            left,
+            v.double() + z * evaluate(&inner, z) + w * evaluate(&inner, w)
+        );
     }
 }

@@ -28,7 +28,9 @@ use crate::{fold, layers, lookup};
 #[derive(Debug, Error)]
 pub enum ProveError {
     /// The reference string is too short.
-    #[error("reference string has {found} powers, this program needs {needed}; use one with k >= {k}")]
+    #[error(
+        "reference string has {found} powers, this program needs {needed}; use one with k >= {k}"
+    )]
     SrsTooSmall {
         /// Powers at hand.
         found: usize,
@@ -41,7 +43,9 @@ pub enum ProveError {
     #[error("weights: {0}; compile the model again")]
     Weights(String),
     /// The weight secret belongs to other weights.
-    #[error("the weight secret does not belong to this program: {found} rows, expected {expected}; run commit again")]
+    #[error(
+        "the weight secret does not belong to this program: {found} rows, expected {expected}; run commit again"
+    )]
     Secret {
         /// Rows in the secret.
         found: usize,
@@ -108,7 +112,11 @@ impl Model {
         if powers.len() >= needed {
             return Ok(());
         }
-        Err(ProveError::SrsTooSmall { found: powers.len(), needed, k: needed.trailing_zeros() })
+        Err(ProveError::SrsTooSmall {
+            found: powers.len(),
+            needed,
+            k: needed.trailing_zeros(),
+        })
     }
 
     /// Commits to the weights with a fresh salt. `powers` are `[τ^i]_1`.
@@ -122,24 +130,33 @@ impl Model {
     ) -> Result<WeightSecret, ProveError> {
         self.check_powers(powers)?;
         let rows = self.columns.commit(self.required_log(), powers);
-        Ok(WeightSecret { salt: Scalar(Fr::random(rng)), rows: rows.into_iter().map(Point).collect() })
+        Ok(WeightSecret {
+            salt: Scalar(Fr::random(rng)),
+            rows: rows.into_iter().map(Point).collect(),
+        })
     }
 }
 
 fn check_shapes(program: &Program, weights: &Weights) -> Result<(), ProveError> {
     if weights.dense.len() != program.weights.len() {
         let (found, wanted) = (weights.dense.len(), program.weights.len());
-        return Err(ProveError::Weights(format!("{found} dense layers, the program has {wanted}")));
+        return Err(ProveError::Weights(format!(
+            "{found} dense layers, the program has {wanted}"
+        )));
     }
     for (i, (shape, dense)) in program.weights.iter().zip(&weights.dense).enumerate() {
         let rows = shape.rows as usize;
         let lengths = [dense.weight.len(), dense.bias.len(), dense.multiplier.len()];
         let wanted = [rows * shape.cols as usize, rows, rows];
         if lengths != wanted {
-            return Err(ProveError::Weights(format!("layer {i} has lengths {lengths:?}, expected {wanted:?}")));
+            return Err(ProveError::Weights(format!(
+                "layer {i} has lengths {lengths:?}, expected {wanted:?}"
+            )));
         }
         if let Some(m) = dense.multiplier.iter().find(|m| **m >= 1 << 24) {
-            return Err(ProveError::Weights(format!("layer {i} has multiplier {m}, expected below 2^24")));
+            return Err(ProveError::Weights(format!(
+                "layer {i} has multiplier {m}, expected below 2^24"
+            )));
         }
     }
     Ok(())
@@ -173,7 +190,10 @@ pub fn prove(
     let (program, layout) = (model.program(), model.layout());
     let expected = layout.rows(program, Poly::Weight);
     if secret.rows.len() != expected {
-        return Err(ProveError::Secret { found: secret.rows.len(), expected });
+        return Err(ProveError::Secret {
+            found: secret.rows.len(),
+            expected,
+        });
     }
     stage(Stage::CommitTrace);
     let input_salt = Fr::random(&mut *rng);
@@ -193,7 +213,8 @@ pub fn prove(
     let columns = Columns::new(&model.columns, &trace_columns);
     let mut parts = prove_layers(model, &columns, seed);
     let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
-    let (lookup, claims) = lookup::prove(&mut transcript, program, &model.verifier.segments, &columns);
+    let (lookup, claims) =
+        lookup::prove(&mut transcript, program, &model.verifier.segments, &columns);
     let lookup_state = transcript.challenge(&mut Native, "final state");
     let mut transcript = Transcript::fork(&mut Native, &seed, parts.len() + 1);
     let boundary = boundary(&mut transcript, model, &columns);
@@ -203,8 +224,10 @@ pub fn prove(
     let mut states: Vec<Fr> = parts.iter().map(|p| p.state).collect();
     states.extend([lookup_state, boundary_state]);
     main.absorb("final states of the parts", &states);
-    let mut all_claims: Vec<Vec<EvalClaim<Fr>>> =
-        parts.iter_mut().map(|p| std::mem::take(&mut p.claims)).collect();
+    let mut all_claims: Vec<Vec<EvalClaim<Fr>>> = parts
+        .iter_mut()
+        .map(|p| std::mem::take(&mut p.claims))
+        .collect();
     all_claims.extend([claims, boundary]);
     let openings = protocol_fold::group(mode, all_claims)
         .iter()
@@ -240,12 +263,20 @@ fn prove_layers(model: &Model, columns: &Columns<'_>, seed: Fr) -> Vec<Part> {
             let relation = relation(model.program(), model.layout(), index);
             let (proof, claims) = layers::prove(&mut transcript, columns, &relation);
             let state = transcript.challenge(&mut Native, "final state");
-            Part { proof, claims, state }
+            Part {
+                proof,
+                claims,
+                state,
+            }
         })
         .collect()
 }
 
-fn boundary(transcript: &mut Transcript<Native>, model: &Model, columns: &Columns<'_>) -> Vec<EvalClaim<Fr>> {
+fn boundary(
+    transcript: &mut Transcript<Native>,
+    model: &Model,
+    columns: &Columns<'_>,
+) -> Vec<EvalClaim<Fr>> {
     [model.program().input, model.program().output]
         .into_iter()
         .map(|id| {

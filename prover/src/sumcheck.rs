@@ -19,8 +19,16 @@ pub struct TableSumcheck<'a, const N: usize> {
 
 impl<'a, const N: usize> TableSumcheck<'a, N> {
     /// Tables of equal power-of-two length, most significant variable first.
-    pub fn new(tables: [Vec<Fr>; N], degree: usize, summand: &'a (dyn Fn(&[Fr; N]) -> Fr + Sync)) -> Self {
-        Self { tables, summand, degree }
+    pub fn new(
+        tables: [Vec<Fr>; N],
+        degree: usize,
+        summand: &'a (dyn Fn(&[Fr; N]) -> Fr + Sync),
+    ) -> Self {
+        Self {
+            tables,
+            summand,
+            degree,
+        }
     }
 
     /// Coefficients `c_0, c_2, …` of the round polynomial, whose values at 0 and 1 sum to `claim`.
@@ -40,7 +48,10 @@ impl<'a, const N: usize> TableSumcheck<'a, N> {
         };
         let add = |a: [Fr; 3], b: [Fr; 3]| [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
         let [zero, minus, two] = if half >= PARALLEL {
-            (0..half).into_par_iter().map(at).reduce(|| [Fr::ZERO; 3], add)
+            (0..half)
+                .into_par_iter()
+                .map(at)
+                .reduce(|| [Fr::ZERO; 3], add)
         } else {
             (0..half).map(at).fold([Fr::ZERO; 3], add)
         };
@@ -52,9 +63,13 @@ impl<'a, const N: usize> TableSumcheck<'a, N> {
             let half = table.len() / 2;
             let (low, high) = table.split_at_mut(half);
             if half >= PARALLEL {
-                low.par_iter_mut().zip(high.par_iter()).for_each(|(l, h)| *l += r * (*h - *l));
+                low.par_iter_mut()
+                    .zip(high.par_iter())
+                    .for_each(|(l, h)| *l += r * (*h - *l));
             } else {
-                low.iter_mut().zip(high.iter()).for_each(|(l, h)| *l += r * (*h - *l));
+                low.iter_mut()
+                    .zip(high.iter())
+                    .for_each(|(l, h)| *l += r * (*h - *l));
             }
             table.truncate(half);
         }
@@ -78,7 +93,11 @@ impl<'a, const N: usize> TableSumcheck<'a, N> {
             point.push(r);
             rounds.push(message);
         }
-        (SumcheckProof { rounds }, point, std::array::from_fn(|t| self.tables[t][0]))
+        (
+            SumcheckProof { rounds },
+            point,
+            std::array::from_fn(|t| self.tables[t][0]),
+        )
     }
 }
 
@@ -99,7 +118,10 @@ fn interpolate(degree: usize, claim: Fr, zero: Fr, minus: Fr, two: Fr) -> Vec<Fr
 pub fn evaluate(message: &[Fr], claim: Fr, r: Fr) -> Fr {
     let constant = message[0];
     let linear = claim - constant.double() - message[1..].iter().sum::<Fr>();
-    let higher = message[1..].iter().rev().fold(Fr::ZERO, |acc, c| acc * r + c);
+    let higher = message[1..]
+        .iter()
+        .rev()
+        .fold(Fr::ZERO, |acc, c| acc * r + c);
     (higher * r + linear) * r + constant
 }
 

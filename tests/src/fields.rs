@@ -36,15 +36,16 @@ pub fn with_scalar(proof: &NativeProof, index: usize, f: impl Fn(Fr) -> Fr) -> N
 }
 
 /// The proof with point `index` mapped by `f`.
-pub fn with_point(proof: &NativeProof, index: usize, f: impl Fn(G1Affine) -> G1Affine) -> NativeProof {
+pub fn with_point(
+    proof: &NativeProof,
+    index: usize,
+    f: impl Fn(G1Affine) -> G1Affine,
+) -> NativeProof {
     let at = Cell::new(0);
-    let Ok(mapped): Result<NativeProof, Infallible> = proof.try_map(
-        &mut |s| Ok(*s),
-        &mut |p| {
-            let i = at.replace(at.get() + 1);
-            Ok(if i == index { f(*p) } else { *p })
-        },
-    );
+    let Ok(mapped): Result<NativeProof, Infallible> = proof.try_map(&mut |s| Ok(*s), &mut |p| {
+        let i = at.replace(at.get() + 1);
+        Ok(if i == index { f(*p) } else { *p })
+    });
     mapped
 }
 
@@ -75,5 +76,9 @@ fn name(a: &NativeProof, b: &NativeProof) -> String {
     if let Some(layer) = layer {
         return format!("layer {layer}");
     }
-    a.openings.iter().zip(&b.openings).position(|(x, y)| x != y).map_or("nothing".into(), |i| format!("opening {i}"))
+    a.openings
+        .iter()
+        .zip(&b.openings)
+        .position(|(x, y)| x != y)
+        .map_or("nothing".into(), |i| format!("opening {i}"))
 }

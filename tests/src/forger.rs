@@ -3,11 +3,6 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
-use laminate_prover::exec::ops::{self, Operand};
-use laminate_prover::exec::{self, NodeAux, Trace};
-use laminate_prover::prove::{Model, WeightSecret};
-use laminate_prover::{fold, layers, lookup};
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
@@ -21,6 +16,11 @@ use laminate_protocol::relations::relation;
 use laminate_protocol::statement::{self, Statement};
 use laminate_protocol::transcript::Transcript;
 use laminate_protocol::verify::{Verifier, start};
+use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
+use laminate_prover::exec::ops::{self, Operand};
+use laminate_prover::exec::{self, NodeAux, Trace};
+use laminate_prover::prove::{Model, WeightSecret};
+use laminate_prover::{fold, layers, lookup};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -51,7 +51,11 @@ pub struct Forger {
 impl Forger {
     /// A prover who has run `case` honestly.
     pub fn new(case: &Case, srs: &TestSrs) -> Self {
-        Self::with_trace(case, &exec::run(&case.program, &case.weights, &case.inputs).expect("run"), srs)
+        Self::with_trace(
+            case,
+            &exec::run(&case.program, &case.weights, &case.inputs).expect("run"),
+            srs,
+        )
     }
 
     /// A prover who claims that `trace` is a run of `case`.
@@ -161,7 +165,14 @@ impl Forger {
             lookup,
             openings,
         };
-        answer(&mut proof, &Openings { points, eta, before });
+        answer(
+            &mut proof,
+            &Openings {
+                points,
+                eta,
+                before,
+            },
+        );
         proof
     }
 
@@ -171,12 +182,18 @@ impl Forger {
     /// The verifier's refusal.
     pub fn verdict(&self, srs: &TestSrs, mode: FoldMode) -> Result<(), VerifyError> {
         let proof = self.prove(srs, mode);
-        self.verifier.verify_native(&self.statement, &proof, &srs.tau_g2)
+        self.verifier
+            .verify_native(&self.statement, &proof, &srs.tau_g2)
     }
 
-    /// Whether the forgery is refused in both modes.
+    /// Whether the forgery is refused.
     pub fn refused(&self, srs: &TestSrs) -> bool {
-        [FoldMode::On, FoldMode::Off].into_iter().all(|mode| self.verdict(srs, mode).is_err())
+        self.verdict(srs, FoldMode::On).is_err()
+    }
+
+    /// Whether the forgery is refused in both modes; the second costs an opening for each layer.
+    pub fn refused_in_both(&self, srs: &TestSrs) -> bool {
+        self.refused(srs) && self.verdict(srs, FoldMode::Off).is_err()
     }
 }
 
@@ -218,7 +235,8 @@ fn boundary(
 pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
     let width = program.tensor_width(id);
     let rows = trace.tensors[id].chunks(width.next_power_of_two());
-    rows.flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into()))).collect()
+    rows.flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into())))
+        .collect()
 }
 
 /// Recomputes every node after `from`, so that an altered tensor is used consistently. `None` if a
@@ -231,14 +249,23 @@ pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
             log_width: padded_log(program.tensor_width(node.inputs[i])),
         };
         let computed = match node.op {
-            Op::Dense { weight, shift } => {
-                ops::dense::execute(&case.weights.dense[weight], program.weights[weight], shift, operand(0))
-            }
+            Op::Dense { weight, shift } => ops::dense::execute(
+                &case.weights.dense[weight],
+                program.weights[weight],
+                shift,
+                operand(0),
+            ),
             Op::Relu => Ok(ops::relu::execute(operand(0))),
             Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
-            Op::Activation { table } => ops::activation::execute(&program.tables[table], operand(0)),
-            Op::Add { left, right, shift } => ops::add::execute([left, right], shift, operand(0), operand(1)),
-            Op::Mul { multiplier, shift } => ops::mul::execute(multiplier, shift, operand(0), operand(1)),
+            Op::Activation { table } => {
+                ops::activation::execute(&program.tables[table], operand(0))
+            }
+            Op::Add { left, right, shift } => {
+                ops::add::execute([left, right], shift, operand(0), operand(1))
+            }
+            Op::Mul { multiplier, shift } => {
+                ops::mul::execute(multiplier, shift, operand(0), operand(1))
+            }
             Op::Reshape => Ok(ops::reshape::execute(operand(0))),
         }
         .ok()?;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 /// Path of a golden file.
 pub fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("golden")
+        .join(name)
 }
 
 /// Whether golden files are to be written instead of compared.
@@ -26,7 +28,11 @@ pub fn check(name: &str, found: &[u8]) {
     if expected == found {
         return;
     }
-    let at = expected.iter().zip(found).position(|(a, b)| a != b).unwrap_or(expected.len().min(found.len()));
+    let at = expected
+        .iter()
+        .zip(found)
+        .position(|(a, b)| a != b)
+        .unwrap_or(expected.len().min(found.len()));
     let line = expected[..at].iter().filter(|b| **b == b'\n').count() + 1;
     panic!(
         "{} differs at byte {at} (line {line}): {} bytes expected, {} found. If the change is meant, review it and run\n\

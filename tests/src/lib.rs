@@ -5,14 +5,15 @@ pub mod fields;
 pub mod forger;
 pub mod fuzz;
 pub mod golden;
+pub mod lookup_reference;
 pub mod random;
 pub mod recorder;
 
 use std::path::PathBuf;
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine, G2, G2Affine};
-use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::Curve;
+use halo2curves_axiom::ff::{Field, PrimeField};
+use halo2curves_axiom::group::{Curve, Group};
 use laminate_protocol::field::fr_from_digest;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{
@@ -38,16 +39,41 @@ impl TestSrs {
     /// `2^log` powers of a τ derived from `label`.
     pub fn new(label: &[u8], log: usize) -> Self {
         let tau = fr_from_digest(b"laminate/test-srs", label);
+        let table = byte_multiples();
         let mut power = Fr::ONE;
         let mut powers = Vec::with_capacity(1 << log);
         for _ in 0..1 << log {
-            powers.push(G1::generator() * power);
+            let bytes = power.to_repr();
+            let terms = bytes
+                .iter()
+                .zip(&table)
+                .map(|(byte, row)| row[usize::from(*byte)]);
+            powers.push(terms.fold(G1::identity(), |sum, point| sum + point));
             power *= tau;
         }
         let mut affine = vec![G1Affine::default(); powers.len()];
         G1::batch_normalize(&powers, &mut affine);
-        Self { powers: affine, tau_g2: (G2::generator() * tau).to_affine() }
+        Self {
+            powers: affine,
+            tau_g2: (G2::generator() * tau).to_affine(),
+        }
     }
+}
+
+/// `b·256^i·G` for every byte `b` and byte position `i`.
+fn byte_multiples() -> Vec<Vec<G1Affine>> {
+    let mut base = G1::generator();
+    (0..32)
+        .map(|_| {
+            let row: Vec<G1> = std::iter::successors(Some(G1::identity()), |p| Some(p + base))
+                .take(257)
+                .collect();
+            base = row[256];
+            let mut affine = vec![G1Affine::default(); 256];
+            G1::batch_normalize(&row[..256], &mut affine);
+            affine
+        })
+        .collect()
 }
 
 /// A program with weights and one batch of inputs.
@@ -71,14 +97,23 @@ struct Builder {
 impl Builder {
     fn tensor(&mut self, width: usize) -> usize {
         let id = self.program.tensors.len();
-        self.program.tensors.push(Tensor { name: format!("t{id}"), width: width as u32, scale: 8 });
+        self.program.tensors.push(Tensor {
+            name: format!("t{id}"),
+            width: width as u32,
+            scale: 8,
+        });
         id
     }
 
     fn node(&mut self, op: Op, inputs: &[usize], width: usize) -> usize {
         let output = self.tensor(width);
         let name = format!("n{}", self.program.nodes.len());
-        self.program.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        self.program.nodes.push(Node {
+            name,
+            op,
+            inputs: inputs.to_vec(),
+            output,
+        });
         output
     }
 
@@ -92,7 +127,10 @@ impl Builder {
             multiplier: (0..rows).map(|_| rng.gen_range(gain / 2..=gain)).collect(),
         });
         let weight = self.program.weights.len();
-        self.program.weights.push(DenseShape { rows: rows as u32, cols: cols as u32 });
+        self.program.weights.push(DenseShape {
+            rows: rows as u32,
+            cols: cols as u32,
+        });
         self.node(Op::Dense { weight, shift: 16 }, &[input], rows)
     }
 }
@@ -100,8 +138,15 @@ impl Builder {
 /// A program of every op with random widths and weights, `2^batch_log` slots.
 pub fn every_op(seed: u64, batch_log: u8) -> Case {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let widths: [usize; 4] = [rng.gen_range(1..9), rng.gen_range(1..9), rng.gen_range(1..8), rng.gen_range(1..4)];
-    let values = (0..1i32 << TABLE_LOG).map(|i| ((i - 2048) * 3) as i16).collect();
+    let widths: [usize; 4] = [
+        rng.gen_range(1..9),
+        rng.gen_range(1..9),
+        rng.gen_range(1..8),
+        rng.gen_range(1..4),
+    ];
+    let values = (0..1i32 << TABLE_LOG)
+        .map(|i| ((i - 2048) * 3) as i16)
+        .collect();
     let mut b = Builder {
         rng,
         program: Program {
@@ -112,7 +157,11 @@ pub fn every_op(seed: u64, batch_log: u8) -> Case {
             input: 0,
             output: 0,
             weights: vec![],
-            tables: vec![Table { kind: TableKind::Tanh, input_scale: 8, values }],
+            tables: vec![Table {
+                kind: TableKind::Tanh,
+                input_scale: 8,
+                values,
+            }],
             row_log: 20,
         },
         weights: Weights { dense: vec![] },
@@ -123,8 +172,23 @@ pub fn every_op(seed: u64, batch_log: u8) -> Case {
     let x = b.node(Op::Reshape, &[x], widths[1]);
     let x = b.dense(x, widths[2], 800);
     let leaky = b.node(Op::LeakyRelu { slope: 6554 }, &[x], widths[2]);
-    let sum = b.node(Op::Add { left: 128, right: 128, shift: 8 }, &[x, leaky], widths[2]);
-    let product = b.node(Op::Mul { multiplier: 64, shift: 24 }, &[sum, leaky], widths[2]);
+    let sum = b.node(
+        Op::Add {
+            left: 128,
+            right: 128,
+            shift: 8,
+        },
+        &[x, leaky],
+        widths[2],
+    );
+    let product = b.node(
+        Op::Mul {
+            multiplier: 64,
+            shift: 24,
+        },
+        &[sum, leaky],
+        widths[2],
+    );
     let x = b.dense(product, widths[3], 400);
     b.program.output = b.node(Op::Activation { table: 0 }, &[x], widths[3]);
     finish(b, widths[0])
@@ -163,8 +227,14 @@ pub fn mlp(seed: u64, batch_log: u8, widths: &[usize]) -> Case {
 fn finish(mut b: Builder, width: usize) -> Case {
     let slots = b.program.slots();
     let rng = &mut b.rng;
-    let inputs = (0..slots).map(|_| (0..width).map(|_| rng.gen_range(-2000..=2000)).collect()).collect();
-    Case { program: b.program, weights: b.weights, inputs }
+    let inputs = (0..slots)
+        .map(|_| (0..width).map(|_| rng.gen_range(-2000..=2000)).collect())
+        .collect();
+    Case {
+        program: b.program,
+        weights: b.weights,
+        inputs,
+    }
 }
 
 /// A proven case.
@@ -186,9 +256,22 @@ pub fn prove_case(case: &Case, srs: &TestSrs, mode: FoldMode, seed: u64) -> Prov
     let model = Model::new(case.program.clone(), &case.weights).expect("model");
     let secret = model.commit(&srs.powers, &mut rng).expect("commit");
     let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
-    let (statement, proof) =
-        prove(&model, &secret, &trace, &srs.powers, mode, &mut rng, &|_| {}).expect("prove");
-    Proven { model, secret, statement, proof }
+    let (statement, proof) = prove(
+        &model,
+        &secret,
+        &trace,
+        &srs.powers,
+        mode,
+        &mut rng,
+        &|_| {},
+    )
+    .expect("prove");
+    Proven {
+        model,
+        secret,
+        statement,
+        proof,
+    }
 }
 
 /// A file of the shared data folder, or `None` with a printed reason.
@@ -201,6 +284,9 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }
-    eprintln!("skipped: {} is missing (set LAMINATE_SHARED)", file.display());
+    eprintln!(
+        "skipped: {} is missing (set LAMINATE_SHARED)",
+        file.display()
+    );
     None
 }

@@ -49,6 +49,12 @@ impl Backend for Recorder {
         }
         Ok(())
     }
+    fn assert_u16(&mut self, a: &Fr, check: Check) -> Result<(), VerifyError> {
+        if Native.assert_u16(a, check).is_err() {
+            self.failed.push(check);
+        }
+        Ok(())
+    }
     fn permute(&mut self, state: [Fr; WIDTH]) -> [Fr; WIDTH] {
         let state = Native.permute(state);
         self.states.push(state);
@@ -57,7 +63,11 @@ impl Backend for Recorder {
     fn encode_point(&mut self, point: &G1Affine) -> [Fr; 3] {
         Native.encode_point(point)
     }
-    fn msm(&mut self, pairs: &[(Option<Fr>, G1Affine)], generator: Option<&Fr>) -> Result<G1Affine, VerifyError> {
+    fn msm(
+        &mut self,
+        pairs: &[(Option<Fr>, G1Affine)],
+        generator: Option<&Fr>,
+    ) -> Result<G1Affine, VerifyError> {
         Native.msm(pairs, generator)
     }
 }
@@ -81,9 +91,18 @@ pub struct Squeeze {
 /// then the rest of the main transcript.
 pub fn squeezes(log: &EventLog, states: &[[Fr; WIDTH]]) -> Vec<Squeeze> {
     let (main, forks) = log.transcripts.split_last().expect("a main transcript");
-    let first = main.1.iter().position(|e| matches!(e, Event::Challenge(..))).expect("a seed") + 1;
+    let first = main
+        .1
+        .iter()
+        .position(|e| matches!(e, Event::Challenge(..)))
+        .expect("a seed")
+        + 1;
     let mut parts: Vec<(&str, &[Event])> = vec![(&main.0, &main.1[..first])];
-    parts.extend(forks.iter().map(|(name, events)| (name.as_str(), events.as_slice())));
+    parts.extend(
+        forks
+            .iter()
+            .map(|(name, events)| (name.as_str(), events.as_slice())),
+    );
     parts.push((&main.0, &main.1[first..]));
     let mut out = vec![];
     for (name, events) in parts {
@@ -91,7 +110,9 @@ pub fn squeezes(log: &EventLog, states: &[[Fr; WIDTH]]) -> Vec<Squeeze> {
         for event in events {
             match event {
                 Event::Absorb(label, count) => absorbed.push((*label, *count)),
-                Event::Challenge(label, count) => out.push((name, *label, *count, std::mem::take(&mut absorbed))),
+                Event::Challenge(label, count) => {
+                    out.push((name, *label, *count, std::mem::take(&mut absorbed)))
+                }
             }
         }
     }
@@ -102,10 +123,19 @@ pub fn squeezes(log: &EventLog, states: &[[Fr; WIDTH]]) -> Vec<Squeeze> {
         // A squeeze of nothing does not end the message.
         let squeezed = count.div_ceil(RATE);
         let start = end - squeezed;
-        let values = states[start..end].iter().flat_map(|s| s[1..].to_vec()).take(count).collect();
+        let values = states[start..end]
+            .iter()
+            .flat_map(|s| s[1..].to_vec())
+            .take(count)
+            .collect();
         let length: usize = absorbed.iter().map(|(_, n)| n).sum();
         end = start + 1 - length.div_ceil(RATE).max(1);
-        read.push(Squeeze { transcript: name.into(), label, values, absorbed });
+        read.push(Squeeze {
+            transcript: name.into(),
+            label,
+            values,
+            absorbed,
+        });
     }
     read.reverse();
     read

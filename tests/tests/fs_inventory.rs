@@ -17,9 +17,19 @@ use laminate_tests::recorder::{Recorder, Squeeze, squeezes};
 use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case};
 
 /// Absorbed values that are not messages of the prover.
-const DERIVED: [&str; 3] = ["protocol version", "fork seed and index", "final states of the parts"];
+const DERIVED: [&str; 3] = [
+    "protocol version",
+    "fork seed and index",
+    "final states of the parts",
+];
 /// Fields that reach the transcript only through a hash that the statement carries.
-const HASHED: [&str; 5] = ["weight salt", "weight rows", "input salt", "input", "output"];
+const HASHED: [&str; 5] = [
+    "weight salt",
+    "weight rows",
+    "input salt",
+    "input",
+    "output",
+];
 
 fn proven(mode: FoldMode) -> Proven {
     prove_case(&every_op(3, 1), &TestSrs::new(b"inventory", 14), mode, 1)
@@ -28,7 +38,11 @@ fn proven(mode: FoldMode) -> Proven {
 /// Challenges of a run that goes on past failed checks, and those checks.
 fn run(proven: &Proven, statement: &Statement<Fr>, proof: &NativeProof) -> (Vec<Squeeze>, usize) {
     let mut recorder = Recorder::default();
-    let (_, log) = proven.model.verifier.verify(&mut recorder, statement, proof).expect("shape");
+    let (_, log) = proven
+        .model
+        .verifier
+        .verify(&mut recorder, statement, proof)
+        .expect("shape");
     (squeezes(&log, &recorder.states), recorder.failed.len())
 }
 
@@ -41,8 +55,11 @@ fn every_message_is_listed() {
     for mode in [FoldMode::On, FoldMode::Off] {
         let proven = proven(mode);
         let mut recorder = Recorder::default();
-        let (_, log) =
-            proven.model.verifier.verify(&mut recorder, &proven.statement, &proven.proof).expect("an honest proof");
+        let (_, log) = proven
+            .model
+            .verifier
+            .verify(&mut recorder, &proven.statement, &proven.proof)
+            .expect("an honest proof");
         assert!(recorder.failed.is_empty());
         writeln!(text, "\n## fold {mode:?}").expect("a string");
         for (name, events) in &log.transcripts {
@@ -69,7 +86,11 @@ fn repeated(lines: Vec<String>) -> String {
         };
         let (n, times) = period(1).or_else(|| period(2)).unwrap_or((1, 1));
         for line in &rest[..n] {
-            let suffix = if times > 1 { format!(" x{times}") } else { String::new() };
+            let suffix = if times > 1 {
+                format!(" x{times}")
+            } else {
+                String::new()
+            };
             writeln!(out, "{line}{suffix}").expect("a string");
         }
         rest = &rest[n * times..];
@@ -92,7 +113,10 @@ fn every_scalar_is_absorbed_before_the_next_challenge() {
             let changed = changes(&honest, &altered);
             if HASHED.contains(&name.as_str()) {
                 assert!(failed > 0, "{name}: neither absorbed nor bound by a hash");
-                assert!(changed.is_empty(), "{name}: absorbed now; take it from the list of hashed fields");
+                assert!(
+                    changed.is_empty(),
+                    "{name}: absorbed now; take it from the list of hashed fields"
+                );
             } else {
                 reaches(&name, &honest, &changed);
                 *account.entry(changed[0]).or_default() += size;
@@ -102,28 +126,56 @@ fn every_scalar_is_absorbed_before_the_next_challenge() {
         for (name, statement) in statements(&proven.statement) {
             let (altered, failed) = run(&proven, &statement, &proven.proof);
             let changed = changes(&honest, &altered);
-            assert_eq!(changed.len(), honest.iter().filter(|s| !s.values.is_empty()).count(), "{name}: some challenge stays");
+            assert_eq!(
+                changed.len(),
+                honest.iter().filter(|s| !s.values.is_empty()).count(),
+                "{name}: some challenge stays"
+            );
             assert!(failed > 0, "{name}");
             *account.entry(0).or_default() += 1;
             tried += 1;
         }
         for (i, squeeze) in honest.iter().enumerate() {
-            let absorbed = squeeze.absorbed.iter().filter(|(label, _)| !DERIVED.contains(label));
+            let absorbed = squeeze
+                .absorbed
+                .iter()
+                .filter(|(label, _)| !DERIVED.contains(label));
             let expected: usize = absorbed.map(|(_, n)| n).sum();
             let found = account.get(&i).copied().unwrap_or(0);
             // A squeeze of no challenges cannot change; its absorbs count for the next.
-            assert_eq!(found, expected, "{} {:?}: absorbed here {:?}", squeeze.transcript, squeeze.label, squeeze.absorbed);
+            assert_eq!(
+                found, expected,
+                "{} {:?}: absorbed here {:?}",
+                squeeze.transcript, squeeze.label, squeeze.absorbed
+            );
         }
-        println!("fold {mode:?}: {tried} fields altered, each reached the challenge after it; 0 omitted");
+        println!(
+            "fold {mode:?}: {tried} fields altered, each reached the challenge after it; 0 omitted"
+        );
     }
 }
 
 fn alterations(proof: &NativeProof) -> Vec<(String, usize, NativeProof)> {
     let (scalars, points) = count(proof);
-    let scalar = |i| (scalar_name(proof, i), 1, with_scalar(proof, i, |s| s + Fr::ONE));
+    let scalar = |i| {
+        (
+            scalar_name(proof, i),
+            1,
+            with_scalar(proof, i, |s| s + Fr::ONE),
+        )
+    };
     // The negated point changes one of three scalars, so a point counts for all it encodes to.
-    let point = |i| (point_name(proof, i), 3, with_point(proof, i, |p: G1Affine| -p));
-    (0..scalars).map(scalar).chain((0..points).map(point)).collect()
+    let point = |i| {
+        (
+            point_name(proof, i),
+            3,
+            with_point(proof, i, |p: G1Affine| -p),
+        )
+    };
+    (0..scalars)
+        .map(scalar)
+        .chain((0..points).map(point))
+        .collect()
 }
 
 fn statements(honest: &Statement<Fr>) -> Vec<(String, Statement<Fr>)> {
@@ -137,23 +189,41 @@ fn statements(honest: &Statement<Fr>) -> Vec<(String, Statement<Fr>)> {
         alter("weight commitment", &|s| s.weight_commitment += Fr::ONE),
         alter("input commitment", &|s| s.input_commitment += Fr::ONE),
     ];
-    out.extend((0..honest.output_words.len()).map(|i| alter("output word", &|s| s.output_words[i] += Fr::ONE)));
+    out.extend(
+        (0..honest.output_words.len())
+            .map(|i| alter("output word", &|s| s.output_words[i] += Fr::ONE)),
+    );
     out
 }
 
 /// Indices of the squeezes whose challenges differ.
 fn changes(honest: &[Squeeze], altered: &[Squeeze]) -> Vec<usize> {
     assert_eq!(honest.len(), altered.len());
-    (0..honest.len()).filter(|i| honest[*i].values != altered[*i].values).collect()
+    (0..honest.len())
+        .filter(|i| honest[*i].values != altered[*i].values)
+        .collect()
 }
 
 /// From the first changed squeeze on, all of its transcript and all later ones of the main transcript
 /// change, and no other fork does, unless the seed itself changed.
 fn reaches(name: &str, honest: &[Squeeze], changed: &[usize]) {
-    let Some(first) = changed.first() else { panic!("{name}: no challenge depends on it") };
+    let Some(first) = changed.first() else {
+        panic!("{name}: no challenge depends on it")
+    };
     let home = &honest[*first].transcript;
-    for (i, squeeze) in honest.iter().enumerate().filter(|(_, s)| !s.values.is_empty()) {
-        let later = i >= *first && (*first == 0 || squeeze.transcript == *home || squeeze.transcript == "main");
-        assert_eq!(changed.contains(&i), later, "{name}: {} {:?} ({i})", squeeze.transcript, squeeze.label);
+    for (i, squeeze) in honest
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| !s.values.is_empty())
+    {
+        let later = i >= *first
+            && (*first == 0 || squeeze.transcript == *home || squeeze.transcript == "main");
+        assert_eq!(
+            changed.contains(&i),
+            later,
+            "{name}: {} {:?} ({i})",
+            squeeze.transcript,
+            squeeze.label
+        );
     }
 }

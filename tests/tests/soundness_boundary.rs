@@ -17,7 +17,10 @@ use laminate_tests::{TestSrs, every_op, mlp};
 /// `eq(point, ·)` at each of the unpadded values of a `(slots, width)` tensor.
 fn selectors(point: &[Fr], width: usize) -> Vec<Fr> {
     let table = eq::table(point);
-    table.chunks(width.next_power_of_two()).flat_map(|row| row[..width].to_vec()).collect()
+    table
+        .chunks(width.next_power_of_two())
+        .flat_map(|row| row[..width].to_vec())
+        .collect()
 }
 
 /// Changes the first two values of a word so that their packing stays and their extension moves by
@@ -25,7 +28,10 @@ fn selectors(point: &[Fr], width: usize) -> Vec<Fr> {
 fn shift_extension(values: &mut [Fr], selectors: &[Fr], delta: Fr) {
     let step = pow2(VALUE_BITS);
     // (a, b) += (-2^16·t, t) keeps a + 2^16·b.
-    let t = delta * (selectors[1] - step * selectors[0]).invert().expect("not zero");
+    let t = delta
+        * (selectors[1] - step * selectors[0])
+            .invert()
+            .expect("not zero");
     values[0] -= step * t;
     values[1] += t;
 }
@@ -43,14 +49,26 @@ fn input_commitment_to_another_input_is_refused() {
         forger.restate();
         let proof = forger.prove_with(&srs, FoldMode::On, |proof, known| {
             let weights = selectors(&known.points[0], 5);
-            let delta: Fr =
-                honest.iter().zip(&proof.input).zip(&weights).map(|((h, v), w)| (*h - v) * w).sum();
+            let delta: Fr = honest
+                .iter()
+                .zip(&proof.input)
+                .zip(&weights)
+                .map(|((h, v), w)| (*h - v) * w)
+                .sum();
             shift_extension(&mut proof.input, &weights, delta);
         });
         let committed = statement::input_commitment(&mut Native, &proof.input_salt, &proof.input);
-        assert_eq!(committed, forger.statement.input_commitment, "the forger's own algebra");
-        let verdict = forger.verifier.verify_native(&forger.statement, &proof, &srs.tau_g2);
-        assert!(verdict.is_err(), "SOUNDNESS: an input commitment to an input that was not run is accepted");
+        assert_eq!(
+            committed, forger.statement.input_commitment,
+            "the forger's own algebra"
+        );
+        let verdict = forger
+            .verifier
+            .verify_native(&forger.statement, &proof, &srs.tau_g2);
+        assert!(
+            verdict.is_err(),
+            "SOUNDNESS: an input commitment to an input that was not run is accepted"
+        );
         tried += 1;
     }
     println!("input commitment: {tried} tried, 0 accepted");
@@ -68,13 +86,25 @@ fn output_words_of_another_output_are_refused() {
         forger.restate();
         let proof = forger.prove_with(&srs, FoldMode::On, |proof, known| {
             let weights = selectors(&known.points[1], 2);
-            let delta: Fr =
-                honest.iter().zip(&proof.output).zip(&weights).map(|((h, v), w)| (*h - v) * w).sum();
+            let delta: Fr = honest
+                .iter()
+                .zip(&proof.output)
+                .zip(&weights)
+                .map(|((h, v), w)| (*h - v) * w)
+                .sum();
             shift_extension(&mut proof.output, &weights, delta);
         });
-        assert_eq!(statement::pack(&mut Native, &proof.output), forger.statement.output_words);
-        let verdict = forger.verifier.verify_native(&forger.statement, &proof, &srs.tau_g2);
-        assert!(verdict.is_err(), "SOUNDNESS: output words that the model did not compute are accepted");
+        assert_eq!(
+            statement::pack(&mut Native, &proof.output),
+            forger.statement.output_words
+        );
+        let verdict = forger
+            .verifier
+            .verify_native(&forger.statement, &proof, &srs.tau_g2);
+        assert!(
+            verdict.is_err(),
+            "SOUNDNESS: output words that the model did not compute are accepted"
+        );
         tried += 1;
     }
     println!("output words: {tried} tried, 0 accepted");
@@ -98,9 +128,17 @@ fn input_values_cannot_pay_for_a_false_output() {
             let weights = selectors(&known.points[0], 20);
             shift_extension(&mut proof.input, &weights, -(known.eta * error));
         });
-        assert_eq!(statement::pack(&mut Native, &proof.output), forger.statement.output_words);
-        let verdict = forger.verifier.verify_native(&forger.statement, &proof, &srs.tau_g2);
-        assert!(verdict.is_err(), "SOUNDNESS: a forged score is accepted for a batch of one");
+        assert_eq!(
+            statement::pack(&mut Native, &proof.output),
+            forger.statement.output_words
+        );
+        let verdict = forger
+            .verifier
+            .verify_native(&forger.statement, &proof, &srs.tau_g2);
+        assert!(
+            verdict.is_err(),
+            "SOUNDNESS: a forged score is accepted for a batch of one"
+        );
         tried += 1;
     }
     println!("false output paid by the input: {tried} tried, 0 accepted");
@@ -112,14 +150,31 @@ fn other_values_of_the_same_words_are_refused() {
     let srs = TestSrs::new(b"boundary", 14);
     let forger = Forger::new(&every_op(3, 1), &srs);
     let proof = forger.prove(&srs, FoldMode::On);
-    assert!(forger.verifier.verify_native(&forger.statement, &proof, &srs.tau_g2).is_ok(), "the honest proof");
+    assert!(
+        forger
+            .verifier
+            .verify_native(&forger.statement, &proof, &srs.tau_g2)
+            .is_ok(),
+        "the honest proof"
+    );
     let mut tried = 0;
-    for t in [Fr::ONE, -Fr::ONE, Fr::from(1 << 40), Fr::from(5).invert().expect("not zero")] {
+    for t in [
+        Fr::ONE,
+        -Fr::ONE,
+        Fr::from(1 << 40),
+        Fr::from(5).invert().expect("not zero"),
+    ] {
         for at in 1..forger.input.len() {
             let mut altered = proof.clone();
             altered.input[at - 1] -= pow2(VALUE_BITS) * t;
             altered.input[at] += t;
-            assert!(forger.verifier.verify_native(&forger.statement, &altered, &srs.tau_g2).is_err(), "{at}");
+            assert!(
+                forger
+                    .verifier
+                    .verify_native(&forger.statement, &altered, &srs.tau_g2)
+                    .is_err(),
+                "{at}"
+            );
             tried += 1;
         }
     }

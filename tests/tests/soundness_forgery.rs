@@ -5,9 +5,9 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_prover::exec::{self, Trace};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{Node, Op, Weights};
+use laminate_prover::exec::{self, Trace};
 use laminate_tests::forger::{Forger, rerun};
 use laminate_tests::{Case, TestSrs, every_op, mlp};
 
@@ -23,13 +23,24 @@ fn honest(srs: &TestSrs) -> (Case, Trace) {
     let case = every_op(11, BATCH_LOG);
     let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
     for mode in [FoldMode::On, FoldMode::Off] {
-        assert_eq!(Forger::new(&case, srs).verdict(srs, mode), Ok(()), "honest {mode:?}");
+        assert_eq!(
+            Forger::new(&case, srs).verdict(srs, mode),
+            Ok(()),
+            "honest {mode:?}"
+        );
     }
     (case, trace)
 }
 
-fn nodes<'a>(case: &'a Case, wanted: impl Fn(&Op) -> bool + 'a) -> impl Iterator<Item = (usize, &'a Node)> {
-    case.program.nodes.iter().enumerate().filter(move |(_, node)| wanted(&node.op))
+fn nodes<'a>(
+    case: &'a Case,
+    wanted: impl Fn(&Op) -> bool + 'a,
+) -> impl Iterator<Item = (usize, &'a Node)> {
+    case.program
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(move |(_, node)| wanted(&node.op))
 }
 
 /// Applies `forge` to every real element of every node that `wanted` picks; counts refusals.
@@ -50,7 +61,14 @@ fn every_element(
             if forged == trace || rerun(&case, &mut forged, index).is_none() {
                 continue;
             }
-            assert!(Forger::with_trace(&case, &forged, &srs).refused(&srs), "{name}: node {index} element {flat}");
+            let forger = Forger::with_trace(&case, &forged, &srs);
+            // The costly mode for the first element of each kind.
+            let refused = if tried == 0 {
+                forger.refused_in_both(&srs)
+            } else {
+                forger.refused(&srs)
+            };
+            assert!(refused, "{name}: node {index} element {flat}");
             tried += 1;
         }
     }
@@ -60,47 +78,66 @@ fn every_element(
 
 #[test]
 fn relu_with_both_parts_is_refused() {
-    every_element("relu p and n both non-zero", |op| *op == Op::Relu, |trace, index, node, flat| {
-        trace.tensors[node.output][flat] += 3;
-        trace.aux[index].negative[flat] += 3;
-    });
+    every_element(
+        "relu p and n both non-zero",
+        |op| *op == Op::Relu,
+        |trace, index, node, flat| {
+            trace.tensors[node.output][flat] += 3;
+            trace.aux[index].negative[flat] += 3;
+        },
+    );
 }
 
 #[test]
 fn relu_that_passes_negative_values_is_refused() {
-    every_element("relu passes a negative value", |op| *op == Op::Relu, |trace, index, node, flat| {
-        // Stored without an offset, so a negative value is 2^16 too large.
-        trace.tensors[node.output][flat] = trace.tensors[node.inputs[0]][flat];
-        trace.aux[index].negative[flat] = 0;
-        if trace.tensors[node.output][flat] >= 0 {
-            trace.tensors[node.output][flat] -= 1;
-        }
-    });
+    every_element(
+        "relu passes a negative value",
+        |op| *op == Op::Relu,
+        |trace, index, node, flat| {
+            // Stored without an offset, so a negative value is 2^16 too large.
+            trace.tensors[node.output][flat] = trace.tensors[node.inputs[0]][flat];
+            trace.aux[index].negative[flat] = 0;
+            if trace.tensors[node.output][flat] >= 0 {
+                trace.tensors[node.output][flat] -= 1;
+            }
+        },
+    );
 }
 
 #[test]
 fn leaky_relu_of_the_wrong_sign_is_refused() {
-    every_element("leaky relu parts", |op| matches!(op, Op::LeakyRelu { .. }), |trace, index, node, flat| {
-        let aux = &mut trace.aux[index];
-        std::mem::swap(&mut aux.positive[flat], &mut aux.negative[flat]);
-        trace.tensors[node.output][flat] = -trace.tensors[node.output][flat];
-    });
+    every_element(
+        "leaky relu parts",
+        |op| matches!(op, Op::LeakyRelu { .. }),
+        |trace, index, node, flat| {
+            let aux = &mut trace.aux[index];
+            std::mem::swap(&mut aux.positive[flat], &mut aux.negative[flat]);
+            trace.tensors[node.output][flat] = -trace.tensors[node.output][flat];
+        },
+    );
 }
 
 #[test]
 fn rounding_the_other_way_is_refused() {
     let scaled = |op: &Op| op.remainder_bytes() > 0;
-    every_element("rounded up, remainder wraps", scaled, |trace, index, node, flat| {
-        let modulus = 1u64 << (8 * node.op.remainder_bytes());
-        trace.tensors[node.output][flat] += 1;
-        let rest = u64::from(trace.aux[index].remainder[flat]) + modulus - modulus;
-        trace.aux[index].remainder[flat] = (rest & (modulus - 1)) as u32;
-    });
-    every_element("rounded down, remainder at its end", scaled, |trace, index, node, flat| {
-        let modulus = 1u64 << (8 * node.op.remainder_bytes());
-        trace.tensors[node.output][flat] -= 1;
-        trace.aux[index].remainder[flat] = (modulus - 1) as u32;
-    });
+    // The remainder that would fit, rem - 2^s, has no bytes; the nearest that has.
+    every_element(
+        "rounded up, remainder at its end",
+        scaled,
+        |trace, index, node, flat| {
+            trace.tensors[node.output][flat] += 1;
+            trace.aux[index].remainder[flat] = 0;
+        },
+    );
+    every_element(
+        "rounded down, remainder at its end",
+        scaled,
+        |trace, index, node, flat| {
+            let modulus = 1u64 << (8 * node.op.remainder_bytes());
+            trace.tensors[node.output][flat] -= 1;
+            trace.aux[index].remainder[flat] = (modulus - 1) as u32;
+        },
+    );
     every_element("remainder alone", scaled, |trace, index, _, flat| {
         trace.aux[index].remainder[flat] ^= 1;
     });
@@ -109,17 +146,27 @@ fn rounding_the_other_way_is_refused() {
 #[test]
 fn wrong_results_of_every_op_are_refused() {
     let computed = |op: &Op| !matches!(op, Op::Reshape | Op::Activation { .. });
-    every_element("output one too large", computed, |trace, _, node, flat| trace.tensors[node.output][flat] += 1);
-    every_element("output one too small", computed, |trace, _, node, flat| trace.tensors[node.output][flat] -= 1);
+    every_element("output one too large", computed, |trace, _, node, flat| {
+        trace.tensors[node.output][flat] += 1
+    });
+    every_element("output one too small", computed, |trace, _, node, flat| {
+        trace.tensors[node.output][flat] -= 1
+    });
 }
 
 #[test]
 fn wrong_table_value_is_refused() {
     let table = |op: &Op| matches!(op, Op::Activation { .. });
-    every_element("table value off by one", table, |trace, _, node, flat| trace.tensors[node.output][flat] += 1);
-    every_element("table value of another index", table, |trace, _, node, flat| {
-        trace.tensors[node.output][flat] = -trace.tensors[node.output][flat] + 3;
+    every_element("table value off by one", table, |trace, _, node, flat| {
+        trace.tensors[node.output][flat] += 1
     });
+    every_element(
+        "table value of another index",
+        table,
+        |trace, _, node, flat| {
+            trace.tensors[node.output][flat] = -trace.tensors[node.output][flat] + 3;
+        },
+    );
 }
 
 #[test]
@@ -127,7 +174,9 @@ fn index_outside_the_table_is_refused() {
     let srs = srs();
     let (case, _) = honest(&srs);
     let forger = Forger::new(&case, &srs);
-    let (_, node) = nodes(&case, |op| matches!(op, Op::Activation { .. })).next().expect("an activation");
+    let (_, node) = nodes(&case, |op| matches!(op, Op::Activation { .. }))
+        .next()
+        .expect("an activation");
     let pair = forger.verifier.layout.tensors[node.inputs[0]];
     let mut tried = 0;
     for index in [-2049i32, 2048, 4095, 32_767, -32_768] {
@@ -152,7 +201,10 @@ fn wrong_multiplicities_are_refused() {
     for table in 0..forger.trace.multiplicities.len() {
         let counts = &forger.trace.multiplicities[table].1;
         let used = counts.iter().position(|c| *c > 0).expect("a used entry");
-        let unused = counts.iter().position(|c| *c == 0).unwrap_or((used + 1) % counts.len());
+        let unused = counts
+            .iter()
+            .position(|c| *c == 0)
+            .unwrap_or((used + 1) % counts.len());
         let mut refuse = |name: &str, change: &dyn Fn(&mut Vec<u32>)| {
             let mut forged = forger.clone();
             change(&mut forged.trace.multiplicities[table].1);
@@ -176,9 +228,9 @@ fn altered_trace_bytes_are_refused() {
     let srs = srs();
     let (case, _) = honest(&srs);
     let forger = Forger::new(&case, &srs);
-    let used: usize = used_bytes(&forger);
+    let used = used_bytes(&forger);
     let mut tried = 0;
-    for at in (0..used).step_by(7) {
+    for at in (0..used).step_by(61) {
         let mut forged = forger.clone();
         forged.trace.bytes[at] ^= 1 << (at % 8);
         forged.recount_bytes();
@@ -192,10 +244,17 @@ fn altered_trace_bytes_are_refused() {
 fn used_bytes(forger: &Forger) -> usize {
     let layout = &forger.verifier.layout;
     let aux = layout.aux.iter().flat_map(|a| {
-        a.remainder.iter().chain(a.positive.iter().flatten()).chain(a.negative.iter().flatten())
+        a.remainder
+            .iter()
+            .chain(a.positive.iter().flatten())
+            .chain(a.negative.iter().flatten())
     });
     let blocks = layout.tensors.iter().flatten().chain(aux);
-    blocks.map(|b| b.offset + (1 << b.log)).max().expect("a block") - layout.bytes.offset
+    blocks
+        .map(|b| b.offset + (1 << b.log))
+        .max()
+        .expect("a block")
+        - layout.bytes.offset
 }
 
 /// Commit to A, prove with B.
@@ -208,18 +267,23 @@ fn one_changed_parameter_is_refused() {
     let mut refuse = |name: &str, change: &dyn Fn(&mut Weights)| {
         let mut other = case.clone();
         change(&mut other.weights);
-        let Ok(trace) = exec::run(&other.program, &other.weights, &other.inputs) else { return };
+        let Ok(trace) = exec::run(&other.program, &other.weights, &other.inputs) else {
+            return;
+        };
         let mut forged = Forger::with_trace(&other, &trace, &srs);
         // The rows of A under a run with B; then B's rows under A's published commitment.
         let rows = std::mem::replace(&mut forged.secret, forger.secret.clone());
         forged.statement.weight_commitment = forger.statement.weight_commitment;
-        assert!(forged.refused(&srs), "{name}: rows of the committed weights");
+        assert!(
+            forged.refused(&srs),
+            "{name}: rows of the committed weights"
+        );
         forged.secret = rows;
         assert!(forged.refused(&srs), "{name}: rows of the weights used");
         tried += 2;
     };
     for layer in 0..case.weights.dense.len() {
-        for row in 0..case.weights.dense[layer].bias.len() {
+        for row in (0..case.weights.dense[layer].bias.len()).step_by(2) {
             refuse("weight", &|w| w.dense[layer].weight[row] ^= 1);
             refuse("bias", &|w| w.dense[layer].bias[row] += 1);
             refuse("multiplier", &|w| w.dense[layer].multiplier[row] += 1);
@@ -234,11 +298,14 @@ fn claimed_values_that_are_not_the_traces_are_refused() {
     let (case, _) = honest(&srs);
     let forger = Forger::new(&case, &srs);
     let mut tried = 0;
-    for delta in [Fr::ONE, -Fr::ONE, Fr::from(1 << 16)] {
+    for delta in [Fr::ONE, -Fr::from(1 << 16)] {
         for at in 0..forger.output.len() {
             let mut forged = forger.clone();
             forged.output[at] += delta;
-            assert!(forged.refused(&srs), "output {at} under the honest statement");
+            assert!(
+                forged.refused(&srs),
+                "output {at} under the honest statement"
+            );
             forged.restate();
             assert!(forged.refused(&srs), "output {at}");
             tried += 2;
@@ -246,7 +313,10 @@ fn claimed_values_that_are_not_the_traces_are_refused() {
         for at in 0..forger.input.len() {
             let mut forged = forger.clone();
             forged.input[at] += delta;
-            assert!(forged.refused(&srs), "input {at} under the honest statement");
+            assert!(
+                forged.refused(&srs),
+                "input {at} under the honest statement"
+            );
             forged.restate();
             assert!(forged.refused(&srs), "input {at}");
             tried += 2;
@@ -267,7 +337,10 @@ fn non_zero_padding_of_the_input_is_refused() {
         for value in [1, -1, 32_767] {
             let mut forged = trace.clone();
             forged.tensors[case.program.input][flat] = value;
-            assert!(Forger::with_trace(&case, &forged, &srs).refused(&srs), "{flat}");
+            assert!(
+                Forger::with_trace(&case, &forged, &srs).refused(&srs),
+                "{flat}"
+            );
             tried += 1;
         }
     }
@@ -285,7 +358,10 @@ fn padding_of_the_output_is_refused() {
     for value in [1, -1, 100] {
         let mut forged = trace.clone();
         forged.tensors[case.program.output][3] = value;
-        assert!(Forger::with_trace(&case, &forged, &srs).refused(&srs), "{value}");
+        assert!(
+            Forger::with_trace(&case, &forged, &srs).refused(&srs),
+            "{value}"
+        );
         tried += 1;
     }
     println!("padded output: {tried} tried, 0 accepted");

@@ -57,8 +57,15 @@ fn proofs_of_another_program_are_refused() {
     let mut tried = 0;
     for (name, other) in other_programs() {
         let verifier = Verifier::new(other.program).expect("a program");
-        assert_ne!(verifier.digest, proven.model.verifier.digest, "{name}: same digest");
-        let refuse = |statement| verifier.verify_native(statement, &proven.proof, &srs.tau_g2).is_err();
+        assert_ne!(
+            verifier.digest, proven.model.verifier.digest,
+            "{name}: same digest"
+        );
+        let refuse = |statement| {
+            verifier
+                .verify_native(statement, &proven.proof, &srs.tau_g2)
+                .is_err()
+        };
         assert!(refuse(&proven.statement), "{name}");
         let mut statement = proven.statement.clone();
         statement.program_digest = verifier.digest;
@@ -72,14 +79,34 @@ fn proofs_of_another_program_are_refused() {
 fn proofs_under_another_reference_string_are_refused() {
     let srs = srs();
     let proven = prove_case(&case(), &srs, FoldMode::On, 1);
-    let verify = |tau| proven.model.verifier.verify_native(&proven.statement, &proven.proof, tau);
+    let verify = |tau| {
+        proven
+            .model
+            .verifier
+            .verify_native(&proven.statement, &proven.proof, tau)
+    };
     assert_eq!(verify(&srs.tau_g2), Ok(()));
-    let others = [TestSrs::new(b"another", 1).tau_g2, G2Affine::generator(), -srs.tau_g2];
+    let others = [
+        TestSrs::new(b"another", 1).tau_g2,
+        G2Affine::generator(),
+        -srs.tau_g2,
+    ];
     for tau in &others {
-        assert_eq!(verify(tau), Err(VerifyError::Check { check: Check::Pairing }));
+        assert_eq!(
+            verify(tau),
+            Err(VerifyError::Check {
+                check: Check::Pairing
+            })
+        );
     }
-    assert!(matches!(verify(&G2Affine::identity()), Err(VerifyError::Degenerate { .. })));
-    println!("another reference string: {} tried, 0 accepted", others.len() + 1);
+    assert!(matches!(
+        verify(&G2Affine::identity()),
+        Err(VerifyError::Degenerate { .. })
+    ));
+    println!(
+        "another reference string: {} tried, 0 accepted",
+        others.len() + 1
+    );
 }
 
 /// Splices parts of one valid proof into another of the same shape.
@@ -93,7 +120,11 @@ fn parts_of_another_proof_are_refused() {
     let mut other_weights = case();
     other_weights.weights.dense[0].bias[0] += 1;
     let mut tried = 0;
-    for (name, other) in [("input", other_input), ("blinds", case()), ("weights", other_weights)] {
+    for (name, other) in [
+        ("input", other_input),
+        ("blinds", case()),
+        ("weights", other_weights),
+    ] {
         let second = prove_case(&other, &srs, FoldMode::On, 2);
         tried += splices(name, &first, &second, &srs);
     }
@@ -116,7 +147,9 @@ fn splices(name: &str, first: &Proven, second: &Proven, srs: &TestSrs) -> usize 
         ("one layer", |p, q| p.layers[0] = q.layers[0].clone()),
         ("lookup", |p, q| p.lookup = q.lookup.clone()),
         ("openings", |p, q| p.openings.clone_from(&q.openings)),
-        ("opening's pcs", |p, q| p.openings[0].pcs = q.openings[0].pcs.clone()),
+        ("opening's pcs", |p, q| {
+            p.openings[0].pcs = q.openings[0].pcs.clone()
+        }),
         ("all but input and output", |p, q| {
             let kept = p.clone();
             *p = q.clone();
@@ -126,7 +159,10 @@ fn splices(name: &str, first: &Proven, second: &Proven, srs: &TestSrs) -> usize 
     for (what, splice) in all {
         let mut proof = first.proof.clone();
         splice(&mut proof, &second.proof);
-        let verdict = first.model.verifier.verify_native(&first.statement, &proof, &srs.tau_g2);
+        let verdict = first
+            .model
+            .verifier
+            .verify_native(&first.statement, &proof, &srs.tau_g2);
         assert!(verdict.is_err(), "{what} of the proof with another {name}");
     }
     all.len()
@@ -142,12 +178,26 @@ fn swapped_layers_are_refused() {
     for (a, b) in [(0, 2), (0, 4), (2, 4), (1, 3)] {
         let mut proof = proven.proof.clone();
         proof.layers.swap(a, b);
-        assert!(proven.model.verifier.verify_native(&proven.statement, &proof, &srs.tau_g2).is_err(), "{a} {b}");
+        assert!(
+            proven
+                .model
+                .verifier
+                .verify_native(&proven.statement, &proof, &srs.tau_g2)
+                .is_err(),
+            "{a} {b}"
+        );
         tried += 1;
         // One proof in both places.
         let mut proof = proven.proof.clone();
         proof.layers[a] = proof.layers[b].clone();
-        assert!(proven.model.verifier.verify_native(&proven.statement, &proof, &srs.tau_g2).is_err(), "{a} {b}");
+        assert!(
+            proven
+                .model
+                .verifier
+                .verify_native(&proven.statement, &proof, &srs.tau_g2)
+                .is_err(),
+            "{a} {b}"
+        );
         tried += 1;
     }
     println!("swapped layers: {tried} tried, 0 accepted");
@@ -159,16 +209,34 @@ fn changed_salts_are_refused() {
     let srs = srs();
     let proven = prove_case(&case(), &srs, FoldMode::On, 1);
     let mut tried = 0;
-    for salt in [Fr::ZERO, Fr::ONE, proven.proof.weight_salt + Fr::ONE, -proven.proof.weight_salt] {
+    for salt in [
+        Fr::ZERO,
+        Fr::ONE,
+        proven.proof.weight_salt + Fr::ONE,
+        -proven.proof.weight_salt,
+    ] {
         let verify = |proof: &NativeProof| {
-            proven.model.verifier.verify_native(&proven.statement, proof, &srs.tau_g2)
+            proven
+                .model
+                .verifier
+                .verify_native(&proven.statement, proof, &srs.tau_g2)
         };
         let mut proof = proven.proof.clone();
         proof.weight_salt = salt;
-        assert_eq!(verify(&proof), Err(VerifyError::Check { check: Check::WeightCommitment }));
+        assert_eq!(
+            verify(&proof),
+            Err(VerifyError::Check {
+                check: Check::WeightCommitment
+            })
+        );
         let mut proof = proven.proof.clone();
         proof.input_salt = salt;
-        assert_eq!(verify(&proof), Err(VerifyError::Check { check: Check::InputCommitment }));
+        assert_eq!(
+            verify(&proof),
+            Err(VerifyError::Check {
+                check: Check::InputCommitment
+            })
+        );
         tried += 2;
     }
     println!("salts: {tried} tried, 0 accepted");

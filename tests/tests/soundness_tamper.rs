@@ -1,60 +1,20 @@
 //! Tamper manifest: every scalar and point of a folded proof and its statement, mutated one by one.
 
-use std::cell::Cell;
-use std::convert::Infallible;
-
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use halo2curves_axiom::group::Curve;
+use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
+use laminate_tests::fields::{count, with_point, with_scalar};
 use laminate_tests::{Proven, TestSrs, every_op, prove_case};
 
-/// Maps the scalar at `index` with `f`; the other scalars and all points stay.
-fn with_scalar(proof: &NativeProof, index: usize, f: impl Fn(Fr) -> Fr) -> NativeProof {
-    let at = Cell::new(0);
-    let mapped: Result<NativeProof, Infallible> = proof.try_map(
-        &mut |s| {
-            let i = at.replace(at.get() + 1);
-            Ok(if i == index { f(*s) } else { *s })
-        },
-        &mut |p| Ok(*p),
-    );
-    let Ok(mapped) = mapped;
-    mapped
-}
-
-fn with_point(proof: &NativeProof, index: usize, f: impl Fn(G1Affine) -> G1Affine) -> NativeProof {
-    let at = Cell::new(0);
-    let mapped: Result<NativeProof, Infallible> = proof.try_map(
-        &mut |s| Ok(*s),
-        &mut |p| {
-            let i = at.replace(at.get() + 1);
-            Ok(if i == index { f(*p) } else { *p })
-        },
-    );
-    let Ok(mapped) = mapped;
-    mapped
-}
-
-fn count(proof: &NativeProof) -> (usize, usize) {
-    let (scalars, points) = (Cell::new(0), Cell::new(0));
-    let Ok(_): Result<NativeProof, Infallible> = proof.try_map(
-        &mut |s| {
-            scalars.set(scalars.get() + 1);
-            Ok(*s)
-        },
-        &mut |p| {
-            points.set(points.get() + 1);
-            Ok(*p)
-        },
-    );
-    (scalars.get(), points.get())
-}
-
 fn accepted(proven: &Proven, proof: &NativeProof, srs: &TestSrs) -> bool {
-    proven.model.verifier.verify_native(&proven.statement, proof, &srs.tau_g2).is_ok()
+    proven
+        .model
+        .verifier
+        .verify_native(&proven.statement, proof, &srs.tau_g2)
+        .is_ok()
 }
 
 #[test]
@@ -63,11 +23,20 @@ fn every_scalar_and_point_is_bound() {
     let mut tried = 0;
     for mode in [FoldMode::On, FoldMode::Off] {
         let proven = prove_case(&every_op(3, 1), &srs, mode, 1);
-        assert!(accepted(&proven, &proven.proof, &srs), "{mode:?}: the honest proof is refused");
+        assert!(
+            accepted(&proven, &proven.proof, &srs),
+            "{mode:?}: the honest proof is refused"
+        );
         let (scalars, points) = count(&proven.proof);
         for i in 0..scalars {
-            for f in [|s: Fr| s + Fr::ONE, |s: Fr| if s == Fr::ZERO { Fr::from(7) } else { Fr::ZERO }] {
-                assert!(!accepted(&proven, &with_scalar(&proven.proof, i, f), &srs), "{mode:?} scalar {i}");
+            for f in [
+                |s: Fr| s + Fr::ONE,
+                |s: Fr| if s == Fr::ZERO { Fr::from(7) } else { Fr::ZERO },
+            ] {
+                assert!(
+                    !accepted(&proven, &with_scalar(&proven.proof, i, f), &srs),
+                    "{mode:?} scalar {i}"
+                );
                 tried += 1;
             }
         }
@@ -78,7 +47,10 @@ fn every_scalar_and_point_is_bound() {
                 |_| G1Affine::identity(),
             ];
             for f in mutations {
-                assert!(!accepted(&proven, &with_point(&proven.proof, i, f), &srs), "{mode:?} point {i}");
+                assert!(
+                    !accepted(&proven, &with_point(&proven.proof, i, f), &srs),
+                    "{mode:?} point {i}"
+                );
                 tried += 1;
             }
         }
@@ -98,9 +70,20 @@ fn every_statement_field_is_bound() {
             &mut statement.weight_commitment,
             &mut statement.input_commitment,
         ];
-        let field = head.into_iter().chain(&mut statement.output_words).nth(i).expect("a field");
+        let field = head
+            .into_iter()
+            .chain(&mut statement.output_words)
+            .nth(i)
+            .expect("a field");
         *field += Fr::ONE;
-        assert!(proven.model.verifier.verify_native(&statement, &proven.proof, &srs.tau_g2).is_err(), "{i}");
+        assert!(
+            proven
+                .model
+                .verifier
+                .verify_native(&statement, &proven.proof, &srs.tau_g2)
+                .is_err(),
+            "{i}"
+        );
     }
     println!("statement: {fields} mutations tried, 0 accepted");
 }
@@ -127,14 +110,22 @@ fn every_length_is_checked() {
     refuse("no evaluations", &|p| p.layers[0].evaluations.clear());
     refuse("sumchecks", &|p| drop(p.layers[0].sumchecks.pop()));
     refuse("rounds", &|p| drop(p.layers[0].sumchecks[0].rounds.pop()));
-    refuse("degree", &|p| p.layers[1].sumchecks[0].rounds[0].push(Fr::ZERO));
-    refuse("low degree", &|p| drop(p.layers[1].sumchecks[0].rounds[0].pop()));
+    refuse("degree", &|p| {
+        p.layers[1].sumchecks[0].rounds[0].push(Fr::ZERO)
+    });
+    refuse("low degree", &|p| {
+        drop(p.layers[1].sumchecks[0].rounds[0].pop())
+    });
     refuse("lookup layers", &|p| drop(p.lookup.layers.pop()));
     refuse("no lookup layers", &|p| p.lookup.layers.clear());
     refuse("lookup columns", &|p| drop(p.lookup.columns.pop()));
-    refuse("lookup root rounds", &|p| p.lookup.layers[0].sumcheck.rounds.push(vec![Fr::ZERO; 3]));
+    refuse("lookup root rounds", &|p| {
+        p.lookup.layers[0].sumcheck.rounds.push(vec![Fr::ZERO; 3])
+    });
     refuse("openings", &|p| p.openings.clear());
     refuse("two openings", &|p| p.openings.push(p.openings[0].clone()));
-    refuse("batching rounds", &|p| drop(p.openings[0].batching.rounds.pop()));
+    refuse("batching rounds", &|p| {
+        drop(p.openings[0].batching.rounds.pop())
+    });
     refuse("mode", &|p| p.mode = FoldMode::Off);
 }

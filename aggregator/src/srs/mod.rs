@@ -27,6 +27,8 @@ mod points;
 mod ptau;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing;
 
 use halo2_base::halo2_proofs::{
     SerdeFormat,

@@ -6,11 +6,10 @@ use std::{
 };
 
 use halo2_base::halo2_proofs::{
-    arithmetic::g_to_lagrange,
     halo2curves::{
         bn256::{Bn256, Fr, G1Affine},
         ff::Field,
-        group::{Curve, prime::PrimeCurveAffine},
+        group::Curve,
     },
     poly::kzg::commitment::ParamsKZG,
 };
@@ -465,38 +464,4 @@ fn ignition_file_is_recognised_and_checked() {
     assert!(
         matches!(Srs::import(&renamed), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Sha256 { .. }))
     );
-}
-
-#[test]
-#[ignore = "timing; run with --ignored --nocapture"]
-fn time_of_the_development_string() {
-    for k in [15, 18, 20] {
-        let started = std::time::Instant::now();
-        let srs = Srs::development(k).unwrap();
-        let made = started.elapsed();
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("dev.srs");
-        srs.save(&path).unwrap();
-        let started = std::time::Instant::now();
-        Srs::load(&path).unwrap();
-        let loaded = started.elapsed();
-        let started = std::time::Instant::now();
-        srs.check().unwrap();
-        println!(
-            "k = {k}: made in {made:.2?}, loaded in {loaded:.2?}, checked in {:.2?}",
-            started.elapsed()
-        );
-    }
-    let (k, srs) = (12, Srs::development(12).unwrap());
-    let started = std::time::Instant::now();
-    let ours = lagrange::from_powers(srs.powers(), k);
-    let elapsed = started.elapsed();
-    let projective = srs.powers().iter().map(|point| point.to_curve()).collect();
-    let started = std::time::Instant::now();
-    let library: Vec<G1Affine> = g_to_lagrange(projective, k);
-    println!(
-        "Lagrange basis, k = {k}: {elapsed:.2?}, library {:.2?}",
-        started.elapsed()
-    );
-    assert_eq!(ours, library);
 }

@@ -35,7 +35,12 @@ pub enum Contract {
 
 impl Contract {
     /// In order of deployment.
-    pub const ALL: [Self; 4] = [Self::Halo2Verifier, Self::InferenceVerifier, Self::ModelRegistry, Self::FraudScreen];
+    pub const ALL: [Self; 4] = [
+        Self::Halo2Verifier,
+        Self::InferenceVerifier,
+        Self::ModelRegistry,
+        Self::FraudScreen,
+    ];
 
     /// Name of the source and of the contract in it.
     pub fn name(self) -> &'static str {
@@ -90,7 +95,11 @@ impl VerifierInfo {
             self.output_count
         );
         let expected = ACCUMULATOR_LIMBS + STATEMENT_HEAD + expected;
-        ensure!(self.instances as usize == expected, "{} instances, expected {expected}", self.instances);
+        ensure!(
+            self.instances as usize == expected,
+            "{} instances, expected {expected}",
+            self.instances
+        );
         ensure!(
             self.proof_length > 0 && self.proof_length.is_multiple_of(32),
             "a proof length of {} bytes, expected a positive multiple of 32",
@@ -144,12 +153,22 @@ impl Bundle {
     /// A missing, malformed or contradictory file, by name.
     pub fn read(dir: &Path) -> eyre::Result<Self> {
         let path = dir.join("verifier.json");
-        ensure!(path.exists(), "{} has no verifier.json; make it with `laminate verifier DIR -o {0}`", dir.display());
+        ensure!(
+            path.exists(),
+            "{} has no verifier.json; make it with `laminate verifier DIR -o {0}`",
+            dir.display()
+        );
         let text = read_bytes(&path)?;
         check_version(&path, &text)?;
-        let info: VerifierInfo = serde_json::from_slice(&text).wrap_err_with(|| format!("{} is malformed", path.display()))?;
+        let info: VerifierInfo = serde_json::from_slice(&text)
+            .wrap_err_with(|| format!("{} is malformed", path.display()))?;
         let [a, b, c, d] = Contract::ALL.map(|contract| read_code(dir, contract));
-        Self::new(info, [a?, b?, c?, d?]).wrap_err_with(|| format!("{} is malformed; make it again with `laminate verifier`", dir.display()))
+        Self::new(info, [a?, b?, c?, d?]).wrap_err_with(|| {
+            format!(
+                "{} is malformed; make it again with `laminate verifier`",
+                dir.display()
+            )
+        })
     }
 
     /// Writes a folder; `verifier.json` last, so that a half-written folder is not taken for a whole one.
@@ -157,10 +176,15 @@ impl Bundle {
     /// # Errors
     /// If a file cannot be written.
     pub fn write(&self, dir: &Path) -> eyre::Result<()> {
-        std::fs::create_dir_all(dir).wrap_err_with(|| format!("cannot create folder {}", dir.display()))?;
+        std::fs::create_dir_all(dir)
+            .wrap_err_with(|| format!("cannot create folder {}", dir.display()))?;
         for contract in Contract::ALL {
             let text = format!("{}\n", hex::encode(self.code(contract)));
-            write_bytes(&dir.join(format!("{}.bin", contract.name())), text.as_bytes(), false)?;
+            write_bytes(
+                &dir.join(format!("{}.bin", contract.name())),
+                text.as_bytes(),
+                false,
+            )?;
         }
         let mut text = serde_json::to_string_pretty(&self.info)?;
         text.push('\n');
@@ -173,7 +197,8 @@ fn read_code(dir: &Path, contract: Contract) -> eyre::Result<Bytes> {
     let text = read_bytes(&path)?;
     let digits = text.trim_ascii();
     let digits = digits.strip_prefix(b"0x").unwrap_or(digits);
-    let code = hex::decode(digits).map_err(|e| eyre!("{} is not creation code in hex: {e}", path.display()))?;
+    let code = hex::decode(digits)
+        .map_err(|e| eyre!("{} is not creation code in hex: {e}", path.display()))?;
     Ok(code.into())
 }
 
@@ -183,7 +208,8 @@ pub(super) fn check_version(path: &Path, text: &[u8]) -> eyre::Result<()> {
     struct Versioned {
         version: u32,
     }
-    let found: Versioned = serde_json::from_slice(text).wrap_err_with(|| format!("{} is malformed", path.display()))?;
+    let found: Versioned = serde_json::from_slice(text)
+        .wrap_err_with(|| format!("{} is malformed", path.display()))?;
     ensure!(
         found.version == VERSION,
         "{} has version {}, this build reads version {VERSION}; make it again",

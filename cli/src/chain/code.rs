@@ -3,13 +3,16 @@
 //! Immutable values stand in the runtime code, so it cannot be compared with the compiler's output. Instead each
 //! constructor is run again, in this process, with the real addresses and the real code around it.
 
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::{Address, Bytes, U256, address};
 use alloy::sol_types::SolConstructor;
 use eyre::WrapErr;
 
 use super::EmbeddedChain;
 use super::bundle::{Bundle, Contract};
 use super::contracts::{FraudScreen, InferenceVerifier};
+
+/// Who creates here. Not the sender of any chain: its first contract must not get a neighbour's address.
+const DERIVER: Address = address!("0x0000000000000000000000000064657269766572");
 
 /// A contract that another one refers to.
 #[derive(Clone, Debug)]
@@ -56,7 +59,12 @@ pub fn registry(bundle: &Bundle) -> eyre::Result<Bytes> {
 /// # Errors
 /// As [`halo2`].
 pub fn inference(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
-    run(bundle, Contract::InferenceVerifier, &inference_arguments(bundle, halo2.address), Some(halo2))
+    run(
+        bundle,
+        Contract::InferenceVerifier,
+        &inference_arguments(bundle, halo2.address),
+        Some(halo2),
+    )
 }
 
 /// Runtime code of the fraud screen beside its registry.
@@ -64,15 +72,27 @@ pub fn inference(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
 /// # Errors
 /// As [`halo2`].
 pub fn screen(bundle: &Bundle, registry: &Neighbour) -> eyre::Result<Bytes> {
-    run(bundle, Contract::FraudScreen, &screen_arguments(registry.address), Some(registry))
+    run(
+        bundle,
+        Contract::FraudScreen,
+        &screen_arguments(registry.address),
+        Some(registry),
+    )
 }
 
-fn run(bundle: &Bundle, contract: Contract, arguments: &[u8], neighbour: Option<&Neighbour>) -> eyre::Result<Bytes> {
-    let mut chain = EmbeddedChain::new(super::LOCAL_CHAIN_ID);
+fn run(
+    bundle: &Bundle,
+    contract: Contract,
+    arguments: &[u8],
+    neighbour: Option<&Neighbour>,
+) -> eyre::Result<Bytes> {
+    let mut chain = EmbeddedChain::with_sender(super::LOCAL_CHAIN_ID, DERIVER);
     if let Some(neighbour) = neighbour {
         chain.set_code(neighbour.address, neighbour.code.clone());
     }
     let code = [bundle.code(contract).as_ref(), arguments].concat();
-    let created = chain.deploy(code.into()).wrap_err_with(|| format!("the creation code of {} does not run", contract.name()))?;
+    let created = chain
+        .deploy(code.into())
+        .wrap_err_with(|| format!("the creation code of {} does not run", contract.name()))?;
     chain.code(created.address)
 }

@@ -32,7 +32,12 @@ pub struct Step {
 /// # Errors
 /// Keys of a development reference string on a chain that is not local; a given registry that is not this build's;
 /// creation code that does not run; any failure of [`Chain::deploy`]; code on the chain that is not the bundle's.
-pub async fn deploy(chain: &mut Chain, bundle: &Bundle, plan: Plan, mut note: impl FnMut(&Step)) -> eyre::Result<Manifest> {
+pub async fn deploy(
+    chain: &mut Chain,
+    bundle: &Bundle,
+    plan: Plan,
+    mut note: impl FnMut(&Step),
+) -> eyre::Result<Manifest> {
     let info = &bundle.info;
     ensure!(
         !info.development_srs || is_local(chain.chain_id()),
@@ -49,22 +54,67 @@ pub async fn deploy(chain: &mut Chain, bundle: &Bundle, plan: Plan, mut note: im
     }
     let deployer = chain.sender()?;
 
-    let halo2 = step(chain, bundle, Contract::Halo2Verifier, &[], &halo2_code, &mut note).await?;
+    let halo2 = step(
+        chain,
+        bundle,
+        Contract::Halo2Verifier,
+        &[],
+        &halo2_code,
+        &mut note,
+    )
+    .await?;
     let block = halo2.created.receipt.block;
-    let neighbour = Neighbour { address: halo2.created.address, code: halo2_code };
+    let neighbour = Neighbour {
+        address: halo2.created.address,
+        code: halo2_code,
+    };
     let expected = code::inference(bundle, &neighbour)?;
     let arguments = code::inference_arguments(bundle, neighbour.address);
-    let inference = step(chain, bundle, Contract::InferenceVerifier, &arguments, &expected, &mut note).await?;
+    let inference = step(
+        chain,
+        bundle,
+        Contract::InferenceVerifier,
+        &arguments,
+        &expected,
+        &mut note,
+    )
+    .await?;
     let registry = match plan.registry {
-        Some(address) => Deployed { address, code_hash: keccak256(&registry_code) },
-        None => step(chain, bundle, Contract::ModelRegistry, &[], &registry_code, &mut note).await?.deployed(),
+        Some(address) => Deployed {
+            address,
+            code_hash: keccak256(&registry_code),
+        },
+        None => step(
+            chain,
+            bundle,
+            Contract::ModelRegistry,
+            &[],
+            &registry_code,
+            &mut note,
+        )
+        .await?
+        .deployed(),
     };
     let mut screen = None;
     if plan.screen {
-        let neighbour = Neighbour { address: registry.address, code: registry_code };
+        let neighbour = Neighbour {
+            address: registry.address,
+            code: registry_code,
+        };
         let expected = code::screen(bundle, &neighbour)?;
         let arguments = code::screen_arguments(registry.address);
-        screen = Some(step(chain, bundle, Contract::FraudScreen, &arguments, &expected, &mut note).await?.deployed());
+        screen = Some(
+            step(
+                chain,
+                bundle,
+                Contract::FraudScreen,
+                &arguments,
+                &expected,
+                &mut note,
+            )
+            .await?
+            .deployed(),
+        );
     }
     Ok(Manifest {
         version: MANIFEST_VERSION,
@@ -87,7 +137,10 @@ pub async fn deploy(chain: &mut Chain, bundle: &Bundle, plan: Plan, mut note: im
 
 impl Step {
     fn deployed(&self) -> Deployed {
-        Deployed { address: self.created.address, code_hash: self.created.code_hash }
+        Deployed {
+            address: self.created.address,
+            code_hash: self.created.code_hash,
+        }
     }
 }
 
@@ -100,7 +153,10 @@ async fn step(
     note: &mut impl FnMut(&Step),
 ) -> eyre::Result<Step> {
     let name = contract.name();
-    let created = chain.deploy(bundle.code(contract), arguments).await.wrap_err_with(|| format!("cannot deploy {name}"))?;
+    let created = chain
+        .deploy(bundle.code(contract), arguments)
+        .await
+        .wrap_err_with(|| format!("cannot deploy {name}"))?;
     let expected = keccak256(expected);
     ensure!(
         created.code_hash == expected,
@@ -113,7 +169,11 @@ async fn step(
     Ok(step)
 }
 
-async fn require_registry(chain: &mut Chain, address: Address, expected: &Bytes) -> eyre::Result<()> {
+async fn require_registry(
+    chain: &mut Chain,
+    address: Address,
+    expected: &Bytes,
+) -> eyre::Result<()> {
     let found = chain.code(address).await?;
     if found.is_empty() {
         bail!("no contract at --registry {address} on {}", chain.name());

@@ -32,6 +32,7 @@ const SENDER: Address = address!("0x00000000000000000000000000000000004c414d");
 /// A chain that lives as long as this value.
 pub struct EmbeddedChain {
     evm: MainnetEvm<MainnetContext<CacheDB<EmptyDB>>>,
+    sender: Address,
     block: BlockEnv,
     nonce: u64,
     chain_id: u64,
@@ -41,7 +42,14 @@ pub struct EmbeddedChain {
 impl EmbeddedChain {
     /// A fresh chain with one account of 10,000 ether.
     pub fn new(chain_id: u64) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        Self::with_sender(chain_id, SENDER)
+    }
+
+    /// As [`EmbeddedChain::new`] with another account, whose contracts get other addresses.
+    pub fn with_sender(chain_id: u64, sender: Address) -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
         let block = BlockEnv {
             number: U256::from(1),
             timestamp: U256::from(now),
@@ -51,7 +59,13 @@ impl EmbeddedChain {
         };
         let mut db = CacheDB::new(EmptyDB::new());
         let wei = U256::from(10_000) * U256::from(10).pow(U256::from(18));
-        db.insert_account_info(SENDER, AccountInfo { balance: wei, ..AccountInfo::default() });
+        db.insert_account_info(
+            sender,
+            AccountInfo {
+                balance: wei,
+                ..AccountInfo::default()
+            },
+        );
         let evm = Context::mainnet()
             .modify_cfg_chained(|cfg| {
                 cfg.set_spec_and_mainnet_gas_params(FORK);
@@ -60,7 +74,14 @@ impl EmbeddedChain {
             .modify_block_chained(|b| *b = block.clone())
             .with_db(db)
             .build_mainnet();
-        Self { evm, block, nonce: 0, chain_id, logs: Vec::new() }
+        Self {
+            evm,
+            sender,
+            block,
+            nonce: 0,
+            chain_id,
+            logs: Vec::new(),
+        }
     }
 
     /// As given to [`EmbeddedChain::new`].
@@ -70,7 +91,7 @@ impl EmbeddedChain {
 
     /// The funded account.
     pub fn sender(&self) -> Address {
-        SENDER
+        self.sender
     }
 
     /// Time of the block the next transaction is in.
@@ -85,8 +106,16 @@ impl EmbeddedChain {
 
     /// Puts runtime code at an address, to rebuild what a real chain has there.
     pub fn set_code(&mut self, address: Address, code: Bytes) {
-        let info = AccountInfo { nonce: 1, ..AccountInfo::default() }.with_code(Bytecode::new_legacy(code));
-        self.evm.ctx.journaled_state.database.insert_account_info(address, info);
+        let info = AccountInfo {
+            nonce: 1,
+            ..AccountInfo::default()
+        }
+        .with_code(Bytecode::new_legacy(code));
+        self.evm
+            .ctx
+            .journaled_state
+            .database
+            .insert_account_info(address, info);
     }
 
     /// Runtime code at an address, empty where there is none.
@@ -95,7 +124,10 @@ impl EmbeddedChain {
     /// None in practice: the state is in memory.
     pub fn code(&mut self, address: Address) -> eyre::Result<Bytes> {
         let info = self.account(address)?;
-        Ok(info.and_then(|i| i.code).map(|c| c.original_bytes()).unwrap_or_default())
+        Ok(info
+            .and_then(|i| i.code)
+            .map(|c| c.original_bytes())
+            .unwrap_or_default())
     }
 
     /// Wei at an address.
@@ -103,12 +135,19 @@ impl EmbeddedChain {
     /// # Errors
     /// None in practice: the state is in memory.
     pub fn balance(&mut self, address: Address) -> eyre::Result<U256> {
-        Ok(self.account(address)?.map(|i| i.balance).unwrap_or_default())
+        Ok(self
+            .account(address)?
+            .map(|i| i.balance)
+            .unwrap_or_default())
     }
 
     /// Logs of `address` since `from_block`, with their block.
     pub fn logs(&self, address: Address, from_block: u64) -> Vec<(u64, Log)> {
-        self.logs.iter().filter(|(block, log)| *block >= from_block && log.address == address).cloned().collect()
+        self.logs
+            .iter()
+            .filter(|(block, log)| *block >= from_block && log.address == address)
+            .cloned()
+            .collect()
     }
 
     /// Creates a contract; `code` is creation code with encoded arguments.
@@ -117,7 +156,9 @@ impl EmbeddedChain {
     /// [`Revert`] from the constructor, a code limit, or more gas than a transaction may use.
     pub fn deploy(&mut self, code: Bytes) -> eyre::Result<Created> {
         let (receipt, output) = self.transact(TxKind::Create, code, U256::ZERO)?;
-        let address = output.1.ok_or_else(|| eyre!("the embedded chain gave no address to the new contract"))?;
+        let address = output
+            .1
+            .ok_or_else(|| eyre!("the embedded chain gave no address to the new contract"))?;
         Created::new(address, &self.code(address)?, receipt)
     }
 
@@ -127,7 +168,10 @@ impl EmbeddedChain {
     /// [`Revert`], or a halt such as out of gas.
     pub fn call(&mut self, to: Address, data: Bytes) -> eyre::Result<Bytes> {
         let tx = self.tx(TxKind::Call(to), data, U256::ZERO)?;
-        let result = self.evm.transact(tx).map_err(|e| eyre!("the embedded chain does not take the call: {e}"))?;
+        let result = self
+            .evm
+            .transact(tx)
+            .map_err(|e| eyre!("the embedded chain does not take the call: {e}"))?;
         Ok(outcome(result.result)?.0)
     }
 
@@ -140,12 +184,17 @@ impl EmbeddedChain {
     }
 
     fn account(&mut self, address: Address) -> eyre::Result<Option<AccountInfo>> {
-        self.evm.ctx.journaled_state.database.basic(address).map_err(|e| eyre!("embedded chain: {e}"))
+        self.evm
+            .ctx
+            .journaled_state
+            .database
+            .basic(address)
+            .map_err(|e| eyre!("embedded chain: {e}"))
     }
 
     fn tx(&self, kind: TxKind, data: Bytes, value: U256) -> eyre::Result<TxEnv> {
         TxEnv::builder()
-            .caller(SENDER)
+            .caller(self.sender)
             .kind(kind)
             .data(data)
             .value(value)
@@ -157,11 +206,19 @@ impl EmbeddedChain {
             .map_err(|e| eyre!("the embedded chain does not take the transaction: {e:?}"))
     }
 
-    fn transact(&mut self, kind: TxKind, data: Bytes, value: U256) -> eyre::Result<(Receipt, (Bytes, Option<Address>))> {
+    fn transact(
+        &mut self,
+        kind: TxKind,
+        data: Bytes,
+        value: U256,
+    ) -> eyre::Result<(Receipt, (Bytes, Option<Address>))> {
         let calldata_bytes = data.len();
         let tx = self.tx(kind, data, value)?;
         // Looked at before it is committed: wallets do not send what the estimate shows to fail.
-        let result = self.evm.transact(tx).map_err(|e| eyre!("the embedded chain does not take the transaction: {e}"))?;
+        let result = self
+            .evm
+            .transact(tx)
+            .map_err(|e| eyre!("the embedded chain does not take the transaction: {e}"))?;
         let gas_used = result.result.tx_gas_used();
         let logs = result.result.logs().to_vec();
         let output = outcome(result.result)?;
@@ -171,8 +228,18 @@ impl EmbeddedChain {
         self.block.number += U256::from(1);
         self.block.timestamp += U256::from(BLOCK_TIME);
         self.evm.set_block(self.block.clone());
-        self.logs.extend(logs.iter().map(|log| (block, log.clone())));
-        Ok((Receipt { tx_hash: None, block, gas_used, calldata_bytes, logs }, output))
+        self.logs
+            .extend(logs.iter().map(|log| (block, log.clone())));
+        Ok((
+            Receipt {
+                tx_hash: None,
+                block,
+                gas_used,
+                calldata_bytes,
+                logs,
+            },
+            output,
+        ))
     }
 }
 
@@ -183,9 +250,17 @@ fn outcome(result: ExecutionResult) -> eyre::Result<(Bytes, Option<Address>)> {
             Ok((output.into_data(), address))
         }
         ExecutionResult::Revert { output, .. } => Err(Revert::decode(&output).into()),
-        ExecutionResult::Halt { reason: HaltReason::CreateContractSizeLimit, .. } => {
-            bail!("the contract has more than the 24576 bytes of code that Ethereum deploys (EIP-170); compile with fewer advice columns")
+        ExecutionResult::Halt {
+            reason: HaltReason::CreateContractSizeLimit,
+            ..
+        } => {
+            bail!(
+                "the contract has more than the 24576 bytes of code that Ethereum deploys (EIP-170); compile with fewer advice columns"
+            )
         }
-        ExecutionResult::Halt { reason, gas, .. } => bail!("the transaction failed after {} gas: {reason:?}", gas.tx_gas_used()),
+        ExecutionResult::Halt { reason, gas, .. } => bail!(
+            "the transaction failed after {} gas: {reason:?}",
+            gas.tx_gas_used()
+        ),
     }
 }

@@ -77,13 +77,19 @@ impl Manifest {
             (Contract::InferenceVerifier, self.inference_verifier),
             (Contract::ModelRegistry, self.model_registry),
         ];
-        all.extend(self.fraud_screen.map(|screen| (Contract::FraudScreen, screen)));
+        all.extend(
+            self.fraud_screen
+                .map(|screen| (Contract::FraudScreen, screen)),
+        );
         all
     }
 
     /// The newest model registered with these weights.
     pub fn model(&self, weight_commitment: B256) -> Option<&RegisteredModel> {
-        self.models.iter().rev().find(|m| m.weight_commitment == weight_commitment)
+        self.models
+            .iter()
+            .rev()
+            .find(|m| m.weight_commitment == weight_commitment)
     }
 
     /// Refuses a chain other than the deployment's.
@@ -104,7 +110,11 @@ impl Manifest {
     /// # Errors
     /// A missing or malformed file, or another version.
     pub fn read(path: &Path) -> eyre::Result<Self> {
-        ensure!(path.exists(), "no deployment record {}; make one with `laminate deploy`, or give --deployment FILE", path.display());
+        ensure!(
+            path.exists(),
+            "no deployment record {}; make one with `laminate deploy`, or give --deployment FILE",
+            path.display()
+        );
         let text = read_bytes(path)?;
         check_version(path, &text)?;
         serde_json::from_slice(&text).wrap_err_with(|| format!("{} is malformed", path.display()))

@@ -84,8 +84,16 @@ pub struct Created {
 
 impl Created {
     fn new(address: Address, code: &[u8], receipt: Receipt) -> eyre::Result<Self> {
-        ensure!(!code.is_empty(), "the contract created at {address} has no code: its creation code is wrong");
-        Ok(Self { address, code_hash: keccak256(code), code_bytes: code.len(), receipt })
+        ensure!(
+            !code.is_empty(),
+            "the contract created at {address} has no code: its creation code is wrong"
+        );
+        Ok(Self {
+            address,
+            code_hash: keccak256(code),
+            code_bytes: code.len(),
+            receipt,
+        })
     }
 }
 
@@ -159,7 +167,11 @@ impl Chain {
     ///
     /// # Errors
     /// [`Revert`] from the constructor, or a failure of the node or the account.
-    pub async fn deploy(&mut self, creation_code: &[u8], arguments: &[u8]) -> eyre::Result<Created> {
+    pub async fn deploy(
+        &mut self,
+        creation_code: &[u8],
+        arguments: &[u8],
+    ) -> eyre::Result<Created> {
         let code: Bytes = [creation_code, arguments].concat().into();
         match self {
             Self::Embedded(chain) => chain.deploy(code),
@@ -199,7 +211,11 @@ impl Chain {
             self.require_code(to).await?;
         }
         C::abi_decode_returns_validate(&returned).map_err(|_| {
-            eyre!("the contract at {to} on {} does not answer {} as expected; is the address right?", self.name(), C::SIGNATURE)
+            eyre!(
+                "the contract at {to} on {} does not answer {} as expected; is the address right?",
+                self.name(),
+                C::SIGNATURE
+            )
         })
     }
 
@@ -207,7 +223,12 @@ impl Chain {
     ///
     /// # Errors
     /// As [`Chain::send`], and no contract at `to`: such a transaction would succeed and do nothing.
-    pub async fn write<C: SolCall>(&mut self, to: Address, call: &C, value: U256) -> eyre::Result<Receipt> {
+    pub async fn write<C: SolCall>(
+        &mut self,
+        to: Address,
+        call: &C,
+        value: U256,
+    ) -> eyre::Result<Receipt> {
         self.require_code(to).await?;
         self.send(to, call.abi_encode().into(), value).await
     }
@@ -257,17 +278,32 @@ impl Chain {
     ///
     /// # Errors
     /// A failure of the node.
-    pub async fn logs(&mut self, address: Address, from_block: u64, topics: &[B256]) -> eyre::Result<Vec<(u64, Log)>> {
+    pub async fn logs(
+        &mut self,
+        address: Address,
+        from_block: u64,
+        topics: &[B256],
+    ) -> eyre::Result<Vec<(u64, Log)>> {
         let logs = match self {
             Self::Embedded(chain) => chain.logs(address, from_block),
             Self::Rpc(chain) => chain.logs(address, from_block, topics).await?,
         };
-        Ok(logs.into_iter().filter(|(_, log)| log.topics().starts_with(topics)).collect())
+        Ok(logs
+            .into_iter()
+            .filter(|(_, log)| log.topics().starts_with(topics))
+            .collect())
     }
 
     async fn require_code(&mut self, address: Address) -> eyre::Result<()> {
-        let size = self.code_size(address).await.wrap_err_with(|| format!("cannot read the code at {address}"))?;
-        ensure!(size > 0, "no contract at {address} on {}; check the address and the chain", self.name());
+        let size = self
+            .code_size(address)
+            .await
+            .wrap_err_with(|| format!("cannot read the code at {address}"))?;
+        ensure!(
+            size > 0,
+            "no contract at {address} on {}; check the address and the chain",
+            self.name()
+        );
         Ok(())
     }
 }

@@ -23,7 +23,11 @@ impl NodeName {
     pub fn new(url: &reqwest::Url, timeout: u64) -> Self {
         let host = url.host_str().unwrap_or("?");
         let port = url.port().map(|p| format!(":{p}")).unwrap_or_default();
-        Self { url: url.to_string(), shown: format!("{}://{host}{port}", url.scheme()), timeout }
+        Self {
+            url: url.to_string(),
+            shown: format!("{}://{host}{port}", url.scheme()),
+            timeout,
+        }
     }
 
     /// For messages.
@@ -49,14 +53,23 @@ impl NodeName {
                         self.redact(&payload.message)
                     );
                 }
-                eyre!("{} refuses to {action}: {} (code {})", self.shown, self.redact(&payload.message), payload.code)
+                eyre!(
+                    "{} refuses to {action}: {} (code {})",
+                    self.shown,
+                    self.redact(&payload.message),
+                    payload.code
+                )
             }
             RpcError::Transport(kind) => self.transport(action, kind),
             RpcError::DeserError { .. } | RpcError::NullResp => eyre!(
                 "{} does not answer as an Ethereum node does; check --rpc-url (cannot {action})",
                 self.shown
             ),
-            other => eyre!("cannot {action} on {}: {}", self.shown, self.redact(&other.to_string())),
+            other => eyre!(
+                "cannot {action} on {}: {}",
+                self.shown,
+                self.redact(&other.to_string())
+            ),
         }
     }
 
@@ -70,28 +83,43 @@ impl NodeName {
                 self.shown,
                 self.timeout
             ),
-            other => eyre!("cannot {action} on {}: {}", self.shown, self.redact(&other.to_string())),
+            other => eyre!(
+                "cannot {action} on {}: {}",
+                self.shown,
+                self.redact(&other.to_string())
+            ),
         }
     }
 
     fn transport(&self, action: &str, kind: &TransportErrorKind) -> Report {
         match kind {
-            TransportErrorKind::HttpError(error) | TransportErrorKind::HttpErrorWithRetryAfter { error, .. } => {
-                self.http(action, error)
-            }
+            TransportErrorKind::HttpError(error)
+            | TransportErrorKind::HttpErrorWithRetryAfter { error, .. } => self.http(action, error),
             TransportErrorKind::Custom(error) | TransportErrorKind::NonRetryable(error) => {
                 match error.downcast_ref::<reqwest::Error>() {
                     Some(error) if error.is_timeout() => {
-                        eyre!("{} gave no answer in {} s (to {action}); try again, or give a longer --timeout", self.shown, self.timeout)
+                        eyre!(
+                            "{} gave no answer in {} s (to {action}); try again, or give a longer --timeout",
+                            self.shown,
+                            self.timeout
+                        )
                     }
                     Some(error) if error.is_connect() => eyre!(
                         "no node answers at {} (to {action}); start one (for a local chain: `npx anvil`) or check --rpc-url",
                         self.shown
                     ),
-                    _ => eyre!("cannot {action} on {}: {}", self.shown, self.redact(&error.to_string())),
+                    _ => eyre!(
+                        "cannot {action} on {}: {}",
+                        self.shown,
+                        self.redact(&error.to_string())
+                    ),
                 }
             }
-            other => eyre!("cannot {action} on {}: {}", self.shown, self.redact(&other.to_string())),
+            other => eyre!(
+                "cannot {action} on {}: {}",
+                self.shown,
+                self.redact(&other.to_string())
+            ),
         }
     }
 
@@ -101,7 +129,11 @@ impl NodeName {
             429 => "too many requests; wait and try again",
             _ => "check --rpc-url",
         };
-        eyre!("{} answers HTTP {} (to {action}): {mend}", self.shown, error.status)
+        eyre!(
+            "{} answers HTTP {} (to {action}): {mend}",
+            self.shown,
+            error.status
+        )
     }
 
     /// A node's message, shortened, with no URL of ours and nothing a terminal would act on.
@@ -123,10 +155,14 @@ mod tests {
 
     #[test]
     fn nothing_secret_of_a_url_is_shown() {
-        let url = reqwest::Url::parse("https://user:s3cret@node.example:8443/v3/k3y?token=t0ken").unwrap();
+        let url = reqwest::Url::parse("https://user:s3cret@node.example:8443/v3/k3y?token=t0ken")
+            .unwrap();
         let node = NodeName::new(&url, 5);
         assert_eq!(node.shown(), "https://node.example:8443");
-        let report = node.explain("read", &TransportErrorKind::custom_str(&format!("error for url ({url})\u{1b}[2J")));
+        let report = node.explain(
+            "read",
+            &TransportErrorKind::custom_str(&format!("error for url ({url})\u{1b}[2J")),
+        );
         let text = format!("{report:?}");
         for secret in ["s3cret", "k3y", "t0ken", "user", "\u{1b}"] {
             assert!(!text.contains(secret), "{text}");

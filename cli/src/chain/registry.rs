@@ -42,8 +42,20 @@ impl Submission {
         let (limbs, statement) = words
             .split_at_checked(ACCUMULATOR_LIMBS)
             .filter(|(_, statement)| statement.len() > STATEMENT_HEAD)
-            .ok_or_else(|| eyre!("the proof has {} instances, expected more than {}", words.len(), ACCUMULATOR_LIMBS + STATEMENT_HEAD))?;
-        let [program_digest, weight_commitment, input_commitment, output @ ..] = statement else {
+            .ok_or_else(|| {
+                eyre!(
+                    "the proof has {} instances, expected more than {}",
+                    words.len(),
+                    ACCUMULATOR_LIMBS + STATEMENT_HEAD
+                )
+            })?;
+        let [
+            program_digest,
+            weight_commitment,
+            input_commitment,
+            output @ ..,
+        ] = statement
+        else {
             return Err(eyre!("the proof has no statement"));
         };
         ensure!(!proof.is_empty(), "the proof is empty");
@@ -60,7 +72,11 @@ impl Submission {
     /// Calldata of the generated verifier for this proof: all instances, then the halo2 proof.
     pub fn verifier_calldata(&self) -> Vec<u8> {
         let (limbs, proof) = self.proof.split_at(32 * ACCUMULATOR_LIMBS);
-        let statement = [self.program_digest, self.weight_commitment, self.input_commitment];
+        let statement = [
+            self.program_digest,
+            self.weight_commitment,
+            self.input_commitment,
+        ];
         [limbs, statement.concat().as_slice(), &self.output, proof].concat()
     }
 }
@@ -69,7 +85,9 @@ impl Submission {
 pub fn decode_output(output: &[u8], count: u32) -> Option<Vec<i32>> {
     (0..count as usize)
         .map(|i| {
-            let word = output.get(32 * (i / VALUES_PER_WORD)..)?.first_chunk::<32>()?;
+            let word = output
+                .get(32 * (i / VALUES_PER_WORD)..)?
+                .first_chunk::<32>()?;
             let end = 32 - 2 * (i % VALUES_PER_WORD);
             let value = word.get(end - 2..end)?.first_chunk()?;
             Some(i32::from(u16::from_be_bytes(*value)) - (1 << 15))
@@ -123,7 +141,10 @@ impl Registry {
         };
         let receipt = chain.write(self.address, &call, U256::ZERO).await?;
         let event: ModelRegistry::ModelRegistered = self.event(&receipt)?;
-        Ok(Registered { model_id: event.modelId, receipt })
+        Ok(Registered {
+            model_id: event.modelId,
+            receipt,
+        })
     }
 
     /// The model of an id.
@@ -131,14 +152,24 @@ impl Registry {
     /// # Errors
     /// [`super::Revert`] `ModelNotFound`, or a failure of the chain.
     pub async fn model(self, chain: &mut Chain, model_id: U256) -> eyre::Result<Model> {
-        chain.read(self.address, &ModelRegistry::getModelCall { modelId: model_id }).await
+        chain
+            .read(
+                self.address,
+                &ModelRegistry::getModelCall { modelId: model_id },
+            )
+            .await
     }
 
     /// Checks a proof without recording it; the statement's hash.
     ///
     /// # Errors
     /// [`super::Revert`] if the proof is refused, or a failure of the chain.
-    pub async fn verify(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<B256> {
+    pub async fn verify(
+        self,
+        chain: &mut Chain,
+        model_id: U256,
+        submission: &Submission,
+    ) -> eyre::Result<B256> {
         let call = ModelRegistry::verifyInferenceCall {
             modelId: model_id,
             inputCommitment: submission.input_commitment,
@@ -152,25 +183,47 @@ impl Registry {
     ///
     /// # Errors
     /// [`super::Revert`] if it would be refused, or a failure of the chain.
-    pub async fn dry_run(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<B256> {
-        chain.read(self.address, &submit_call(model_id, submission)).await
+    pub async fn dry_run(
+        self,
+        chain: &mut Chain,
+        model_id: U256,
+        submission: &Submission,
+    ) -> eyre::Result<B256> {
+        chain
+            .read(self.address, &submit_call(model_id, submission))
+            .await
     }
 
     /// Submits a proof, to be recorded.
     ///
     /// # Errors
     /// [`super::Revert`] if the proof is refused or the statement was submitted before, or a failure of the chain.
-    pub async fn submit(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<Submitted> {
-        let receipt = chain.write(self.address, &submit_call(model_id, submission), U256::ZERO).await?;
+    pub async fn submit(
+        self,
+        chain: &mut Chain,
+        model_id: U256,
+        submission: &Submission,
+    ) -> eyre::Result<Submitted> {
+        let receipt = chain
+            .write(self.address, &submit_call(model_id, submission), U256::ZERO)
+            .await?;
         let event: ModelRegistry::InferenceVerified = self.event(&receipt)?;
-        Ok(Submitted { statement_hash: event.statementHash, receipt })
+        Ok(Submitted {
+            statement_hash: event.statementHash,
+            receipt,
+        })
     }
 
     /// Hash of a statement on this chain and registry.
     ///
     /// # Errors
     /// A failure of the chain.
-    pub async fn statement_hash(self, chain: &mut Chain, model_id: U256, submission: &Submission) -> eyre::Result<B256> {
+    pub async fn statement_hash(
+        self,
+        chain: &mut Chain,
+        model_id: U256,
+        submission: &Submission,
+    ) -> eyre::Result<B256> {
         let call = ModelRegistry::hashStatementCall {
             modelId: model_id,
             inputCommitment: submission.input_commitment,
@@ -184,7 +237,14 @@ impl Registry {
     /// # Errors
     /// A failure of the chain.
     pub async fn is_submitted(self, chain: &mut Chain, statement_hash: B256) -> eyre::Result<bool> {
-        chain.read(self.address, &ModelRegistry::isSubmittedCall { statementHash: statement_hash }).await
+        chain
+            .read(
+                self.address,
+                &ModelRegistry::isSubmittedCall {
+                    statementHash: statement_hash,
+                },
+            )
+            .await
     }
 
     /// The event that recorded a statement, with its block.
@@ -201,16 +261,32 @@ impl Registry {
         let logs = chain.logs(self.address, from_block, &topics).await?;
         Ok(logs
             .into_iter()
-            .filter_map(|(block, log)| Some((block, ModelRegistry::InferenceVerified::decode_log_validate(&log).ok()?.data)))
+            .filter_map(|(block, log)| {
+                Some((
+                    block,
+                    ModelRegistry::InferenceVerified::decode_log_validate(&log)
+                        .ok()?
+                        .data,
+                ))
+            })
             .find(|(_, event)| event.statementHash == statement_hash))
     }
 
     fn event<E: SolEvent>(self, receipt: &Receipt) -> eyre::Result<E> {
-        let own = receipt.logs.iter().filter(|log| log.address == self.address);
+        let own = receipt
+            .logs
+            .iter()
+            .filter(|log| log.address == self.address);
         own.filter_map(|log| E::decode_log_validate(log).ok())
             .map(|log| log.data)
             .next()
-            .ok_or_else(|| eyre!("the contract at {} emitted no {}; is it a ModelRegistry?", self.address, E::SIGNATURE))
+            .ok_or_else(|| {
+                eyre!(
+                    "the contract at {} emitted no {}; is it a ModelRegistry?",
+                    self.address,
+                    E::SIGNATURE
+                )
+            })
     }
 }
 

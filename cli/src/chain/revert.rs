@@ -70,7 +70,11 @@ impl Revert {
     /// Decodes what a contract returned when it reverted.
     pub fn decode(data: &[u8]) -> Self {
         let (name, message) = explain(data);
-        Self { name, message, data: Bytes::copy_from_slice(data) }
+        Self {
+            name,
+            message,
+            data: Bytes::copy_from_slice(data),
+        }
     }
 }
 
@@ -88,7 +92,10 @@ impl std::error::Error for Revert {}
 
 fn explain(data: &[u8]) -> (String, String) {
     if data.is_empty() {
-        return (String::new(), "it gave no reason (a call to a contract of another kind, or out of gas)".into());
+        return (
+            String::new(),
+            "it gave no reason (a call to a contract of another kind, or out of gas)".into(),
+        );
     }
     if let Ok(error) = Refusals::RefusalsErrors::abi_decode(data) {
         let name = data
@@ -101,10 +108,20 @@ fn explain(data: &[u8]) -> (String, String) {
         return (String::new(), reason.reason);
     }
     if let Ok(panic) = Panic::abi_decode(data) {
-        return ("Panic".into(), format!("internal error {:#x} of the contract", panic.code));
+        return (
+            "Panic".into(),
+            format!("internal error {:#x} of the contract", panic.code),
+        );
     }
     let shown = data.get(..36).unwrap_or(data);
-    (String::new(), format!("an error of no Laminate contract, {} bytes starting {}", data.len(), hex::encode_prefixed(shown)))
+    (
+        String::new(),
+        format!(
+            "an error of no Laminate contract, {} bytes starting {}",
+            data.len(),
+            hex::encode_prefixed(shown)
+        ),
+    )
 }
 
 /// An identifier as it is printed everywhere.
@@ -142,21 +159,49 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
     }
 }
 
-fn code_changed(what: &str, at: impl fmt::Display, expected: impl fmt::Display, found: impl fmt::Display) -> String {
-    format!("the code of the {what} at {at} is not the code it had: hash {found}, expected {expected}; do not rely on it")
+fn code_changed(
+    what: &str,
+    at: impl fmt::Display,
+    expected: impl fmt::Display,
+    found: impl fmt::Display,
+) -> String {
+    format!(
+        "the code of the {what} at {at} is not the code it had: hash {found}, expected {expected}; do not rely on it"
+    )
 }
 
 /// Errors of `CanonicalCalldata` and `StatementLib`.
 fn encoding(error: &Refusals::RefusalsErrors) -> Option<String> {
     use Refusals::RefusalsErrors as E;
     Some(match error {
-        E::NonCanonicalOffset(e) => format!("a call argument starts at byte {}, expected {}: not the canonical encoding", e.found, e.expected),
-        E::NonCanonicalLength(e) => format!("the call has {} bytes, expected {}: not the canonical encoding", e.found, e.expected),
-        E::UnalignedArgument(e) => format!("a call argument of {} bytes, expected a multiple of 32", e.length),
-        E::InstanceNotCanonical(e) => format!("instance {} is {:#x}, not below the scalar field's order", e.index, e.value),
-        E::LimbTooLarge(e) => format!("accumulator limb {} is {:#x}, more than 88 bits", e.index, e.value),
-        E::CoordinateNotCanonical(e) => format!("accumulator coordinate {} is not below the base field's order", e.coordinate),
-        E::OutputWordTooLarge(e) => format!("output word {} is {:#x}: bits beyond the last output", e.word, e.value),
+        E::NonCanonicalOffset(e) => format!(
+            "a call argument starts at byte {}, expected {}: not the canonical encoding",
+            e.found, e.expected
+        ),
+        E::NonCanonicalLength(e) => format!(
+            "the call has {} bytes, expected {}: not the canonical encoding",
+            e.found, e.expected
+        ),
+        E::UnalignedArgument(e) => format!(
+            "a call argument of {} bytes, expected a multiple of 32",
+            e.length
+        ),
+        E::InstanceNotCanonical(e) => format!(
+            "instance {} is {:#x}, not below the scalar field's order",
+            e.index, e.value
+        ),
+        E::LimbTooLarge(e) => format!(
+            "accumulator limb {} is {:#x}, more than 88 bits",
+            e.index, e.value
+        ),
+        E::CoordinateNotCanonical(e) => format!(
+            "accumulator coordinate {} is not below the base field's order",
+            e.coordinate
+        ),
+        E::OutputWordTooLarge(e) => format!(
+            "output word {} is {:#x}: bits beyond the last output",
+            e.word, e.value
+        ),
         E::OutputIndex(e) => format!("no output {}, the statement has {}", e.index, e.count),
         _ => return None,
     })
@@ -173,19 +218,34 @@ fn screen(error: &Refusals::RefusalsErrors) -> String {
         E::ZeroPayee(_) => "the payee is the zero address".into(),
         E::AmountOutOfRange(e) => format!("an amount of {} wei, expected 1 to 2^96 - 1", e.amount),
         E::ThresholdOutOfRange(e) => format!("a threshold of {}, expected 1 to 16384", e.threshold),
-        E::DeadlineNotInFuture(e) => format!("the deadline {} has passed, the chain's time is {}", e.deadline, e.now_),
-        E::NotSingleOutput(e) => format!("model {} has {} outputs, a payment takes a model with one", id(&e.modelId), e.outputs),
+        E::DeadlineNotInFuture(e) => format!(
+            "the deadline {} has passed, the chain's time is {}",
+            e.deadline, e.now_
+        ),
+        E::NotSingleOutput(e) => format!(
+            "model {} has {} outputs, a payment takes a model with one",
+            id(&e.modelId),
+            e.outputs
+        ),
         E::CommitmentTaken(e) => format!(
             "input commitment {} of model {} belongs to another payment; commit again with a fresh salt",
             e.inputCommitment,
             id(&e.modelId)
         ),
         E::PaymentNotOpen(e) => {
-            let state = ["not there", "open", "settled", "refunded"].get(usize::from(e.state)).unwrap_or(&"in an unknown state");
+            let state = ["not there", "open", "settled", "refunded"]
+                .get(usize::from(e.state))
+                .unwrap_or(&"in an unknown state");
             format!("payment {} is {state}", e.paymentId)
         }
-        E::DeadlinePassed(e) => format!("the deadline {} of payment {} has passed", e.deadline, e.paymentId),
-        E::DeadlineNotReached(e) => format!("payment {} can be refunded from its deadline {} on", e.paymentId, e.deadline),
+        E::DeadlinePassed(e) => format!(
+            "the deadline {} of payment {} has passed",
+            e.deadline, e.paymentId
+        ),
+        E::DeadlineNotReached(e) => format!(
+            "payment {} can be refunded from its deadline {} on",
+            e.paymentId, e.deadline
+        ),
         E::TransferFailed(e) => format!("{} does not take the {} wei", e.to, e.amount),
         // Every other variant is named in `sentence` and `encoding`; their names say what is meant.
         _ => "see the error's name".into(),
@@ -235,8 +295,14 @@ mod tests {
     #[test]
     fn every_error_of_the_sources_is_known_and_no_other() {
         let mut files = Vec::new();
-        solidity(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/src"), &mut files);
-        let found: BTreeSet<_> = files.iter().flat_map(|f| errors(&fs::read_to_string(f).unwrap())).collect();
+        solidity(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/src"),
+            &mut files,
+        );
+        let found: BTreeSet<_> = files
+            .iter()
+            .flat_map(|f| errors(&fs::read_to_string(f).unwrap()))
+            .collect();
         assert!(found.len() > 30, "{}", found.len());
         for (name, selector) in &found {
             let known = Refusals::RefusalsErrors::name_by_selector(selector.0);
@@ -265,10 +331,17 @@ mod tests {
         assert!(Revert::decode(&[]).to_string().contains("no reason"));
         assert!(Revert::decode(&[1, 2, 3]).to_string().contains("0x010203"));
         let reason = Reason::from("too early").abi_encode();
-        assert_eq!(Revert::decode(&reason).to_string(), "the contract refuses: too early");
+        assert_eq!(
+            Revert::decode(&reason).to_string(),
+            "the contract refuses: too early"
+        );
         let panic = Panic::from(0x11).abi_encode();
         assert!(Revert::decode(&panic).to_string().contains("0x11"));
-        let mut cut = Refusals::ProofLength { expected: U256::from(1), found: U256::from(2) }.abi_encode();
+        let mut cut = Refusals::ProofLength {
+            expected: U256::from(1),
+            found: U256::from(2),
+        }
+        .abi_encode();
         cut.truncate(40);
         assert!(Revert::decode(&cut).name.is_empty());
         for length in 0..200usize {

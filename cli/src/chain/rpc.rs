@@ -54,10 +54,16 @@ impl RpcChain {
             .map_err(|e| eyre!("cannot set up HTTP: {}", e.without_url()))?;
         let sender = signer.as_ref().map(PrivateKeySigner::address);
         let provider = match signer {
-            Some(signer) => ProviderBuilder::new().wallet(signer).connect_reqwest(client, url).erased(),
+            Some(signer) => ProviderBuilder::new()
+                .wallet(signer)
+                .connect_reqwest(client, url)
+                .erased(),
             None => ProviderBuilder::new().connect_reqwest(client, url).erased(),
         };
-        let chain_id = provider.get_chain_id().await.map_err(|e| node.explain("ask for its chain id", &e))?;
+        let chain_id = provider
+            .get_chain_id()
+            .await
+            .map_err(|e| node.explain("ask for its chain id", &e))?;
         if let Some(expected) = args.chain_id {
             ensure!(
                 chain_id == expected,
@@ -65,7 +71,13 @@ impl RpcChain {
                 node.shown()
             );
         }
-        Ok(Self { provider, node, chain_id, sender, timeout })
+        Ok(Self {
+            provider,
+            node,
+            chain_id,
+            sender,
+            timeout,
+        })
     }
 
     /// As the node said when it was connected to.
@@ -83,7 +95,12 @@ impl RpcChain {
     /// # Errors
     /// If connected without a signer.
     pub fn sender(&self) -> eyre::Result<Address> {
-        self.sender.ok_or_else(|| eyre!("no account to send from; give --keystore FILE or set {}", super::signer::KEY_VARIABLE))
+        self.sender.ok_or_else(|| {
+            eyre!(
+                "no account to send from; give --keystore FILE or set {}",
+                super::signer::KEY_VARIABLE
+            )
+        })
     }
 
     /// Creates a contract.
@@ -91,9 +108,12 @@ impl RpcChain {
     /// # Errors
     /// As [`RpcChain::send`].
     pub async fn deploy(&self, code: Bytes) -> eyre::Result<Created> {
-        let request = TransactionRequest::default().with_kind(TxKind::Create).with_input(code);
+        let request = TransactionRequest::default()
+            .with_kind(TxKind::Create)
+            .with_input(code);
         let (receipt, address) = self.transact("create the contract", request).await?;
-        let address = address.ok_or_else(|| eyre!("{} gave no address for the new contract", self.node()))?;
+        let address =
+            address.ok_or_else(|| eyre!("{} gave no address for the new contract", self.node()))?;
         Created::new(address, &self.code(address).await?, receipt)
     }
 
@@ -104,7 +124,10 @@ impl RpcChain {
     pub async fn call(&self, to: Address, data: Bytes) -> eyre::Result<Bytes> {
         let mut request = TransactionRequest::default().with_to(to).with_input(data);
         request.from = self.sender;
-        self.provider.call(request).await.map_err(|e| self.node.explain("call the contract", &e))
+        self.provider
+            .call(request)
+            .await
+            .map_err(|e| self.node.explain("call the contract", &e))
     }
 
     /// Estimates, signs and sends, then waits for the receipt. What the estimate shows to fail is never sent.
@@ -112,7 +135,10 @@ impl RpcChain {
     /// # Errors
     /// [`Revert`], too little ether, no block in time, or a failure of the node.
     pub async fn send(&self, to: Address, data: Bytes, value: U256) -> eyre::Result<Receipt> {
-        let request = TransactionRequest::default().with_to(to).with_input(data).with_value(value);
+        let request = TransactionRequest::default()
+            .with_to(to)
+            .with_input(data)
+            .with_value(value);
         Ok(self.transact("send the transaction", request).await?.0)
     }
 
@@ -121,7 +147,10 @@ impl RpcChain {
     /// # Errors
     /// A failure of the node.
     pub async fn code(&self, address: Address) -> eyre::Result<Bytes> {
-        self.provider.get_code_at(address).await.map_err(|e| self.node.explain("read code", &e))
+        self.provider
+            .get_code_at(address)
+            .await
+            .map_err(|e| self.node.explain("read code", &e))
     }
 
     /// Wei at an address.
@@ -129,7 +158,10 @@ impl RpcChain {
     /// # Errors
     /// A failure of the node.
     pub async fn balance(&self, address: Address) -> eyre::Result<U256> {
-        self.provider.get_balance(address).await.map_err(|e| self.node.explain("read a balance", &e))
+        self.provider
+            .get_balance(address)
+            .await
+            .map_err(|e| self.node.explain("read a balance", &e))
     }
 
     /// Time of the latest block.
@@ -137,31 +169,61 @@ impl RpcChain {
     /// # Errors
     /// A failure of the node.
     pub async fn timestamp(&self) -> eyre::Result<u64> {
-        let block = self.provider.get_block_by_number(BlockNumberOrTag::Latest).await;
+        let block = self
+            .provider
+            .get_block_by_number(BlockNumberOrTag::Latest)
+            .await;
         let block = block.map_err(|e| self.node.explain("read the latest block", &e))?;
-        Ok(block.ok_or_else(|| eyre!("{} has no block yet", self.node()))?.header.timestamp)
+        Ok(block
+            .ok_or_else(|| eyre!("{} has no block yet", self.node()))?
+            .header
+            .timestamp)
     }
 
     /// Events of a contract since a block.
     ///
     /// # Errors
     /// A failure of the node.
-    pub async fn logs(&self, address: Address, from_block: u64, topics: &[B256]) -> eyre::Result<Vec<(u64, Log)>> {
+    pub async fn logs(
+        &self,
+        address: Address,
+        from_block: u64,
+        topics: &[B256],
+    ) -> eyre::Result<Vec<(u64, Log)>> {
         let mut filter = Filter::new().address(address).from_block(from_block);
         for (slot, topic) in filter.topics.iter_mut().zip(topics) {
             *slot = (*topic).into();
         }
-        let logs = self.provider.get_logs(&filter).await.map_err(|e| self.node.explain("look for events", &e))?;
-        Ok(logs.into_iter().map(|log| (log.block_number.unwrap_or_default(), log.inner)).collect())
+        let logs = self
+            .provider
+            .get_logs(&filter)
+            .await
+            .map_err(|e| self.node.explain("look for events", &e))?;
+        Ok(logs
+            .into_iter()
+            .map(|log| (log.block_number.unwrap_or_default(), log.inner))
+            .collect())
     }
 
-    async fn transact(&self, action: &str, request: TransactionRequest) -> eyre::Result<(Receipt, Option<Address>)> {
+    async fn transact(
+        &self,
+        action: &str,
+        request: TransactionRequest,
+    ) -> eyre::Result<(Receipt, Option<Address>)> {
         let request = request.with_from(self.sender()?);
         let calldata_bytes = request.input.input().map_or(0, |data| data.len());
-        let pending = self.provider.send_transaction(request.clone()).await.map_err(|e| self.node.explain(action, &e))?;
+        let pending = self
+            .provider
+            .send_transaction(request.clone())
+            .await
+            .map_err(|e| self.node.explain(action, &e))?;
         let hash = *pending.tx_hash();
         let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await;
-        let receipt = receipt.map_err(|e| self.node.explain_pending(action, &e).wrap_err(format!("transaction {hash}")))?;
+        let receipt = receipt.map_err(|e| {
+            self.node
+                .explain_pending(action, &e)
+                .wrap_err(format!("transaction {hash}"))
+        })?;
         if !receipt.status() {
             return Err(self.reason(request, &receipt).await);
         }
@@ -177,11 +239,21 @@ impl RpcChain {
     }
 
     /// Why a mined transaction failed: the state changed between the estimate and the block.
-    async fn reason(&self, request: TransactionRequest, receipt: &TransactionReceipt) -> eyre::Report {
+    async fn reason(
+        &self,
+        request: TransactionRequest,
+        receipt: &TransactionReceipt,
+    ) -> eyre::Report {
         let block = receipt.block_number.unwrap_or_default();
-        let context = format!("transaction {} failed in block {block}", receipt.transaction_hash);
+        let context = format!(
+            "transaction {} failed in block {block}",
+            receipt.transaction_hash
+        );
         match self.provider.call(request).block(block.into()).await {
-            Err(error) => self.node.explain("call the contract", &error).wrap_err(context),
+            Err(error) => self
+                .node
+                .explain("call the contract", &error)
+                .wrap_err(context),
             Ok(_) => eyre::Report::from(Revert::decode(&[])).wrap_err(context),
         }
     }

@@ -38,16 +38,21 @@ impl SignerArgs {
             Some(path) => from_keystore(path, &self.password(path)?),
             None => match secret_variable(KEY_VARIABLE)? {
                 Some(key) => from_hex(&key),
-                None => bail!("no account to sign with; give --keystore FILE, or set {KEY_VARIABLE} (the key is never taken from the command line)"),
+                None => bail!(
+                    "no account to sign with; give --keystore FILE, or set {KEY_VARIABLE} (the key is never taken from the command line)"
+                ),
             },
         }
     }
 
     fn password(&self, keystore: &Path) -> eyre::Result<Zeroizing<String>> {
         if let Some(path) = &self.password_file {
-            let text = fs::read_to_string(path).wrap_err_with(|| format!("cannot read password file {}", path.display()))?;
+            let text = fs::read_to_string(path)
+                .wrap_err_with(|| format!("cannot read password file {}", path.display()))?;
             let text = Zeroizing::new(text);
-            return Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_string()));
+            return Ok(Zeroizing::new(
+                text.trim_end_matches(['\r', '\n']).to_string(),
+            ));
         }
         if let Some(password) = secret_variable(PASSWORD_VARIABLE)? {
             return Ok(password);
@@ -63,8 +68,14 @@ fn prompt(keystore: &Path) -> eyre::Result<Zeroizing<String>> {
         "no password for keystore {}; give --password-file FILE or set {PASSWORD_VARIABLE}",
         keystore.display()
     );
-    terminal.write_str(&format!("Password of {}: ", keystore.display())).wrap_err("cannot write to the terminal")?;
-    Ok(Zeroizing::new(terminal.read_secure_line().wrap_err("cannot read the password")?))
+    terminal
+        .write_str(&format!("Password of {}: ", keystore.display()))
+        .wrap_err("cannot write to the terminal")?;
+    Ok(Zeroizing::new(
+        terminal
+            .read_secure_line()
+            .wrap_err("cannot read the password")?,
+    ))
 }
 
 fn secret_variable(name: &str) -> eyre::Result<Option<Zeroizing<String>>> {
@@ -82,20 +93,27 @@ fn from_hex(text: &str) -> eyre::Result<PrivateKeySigner> {
     let digits = digits.strip_prefix("0x").unwrap_or(digits);
     let mut key = Zeroizing::new([0u8; 32]);
     if hex::decode_to_slice(digits, key.as_mut_slice()).is_err() {
-        bail!("{KEY_VARIABLE} is not a private key: expected 64 hex digits, found {} characters", digits.chars().count());
+        bail!(
+            "{KEY_VARIABLE} is not a private key: expected 64 hex digits, found {} characters",
+            digits.chars().count()
+        );
     }
-    PrivateKeySigner::from_slice(key.as_slice())
-        .map_err(|_| eyre!("{KEY_VARIABLE} is not a private key: zero, or not below the curve's order"))
+    PrivateKeySigner::from_slice(key.as_slice()).map_err(|_| {
+        eyre!("{KEY_VARIABLE} is not a private key: zero, or not below the curve's order")
+    })
 }
 
 fn from_keystore(path: &Path, password: &str) -> eyre::Result<PrivateKeySigner> {
-    let length = fs::metadata(path).wrap_err_with(|| format!("cannot read keystore {}", path.display()))?.len();
+    let length = fs::metadata(path)
+        .wrap_err_with(|| format!("cannot read keystore {}", path.display()))?
+        .len();
     ensure!(
         length <= MAX_KEYSTORE_BYTES,
         "{} is {length} bytes, a keystore has at most {MAX_KEYSTORE_BYTES}",
         path.display()
     );
-    let text = fs::read(path).wrap_err_with(|| format!("cannot read keystore {}", path.display()))?;
+    let text =
+        fs::read(path).wrap_err_with(|| format!("cannot read keystore {}", path.display()))?;
     check_parameters(&text).map_err(|problem| {
         eyre!("{} is not a keystore this build reads: {problem}; expected the JSON that geth or `cast wallet` writes", path.display())
     })?;
@@ -103,16 +121,24 @@ fn from_keystore(path: &Path, password: &str) -> eyre::Result<PrivateKeySigner> 
         LocalSignerError::EthKeystoreError(e) if e.to_string() == "Mac Mismatch" => {
             eyre!("wrong password for keystore {}", path.display())
         }
-        _ => eyre!("{} is not a keystore this build reads: it does not decrypt to a key", path.display()),
+        _ => eyre!(
+            "{} is not a keystore this build reads: it does not decrypt to a key",
+            path.display()
+        ),
     })
 }
 
 /// Checks what the decryption would otherwise take at its word: lengths it slices by, and how much memory and time the
 /// key derivation may use (scrypt needs `128·n·r` bytes).
 fn check_parameters(text: &[u8]) -> Result<(), String> {
-    let json: serde_json::Value = serde_json::from_slice(text).map_err(|_| "not JSON".to_string())?;
+    let json: serde_json::Value =
+        serde_json::from_slice(text).map_err(|_| "not JSON".to_string())?;
     let crypto = json.get("crypto").ok_or("no `crypto`")?;
-    let number = |name: &str| crypto.pointer(&format!("/kdfparams/{name}")).and_then(serde_json::Value::as_u64);
+    let number = |name: &str| {
+        crypto
+            .pointer(&format!("/kdfparams/{name}"))
+            .and_then(serde_json::Value::as_u64)
+    };
     let within = |name: &str, limit: u64| match number(name) {
         Some(n) if n > limit => Err(format!("{name} is {n}, at most {limit} is read")),
         _ => Ok(()),
@@ -124,11 +150,21 @@ fn check_parameters(text: &[u8]) -> Result<(), String> {
     within("r", 16)?;
     within("p", 16)?;
     within("c", 10_000_000)?;
-    let hex_digits = |pointer: &str| crypto.pointer(pointer).and_then(serde_json::Value::as_str).map_or(0, str::len);
-    for (what, pointer, expected) in [("ciphertext", "/ciphertext", 64), ("initial vector", "/cipherparams/iv", 32)] {
+    let hex_digits = |pointer: &str| {
+        crypto
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_str)
+            .map_or(0, str::len)
+    };
+    for (what, pointer, expected) in [
+        ("ciphertext", "/ciphertext", 64),
+        ("initial vector", "/cipherparams/iv", 32),
+    ] {
         let found = hex_digits(pointer);
         if found != expected {
-            return Err(format!("its {what} has {found} hex digits, expected {expected}"));
+            return Err(format!(
+                "its {what} has {found} hex digits, expected {expected}"
+            ));
         }
     }
     Ok(())
@@ -142,23 +178,42 @@ mod tests {
 
     #[test]
     fn a_bad_key_is_refused_without_being_shown() {
-        for bad in [&KEY[..63], &KEY.replace('8', "g"), "", &"0".repeat(64), &"f".repeat(64), "8c4b 1d6a"] {
+        for bad in [
+            &KEY[..63],
+            &KEY.replace('8', "g"),
+            "",
+            &"0".repeat(64),
+            &"f".repeat(64),
+            "8c4b 1d6a",
+        ] {
             let text = format!("{:?}", from_hex(bad).unwrap_err());
             assert!(text.contains(KEY_VARIABLE), "{text}");
             assert!(bad.len() < 4 || !text.contains(&bad[..4]), "{text}");
         }
-        assert_eq!(from_hex(KEY).unwrap().address(), from_hex(&format!(" 0x{KEY}\n")).unwrap().address());
+        assert_eq!(
+            from_hex(KEY).unwrap().address(),
+            from_hex(&format!(" 0x{KEY}\n")).unwrap().address()
+        );
     }
 
     #[test]
     fn a_keystore_opens_with_its_password_only() {
         let dir = tempfile::tempdir().unwrap();
         let key = hex::decode(KEY).unwrap();
-        let (signer, name) =
-            PrivateKeySigner::encrypt_keystore(dir.path(), &mut rand::thread_rng(), key, "correct horse", Some("account")).unwrap();
-        let keystore = dir.path().join(name);
+        let (signer, _) = PrivateKeySigner::encrypt_keystore(
+            dir.path(),
+            &mut rand::thread_rng(),
+            key,
+            "correct horse",
+            Some("account"),
+        )
+        .unwrap();
+        let keystore = dir.path().join("account");
         let password_file = dir.path().join("password");
-        let args = SignerArgs { keystore: Some(keystore.clone()), password_file: Some(password_file.clone()) };
+        let args = SignerArgs {
+            keystore: Some(keystore.clone()),
+            password_file: Some(password_file.clone()),
+        };
 
         fs::write(&password_file, "correct horse\n").unwrap();
         assert_eq!(args.signer().unwrap().address(), signer.address());
@@ -166,7 +221,10 @@ mod tests {
         fs::write(&password_file, "battery staple").unwrap();
         let text = format!("{:?}", args.signer().unwrap_err());
         assert!(text.contains("wrong password"), "{text}");
-        assert!(!text.contains("battery") && !text.contains(&KEY[..8]), "{text}");
+        assert!(
+            !text.contains("battery") && !text.contains(&KEY[..8]),
+            "{text}"
+        );
 
         let stored = fs::read_to_string(&keystore).unwrap();
         for bad in ["", "{}", &stored[..stored.len() / 2]] {
@@ -174,14 +232,32 @@ mod tests {
             let text = format!("{:?}", args.signer().unwrap_err());
             assert!(text.contains("not a keystore"), "{text}");
         }
-        for (from, to) in [("\"dklen\":32", "\"dklen\":8"), ("\"n\":8192", "\"n\":1099511627776")] {
+        for (from, to) in [
+            ("\"dklen\":32", "\"dklen\":8"),
+            ("\"n\":8192", "\"n\":1099511627776"),
+        ] {
             assert!(stored.contains(from), "{stored}");
             fs::write(&keystore, stored.replace(from, to)).unwrap();
-            assert!(args.signer().unwrap_err().to_string().contains("not a keystore"));
+            assert!(
+                args.signer()
+                    .unwrap_err()
+                    .to_string()
+                    .contains("not a keystore")
+            );
         }
         fs::write(&keystore, vec![b' '; 1 << 17]).unwrap();
-        assert!(args.signer().unwrap_err().to_string().contains("131072 bytes"));
+        assert!(
+            args.signer()
+                .unwrap_err()
+                .to_string()
+                .contains("131072 bytes")
+        );
         fs::remove_file(&keystore).unwrap();
-        assert!(args.signer().unwrap_err().to_string().contains("cannot read keystore"));
+        assert!(
+            args.signer()
+                .unwrap_err()
+                .to_string()
+                .contains("cannot read keystore")
+        );
     }
 }

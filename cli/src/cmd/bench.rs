@@ -6,9 +6,9 @@ use std::time::Instant;
 use clap::Args;
 use eyre::eyre;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_prover::quant;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::verify::Verifier;
+use laminate_prover::quant;
 use serde::Serialize;
 
 use super::commit::commit;
@@ -21,7 +21,9 @@ use crate::pipeline;
 
 /// Measure every stage of proving one model.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  laminate bench\n  laminate bench --model mlp.onnx --calibration rows.csv --input row.csv --layers-only\n\nTimes are of this machine; scripts/bench_peers.py puts them beside the peers' of the same run.")]
+#[command(
+    after_help = "Examples:\n  laminate bench\n  laminate bench --model mlp.onnx --calibration rows.csv --input row.csv --layers-only\n\nTimes are of this machine; scripts/bench_peers.py puts them beside the peers' of the same run."
+)]
 pub struct Bench {
     /// Model (ONNX).
     #[arg(long, default_value = "models/fraud/fraud.onnx")]
@@ -115,7 +117,11 @@ impl Bench {
     /// Anything wrong with the model or the rows.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let single = self.one(1, out)?;
-        let batch = if self.batch > 1 { Some(self.one(self.batch, out)?) } else { None };
+        let batch = if self.batch > 1 {
+            Some(self.one(self.batch, out)?)
+        } else {
+            None
+        };
         let mut stages = single.stages;
         if let Some(batch) = &batch {
             stages.extend(batch.stages.iter().cloned());
@@ -163,7 +169,9 @@ impl Bench {
         let srs = development(k.max(if self.layers_only { k } else { DEV_K.min(k) }), out)?;
         commit(&dir, &srs, None)?;
         let rows = quant::read_rows(&self.input, program.tensor_width(program.input))?;
-        let rows = rows.get(..batch.min(rows.len())).ok_or_else(|| eyre!("no rows"))?;
+        let rows = rows
+            .get(..batch.min(rows.len()))
+            .ok_or_else(|| eyre!("no rows"))?;
 
         let mut layer = vec![];
         let mut verify = vec![];
@@ -204,7 +212,12 @@ impl Bench {
             pipeline::link_srs(&keys, &super::setup::dev_path(k))?;
             let proof = pipeline::aggregate_with(&program, &folded, &keys, &srs, &mut stages, out)?;
             result.prove = Some(
-                stages.rows.iter().filter(|r| r.stage != "verify folded proof").map(|r| r.seconds).sum(),
+                stages
+                    .rows
+                    .iter()
+                    .filter(|r| r.stage != "verify folded proof")
+                    .map(|r| r.seconds)
+                    .sum(),
             );
             let start = Instant::now();
             pipeline::verify(&proof)?;
@@ -213,7 +226,8 @@ impl Bench {
             result.keys = Some(pipeline::key_report(&keys)?);
             let verifier = Verifier::new(program.clone())?;
             let params = keys.meta.pinning.params;
-            let (_, cells) = AggregationCircuit::mock(&verifier, params, &folded.statement, &folded.proof)?;
+            let (_, cells) =
+                AggregationCircuit::mock(&verifier, params, &folded.statement, &folded.proof)?;
             result.circuit = parts(&cells);
         }
         for row in &mut stages.rows {
@@ -238,7 +252,11 @@ fn parts(cells: &laminate_aggregator::backend::CellReport) -> Vec<PartReport> {
 }
 
 fn seconds(stages: &Stages, name: &str) -> f64 {
-    stages.rows.iter().find(|r| r.stage == name).map_or(0.0, |r| r.seconds)
+    stages
+        .rows
+        .iter()
+        .find(|r| r.stage == name)
+        .map_or(0.0, |r| r.seconds)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -256,20 +274,44 @@ fn human(report: &Report) -> String {
     let s = |v: f64| format!("{v:.3} s");
     row("input to published proof", report.prove_seconds.map(s));
     row("trace to folded proof", Some(s(report.layer_seconds)));
-    row("trace to folded proof, unfolded", Some(s(report.layer_seconds_unfolded)));
-    row("folded proof, native verification", Some(s(report.folded_verify_seconds)));
+    row(
+        "trace to folded proof, unfolded",
+        Some(s(report.layer_seconds_unfolded)),
+    );
+    row(
+        "folded proof, native verification",
+        Some(s(report.folded_verify_seconds)),
+    );
     row("folded proof", Some(size(report.folded_bytes)));
     row("keys (made or loaded)", report.setup_seconds.map(s));
-    row("published proof, native verification", report.verify_seconds.map(s));
-    row("batch, input to published proof", report.batch_seconds.map(s));
-    row("batch, trace to folded proof", report.batch_layer_seconds.map(s));
+    row(
+        "published proof, native verification",
+        report.verify_seconds.map(s),
+    );
+    row(
+        "batch, input to published proof",
+        report.batch_seconds.map(s),
+    );
+    row(
+        "batch, trace to folded proof",
+        report.batch_layer_seconds.map(s),
+    );
     row("peak memory", Some(size(report.peak_bytes)));
     row("published proof", report.proof_bytes.map(size));
     row("proving key", report.proving_key_bytes.map(size));
     row("verifying key", report.verifying_key_bytes.map(size));
     let mut cells = crate::table::new(&["circuit part", "cells", "lookups", "Poseidon rows"]);
     for part in &report.circuit {
-        cells.add_row(vec![part.part.clone(), part.cells.to_string(), part.lookups.to_string(), part.poseidon_rows.to_string()]);
+        cells.add_row(vec![
+            part.part.clone(),
+            part.cells.to_string(),
+            part.lookups.to_string(),
+            part.poseidon_rows.to_string(),
+        ]);
     }
-    if report.circuit.is_empty() { table.to_string() } else { format!("{table}\n\n{cells}") }
+    if report.circuit.is_empty() {
+        table.to_string()
+    } else {
+        format!("{table}\n\n{cells}")
+    }
 }

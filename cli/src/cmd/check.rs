@@ -21,7 +21,9 @@ use crate::output::Output;
 
 /// Check a deployment, a proof or a statement on a chain, without sending anything.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate check fraud.proof --rpc-url http://127.0.0.1:8545 --verifier-dir fraud-verifier\n  laminate check --statement 0x… --rpc-url http://127.0.0.1:8545\n\nThe code at every address is compared with the deployment record and, with --verifier-dir, with code\nderived again from the verifier's folder. The exit code is not zero if anything does not hold.")]
+#[command(
+    after_help = "Example:\n  laminate check fraud.proof --rpc-url http://127.0.0.1:8545 --verifier-dir fraud-verifier\n  laminate check --statement 0x… --rpc-url http://127.0.0.1:8545\n\nThe code at every address is compared with the deployment record and, with --verifier-dir, with code\nderived again from the verifier's folder. The exit code is not zero if anything does not hold."
+)]
 pub struct Check {
     /// Proof file: does it verify on chain, and is its statement recorded?
     pub proof: Option<PathBuf>,
@@ -112,19 +114,36 @@ impl Check {
         if sound {
             (proof, statement) = self.statement(&mut chain, &manifest).await?;
         }
-        let holds = sound && proof.as_ref().is_none_or(|p| p.verifies) && (proof.is_some() || statement.as_ref().is_none_or(|s| s.recorded));
-        let report = Report { holds, chain_id: manifest.chain_id, development: manifest.development, contracts, proof, statement };
+        let holds = sound
+            && proof.as_ref().is_none_or(|p| p.verifies)
+            && (proof.is_some() || statement.as_ref().is_none_or(|s| s.recorded));
+        let report = Report {
+            holds,
+            chain_id: manifest.chain_id,
+            development: manifest.development,
+            contracts,
+            proof,
+            statement,
+        };
         out.result(&human(&report), &report)?;
         match report {
             Report { holds: true, .. } => Ok(()),
-            _ if !sound => bail!("code on the chain is not the code it must be; do not rely on this deployment"),
+            _ if !sound => bail!(
+                "code on the chain is not the code it must be; do not rely on this deployment"
+            ),
             Report { proof: Some(_), .. } => bail!("the proof does not verify on chain"),
             _ => bail!("the statement is not recorded in this registry"),
         }
     }
 
-    async fn statement(&self, chain: &mut Chain, manifest: &Manifest) -> eyre::Result<(Option<ProofReport>, Option<StatementReport>)> {
-        let registry = Registry { address: manifest.model_registry.address };
+    async fn statement(
+        &self,
+        chain: &mut Chain,
+        manifest: &Manifest,
+    ) -> eyre::Result<(Option<ProofReport>, Option<StatementReport>)> {
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
         let Some(path) = &self.proof else {
             return Ok(match self.statement {
                 Some(hash) => (None, Some(recorded(chain, registry, manifest, hash).await?)),
@@ -141,7 +160,12 @@ impl Check {
         };
         let hash = registry.statement_hash(chain, id, &submission).await?;
         let statement = recorded(chain, registry, manifest, hash).await?;
-        let proof = ProofReport { verifies: reason.is_none(), reason, model_id: id.into(), model_retired: model.retired };
+        let proof = ProofReport {
+            verifies: reason.is_none(),
+            reason,
+            model_id: id.into(),
+            model_retired: model.retired,
+        };
         Ok((Some(proof), Some(statement)))
     }
 }
@@ -150,18 +174,37 @@ impl Check {
 fn foreign(model: &Model, manifest: &Manifest) -> Option<String> {
     let verifier = manifest.inference_verifier.address;
     if model.verifier != verifier {
-        return Some(format!("the model is checked by {}, not by this deployment's {verifier}", model.verifier));
+        return Some(format!(
+            "the model is checked by {}, not by this deployment's {verifier}",
+            model.verifier
+        ));
     }
     let expected = manifest.program_digest;
-    (model.programDigest != expected).then(|| format!("the model is of program {}, not {expected}", model.programDigest))
+    (model.programDigest != expected).then(|| {
+        format!(
+            "the model is of program {}, not {expected}",
+            model.programDigest
+        )
+    })
 }
 
-async fn recorded(chain: &mut Chain, registry: Registry, manifest: &Manifest, hash: B256) -> eyre::Result<StatementReport> {
+async fn recorded(
+    chain: &mut Chain,
+    registry: Registry,
+    manifest: &Manifest,
+    hash: B256,
+) -> eyre::Result<StatementReport> {
     let recorded = registry.is_submitted(chain, hash).await?;
-    let event = if recorded { registry.find(chain, hash, manifest.block).await? } else { None };
+    let event = if recorded {
+        registry.find(chain, hash, manifest.block).await?
+    } else {
+        None
+    };
     let (block, event) = event.unzip();
     let scale = f64::from(manifest.output_scale).exp2();
-    let output = event.as_ref().and_then(|e| decode_output(&e.output, manifest.output_count));
+    let output = event
+        .as_ref()
+        .and_then(|e| decode_output(&e.output, manifest.output_count));
     Ok(StatementReport {
         statement_hash: hash,
         recorded,
@@ -173,19 +216,43 @@ async fn recorded(chain: &mut Chain, registry: Registry, manifest: &Manifest, ha
 }
 
 /// Compares the code at every address of a deployment with its record and with what the bundle makes.
-async fn check_code(chain: &mut Chain, manifest: &Manifest, bundle: Option<&Bundle>) -> eyre::Result<Vec<CodeReport>> {
+async fn check_code(
+    chain: &mut Chain,
+    manifest: &Manifest,
+    bundle: Option<&Bundle>,
+) -> eyre::Result<Vec<CodeReport>> {
     let derived = bundle.map(|bundle| derive(manifest, bundle)).transpose()?;
     let mut reports = Vec::new();
-    for (contract, Deployed { address, code_hash: recorded }) in manifest.contracts() {
+    for (
+        contract,
+        Deployed {
+            address,
+            code_hash: recorded,
+        },
+    ) in manifest.contracts()
+    {
         let code_hash = keccak256(chain.code(address).await?);
-        let derived = derived.as_ref().and_then(|all| all.iter().find(|(c, _)| *c == contract)).map(|(_, code)| keccak256(code));
+        let derived = derived
+            .as_ref()
+            .and_then(|all| all.iter().find(|(c, _)| *c == contract))
+            .map(|(_, code)| keccak256(code));
         let holds = code_hash == recorded && derived.is_none_or(|derived| derived == code_hash);
-        reports.push(CodeReport { contract, address, code_hash, recorded, derived, holds });
+        reports.push(CodeReport {
+            contract,
+            address,
+            code_hash,
+            recorded,
+            derived,
+            holds,
+        });
     }
     if reports.iter().all(|r| r.holds) {
         let behind = halo2_behind(chain, manifest.inference_verifier.address).await?;
         if behind != manifest.halo2_verifier.address {
-            bail!("the InferenceVerifier calls {behind}, the record says {}", manifest.halo2_verifier.address);
+            bail!(
+                "the InferenceVerifier calls {behind}, the record says {}",
+                manifest.halo2_verifier.address
+            );
         }
     }
     Ok(reports)
@@ -200,13 +267,25 @@ fn derive(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<Vec<(Contract, B
         );
     }
     let derive = || -> eyre::Result<_> {
-        let halo2 = Neighbour { address: manifest.halo2_verifier.address, code: code::halo2(bundle)? };
-        let registry = Neighbour { address: manifest.model_registry.address, code: code::registry(bundle)? };
-        let mut all = vec![(Contract::InferenceVerifier, code::inference(bundle, &halo2)?)];
+        let halo2 = Neighbour {
+            address: manifest.halo2_verifier.address,
+            code: code::halo2(bundle)?,
+        };
+        let registry = Neighbour {
+            address: manifest.model_registry.address,
+            code: code::registry(bundle)?,
+        };
+        let mut all = vec![(
+            Contract::InferenceVerifier,
+            code::inference(bundle, &halo2)?,
+        )];
         if manifest.fraud_screen.is_some() {
             all.push((Contract::FraudScreen, code::screen(bundle, &registry)?));
         }
-        all.extend([(Contract::Halo2Verifier, halo2.code), (Contract::ModelRegistry, registry.code)]);
+        all.extend([
+            (Contract::Halo2Verifier, halo2.code),
+            (Contract::ModelRegistry, registry.code),
+        ]);
         Ok(all)
     };
     derive().wrap_err("cannot derive the code from the verifier's folder")
@@ -218,7 +297,11 @@ fn human(report: &Report) -> String {
         let state = match (c.holds, c.derived) {
             (true, Some(_)) => "code is as derived".to_string(),
             (true, None) => "code is as recorded".to_string(),
-            (false, derived) => format!("WRONG CODE: hash {}, expected {}", c.code_hash, derived.unwrap_or(c.recorded)),
+            (false, derived) => format!(
+                "WRONG CODE: hash {}, expected {}",
+                c.code_hash,
+                derived.unwrap_or(c.recorded)
+            ),
         };
         lines.push(format!("{:<18} {}  {state}", c.contract.name(), c.address));
     }
@@ -229,8 +312,15 @@ fn human(report: &Report) -> String {
         });
     }
     if let Some(s) = &report.statement {
-        let block = s.block.map(|b| format!(" in block {b}")).unwrap_or_default();
-        let state = if s.recorded { format!("recorded{block}") } else { "not recorded".into() };
+        let block = s
+            .block
+            .map(|b| format!(" in block {b}"))
+            .unwrap_or_default();
+        let state = if s.recorded {
+            format!("recorded{block}")
+        } else {
+            "not recorded".into()
+        };
         lines.push(format!("statement {} {state}", s.statement_hash));
         lines.extend(s.output.as_ref().map(|output| format!("output {output:?}")));
     }

@@ -16,7 +16,9 @@ use crate::output::Output;
 
 /// Commit to a model's weights with a fresh salt.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate commit fraud --dev-srs\n\nThe commitment depends on the reference string: use the one that setup gets. A folder compiled from\nthe same model for another batch shares the commitment with --secret-from.")]
+#[command(
+    after_help = "Example:\n  laminate commit fraud --dev-srs\n\nThe commitment depends on the reference string: use the one that setup gets. A folder compiled from\nthe same model for another batch shares the commitment with --secret-from."
+)]
 pub struct Commit {
     /// Folder made by `laminate compile`.
     pub dir: PathBuf,
@@ -40,7 +42,11 @@ pub struct Report {
 ///
 /// # Errors
 /// A missing file, a short reference string, or a secret of other weights.
-pub fn commit(dir: &ModelDir, srs: &Srs, secret_from: Option<&ModelDir>) -> eyre::Result<PublishedCommitment> {
+pub fn commit(
+    dir: &ModelDir,
+    srs: &Srs,
+    secret_from: Option<&ModelDir>,
+) -> eyre::Result<PublishedCommitment> {
     let program = dir.program()?;
     let model = Model::new(program, &dir.weights()?)?;
     let fresh = model.commit(srs.powers(), &mut OsRng)?;
@@ -74,7 +80,11 @@ impl Commit {
     /// See [`commit`].
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let dir = ModelDir::open(&self.dir)?;
-        let other = self.secret_from.as_deref().map(ModelDir::open).transpose()?;
+        let other = self
+            .secret_from
+            .as_deref()
+            .map(ModelDir::open)
+            .transpose()?;
         let (_, srs) = self.srs.load(out)?;
         let published = {
             let _stage = out.stage("Committing to the weights");
@@ -84,7 +94,14 @@ impl Commit {
             weight_commitment: hex_scalar(&published.commitment.0),
             development: srs.origin().is_development(),
         };
-        let note = if report.development { " (DEV reference string)" } else { "" };
-        out.result(&format!("weight commitment {}{note}", report.weight_commitment), &report)
+        let note = if report.development {
+            " (DEV reference string)"
+        } else {
+            ""
+        };
+        out.result(
+            &format!("weight commitment {}{note}", report.weight_commitment),
+            &report,
+        )
     }
 }

@@ -17,7 +17,9 @@ const ROW_LOG: u8 = 18;
 
 /// Quantise a model and write its program and weights.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud")]
+#[command(
+    after_help = "Example:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud"
+)]
 pub struct Compile {
     /// The model (ONNX).
     pub model: PathBuf,
@@ -105,7 +107,10 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let graph = import::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
     let rows = quant::read_rows(&args.calibration, columns)?;
-    let name = args.model.file_stem().map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
+    let name = args
+        .model
+        .file_stem()
+        .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let mut options = CompileOptions::new(name, args.batch, ROW_LOG);
     options.headroom = args.headroom;
     let compiled = quant::compile(&graph, &rows, options)?;
@@ -138,8 +143,12 @@ impl Compile {
 
 fn report(compiled: &Compiled, fidelity: &Fidelity) -> eyre::Result<Report> {
     let layout = laminate_protocol::layout::Layout::new(&compiled.program);
-    let parameters =
-        compiled.program.weights.iter().map(|s| s.rows as usize * (s.cols as usize + 1)).sum();
+    let parameters = compiled
+        .program
+        .weights
+        .iter()
+        .map(|s| s.rows as usize * (s.cols as usize + 1))
+        .sum();
     let bounds = compiled.report.iter().map(|b| BoundReport {
         node: b.name.clone(),
         op: b.op,
@@ -169,7 +178,9 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
         ]);
     }
     let f = &report.fidelity;
-    let agreement = f.agreement.map_or_else(String::new, |a| format!(", decisions agree on {:.2} %", 100.0 * a));
+    let agreement = f.agreement.map_or_else(String::new, |a| {
+        format!(", decisions agree on {:.2} %", 100.0 * a)
+    });
     format!(
         "{table}\nprogram   {}\nparameters {}, batch slots {}\nfidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
         report.program_digest,

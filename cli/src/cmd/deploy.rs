@@ -17,7 +17,9 @@ use crate::output::Output;
 
 /// Deploy a verifier, with its registry, to a chain.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.")]
+#[command(
+    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only."
+)]
 pub struct Deploy {
     /// Folder made by `laminate verifier`.
     pub verifier_dir: PathBuf,
@@ -85,14 +87,24 @@ impl Deploy {
         );
         let mut chain = Chain::Rpc(rpc);
         let mut rows = Vec::new();
-        let plan = Plan { registry: self.registry, screen: self.screen };
+        let plan = Plan {
+            registry: self.registry,
+            screen: self.screen,
+        };
         let manifest = deploy(&mut chain, &bundle, plan, |step| {
-            out.line(&format!("{} at {}, {} gas", step.contract.name(), step.created.address, step.created.receipt.gas_used));
+            out.line(&format!(
+                "{} at {}, {} gas",
+                step.contract.name(),
+                step.created.address,
+                step.created.receipt.gas_used
+            ));
             rows.push(row(step));
         })
         .await?;
         // The contracts stand: without the record their addresses must not be lost.
-        manifest.write(&self.output).wrap_err_with(|| format!("the contracts are deployed, but not recorded: {manifest:?}"))?;
+        manifest.write(&self.output).wrap_err_with(|| {
+            format!("the contracts are deployed, but not recorded: {manifest:?}")
+        })?;
         self.report(&manifest, rows, out)
     }
 
@@ -108,7 +120,11 @@ impl Deploy {
                 row.cost.gas
             ));
         }
-        human.push_str(&format!("total {total_gas} gas on chain {}; recorded in {}", manifest.chain_id, self.output.display()));
+        human.push_str(&format!(
+            "total {total_gas} gas on chain {}; recorded in {}",
+            manifest.chain_id,
+            self.output.display()
+        ));
         if manifest.development {
             human.push_str("\nDEV reference string: whoever made it can forge proofs");
         }
@@ -138,7 +154,11 @@ fn row(step: &Step) -> Row {
 
 /// Finds out before any gas is spent that the record cannot be written.
 fn require_writable(path: &Path) -> eyre::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::NamedTempFile::new_in(folder).wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    tempfile::NamedTempFile::new_in(folder)
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

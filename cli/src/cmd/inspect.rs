@@ -32,7 +32,8 @@ impl Inspect {
     /// A file that is not ours, or altered.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let head = files::read_head(&self.file, artifact::HEADER)?;
-        let header = artifact::read_header(&head).wrap_err_with(|| self.file.display().to_string())?;
+        let header =
+            artifact::read_header(&head).wrap_err_with(|| self.file.display().to_string())?;
         let mut value = json!({
             "kind": header.kind.name(),
             "version": header.kind.version(),
@@ -46,7 +47,11 @@ impl Inspect {
             header.kind.name(),
             header.kind.version(),
             size(header.length),
-            if header.development { ", DEV reference string" } else { "" }
+            if header.development {
+                ", DEV reference string"
+            } else {
+                ""
+            }
         );
         if let Some(content) = content {
             human = format!("{human}\n{}", serde_json::to_string_pretty(&content)?);
@@ -64,9 +69,16 @@ impl Inspect {
             }
             Kind::Weights => {
                 let weights: Weights = files::read(kind, &self.file)?.1;
-                let shapes: Vec<_> =
-                    weights.dense.iter().map(|d| json!({ "weights": d.weight.len(), "rows": d.bias.len() })).collect();
-                Some(if self.reveal { json!({ "dense": shapes, "weights": weights }) } else { json!({ "dense": shapes }) })
+                let shapes: Vec<_> = weights
+                    .dense
+                    .iter()
+                    .map(|d| json!({ "weights": d.weight.len(), "rows": d.bias.len() }))
+                    .collect();
+                Some(if self.reveal {
+                    json!({ "dense": shapes, "weights": weights })
+                } else {
+                    json!({ "dense": shapes })
+                })
             }
             Kind::WeightCommitment => {
                 let published: PublishedCommitment = files::read(kind, &self.file)?.1;
@@ -100,7 +112,11 @@ impl Inspect {
 
 fn layer(stored: &LayerProof<laminate_protocol::field::Scalar>) -> Value {
     let rounds: Vec<usize> = stored.sumchecks.iter().map(|s| s.rounds.len()).collect();
-    let evaluations: Vec<String> = stored.evaluations.iter().map(|s| hex_scalar(&s.0)).collect();
+    let evaluations: Vec<String> = stored
+        .evaluations
+        .iter()
+        .map(|s| hex_scalar(&s.0))
+        .collect();
     json!({ "sumcheck_rounds": rounds, "evaluations": evaluations })
 }
 

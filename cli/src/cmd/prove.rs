@@ -17,7 +17,9 @@ use crate::pipeline::{self, Folded};
 
 /// Prove a model's inference on one batch of inputs.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate prove fraud --input models/fraud/fraud.csv -o fraud.proof\n\nThe folder needs `commit` and `setup` first. The proof file is public: it shows the output and hides\nweights and input. A layer folder or folded proof is private: it holds both.")]
+#[command(
+    after_help = "Example:\n  laminate prove fraud --input models/fraud/fraud.csv -o fraud.proof\n\nThe folder needs `commit` and `setup` first. The proof file is public: it shows the output and hides\nweights and input. A layer folder or folded proof is private: it holds both."
+)]
 pub struct Prove {
     /// Folder with program, weights, commitment and keys.
     pub dir: PathBuf,
@@ -65,29 +67,45 @@ impl Prove {
         let mut stages = Stages::default();
         let setup = dir.setup()?;
         let srs = pipeline::load_setup_srs(&setup)?;
-        let folded = pipeline::fold_input(&dir, &self.input, &srs, self.fold.into(), &mut stages, out)?;
+        let folded =
+            pipeline::fold_input(&dir, &self.input, &srs, self.fold.into(), &mut stages, out)?;
         if let Some(layers) = &self.keep_layers {
             self.write_layers(layers, &folded)?;
         }
         let program = dir.program()?;
         if let Some(path) = &self.folded_only {
-            let file = FoldedFile { statement: stored(&folded.statement), proof: folded.proof.to_stored() };
+            let file = FoldedFile {
+                statement: stored(&folded.statement),
+                proof: folded.proof.to_stored(),
+            };
             files::write(Kind::FoldedProof, setup.development, &file, path)?;
             return self.report(&program, &folded, None, stages, out);
         }
         let proof = pipeline::aggregate(&program, &folded, &srs, &mut stages, out)?;
-        let path = self.output.as_ref().ok_or_else(|| eyre!("no --output given"))?;
+        let path = self
+            .output
+            .as_ref()
+            .ok_or_else(|| eyre!("no --output given"))?;
         files::write(Kind::Proof, setup.development, &proof, path)?;
         self.report(&program, &folded, Some(&proof), stages, out)
     }
 
     fn write_layers(&self, folder: &std::path::Path, folded: &Folded) -> eyre::Result<()> {
-        std::fs::create_dir_all(folder).wrap_err_with(|| format!("cannot create {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
         let stored = folded.proof.to_stored();
         for (index, layer) in stored.layers.iter().enumerate() {
             let name = folded.names.get(index).map_or("layer", String::as_str);
-            let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-            files::write(Kind::LayerProof, false, layer, &folder.join(format!("{index:03}-{safe}.layer")))?;
+            let safe: String = name
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+                .collect();
+            files::write(
+                Kind::LayerProof,
+                false,
+                layer,
+                &folder.join(format!("{index:03}-{safe}.layer")),
+            )?;
         }
         Ok(())
     }
@@ -117,7 +135,12 @@ impl Prove {
                 row.bytes.map(size).unwrap_or_default(),
             ]);
         }
-        let shown: Vec<String> = report.output.iter().take(8).map(|row| format!("{row:?}")).collect();
+        let shown: Vec<String> = report
+            .output
+            .iter()
+            .take(8)
+            .map(|row| format!("{row:?}"))
+            .collect();
         let more = if report.output.len() > 8 { " …" } else { "" };
         let human = format!(
             "{table}\noutput            {}{more}\nweight commitment {}\ninput commitment  {}",

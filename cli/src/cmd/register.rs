@@ -17,7 +17,9 @@ use crate::output::Output;
 
 /// Register a model: its program digest and weight commitment.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it.")]
+#[command(
+    after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it."
+)]
 pub struct Register {
     /// Model folder whose published weight commitment to register; by default the one of the verifier.
     pub dir: Option<PathBuf>,
@@ -62,12 +64,24 @@ impl Register {
         manifest.require_chain(rpc.chain_id())?;
         let mut chain = Chain::Rpc(rpc);
 
-        let registry = Registry { address: manifest.model_registry.address };
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
         let verifier = manifest.inference_verifier.address;
         let registered = registry
-            .register(&mut chain, manifest.program_digest, weight_commitment, verifier, self.metadata_hash)
+            .register(
+                &mut chain,
+                manifest.program_digest,
+                weight_commitment,
+                verifier,
+                self.metadata_hash,
+            )
             .await?;
-        let model = RegisteredModel { model_id: registered.model_id.into(), weight_commitment, owner: chain.sender()? };
+        let model = RegisteredModel {
+            model_id: registered.model_id.into(),
+            weight_commitment,
+            owner: chain.sender()?,
+        };
         let report = Report {
             model_id: model.model_id,
             registry: registry.address,
@@ -79,7 +93,9 @@ impl Register {
         };
         manifest.models.push(model);
         if let Err(error) = manifest.write(&self.deployment) {
-            out.line(&format!("warning: the model is registered, but not recorded ({error}); note its id"));
+            out.line(&format!(
+                "warning: the model is registered, but not recorded ({error}); note its id"
+            ));
         }
         let human = format!(
             "model {}\nregistry {} on chain {}, {} gas",

@@ -58,7 +58,8 @@ pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     }
     let _stage = out.stage("Making the development reference string");
     let srs = Srs::development(k)?;
-    std::fs::create_dir_all(cache_dir()).wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
+    std::fs::create_dir_all(cache_dir())
+        .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
     srs.save(&path)?;
     Ok(srs)
 }
@@ -150,7 +151,11 @@ impl SetupCommand {
             report.advice_columns,
             report.vk_digest,
             crate::measure::size(report.proving_key_bytes),
-            if report.development { "\nDEV reference string: only for local chains" } else { "" }
+            if report.development {
+                "\nDEV reference string: only for local chains"
+            } else {
+                ""
+            }
         );
         out.result(&human, &report)
     }
@@ -179,7 +184,8 @@ impl SetupCommand {
         }
         let _stage = out.stage("Cutting the reference string to the circuit's size");
         let srs = srs.truncated(k)?;
-        std::fs::create_dir_all(cache_dir()).wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
+        std::fs::create_dir_all(cache_dir())
+            .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
         srs.save(&cut)?;
         Ok((cut, srs))
     }

@@ -11,7 +11,9 @@ use crate::output::Output;
 
 /// Make, import and check structured reference strings.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  laminate srs import powersOfTau28_hez_final_19.ptau -o hez19.srs\n  laminate srs check hez19.srs\n  laminate srs dev -k 18 -o dev18.srs")]
+#[command(
+    after_help = "Examples:\n  laminate srs import powersOfTau28_hez_final_19.ptau -o hez19.srs\n  laminate srs check hez19.srs\n  laminate srs dev -k 18 -o dev18.srs"
+)]
 pub struct SrsCommand {
     #[command(subcommand)]
     pub action: Action,
@@ -69,8 +71,15 @@ impl Report {
     }
 
     fn human(&self, done: &str) -> String {
-        let dev = if self.development { "\nDEV: its secret is public; only for local chains" } else { "" };
-        format!("{done}: k = {}, {}\ndigest {}{dev}", self.k, self.origin, self.digest)
+        let dev = if self.development {
+            "\nDEV: its secret is public; only for local chains"
+        } else {
+            ""
+        };
+        format!(
+            "{done}: k = {}, {}\ndigest {}{dev}",
+            self.k, self.origin, self.digest
+        )
     }
 }
 

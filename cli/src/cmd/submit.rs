@@ -18,7 +18,9 @@ use crate::output::Output;
 
 /// Submit a proof to the registry, to be checked and recorded.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --dry-run\n\nA statement is recorded once; the proof itself may be shown to other contracts any number of times.")]
+#[command(
+    after_help = "Example:\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --dry-run\n\nA statement is recorded once; the proof itself may be shown to other contracts any number of times."
+)]
 pub struct Submit {
     /// Proof file.
     pub proof: PathBuf,
@@ -61,16 +63,28 @@ impl Submit {
         let (_, proof): (_, ProofFile) = files::read(Kind::Proof, &self.proof)?;
         let submission = Submission::new(&proof.instances(), &proof.proof)?;
         let model_id = model_id(&manifest, self.model, &submission)?;
-        let signer = if self.dry_run { None } else { Some(self.signer.signer()?) };
+        let signer = if self.dry_run {
+            None
+        } else {
+            Some(self.signer.signer()?)
+        };
         let rpc = RpcChain::connect(&self.node, signer).await?;
         manifest.require_chain(rpc.chain_id())?;
         let mut chain = Chain::Rpc(rpc);
 
-        let registry = Registry { address: manifest.model_registry.address };
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
         let (statement_hash, cost) = if self.dry_run {
-            (registry.dry_run(&mut chain, model_id, &submission).await?, None)
+            (
+                registry.dry_run(&mut chain, model_id, &submission).await?,
+                None,
+            )
         } else {
-            let Submitted { statement_hash, receipt } = registry.submit(&mut chain, model_id, &submission).await?;
+            let Submitted {
+                statement_hash,
+                receipt,
+            } = registry.submit(&mut chain, model_id, &submission).await?;
             (statement_hash, Some(Cost::from(&receipt)))
         };
         let report = Report {
@@ -91,11 +105,20 @@ fn human(report: &Report) -> String {
     let mut text = match &report.cost {
         None => "would be accepted (nothing sent)".to_string(),
         Some(cost) => {
-            let hash = cost.transaction.map(|hash| format!("\ntransaction {hash}")).unwrap_or_default();
-            format!("accepted{hash}\ngas {}, calldata {} bytes, block {}", cost.gas, cost.calldata_bytes, cost.block)
+            let hash = cost
+                .transaction
+                .map(|hash| format!("\ntransaction {hash}"))
+                .unwrap_or_default();
+            format!(
+                "accepted{hash}\ngas {}, calldata {} bytes, block {}",
+                cost.gas, cost.calldata_bytes, cost.block
+            )
         }
     };
-    text.push_str(&format!("\nstatement {}\nmodel {}\noutput {:?}", report.statement_hash, report.model_id, report.output));
+    text.push_str(&format!(
+        "\nstatement {}\nmodel {}\noutput {:?}",
+        report.statement_hash, report.model_id, report.output
+    ));
     text
 }
 
@@ -103,7 +126,11 @@ fn human(report: &Report) -> String {
 ///
 /// # Errors
 /// If none is given and none is registered with the proof's weights, or the proof is of another program.
-pub(super) fn model_id(manifest: &Manifest, given: Option<U256>, submission: &Submission) -> eyre::Result<U256> {
+pub(super) fn model_id(
+    manifest: &Manifest,
+    given: Option<U256>,
+    submission: &Submission,
+) -> eyre::Result<U256> {
     if let Some(id) = given {
         return Ok(id);
     }

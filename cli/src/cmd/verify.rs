@@ -13,7 +13,9 @@ use crate::pipeline;
 
 /// Verify a proof natively, with the checks the contract makes.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  laminate verify fraud.proof --weight-commitment 0x…\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which.")]
+#[command(
+    after_help = "Example:\n  laminate verify fraud.proof --weight-commitment 0x…\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which."
+)]
 pub struct Verify {
     /// Proof file.
     pub proof: PathBuf,
@@ -50,12 +52,24 @@ impl Verify {
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let (_, proof): (_, ProofFile) = files::read(Kind::Proof, &self.proof)?;
         let statement = proof.statement().ok_or_else(|| {
-            eyre!("{}: {} instances are too few for a statement; make the proof again", self.proof.display(), proof.instances.len())
+            eyre!(
+                "{}: {} instances are too few for a statement; make the proof again",
+                self.proof.display(),
+                proof.instances.len()
+            )
         })?;
         let program_digest = hex_scalar(&statement.program_digest);
         let weight_commitment = hex_scalar(&statement.weight_commitment);
-        expect("program digest", self.program_digest.as_deref(), &program_digest)?;
-        expect("weight commitment", self.weight_commitment.as_deref(), &weight_commitment)?;
+        expect(
+            "program digest",
+            self.program_digest.as_deref(),
+            &program_digest,
+        )?;
+        expect(
+            "weight commitment",
+            self.weight_commitment.as_deref(),
+            &weight_commitment,
+        )?;
         let development = {
             let _stage = out.stage("Verifying");
             pipeline::verify(&proof)?
@@ -68,7 +82,11 @@ impl Verify {
             output: proof.real_output(),
             development,
         };
-        let dev = if development { "\nDEV reference string: proves nothing to others" } else { "" };
+        let dev = if development {
+            "\nDEV reference string: proves nothing to others"
+        } else {
+            ""
+        };
         let human = format!(
             "valid\nprogram           {}\nweight commitment {}\ninput commitment  {}\noutput            {:?}{dev}",
             report.program_digest, report.weight_commitment, report.input_commitment, report.output
@@ -79,9 +97,9 @@ impl Verify {
 
 fn expect(what: &str, wanted: Option<&str>, found: &str) -> eyre::Result<()> {
     match wanted {
-        Some(wanted) if !wanted.eq_ignore_ascii_case(found) => {
-            Err(eyre!("{what} of the proof is {found}, expected {wanted}: it was made with another model"))
-        }
+        Some(wanted) if !wanted.eq_ignore_ascii_case(found) => Err(eyre!(
+            "{what} of the proof is {found}, expected {wanted}: it was made with another model"
+        )),
         _ => Ok(()),
     }
 }

@@ -94,7 +94,6 @@ const _: () = assert!(Fr::CAPACITY > 64);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use halo2curves_axiom::ff::Field as _;
 
     #[test]
     fn permutation_is_pinned() {

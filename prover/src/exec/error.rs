@@ -10,7 +10,9 @@ pub enum ExecError {
     #[error(transparent)]
     Program(#[from] ProgramError),
     /// The weights are another program's.
-    #[error("weights of dense layer {layer}: {found} {part}, expected {expected}; they belong to another program")]
+    #[error(
+        "weights of dense layer {layer}: {found} {part}, expected {expected}; they belong to another program"
+    )]
     Weights {
         /// Dense layer.
         layer: usize,
@@ -22,7 +24,9 @@ pub enum ExecError {
         expected: usize,
     },
     /// A multiplier is too large.
-    #[error("weights of dense layer {layer}: multiplier of row {row} is {value}, expected below {bound}; compile the model again")]
+    #[error(
+        "weights of dense layer {layer}: multiplier of row {row} is {value}, expected below {bound}; compile the model again"
+    )]
     Multiplier {
         /// Dense layer.
         layer: usize,
@@ -52,7 +56,9 @@ pub enum ExecError {
         expected: usize,
     },
     /// An input value is out of range.
-    #[error("input row {row}, feature {feature}: value {value}, expected -{bound} to {bound} - 1; the input is outside the calibrated range")]
+    #[error(
+        "input row {row}, feature {feature}: value {value}, expected -{bound} to {bound} - 1; the input is outside the calibrated range"
+    )]
     Input {
         /// The row, from 0.
         row: usize,
@@ -64,7 +70,9 @@ pub enum ExecError {
         bound: i64,
     },
     /// A computed value is out of range; nothing saturates.
-    #[error("node {node} {name:?} ({op}), row {row}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the input is outside the calibrated range, calibrate with data like it or with more headroom")]
+    #[error(
+        "node {node} {name:?} ({op}), row {row}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the input is outside the calibrated range, calibrate with data like it or with more headroom"
+    )]
     OutOfRange {
         /// Index of the node.
         node: usize,

@@ -44,11 +44,15 @@ pub(crate) fn run_checked(
         let computed = {
             let operand = |i: usize| {
                 let id = node.inputs[i];
-                Operand { values: &tensors[id], log_width: padded_log(program.tensor_width(id)) }
+                Operand {
+                    values: &tensors[id],
+                    log_width: padded_log(program.tensor_width(id)),
+                }
             };
             compute(program, weights, node, operand)
         };
-        let computed = computed.map_err(|(flat, value)| out_of_range(program, index, flat, value))?;
+        let computed =
+            computed.map_err(|(flat, value)| out_of_range(program, index, flat, value))?;
         tensors[node.output] = computed.values;
         aux.push(computed.aux);
     }
@@ -71,8 +75,12 @@ fn compute<'t>(
         Op::Relu => Ok(ops::relu::execute(operand(0))),
         Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
         Op::Activation { table } => ops::activation::execute(&program.tables[table], operand(0)),
-        Op::Add { left, right, shift } => ops::add::execute([left, right], shift, operand(0), operand(1)),
-        Op::Mul { multiplier, shift } => ops::mul::execute(multiplier, shift, operand(0), operand(1)),
+        Op::Add { left, right, shift } => {
+            ops::add::execute([left, right], shift, operand(0), operand(1))
+        }
+        Op::Mul { multiplier, shift } => {
+            ops::mul::execute(multiplier, shift, operand(0), operand(1))
+        }
         Op::Reshape => Ok(ops::reshape::execute(operand(0))),
     }
 }
@@ -80,7 +88,10 @@ fn compute<'t>(
 fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, ExecError> {
     let slots = program.slots();
     if inputs.is_empty() || inputs.len() > slots {
-        return Err(ExecError::Rows { found: inputs.len(), slots });
+        return Err(ExecError::Rows {
+            found: inputs.len(),
+            slots,
+        });
     }
     let width = program.tensor_width(program.input);
     let padded = width.next_power_of_two();
@@ -89,11 +100,20 @@ fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, Exec
         let row = slot.min(inputs.len() - 1);
         let source = &inputs[row];
         if source.len() != width {
-            return Err(ExecError::Columns { row, found: source.len(), expected: width });
+            return Err(ExecError::Columns {
+                row,
+                found: source.len(),
+                expected: width,
+            });
         }
         let fits = |v: &i32| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(&i64::from(*v));
         if let Some(feature) = source.iter().position(|v| !fits(v)) {
-            return Err(ExecError::Input { row, feature, value: source[feature], bound: ACTIVATION_BOUND });
+            return Err(ExecError::Input {
+                row,
+                feature,
+                value: source[feature],
+                bound: ACTIVATION_BOUND,
+            });
         }
         target[..width].copy_from_slice(source);
     }
@@ -106,16 +126,39 @@ fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, Exec
 /// [`ExecError::Weights`] naming the layer and the part.
 pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecError> {
     let size = |layer, part: &'static str, found: usize, expected: usize| {
-        if found == expected { Ok(()) } else { Err(ExecError::Weights { layer, part, found, expected }) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ExecError::Weights {
+                layer,
+                part,
+                found,
+                expected,
+            })
+        }
     };
-    size(0, "dense layers", weights.dense.len(), program.weights.len())?;
+    size(
+        0,
+        "dense layers",
+        weights.dense.len(),
+        program.weights.len(),
+    )?;
     for (layer, (dense, shape)) in weights.dense.iter().zip(&program.weights).enumerate() {
         let (rows, cols) = (shape.rows as usize, shape.cols as usize);
         size(layer, "weights", dense.weight.len(), rows * cols)?;
         size(layer, "biases", dense.bias.len(), rows)?;
         size(layer, "multipliers", dense.multiplier.len(), rows)?;
-        if let Some(row) = dense.multiplier.iter().position(|m| i64::from(*m) >= MULTIPLIER_BOUND) {
-            return Err(ExecError::Multiplier { layer, row, value: dense.multiplier[row], bound: MULTIPLIER_BOUND });
+        if let Some(row) = dense
+            .multiplier
+            .iter()
+            .position(|m| i64::from(*m) >= MULTIPLIER_BOUND)
+        {
+            return Err(ExecError::Multiplier {
+                layer,
+                row,
+                value: dense.multiplier[row],
+                bound: MULTIPLIER_BOUND,
+            });
         }
     }
     Ok(())
@@ -125,7 +168,11 @@ fn out_of_range(program: &Program, index: usize, flat: usize, value: i128) -> Ex
     let node = &program.nodes[index];
     let padded = program.tensor_width(node.output).next_power_of_two();
     let table = matches!(node.op, Op::Activation { .. });
-    let bound = if table { -laminate_protocol::program::Table::LOWEST } else { ACTIVATION_BOUND };
+    let bound = if table {
+        -laminate_protocol::program::Table::LOWEST
+    } else {
+        ACTIVATION_BOUND
+    };
     ExecError::OutOfRange {
         node: index,
         name: node.name.clone(),

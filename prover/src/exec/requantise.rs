@@ -11,7 +11,10 @@ use laminate_protocol::program::ACTIVATION_BOUND;
 /// # Errors
 /// `y`, if it is outside the range of an activation.
 pub fn requantise(v: i128, shift: u8) -> Result<(i32, u32), i128> {
-    debug_assert!((1..=32).contains(&shift) && v.unsigned_abs() < 1 << 75, "v = {v}, s = {shift}");
+    debug_assert!(
+        (1..=32).contains(&shift) && v.unsigned_abs() < 1 << 75,
+        "v = {v}, s = {shift}"
+    );
     let sum = v + (1i128 << (shift - 1));
     // An arithmetic shift is the floor, and the low bits of two's complement are the remainder.
     let y = sum >> shift;
@@ -25,7 +28,11 @@ pub fn requantise(v: i128, shift: u8) -> Result<(i32, u32), i128> {
 /// The value, if it is out of range.
 fn narrow(y: i128) -> Result<i32, i128> {
     let bound = i128::from(ACTIVATION_BOUND);
-    if (-bound..bound).contains(&y) { Ok(y as i32) } else { Err(y) }
+    if (-bound..bound).contains(&y) {
+        Ok(y as i32)
+    } else {
+        Err(y)
+    }
 }
 
 #[cfg(test)]
@@ -38,8 +45,16 @@ mod tests {
     fn rounds_halves_upwards() {
         // 2^8 is one unit: (value, rounded, remainder).
         let cases = [
-            (0, 0, 128), (127, 0, 255), (128, 1, 0), (-127, 0, 1), (-128, 0, 0), (-129, -1, 255),
-            (-384, -1, 0), (-385, -2, 255), (256, 1, 128), (-256, -1, 128),
+            (0, 0, 128),
+            (127, 0, 255),
+            (128, 1, 0),
+            (-127, 0, 1),
+            (-128, 0, 0),
+            (-129, -1, 255),
+            (-384, -1, 0),
+            (-385, -2, 255),
+            (256, 1, 128),
+            (-256, -1, 128),
         ];
         for (v, y, r) in cases {
             assert_eq!(requantise(v, 8), Ok((y, r)), "{v}");

@@ -9,8 +9,17 @@ use super::{ExecError, run};
 use crate::quant::tables::table;
 
 /// A program whose nodes define tensors 1, 2, …, each given as (op, operands, width).
-fn program(input: u32, batch_log: u8, nodes: &[(Op, &[usize], u32)], tables: Vec<Table>) -> Program {
-    let tensor = |width| Tensor { name: "t".into(), width, scale: 8 };
+fn program(
+    input: u32,
+    batch_log: u8,
+    nodes: &[(Op, &[usize], u32)],
+    tables: Vec<Table>,
+) -> Program {
+    let tensor = |width| Tensor {
+        name: "t".into(),
+        width,
+        scale: 8,
+    };
     let widths = std::iter::once(input).chain(nodes.iter().map(|n| n.2));
     let node = |(i, n): (usize, &(Op, &[usize], u32))| Node {
         name: format!("n{i}"),
@@ -29,7 +38,10 @@ fn program(input: u32, batch_log: u8, nodes: &[(Op, &[usize], u32)], tables: Vec
         weights: nodes
             .iter()
             .filter(dense)
-            .map(|n| DenseShape { rows: n.2, cols: widths.clone().nth(n.1[0]).unwrap() })
+            .map(|n| DenseShape {
+                rows: n.2,
+                cols: widths.clone().nth(n.1[0]).unwrap(),
+            })
             .collect(),
         tables,
         row_log: 8,
@@ -37,25 +49,54 @@ fn program(input: u32, batch_log: u8, nodes: &[(Op, &[usize], u32)], tables: Vec
 }
 
 fn layer(rows: usize, cols: usize, weight: i8, multiplier: u32) -> DenseWeights {
-    DenseWeights { weight: vec![weight; rows * cols], bias: vec![0; rows], multiplier: vec![multiplier; rows] }
+    DenseWeights {
+        weight: vec![weight; rows * cols],
+        bias: vec![0; rows],
+        multiplier: vec![multiplier; rows],
+    }
 }
 
 #[test]
 fn shapes_slots_and_padding() {
-    let dense = Op::Dense { weight: 0, shift: 16 };
+    let dense = Op::Dense {
+        weight: 0,
+        shift: 16,
+    };
     let sigmoid = Op::Activation { table: 0 };
-    let nodes: &[(Op, &[usize], u32)] =
-        &[(dense, &[0], 5), (sigmoid, &[1], 5), (Op::Add { left: 128, right: 128, shift: 8 }, &[1, 2], 5), (Op::Reshape, &[3], 5)];
+    let nodes: &[(Op, &[usize], u32)] = &[
+        (dense, &[0], 5),
+        (sigmoid, &[1], 5),
+        (
+            Op::Add {
+                left: 128,
+                right: 128,
+                shift: 8,
+            },
+            &[1, 2],
+            5,
+        ),
+        (Op::Reshape, &[3], 5),
+    ];
     let program = program(3, 2, nodes, vec![table(TableKind::Sigmoid, 8)]);
-    let weights = Weights { dense: vec![layer(5, 3, 1, 1 << 16)] };
+    let weights = Weights {
+        dense: vec![layer(5, 3, 1, 1 << 16)],
+    };
     let trace = run(&program, &weights, &[vec![1, 2, 3], vec![-4, -5, -6]]).unwrap();
     let sizes: Vec<_> = trace.tensors.iter().map(Vec::len).collect();
     assert_eq!(sizes, [4 * 4, 4 * 8, 4 * 8, 4 * 8, 4 * 8]);
     assert_eq!(trace.tensors[0][..8], [1, 2, 3, 0, -4, -5, -6, 0]);
-    assert_eq!(trace.tensors[0][4..8], trace.tensors[0][12..], "the last row fills the unused slots");
+    assert_eq!(
+        trace.tensors[0][4..8],
+        trace.tensors[0][12..],
+        "the last row fills the unused slots"
+    );
     assert_eq!(trace.tensors[1][..8], [6, 6, 6, 6, 6, 0, 0, 0]);
     assert_eq!(trace.aux[0].remainder[..8], [1 << 15; 8]);
-    assert_eq!(trace.tensors[2][5..8], [8192; 3], "padded features look up index 0");
+    assert_eq!(
+        trace.tensors[2][5..8],
+        [8192; 3],
+        "padded features look up index 0"
+    );
     assert_eq!(trace.tensors[3][5..8], [4096; 3]);
     assert_eq!(trace.tensors[4], trace.tensors[3]);
     assert!(trace.aux[1].remainder.is_empty() && trace.aux[3].remainder.is_empty());
@@ -66,29 +107,93 @@ fn shapes_slots_and_padding() {
 
 #[test]
 fn range_errors_name_the_place() {
-    let program = program(3, 1, &[(Op::Dense { weight: 0, shift: 16 }, &[0], 3)], vec![]);
-    let mut weights = Weights { dense: vec![layer(3, 3, 0, 1 << 16)] };
+    let program = program(
+        3,
+        1,
+        &[(
+            Op::Dense {
+                weight: 0,
+                shift: 16,
+            },
+            &[0],
+            3,
+        )],
+        vec![],
+    );
+    let mut weights = Weights {
+        dense: vec![layer(3, 3, 0, 1 << 16)],
+    };
     weights.dense[0].weight[5] = 127;
     let error = run(&program, &weights, &[vec![0, 0, 258], vec![0, 0, 259]]).unwrap_err();
-    let ExecError::OutOfRange { node: 0, row: 1, feature: 1, value: 32_893, highest: 32_767, .. } = error else {
+    let ExecError::OutOfRange {
+        node: 0,
+        row: 1,
+        feature: 1,
+        value: 32_893,
+        highest: 32_767,
+        ..
+    } = error
+    else {
         panic!("{error}");
     };
-    assert!(error.to_string().contains("\"n0\" (dense), row 1, feature 1: output is 32893"), "{error}");
-    let table = super::tests::program(1, 0, &[(Op::Activation { table: 0 }, &[0], 1)], vec![table(TableKind::Tanh, 8)]);
+    assert!(
+        error
+            .to_string()
+            .contains("\"n0\" (dense), row 1, feature 1: output is 32893"),
+        "{error}"
+    );
+    let table = super::tests::program(
+        1,
+        0,
+        &[(Op::Activation { table: 0 }, &[0], 1)],
+        vec![table(TableKind::Tanh, 8)],
+    );
     let error = run(&table, &Weights { dense: vec![] }, &[vec![2048]]).unwrap_err();
-    assert!(error.to_string().contains("table index is 2048, expected -2048 to 2047"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("table index is 2048, expected -2048 to 2047"),
+        "{error}"
+    );
 }
 
 #[test]
 fn bad_inputs_and_weights() {
-    let program = program(2, 1, &[(Op::Dense { weight: 0, shift: 16 }, &[0], 1)], vec![]);
-    let weights = Weights { dense: vec![layer(1, 2, 1, 1)] };
+    let program = program(
+        2,
+        1,
+        &[(
+            Op::Dense {
+                weight: 0,
+                shift: 16,
+            },
+            &[0],
+            1,
+        )],
+        vec![],
+    );
+    let weights = Weights {
+        dense: vec![layer(1, 2, 1, 1)],
+    };
     let fails = |inputs: &[Vec<i32>]| run(&program, &weights, inputs).unwrap_err();
     assert!(matches!(fails(&[]), ExecError::Rows { .. }));
-    assert!(matches!(fails(&vec![vec![0, 0]; 3]), ExecError::Rows { found: 3, slots: 2 }));
+    assert!(matches!(
+        fails(&vec![vec![0, 0]; 3]),
+        ExecError::Rows { found: 3, slots: 2 }
+    ));
     assert!(matches!(fails(&[vec![0]]), ExecError::Columns { .. }));
-    assert!(matches!(fails(&[vec![0, 0], vec![0, 32_768]]), ExecError::Input { row: 1, feature: 1, .. }));
-    assert!(matches!(fails(&[vec![-32_769, 0]]), ExecError::Input { .. }));
+    assert!(matches!(
+        fails(&[vec![0, 0], vec![0, 32_768]]),
+        ExecError::Input {
+            row: 1,
+            feature: 1,
+            ..
+        }
+    ));
+    assert!(matches!(
+        fails(&[vec![-32_769, 0]]),
+        ExecError::Input { .. }
+    ));
     for (part, change) in [
         (0, |w: &mut Weights| w.dense.clear()),
         (1, |w: &mut Weights| w.dense[0].weight.truncate(1)),
@@ -100,16 +205,28 @@ fn bad_inputs_and_weights() {
         let mut bad = weights.clone();
         change(&mut bad);
         let error = run(&program, &bad, &[vec![0, 0]]).unwrap_err();
-        assert!(matches!(error, ExecError::Weights { .. } | ExecError::Multiplier { .. }), "{part}: {error}");
+        assert!(
+            matches!(
+                error,
+                ExecError::Weights { .. } | ExecError::Multiplier { .. }
+            ),
+            "{part}: {error}"
+        );
     }
     let mut malformed = program.clone();
     malformed.nodes[0].inputs[0] = 9;
-    assert!(matches!(run(&malformed, &weights, &[vec![0, 0]]), Err(ExecError::Program(_))));
+    assert!(matches!(
+        run(&malformed, &weights, &[vec![0, 0]]),
+        Err(ExecError::Program(_))
+    ));
 }
 
 fn identity(y: i32, remainder: u32, exact: i128, shift: u8) -> Result<(), TestCaseError> {
     prop_assert!(u64::from(remainder) < 1 << shift);
-    prop_assert_eq!((i128::from(y) << shift) + i128::from(remainder), exact + (1 << (shift - 1)));
+    prop_assert_eq!(
+        (i128::from(y) << shift) + i128::from(remainder),
+        exact + (1 << (shift - 1))
+    );
     Ok(())
 }
 

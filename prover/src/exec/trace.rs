@@ -28,8 +28,13 @@ impl Trace {
     /// program's.
     pub fn outputs(&self, program: &Program) -> Vec<Vec<i32>> {
         let width = program.tensor_width(program.output);
-        let values = self.tensors.get(program.output).map(Vec::as_slice).unwrap_or_default();
+        let values = self
+            .tensors
+            .get(program.output)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let rows = values.chunks_exact(width.next_power_of_two());
-        rows.map(|row| row.iter().take(width).copied().collect()).collect()
+        rows.map(|row| row.iter().take(width).copied().collect())
+            .collect()
     }
 }

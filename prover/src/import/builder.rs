@@ -91,7 +91,9 @@ impl<'a> Builder<'a> {
     pub fn define(&mut self, name: &str, value: Value<'a>) -> Result<(), ImportError> {
         match self.values.insert(name.to_owned(), value) {
             None => Ok(()),
-            Some(_) => Err(ImportError::Graph { problem: format!("defines {name:?} twice; export the model again") }),
+            Some(_) => Err(ImportError::Graph {
+                problem: format!("defines {name:?} twice; export the model again"),
+            }),
         }
     }
 
@@ -132,7 +134,11 @@ impl<'a> Builder<'a> {
         features: Vec<usize>,
     ) -> Result<FloatTensorId, ImportError> {
         if self.nodes.len() >= MAX_NODES {
-            return Err(too_large("number of nodes", self.nodes.len() + 1, MAX_NODES));
+            return Err(too_large(
+                "number of nodes",
+                self.nodes.len() + 1,
+                MAX_NODES,
+            ));
         }
         self.charge(match &draft {
             Draft::Op(FloatOp::Dense(dense)) => dense.weight.len() + dense.bias.len(),
@@ -141,7 +147,12 @@ impl<'a> Builder<'a> {
         })?;
         let id = self.tensor(output, features)?;
         self.define(output, Value::Tensor(id))?;
-        self.nodes.push(DraftNode { name: name.to_owned(), draft, inputs, output: id });
+        self.nodes.push(DraftNode {
+            name: name.to_owned(),
+            draft,
+            inputs,
+            output: id,
+        });
         Ok(id)
     }
 
@@ -149,20 +160,36 @@ impl<'a> Builder<'a> {
     fn charge(&mut self, words: usize) -> Result<(), ImportError> {
         self.parameters = self.parameters.saturating_add(words);
         if self.parameters > MAX_PARAMETERS {
-            return Err(too_large("number of parameters", self.parameters, MAX_PARAMETERS));
+            return Err(too_large(
+                "number of parameters",
+                self.parameters,
+                MAX_PARAMETERS,
+            ));
         }
         Ok(())
     }
 
     fn tensor(&mut self, name: &str, features: Vec<usize>) -> Result<FloatTensorId, ImportError> {
-        let width = features.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).unwrap_or(usize::MAX);
+        let width = features
+            .iter()
+            .try_fold(1usize, |n, d| n.checked_mul(*d))
+            .unwrap_or(usize::MAX);
         if width > MAX_WIDTH as usize {
-            return Err(too_large(&format!("number of features of {name:?}"), width, MAX_WIDTH as usize));
+            return Err(too_large(
+                &format!("number of features of {name:?}"),
+                width,
+                MAX_WIDTH as usize,
+            ));
         }
         if width == 0 {
-            return Err(ImportError::Graph { problem: format!("value {name:?} has no elements (shape {features:?})") });
+            return Err(ImportError::Graph {
+                problem: format!("value {name:?} has no elements (shape {features:?})"),
+            });
         }
-        self.tensors.push(FloatTensor { name: name.to_owned(), width });
+        self.tensors.push(FloatTensor {
+            name: name.to_owned(),
+            width,
+        });
         self.features.push(features);
         Ok(self.tensors.len() - 1)
     }
@@ -172,11 +199,17 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// [`ImportError::Graph`] if `output` is not a computed value, and errors of the folding.
     pub fn finish(mut self, output: &str) -> Result<FloatGraph, ImportError> {
-        let problem = |what: &str| ImportError::Graph { problem: format!("output {output:?} {what}") };
+        let problem = |what: &str| ImportError::Graph {
+            problem: format!("output {output:?} {what}"),
+        };
         self.output = match self.values.get(output) {
             Some(Value::Tensor(id)) => *id,
             Some(_) => return Err(problem("is a constant")),
-            None => return Err(problem("is not defined by any node; the file is truncated or altered")),
+            None => {
+                return Err(problem(
+                    "is not defined by any node; the file is truncated or altered",
+                ));
+            }
         };
         fold::fold(&mut self);
         let mut needed = HashSet::from([self.output]);
@@ -189,12 +222,27 @@ impl<'a> Builder<'a> {
         if self.nodes.is_empty() {
             return Err(problem("is the input itself: the model computes nothing"));
         }
-        let order: Vec<_> = std::iter::once(0).chain(self.nodes.iter().map(|n| n.output)).collect();
-        let renumber: HashMap<_, _> = order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let order: Vec<_> = std::iter::once(0)
+            .chain(self.nodes.iter().map(|n| n.output))
+            .collect();
+        let renumber: HashMap<_, _> = order
+            .iter()
+            .enumerate()
+            .map(|(new, old)| (*old, new))
+            .collect();
         let new_id = |old: &FloatTensorId| renumber.get(old).copied().unwrap_or(usize::MAX);
-        let tensors = order.iter().filter_map(|old| self.tensors.get(*old).cloned()).collect();
+        let tensors = order
+            .iter()
+            .filter_map(|old| self.tensors.get(*old).cloned())
+            .collect();
         let mut nodes = Vec::with_capacity(self.nodes.len());
-        for DraftNode { name, draft, inputs, output } in std::mem::take(&mut self.nodes) {
+        for DraftNode {
+            name,
+            draft,
+            inputs,
+            output,
+        } in std::mem::take(&mut self.nodes)
+        {
             let op = match draft {
                 Draft::Op(op) => op,
                 Draft::Affine { scale, shift } => {
@@ -205,19 +253,34 @@ impl<'a> Builder<'a> {
             if let FloatOp::Dense(dense) = &op {
                 check_finite(&name, dense)?;
             }
-            nodes.push(FloatNode { name, op, inputs: inputs.iter().map(new_id).collect(), output: new_id(&output) });
+            nodes.push(FloatNode {
+                name,
+                op,
+                inputs: inputs.iter().map(new_id).collect(),
+                output: new_id(&output),
+            });
         }
         FloatGraph::new(tensors, nodes, 0, new_id(&self.output))
     }
 }
 
 fn too_large(what: &str, found: usize, limit: usize) -> ImportError {
-    ImportError::TooLarge { what: what.into(), found: found as u64, limit: limit as u64 }
+    ImportError::TooLarge {
+        what: what.into(),
+        found: found as u64,
+        limit: limit as u64,
+    }
 }
 
 /// Constants are finite, but folding multiplies them.
 fn check_finite(node: &str, dense: &FloatDense) -> Result<(), ImportError> {
-    match dense.weight.iter().chain(&dense.bias).enumerate().find(|(_, v)| !v.is_finite()) {
+    match dense
+        .weight
+        .iter()
+        .chain(&dense.bias)
+        .enumerate()
+        .find(|(_, v)| !v.is_finite())
+    {
         Some((index, value)) => Err(ImportError::NonFinite {
             tensor: format!("weights of {node} after folding"),
             index,

@@ -26,10 +26,14 @@ pub enum ImportError {
         limit: u64,
     },
     /// The bytes are not an ONNX protobuf message.
-    #[error("model: not a valid ONNX file, it is truncated or altered: {0}; export the model again")]
+    #[error(
+        "model: not a valid ONNX file, it is truncated or altered: {0}; export the model again"
+    )]
     Protobuf(String),
     /// The file format's version is not known.
-    #[error("model: ONNX IR version {found}, expected {min} to {max}; export with a supported version")]
+    #[error(
+        "model: ONNX IR version {found}, expected {min} to {max}; export with a supported version"
+    )]
     IrVersion {
         /// Version found.
         found: i64,
@@ -39,7 +43,9 @@ pub enum ImportError {
         max: i64,
     },
     /// The operator set's version is not known.
-    #[error("model: opset {found}, expected {min} to {max}; export with opset_version={max} or lower")]
+    #[error(
+        "model: opset {found}, expected {min} to {max}; export with opset_version={max} or lower"
+    )]
     Opset {
         /// Version found.
         found: i64,
@@ -65,7 +71,9 @@ pub enum ImportError {
         supported: String,
     },
     /// A dimension other than the batch is not a number.
-    #[error("model: input {input:?}: dimension {index} is {found}; only the first (batch) dimension may be symbolic or -1, export with static feature dimensions")]
+    #[error(
+        "model: input {input:?}: dimension {index} is {found}; only the first (batch) dimension may be symbolic or -1, export with static feature dimensions"
+    )]
     DynamicShape {
         /// The graph input.
         input: String,
@@ -75,7 +83,9 @@ pub enum ImportError {
         found: String,
     },
     /// The first dimension is fixed to a batch other than one.
-    #[error("model: input {input:?}: the first dimension is {found}, expected a symbol, -1 or 1; export with a dynamic batch axis")]
+    #[error(
+        "model: input {input:?}: the first dimension is {found}, expected a symbol, -1 or 1; export with a dynamic batch axis"
+    )]
     FixedBatch {
         /// The graph input.
         input: String,
@@ -83,7 +93,9 @@ pub enum ImportError {
         found: i64,
     },
     /// A node names a value that no initializer, input or earlier node defines.
-    #[error("model: node {node:?} ({op}): operand {operand:?} is not defined; an initializer is missing or the nodes are out of order")]
+    #[error(
+        "model: node {node:?} ({op}): operand {operand:?} is not defined; an initializer is missing or the nodes are out of order"
+    )]
     MissingValue {
         /// The node.
         node: String,
@@ -101,7 +113,9 @@ pub enum ImportError {
         problem: String,
     },
     /// A constant holds NaN or an infinity.
-    #[error("model: tensor {tensor:?}: element {index} is {value}, expected a finite number; the model is damaged or was not trained to convergence")]
+    #[error(
+        "model: tensor {tensor:?}: element {index} is {value}, expected a finite number; the model is damaged or was not trained to convergence"
+    )]
     NonFinite {
         /// The tensor.
         tensor: String,

@@ -39,7 +39,9 @@ pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<FloatDense, 
     let count = width.saturating_mul(width);
     if count > MAX_DIAGONAL {
         return Err(ImportError::TooLarge {
-            what: format!("constant Add, Mul or BatchNormalization {node:?} without a dense layer beside it: number of weights"),
+            what: format!(
+                "constant Add, Mul or BatchNormalization {node:?} without a dense layer beside it: number of weights"
+            ),
             found: count as u64,
             limit: MAX_DIAGONAL as u64,
         });
@@ -48,35 +50,59 @@ pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<FloatDense, 
     for (slot, value) in weight.iter_mut().step_by(width + 1).zip(scale) {
         *slot = *value as f32;
     }
-    Ok(FloatDense { rows: width, cols: width, weight, bias: shift.iter().map(|v| *v as f32).collect() })
+    Ok(FloatDense {
+        rows: width,
+        cols: width,
+        weight,
+        bias: shift.iter().map(|v| *v as f32).collect(),
+    })
 }
 
 /// Number of readers of a tensor; the model's output is read once more, from outside.
 fn uses(draft: &Builder<'_>, id: FloatTensorId) -> usize {
-    let reads = draft.nodes.iter().flat_map(|n| &n.inputs).filter(|i| **i == id).count();
+    let reads = draft
+        .nodes
+        .iter()
+        .flat_map(|n| &n.inputs)
+        .filter(|i| **i == id)
+        .count();
     reads + usize::from(draft.output == id)
 }
 
-fn affine_at(draft: &Builder<'_>, at: usize) -> Option<(Vec<f64>, Vec<f64>, FloatTensorId, FloatTensorId)> {
+fn affine_at(
+    draft: &Builder<'_>,
+    at: usize,
+) -> Option<(Vec<f64>, Vec<f64>, FloatTensorId, FloatTensorId)> {
     match draft.nodes.get(at) {
-        Some(DraftNode { draft: Draft::Affine { scale, shift }, inputs, output, .. }) => {
-            Some((scale.clone(), shift.clone(), *inputs.first()?, *output))
-        }
+        Some(DraftNode {
+            draft: Draft::Affine { scale, shift },
+            inputs,
+            output,
+            ..
+        }) => Some((scale.clone(), shift.clone(), *inputs.first()?, *output)),
         _ => None,
     }
 }
 
 /// Folds the affine node `at` into the node that makes its operand.
 fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
-    let Some((scale, shift, operand, output)) = affine_at(draft, at) else { return false };
+    let Some((scale, shift, operand, output)) = affine_at(draft, at) else {
+        return false;
+    };
     let mut id = operand;
     let producer = loop {
         if uses(draft, id) != 1 {
             return false;
         }
-        let Some(index) = draft.nodes.iter().position(|n| n.output == id) else { return false };
+        let Some(index) = draft.nodes.iter().position(|n| n.output == id) else {
+            return false;
+        };
         match draft.nodes.get(index) {
-            Some(DraftNode { draft: Draft::Op(FloatOp::Reshape), inputs, .. }) => match inputs.first() {
+            Some(DraftNode {
+                draft: Draft::Op(FloatOp::Reshape),
+                inputs,
+                ..
+            }) => match inputs.first() {
                 Some(next) => id = *next,
                 None => return false,
             },
@@ -85,8 +111,13 @@ fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
     };
     match draft.nodes.get_mut(producer).map(|n| &mut n.draft) {
         Some(Draft::Op(FloatOp::Dense(dense))) => scale_rows(dense, &scale, &shift),
-        Some(Draft::Affine { scale: own, shift: offset }) => {
-            for (((own, offset), scale), shift) in own.iter_mut().zip(offset).zip(&scale).zip(&shift) {
+        Some(Draft::Affine {
+            scale: own,
+            shift: offset,
+        }) => {
+            for (((own, offset), scale), shift) in
+                own.iter_mut().zip(offset).zip(&scale).zip(&shift)
+            {
                 *own *= scale;
                 *offset = *offset * scale + shift;
             }
@@ -100,19 +131,29 @@ fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
 
 /// Folds the affine node `at` into the dense layer that alone reads its result.
 fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
-    let Some((scale, shift, operand, output)) = affine_at(draft, at) else { return false };
+    let Some((scale, shift, operand, output)) = affine_at(draft, at) else {
+        return false;
+    };
     let mut id = output;
     let consumer = loop {
         if uses(draft, id) != 1 {
             return false;
         }
-        let Some(index) = draft.nodes.iter().position(|n| n.inputs.contains(&id)) else { return false };
+        let Some(index) = draft.nodes.iter().position(|n| n.inputs.contains(&id)) else {
+            return false;
+        };
         match draft.nodes.get(index) {
-            Some(DraftNode { draft: Draft::Op(FloatOp::Reshape), output, .. }) => id = *output,
+            Some(DraftNode {
+                draft: Draft::Op(FloatOp::Reshape),
+                output,
+                ..
+            }) => id = *output,
             _ => break index,
         }
     };
-    let Some(Draft::Op(FloatOp::Dense(dense))) = draft.nodes.get_mut(consumer).map(|n| &mut n.draft) else {
+    let Some(Draft::Op(FloatOp::Dense(dense))) =
+        draft.nodes.get_mut(consumer).map(|n| &mut n.draft)
+    else {
         return false;
     };
     scale_columns(dense, &scale, &shift);
@@ -122,7 +163,10 @@ fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
 
 /// `W' = diag(scale)·W`, `b' = scale·b + shift`.
 fn scale_rows(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
-    let rows = dense.weight.chunks_exact_mut(dense.cols.max(1)).zip(&mut dense.bias);
+    let rows = dense
+        .weight
+        .chunks_exact_mut(dense.cols.max(1))
+        .zip(&mut dense.bias);
     for (((weights, bias), scale), shift) in rows.zip(scale).zip(shift) {
         for w in weights {
             *w = (f64::from(*w) * scale) as f32;
@@ -133,8 +177,16 @@ fn scale_rows(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
 
 /// `W' = W·diag(scale)`, `b' = b + W·shift`.
 fn scale_columns(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
-    for (weights, bias) in dense.weight.chunks_exact_mut(dense.cols.max(1)).zip(&mut dense.bias) {
-        let offset: f64 = weights.iter().zip(shift).map(|(w, s)| f64::from(*w) * s).sum();
+    for (weights, bias) in dense
+        .weight
+        .chunks_exact_mut(dense.cols.max(1))
+        .zip(&mut dense.bias)
+    {
+        let offset: f64 = weights
+            .iter()
+            .zip(shift)
+            .map(|(w, s)| f64::from(*w) * s)
+            .sum();
         *bias = (f64::from(*bias) + offset) as f32;
         for (w, s) in weights.iter_mut().zip(scale) {
             *w = (f64::from(*w) * s) as f32;
@@ -154,7 +206,12 @@ fn rename(draft: &mut Builder<'_>, kept: FloatTensorId, dropped: FloatTensorId) 
 /// Removes node `at`; readers of `old` read `new` instead.
 fn remove(draft: &mut Builder<'_>, at: usize, old: FloatTensorId, new: FloatTensorId) {
     draft.nodes.remove(at);
-    for id in draft.nodes.iter_mut().flat_map(|n| &mut n.inputs).filter(|id| **id == old) {
+    for id in draft
+        .nodes
+        .iter_mut()
+        .flat_map(|n| &mut n.inputs)
+        .filter(|id| **id == old)
+    {
         *id = new;
     }
     if draft.output == old {

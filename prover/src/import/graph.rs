@@ -135,41 +135,81 @@ impl FloatGraph {
         input: FloatTensorId,
         output: FloatTensorId,
     ) -> Result<Self, ImportError> {
-        let graph = Self { tensors, nodes, input, output };
+        let graph = Self {
+            tensors,
+            nodes,
+            input,
+            output,
+        };
         graph.check().map_err(ImportError::FloatGraph)?;
         Ok(graph)
     }
 
     fn check(&self) -> Result<(), String> {
         let mut defined = vec![false; self.tensors.len()];
-        *defined.get_mut(self.input).ok_or("the input tensor does not exist")? = true;
+        *defined
+            .get_mut(self.input)
+            .ok_or("the input tensor does not exist")? = true;
         for node in &self.nodes {
-            let fail = |problem: String| Err(format!("node {:?} ({}): {problem}", node.name, node.op.name()));
+            let fail = |problem: String| {
+                Err(format!(
+                    "node {:?} ({}): {problem}",
+                    node.name,
+                    node.op.name()
+                ))
+            };
             if node.inputs.len() != node.op.arity() {
-                return fail(format!("{} operands, expected {}", node.inputs.len(), node.op.arity()));
+                return fail(format!(
+                    "{} operands, expected {}",
+                    node.inputs.len(),
+                    node.op.arity()
+                ));
             }
-            if let Some(id) = node.inputs.iter().find(|id| defined.get(**id) != Some(&true)) {
+            if let Some(id) = node
+                .inputs
+                .iter()
+                .find(|id| defined.get(**id) != Some(&true))
+            {
                 return fail(format!("operand tensor {id} is not defined before it"));
             }
             match defined.get_mut(node.output) {
                 Some(flag) if !*flag => *flag = true,
-                _ => return fail(format!("output tensor {} does not exist or is defined twice", node.output)),
+                _ => {
+                    return fail(format!(
+                        "output tensor {} does not exist or is defined twice",
+                        node.output
+                    ));
+                }
             }
             let out = self.width(node.output);
             let cols = match &node.op {
-                FloatOp::Dense(d) if d.rows != out || d.weight.len() != d.rows * d.cols || d.bias.len() != d.rows => {
-                    return fail(format!("{} weights and {} biases for {out}x{}", d.weight.len(), d.bias.len(), d.cols));
+                FloatOp::Dense(d)
+                    if d.rows != out
+                        || d.weight.len() != d.rows * d.cols
+                        || d.bias.len() != d.rows =>
+                {
+                    return fail(format!(
+                        "{} weights and {} biases for {out}x{}",
+                        d.weight.len(),
+                        d.bias.len(),
+                        d.cols
+                    ));
                 }
                 FloatOp::Dense(d) => d.cols,
                 _ => out,
             };
             if let Some(id) = node.inputs.iter().find(|id| self.width(**id) != cols) {
-                return fail(format!("operand width {}, expected {cols}", self.width(*id)));
+                return fail(format!(
+                    "operand width {}, expected {cols}",
+                    self.width(*id)
+                ));
             }
         }
         match defined.iter().position(|d| !*d) {
             Some(id) => Err(format!("tensor {id} is never defined")),
-            None if self.output >= self.tensors.len() => Err("the output tensor does not exist".into()),
+            None if self.output >= self.tensors.len() => {
+                Err("the output tensor does not exist".into())
+            }
             None => Ok(()),
         }
     }
@@ -222,7 +262,10 @@ impl FloatGraph {
             .enumerate()
             .map(|(index, row)| {
                 let mut values = self.run_row(row).map_err(|e| at_row(index, &e))?;
-                values.get_mut(self.output).map(std::mem::take).ok_or_else(|| at_row(index, "no output"))
+                values
+                    .get_mut(self.output)
+                    .map(std::mem::take)
+                    .ok_or_else(|| at_row(index, "no output"))
             })
             .collect()
     }
@@ -238,10 +281,17 @@ impl FloatGraph {
                 let values = self.run_row(row).map_err(|e| at_row(index, &e))?;
                 let tensors = self.tensors.iter().zip(&values);
                 tensors
-                    .map(|(tensor, values)| match values.iter().find(|v| !v.is_finite()) {
-                        Some(v) => Err(at_row(index, &format!("tensor {:?} holds {v}", tensor.name))),
-                        None => Ok(values.iter().fold(0.0, |m: f64, v| m.max(f64::from(v.abs())))),
-                    })
+                    .map(
+                        |(tensor, values)| match values.iter().find(|v| !v.is_finite()) {
+                            Some(v) => Err(at_row(
+                                index,
+                                &format!("tensor {:?} holds {v}", tensor.name),
+                            )),
+                            None => Ok(values
+                                .iter()
+                                .fold(0.0, |m: f64, v| m.max(f64::from(v.abs())))),
+                        },
+                    )
                     .collect::<Result<Vec<_>, _>>()
             })
             .try_reduce(
@@ -253,7 +303,11 @@ impl FloatGraph {
     /// Every tensor's values for one row.
     fn run_row(&self, row: &[f32]) -> Result<Vec<Vec<f32>>, String> {
         if row.len() != self.width(self.input) {
-            return Err(format!("{} columns, expected {}", row.len(), self.width(self.input)));
+            return Err(format!(
+                "{} columns, expected {}",
+                row.len(),
+                self.width(self.input)
+            ));
         }
         let mut values: Vec<Vec<f32>> = vec![Vec::new(); self.tensors.len()];
         if let Some(slot) = values.get_mut(self.input) {
@@ -261,13 +315,22 @@ impl FloatGraph {
         }
         for node in &self.nodes {
             let operand = |i: usize| {
-                let id = node.inputs.get(i).or(node.inputs.first()).copied().unwrap_or(self.input);
+                let id = node
+                    .inputs
+                    .get(i)
+                    .or(node.inputs.first())
+                    .copied()
+                    .unwrap_or(self.input);
                 values.get(id).map_or(&[][..], Vec::as_slice)
             };
             let (a, b) = (operand(0), operand(1));
             let out = match &node.op {
                 FloatOp::Dense(dense) => dense.apply(a),
-                op => a.iter().zip(b).map(|(a, b)| op.scalar((*a).into(), (*b).into()) as f32).collect(),
+                op => a
+                    .iter()
+                    .zip(b)
+                    .map(|(a, b)| op.scalar((*a).into(), (*b).into()) as f32)
+                    .collect(),
             };
             if let Some(slot) = values.get_mut(node.output) {
                 *slot = out;
@@ -280,9 +343,15 @@ impl FloatGraph {
 impl FloatDense {
     /// `(cols) -> (rows)`, accumulated in f64.
     fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let dot = |w: &[f32]| w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum::<f64>();
+        let dot = |w: &[f32]| {
+            w.iter()
+                .zip(x)
+                .map(|(w, x)| f64::from(*w) * f64::from(*x))
+                .sum::<f64>()
+        };
         let rows = self.weight.chunks_exact(self.cols.max(1)).zip(&self.bias);
-        rows.map(|(w, bias)| (dot(w) + f64::from(*bias)) as f32).collect()
+        rows.map(|(w, bias)| (dot(w) + f64::from(*bias)) as f32)
+            .collect()
     }
 }
 
@@ -295,17 +364,36 @@ mod tests {
     use super::*;
 
     fn tensors(widths: &[usize]) -> Vec<FloatTensor> {
-        widths.iter().map(|w| FloatTensor { name: format!("t{w}"), width: *w }).collect()
+        widths
+            .iter()
+            .map(|w| FloatTensor {
+                name: format!("t{w}"),
+                width: *w,
+            })
+            .collect()
     }
 
     fn node(op: FloatOp, inputs: &[usize], output: usize) -> FloatNode {
-        FloatNode { name: "n".into(), op, inputs: inputs.to_vec(), output }
+        FloatNode {
+            name: "n".into(),
+            op,
+            inputs: inputs.to_vec(),
+            output,
+        }
     }
 
     #[test]
     fn runs_dense_and_elementwise() {
-        let dense = FloatDense { rows: 1, cols: 2, weight: vec![2.0, -3.0], bias: vec![0.5] };
-        let nodes = vec![node(FloatOp::Dense(dense), &[0], 1), node(FloatOp::Relu, &[1], 2)];
+        let dense = FloatDense {
+            rows: 1,
+            cols: 2,
+            weight: vec![2.0, -3.0],
+            bias: vec![0.5],
+        };
+        let nodes = vec![
+            node(FloatOp::Dense(dense), &[0], 1),
+            node(FloatOp::Relu, &[1], 2),
+        ];
         let graph = FloatGraph::new(tensors(&[2, 1, 1]), nodes, 0, 2).unwrap();
         let rows = [vec![1.0, 0.0], vec![0.0, 1.0]];
         assert_eq!(graph.run(&rows).unwrap(), [[2.5], [0.0]]);

@@ -16,7 +16,12 @@
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
 #![cfg_attr(
     not(test),
-    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
 )]
 
 pub mod builder;
@@ -56,11 +61,16 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
 /// # Errors
 /// [`ImportError`] if the file cannot be read or is not a supported model.
 pub fn read(path: &Path) -> Result<FloatGraph, ImportError> {
-    let fail = |source| ImportError::Read { path: path.to_path_buf(), source };
+    let fail = |source| ImportError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = File::open(path).map_err(fail)?;
     let mut bytes = Vec::new();
     // One byte over the cap tells a file that is too large from one that just fits.
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
     decode(bytes)
 }
 
@@ -70,10 +80,15 @@ pub fn read(path: &Path) -> Result<FloatGraph, ImportError> {
 /// [`ImportError`] if the bytes are not a supported model.
 pub fn decode(bytes: Vec<u8>) -> Result<FloatGraph, ImportError> {
     if bytes.len() as u64 > MAX_FILE {
-        return Err(ImportError::TooLarge { what: "file size".into(), found: bytes.len() as u64, limit: MAX_FILE });
+        return Err(ImportError::TooLarge {
+            what: "file size".into(),
+            found: bytes.len() as u64,
+            limit: MAX_FILE,
+        });
     }
     prescan::prescan(&bytes)?;
-    let model = ModelProto::decode(Bytes::from(bytes)).map_err(|e| ImportError::Protobuf(e.to_string()))?;
+    let model =
+        ModelProto::decode(Bytes::from(bytes)).map_err(|e| ImportError::Protobuf(e.to_string()))?;
     from_model(&model)
 }
 
@@ -86,11 +101,17 @@ pub fn from_model(model: &ModelProto) -> Result<FloatGraph, ImportError> {
         return Err(problem("holds no graph: not an ONNX model, or truncated"));
     };
     if !IR_VERSIONS.contains(&model.ir_version) {
-        return Err(ImportError::IrVersion { found: model.ir_version, min: *IR_VERSIONS.start(), max: *IR_VERSIONS.end() });
+        return Err(ImportError::IrVersion {
+            found: model.ir_version,
+            min: *IR_VERSIONS.start(),
+            max: *IR_VERSIONS.end(),
+        });
     }
     let opset = opset(model)?;
     if !graph.sparse_initializer.is_empty() {
-        return Err(problem("holds sparse initializers, expected dense ones; export without sparse weights"));
+        return Err(problem(
+            "holds sparse initializers, expected dense ones; export without sparse weights",
+        ));
     }
     let mut builder = Builder::new(graph)?;
     let (name, features) = input(graph)?;
@@ -99,13 +120,18 @@ pub fn from_model(model: &ModelProto) -> Result<FloatGraph, ImportError> {
         ops::build(&mut builder, node, index, opset)?;
     }
     let [output] = graph.output.as_slice() else {
-        return Err(problem(format!("has {} outputs, expected one; export the score alone", graph.output.len())));
+        return Err(problem(format!(
+            "has {} outputs, expected one; export the score alone",
+            graph.output.len()
+        )));
     };
     builder.finish(&output.name)
 }
 
 fn problem(problem: impl Into<String>) -> ImportError {
-    ImportError::Graph { problem: problem.into() }
+    ImportError::Graph {
+        problem: problem.into(),
+    }
 }
 
 fn is_standard(domain: &str) -> bool {
@@ -116,22 +142,37 @@ fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     let mut standard = model.opset_import.iter().filter(|o| is_standard(&o.domain));
     let found = match (standard.next(), standard.next()) {
         (Some(one), None) => one.version,
-        (None, _) => return Err(problem("imports no standard operator set (domain \"\" or \"ai.onnx\")")),
+        (None, _) => {
+            return Err(problem(
+                "imports no standard operator set (domain \"\" or \"ai.onnx\")",
+            ));
+        }
         (Some(_), Some(_)) => return Err(problem("imports the standard operator set twice")),
     };
     if OPSETS.contains(&found) {
         return Ok(found);
     }
-    Err(ImportError::Opset { found, min: *OPSETS.start(), max: *OPSETS.end() })
+    Err(ImportError::Opset {
+        found,
+        min: *OPSETS.start(),
+        max: *OPSETS.end(),
+    })
 }
 
 /// Name and feature dimensions of the one input that is not an initializer.
 fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    let inputs: Vec<_> = graph.input.iter().filter(|i| !constants.contains(i.name.as_str())).collect();
+    let inputs: Vec<_> = graph
+        .input
+        .iter()
+        .filter(|i| !constants.contains(i.name.as_str()))
+        .collect();
     let [input] = inputs.as_slice() else {
         let names: Vec<_> = inputs.iter().map(|i| i.name.as_str()).collect();
-        return Err(problem(format!("has {} inputs {names:?}, expected one; join them before the model", inputs.len())));
+        return Err(problem(format!(
+            "has {} inputs {names:?}, expected one; join them before the model",
+            inputs.len()
+        )));
     };
     Ok((&input.name, features(input)?))
 }
@@ -142,28 +183,48 @@ fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
         return Err(problem(format!("input {name:?} is not a tensor")));
     };
     if tensor.elem_type != data_type::FLOAT {
-        return Err(problem(format!("input {name:?} has element type {}, expected float (1)", tensor.elem_type)));
+        return Err(problem(format!(
+            "input {name:?} has element type {}, expected float (1)",
+            tensor.elem_type
+        )));
     }
-    let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice()).unwrap_or_default();
+    let dims = tensor
+        .shape
+        .as_ref()
+        .map(|s| s.dim.as_slice())
+        .unwrap_or_default();
     let [batch, features @ ..] = dims else {
-        return Err(problem(format!("input {name:?} has no shape, expected (batch, features…)")));
+        return Err(problem(format!(
+            "input {name:?} has no shape, expected (batch, features…)"
+        )));
     };
     if features.is_empty() {
-        return Err(problem(format!("input {name:?} has one dimension, expected (batch, features…)")));
+        return Err(problem(format!(
+            "input {name:?} has one dimension, expected (batch, features…)"
+        )));
     }
     if let Some(DimensionValue::Value(found)) = batch.value
         && !matches!(found, -1..=1)
     {
-        return Err(ImportError::FixedBatch { input: name.clone(), found });
+        return Err(ImportError::FixedBatch {
+            input: name.clone(),
+            found,
+        });
     }
     let fixed = features.iter().enumerate().map(|(i, dim)| {
         let found = match &dim.value {
-            Some(DimensionValue::Value(n)) if *n > 0 => return Ok(usize::try_from(*n).unwrap_or(usize::MAX)),
+            Some(DimensionValue::Value(n)) if *n > 0 => {
+                return Ok(usize::try_from(*n).unwrap_or(usize::MAX));
+            }
             Some(DimensionValue::Value(n)) => n.to_string(),
             Some(DimensionValue::Symbol(s)) => format!("symbol {s:?}"),
             None => "unknown".into(),
         };
-        Err(ImportError::DynamicShape { input: name.clone(), index: i + 1, found })
+        Err(ImportError::DynamicShape {
+            input: name.clone(),
+            index: i + 1,
+            found,
+        })
     });
     fixed.collect()
 }

@@ -63,7 +63,14 @@ struct Counts {
 /// # Errors
 /// [`ImportError::TooLarge`] above a cap, [`ImportError::Protobuf`] where the wire format is broken.
 pub fn prescan(bytes: &[u8]) -> Result<(), ImportError> {
-    walk(bytes, Message::Model, &mut Counts { fields: 0, integers: 0 })
+    walk(
+        bytes,
+        Message::Model,
+        &mut Counts {
+            fields: 0,
+            integers: 0,
+        },
+    )
 }
 
 /// The recursion is as deep as the longest path of [`field`], which has no cycle: seven calls.
@@ -72,7 +79,11 @@ fn walk(mut bytes: &[u8], message: Message, counts: &mut Counts) -> Result<(), I
         let key = varint(&mut bytes)?;
         counts.fields += 1;
         if counts.fields > MAX_FIELDS {
-            return Err(too_large("number of protobuf fields", counts.fields, MAX_FIELDS));
+            return Err(too_large(
+                "number of protobuf fields",
+                counts.fields,
+                MAX_FIELDS,
+            ));
         }
         match key & 7 {
             0 => {
@@ -89,7 +100,11 @@ fn walk(mut bytes: &[u8], message: Message, counts: &mut Counts) -> Result<(), I
                     Field::Plain => {}
                 }
                 if counts.integers > MAX_INTEGER_BYTES {
-                    return Err(too_large("bytes of integer lists", counts.integers, MAX_INTEGER_BYTES));
+                    return Err(too_large(
+                        "bytes of integer lists",
+                        counts.integers,
+                        MAX_INTEGER_BYTES,
+                    ));
                 }
             }
             other => return Err(ImportError::Protobuf(format!("wire type {other}"))),
@@ -99,13 +114,22 @@ fn walk(mut bytes: &[u8], message: Message, counts: &mut Counts) -> Result<(), I
 }
 
 fn too_large(what: &str, found: u64, limit: u64) -> ImportError {
-    ImportError::TooLarge { what: what.into(), found, limit }
+    ImportError::TooLarge {
+        what: what.into(),
+        found,
+        limit,
+    }
 }
 
 fn take<'a>(bytes: &mut &'a [u8], length: u64) -> Result<&'a [u8], ImportError> {
-    let split = usize::try_from(length).ok().and_then(|n| bytes.split_at_checked(n));
+    let split = usize::try_from(length)
+        .ok()
+        .and_then(|n| bytes.split_at_checked(n));
     let (head, tail) = split.ok_or_else(|| {
-        ImportError::Protobuf(format!("a field of {length} bytes where {} are left", bytes.len()))
+        ImportError::Protobuf(format!(
+            "a field of {length} bytes where {} are left",
+            bytes.len()
+        ))
     })?;
     *bytes = tail;
     Ok(head)
@@ -114,15 +138,18 @@ fn take<'a>(bytes: &mut &'a [u8], length: u64) -> Result<&'a [u8], ImportError> 
 fn varint(bytes: &mut &[u8]) -> Result<u64, ImportError> {
     let mut value = 0u64;
     for at in 0..10 {
-        let (first, rest) =
-            bytes.split_first().ok_or_else(|| ImportError::Protobuf("the file ends inside a number".into()))?;
+        let (first, rest) = bytes
+            .split_first()
+            .ok_or_else(|| ImportError::Protobuf("the file ends inside a number".into()))?;
         *bytes = rest;
         value |= u64::from(first & 0x7f) << (7 * at);
         if first & 0x80 == 0 {
             return Ok(value);
         }
     }
-    Err(ImportError::Protobuf("a number of more than ten bytes".into()))
+    Err(ImportError::Protobuf(
+        "a number of more than ten bytes".into(),
+    ))
 }
 
 #[cfg(test)]
@@ -141,13 +168,19 @@ mod tests {
     #[test]
     fn counts_nested_fields() {
         assert!(prescan(&bomb(1000)).is_ok());
-        assert!(matches!(prescan(&bomb(MAX_FIELDS as usize + 1)), Err(ImportError::TooLarge { .. })));
+        assert!(matches!(
+            prescan(&bomb(MAX_FIELDS as usize + 1)),
+            Err(ImportError::TooLarge { .. })
+        ));
     }
 
     #[test]
     fn broken_wire_is_an_error() {
         for bytes in [&[0x3a, 0x05][..], &[0xff; 12], &[0x0b], &[0x08]] {
-            assert!(matches!(prescan(bytes), Err(ImportError::Protobuf(_))), "{bytes:x?}");
+            assert!(
+                matches!(prescan(bytes), Err(ImportError::Protobuf(_))),
+                "{bytes:x?}"
+            );
         }
     }
 }

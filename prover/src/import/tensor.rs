@@ -33,9 +33,14 @@ impl Constant {
     /// [`ImportError::Tensor`] if shape, type and data disagree, [`ImportError::NonFinite`] for NaN
     /// and infinities, [`ImportError::TooLarge`] above [`MAX_ELEMENTS`].
     pub fn from_proto(tensor: &TensorProto, name: &str) -> Result<Self, ImportError> {
-        let fail = |problem: String| ImportError::Tensor { tensor: name.into(), problem };
+        let fail = |problem: String| ImportError::Tensor {
+            tensor: name.into(),
+            problem,
+        };
         if tensor.data_location != 0 {
-            return Err(fail("its data lies in another file; save the model with embedded weights".into()));
+            return Err(fail(
+                "its data lies in another file; save the model with embedded weights".into(),
+            ));
         }
         let dims = dims(&tensor.dims).map_err(&fail)?;
         let count = element_count(&dims, name)?;
@@ -46,7 +51,10 @@ impl Constant {
                 n => (n / width, "raw values"),
             };
             if raw.len() % width != 0 || found != count {
-                return Err(fail(format!("{found} {from} ({} raw bytes), its shape {dims:?} wants {count}", raw.len())));
+                return Err(fail(format!(
+                    "{found} {from} ({} raw bytes), its shape {dims:?} wants {count}",
+                    raw.len()
+                )));
             }
             Ok(!raw.is_empty())
         };
@@ -71,7 +79,11 @@ impl Constant {
                 true => words(raw).map(i64::from_le_bytes).collect(),
                 false => tensor.int64_data.clone(),
             }),
-            other => return Err(fail(format!("element type {other}, expected float (1), double (11), int32 (6), int64 (7) or bool (9)"))),
+            other => {
+                return Err(fail(format!(
+                    "element type {other}, expected float (1), double (11), int32 (6), int64 (7) or bool (9)"
+                )));
+            }
         };
         Self::new(name, dims, elements)
     }
@@ -84,9 +96,17 @@ impl Constant {
         if let Elements::Float(values) = &elements
             && let Some((index, value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite())
         {
-            return Err(ImportError::NonFinite { tensor: name.into(), index, value: f64::from(*value) });
+            return Err(ImportError::NonFinite {
+                tensor: name.into(),
+                index,
+                value: f64::from(*value),
+            });
         }
-        Ok(Self { name: name.into(), dims, elements })
+        Ok(Self {
+            name: name.into(),
+            dims,
+            elements,
+        })
     }
 
     /// The elements as floats.
@@ -112,7 +132,10 @@ impl Constant {
     }
 
     fn wrong_type(&self, found: &str, expected: &str) -> ImportError {
-        ImportError::Tensor { tensor: self.name.clone(), problem: format!("holds {found}, expected {expected}") }
+        ImportError::Tensor {
+            tensor: self.name.clone(),
+            problem: format!("holds {found}, expected {expected}"),
+        }
     }
 
     /// Broadcasts to the features of an activation of shape `(batch, features…)` by NumPy's rules;
@@ -127,11 +150,17 @@ impl Constant {
         let skip = features.len() - inner.len();
         let fits = over.len() <= 1
             && over.iter().all(|d| *d == 1)
-            && inner.iter().zip(features.iter().skip(skip)).all(|(d, f)| *d == 1 || d == f);
+            && inner
+                .iter()
+                .zip(features.iter().skip(skip))
+                .all(|(d, f)| *d == 1 || d == f);
         if !fits {
             return Err(ImportError::Tensor {
                 tensor: self.name.clone(),
-                problem: format!("shape {:?} does not broadcast to (batch, {features:?})", self.dims),
+                problem: format!(
+                    "shape {:?} does not broadcast to (batch, {features:?})",
+                    self.dims
+                ),
             });
         }
         let total: usize = features.iter().product();
@@ -143,7 +172,11 @@ impl Constant {
             for (axis, size) in features.iter().enumerate().rev() {
                 let coordinate = rest % size;
                 rest /= size;
-                let own = axis.checked_sub(skip).and_then(|a| inner.get(a)).copied().unwrap_or(1);
+                let own = axis
+                    .checked_sub(skip)
+                    .and_then(|a| inner.get(a))
+                    .copied()
+                    .unwrap_or(1);
                 if own != 1 {
                     at += coordinate * stride;
                     stride *= own;
@@ -161,11 +194,16 @@ fn words<const N: usize>(raw: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
 }
 
 fn dims(dims: &[i64]) -> Result<Vec<usize>, String> {
-    dims.iter().map(|d| usize::try_from(*d).map_err(|_| format!("negative dimension {d}"))).collect()
+    dims.iter()
+        .map(|d| usize::try_from(*d).map_err(|_| format!("negative dimension {d}")))
+        .collect()
 }
 
 fn element_count(dims: &[usize], name: &str) -> Result<usize, ImportError> {
-    let count = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).unwrap_or(usize::MAX);
+    let count = dims
+        .iter()
+        .try_fold(1usize, |n, d| n.checked_mul(*d))
+        .unwrap_or(usize::MAX);
     if count > MAX_ELEMENTS {
         return Err(ImportError::TooLarge {
             what: format!("number of elements of tensor {name:?}"),
@@ -187,28 +225,66 @@ mod tests {
     #[test]
     fn broadcasts_like_numpy() {
         assert_eq!(constant(&[], &[2.0]).broadcast(&[3]).unwrap(), [2.0; 3]);
-        assert_eq!(constant(&[1, 2], &[1.0, 2.0]).broadcast(&[2]).unwrap(), [1.0, 2.0]);
+        assert_eq!(
+            constant(&[1, 2], &[1.0, 2.0]).broadcast(&[2]).unwrap(),
+            [1.0, 2.0]
+        );
         let column = constant(&[2, 1], &[1.0, 2.0]);
-        assert_eq!(column.broadcast(&[2, 3]).unwrap(), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+        assert_eq!(
+            column.broadcast(&[2, 3]).unwrap(),
+            [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]
+        );
         let row = constant(&[3], &[1.0, 2.0, 3.0]);
-        assert_eq!(row.broadcast(&[2, 3]).unwrap(), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+        assert_eq!(
+            row.broadcast(&[2, 3]).unwrap(),
+            [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
+        );
     }
 
     #[test]
     fn refuses_what_does_not_broadcast() {
         assert!(constant(&[2], &[1.0, 2.0]).broadcast(&[3]).is_err());
-        assert!(constant(&[2, 1], &[1.0, 2.0]).broadcast(&[1]).is_err(), "varies over the batch");
+        assert!(
+            constant(&[2, 1], &[1.0, 2.0]).broadcast(&[1]).is_err(),
+            "varies over the batch"
+        );
     }
 
     #[test]
     fn shape_and_data_must_agree_before_anything_is_allocated() {
-        let huge = TensorProto { dims: vec![1 << 40], data_type: data_type::FLOAT, ..Default::default() };
-        assert!(matches!(Constant::from_proto(&huge, "w"), Err(ImportError::TooLarge { .. })));
-        let overflow = TensorProto { dims: vec![i64::MAX; 3], ..huge.clone() };
-        assert!(matches!(Constant::from_proto(&overflow, "w"), Err(ImportError::TooLarge { .. })));
-        let negative = TensorProto { dims: vec![-1], ..huge.clone() };
-        assert!(matches!(Constant::from_proto(&negative, "w"), Err(ImportError::Tensor { .. })));
-        let short = TensorProto { dims: vec![2], float_data: vec![1.0], ..huge };
-        assert!(matches!(Constant::from_proto(&short, "w"), Err(ImportError::Tensor { .. })));
+        let huge = TensorProto {
+            dims: vec![1 << 40],
+            data_type: data_type::FLOAT,
+            ..Default::default()
+        };
+        assert!(matches!(
+            Constant::from_proto(&huge, "w"),
+            Err(ImportError::TooLarge { .. })
+        ));
+        let overflow = TensorProto {
+            dims: vec![i64::MAX; 3],
+            ..huge.clone()
+        };
+        assert!(matches!(
+            Constant::from_proto(&overflow, "w"),
+            Err(ImportError::TooLarge { .. })
+        ));
+        let negative = TensorProto {
+            dims: vec![-1],
+            ..huge.clone()
+        };
+        assert!(matches!(
+            Constant::from_proto(&negative, "w"),
+            Err(ImportError::Tensor { .. })
+        ));
+        let short = TensorProto {
+            dims: vec![2],
+            float_data: vec![1.0],
+            ..huge
+        };
+        assert!(matches!(
+            Constant::from_proto(&short, "w"),
+            Err(ImportError::Tensor { .. })
+        ));
     }
 }

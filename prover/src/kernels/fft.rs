@@ -6,13 +6,20 @@ use halo2curves_axiom::fft::best_fft;
 
 /// Coefficients of `a · b`, length `a.len() + b.len() - 1` padded to a power of two.
 pub fn multiply(a: &[Fr], b: &[Fr]) -> Vec<Fr> {
-    let log = (a.len() + b.len()).saturating_sub(1).max(1).next_power_of_two().trailing_zeros();
+    let log = (a.len() + b.len())
+        .saturating_sub(1)
+        .max(1)
+        .next_power_of_two()
+        .trailing_zeros();
     let omega = (log..Fr::S).fold(Fr::ROOT_OF_UNITY, |w, _| w.square());
     let mut left = a.to_vec();
     let mut right = b.to_vec();
     left.resize(1 << log, Fr::ZERO);
     right.resize(1 << log, Fr::ZERO);
-    rayon::join(|| best_fft(&mut left, omega, log), || best_fft(&mut right, omega, log));
+    rayon::join(
+        || best_fft(&mut left, omega, log),
+        || best_fft(&mut right, omega, log),
+    );
     for (l, r) in left.iter_mut().zip(&right) {
         *l *= r;
     }

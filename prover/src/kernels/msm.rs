@@ -78,7 +78,10 @@ fn bucket_sums(bytes: &[u8], points: &[G1Affine]) -> Vec<G1Affine> {
     while buckets.iter().any(|b| b.len() > 1) {
         halve(&mut buckets, &mut inverses);
     }
-    buckets.into_iter().map(|b| b.first().copied().unwrap_or_else(G1Affine::identity)).collect()
+    buckets
+        .into_iter()
+        .map(|b| b.first().copied().unwrap_or_else(G1Affine::identity))
+        .collect()
 }
 
 /// Adds neighbours in every bucket, sharing one inversion.
@@ -161,17 +164,36 @@ mod tests {
         for n in [0, 1, 2, 3, 255, 600] {
             let values: Vec<u8> = (0..n).map(|_| rng.r#gen()).collect();
             let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
-            assert_eq!(bytes(&values, &points), small_reference(&wide, &points[..n]));
+            assert_eq!(
+                bytes(&values, &points),
+                small_reference(&wide, &points[..n])
+            );
             let values: Vec<u32> = (0..n).map(|i| rng.r#gen::<u32>() >> (i % 31)).collect();
-            assert_eq!(small(&values, &points), small_reference(&values, &points[..n]));
+            assert_eq!(
+                small(&values, &points),
+                small_reference(&values, &points[..n])
+            );
         }
     }
 
     #[test]
     fn equal_opposite_and_identity_points() {
         let p = points(2);
-        let points = vec![p[0], p[0], p[0], -p[0], G1Affine::identity(), p[1], p[1], G1Affine::identity()];
-        for values in [[3u8; 8], [1, 1, 2, 2, 1, 2, 1, 0], [255, 255, 255, 255, 1, 1, 1, 1]] {
+        let points = vec![
+            p[0],
+            p[0],
+            p[0],
+            -p[0],
+            G1Affine::identity(),
+            p[1],
+            p[1],
+            G1Affine::identity(),
+        ];
+        for values in [
+            [3u8; 8],
+            [1, 1, 2, 2, 1, 2, 1, 0],
+            [255, 255, 255, 255, 1, 1, 1, 1],
+        ] {
             let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
             assert_eq!(bytes(&values, &points), small_reference(&wide, &points));
         }

@@ -32,20 +32,33 @@ pub(super) fn prove(
         .map(|(product, bias)| product + bias)
         .collect();
 
-    let tables = [eq::table(&tau_row), columns.values(&relation.multiplier), accumulator];
+    let tables = [
+        eq::table(&tau_row),
+        columns.values(&relation.multiplier),
+        accumulator,
+    ];
     let summand = |t: &[Fr; 3]| t[0] * t[1] * t[2];
-    let (rows, row, [_, multiplier, accumulator]) =
-        TableSumcheck::new(tables, ROW_DEGREE, &summand).prove(transcript, "dense row round", target);
+    let (rows, row, [_, multiplier, accumulator]) = TableSumcheck::new(
+        tables, ROW_DEGREE, &summand,
+    )
+    .prove(transcript, "dense row round", target);
     let bias = poly::evaluate(&bias, &row);
     transcript.absorb("dense row evaluations", &[multiplier, accumulator, bias]);
 
     let tables = [weight_row(columns, relation, &eq::table(&row)), input];
     let summand = |t: &[Fr; 2]| t[0] * t[1];
-    let (inner, col, [weight, input]) = TableSumcheck::new(tables, INNER_DEGREE, &summand)
-        .prove(transcript, "dense inner round", accumulator - bias);
+    let (inner, col, [weight, input]) = TableSumcheck::new(tables, INNER_DEGREE, &summand).prove(
+        transcript,
+        "dense inner round",
+        accumulator - bias,
+    );
     transcript.absorb("dense inner evaluations", &[weight, input]);
 
-    let claim = |view: &View, point: Vec<Fr>, value: Fr| EvalClaim { view: view.clone(), point, value };
+    let claim = |view: &View, point: Vec<Fr>, value: Fr| EvalClaim {
+        view: view.clone(),
+        point,
+        value,
+    };
     let join = |a: &[Fr], b: &[Fr]| [a, b].concat();
     let claims = vec![
         claim(&relation.target, tau, target),
@@ -55,7 +68,13 @@ pub(super) fn prove(
         claim(&relation.input, join(&tau_batch, &col), input),
     ];
     let evaluations = vec![target, multiplier, accumulator, bias, weight, input];
-    (LayerProof { sumchecks: vec![rows, inner], evaluations }, claims)
+    (
+        LayerProof {
+            sumchecks: vec![rows, inner],
+            evaluations,
+        },
+        claims,
+    )
 }
 
 /// `Σ_b weights_b · table[b, ·]` of a `(b, width)` table.
@@ -78,7 +97,11 @@ fn products(columns: &Columns<'_>, relation: &DenseRelation, input: &[Fr]) -> Ve
     bytes
         .par_chunks(input.len())
         .map(|row| {
-            let sum: Fr = row.iter().zip(input).map(|(w, x)| columns.byte(*w) * x).sum();
+            let sum: Fr = row
+                .iter()
+                .zip(input)
+                .map(|(w, x)| columns.byte(*w) * x)
+                .sum();
             sum + correction
         })
         .collect()

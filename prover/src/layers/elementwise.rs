@@ -21,7 +21,11 @@ pub(super) fn prove(
     relation: &Elementwise,
 ) -> (LayerProof<Fr>, Vec<EvalClaim<Fr>>) {
     let tau = transcript.challenges(&mut Native, "zero-check point", relation.log());
-    let values: Vec<Vec<Fr>> = relation.columns.iter().map(|view| columns.values(view)).collect();
+    let values: Vec<Vec<Fr>> = relation
+        .columns
+        .iter()
+        .map(|view| columns.values(view))
+        .collect();
     let mut point = tau.clone();
     let mut sumchecks = vec![];
     let evaluations: Vec<Fr> = match &relation.quadratic {
@@ -47,7 +51,17 @@ pub(super) fn prove(
         .columns
         .iter()
         .zip(&evaluations)
-        .map(|(view, value)| EvalClaim { view: view.clone(), point: point.clone(), value: *value })
+        .map(|(view, value)| EvalClaim {
+            view: view.clone(),
+            point: point.clone(),
+            value: *value,
+        })
         .collect();
-    (LayerProof { sumchecks, evaluations }, claims)
+    (
+        LayerProof {
+            sumchecks,
+            evaluations,
+        },
+        claims,
+    )
 }

@@ -22,6 +22,12 @@ pub fn prove(
     match relation {
         Relation::Dense(dense) => dense::prove(transcript, columns, dense),
         Relation::Elementwise(elementwise) => elementwise::prove(transcript, columns, elementwise),
-        Relation::Wiring => (LayerProof { sumchecks: vec![], evaluations: vec![] }, vec![]),
+        Relation::Wiring => (
+            LayerProof {
+                sumchecks: vec![],
+                evaluations: vec![],
+            },
+            vec![],
+        ),
     }
 }

@@ -1,6 +1,8 @@
 //! The static bound of every node's intermediate, far below the field.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, DenseWeights, Node, Op, Program, Table, TensorId, Weights};
+use laminate_protocol::program::{
+    ACTIVATION_BOUND, DenseWeights, Node, Op, Program, Table, TensorId, Weights,
+};
 
 use super::QuantError;
 
@@ -39,7 +41,11 @@ impl NodeBound {
 ///
 /// # Errors
 /// [`QuantError::Bound`] if one is too large.
-pub fn report(program: &Program, weights: &Weights, calibrated: &[f64]) -> Result<Vec<NodeBound>, QuantError> {
+pub fn report(
+    program: &Program,
+    weights: &Weights,
+    calibrated: &[f64],
+) -> Result<Vec<NodeBound>, QuantError> {
     let nodes = program.nodes.iter().enumerate();
     nodes
         .map(|(index, node)| {
@@ -55,7 +61,11 @@ pub fn report(program: &Program, weights: &Weights, calibrated: &[f64]) -> Resul
                 bound: bound(&node.op, weights),
             };
             if entry.bits() > BOUND_LIMIT {
-                return Err(QuantError::Bound { node: entry.name.clone(), bits: entry.bits(), limit: BOUND_LIMIT });
+                return Err(QuantError::Bound {
+                    node: entry.name.clone(),
+                    bits: entry.bits(),
+                    limit: BOUND_LIMIT,
+                });
             }
             Ok(entry)
         })
@@ -65,7 +75,11 @@ pub fn report(program: &Program, weights: &Weights, calibrated: &[f64]) -> Resul
 /// Half the range of a tensor: that of an index if a table reads it.
 fn limit(program: &Program, id: TensorId) -> i64 {
     let is_index = |n: &Node| matches!(n.op, Op::Activation { .. }) && n.inputs.contains(&id);
-    if program.nodes.iter().any(is_index) { -Table::LOWEST } else { ACTIVATION_BOUND }
+    if program.nodes.iter().any(is_index) {
+        -Table::LOWEST
+    } else {
+        ACTIVATION_BOUND
+    }
 }
 
 /// Bound of `|v| + 2^(s-1)`, where `v` is what the op rounds.
@@ -84,10 +98,15 @@ fn bound(op: &Op, weights: &Weights) -> u128 {
 /// `max_j (Σ_k |w[j,k]|·2^15 + |bias[j]|)·m[j]`.
 fn dense(dense: &DenseWeights) -> u128 {
     let cols = dense.weight.len() / dense.bias.len().max(1);
-    let rows = dense.weight.chunks_exact(cols.max(1)).zip(&dense.bias).zip(&dense.multiplier);
+    let rows = dense
+        .weight
+        .chunks_exact(cols.max(1))
+        .zip(&dense.bias)
+        .zip(&dense.multiplier);
     let row = |((weights, bias), m): ((&[i8], &i32), &u32)| {
         let sum: u128 = weights.iter().map(|w| u128::from(w.unsigned_abs())).sum();
-        (sum * u128::from(ACTIVATION_BOUND.unsigned_abs()) + u128::from(bias.unsigned_abs())) * u128::from(*m)
+        (sum * u128::from(ACTIVATION_BOUND.unsigned_abs()) + u128::from(bias.unsigned_abs()))
+            * u128::from(*m)
     };
     rows.map(row).max().unwrap_or(0)
 }
@@ -98,9 +117,16 @@ mod tests {
 
     #[test]
     fn dense_bound_is_the_worst_row() {
-        let layer = DenseWeights { weight: vec![1, -2, 127, 0], bias: vec![-5, 0], multiplier: vec![10, 1] };
+        let layer = DenseWeights {
+            weight: vec![1, -2, 127, 0],
+            bias: vec![-5, 0],
+            multiplier: vec![10, 1],
+        };
         assert_eq!(dense(&layer), 127 << 15);
-        let first = DenseWeights { multiplier: vec![1000, 1], ..layer };
+        let first = DenseWeights {
+            multiplier: vec![1000, 1],
+            ..layer
+        };
         assert_eq!(dense(&first), ((3 << 15) + 5) * 1000);
     }
 }

@@ -38,19 +38,35 @@ pub fn quantise(dense: &FloatDense, input: i32, output: i32) -> QuantDense {
         bias: Vec::with_capacity(dense.rows),
         multiplier: Vec::with_capacity(dense.rows),
     };
-    for ((row, bias), unit) in dense.weight.chunks_exact(dense.cols).zip(&dense.bias).zip(units) {
+    for ((row, bias), unit) in dense
+        .weight
+        .chunks_exact(dense.cols)
+        .zip(&dense.bias)
+        .zip(units)
+    {
         // An output without weights and bias has unit zero and is zero.
         let inverse = if unit == 0.0 { 0.0 } else { unit.recip() };
-        weights.weight.extend(row.iter().map(|w| libm::round(f64::from(*w) * inverse) as i8));
-        weights.bias.push(libm::round(f64::from(*bias) * accumulator * inverse) as i32);
+        weights.weight.extend(
+            row.iter()
+                .map(|w| libm::round(f64::from(*w) * inverse) as i8),
+        );
+        weights
+            .bias
+            .push(libm::round(f64::from(*bias) * accumulator * inverse) as i32);
         weights.multiplier.push(libm::round(unit * factor) as u32);
     }
-    QuantDense { weights, shift, output_scale }
+    QuantDense {
+        weights,
+        shift,
+        output_scale,
+    }
 }
 
 fn unit(dense: &FloatDense, row: usize, input: i32) -> f64 {
     let weights = &dense.weight[row * dense.cols..][..dense.cols];
-    let largest = weights.iter().fold(0.0, |m: f64, w| m.max(f64::from(w.abs())));
+    let largest = weights
+        .iter()
+        .fold(0.0, |m: f64, w| m.max(f64::from(w.abs())));
     let bias = f64::from(dense.bias[row].abs()) * libm::exp2(f64::from(input));
     (largest / WEIGHT_LIMIT).max(bias / BIAS_LIMIT)
 }
@@ -60,7 +76,8 @@ fn shift_and_scale(largest: f64, input: i32, output: i32) -> (u8, i32) {
     let mut scale = output;
     loop {
         for shift in [32u8, 24, 16] {
-            let multiplier = libm::round(largest * libm::exp2(f64::from(scale - input + i32::from(shift))));
+            let multiplier =
+                libm::round(largest * libm::exp2(f64::from(scale - input + i32::from(shift))));
             if multiplier < MULTIPLIER_BOUND as f64 {
                 return (shift, scale);
             }
@@ -74,13 +91,22 @@ mod tests {
     use super::*;
 
     fn layer(weight: Vec<f32>, bias: Vec<f32>) -> FloatDense {
-        FloatDense { rows: bias.len(), cols: weight.len() / bias.len(), weight, bias }
+        FloatDense {
+            rows: bias.len(),
+            cols: weight.len() / bias.len(),
+            weight,
+            bias,
+        }
     }
 
     #[test]
     fn channels_have_their_own_unit() {
         let got = quantise(&layer(vec![1.0, -0.5, 0.01, 0.02], vec![0.25, 0.0]), 10, 10);
-        assert_eq!(got.weights.weight, [127, -64, 64, 127], "-63.5 and 63.5 round away from zero");
+        assert_eq!(
+            got.weights.weight,
+            [127, -64, 64, 127],
+            "-63.5 and 63.5 round away from zero"
+        );
         assert_eq!(got.weights.bias, [(0.25 * 1024.0 * 127.0) as i32, 0]);
         // 1/127·2^s < 2^24 for s = 24 but not 32.
         assert_eq!((got.shift, got.output_scale), (24, 10));
@@ -89,7 +115,11 @@ mod tests {
 
     #[test]
     fn outputs_without_weights_keep_their_bias() {
-        let got = quantise(&layer(vec![0.0, 0.0, 1e-40, 0.0, 0.0, 0.0], vec![-0.75, 0.5, 0.0]), 8, 12);
+        let got = quantise(
+            &layer(vec![0.0, 0.0, 1e-40, 0.0, 0.0, 0.0], vec![-0.75, 0.5, 0.0]),
+            8,
+            12,
+        );
         for (row, bias) in [(0, -0.75), (1, 0.5), (2, 0.0)] {
             let product = f64::from(got.weights.bias[row]) * f64::from(got.weights.multiplier[row]);
             let y = libm::round(product / libm::exp2(got.shift.into()));

@@ -36,7 +36,9 @@ pub enum QuantError {
         problem: String,
     },
     /// A line has the wrong number of columns.
-    #[error("{path}, line {line}: {found} columns, expected {expected}; the file must hold the model's features only, without a label or index column")]
+    #[error(
+        "{path}, line {line}: {found} columns, expected {expected}; the file must hold the model's features only, without a label or index column"
+    )]
     LineColumns {
         /// The file.
         path: PathBuf,
@@ -83,7 +85,9 @@ pub enum QuantError {
         value: f32,
     },
     /// An input value is outside what the input's scale can hold.
-    #[error("row {row}, column {column}: value {value} is outside the calibrated range, expected {lowest} to {highest}; no proof is made of it")]
+    #[error(
+        "row {row}, column {column}: value {value} is outside the calibrated range, expected {lowest} to {highest}; no proof is made of it"
+    )]
     InputRange {
         /// The row, from 0.
         row: usize,
@@ -108,7 +112,9 @@ pub enum QuantError {
     #[error("headroom {0}, expected 1 to 1024")]
     Headroom(f64),
     /// A tensor's calibrated range has no scale.
-    #[error("tensor {tensor:?}: calibrated range {range:e} with headroom, expected below 2^{limit}; normalise the model's inputs")]
+    #[error(
+        "tensor {tensor:?}: calibrated range {range:e} with headroom, expected below 2^{limit}; normalise the model's inputs"
+    )]
     Range {
         /// The tensor.
         tensor: String,
@@ -118,7 +124,9 @@ pub enum QuantError {
         limit: i32,
     },
     /// Scales of a node's tensors are too far apart for its integer factors.
-    #[error("node {node:?} ({op}): scales {inputs:?} -> {output} need a factor beyond 24 bits or 32 bits of shift; calibrate with more varied data")]
+    #[error(
+        "node {node:?} ({op}): scales {inputs:?} -> {output} need a factor beyond 24 bits or 32 bits of shift; calibrate with more varied data"
+    )]
     Scales {
         /// The node.
         node: String,
@@ -130,7 +138,9 @@ pub enum QuantError {
         output: i32,
     },
     /// A node's weights need an output scale that an int8 cannot hold.
-    #[error("node {node:?}: tensor {tensor:?} needs scale {scale}, expected -128 to 127; the weights are far too large or small, normalise the model")]
+    #[error(
+        "node {node:?}: tensor {tensor:?} needs scale {scale}, expected -128 to 127; the weights are far too large or small, normalise the model"
+    )]
     Scale {
         /// The node.
         node: String,
@@ -140,7 +150,9 @@ pub enum QuantError {
         scale: i32,
     },
     /// A node's intermediate is not bounded far enough below the field.
-    #[error("node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide")]
+    #[error(
+        "node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide"
+    )]
     Bound {
         /// The node.
         node: String,

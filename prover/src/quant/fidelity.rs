@@ -39,7 +39,9 @@ pub struct Fidelity {
 impl Fidelity {
     /// Share of compared rows on which both decide alike, for classifiers.
     pub fn agreement(&self) -> Option<f64> {
-        self.decision.filter(|_| self.rows > 0).map(|_| self.agreeing as f64 / self.rows as f64)
+        self.decision
+            .filter(|_| self.rows > 0)
+            .map(|_| self.agreeing as f64 / self.rows as f64)
     }
 }
 
@@ -59,7 +61,10 @@ pub fn fidelity(
     rows: &[Vec<f32>],
 ) -> Result<Fidelity, QuantError> {
     rows::check(rows, graph.width(graph.input()))?;
-    let single = Program { batch_log: 0, ..program.clone() };
+    let single = Program {
+        batch_log: 0,
+        ..program.clone()
+    };
     single.check()?;
     exec::check_weights(&single, weights)?;
     let expected = graph.run(rows)?;
@@ -77,7 +82,11 @@ pub fn fidelity(
             Ok((errors().sum(), errors().fold(0.0, f64::max), agrees))
         })
         .collect();
-    Ok(summarise(results, decision, program.tensor_width(program.output)))
+    Ok(summarise(
+        results,
+        decision,
+        program.tensor_width(program.output),
+    ))
 }
 
 fn run_row(program: &Program, weights: &Weights, row: &[f32]) -> Result<Vec<i32>, ExecError> {
@@ -138,7 +147,11 @@ impl Decision {
             Self::Threshold => usize::from(outputs.first().is_some_and(|v| *v >= 0.5)),
             Self::Argmax => {
                 let pairs = outputs.iter().enumerate();
-                pairs.fold((0, f64::NEG_INFINITY), |best, (i, v)| if *v > best.1 { (i, *v) } else { best }).0
+                pairs
+                    .fold((0, f64::NEG_INFINITY), |best, (i, v)| {
+                        if *v > best.1 { (i, *v) } else { best }
+                    })
+                    .0
             }
         }
     }

@@ -34,7 +34,9 @@ pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i3
 
 fn quantise(x: f32, scale: i8) -> Option<i32> {
     let v = nearest(x, scale);
-    (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(&i64::from(v)).then_some(v)
+    (-ACTIVATION_BOUND..ACTIVATION_BOUND)
+        .contains(&i64::from(v))
+        .then_some(v)
 }
 
 /// The nearest integer to `x·2^scale` without a range check; far values saturate at those of an i32.

@@ -1,7 +1,8 @@
 //! Nodes of the float graph to nodes of the program.
 
 use laminate_protocol::program::{
-    DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId, Weights, padded_log,
+    DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId, Weights,
+    padded_log,
 };
 
 use super::dense;
@@ -41,7 +42,11 @@ pub(super) fn lower(
         scales,
         index_ranges: ranges.iter().map(|r| r * options.headroom).collect(),
         ids: vec![0; graph.tensors().len()],
-        lowered: Lowered { program, weights: Weights { dense: Vec::new() }, source: Vec::new() },
+        lowered: Lowered {
+            program,
+            weights: Weights { dense: Vec::new() },
+            source: Vec::new(),
+        },
     };
     state.tensor(graph.input(), "input")?;
     for node in graph.nodes() {
@@ -77,9 +82,16 @@ impl Lowering<'_> {
         node: &str,
     ) -> Result<TensorId, QuantError> {
         let narrow = i8::try_from(scale);
-        let scale = narrow.map_err(|_| QuantError::Scale { node: node.into(), tensor: name.clone(), scale })?;
+        let scale = narrow.map_err(|_| QuantError::Scale {
+            node: node.into(),
+            tensor: name.clone(),
+            scale,
+        })?;
         let width = self.graph.width(source) as u32;
-        self.lowered.program.tensors.push(Tensor { name, width, scale });
+        self.lowered
+            .program
+            .tensors
+            .push(Tensor { name, width, scale });
         self.lowered.source.push(source);
         Ok(self.lowered.program.tensors.len() - 1)
     }
@@ -92,22 +104,32 @@ impl Lowering<'_> {
             FloatOp::Dense(dense) => self.dense(dense, scale_in[0], wanted),
             FloatOp::Relu => (Op::Relu, wanted),
             FloatOp::LeakyRelu { slope } => (leaky_relu(*slope), wanted),
-            FloatOp::Sigmoid => (self.activation(TableKind::Sigmoid, node, &mut inputs)?, wanted),
+            FloatOp::Sigmoid => (
+                self.activation(TableKind::Sigmoid, node, &mut inputs)?,
+                wanted,
+            ),
             FloatOp::Tanh => (self.activation(TableKind::Tanh, node, &mut inputs)?, wanted),
             FloatOp::Add => add(scale_in[0], scale_in[1], wanted),
-            FloatOp::Mul => mul(scale_in[0], scale_in[1], wanted).ok_or_else(|| QuantError::Scales {
-                node: node.name.clone(),
-                op: node.op.name(),
-                inputs: scale_in.clone(),
-                output: wanted,
-            })?,
+            FloatOp::Mul => {
+                mul(scale_in[0], scale_in[1], wanted).ok_or_else(|| QuantError::Scales {
+                    node: node.name.clone(),
+                    op: node.op.name(),
+                    inputs: scale_in.clone(),
+                    output: wanted,
+                })?
+            }
             FloatOp::Reshape => (Op::Reshape, wanted),
         };
         if scale < wanted {
             self.scales.lower(node.output, scale);
         }
         let output = self.tensor(node.output, &node.name)?;
-        self.lowered.program.nodes.push(Node { name: node.name.clone(), op, inputs, output });
+        self.lowered.program.nodes.push(Node {
+            name: node.name.clone(),
+            op,
+            inputs,
+            output,
+        });
         Ok(())
     }
 
@@ -115,8 +137,17 @@ impl Lowering<'_> {
         let quantised = dense::quantise(layer, input, wanted);
         let weight = self.lowered.weights.dense.len();
         self.lowered.weights.dense.push(quantised.weights);
-        self.lowered.program.weights.push(DenseShape { rows: layer.rows as u32, cols: layer.cols as u32 });
-        (Op::Dense { weight, shift: quantised.shift }, quantised.output_scale)
+        self.lowered.program.weights.push(DenseShape {
+            rows: layer.rows as u32,
+            cols: layer.cols as u32,
+        });
+        (
+            Op::Dense {
+                weight,
+                shift: quantised.shift,
+            },
+            quantised.output_scale,
+        )
     }
 
     /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is
@@ -136,7 +167,9 @@ impl Lowering<'_> {
             scale = wanted;
         }
         let tables = &mut self.lowered.program.tables;
-        let found = tables.iter().position(|t| t.kind == kind && i32::from(t.input_scale) == scale);
+        let found = tables
+            .iter()
+            .position(|t| t.kind == kind && i32::from(t.input_scale) == scale);
         let table = found.unwrap_or_else(|| {
             tables.push(table(kind, scale as i8));
             tables.len() - 1
@@ -153,10 +186,21 @@ impl Lowering<'_> {
         to: i32,
         node: &str,
     ) -> Result<TensorId, QuantError> {
-        let Op::Add { left, shift, .. } = add(from, from, to).0 else { return Ok(x) };
+        let Op::Add { left, shift, .. } = add(from, from, to).0 else {
+            return Ok(x);
+        };
         let output = self.raw_tensor(source, format!("{node}/index"), to, node)?;
-        let op = Op::Add { left, right: 0, shift };
-        self.lowered.program.nodes.push(Node { name: format!("{node}/rescale"), op, inputs: vec![x, x], output });
+        let op = Op::Add {
+            left,
+            right: 0,
+            shift,
+        };
+        self.lowered.program.nodes.push(Node {
+            name: format!("{node}/rescale"),
+            op,
+            inputs: vec![x, x],
+            output,
+        });
         Ok(output)
     }
 }
@@ -165,7 +209,9 @@ impl Lowering<'_> {
 fn leaky_relu(slope: f32) -> Op {
     match libm::round(f64::from(slope) * 65_536.0) as u32 {
         0 => Op::Relu,
-        slope => Op::LeakyRelu { slope: slope.min((1 << 16) - 1) },
+        slope => Op::LeakyRelu {
+            slope: slope.min((1 << 16) - 1),
+        },
     }
 }
 
@@ -189,7 +235,14 @@ fn add(a: i32, b: i32, wanted: i32) -> (Op, i32) {
     let fits = |shift: &&u8| scale - low + i32::from(**shift) <= TOP;
     let shift = [24u8, 16, 8].iter().find(fits).copied().unwrap_or(8);
     let factor = |operand: i32| power(scale - operand + i32::from(shift));
-    (Op::Add { left: factor(a), right: factor(b), shift }, scale)
+    (
+        Op::Add {
+            left: factor(a),
+            right: factor(b),
+            shift,
+        },
+        scale,
+    )
 }
 
 /// `z = a·b·2^(z-a-b)` with the smallest shift whose multiplier is an integer, at a lower scale if it
@@ -197,8 +250,16 @@ fn add(a: i32, b: i32, wanted: i32) -> (Op, i32) {
 fn mul(a: i32, b: i32, wanted: i32) -> Option<(Op, i32)> {
     let scale = wanted.min(a + b + TOP - 8);
     let exponent = scale - a - b;
-    let shift = [8u8, 16, 24, 32].into_iter().find(|s| exponent + i32::from(*s) >= 0)?;
-    Some((Op::Mul { multiplier: power(exponent + i32::from(shift)), shift }, scale))
+    let shift = [8u8, 16, 24, 32]
+        .into_iter()
+        .find(|s| exponent + i32::from(*s) >= 0)?;
+    Some((
+        Op::Mul {
+            multiplier: power(exponent + i32::from(shift)),
+            shift,
+        },
+        scale,
+    ))
 }
 
 #[cfg(test)]
@@ -207,16 +268,50 @@ mod tests {
 
     #[test]
     fn add_factors() {
-        assert_eq!(add(10, 12, 11), (Op::Add { left: 1 << 17, right: 1 << 15, shift: 16 }, 11));
-        assert_eq!(add(10, 10, 30), (Op::Add { left: 1 << 23, right: 1 << 23, shift: 8 }, 25));
+        assert_eq!(
+            add(10, 12, 11),
+            (
+                Op::Add {
+                    left: 1 << 17,
+                    right: 1 << 15,
+                    shift: 16
+                },
+                11
+            )
+        );
+        assert_eq!(
+            add(10, 10, 30),
+            (
+                Op::Add {
+                    left: 1 << 23,
+                    right: 1 << 23,
+                    shift: 8
+                },
+                25
+            )
+        );
         // 2^-26 of an operand below 2^15 is nothing.
-        assert_eq!(add(40, 14, 14), (Op::Add { left: 0, right: 1 << 16, shift: 16 }, 14));
+        assert_eq!(
+            add(40, 14, 14),
+            (
+                Op::Add {
+                    left: 0,
+                    right: 1 << 16,
+                    shift: 16
+                },
+                14
+            )
+        );
     }
 
     #[test]
     fn add_is_within_half_a_unit_for_any_scales() {
-        for (a, b, wanted) in (-40..=40).flat_map(|a| (-40..=40).flat_map(move |b| (-40..=40).map(move |z| (a, b, z)))) {
-            let (Op::Add { left, right, shift }, scale) = add(a, b, wanted) else { unreachable!() };
+        for (a, b, wanted) in (-40..=40)
+            .flat_map(|a| (-40..=40).flat_map(move |b| (-40..=40).map(move |z| (a, b, z))))
+        {
+            let (Op::Add { left, right, shift }, scale) = add(a, b, wanted) else {
+                unreachable!()
+            };
             assert!(scale <= wanted && left < 1 << 24 && right < 1 << 24);
             for (factor, operand) in [(left, a), (right, b)] {
                 let exact = libm::exp2(f64::from(scale - operand));
@@ -228,8 +323,26 @@ mod tests {
 
     #[test]
     fn mul_factors() {
-        assert_eq!(mul(14, 14, 13), Some((Op::Mul { multiplier: 2, shift: 16 }, 13)));
-        assert_eq!(mul(0, 0, 20), Some((Op::Mul { multiplier: 1 << 23, shift: 8 }, 15)));
+        assert_eq!(
+            mul(14, 14, 13),
+            Some((
+                Op::Mul {
+                    multiplier: 2,
+                    shift: 16
+                },
+                13
+            ))
+        );
+        assert_eq!(
+            mul(0, 0, 20),
+            Some((
+                Op::Mul {
+                    multiplier: 1 << 23,
+                    shift: 8
+                },
+                15
+            ))
+        );
         assert_eq!(mul(40, 10, 10), None);
     }
 

@@ -50,7 +50,12 @@ pub struct CompileOptions {
 impl CompileOptions {
     /// Options with the default headroom of 2.
     pub fn new(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
-        Self { name: name.into(), batch, row_log, headroom: 2.0 }
+        Self {
+            name: name.into(),
+            batch,
+            row_log,
+            headroom: 2.0,
+        }
     }
 }
 
@@ -81,20 +86,32 @@ pub fn compile(
     rows::check(calibration, graph.width(graph.input()))?;
     let ranges = graph.max_abs(calibration)?;
     let scales = scales::Scales::choose(graph, &ranges, options.headroom)?;
-    let lower::Lowered { program, weights, source } = lower::lower(graph, scales, &options, &ranges)?;
+    let lower::Lowered {
+        program,
+        weights,
+        source,
+    } = lower::lower(graph, scales, &options, &ranges)?;
     program.check()?;
     let calibrated: Vec<f64> = source.iter().map(|id| ranges[*id]).collect();
     let report = bounds::report(&program, &weights, &calibrated)?;
     let fidelity = fidelity(graph, &program, &weights, calibration)?;
     match fidelity.first_refusal.clone() {
-        None => Ok(Compiled { program, weights, fidelity, report }),
+        None => Ok(Compiled {
+            program,
+            weights,
+            fidelity,
+            report,
+        }),
         Some(refusal) => Err(QuantError::Calibration(refusal)),
     }
 }
 
 fn check_options(options: &CompileOptions) -> Result<(), QuantError> {
     if options.batch == 0 || padded_log(options.batch) > usize::from(MAX_BATCH_LOG) {
-        return Err(QuantError::Batch { found: options.batch, limit: 1 << MAX_BATCH_LOG });
+        return Err(QuantError::Batch {
+            found: options.batch,
+            limit: 1 << MAX_BATCH_LOG,
+        });
     }
     if !(1.0..=1024.0).contains(&options.headroom) {
         return Err(QuantError::Headroom(options.headroom));

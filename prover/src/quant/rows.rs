@@ -20,15 +20,35 @@ pub const MAX_FILE: u64 = 1 << 28;
 /// # Errors
 /// [`QuantError`] naming file, line and column.
 pub fn read_rows(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantError> {
-    let fail = |source| QuantError::Read { path: path.to_path_buf(), source };
+    let fail = |source| QuantError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
     let mut bytes = Vec::new();
-    File::open(path).map_err(fail)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fail)?;
+    File::open(path)
+        .map_err(fail)?
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(QuantError::TooLarge { path: path.to_path_buf(), limit: MAX_FILE });
+        return Err(QuantError::TooLarge {
+            path: path.to_path_buf(),
+            limit: MAX_FILE,
+        });
     }
-    let is_json = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
-    let rows = if is_json { from_json(&bytes, path, columns)? } else { from_csv(&bytes, path, columns)? };
-    if rows.is_empty() { Err(QuantError::Empty) } else { Ok(rows) }
+    let is_json = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    let rows = if is_json {
+        from_json(&bytes, path, columns)?
+    } else {
+        from_csv(&bytes, path, columns)?
+    };
+    if rows.is_empty() {
+        Err(QuantError::Empty)
+    } else {
+        Ok(rows)
+    }
 }
 
 /// Checks rows that did not come from a file.
@@ -41,10 +61,18 @@ pub fn check(rows: &[Vec<f32>], columns: usize) -> Result<(), QuantError> {
     }
     for (row, values) in rows.iter().enumerate() {
         if values.len() != columns {
-            return Err(QuantError::Columns { row, found: values.len(), expected: columns });
+            return Err(QuantError::Columns {
+                row,
+                found: values.len(),
+                expected: columns,
+            });
         }
         if let Some((column, value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-            return Err(QuantError::NonFinite { row, column, value: *value });
+            return Err(QuantError::NonFinite {
+                row,
+                column,
+                value: *value,
+            });
         }
     }
     Ok(())
@@ -58,24 +86,36 @@ fn from_csv(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
         .from_reader(bytes);
     let mut rows = Vec::new();
     for (index, record) in reader.records().enumerate() {
-        let record = record
-            .map_err(|e| QuantError::Format { path: path.to_path_buf(), problem: format!("not CSV: {e}") })?;
-        let line = record.position().map_or(index as u64 + 1, csv::Position::line);
+        let record = record.map_err(|e| QuantError::Format {
+            path: path.to_path_buf(),
+            problem: format!("not CSV: {e}"),
+        })?;
+        let line = record
+            .position()
+            .map_or(index as u64 + 1, csv::Position::line);
         if record.len() != columns {
-            return Err(QuantError::LineColumns { path: path.to_path_buf(), line, found: record.len(), expected: columns });
+            return Err(QuantError::LineColumns {
+                path: path.to_path_buf(),
+                line,
+                found: record.len(),
+                expected: columns,
+            });
         }
         if index == 0 && record.iter().all(|field| field.parse::<f32>().is_err()) {
             continue;
         }
-        let fields = record.iter().enumerate().map(|(column, field)| match field.parse::<f32>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(QuantError::LineValue {
-                path: path.to_path_buf(),
-                line,
-                column: column + 1,
-                value: field.chars().take(40).collect(),
-            }),
-        });
+        let fields = record
+            .iter()
+            .enumerate()
+            .map(|(column, field)| match field.parse::<f32>() {
+                Ok(value) if value.is_finite() => Ok(value),
+                _ => Err(QuantError::LineValue {
+                    path: path.to_path_buf(),
+                    line,
+                    column: column + 1,
+                    value: field.chars().take(40).collect(),
+                }),
+            });
         rows.push(fields.collect::<Result<_, _>>()?);
     }
     Ok(rows)
@@ -91,7 +131,10 @@ enum Json {
 
 fn from_json(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantError> {
     let expected = "expected an array of arrays of numbers, or one array of numbers";
-    let problem = |e: String| QuantError::Format { path: path.to_path_buf(), problem: format!("{e}; {expected}") };
+    let problem = |e: String| QuantError::Format {
+        path: path.to_path_buf(),
+        problem: format!("{e}; {expected}"),
+    };
     let rows = match serde_json::from_slice(bytes).map_err(|e| problem(e.to_string()))? {
         Json::Rows(rows) => rows,
         Json::Row(row) => vec![row],
@@ -99,7 +142,12 @@ fn from_json(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>,
     let mut out = Vec::with_capacity(rows.len());
     for (line, row) in (1u64..).zip(rows) {
         if row.len() != columns {
-            return Err(QuantError::LineColumns { path: path.to_path_buf(), line, found: row.len(), expected: columns });
+            return Err(QuantError::LineColumns {
+                path: path.to_path_buf(),
+                line,
+                found: row.len(),
+                expected: columns,
+            });
         }
         let fields = row.iter().enumerate().map(|(column, value)| {
             let narrowed = *value as f32;
@@ -107,7 +155,12 @@ fn from_json(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>,
                 return Ok(narrowed);
             }
             let value = value.to_string();
-            Err(QuantError::LineValue { path: path.to_path_buf(), line, column: column + 1, value })
+            Err(QuantError::LineValue {
+                path: path.to_path_buf(),
+                line,
+                column: column + 1,
+                value,
+            })
         });
         out.push(fields.collect::<Result<_, _>>()?);
     }
@@ -145,12 +198,27 @@ mod tests {
 
     #[test]
     fn json_shapes() {
-        let read = |text: &str| from_json(text.as_bytes(), Path::new("x.json"), 2).map_err(|e| e.to_string());
-        assert_eq!(read("[[1, 2.5], [3, 4]]").unwrap(), [[1.0, 2.5], [3.0, 4.0]]);
+        let read = |text: &str| {
+            from_json(text.as_bytes(), Path::new("x.json"), 2).map_err(|e| e.to_string())
+        };
+        assert_eq!(
+            read("[[1, 2.5], [3, 4]]").unwrap(),
+            [[1.0, 2.5], [3.0, 4.0]]
+        );
         assert_eq!(read("[1, 2.5]").unwrap(), [[1.0, 2.5]]);
-        assert!(read("[[1, 2], [3]]").unwrap_err().contains("line 2: 1 columns"));
-        assert!(read("[[1, 1e50]]").unwrap_err().contains("line 1, column 2"));
-        assert!(read("{\"a\": 1}").is_err() && read("[[1, null]]").is_err() && read("[[1,").is_err());
+        assert!(
+            read("[[1, 2], [3]]")
+                .unwrap_err()
+                .contains("line 2: 1 columns")
+        );
+        assert!(
+            read("[[1, 1e50]]")
+                .unwrap_err()
+                .contains("line 1, column 2")
+        );
+        assert!(
+            read("{\"a\": 1}").is_err() && read("[[1, null]]").is_err() && read("[[1,").is_err()
+        );
     }
 
     #[test]
@@ -158,6 +226,9 @@ mod tests {
         let missing = read_rows(Path::new("/nonexistent/rows.csv"), 1).unwrap_err();
         assert!(matches!(missing, QuantError::Read { .. }));
         assert!(matches!(check(&[], 1), Err(QuantError::Empty)));
-        assert!(matches!(check(&[vec![f32::NAN]], 1), Err(QuantError::NonFinite { .. })));
+        assert!(matches!(
+            check(&[vec![f32::NAN]], 1),
+            Err(QuantError::NonFinite { .. })
+        ));
     }
 }

@@ -47,9 +47,17 @@ impl Scales {
         let mut scale = vec![i32::MAX; count];
         for (id, tensor) in graph.tensors().iter().enumerate() {
             let range = ranges[id] * headroom;
-            let fitting = if range == 0.0 { MAX_SCALE } else { libm::floor(libm::log2(limits[id] / range)) as i32 };
+            let fitting = if range == 0.0 {
+                MAX_SCALE
+            } else {
+                libm::floor(libm::log2(limits[id] / range)) as i32
+            };
             if fitting < -MAX_SCALE {
-                return Err(QuantError::Range { tensor: tensor.name.clone(), range, limit: MAX_SCALE });
+                return Err(QuantError::Range {
+                    tensor: tensor.name.clone(),
+                    range,
+                    limit: MAX_SCALE,
+                });
             }
             let group = &mut scale[head[id]];
             *group = fitting.min(MAX_SCALE).min(*group);
@@ -106,5 +114,13 @@ fn with_padding(graph: &FloatGraph, ranges: &[f64]) -> Vec<f64> {
     }
     let padded = |id: usize| !graph.width(id).is_power_of_two();
     let extended = ranges.iter().zip(padding).enumerate();
-    extended.map(|(id, (range, pad))| if padded(id) { range.max(pad.abs()) } else { *range }).collect()
+    extended
+        .map(|(id, (range, pad))| {
+            if padded(id) {
+                range.max(pad.abs())
+            } else {
+                *range
+            }
+        })
+        .collect()
 }

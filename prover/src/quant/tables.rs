@@ -17,7 +17,11 @@ pub fn table(kind: TableKind, input_scale: i8) -> Table {
         // |y| <= 1, so the rounded value is at most 2^14 in absolute value.
         libm::round(y * f64::from(1 << OUTPUT_SCALE)) as i16
     });
-    Table { kind, input_scale, values: values.collect() }
+    Table {
+        kind,
+        input_scale,
+        values: values.collect(),
+    }
 }
 
 #[cfg(test)]
@@ -32,7 +36,10 @@ mod tests {
         assert_eq!(sigmoid.get(-256), Some(4406));
         let tanh = table(TableKind::Tanh, 8);
         assert_eq!((tanh.get(0), tanh.get(-2048)), (Some(0), Some(-16_384)));
-        assert!((1..2048).all(|i| tanh.get(i) == tanh.get(-i).map(|v| -v)), "odd");
+        assert!(
+            (1..2048).all(|i| tanh.get(i) == tanh.get(-i).map(|v| -v)),
+            "odd"
+        );
     }
 
     #[test]

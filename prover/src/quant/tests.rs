@@ -6,7 +6,9 @@ use laminate_protocol::program::Op;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{CompileOptions, Compiled, Decision, QuantError, compile, fidelity, quantise_input, read_rows};
+use super::{
+    CompileOptions, Compiled, Decision, QuantError, compile, fidelity, quantise_input, read_rows,
+};
 use crate::exec;
 use crate::import::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensor};
 
@@ -17,10 +19,20 @@ fn options() -> CompileOptions {
 /// Nodes define tensors 1, 2, …, each given as (op, operands, width).
 fn graph(input: usize, nodes: Vec<(FloatOp, Vec<usize>, usize)>) -> FloatGraph {
     let widths = std::iter::once(input).chain(nodes.iter().map(|n| n.2));
-    let tensors = widths.map(|width| FloatTensor { name: "t".into(), width }).collect();
+    let tensors = widths
+        .map(|width| FloatTensor {
+            name: "t".into(),
+            width,
+        })
+        .collect();
     let count = nodes.len();
     let nodes = nodes.into_iter().enumerate();
-    let nodes = nodes.map(|(i, (op, inputs, _))| FloatNode { name: format!("n{i}"), op, inputs, output: i + 1 });
+    let nodes = nodes.map(|(i, (op, inputs, _))| FloatNode {
+        name: format!("n{i}"),
+        op,
+        inputs,
+        output: i + 1,
+    });
     FloatGraph::new(tensors, nodes.collect(), 0, count).unwrap()
 }
 
@@ -29,7 +41,12 @@ fn random(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
 }
 
 fn dense(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> FloatOp {
-    FloatOp::Dense(FloatDense { rows, cols, weight: random(rng, rows * cols), bias: random(rng, rows) })
+    FloatOp::Dense(FloatDense {
+        rows,
+        cols,
+        weight: random(rng, rows * cols),
+        bias: random(rng, rows),
+    })
 }
 
 fn rows(rng: &mut ChaCha8Rng, count: usize, width: usize) -> Vec<Vec<f32>> {
@@ -49,17 +66,39 @@ fn mlp_is_close_to_the_float_model() {
     ];
     let graph = graph(5, nodes);
     let calibration = rows(&mut rng, 200, 5);
-    let Compiled { program, weights, fidelity: own, report } = compile(&graph, &calibration, options()).unwrap();
-    assert_eq!((own.rows, own.refused, own.decision), (200, 0, Some(Decision::Threshold)));
+    let Compiled {
+        program,
+        weights,
+        fidelity: own,
+        report,
+    } = compile(&graph, &calibration, options()).unwrap();
+    assert_eq!(
+        (own.rows, own.refused, own.decision),
+        (200, 0, Some(Decision::Threshold))
+    );
     assert!(own.max_error < 0.03 && own.mean_error < 0.01, "{own:?}");
     assert_eq!(program.tensors[program.output].scale, 14);
-    assert!(matches!(program.nodes[5].op, Op::Activation { table } if program.tables[table].input_scale == program.tensors[5].scale));
+    assert!(
+        matches!(program.nodes[5].op, Op::Activation { table } if program.tables[table].input_scale == program.tensors[5].scale)
+    );
     // A table's outputs have a fixed scale, which is wide enough for ±1 but not for twice that.
     let roomy = report.iter().filter(|n| n.op != "activation");
-    assert!(roomy.clone().all(|n| n.bits() < 60 && n.calibrated * 2.0 <= n.accepted), "{report:?}");
-    assert_eq!(report[4].accepted, 2048.0 / libm::exp2(report[4].scale.into()), "an index");
+    assert!(
+        roomy
+            .clone()
+            .all(|n| n.bits() < 60 && n.calibrated * 2.0 <= n.accepted),
+        "{report:?}"
+    );
+    assert_eq!(
+        report[4].accepted,
+        2048.0 / libm::exp2(report[4].scale.into()),
+        "an index"
+    );
     let fresh = fidelity(&graph, &program, &weights, &rows(&mut rng, 200, 5)).unwrap();
-    assert!(fresh.rows > 195 && fresh.agreement().unwrap() > 0.97, "{fresh:?}");
+    assert!(
+        fresh.rows > 195 && fresh.agreement().unwrap() > 0.97,
+        "{fresh:?}"
+    );
 }
 
 #[test]
@@ -76,12 +115,32 @@ fn every_op_and_a_table_behind_a_table() {
     ];
     let graph = graph(3, nodes);
     let calibration = rows(&mut rng, 100, 3);
-    let compiled = compile(&graph, &calibration, CompileOptions { batch: 3, ..options() }).unwrap();
+    let compiled = compile(
+        &graph,
+        &calibration,
+        CompileOptions {
+            batch: 3,
+            ..options()
+        },
+    )
+    .unwrap();
     let program = &compiled.program;
-    assert_eq!((program.slots(), program.nodes.len(), program.tensors.len()), (4, 8, 9));
-    assert!(program.nodes.iter().any(|n| n.name == "n2/rescale" && matches!(n.op, Op::Add { right: 0, .. })));
+    assert_eq!(
+        (program.slots(), program.nodes.len(), program.tensors.len()),
+        (4, 8, 9)
+    );
+    assert!(
+        program
+            .nodes
+            .iter()
+            .any(|n| n.name == "n2/rescale" && matches!(n.op, Op::Add { right: 0, .. }))
+    );
     assert_eq!(compiled.fidelity.decision, Some(Decision::Argmax));
-    assert!(compiled.fidelity.max_error < 0.05, "{:?}", compiled.fidelity);
+    assert!(
+        compiled.fidelity.max_error < 0.05,
+        "{:?}",
+        compiled.fidelity
+    );
     let inputs = quantise_input(program, &calibration[..2]).unwrap();
     let trace = exec::run(program, &compiled.weights, &inputs).unwrap();
     assert_eq!(trace.outputs(program).len(), 4);
@@ -90,8 +149,17 @@ fn every_op_and_a_table_behind_a_table() {
 #[test]
 fn padding_is_part_of_the_range() {
     // Three features: the padded one is sigmoid(0) + sigmoid(0) = 1, the calibrated sums are near 0.
-    let bias = FloatDense { rows: 3, cols: 1, weight: vec![0.01; 3], bias: vec![-6.0; 3] };
-    let nodes = vec![(FloatOp::Dense(bias), vec![0], 3), (FloatOp::Sigmoid, vec![1], 3), (FloatOp::Add, vec![2, 2], 3)];
+    let bias = FloatDense {
+        rows: 3,
+        cols: 1,
+        weight: vec![0.01; 3],
+        bias: vec![-6.0; 3],
+    };
+    let nodes = vec![
+        (FloatOp::Dense(bias), vec![0], 3),
+        (FloatOp::Sigmoid, vec![1], 3),
+        (FloatOp::Add, vec![2, 2], 3),
+    ];
     let graph = graph(1, nodes);
     let compiled = compile(&graph, &[vec![1.0], vec![-1.0]], options()).unwrap();
     assert_eq!(compiled.program.tensors[3].scale, 13);
@@ -104,16 +172,54 @@ fn unusable_calibration_and_options() {
     let good = vec![vec![1.0, 2.0]];
     let fails = |rows: &[Vec<f32>], options| compile(&graph, rows, options).unwrap_err();
     assert!(matches!(fails(&[], options()), QuantError::Empty));
-    assert!(matches!(fails(&[vec![1.0]], options()), QuantError::Columns { row: 0, found: 1, expected: 2 }));
-    assert!(matches!(fails(&[vec![1.0, f32::NAN]], options()), QuantError::NonFinite { row: 0, column: 1, .. }));
-    assert!(matches!(fails(&[vec![1e30, 0.0]], options()), QuantError::Range { .. }));
+    assert!(matches!(
+        fails(&[vec![1.0]], options()),
+        QuantError::Columns {
+            row: 0,
+            found: 1,
+            expected: 2
+        }
+    ));
+    assert!(matches!(
+        fails(&[vec![1.0, f32::NAN]], options()),
+        QuantError::NonFinite {
+            row: 0,
+            column: 1,
+            ..
+        }
+    ));
+    assert!(matches!(
+        fails(&[vec![1e30, 0.0]], options()),
+        QuantError::Range { .. }
+    ));
     for batch in [0, 1 << 13, usize::MAX] {
-        assert!(matches!(fails(&good, CompileOptions { batch, ..options() }), QuantError::Batch { .. }));
+        assert!(matches!(
+            fails(&good, CompileOptions { batch, ..options() }),
+            QuantError::Batch { .. }
+        ));
     }
     for headroom in [0.5, f64::NAN, f64::INFINITY, -1.0] {
-        assert!(matches!(fails(&good, CompileOptions { headroom, ..options() }), QuantError::Headroom(_)));
+        assert!(matches!(
+            fails(
+                &good,
+                CompileOptions {
+                    headroom,
+                    ..options()
+                }
+            ),
+            QuantError::Headroom(_)
+        ));
     }
-    assert!(matches!(fails(&good, CompileOptions { row_log: 63, ..options() }), QuantError::Program(_)));
+    assert!(matches!(
+        fails(
+            &good,
+            CompileOptions {
+                row_log: 63,
+                ..options()
+            }
+        ),
+        QuantError::Program(_)
+    ));
     let constant = compile(&graph, &[vec![0.0, 0.0]], options()).unwrap();
     assert_eq!(constant.fidelity.refused, 0);
 }
@@ -122,13 +228,34 @@ fn unusable_calibration_and_options() {
 fn inputs_beyond_the_calibrated_range_are_refused() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let graph = graph(2, vec![(dense(&mut rng, 1, 2), vec![0], 1)]);
-    let Compiled { program, weights, .. } = compile(&graph, &[vec![1.0, -1.0]], options()).unwrap();
-    assert_eq!(program.tensors[0].scale, 13, "2^15/(1·2) leaves 2^13, since 2^14·2 is one too many");
+    let Compiled {
+        program, weights, ..
+    } = compile(&graph, &[vec![1.0, -1.0]], options()).unwrap();
+    assert_eq!(
+        program.tensors[0].scale, 13,
+        "2^15/(1·2) leaves 2^13, since 2^14·2 is one too many"
+    );
     let error = quantise_input(&program, &[vec![0.0, 0.0], vec![0.0, 4.5]]).unwrap_err();
-    assert!(error.to_string().contains("row 1, column 1: value 4.5") && error.to_string().contains("-4 to 3.99"), "{error}");
-    let fidelity = fidelity(&graph, &program, &weights, &[vec![0.5, 0.5], vec![9.0, 0.0]]).unwrap();
+    assert!(
+        error.to_string().contains("row 1, column 1: value 4.5")
+            && error.to_string().contains("-4 to 3.99"),
+        "{error}"
+    );
+    let fidelity = fidelity(
+        &graph,
+        &program,
+        &weights,
+        &[vec![0.5, 0.5], vec![9.0, 0.0]],
+    )
+    .unwrap();
     assert_eq!((fidelity.rows, fidelity.refused), (1, 1));
-    assert!(fidelity.first_refusal.unwrap().to_string().contains("input row 0, feature 0"));
+    assert!(
+        fidelity
+            .first_refusal
+            .unwrap()
+            .to_string()
+            .contains("input row 0, feature 0")
+    );
 }
 
 #[test]
@@ -142,20 +269,30 @@ fn fraud_model_decides_like_the_float_model() {
         }
         Some(path)
     };
-    let (Some(model), Some(calibration), Some(evaluation)) =
-        (file("fraud.onnx"), file("calibration.csv"), file("evaluation.csv"))
-    else {
+    let (Some(model), Some(calibration), Some(evaluation)) = (
+        file("fraud.onnx"),
+        file("calibration.csv"),
+        file("evaluation.csv"),
+    ) else {
         return;
     };
     let graph = crate::import::read(&model).unwrap();
     let columns = graph.width(graph.input());
-    let compiled = compile(&graph, &read_rows(&calibration, columns).unwrap(), options()).unwrap();
+    let compiled = compile(
+        &graph,
+        &read_rows(&calibration, columns).unwrap(),
+        options(),
+    )
+    .unwrap();
     let rows = read_rows(&evaluation, columns).unwrap();
     let measured = fidelity(&graph, &compiled.program, &compiled.weights, &rows).unwrap();
     println!("{measured:?}");
     for node in &compiled.report {
         println!("{node:?} {} bits", node.bits());
     }
-    assert!(rows.len() >= 1000 && measured.refused * 100 <= rows.len(), "{measured:?}");
+    assert!(
+        rows.len() >= 1000 && measured.refused * 100 <= rows.len(),
+        "{measured:?}"
+    );
     assert!(measured.agreement().unwrap() >= 0.995, "{measured:?}");
 }

@@ -31,10 +31,15 @@ impl Anvil {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut lines = lines.map_while(Result::ok);
-        let address = lines.find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned)).expect("anvil did not start");
+        let address = lines
+            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
+            .expect("anvil did not start");
         // Anvil logs every request: an unread pipe would fill and stop it.
         std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { child, url: format!("http://{address}") })
+        Some(Self {
+            child,
+            url: format!("http://{address}"),
+        })
     }
 }
 

@@ -13,73 +13,161 @@ const PAYEE: Address = address!("0x00000000000000000000000000000000000beef0");
 
 /// Runs a test body where no reactor is needed.
 fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// The name of a refusal.
 fn name<T: std::fmt::Debug>(result: eyre::Result<T>) -> String {
     let error = result.unwrap_err();
-    refusal(&error).unwrap_or_else(|| panic!("not a refusal: {error:?}")).name.clone()
+    refusal(&error)
+        .unwrap_or_else(|| panic!("not a refusal: {error:?}"))
+        .name
+        .clone()
 }
 
 async fn deployed(halo2: &[u8]) -> Option<(Chain, Manifest, Registry)> {
     let mut chain = Chain::embedded();
     let mut steps = 0;
-    let plan = Plan { registry: None, screen: true };
-    let manifest = deploy(&mut chain, &bundle(halo2)?, plan, |_| steps += 1).await.unwrap();
+    let plan = Plan {
+        registry: None,
+        screen: true,
+    };
+    let manifest = deploy(&mut chain, &bundle(halo2)?, plan, |_| steps += 1)
+        .await
+        .unwrap();
     assert_eq!(steps, 4);
-    let registry = Registry { address: manifest.model_registry.address };
+    let registry = Registry {
+        address: manifest.model_registry.address,
+    };
     Some((chain, manifest, registry))
 }
 
 #[test]
 fn a_proof_is_submitted_once_for_its_model() {
     wait(async {
-        let Some((mut chain, manifest, registry)) = deployed(ACCEPT).await else { return };
+        let Some((mut chain, manifest, registry)) = deployed(ACCEPT).await else {
+            return;
+        };
         let (program, weights) = (manifest.program_digest, manifest.weight_commitment.unwrap());
         let verifier = manifest.inference_verifier.address;
-        let model = registry.register(&mut chain, program, weights, verifier, B256::ZERO).await.unwrap();
+        let model = registry
+            .register(&mut chain, program, weights, verifier, B256::ZERO)
+            .await
+            .unwrap();
         let stored = registry.model(&mut chain, model.model_id).await.unwrap();
-        assert_eq!((stored.verifier, stored.owner, stored.retired), (verifier, chain.sender().unwrap(), false));
-        assert_eq!(name(registry.register(&mut chain, program, weights, verifier, B256::ZERO).await), "ModelExists");
+        assert_eq!(
+            (stored.verifier, stored.owner, stored.retired),
+            (verifier, chain.sender().unwrap(), false)
+        );
+        assert_eq!(
+            name(
+                registry
+                    .register(&mut chain, program, weights, verifier, B256::ZERO)
+                    .await
+            ),
+            "ModelExists"
+        );
 
         let proof = submission(2, 3, 1234);
-        let expected = registry.statement_hash(&mut chain, model.model_id, &proof).await.unwrap();
-        assert_eq!(registry.verify(&mut chain, model.model_id, &proof).await.unwrap(), expected);
-        assert_eq!(registry.dry_run(&mut chain, model.model_id, &proof).await.unwrap(), expected);
+        let expected = registry
+            .statement_hash(&mut chain, model.model_id, &proof)
+            .await
+            .unwrap();
+        assert_eq!(
+            registry
+                .verify(&mut chain, model.model_id, &proof)
+                .await
+                .unwrap(),
+            expected
+        );
+        assert_eq!(
+            registry
+                .dry_run(&mut chain, model.model_id, &proof)
+                .await
+                .unwrap(),
+            expected
+        );
         assert!(!registry.is_submitted(&mut chain, expected).await.unwrap());
-        let submitted = registry.submit(&mut chain, model.model_id, &proof).await.unwrap();
+        let submitted = registry
+            .submit(&mut chain, model.model_id, &proof)
+            .await
+            .unwrap();
         assert_eq!(submitted.statement_hash, expected);
         assert!(registry.is_submitted(&mut chain, expected).await.unwrap());
-        let (block, event) = registry.find(&mut chain, expected, manifest.block).await.unwrap().unwrap();
+        let (block, event) = registry
+            .find(&mut chain, expected, manifest.block)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(block, submitted.receipt.block);
         assert_eq!(decode_output(&event.output, 1), Some(vec![1234]));
 
-        assert_eq!(name(registry.submit(&mut chain, model.model_id, &proof).await), "StatementReplayed");
-        assert_eq!(name(registry.submit(&mut chain, U256::from(9), &proof).await), "ModelNotFound");
+        assert_eq!(
+            name(registry.submit(&mut chain, model.model_id, &proof).await),
+            "StatementReplayed"
+        );
+        assert_eq!(
+            name(registry.submit(&mut chain, U256::from(9), &proof).await),
+            "ModelNotFound"
+        );
         let mut short = proof.clone();
         short.proof = short.proof.slice(..short.proof.len() - 32);
-        assert_eq!(name(registry.verify(&mut chain, model.model_id, &short).await), "ProofLength");
+        assert_eq!(
+            name(registry.verify(&mut chain, model.model_id, &short).await),
+            "ProofLength"
+        );
         let mut wide = proof.clone();
         wide.output = [[0; 29].as_slice(), &[1, 0, 0]].concat().into();
-        assert_eq!(name(registry.verify(&mut chain, model.model_id, &wide).await), "OutputWordTooLarge");
+        assert_eq!(
+            name(registry.verify(&mut chain, model.model_id, &wide).await),
+            "OutputWordTooLarge"
+        );
     });
 }
 
 #[test]
 fn gas_is_that_of_a_receipt() {
     wait(async {
-        let Some((mut chain, manifest, registry)) = deployed(ACCEPT).await else { return };
+        let Some((mut chain, manifest, registry)) = deployed(ACCEPT).await else {
+            return;
+        };
         let weights = manifest.weight_commitment.unwrap();
         let verifier = manifest.inference_verifier.address;
-        let model = registry.register(&mut chain, manifest.program_digest, weights, verifier, B256::ZERO).await.unwrap();
-        let receipt = registry.submit(&mut chain, model.model_id, &submission(2, 3, 5)).await.unwrap().receipt;
+        let model = registry
+            .register(
+                &mut chain,
+                manifest.program_digest,
+                weights,
+                verifier,
+                B256::ZERO,
+            )
+            .await
+            .unwrap();
+        let receipt = registry
+            .submit(&mut chain, model.model_id, &submission(2, 3, 5))
+            .await
+            .unwrap()
+            .receipt;
         // Selector, 4 head words, length and output, length, 12 limbs and the proof.
         assert_eq!(receipt.calldata_bytes, 4 + 4 * 32 + 64 + 32 + 12 * 32 + 64);
         // Above: transaction, calldata at 4 to 16 gas a byte, one new storage slot. Below: nothing else is large.
-        assert!((21_000 + 4 * 676 + 22_100..90_000).contains(&receipt.gas_used), "{}", receipt.gas_used);
+        assert!(
+            (21_000 + 4 * 676 + 22_100..90_000).contains(&receipt.gas_used),
+            "{}",
+            receipt.gas_used
+        );
         // The same transfer as everywhere.
-        assert_eq!(chain.send(PAYEE, Bytes::new(), U256::from(1)).await.unwrap().gas_used, 21_000);
+        assert_eq!(
+            chain
+                .send(PAYEE, Bytes::new(), U256::from(1))
+                .await
+                .unwrap()
+                .gas_used,
+            21_000
+        );
         assert_eq!(chain.balance(PAYEE).await.unwrap(), U256::from(1));
     });
 }
@@ -87,23 +175,51 @@ fn gas_is_that_of_a_receipt() {
 #[test]
 fn what_the_generated_verifier_refuses_is_refused_in_words() {
     wait(async {
-        let Some((mut chain, manifest, registry)) = deployed(REFUSE).await else { return };
+        let Some((mut chain, manifest, registry)) = deployed(REFUSE).await else {
+            return;
+        };
         let weights = manifest.weight_commitment.unwrap();
         let verifier = manifest.inference_verifier.address;
-        let model = registry.register(&mut chain, manifest.program_digest, weights, verifier, B256::ZERO).await.unwrap();
-        let error = registry.submit(&mut chain, model.model_id, &submission(2, 3, 5)).await.unwrap_err();
+        let model = registry
+            .register(
+                &mut chain,
+                manifest.program_digest,
+                weights,
+                verifier,
+                B256::ZERO,
+            )
+            .await
+            .unwrap();
+        let error = registry
+            .submit(&mut chain, model.model_id, &submission(2, 3, 5))
+            .await
+            .unwrap_err();
         let text = format!("{error:#}");
-        assert!(text.contains("InvalidProof") && text.contains("other weights"), "{text}");
+        assert!(
+            text.contains("InvalidProof") && text.contains("other weights"),
+            "{text}"
+        );
     });
 }
 
 #[test]
 fn a_payment_settles_below_its_threshold_only() {
     wait(async {
-        let Some((mut chain, manifest, registry)) = deployed(ACCEPT).await else { return };
+        let Some((mut chain, manifest, registry)) = deployed(ACCEPT).await else {
+            return;
+        };
         let weights = manifest.weight_commitment.unwrap();
         let verifier = manifest.inference_verifier.address;
-        let model = registry.register(&mut chain, manifest.program_digest, weights, verifier, B256::ZERO).await.unwrap();
+        let model = registry
+            .register(
+                &mut chain,
+                manifest.program_digest,
+                weights,
+                verifier,
+                B256::ZERO,
+            )
+            .await
+            .unwrap();
         let screen = manifest.fraud_screen.unwrap().address;
         let deadline = chain.timestamp().await.unwrap() + 3600;
         for (id, (score, accepted)) in [(8191, true), (8192, false)].into_iter().enumerate() {
@@ -116,20 +232,38 @@ fn a_payment_settles_below_its_threshold_only() {
                 threshold: 8192,
                 deadline,
             };
-            chain.write(screen, &create, U256::from(1000)).await.unwrap();
-            assert_eq!(name(chain.write(screen, &create, U256::from(1000)).await), "CommitmentTaken");
-            let settle = FraudScreen::settleCall { paymentId: id, output: proof.output, proof: proof.proof };
+            chain
+                .write(screen, &create, U256::from(1000))
+                .await
+                .unwrap();
+            assert_eq!(
+                name(chain.write(screen, &create, U256::from(1000)).await),
+                "CommitmentTaken"
+            );
+            let settle = FraudScreen::settleCall {
+                paymentId: id,
+                output: proof.output,
+                proof: proof.proof,
+            };
             let settled = chain.write(screen, &settle, U256::ZERO).await;
             match accepted {
                 true => drop(settled.unwrap()),
                 false => assert_eq!(name(settled), "ScoreNotBelowThreshold"),
             }
-            let payment = chain.read(screen, &FraudScreen::getPaymentCall { paymentId: id }).await.unwrap();
+            let payment = chain
+                .read(screen, &FraudScreen::getPaymentCall { paymentId: id })
+                .await
+                .unwrap();
             assert_eq!(payment.state, if accepted { 2 } else { 1 });
         }
         assert_eq!(chain.balance(PAYEE).await.unwrap(), U256::from(1000));
-        let refund = FraudScreen::refundCall { paymentId: U256::from(2) };
-        assert_eq!(name(chain.write(screen, &refund, U256::ZERO).await), "DeadlineNotReached");
+        let refund = FraudScreen::refundCall {
+            paymentId: U256::from(2),
+        };
+        assert_eq!(
+            name(chain.write(screen, &refund, U256::ZERO).await),
+            "DeadlineNotReached"
+        );
     });
 }
 
@@ -138,18 +272,40 @@ fn addresses_without_the_right_contract_are_refused() {
     wait(async {
         let mut chain = Chain::embedded();
         let registry = Registry { address: PAYEE };
-        let text = registry.model(&mut chain, U256::ZERO).await.unwrap_err().to_string();
+        let text = registry
+            .model(&mut chain, U256::ZERO)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("no contract at"), "{text}");
-        let text = registry.submit(&mut chain, U256::ZERO, &submission(2, 3, 4)).await.unwrap_err().to_string();
+        let text = registry
+            .submit(&mut chain, U256::ZERO, &submission(2, 3, 4))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("no contract at"), "{text}");
         let other = chain.deploy(&creation(ACCEPT), &[]).await.unwrap().address;
-        let text = Registry { address: other }.model(&mut chain, U256::ZERO).await.unwrap_err().to_string();
+        let text = Registry { address: other }
+            .model(&mut chain, U256::ZERO)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("is the address right"), "{text}");
-        let text = Registry { address: other }.submit(&mut chain, U256::ZERO, &submission(2, 3, 4)).await.unwrap_err().to_string();
+        let text = Registry { address: other }
+            .submit(&mut chain, U256::ZERO, &submission(2, 3, 4))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("is it a ModelRegistry"), "{text}");
         if let Some(bundle) = bundle(ACCEPT) {
-            let plan = Plan { registry: Some(other), screen: false };
-            let text = deploy(&mut chain, &bundle, plan, |_| panic!("deployed")).await.unwrap_err().to_string();
+            let plan = Plan {
+                registry: Some(other),
+                screen: false,
+            };
+            let text = deploy(&mut chain, &bundle, plan, |_| panic!("deployed"))
+                .await
+                .unwrap_err()
+                .to_string();
             assert!(text.contains("not this build's ModelRegistry"), "{text}");
         }
     });
@@ -158,14 +314,29 @@ fn addresses_without_the_right_contract_are_refused() {
 #[test]
 fn a_development_verifier_stays_on_local_chains() {
     wait(async {
-        let Some(mut bundle) = bundle(ACCEPT) else { return };
-        for (chain_id, development, accepted) in [(1, true, false), (10, true, false), (1337, true, true), (LOCAL_CHAIN_ID, true, true), (1, false, true)] {
+        let Some(mut bundle) = bundle(ACCEPT) else {
+            return;
+        };
+        for (chain_id, development, accepted) in [
+            (1, true, false),
+            (10, true, false),
+            (1337, true, true),
+            (LOCAL_CHAIN_ID, true, true),
+            (1, false, true),
+        ] {
             bundle.info.development_srs = development;
             let mut chain = Chain::Embedded(Box::new(EmbeddedChain::new(chain_id)));
             let result = deploy(&mut chain, &bundle, Plan::default(), |_| ()).await;
-            assert_eq!(result.is_ok(), accepted, "chain {chain_id}, development {development}");
+            assert_eq!(
+                result.is_ok(),
+                accepted,
+                "chain {chain_id}, development {development}"
+            );
             if let Err(error) = result {
-                assert!(error.to_string().contains("development reference string"), "{error}");
+                assert!(
+                    error.to_string().contains("development reference string"),
+                    "{error}"
+                );
             }
         }
     });
@@ -175,12 +346,21 @@ fn a_development_verifier_stays_on_local_chains() {
 fn code_above_the_limit_is_refused_before_anything_is_sent() {
     wait(async {
         let mut chain = Chain::embedded();
-        let created = chain.deploy(&creation(&vec![0; CODE_LIMIT]), &[]).await.unwrap();
+        let created = chain
+            .deploy(&creation(&vec![0; CODE_LIMIT]), &[])
+            .await
+            .unwrap();
         assert_eq!(created.code_bytes, CODE_LIMIT);
-        let error = chain.deploy(&creation(&vec![0; CODE_LIMIT + 1]), &[]).await.unwrap_err().to_string();
+        let error = chain
+            .deploy(&creation(&vec![0; CODE_LIMIT + 1]), &[])
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("24576"), "{error}");
         if let Some(bundle) = bundle(&vec![0; CODE_LIMIT + 1]) {
-            let error = deploy(&mut chain, &bundle, Plan::default(), |_| panic!("deployed")).await.unwrap_err();
+            let error = deploy(&mut chain, &bundle, Plan::default(), |_| panic!("deployed"))
+                .await
+                .unwrap_err();
             assert!(format!("{error:#}").contains("24576"), "{error:#}");
         }
     });

@@ -5,6 +5,7 @@
 //! is in the end-to-end tests.
 
 mod anvil;
+mod commands;
 mod embedded;
 mod node;
 
@@ -33,7 +34,9 @@ fn workspace() -> PathBuf {
 fn creation(runtime: &[u8]) -> Bytes {
     let [high, low] = u16::try_from(runtime.len()).unwrap().to_be_bytes();
     // PUSH2 length, DUP1, PUSH1 12, PUSH1 0, CODECOPY, PUSH1 0, RETURN
-    let prefix = [0x61, high, low, 0x80, 0x60, 12, 0x60, 0, 0x39, 0x60, 0, 0xf3];
+    let prefix = [
+        0x61, high, low, 0x80, 0x60, 12, 0x60, 0, 0x39, 0x60, 0, 0xf3,
+    ];
     [prefix.as_slice(), runtime].concat().into()
 }
 
@@ -46,9 +49,13 @@ fn bundle(halo2: &[u8]) -> Option<Bundle> {
             return None;
         }
         let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
-        tree.files.retain(|path, _| !path.starts_with("contracts/src/generated"));
+        tree.files
+            .retain(|path, _| !path.starts_with("contracts/src/generated"));
         let names = ["InferenceVerifier", "ModelRegistry", "FraudScreen"];
-        let all = SolcCompiler::find(&workspace()).unwrap().compile(&tree, &names).unwrap();
+        let all = SolcCompiler::find(&workspace())
+            .unwrap()
+            .compile(&tree, &names)
+            .unwrap();
         Some(names.map(|name| all[name].creation.clone().into()))
     });
     let [inference, registry, screen] = compiled.clone()?;
@@ -94,7 +101,11 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
         ("\"version\": 1", "\"version\": 2", "version 2"),
-        ("\"instances\": 16", "\"instances\": 17", "17 instances, expected 16"),
+        (
+            "\"instances\": 16",
+            "\"instances\": 17",
+            "17 instances, expected 16",
+        ),
         ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
         ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),
         ("\"vkDigest\"", "\"vkdigest\"", "vkdigest"),
@@ -107,8 +118,14 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     refused("malformed");
     std::fs::write(&json, &text).unwrap();
 
-    let code = dir.path().join(format!("{}.bin", Contract::ModelRegistry.name()));
-    for (content, what) in [("60xx", "not creation code"), ("", "0 bytes"), (&"00".repeat(49_153), "49153 bytes")] {
+    let code = dir
+        .path()
+        .join(format!("{}.bin", Contract::ModelRegistry.name()));
+    for (content, what) in [
+        ("60xx", "not creation code"),
+        ("", "0 bytes"),
+        (&"00".repeat(49_153), "49153 bytes"),
+    ] {
         std::fs::write(&code, content).unwrap();
         refused(what);
     }

@@ -14,8 +14,16 @@ pub fn execute(table: &Table, x: Operand<'_>) -> Result<Computed, (usize, i128)>
         Some(y) => Ok(i32::from(y)),
         None => Err((flat, i128::from(*x))),
     };
-    let values = x.values.iter().enumerate().map(look_up).collect::<Result<_, _>>()?;
-    Ok(Computed { values, aux: NodeAux::default() })
+    let values = x
+        .values
+        .iter()
+        .enumerate()
+        .map(look_up)
+        .collect::<Result<_, _>>()?;
+    Ok(Computed {
+        values,
+        aux: NodeAux::default(),
+    })
 }
 
 #[cfg(test)]
@@ -26,9 +34,23 @@ mod tests {
 
     #[test]
     fn looks_up_signed_indices() {
-        let values = (0..1 << TABLE_LOG).map(|i: i32| (i - 2048) as i16).collect();
-        let table = Table { kind: TableKind::Tanh, input_scale: 8, values };
-        let run = |values: &[i32]| execute(&table, Operand { values, log_width: 1 });
+        let values = (0..1 << TABLE_LOG)
+            .map(|i: i32| (i - 2048) as i16)
+            .collect();
+        let table = Table {
+            kind: TableKind::Tanh,
+            input_scale: 8,
+            values,
+        };
+        let run = |values: &[i32]| {
+            execute(
+                &table,
+                Operand {
+                    values,
+                    log_width: 1,
+                },
+            )
+        };
         assert_eq!(run(&[-2048, 2047]).unwrap().values, [-2048, 2047]);
         assert_eq!(run(&[0, 2048]), Err((1, 2048)));
         assert_eq!(run(&[-2049, 0]), Err((0, -2049)));

@@ -15,7 +15,10 @@ pub fn execute(
 ) -> Result<Computed, (usize, i128)> {
     let [left, right] = factors.map(i128::from);
     with_remainder(a.values.len(), |flat| {
-        requantise(i128::from(a.values[flat]) * left + i128::from(b.values[flat]) * right, shift)
+        requantise(
+            i128::from(a.values[flat]) * left + i128::from(b.values[flat]) * right,
+            shift,
+        )
     })
 }
 
@@ -25,7 +28,16 @@ mod tests {
 
     #[test]
     fn scales_both_operands() {
-        let (a, b) = (Operand { values: &[3, -3], log_width: 1 }, Operand { values: &[1, -2], log_width: 1 });
+        let (a, b) = (
+            Operand {
+                values: &[3, -3],
+                log_width: 1,
+            },
+            Operand {
+                values: &[1, -2],
+                log_width: 1,
+            },
+        );
         let got = execute([256, 128], 8, a, b).unwrap();
         assert_eq!(got.values, [4, -4], "3.5 -> 4, -4 -> -4");
         assert_eq!(got.aux.remainder, [0, 128]);
@@ -33,7 +45,10 @@ mod tests {
 
     #[test]
     fn does_not_saturate() {
-        let a = Operand { values: &[0, 20_000], log_width: 1 };
+        let a = Operand {
+            values: &[0, 20_000],
+            log_width: 1,
+        };
         assert_eq!(execute([256, 256], 8, a, a), Err((1, 40_000)));
     }
 }

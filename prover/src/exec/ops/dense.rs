@@ -35,7 +35,9 @@ pub fn execute(
 /// `|Σ w·x| <= 2^7·2^15·cols`, at most 2^42 for the widest tensor.
 fn dot(w: &[i8], x: &[i32]) -> i64 {
     let chunks = w.chunks(CHUNK).zip(x.chunks(CHUNK));
-    chunks.map(|(w, x)| i64::from(w.iter().zip(x).map(|(w, x)| i32::from(*w) * x).sum::<i32>())).sum()
+    chunks
+        .map(|(w, x)| i64::from(w.iter().zip(x).map(|(w, x)| i32::from(*w) * x).sum::<i32>()))
+        .sum()
 }
 
 #[cfg(test)]
@@ -43,16 +45,27 @@ mod tests {
     use super::*;
 
     fn layer(weight: Vec<i8>, bias: Vec<i32>, multiplier: Vec<u32>) -> DenseWeights {
-        DenseWeights { weight, bias, multiplier }
+        DenseWeights {
+            weight,
+            bias,
+            multiplier,
+        }
     }
 
     #[test]
     fn rounds_negative_values_and_pads_outputs() {
         // Three outputs of two inputs, factor 1/2: 1·1+0, -1·1+0, -1·1-2.
         let dense = layer(vec![1, 0, -1, 0, -1, 0], vec![0, 0, -2], vec![1 << 15; 3]);
-        let x = Operand { values: &[1, 7], log_width: 1 };
+        let x = Operand {
+            values: &[1, 7],
+            log_width: 1,
+        };
         let got = execute(&dense, DenseShape { rows: 3, cols: 2 }, 16, x).unwrap();
-        assert_eq!(got.values, [1, 0, -1, 0], "0.5 -> 1, -0.5 -> 0, -1.5 -> -1, padding");
+        assert_eq!(
+            got.values,
+            [1, 0, -1, 0],
+            "0.5 -> 1, -0.5 -> 0, -1.5 -> -1, padding"
+        );
         assert_eq!(got.aux.remainder, [0, 0, 0, 1 << 15]);
     }
 
@@ -61,7 +74,18 @@ mod tests {
         let cols = 1 << 12;
         let dense = layer(vec![-128; cols], vec![i32::MIN], vec![(1 << 24) - 1]);
         let x = vec![32_767; cols];
-        let got = execute(&dense, DenseShape { rows: 1, cols: cols as u32 }, 32, Operand { values: &x, log_width: 12 });
+        let got = execute(
+            &dense,
+            DenseShape {
+                rows: 1,
+                cols: cols as u32,
+            },
+            32,
+            Operand {
+                values: &x,
+                log_width: 12,
+            },
+        );
         let exact = (-128i128 * 32_767 * (cols as i128) + i128::from(i32::MIN)) * ((1 << 24) - 1);
         assert_eq!(got, Err((0, (exact + (1 << 31)).div_euclid(1 << 32))));
     }

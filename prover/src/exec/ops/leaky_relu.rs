@@ -10,7 +10,10 @@ use crate::exec::requantise;
 pub fn execute(slope: u32, x: Operand<'_>) -> Result<Computed, (usize, i128)> {
     let mut computed = with_remainder(x.values.len(), |flat| {
         let (p, n) = parts(x.values[flat]);
-        requantise((i128::from(p) << 16) - i128::from(n) * i128::from(slope), 16)
+        requantise(
+            (i128::from(p) << 16) - i128::from(n) * i128::from(slope),
+            16,
+        )
     })?;
     (computed.aux.positive, computed.aux.negative) = x.values.iter().map(|x| parts(*x)).unzip();
     Ok(computed)
@@ -23,7 +26,14 @@ mod tests {
     #[test]
     fn rounds_negative_values() {
         // Slope 1/4: -1 -> -0.25, -2 -> -0.5 (halves go up), -3 -> -0.75.
-        let got = execute(1 << 14, Operand { values: &[3, -1, -2, -3], log_width: 2 }).unwrap();
+        let got = execute(
+            1 << 14,
+            Operand {
+                values: &[3, -1, -2, -3],
+                log_width: 2,
+            },
+        )
+        .unwrap();
         assert_eq!(got.values, [3, 0, 0, -1]);
         assert_eq!(got.aux.remainder, [1 << 15, 1 << 14, 0, 3 << 14]);
         assert_eq!(got.aux.positive, [3, 0, 0, 0]);
@@ -32,7 +42,14 @@ mod tests {
 
     #[test]
     fn extremes_stay_in_range() {
-        let got = execute((1 << 16) - 1, Operand { values: &[-32_768, 32_767], log_width: 1 }).unwrap();
+        let got = execute(
+            (1 << 16) - 1,
+            Operand {
+                values: &[-32_768, 32_767],
+                log_width: 1,
+            },
+        )
+        .unwrap();
         assert_eq!(got.values, [-32_767, 32_767]);
     }
 }

@@ -55,11 +55,21 @@ fn with_remainder(
         .min_by_key(|(flat, _)| *flat);
     match failure {
         Some(failure) => Err(failure),
-        None => Ok(Computed { values, aux: NodeAux { remainder, ..NodeAux::default() } }),
+        None => Ok(Computed {
+            values,
+            aux: NodeAux {
+                remainder,
+                ..NodeAux::default()
+            },
+        }),
     }
 }
 
 /// `max(x, 0)` and `max(-x, 0)`.
 fn parts(x: i32) -> (u32, u32) {
-    if x < 0 { (0, x.unsigned_abs()) } else { (x.unsigned_abs(), 0) }
+    if x < 0 {
+        (0, x.unsigned_abs())
+    } else {
+        (x.unsigned_abs(), 0)
+    }
 }

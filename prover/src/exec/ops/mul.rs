@@ -25,16 +25,29 @@ mod tests {
 
     #[test]
     fn rounds_negative_products() {
-        let a = Operand { values: &[-1, 3, -3, 2], log_width: 2 };
-        let b = Operand { values: &[1, 1, 1, -2], log_width: 2 };
+        let a = Operand {
+            values: &[-1, 3, -3, 2],
+            log_width: 2,
+        };
+        let b = Operand {
+            values: &[1, 1, 1, -2],
+            log_width: 2,
+        };
         let got = execute(128, 8, a, b).unwrap();
-        assert_eq!(got.values, [0, 2, -1, -2], "-0.5 -> 0, 1.5 -> 2, -1.5 -> -1, -2");
+        assert_eq!(
+            got.values,
+            [0, 2, -1, -2],
+            "-0.5 -> 0, 1.5 -> 2, -1.5 -> -1, -2"
+        );
         assert_eq!(got.aux.remainder, [0, 0, 0, 128]);
     }
 
     #[test]
     fn worst_case_does_not_overflow() {
-        let a = Operand { values: &[-32_768, 0], log_width: 1 };
+        let a = Operand {
+            values: &[-32_768, 0],
+            log_width: 1,
+        };
         let exact = ((1i128 << 30) * ((1 << 24) - 1) + (1 << 31)) >> 32;
         assert_eq!(execute((1 << 24) - 1, 32, a, a), Err((0, exact)));
     }

@@ -7,7 +7,13 @@ use crate::exec::NodeAux;
 pub fn execute(x: Operand<'_>) -> Computed {
     let values = x.values.iter().map(|x| (*x).max(0)).collect();
     let negative = x.values.iter().map(|x| parts(*x).1).collect();
-    Computed { values, aux: NodeAux { negative, ..NodeAux::default() } }
+    Computed {
+        values,
+        aux: NodeAux {
+            negative,
+            ..NodeAux::default()
+        },
+    }
 }
 
 #[cfg(test)]
@@ -16,7 +22,10 @@ mod tests {
 
     #[test]
     fn splits_the_sign() {
-        let got = execute(Operand { values: &[5, 0, -1, -32_768], log_width: 2 });
+        let got = execute(Operand {
+            values: &[5, 0, -1, -32_768],
+            log_width: 2,
+        });
         assert_eq!(got.values, [5, 0, 0, 0]);
         assert_eq!(got.aux.negative, [0, 0, 1, 32_768]);
     }

@@ -5,5 +5,8 @@ use crate::exec::NodeAux;
 
 /// `(slots, width) -> (slots, width)`.
 pub fn execute(x: Operand<'_>) -> Computed {
-    Computed { values: x.values.to_vec(), aux: NodeAux::default() }
+    Computed {
+        values: x.values.to_vec(),
+        aux: NodeAux::default(),
+    }
 }

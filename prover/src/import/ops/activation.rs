@@ -15,7 +15,11 @@ pub fn leaky_relu(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     if !(0.0..1.0).contains(&slope) {
         return Err(context.fail(format!("alpha is {slope}, expected 0 <= alpha < 1")));
     }
-    context.push_unary(if slope == 0.0 { FloatOp::Relu } else { FloatOp::LeakyRelu { slope } })
+    context.push_unary(if slope == 0.0 {
+        FloatOp::Relu
+    } else {
+        FloatOp::LeakyRelu { slope }
+    })
 }
 
 /// Logistic function.

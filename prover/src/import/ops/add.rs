@@ -32,7 +32,10 @@ pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             let features = context.features(a);
             same_shape(context, &features, &context.features(b))?;
             let width = context.width(b);
-            let negate = Draft::Affine { scale: vec![-1.0; width], shift: vec![0.0; width] };
+            let negate = Draft::Affine {
+                scale: vec![-1.0; width],
+                shift: vec![0.0; width],
+            };
             let negative = context.push_part("negative", negate, vec![b], features.clone())?;
             context.push(Draft::Op(FloatOp::Add), vec![a, negative], features)
         }
@@ -53,11 +56,17 @@ pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 }
 
 /// Both operands' features have one shape; activations do not broadcast to each other.
-pub(super) fn same_shape(context: &Context<'_, '_>, a: &[usize], b: &[usize]) -> Result<(), ImportError> {
+pub(super) fn same_shape(
+    context: &Context<'_, '_>,
+    a: &[usize],
+    b: &[usize],
+) -> Result<(), ImportError> {
     if a == b {
         return Ok(());
     }
-    Err(context.fail(format!("operands have feature shapes {a:?} and {b:?}, expected equal ones")))
+    Err(context.fail(format!(
+        "operands have feature shapes {a:?} and {b:?}, expected equal ones"
+    )))
 }
 
 pub(super) fn both_constant(context: &Context<'_, '_>) -> ImportError {

@@ -11,7 +11,10 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let name = context.output()?;
     let own = |dims, elements| Constant::new(name, dims, elements).map(Value::Constant);
     let value = if let Some(a) = context.attribute("value", TENSOR)? {
-        Value::Stored(a.t.as_ref().ok_or_else(|| context.fail("attribute \"value\" holds no tensor"))?)
+        Value::Stored(
+            a.t.as_ref()
+                .ok_or_else(|| context.fail("attribute \"value\" holds no tensor"))?,
+        )
     } else if let Some(a) = context.attribute("value_float", FLOAT)? {
         own(vec![], Elements::Float(vec![a.f]))?
     } else if let Some(a) = context.attribute("value_floats", FLOATS)? {
@@ -21,7 +24,9 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     } else if let Some(a) = context.attribute("value_ints", INTS)? {
         own(vec![a.ints.len()], Elements::Int(a.ints.clone()))?
     } else {
-        return Err(context.fail("has no value, expected one of value, value_float, value_floats, value_int, value_ints"));
+        return Err(context.fail(
+            "has no value, expected one of value, value_float, value_floats, value_int, value_ints",
+        ));
     };
     context.alias(value)
 }

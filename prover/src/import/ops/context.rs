@@ -25,13 +25,27 @@ pub enum Operand {
 }
 
 impl<'b, 'a> Context<'b, 'a> {
-    pub(super) fn new(builder: &'b mut Builder<'a>, node: &'a NodeProto, index: usize, opset: i64) -> Self {
-        Self { builder, node, index, opset }
+    pub(super) fn new(
+        builder: &'b mut Builder<'a>,
+        node: &'a NodeProto,
+        index: usize,
+        opset: i64,
+    ) -> Self {
+        Self {
+            builder,
+            node,
+            index,
+            opset,
+        }
     }
 
     /// Name of the node, or its index where it has none.
     pub fn name(&self) -> String {
-        if self.node.name.is_empty() { format!("#{}", self.index) } else { self.node.name.clone() }
+        if self.node.name.is_empty() {
+            format!("#{}", self.index)
+        } else {
+            self.node.name.clone()
+        }
     }
 
     /// Version of the operator set.
@@ -41,7 +55,11 @@ impl<'b, 'a> Context<'b, 'a> {
 
     /// An error that names the node.
     pub fn fail(&self, problem: impl Into<String>) -> ImportError {
-        ImportError::Node { node: self.name(), op: self.node.op_type.clone(), problem: problem.into() }
+        ImportError::Node {
+            node: self.name(),
+            op: self.node.op_type.clone(),
+            problem: problem.into(),
+        }
     }
 
     /// Operand `i`, or `None` if it is omitted.
@@ -53,7 +71,9 @@ impl<'b, 'a> Context<'b, 'a> {
             None => None,
             Some(Value::Tensor(id)) => Some(Operand::Tensor(*id)),
             Some(Value::Constant(constant)) => Some(Operand::Constant(constant.clone())),
-            Some(Value::Stored(proto)) => Some(Operand::Constant(Constant::from_proto(proto, &proto.name)?)),
+            Some(Value::Stored(proto)) => {
+                Some(Operand::Constant(Constant::from_proto(proto, &proto.name)?))
+            }
         })
     }
 
@@ -62,7 +82,9 @@ impl<'b, 'a> Context<'b, 'a> {
     /// # Errors
     /// [`ImportError::MissingValue`] if it names nothing.
     pub fn raw(&self, i: usize) -> Result<Option<&Value<'a>>, ImportError> {
-        let Some(name) = self.node.input.get(i).filter(|name| !name.is_empty()) else { return Ok(None) };
+        let Some(name) = self.node.input.get(i).filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
         let missing = || ImportError::MissingValue {
             node: self.name(),
             op: self.node.op_type.clone(),
@@ -76,7 +98,8 @@ impl<'b, 'a> Context<'b, 'a> {
     /// # Errors
     /// As [`Self::optional`], and [`ImportError::Node`] if it is omitted.
     pub fn operand(&self, i: usize) -> Result<Operand, ImportError> {
-        self.optional(i)?.ok_or_else(|| self.fail(format!("operand {i} is missing")))
+        self.optional(i)?
+            .ok_or_else(|| self.fail(format!("operand {i} is missing")))
     }
 
     /// Operand `i`, which must be an activation.
@@ -98,7 +121,9 @@ impl<'b, 'a> Context<'b, 'a> {
     pub fn constant(&self, i: usize) -> Result<Constant, ImportError> {
         match self.operand(i)? {
             Operand::Constant(constant) => Ok(constant),
-            Operand::Tensor(_) => Err(self.fail(format!("operand {i} is computed, expected a constant"))),
+            Operand::Tensor(_) => {
+                Err(self.fail(format!("operand {i} is computed, expected a constant")))
+            }
         }
     }
 
@@ -116,13 +141,24 @@ impl<'b, 'a> Context<'b, 'a> {
     ///
     /// # Errors
     /// [`ImportError::Node`] if it has another type or is a reference.
-    pub fn attribute(&self, name: &str, kind: i32) -> Result<Option<&'a AttributeProto>, ImportError> {
-        let Some(attribute) = self.node.attribute.iter().find(|a| a.name == name) else { return Ok(None) };
+    pub fn attribute(
+        &self,
+        name: &str,
+        kind: i32,
+    ) -> Result<Option<&'a AttributeProto>, ImportError> {
+        let Some(attribute) = self.node.attribute.iter().find(|a| a.name == name) else {
+            return Ok(None);
+        };
         if !attribute.ref_attr_name.is_empty() {
-            return Err(self.fail(format!("attribute {name:?} is a reference, expected a value")));
+            return Err(self.fail(format!(
+                "attribute {name:?} is a reference, expected a value"
+            )));
         }
         if attribute.kind != kind {
-            return Err(self.fail(format!("attribute {name:?} has type {}, expected {kind}", attribute.kind)));
+            return Err(self.fail(format!(
+                "attribute {name:?} has type {}, expected {kind}",
+                attribute.kind
+            )));
         }
         Ok(Some(attribute))
     }
@@ -132,7 +168,9 @@ impl<'b, 'a> Context<'b, 'a> {
     /// # Errors
     /// As [`Self::attribute`].
     pub fn int(&self, name: &str, default: i64) -> Result<i64, ImportError> {
-        Ok(self.attribute(name, attribute_type::INT)?.map_or(default, |a| a.i))
+        Ok(self
+            .attribute(name, attribute_type::INT)?
+            .map_or(default, |a| a.i))
     }
 
     /// A finite float attribute.
@@ -140,11 +178,15 @@ impl<'b, 'a> Context<'b, 'a> {
     /// # Errors
     /// As [`Self::attribute`], and [`ImportError::Node`] for NaN and infinities.
     pub fn float(&self, name: &str, default: f32) -> Result<f32, ImportError> {
-        let value = self.attribute(name, attribute_type::FLOAT)?.map_or(default, |a| a.f);
+        let value = self
+            .attribute(name, attribute_type::FLOAT)?
+            .map_or(default, |a| a.f);
         if value.is_finite() {
             return Ok(value);
         }
-        Err(self.fail(format!("attribute {name:?} is {value}, expected a finite number")))
+        Err(self.fail(format!(
+            "attribute {name:?} is {value}, expected a finite number"
+        )))
     }
 
     /// Name of the node's first result.
@@ -153,16 +195,24 @@ impl<'b, 'a> Context<'b, 'a> {
     /// [`ImportError::Node`] if it has none.
     pub fn output(&self) -> Result<&'a str, ImportError> {
         let name = self.node.output.first().filter(|name| !name.is_empty());
-        name.map(String::as_str).ok_or_else(|| self.fail("has no output"))
+        name.map(String::as_str)
+            .ok_or_else(|| self.fail("has no output"))
     }
 
     /// Adds a node with features of shape `features`.
     ///
     /// # Errors
     /// Those of [`Builder::push`].
-    pub fn push(&mut self, draft: Draft, inputs: Vec<FloatTensorId>, features: Vec<usize>) -> Result<(), ImportError> {
+    pub fn push(
+        &mut self,
+        draft: Draft,
+        inputs: Vec<FloatTensorId>,
+        features: Vec<usize>,
+    ) -> Result<(), ImportError> {
         let (name, output) = (self.name(), self.output()?);
-        self.builder.push(&name, draft, inputs, output, features).map(drop)
+        self.builder
+            .push(&name, draft, inputs, output, features)
+            .map(drop)
     }
 
     /// Adds a node whose result is an intermediate of this one, called after its output and `part`.

@@ -15,18 +15,28 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
     let &[cols] = features.as_slice() else {
-        return Err(context.fail(format!("operand 0 has feature shape {features:?}, expected one axis; flatten it first")));
+        return Err(context.fail(format!(
+            "operand 0 has feature shape {features:?}, expected one axis; flatten it first"
+        )));
     };
     let b = context.constant(1)?;
     let transposed = context.int("transB", 0)? != 0;
     let &[first, second] = b.dims.as_slice() else {
         return Err(context.fail(format!("B has shape {:?}, expected two axes", b.dims)));
     };
-    let (rows, found) = if transposed { (first, second) } else { (second, first) };
+    let (rows, found) = if transposed {
+        (first, second)
+    } else {
+        (second, first)
+    };
     if found != cols {
         return Err(context.fail(format!("B takes {found} features, operand 0 has {cols}")));
     }
-    let mut weight = if transposed { b.floats()?.to_vec() } else { transpose(b.floats()?, cols, rows) };
+    let mut weight = if transposed {
+        b.floats()?.to_vec()
+    } else {
+        transpose(b.floats()?, cols, rows)
+    };
     for w in &mut weight {
         *w = (f64::from(*w) * f64::from(alpha)) as f32;
     }
@@ -34,10 +44,17 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         None => vec![0.0; rows],
         Some(_) => {
             let c = context.constant(2)?.broadcast(&[rows])?;
-            c.into_iter().map(|v| (v * f64::from(beta)) as f32).collect()
+            c.into_iter()
+                .map(|v| (v * f64::from(beta)) as f32)
+                .collect()
         }
     };
-    let dense = FloatDense { rows, cols, weight, bias };
+    let dense = FloatDense {
+        rows,
+        cols,
+        weight,
+        bias,
+    };
     context.push(Draft::Op(FloatOp::Dense(dense)), vec![x], vec![rows])
 }
 

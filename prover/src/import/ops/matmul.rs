@@ -15,7 +15,9 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     };
     if features.iter().any(|d| *d != 1) {
         features.push(cols);
-        return Err(context.fail(format!("operand 0 has feature shape {features:?}, expected one axis; flatten it first")));
+        return Err(context.fail(format!(
+            "operand 0 has feature shape {features:?}, expected one axis; flatten it first"
+        )));
     }
     let b = context.constant(1)?;
     let (found, rows) = match *b.dims.as_slice() {
@@ -27,9 +29,16 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         _ => return Err(context.fail(format!("operand 1 has shape {:?}, expected (k, n)", b.dims))),
     };
     if found != cols {
-        return Err(context.fail(format!("operand 1 takes {found} features, operand 0 has {cols}")));
+        return Err(context.fail(format!(
+            "operand 1 takes {found} features, operand 0 has {cols}"
+        )));
     }
     let weight = transpose(b.floats()?, cols, rows);
-    let dense = FloatDense { rows, cols, weight, bias: vec![0.0; rows] };
+    let dense = FloatDense {
+        rows,
+        cols,
+        weight,
+        bias: vec![0.0; rows],
+    };
     context.push(Draft::Op(FloatOp::Dense(dense)), vec![x], features)
 }

@@ -51,11 +51,25 @@ pub fn build<'a>(
     opset: i64,
 ) -> Result<(), ImportError> {
     let mut context = Context::new(builder, node, index, opset);
-    let entry = OPS.iter().find(|(name, _)| *name == node.op_type && is_standard(&node.domain));
+    let entry = OPS
+        .iter()
+        .find(|(name, _)| *name == node.op_type && is_standard(&node.domain));
     let Some((_, build)) = entry else {
-        let op = if is_standard(&node.domain) { node.op_type.clone() } else { format!("{}::{}", node.domain, node.op_type) };
-        let supported = OPS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        return Err(ImportError::UnknownOp { node: context.name(), op, supported });
+        let op = if is_standard(&node.domain) {
+            node.op_type.clone()
+        } else {
+            format!("{}::{}", node.domain, node.op_type)
+        };
+        let supported = OPS
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(ImportError::UnknownOp {
+            node: context.name(),
+            op,
+            supported,
+        });
     };
     build(&mut context)
 }

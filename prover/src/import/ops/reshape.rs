@@ -11,7 +11,8 @@ pub fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let target = context.constant(1)?.integers()?.to_vec();
     let allow_zero = context.int("allowzero", 0)? != 0;
-    let features = target_features(&target, &context.features(x), allow_zero).map_err(|e| context.fail(e))?;
+    let features =
+        target_features(&target, &context.features(x), allow_zero).map_err(|e| context.fail(e))?;
     context.push(Draft::Op(FloatOp::Reshape), vec![x], features)
 }
 
@@ -21,23 +22,35 @@ pub fn flatten(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let features = context.features(x);
     let rank = features.len() as i64 + 1;
     let axis = context.int("axis", 1)?;
-    let at = if axis < 0 { axis.saturating_add(rank) } else { axis };
+    let at = if axis < 0 {
+        axis.saturating_add(rank)
+    } else {
+        axis
+    };
     // Axes between the batch and `axis` would join the batch; of size one they do not matter.
     let joined = usize::try_from(at - 1).ok().and_then(|n| features.get(..n));
     if joined.is_none_or(|dims| dims.iter().any(|d| *d != 1)) {
-        return Err(context.fail(format!("axis is {axis}, expected 1: the first axis is the batch")));
+        return Err(context.fail(format!(
+            "axis is {axis}, expected 1: the first axis is the batch"
+        )));
     }
     let width = context.width(x);
     context.push(Draft::Op(FloatOp::Reshape), vec![x], vec![width])
 }
 
-fn target_features(target: &[i64], features: &[usize], allow_zero: bool) -> Result<Vec<usize>, String> {
+fn target_features(
+    target: &[i64],
+    features: &[usize],
+    allow_zero: bool,
+) -> Result<Vec<usize>, String> {
     let width: usize = features.iter().product();
     let Some((batch, rest)) = target.split_first() else {
         return Err("the target shape is empty, expected (batch, features…)".into());
     };
     if !matches!(batch, -1..=1) || (*batch == 0 && allow_zero) {
-        return Err(format!("target shape {target:?} starts with {batch}, expected -1, 0 or 1: the first axis is the batch"));
+        return Err(format!(
+            "target shape {target:?} starts with {batch}, expected -1, 0 or 1: the first axis is the batch"
+        ));
     }
     let mut inferred = None;
     let mut out = Vec::with_capacity(rest.len());
@@ -49,14 +62,26 @@ fn target_features(target: &[i64], features: &[usize], allow_zero: bool) -> Resu
             }
             (0, Some(size)) if !allow_zero => *size,
             (1.., _) => usize::try_from(*dim).unwrap_or(usize::MAX),
-            _ => return Err(format!("target shape {target:?}: dimension {} is {dim}, expected a size", axis + 1)),
+            _ => {
+                return Err(format!(
+                    "target shape {target:?}: dimension {} is {dim}, expected a size",
+                    axis + 1
+                ));
+            }
         });
     }
-    let product = out.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).unwrap_or(usize::MAX);
+    let product = out
+        .iter()
+        .try_fold(1usize, |n, d| n.checked_mul(*d))
+        .unwrap_or(usize::MAX);
     match inferred.and_then(|axis| out.get_mut(axis)) {
         Some(slot) if product != 0 && width.is_multiple_of(product) => *slot = width / product,
         None if product == width => {}
-        _ => return Err(format!("target shape {target:?} holds {product} features, operand 0 has {width}")),
+        _ => {
+            return Err(format!(
+                "target shape {target:?} holds {product} features, operand 0 has {width}"
+            ));
+        }
     }
     Ok(out)
 }
@@ -72,7 +97,17 @@ mod tests {
         assert_eq!(shape(&[0, -1]).unwrap(), [6]);
         assert_eq!(shape(&[1, 3, -1]).unwrap(), [3, 2]);
         assert_eq!(shape(&[0, 0, 3]).unwrap(), [2, 3]);
-        for bad in [&[][..], &[6], &[2, 3], &[-1, -1], &[0, -1, -1], &[-1, 5], &[0, 4, -1], &[0, 0, 0, 0], &[-1, -2]] {
+        for bad in [
+            &[][..],
+            &[6],
+            &[2, 3],
+            &[-1, -1],
+            &[0, -1, -1],
+            &[-1, 5],
+            &[0, 4, -1],
+            &[0, 0, 0, 0],
+            &[-1, -2],
+        ] {
             assert!(shape(bad).is_err(), "{bad:?}");
         }
         assert!(shape(&[-1, i64::MAX, i64::MAX]).is_err());

@@ -1,8 +1,9 @@
 //! A small builder of ONNX models from the importer's own message types.
 
 use crate::import::onnx::{
-    AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    ShapeProto, TensorProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
+    AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto,
+    OperatorSetIdProto, ShapeProto, TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    attribute_type, data_type,
 };
 use crate::import::{FloatGraph, ImportError, decode};
 use prost::Message;
@@ -22,7 +23,10 @@ impl Model {
         Self(ModelProto {
             ir_version: 8,
             graph: Some(graph),
-            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
+            opset_import: vec![OperatorSetIdProto {
+                domain: String::new(),
+                version: 17,
+            }],
         })
     }
 
@@ -44,20 +48,37 @@ impl Model {
 
     /// Adds an attribute to the last node.
     pub fn attribute(mut self, attribute: AttributeProto) -> Self {
-        self.graph().node.last_mut().unwrap().attribute.push(attribute);
+        self.graph()
+            .node
+            .last_mut()
+            .unwrap()
+            .attribute
+            .push(attribute);
         self
     }
 
     pub fn int(self, name: &str, i: i64) -> Self {
-        self.attribute(AttributeProto { name: name.into(), i, kind: attribute_type::INT, ..AttributeProto::default() })
+        self.attribute(AttributeProto {
+            name: name.into(),
+            i,
+            kind: attribute_type::INT,
+            ..AttributeProto::default()
+        })
     }
 
     pub fn float(self, name: &str, f: f32) -> Self {
-        self.attribute(AttributeProto { name: name.into(), f, kind: attribute_type::FLOAT, ..AttributeProto::default() })
+        self.attribute(AttributeProto {
+            name: name.into(),
+            f,
+            kind: attribute_type::FLOAT,
+            ..AttributeProto::default()
+        })
     }
 
     pub fn floats(mut self, name: &str, dims: &[i64], values: &[f32]) -> Self {
-        self.graph().initializer.push(float_tensor(name, dims, values));
+        self.graph()
+            .initializer
+            .push(float_tensor(name, dims, values));
         self
     }
 
@@ -82,7 +103,11 @@ impl Model {
     }
 
     pub fn run(&self, row: &[f32]) -> Vec<f32> {
-        self.import().unwrap().run(&[row.to_vec()]).unwrap().remove(0)
+        self.import()
+            .unwrap()
+            .run(&[row.to_vec()])
+            .unwrap()
+            .remove(0)
     }
 
     pub fn error(&self) -> String {
@@ -102,9 +127,20 @@ pub fn float_tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
 }
 
 pub fn value(name: &str, dims: Vec<DimensionValue>) -> ValueInfoProto {
-    let dim = dims.into_iter().map(|d| DimensionProto { value: Some(d) }).collect();
-    let tensor = TensorTypeProto { elem_type: data_type::FLOAT, shape: Some(ShapeProto { dim }) };
-    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
+    let dim = dims
+        .into_iter()
+        .map(|d| DimensionProto { value: Some(d) })
+        .collect();
+    let tensor = TensorTypeProto {
+        elem_type: data_type::FLOAT,
+        shape: Some(ShapeProto { dim }),
+    };
+    ValueInfoProto {
+        name: name.into(),
+        r#type: Some(TypeProto {
+            tensor_type: Some(tensor),
+        }),
+    }
 }
 
 /// Dense 2-3-1 with every kind of op between.

@@ -14,8 +14,12 @@ pub const FLIPS: usize = 20_000;
 pub fn damage(bytes: &[u8]) {
     // Long files: every length near the ends, and a sample between.
     let step = (bytes.len() / 4000).max(1);
-    for length in (0..bytes.len()).filter(|n| n % step == 0 || *n < 1000 || bytes.len() - n < 1000) {
-        assert!(decode(bytes[..length].to_vec()).is_err(), "truncated to {length}");
+    for length in (0..bytes.len()).filter(|n| n % step == 0 || *n < 1000 || bytes.len() - n < 1000)
+    {
+        assert!(
+            decode(bytes[..length].to_vec()).is_err(),
+            "truncated to {length}"
+        );
     }
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut imported = 0;

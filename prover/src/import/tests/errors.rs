@@ -7,7 +7,12 @@ use crate::import::onnx::{AttributeProto, DimensionValue, attribute_type};
 #[test]
 fn unknown_op_lists_the_supported() {
     let error = Model::new(&[2]).node("Softplus", &["x"], "y").error();
-    assert!(error.contains("\"Softplus\"") && error.contains("node_y") && error.contains("LeakyRelu, MatMul"), "{error}");
+    assert!(
+        error.contains("\"Softplus\"")
+            && error.contains("node_y")
+            && error.contains("LeakyRelu, MatMul"),
+        "{error}"
+    );
     let mut foreign = Model::new(&[2]).node("Relu", &["x"], "y");
     foreign.graph().node[0].domain = "com.example".into();
     assert!(foreign.error().contains("com.example::Relu"));
@@ -23,22 +28,39 @@ fn dynamic_shapes() {
     let number = DimensionValue::Value;
     let symbol = || DimensionValue::Symbol("seq".into());
     for bad in [symbol(), number(-1), number(0)] {
-        assert!(matches!(with(vec![symbol(), bad]), Err(ImportError::DynamicShape { index: 1, .. })));
+        assert!(matches!(
+            with(vec![symbol(), bad]),
+            Err(ImportError::DynamicShape { index: 1, .. })
+        ));
     }
-    assert!(matches!(with(vec![number(7), number(2)]), Err(ImportError::FixedBatch { found: 7, .. })));
+    assert!(matches!(
+        with(vec![number(7), number(2)]),
+        Err(ImportError::FixedBatch { found: 7, .. })
+    ));
     for batch in [symbol(), number(-1), number(1)] {
         assert!(with(vec![batch, number(2)]).is_ok());
     }
     assert!(with(vec![symbol()]).is_err() && with(vec![]).is_err());
-    assert!(matches!(with(vec![symbol(), number(i64::MAX), number(i64::MAX)]), Err(ImportError::TooLarge { .. })));
+    assert!(matches!(
+        with(vec![symbol(), number(i64::MAX), number(i64::MAX)]),
+        Err(ImportError::TooLarge { .. })
+    ));
 }
 
 #[test]
 fn numbers_that_are_not_finite() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let model = Model::new(&[2]).floats("w", &[2, 1], &[1.0, bad]).node("MatMul", &["x", "w"], "y");
-        assert!(matches!(model.import(), Err(ImportError::NonFinite { index: 1, .. })), "{bad}");
-        let attribute = Model::new(&[2]).node("LeakyRelu", &["x"], "y").float("alpha", bad);
+        let model =
+            Model::new(&[2])
+                .floats("w", &[2, 1], &[1.0, bad])
+                .node("MatMul", &["x", "w"], "y");
+        assert!(
+            matches!(model.import(), Err(ImportError::NonFinite { index: 1, .. })),
+            "{bad}"
+        );
+        let attribute = Model::new(&[2])
+            .node("LeakyRelu", &["x"], "y")
+            .float("alpha", bad);
         assert!(attribute.import().is_err());
     }
     let overflow = Model::new(&[1])
@@ -47,7 +69,11 @@ fn numbers_that_are_not_finite() {
         .node("MatMul", &["h", "w"], "k")
         .floats("c", &[], &[1e30])
         .node("Mul", &["k", "c"], "y");
-    assert!(overflow.error().contains("after folding"), "{}", overflow.error());
+    assert!(
+        overflow.error().contains("after folding"),
+        "{}",
+        overflow.error()
+    );
 }
 
 #[test]
@@ -70,12 +96,32 @@ fn versions() {
 #[test]
 fn missing_values() {
     let error = Model::new(&[2]).node("MatMul", &["x", "w"], "y").error();
-    assert!(error.contains("\"w\"") && error.contains("initializer is missing"), "{error}");
-    let order = Model::new(&[2]).node("Relu", &["h"], "y").node("Relu", &["x"], "h");
-    assert!(matches!(order.import(), Err(ImportError::MissingValue { .. })));
-    assert!(Model::new(&[2]).node("Relu", &["x"], "z").error().contains("output \"y\""));
-    assert!(Model::new(&[2]).node("Relu", &[], "y").error().contains("operand 0 is missing"));
-    let twice = Model::new(&[2]).node("Relu", &["x"], "y").node("Relu", &["x"], "y");
+    assert!(
+        error.contains("\"w\"") && error.contains("initializer is missing"),
+        "{error}"
+    );
+    let order = Model::new(&[2])
+        .node("Relu", &["h"], "y")
+        .node("Relu", &["x"], "h");
+    assert!(matches!(
+        order.import(),
+        Err(ImportError::MissingValue { .. })
+    ));
+    assert!(
+        Model::new(&[2])
+            .node("Relu", &["x"], "z")
+            .error()
+            .contains("output \"y\"")
+    );
+    assert!(
+        Model::new(&[2])
+            .node("Relu", &[], "y")
+            .error()
+            .contains("operand 0 is missing")
+    );
+    let twice = Model::new(&[2])
+        .node("Relu", &["x"], "y")
+        .node("Relu", &["x"], "y");
     assert!(twice.error().contains("twice"));
     let mut empty = Model::new(&[2]);
     empty.graph().output = empty.graph().input.clone();
@@ -89,29 +135,52 @@ fn operands_and_attributes() {
         w(&[3, 1], 3).node("MatMul", &["x", "w"], "y"),
         w(&[3, 1], 3).node("Gemm", &["x", "w"], "y"),
         w(&[2], 2).node("Gemm", &["x", "w"], "y"),
-        w(&[2, 1], 2).node("Gemm", &["x", "w"], "y").int("transA", 1),
+        w(&[2, 1], 2)
+            .node("Gemm", &["x", "w"], "y")
+            .int("transA", 1),
         w(&[2, 1], 2).node("Gemm", &["x", "w", "w"], "y"),
         w(&[2, 1], 2).node("MatMul", &["w", "x"], "y"),
         Model::new(&[2]).node("MatMul", &["x", "x"], "y"),
-        Model::new(&[2, 2]).floats("w", &[2, 1], &[1.0; 2]).node("MatMul", &["x", "w"], "y"),
+        Model::new(&[2, 2])
+            .floats("w", &[2, 1], &[1.0; 2])
+            .node("MatMul", &["x", "w"], "y"),
         w(&[3], 3).node("Add", &["x", "w"], "y"),
         w(&[2], 2).node("Add", &["w", "w"], "y"),
-        w(&[1, 1], 1).node("MatMul", &["x", "w"], "h").node("Add", &["x", "h"], "y"),
-        Model::new(&[2]).node("LeakyRelu", &["x"], "y").float("alpha", -0.5),
-        Model::new(&[2]).node("LeakyRelu", &["x"], "y").float("alpha", 1.0),
-        Model::new(&[2]).node("LeakyRelu", &["x"], "y").int("alpha", 0),
+        w(&[1, 1], 1)
+            .node("MatMul", &["x", "w"], "h")
+            .node("Add", &["x", "h"], "y"),
+        Model::new(&[2])
+            .node("LeakyRelu", &["x"], "y")
+            .float("alpha", -0.5),
+        Model::new(&[2])
+            .node("LeakyRelu", &["x"], "y")
+            .float("alpha", 1.0),
+        Model::new(&[2])
+            .node("LeakyRelu", &["x"], "y")
+            .int("alpha", 0),
         Model::new(&[2]).node("Flatten", &["x"], "y").int("axis", 0),
-        Model::new(&[2]).ints("s", &[2]).node("Reshape", &["x", "s"], "y"),
+        Model::new(&[2])
+            .ints("s", &[2])
+            .node("Reshape", &["x", "s"], "y"),
         w(&[2], 2).node("Reshape", &["x", "w"], "y"),
         w(&[2], 2).node("BatchNormalization", &["x", "w", "w", "w"], "y"),
         w(&[1], 1).node("BatchNormalization", &["x", "w", "w", "w", "w"], "y"),
-        w(&[2], 2).node("BatchNormalization", &["x", "w", "w", "w", "w"], "y").float("epsilon", -2.0),
-        w(&[2], 2).node("BatchNormalization", &["x", "w", "w", "w", "w"], "y").int("training_mode", 1),
-        Model::new(&[2]).ints("t", &[1]).node("Dropout", &["x", "", "t"], "y"),
+        w(&[2], 2)
+            .node("BatchNormalization", &["x", "w", "w", "w", "w"], "y")
+            .float("epsilon", -2.0),
+        w(&[2], 2)
+            .node("BatchNormalization", &["x", "w", "w", "w", "w"], "y")
+            .int("training_mode", 1),
+        Model::new(&[2])
+            .ints("t", &[1])
+            .node("Dropout", &["x", "", "t"], "y"),
         Model::new(&[2]).node("Constant", &[], "y"),
     ] {
         let error = model.import().unwrap_err();
-        assert!(matches!(error, ImportError::Node { .. } | ImportError::Tensor { .. }), "{error}");
+        assert!(
+            matches!(error, ImportError::Node { .. } | ImportError::Tensor { .. }),
+            "{error}"
+        );
     }
     let reference = AttributeProto {
         name: "alpha".into(),
@@ -119,7 +188,13 @@ fn operands_and_attributes() {
         kind: attribute_type::FLOAT,
         ..AttributeProto::default()
     };
-    assert!(Model::new(&[2]).node("LeakyRelu", &["x"], "y").attribute(reference).error().contains("reference"));
+    assert!(
+        Model::new(&[2])
+            .node("LeakyRelu", &["x"], "y")
+            .attribute(reference)
+            .error()
+            .contains("reference")
+    );
 }
 
 #[test]
@@ -134,7 +209,10 @@ fn inputs_and_outputs() {
     let mut sparse = Model::new(&[2]).node("Relu", &["x"], "y");
     sparse.graph().sparse_initializer.push(Default::default());
     assert!(sparse.error().contains("sparse"));
-    let mut external = Model::new(&[2]).floats("w", &[2, 1], &[1.0; 2]).node("MatMul", &["x", "w"], "y");
+    let mut external =
+        Model::new(&[2])
+            .floats("w", &[2, 1], &[1.0; 2])
+            .node("MatMul", &["x", "w"], "y");
     external.graph().initializer[0].data_location = 1;
     assert!(external.error().contains("another file"));
 }
@@ -145,12 +223,18 @@ fn small_files_do_not_become_large_graphs() {
     let mut model = Model::new(&[1 << 20]).floats("c", &[], &[1.0]);
     let mut last = "x".to_owned();
     for i in 0..4000 {
-        let next = if i == 3999 { "y".into() } else { format!("t{i}") };
+        let next = if i == 3999 {
+            "y".into()
+        } else {
+            format!("t{i}")
+        };
         model = model.node("Mul", &[&last, "c"], &next);
         last = next;
     }
     assert!(matches!(model.import(), Err(ImportError::TooLarge { .. })));
     // A diagonal layer of 2^40 weights.
-    let wide = Model::new(&[1 << 20]).floats("c", &[], &[1.0]).node("Mul", &["x", "c"], "y");
+    let wide = Model::new(&[1 << 20])
+        .floats("c", &[], &[1.0])
+        .node("Mul", &["x", "c"], "y");
     assert!(matches!(wide.import(), Err(ImportError::TooLarge { .. })));
 }

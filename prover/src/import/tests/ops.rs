@@ -5,14 +5,22 @@ use crate::import::onnx::{AttributeProto, attribute_type};
 use crate::import::{FloatOp, sigmoid};
 
 fn names(model: &Model) -> Vec<&'static str> {
-    model.import().unwrap().nodes().iter().map(|n| n.op.name()).collect()
+    model
+        .import()
+        .unwrap()
+        .nodes()
+        .iter()
+        .map(|n| n.op.name())
+        .collect()
 }
 
 #[test]
 fn gemm_attributes() {
     // (2) -> (3): B is (2, 3), or (3, 2) with transB.
     let b = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-    let plain = Model::new(&[2]).floats("b", &[2, 3], &b).node("Gemm", &["x", "b"], "y");
+    let plain = Model::new(&[2])
+        .floats("b", &[2, 3], &b)
+        .node("Gemm", &["x", "b"], "y");
     assert_eq!(plain.run(&[1.0, 10.0]), [41.0, 52.0, 63.0]);
     let all = Model::new(&[2])
         .floats("b", &[3, 2], &b)
@@ -22,7 +30,10 @@ fn gemm_attributes() {
         .float("alpha", 2.0)
         .float("beta", -1.0);
     assert_eq!(all.run(&[1.0, 10.0]), [41.0, 84.0, 127.0]);
-    let scalar = Model::new(&[2]).floats("b", &[2, 1], &[1.0, 1.0]).floats("c", &[], &[0.5]).node("Gemm", &["x", "b", "c"], "y");
+    let scalar = Model::new(&[2])
+        .floats("b", &[2, 1], &[1.0, 1.0])
+        .floats("c", &[], &[0.5])
+        .node("Gemm", &["x", "b", "c"], "y");
     assert_eq!(scalar.run(&[1.0, 2.0]), [3.5]);
 }
 
@@ -48,13 +59,19 @@ fn activations() {
     assert_eq!(run("LeakyRelu"), [-0.02, 0.5]);
     assert_eq!(run("Identity"), x);
     assert_eq!(run("Dropout"), x);
-    let zero = Model::new(&[2]).node("LeakyRelu", &["x"], "y").float("alpha", 0.0);
+    let zero = Model::new(&[2])
+        .node("LeakyRelu", &["x"], "y")
+        .float("alpha", 0.0);
     assert_eq!(names(&zero), ["relu"]);
 }
 
 #[test]
 fn elementwise_of_activations_and_constants() {
-    let base = || Model::new(&[2]).floats("c", &[1, 2], &[2.0, -4.0]).node("Relu", &["x"], "r");
+    let base = || {
+        Model::new(&[2])
+            .floats("c", &[1, 2], &[2.0, -4.0])
+            .node("Relu", &["x"], "r")
+    };
     let run = |op: &str, a: &str, b: &str| base().node(op, &[a, b], "y").run(&[1.0, -3.0]);
     assert_eq!(run("Add", "x", "r"), [2.0, -3.0]);
     assert_eq!(run("Mul", "x", "x"), [1.0, 9.0]);
@@ -75,9 +92,18 @@ fn batch_normalisation_folds_both_ways() {
             .floats("v", &[2], &[4.0, 1.0])
             .floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]);
         match first {
-            "norm" => base.node("BatchNormalization", &["x", "g", "b", "m", "v"], "h").float("epsilon", 0.0).node("MatMul", &["h", "w"], "y"),
-            "dense" => base.node("MatMul", &["x", "w"], "h").node("BatchNormalization", &["h", "g", "b", "m", "v"], "y").float("epsilon", 0.0),
-            _ => base.node("Relu", &["x"], "h").node("BatchNormalization", &["h", "g", "b", "m", "v"], "y").float("epsilon", 0.0),
+            "norm" => base
+                .node("BatchNormalization", &["x", "g", "b", "m", "v"], "h")
+                .float("epsilon", 0.0)
+                .node("MatMul", &["h", "w"], "y"),
+            "dense" => base
+                .node("MatMul", &["x", "w"], "h")
+                .node("BatchNormalization", &["h", "g", "b", "m", "v"], "y")
+                .float("epsilon", 0.0),
+            _ => base
+                .node("Relu", &["x"], "h")
+                .node("BatchNormalization", &["h", "g", "b", "m", "v"], "y")
+                .float("epsilon", 0.0),
         }
     };
     let norm = |x: [f32; 2]| [(x[0] - 0.5) + 1.0, (x[1] - 0.25) * 0.5 - 1.0];
@@ -130,7 +156,10 @@ fn features_of_several_axes_are_flattened() {
         .node("Add", &["r", "c"], "a")
         .node("Flatten", &["a"], "f")
         .node("Gemm", &["f", "w"], "y");
-    assert_eq!(model.run(&[1.0, 1.0, 1.0, 1.0]), [11.0 + 22.0 + 63.0 + 84.0]);
+    assert_eq!(
+        model.run(&[1.0, 1.0, 1.0, 1.0]),
+        [11.0 + 22.0 + 63.0 + 84.0]
+    );
 }
 
 #[test]
@@ -154,13 +183,17 @@ fn constants_by_attribute_and_by_name() {
 
 #[test]
 fn unread_nodes_are_dropped() {
-    let model = Model::new(&[1]).node("Relu", &["x"], "y").node("Tanh", &["x"], "unused");
+    let model = Model::new(&[1])
+        .node("Relu", &["x"], "y")
+        .node("Tanh", &["x"], "unused");
     assert_eq!(names(&model), ["relu"]);
 }
 
 #[test]
 fn initializers_listed_as_inputs_are_not_inputs() {
-    let mut model = Model::new(&[1]).floats("w", &[1, 1], &[2.0]).node("MatMul", &["x", "w"], "y");
+    let mut model = Model::new(&[1])
+        .floats("w", &[1, 1], &[2.0])
+        .node("MatMul", &["x", "w"], "y");
     let listed = super::build::value("w", vec![]);
     model.graph().input.insert(0, listed);
     assert_eq!(model.run(&[3.0]), [6.0]);
@@ -169,7 +202,14 @@ fn initializers_listed_as_inputs_are_not_inputs() {
 #[test]
 fn rich_model_runs() {
     let graph = rich().import().unwrap();
-    assert!(matches!(graph.nodes().last().map(|n| &n.op), Some(FloatOp::Sigmoid)));
+    assert!(matches!(
+        graph.nodes().last().map(|n| &n.op),
+        Some(FloatOp::Sigmoid)
+    ));
     let y = graph.run(&[vec![0.3, -0.7], vec![1.0, 1.0]]).unwrap();
-    assert!(y.iter().all(|row| row.len() == 1 && (0.0..=1.0).contains(&row[0])), "{y:?}");
+    assert!(
+        y.iter()
+            .all(|row| row.len() == 1 && (0.0..=1.0).contains(&row[0])),
+        "{y:?}"
+    );
 }

@@ -1,0 +1,356 @@
+//! `laminate demo`: the whole path on the fraud model, from ONNX file to contracts, and what is refused.
+
+mod attacks;
+mod prepare;
+
+use alloy::primitives::{B256, U256};
+use alloy::signers::local::PrivateKeySigner;
+use clap::Args;
+use eyre::{Context, eyre};
+use serde::Serialize;
+
+use crate::chain::bundle::Contract;
+use crate::chain::contracts::FraudScreen;
+use crate::chain::deploy::{Plan, deploy};
+use crate::chain::manifest::Manifest;
+use crate::chain::registry::{Registry, Submission, word};
+use crate::chain::rpc::NodeArgs;
+use crate::chain::signer::SignerArgs;
+use crate::chain::{Chain, RpcChain, is_local};
+use crate::files::{ModelDir, ProofFile};
+use crate::measure::{Measured, Stages, size};
+use crate::output::Output;
+
+use prepare::{BATCH, Prepared};
+
+/// First account of anvil and hardhat, whose key is public; used on local chains if no key is given.
+const LOCAL_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+/// Score of 0.5: a payment settles below it.
+const THRESHOLD: i16 = 1 << 13;
+/// Amount of a demo payment, in wei.
+const AMOUNT: u64 = 1_000_000;
+
+/// Run everything on the fraud model: prove, deploy, submit, and show what is refused.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  laminate demo\n  laminate demo --rpc-url http://127.0.0.1:8545   (a running anvil)\n\nUses the development reference string: its proofs convince nobody but yourself."
+)]
+pub struct Demo {
+    /// Run against this node instead of the embedded EVM.
+    #[arg(long, value_name = "URL")]
+    pub rpc_url: Option<String>,
+    #[command(flatten)]
+    pub signer: SignerArgs,
+}
+
+/// What `demo` reports.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Every stage.
+    pub stages: Vec<Measured>,
+    /// What was accepted, with its gas.
+    pub accepted: Vec<Accepted>,
+    /// What was refused, with the reason.
+    pub refused: Vec<Refused>,
+    /// Contract code sizes.
+    pub contracts: Vec<ContractSize>,
+}
+
+/// An accepted transaction.
+#[derive(Debug, Serialize)]
+pub struct Accepted {
+    /// What.
+    pub what: String,
+    /// Gas of the transaction.
+    pub gas: u64,
+    /// Calldata bytes.
+    pub calldata_bytes: usize,
+}
+
+/// A refused forgery.
+#[derive(Debug, Serialize)]
+pub struct Refused {
+    /// What was tried.
+    pub what: String,
+    /// The contract's reason.
+    pub reason: String,
+}
+
+/// Size of one contract.
+#[derive(Debug, Serialize)]
+pub struct ContractSize {
+    /// Which.
+    pub contract: String,
+    /// Runtime bytes.
+    pub bytes: usize,
+    /// Gas to deploy.
+    pub gas: u64,
+}
+
+/// State of a run on the chain.
+struct Run<'a> {
+    chain: Chain,
+    report: &'a mut Report,
+    out: Output,
+}
+
+impl Demo {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Any stage that fails, and any forgery that is accepted.
+    pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let mut stages = Stages::default();
+        let chain = self.chain().await?;
+        let prepared = prepare::prepare(&mut stages, out)?;
+        let mut report = Report {
+            stages: vec![],
+            accepted: vec![],
+            refused: vec![],
+            contracts: vec![],
+        };
+        let mut run = Run {
+            chain,
+            report: &mut report,
+            out,
+        };
+        run.all(&prepared).await?;
+        report.stages = stages.rows;
+        out.result(&human(&report), &report)
+    }
+
+    async fn chain(&self) -> eyre::Result<Chain> {
+        let Some(url) = &self.rpc_url else {
+            return Ok(Chain::embedded());
+        };
+        let node = NodeArgs {
+            rpc_url: url.clone(),
+            chain_id: None,
+            timeout: 120,
+        };
+        let reader = RpcChain::connect(&node, None).await?;
+        let given =
+            self.signer.keystore.is_some() || std::env::var_os("LAMINATE_PRIVATE_KEY").is_some();
+        let signer = match (given, is_local(reader.chain_id())) {
+            (false, true) => LOCAL_KEY
+                .parse::<PrivateKeySigner>()
+                .wrap_err("local key")?,
+            _ => self.signer.signer()?,
+        };
+        Ok(Chain::Rpc(RpcChain::connect(&node, Some(signer)).await?))
+    }
+}
+
+impl Run<'_> {
+    async fn all(&mut self, prepared: &Prepared) -> eyre::Result<()> {
+        let single = self
+            .deploy(
+                &prepared.verifier.bundle,
+                Plan {
+                    registry: None,
+                    screen: true,
+                },
+            )
+            .await?;
+        let registry = Registry {
+            address: single.model_registry.address,
+        };
+        let plan = Plan {
+            registry: Some(registry.address),
+            screen: false,
+        };
+        let batch = self.deploy(&prepared.batch_verifier.bundle, plan).await?;
+        let model = self.register(&single, &prepared.dir).await?;
+        let batch_model = self.register(&batch, &prepared.batch_dir).await?;
+
+        self.submit("one legitimate payment", registry, model, &prepared.legit)
+            .await?;
+        self.submit("one fraudulent payment", registry, model, &prepared.fraud)
+            .await?;
+        self.submit(
+            &format!("a batch of {BATCH}"),
+            registry,
+            batch_model,
+            &prepared.batch,
+        )
+        .await?;
+        self.screen(&single, model, prepared).await?;
+        self.attacks(registry, model, prepared).await
+    }
+
+    async fn deploy(
+        &mut self,
+        bundle: &crate::chain::bundle::Bundle,
+        plan: Plan,
+    ) -> eyre::Result<Manifest> {
+        let contracts = &mut self.report.contracts;
+        deploy(&mut self.chain, bundle, plan, |step| {
+            let batch = if bundle.info.output_count > 1 && step.contract == Contract::Halo2Verifier
+            {
+                " (batch)"
+            } else {
+                ""
+            };
+            contracts.push(ContractSize {
+                contract: format!("{}{batch}", step.contract.name()),
+                bytes: step.created.code_bytes,
+                gas: step.created.receipt.gas_used,
+            });
+        })
+        .await
+    }
+
+    async fn register(&mut self, manifest: &Manifest, dir: &ModelDir) -> eyre::Result<U256> {
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
+        let commitment = word(&dir.commitment()?.commitment.0);
+        let verifier = manifest.inference_verifier.address;
+        let name = format!("register {}", manifest.program_name);
+        let registered = registry
+            .register(
+                &mut self.chain,
+                manifest.program_digest,
+                commitment,
+                verifier,
+                B256::ZERO,
+            )
+            .await?;
+        self.accept(&name, &registered.receipt);
+        Ok(registered.model_id)
+    }
+
+    async fn submit(
+        &mut self,
+        what: &str,
+        registry: Registry,
+        model: U256,
+        proof: &ProofFile,
+    ) -> eyre::Result<()> {
+        let submission = Submission::new(&proof.instances(), &proof.proof)?;
+        let submitted = registry.submit(&mut self.chain, model, &submission).await?;
+        self.accept(&format!("submit {what}"), &submitted.receipt);
+        let scores: Vec<String> = proof
+            .real_output()
+            .iter()
+            .take(4)
+            .map(|s| format!("{s:.4}"))
+            .collect();
+        self.out
+            .line(&format!("accepted {what}: scores {} …", scores.join(", ")));
+        Ok(())
+    }
+
+    /// The application: a payment in escrow settles only with a proven score below one half.
+    async fn screen(
+        &mut self,
+        manifest: &Manifest,
+        model: U256,
+        prepared: &Prepared,
+    ) -> eyre::Result<()> {
+        let screen = manifest
+            .fraud_screen
+            .ok_or_else(|| eyre!("no FraudScreen deployed"))?
+            .address;
+        let now = self.chain.timestamp().await?;
+        let payee = self.chain.sender()?;
+        for (id, (proof, settles)) in [(&prepared.legit, true), (&prepared.fraud, false)]
+            .into_iter()
+            .enumerate()
+        {
+            let submission = Submission::new(&proof.instances(), &proof.proof)?;
+            let create = FraudScreen::createPaymentCall {
+                payee,
+                modelId: model,
+                inputCommitment: submission.input_commitment,
+                threshold: THRESHOLD,
+                deadline: now + 3600,
+            };
+            let receipt = self
+                .chain
+                .write(screen, &create, U256::from(AMOUNT))
+                .await?;
+            let created = receipt
+                .logs
+                .iter()
+                .find_map(|log| alloy::sol_types::SolEvent::decode_log_validate(log).ok())
+                .map(|log: alloy::primitives::Log<FraudScreen::PaymentCreated>| log.data.paymentId)
+                .ok_or_else(|| eyre!("payment {id} emitted no event"))?;
+            let settle = FraudScreen::settleCall {
+                paymentId: created,
+                output: submission.output.clone(),
+                proof: submission.proof.clone(),
+            };
+            let result = self.chain.write(screen, &settle, U256::ZERO).await;
+            match (result, settles) {
+                (Ok(receipt), true) => self.accept("settle the legitimate payment", &receipt),
+                (Err(error), false) => {
+                    self.refuse("settle the fraudulent payment", Err::<(), _>(error))?
+                }
+                (Err(error), true) => {
+                    return Err(error.wrap_err("the legitimate payment did not settle"));
+                }
+                (Ok(_), false) => return Err(eyre!("the fraudulent payment settled")),
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, what: &str, receipt: &crate::chain::Receipt) {
+        self.report.accepted.push(Accepted {
+            what: what.into(),
+            gas: receipt.gas_used,
+            calldata_bytes: receipt.calldata_bytes,
+        });
+    }
+
+    /// Records a refusal; an acceptance here is a failure of the demo.
+    fn refuse<T>(&mut self, what: &str, result: eyre::Result<T>) -> eyre::Result<()> {
+        let Err(error) = result else {
+            return Err(eyre!("{what} was accepted; it must be refused"));
+        };
+        let Some(refusal) = crate::chain::refusal(&error) else {
+            return Err(error);
+        };
+        self.report.refused.push(Refused {
+            what: what.into(),
+            reason: refusal.to_string(),
+        });
+        Ok(())
+    }
+}
+
+fn human(report: &Report) -> String {
+    let mut stages = crate::table::new(&["stage", "seconds", "peak memory", "size"]);
+    for row in &report.stages {
+        stages.add_row(vec![
+            row.stage.clone(),
+            format!("{:.2}", row.seconds),
+            size(row.peak_bytes),
+            row.bytes.map(size).unwrap_or_default(),
+        ]);
+    }
+    let mut accepted = crate::table::new(&["accepted on chain", "gas", "calldata"]);
+    for row in &report.accepted {
+        accepted.add_row(vec![
+            row.what.clone(),
+            row.gas.to_string(),
+            size(row.calldata_bytes as u64),
+        ]);
+    }
+    let mut refused = crate::table::new(&["refused on chain", "reason"]);
+    for row in &report.refused {
+        refused.add_row(vec![row.what.clone(), row.reason.clone()]);
+    }
+    let mut contracts = crate::table::new(&["contract", "bytes (limit 24576)", "deployment gas"]);
+    for row in &report.contracts {
+        contracts.add_row(vec![
+            row.contract.clone(),
+            row.bytes.to_string(),
+            row.gas.to_string(),
+        ]);
+    }
+    format!(
+        "{stages}\n\n{contracts}\n\n{accepted}\n\n{refused}\n\nDEV reference string: these proofs convince nobody but you."
+    )
+}

@@ -1,0 +1,60 @@
+//! What the contracts must refuse.
+
+use alloy::primitives::{Bytes, U256};
+
+use super::Run;
+use super::prepare::Prepared;
+use crate::chain::registry::{Registry, Submission};
+
+impl Run<'_> {
+    /// Tries forgeries on a registry that holds the statement of `prepared.fraud`.
+    pub(super) async fn attacks(
+        &mut self,
+        registry: Registry,
+        model: U256,
+        prepared: &Prepared,
+    ) -> eyre::Result<()> {
+        let honest = Submission::new(&prepared.fraud.instances(), &prepared.fraud.proof)?;
+        let other = Submission::new(&prepared.other.instances(), &prepared.other.proof)?;
+        let replay = registry.submit(&mut self.chain, model, &honest).await;
+        self.refuse("the same statement again (replay)", replay)?;
+        let mut tries = vec![("a proof made with one weight changed", other)];
+        let mut score = honest.clone();
+        score.output = lower(&honest.output);
+        tries.push(("a changed score", score));
+        let mut input = honest.clone();
+        input.input_commitment.0[31] ^= 1;
+        tries.push(("another input", input));
+        let mut proof = honest.clone();
+        proof.proof = flip(&honest.proof);
+        tries.push(("a changed proof", proof));
+        let legit = Submission::new(&prepared.legit.instances(), &prepared.legit.proof)?;
+        let mut swapped = honest;
+        swapped.proof = legit.proof;
+        tries.push(("the proof of another payment", swapped));
+        for (what, submission) in tries {
+            // The view, so that the proof is what is refused and not the statement's second use.
+            let result = registry.verify(&mut self.chain, model, &submission).await;
+            self.refuse(what, result)?;
+        }
+        Ok(())
+    }
+}
+
+/// The packed output with its first score one step lower.
+fn lower(output: &Bytes) -> Bytes {
+    let mut bytes = output.to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last = last.wrapping_sub(1);
+    }
+    bytes.into()
+}
+
+/// The proof with its last byte changed.
+fn flip(proof: &Bytes) -> Bytes {
+    let mut bytes = proof.to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    bytes.into()
+}

@@ -1,0 +1,6 @@
+#![no_main]
+//! See `laminate_tests::fuzz::onnx`.
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    laminate_tests::fuzz::onnx(data);
+});

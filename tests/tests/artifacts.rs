@@ -1,0 +1,370 @@
+//! Decoders of untrusted files: truncated, altered, oversized and non-canonical ones are refused with a
+//! clear error, and none makes the decoder allocate more than in proportion to the file.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use halo2curves_axiom::bn256::{Fq, Fr, G1Affine};
+use halo2curves_axiom::ff::PrimeField;
+use halo2curves_axiom::group::GroupEncoding;
+use laminate_protocol::artifact::{self, ArtifactError, HEADER, Kind};
+use laminate_protocol::field::{Point, Scalar};
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::program::{Program, Weights};
+use laminate_protocol::relations::LayerProof;
+use laminate_prover::prove::WeightSecret;
+use laminate_tests::fuzz::{ProofFile, stored};
+use laminate_tests::{TestSrs, every_op, prove_case};
+use serde::de::DeserializeOwned;
+
+/// Counts the bytes that the current thread holds, and their peak.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
+}
+
+fn note(bytes: i64) {
+    // The cells are gone while a thread ends.
+    let _ = HELD.try_with(|held| {
+        held.set(held.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(held.get())));
+    });
+}
+
+// SAFETY: every call goes to the system allocator with the caller's arguments.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size() as i64);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note(-(layout.size() as i64));
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Peak bytes that `f` holds beyond what was held before.
+fn peak_of(f: impl FnOnce()) -> i64 {
+    let before = HELD.with(Cell::get);
+    PEAK.with(|peak| peak.set(before));
+    f();
+    PEAK.with(Cell::get) - before
+}
+
+/// One file of a kind: its bytes, and its decoder.
+struct Artifact {
+    kind: Kind,
+    bytes: Vec<u8>,
+    decode: fn(Kind, &[u8]) -> Result<(), ArtifactError>,
+}
+
+fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<(), ArtifactError> {
+    artifact::decode::<T>(kind, bytes).map(|_| ())
+}
+
+/// Kinds whose payload is opaque here; their own readers are tested beside them.
+fn opaque(kind: Kind, bytes: &[u8]) -> Result<(), ArtifactError> {
+    artifact::open(kind, bytes).map(|_| ())
+}
+
+fn all() -> Vec<Artifact> {
+    let case = every_op(3, 0);
+    let proven = prove_case(&case, &TestSrs::new(b"artifacts", 14), FoldMode::On, 1);
+    let file: ProofFile = (stored(&proven.statement), proven.proof.to_stored());
+    let layer = &file.1.layers[3];
+    let commitment = Scalar(proven.statement.weight_commitment);
+    let make = |kind, bytes: Result<Vec<u8>, ArtifactError>, decode| Artifact {
+        kind,
+        bytes: bytes.expect("encode"),
+        decode,
+    };
+    let mut out = vec![
+        make(
+            Kind::Program,
+            artifact::encode(Kind::Program, false, &case.program),
+            decode::<Program>,
+        ),
+        make(
+            Kind::Weights,
+            artifact::encode(Kind::Weights, false, &case.weights),
+            decode::<Weights>,
+        ),
+        make(
+            Kind::WeightSecret,
+            artifact::encode(Kind::WeightSecret, true, &proven.secret),
+            decode::<WeightSecret>,
+        ),
+        make(
+            Kind::WeightCommitment,
+            artifact::encode(Kind::WeightCommitment, true, &commitment),
+            decode::<Scalar>,
+        ),
+        make(
+            Kind::LayerProof,
+            artifact::encode(Kind::LayerProof, false, layer),
+            decode::<LayerProof<Scalar>>,
+        ),
+        make(
+            Kind::FoldedProof,
+            artifact::encode(Kind::FoldedProof, true, &file),
+            decode::<ProofFile>,
+        ),
+    ];
+    for kind in [Kind::Proof, Kind::VerifyingKey, Kind::ProvingKey, Kind::Srs] {
+        out.push(make(
+            kind,
+            artifact::encode(kind, true, &vec![7u8; 300]),
+            opaque,
+        ));
+    }
+    assert_eq!(out.len(), Kind::ALL.len());
+    out
+}
+
+/// The payload under a header whose length and digest are right.
+fn reseal(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    [artifact::header(kind, false, payload).as_slice(), payload].concat()
+}
+
+#[test]
+fn truncations_and_flipped_bytes_are_refused() {
+    let mut tried = 0;
+    for a in all() {
+        assert_eq!((a.decode)(a.kind, &a.bytes), Ok(()), "{:?}", a.kind);
+        let step = (a.bytes.len() / 400).max(1);
+        let places = (0..HEADER).chain((HEADER..a.bytes.len()).step_by(step));
+        for at in places {
+            assert!(
+                (a.decode)(a.kind, &a.bytes[..at]).is_err(),
+                "{:?} cut at {at}",
+                a.kind
+            );
+            let mut altered = a.bytes.clone();
+            altered[at] ^= 1 << (at % 8);
+            assert!(
+                (a.decode)(a.kind, &altered).is_err(),
+                "{:?} byte {at}",
+                a.kind
+            );
+            tried += 2;
+        }
+        let longer = [a.bytes.as_slice(), &[0]].concat();
+        assert!(
+            matches!(
+                (a.decode)(a.kind, &longer),
+                Err(ArtifactError::Length { .. })
+            ),
+            "{:?}",
+            a.kind
+        );
+        for other in Kind::ALL.into_iter().filter(|k| *k != a.kind) {
+            assert!(
+                matches!((a.decode)(other, &a.bytes), Err(ArtifactError::Kind { .. })),
+                "{:?} as {other:?}",
+                a.kind
+            );
+            tried += 1;
+        }
+    }
+    println!("truncated, altered and mistaken files: {tried} tried, 0 accepted");
+}
+
+/// The digest is no secret: whoever alters the payload can compute it anew.
+#[test]
+fn truncated_payloads_with_a_fresh_digest_are_refused() {
+    let mut tried = 0;
+    for a in all().into_iter().take(6) {
+        let payload = &a.bytes[HEADER..];
+        let step = (payload.len() / 300).max(1);
+        for at in (0..payload.len()).step_by(step) {
+            assert!(
+                (a.decode)(a.kind, &reseal(a.kind, &payload[..at])).is_err(),
+                "{:?} cut at {at}",
+                a.kind
+            );
+            tried += 1;
+        }
+        let longer = [payload, &[0]].concat();
+        let problem = (a.decode)(a.kind, &reseal(a.kind, &longer));
+        assert!(
+            matches!(problem, Err(ArtifactError::Decode { .. })),
+            "{:?}: {problem:?}",
+            a.kind
+        );
+        tried += 1;
+    }
+    println!("resealed truncations: {tried} tried, 0 accepted");
+}
+
+/// Writes a huge length at every place of the payload, where a true length may stand.
+#[test]
+fn length_bombs_do_not_allocate() {
+    let huge: [&[u8]; 3] = [
+        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+        &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40],
+        &[0xff, 0xff, 0xff, 0xff, 0x07],
+    ];
+    let (mut tried, mut worst) = (0, 0);
+    for a in all().into_iter().take(6) {
+        let payload = &a.bytes[HEADER..];
+        let step = (payload.len() / 200).max(1);
+        for at in (0..payload.len().min(200)).chain((0..payload.len()).step_by(step)) {
+            for bomb in huge {
+                let file = reseal(a.kind, &[&payload[..at], bomb, &payload[at + 1..]].concat());
+                let peak = peak_of(|| drop((a.decode)(a.kind, &file)));
+                // serde reserves at most 1 MiB for a length it has not seen; nested lists add one each.
+                let cap = (8 << 20) + 64 * file.len() as i64;
+                assert!(
+                    peak < cap,
+                    "{:?} at {at}: {peak} bytes for a file of {}",
+                    a.kind,
+                    file.len()
+                );
+                worst = worst.max(peak);
+                tried += 1;
+            }
+        }
+    }
+    println!("length bombs: {tried} tried, 0 above the cap; the worst held {worst} bytes");
+}
+
+/// A list of a million empty lists is the densest thing a file can say.
+#[test]
+fn nested_empty_lists_stay_in_proportion() {
+    let empty = 1 << 20;
+    let length = |n: usize| -> Vec<u8> { postcard::to_stdvec(&(n as u64)).expect("varint") };
+    // Layer proof: that many sumchecks without rounds. Weights: that many layers of three empty lists.
+    let cases = [
+        (
+            Kind::LayerProof,
+            [length(empty), vec![0; empty], vec![0]].concat(),
+            decode::<LayerProof<Scalar>> as fn(Kind, &[u8]) -> _,
+        ),
+        (
+            Kind::Weights,
+            [length(empty), vec![0; 3 * empty]].concat(),
+            decode::<Weights>,
+        ),
+    ];
+    for (kind, payload, decode) in cases {
+        let file = reseal(kind, &payload);
+        let peak = peak_of(|| assert_eq!(decode(kind, &file), Ok(())));
+        assert!(
+            peak < 64 * file.len() as i64,
+            "{kind:?}: {peak} bytes for a file of {}",
+            file.len()
+        );
+        println!(
+            "{kind:?} of {empty} empty lists: file {} bytes, peak {peak} bytes",
+            file.len()
+        );
+    }
+}
+
+fn scalar(bytes: [u8; 32]) -> Result<Scalar, postcard::Error> {
+    postcard::from_bytes(&bytes)
+}
+
+fn point(bytes: [u8; 32]) -> Result<Point, postcard::Error> {
+    postcard::from_bytes(&bytes)
+}
+
+/// Adds `k·modulus` to little-endian bytes, if it fits in 256 bits.
+fn add_modulus(bytes: [u8; 32], modulus: &str, k: u32) -> Option<[u8; 32]> {
+    let digits = modulus.trim_start_matches("0x").to_lowercase();
+    let mut modulus = hex::decode(format!("{digits:0>64}")).ok()?;
+    modulus.reverse();
+    let mut out = bytes;
+    for _ in 0..k {
+        let mut carry = 0u16;
+        for (o, m) in out.iter_mut().zip(&modulus) {
+            let sum = u16::from(*o) + u16::from(*m) + carry;
+            (*o, carry) = (sum as u8, sum >> 8);
+        }
+        if carry > 0 {
+            return None;
+        }
+    }
+    Some(out)
+}
+
+#[test]
+fn non_canonical_scalars_are_refused() {
+    let mut tried = 0;
+    for value in [0u64, 1, 12_345, u64::MAX] {
+        let bytes = Fr::from(value).to_repr();
+        assert_eq!(scalar(bytes), Ok(Scalar(Fr::from(value))));
+        for k in 1..=5 {
+            let Some(aliased) = add_modulus(bytes, Fr::MODULUS, k) else {
+                break;
+            };
+            assert!(scalar(aliased).is_err(), "{value} + {k}r");
+            tried += 1;
+        }
+    }
+    assert!(scalar([0xff; 32]).is_err());
+    println!("non-canonical scalars: {} tried, 0 accepted", tried + 1);
+}
+
+#[test]
+fn bad_points_are_refused() {
+    let valid: [u8; 32] = G1Affine::generator()
+        .to_bytes()
+        .as_ref()
+        .try_into()
+        .expect("32 bytes");
+    assert_eq!(point(valid), Ok(Point(G1Affine::generator())));
+    let (mut tried, mut off_curve) = (0, 0);
+    // About half of all abscissas are on no point; each that decodes must decode to itself.
+    for x in 2u8..=255 {
+        for flags in [0u8, 0x40, 0x80, 0xc0] {
+            let mut bytes = [0u8; 32];
+            bytes[0] = x;
+            bytes[31] |= flags;
+            tried += 1;
+            match point(bytes) {
+                Err(_) => off_curve += 1,
+                Ok(Point(p)) => {
+                    let again: [u8; 32] = p.to_bytes().as_ref().try_into().expect("32 bytes");
+                    assert_eq!(again, bytes, "a second encoding of one point");
+                    assert_eq!(p.y * p.y, p.x * p.x * p.x + Fq::from(3), "off the curve");
+                }
+            }
+        }
+    }
+    assert!(off_curve > 200, "{off_curve}");
+    let mut aliases = 0;
+    for k in 1..=5 {
+        // x + kp with the sign bits free: the two highest bits carry flags.
+        let Some(aliased) = add_modulus(valid, Fq::MODULUS, k) else {
+            break;
+        };
+        if let Ok(Point(p)) = point(aliased) {
+            assert_ne!(
+                p,
+                G1Affine::generator(),
+                "x + {k}p decodes to the same point"
+            );
+        }
+        aliases += 1;
+    }
+    for flag in [0x40u8, 0x80, 0xc0] {
+        let mut infinity_with_x = valid;
+        infinity_with_x[31] |= flag;
+        if let Ok(Point(p)) = point(infinity_with_x) {
+            let again: [u8; 32] = p.to_bytes().as_ref().try_into().expect("32 bytes");
+            assert_eq!(again, infinity_with_x, "a second encoding of one point");
+        }
+    }
+    assert!(point([0xff; 32]).is_err());
+    println!(
+        "points: {tried} encodings and {aliases} aliases tried, {off_curve} refused, 0 second encodings accepted"
+    );
+}
