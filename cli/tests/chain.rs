@@ -94,7 +94,7 @@ fn help_has_an_example_and_never_a_key_argument() {
         );
         assert!(output.status.success());
         assert!(
-            text.contains(&format!("Example:\n  laminate ")) && text.contains("--rpc-url"),
+            text.contains("Example:\n  laminate ") && text.contains("--rpc-url"),
             "{text}"
         );
         assert!(

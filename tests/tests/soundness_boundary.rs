@@ -10,7 +10,7 @@ use laminate_protocol::backend::Native;
 use laminate_protocol::field::pow2;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::poly::eq;
-use laminate_protocol::statement::{self, VALUE_BITS, VALUES_PER_WORD};
+use laminate_protocol::statement::{self, VALUE_BITS};
 use laminate_tests::forger::Forger;
 use laminate_tests::{TestSrs, every_op, mlp};
 
@@ -122,7 +122,6 @@ fn input_values_cannot_pay_for_a_false_output() {
         let error = Fr::from(1 + seed);
         forger.output[0] += error;
         forger.restate();
-        assert!(VALUES_PER_WORD > 1);
         let proof = forger.prove_with(&srs, FoldMode::On, |proof, known| {
             // η^(before+1)·error + η^before·delta = 0
             let weights = selectors(&known.points[0], 20);

@@ -102,30 +102,42 @@ fn every_length_is_checked() {
     refuse("trace rows", &|p| p.trace_rows.push(p.trace_rows[0]));
     refuse("no trace rows", &|p| p.trace_rows.clear());
     refuse("input", &|p| p.input.push(Fr::ZERO));
-    refuse("short input", &|p| drop(p.input.pop()));
+    refuse("short input", &|p| {
+        let _ = p.input.pop();
+    });
     refuse("output", &|p| p.output.push(Fr::ZERO));
-    refuse("layers", &|p| drop(p.layers.pop()));
+    refuse("layers", &|p| {
+        let _ = p.layers.pop();
+    });
     refuse("swapped layers", &|p| p.layers.swap(0, 3));
     refuse("evaluations", &|p| p.layers[0].evaluations.push(Fr::ZERO));
     refuse("no evaluations", &|p| p.layers[0].evaluations.clear());
-    refuse("sumchecks", &|p| drop(p.layers[0].sumchecks.pop()));
-    refuse("rounds", &|p| drop(p.layers[0].sumchecks[0].rounds.pop()));
+    refuse("sumchecks", &|p| {
+        let _ = p.layers[0].sumchecks.pop();
+    });
+    refuse("rounds", &|p| {
+        let _ = p.layers[0].sumchecks[0].rounds.pop();
+    });
     refuse("degree", &|p| {
         p.layers[1].sumchecks[0].rounds[0].push(Fr::ZERO)
     });
     refuse("low degree", &|p| {
-        drop(p.layers[1].sumchecks[0].rounds[0].pop())
+        let _ = p.layers[1].sumchecks[0].rounds[0].pop();
     });
-    refuse("lookup layers", &|p| drop(p.lookup.layers.pop()));
+    refuse("lookup layers", &|p| {
+        let _ = p.lookup.layers.pop();
+    });
     refuse("no lookup layers", &|p| p.lookup.layers.clear());
-    refuse("lookup columns", &|p| drop(p.lookup.columns.pop()));
+    refuse("lookup columns", &|p| {
+        let _ = p.lookup.columns.pop();
+    });
     refuse("lookup root rounds", &|p| {
         p.lookup.layers[0].sumcheck.rounds.push(vec![Fr::ZERO; 3])
     });
     refuse("openings", &|p| p.openings.clear());
     refuse("two openings", &|p| p.openings.push(p.openings[0].clone()));
     refuse("batching rounds", &|p| {
-        drop(p.openings[0].batching.rounds.pop())
+        let _ = p.openings[0].batching.rounds.pop();
     });
     refuse("mode", &|p| p.mode = FoldMode::Off);
 }

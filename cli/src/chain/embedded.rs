@@ -16,7 +16,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::AccountInfo;
 use revm::{Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
 
-use super::{Created, Receipt, Revert};
+use super::{CODE_LIMIT, Created, Receipt, Revert};
 
 /// The rules: the fork that mainnet runs.
 const FORK: SpecId = SpecId::OSAKA;
@@ -255,7 +255,7 @@ fn outcome(result: ExecutionResult) -> eyre::Result<(Bytes, Option<Address>)> {
             ..
         } => {
             bail!(
-                "the contract has more than the 24576 bytes of code that Ethereum deploys (EIP-170); compile with fewer advice columns"
+                "the contract has more than the {CODE_LIMIT} bytes of code that Ethereum deploys (EIP-170); make the circuit with fewer advice columns"
             )
         }
         ExecutionResult::Halt { reason, gas, .. } => bail!(

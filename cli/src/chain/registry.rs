@@ -68,17 +68,6 @@ impl Submission {
             proof: [limbs.as_slice(), proof].concat().into(),
         })
     }
-
-    /// Calldata of the generated verifier for this proof: all instances, then the halo2 proof.
-    pub fn verifier_calldata(&self) -> Vec<u8> {
-        let (limbs, proof) = self.proof.split_at(32 * ACCUMULATOR_LIMBS);
-        let statement = [
-            self.program_digest,
-            self.weight_commitment,
-            self.input_commitment,
-        ];
-        [limbs, statement.concat().as_slice(), &self.output, proof].concat()
-    }
 }
 
 /// Decodes `count` outputs of a statement to integers; `None` if there are too few bytes.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, B256};
 use clap::Args;
 use eyre::{WrapErr, ensure};
@@ -86,6 +87,9 @@ impl Deploy {
             rpc.node()
         );
         let mut chain = Chain::Rpc(rpc);
+        let sender = chain.sender()?;
+        let balance = format_ether(chain.balance(sender).await?);
+        out.line(&format!("deploying to {} from {sender}, which has {balance} ether", chain.name()));
         let mut rows = Vec::new();
         let plan = Plan {
             registry: self.registry,

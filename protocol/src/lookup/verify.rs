@@ -123,7 +123,6 @@ fn interpolate<B: Backend>(
 }
 
 /// Numerator and denominator of all leaves at `point`, from the columns' evaluations.
-#[expect(clippy::type_complexity, reason = "claims and one fraction, used once")]
 fn leaves<B: Backend>(
     backend: &mut B,
     program: &Program,

@@ -36,7 +36,7 @@ pub use elementwise::{Elementwise, Expression, Monomial};
 #[derive(Clone, Debug)]
 pub enum Relation {
     /// Dense layer with requantisation.
-    Dense(DenseRelation),
+    Dense(Box<DenseRelation>),
     /// Identities between columns, element by element.
     Elementwise(Elementwise),
     /// Nothing beyond lookups and wiring.
@@ -60,7 +60,7 @@ pub fn relation(program: &Program, layout: &Layout, index: usize) -> Relation {
     let aux = layout.aux.get(index).cloned().unwrap_or_default();
     match node.op {
         Op::Dense { weight, shift } => dense::relation(program, layout, node, &aux, weight, shift)
-            .map_or(Relation::Wiring, Relation::Dense),
+            .map_or(Relation::Wiring, |dense| Relation::Dense(Box::new(dense))),
         Op::Relu => Relation::Elementwise(relu::relu(layout, node, &aux)),
         Op::LeakyRelu { slope } => {
             Relation::Elementwise(relu::leaky_relu(layout, node, &aux, slope))

@@ -57,7 +57,6 @@ pub fn constants() -> &'static Constants {
 }
 
 fn sbox(value: Fr) -> Fr {
-    use halo2curves_axiom::ff::Field as _;
     let square = value.square();
     square.square() * value
 }
@@ -94,6 +93,7 @@ const _: () = assert!(Fr::CAPACITY > 64);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use halo2curves_axiom::ff::Field as _;
 
     #[test]
     fn permutation_is_pinned() {
