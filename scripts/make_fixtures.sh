@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Makes the generated verifier and the proof fixtures of the Foundry tests anew, after a change of the
+# protocol or the circuit. Proofs are blinded, so the fixtures differ from run to run.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$root/scripts/generate_verifier.sh" "$root/contracts/src/generated" "$work"
+cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p laminate-tests --bin make_fixtures -- \
+    "$work" "$root/models/fraud" "$root/contracts/test/fixtures"
