@@ -239,9 +239,17 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, ArtifactError> {
             expected: kind.version(),
         });
     }
+    let flags = field(14, 2);
+    if flags.first() > Some(&1) || flags.get(1) != Some(&0) {
+        let problem = format!("header flags {flags:02x?}, expected 00 or 01, then 00");
+        return Err(ArtifactError::Decode {
+            kind: kind.name(),
+            problem,
+        });
+    }
     Ok(Header {
         kind,
-        development: field(14, 1) == [1],
+        development: flags.first() == Some(&1),
         length: u64::from_le_bytes(field(16, 8).try_into().unwrap_or_default()),
         digest: field(PREFIX, 32).try_into().unwrap_or_default(),
     })

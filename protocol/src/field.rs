@@ -70,7 +70,9 @@ impl<'de> Deserialize<'de> for Point {
         let bytes = <[u8; 32]>::deserialize(deserializer)?;
         let mut repr = <G1Affine as GroupEncoding>::Repr::default();
         repr.as_mut().copy_from_slice(&bytes);
+        // The decoder ignores a spare bit; only the encoding that is written is accepted.
         Option::from(G1Affine::from_bytes(&repr))
+            .filter(|point: &G1Affine| point.to_bytes().as_ref() == bytes)
             .map(Self)
             .ok_or_else(|| serde::de::Error::custom("not a point of the curve"))
     }

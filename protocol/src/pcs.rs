@@ -75,7 +75,8 @@ pub fn eq_polynomial<B: Backend>(backend: &mut B, point: &[B::Scalar], x: &B::Sc
 /// [`VerifyError::Degenerate`] for the negligible challenges `z = 0` or `z = ±1`.
 ///
 /// # Soundness
-/// `(2N + 3) / |Fr|` in the algebraic group model, once the pairing holds.
+/// `(3D + 5) / |Fr|` in the algebraic group model for a reference string of degree `D`, once the
+/// pairing holds.
 pub fn verify<B: Backend>(
     backend: &mut B,
     transcript: &mut Transcript<B>,

@@ -2,6 +2,7 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
+use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
@@ -38,6 +39,18 @@ pub enum ProveError {
         needed: usize,
         /// log2 of the need.
         k: u32,
+    },
+    /// A commitment row holds only zeros, which has no encodable commitment.
+    #[error(
+        "row {row} of the {what} polynomial holds only zeros and cannot be committed; compile with longer rows (row log {row_log} or more)"
+    )]
+    EmptyRow {
+        /// Which polynomial.
+        what: &'static str,
+        /// Its row.
+        row: usize,
+        /// log2 of a row that holds the whole polynomial.
+        row_log: usize,
     },
     /// The weights do not have the program's shapes.
     #[error("weights: {0}; compile the model again")]
@@ -119,6 +132,18 @@ impl Model {
         })
     }
 
+    fn check_rows(&self, what: &'static str, rows: &[G1Affine]) -> Result<(), ProveError> {
+        let identity = |row: &G1Affine| bool::from(row.is_identity());
+        match rows.iter().position(identity) {
+            None => Ok(()),
+            Some(row) => Err(ProveError::EmptyRow {
+                what,
+                row,
+                row_log: self.layout().max_log(),
+            }),
+        }
+    }
+
     /// Commits to the weights with a fresh salt. `powers` are `[τ^i]_1`.
     ///
     /// # Errors
@@ -130,6 +155,7 @@ impl Model {
     ) -> Result<WeightSecret, ProveError> {
         self.check_powers(powers)?;
         let rows = self.columns.commit(self.required_log(), powers);
+        self.check_rows("weight", &rows)?;
         Ok(WeightSecret {
             salt: Scalar(Fr::random(rng)),
             rows: rows.into_iter().map(Point).collect(),
@@ -207,6 +233,7 @@ pub fn prove(
     };
     let trace_columns = TraceColumns::new(program, layout, &model.columns, trace, rng);
     let trace_rows = trace_columns.commit(model.required_log(), powers);
+    model.check_rows("trace", &trace_rows)?;
 
     stage(Stage::Layers);
     let (mut main, seed) = start(&mut Native, &statement, &trace_rows);

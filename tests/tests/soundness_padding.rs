@@ -8,7 +8,6 @@ use laminate_tests::{TestSrs, mlp};
 /// A model of 5-4-2 under the program of a model of 5-3-2: the fourth neuron sits in the padding, where
 /// the declared program has zeros. No weights of the declared shape give this output.
 #[test]
-#[ignore = "open: padded weights are free, docs/specs/protocol.md section 13"]
 fn neurons_in_the_padding_are_refused() {
     let srs = TestSrs::new(b"padding", 12);
     let mut tried = 0;
@@ -35,7 +34,6 @@ fn neurons_in_the_padding_are_refused() {
 /// The same for columns: a weight on a padded feature whose value is not zero is an undeclared bias.
 /// The padding of a sigmoid's output is its value at zero.
 #[test]
-#[ignore = "open: padded weights are free, docs/specs/protocol.md section 13"]
 fn weights_on_padded_features_are_refused() {
     let srs = TestSrs::new(b"padding", 14);
     let mut tried = 0;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::commit::commit;
 use super::compile::{Compile, FidelityReport, compile};
-use super::setup::{DEV_K, development};
+use super::setup::development;
 use crate::files::ModelDir;
 use crate::measure::{Measured, Stages, peak_bytes, size};
 use crate::output::Output;
@@ -166,7 +166,7 @@ impl Bench {
             true => layout.row_log(&program) as u32,
             false => pipeline::required_k(&program, FoldMode::On)?,
         };
-        let srs = development(k.max(if self.layers_only { k } else { DEV_K.min(k) }), out)?;
+        let srs = development(k, out)?;
         commit(&dir, &srs, None)?;
         let rows = quant::read_rows(&self.input, program.tensor_width(program.input))?;
         let rows = rows

@@ -89,7 +89,10 @@ impl Deploy {
         let mut chain = Chain::Rpc(rpc);
         let sender = chain.sender()?;
         let balance = format_ether(chain.balance(sender).await?);
-        out.line(&format!("deploying to {} from {sender}, which has {balance} ether", chain.name()));
+        out.line(&format!(
+            "deploying to {} from {sender}, which has {balance} ether",
+            chain.name()
+        ));
         let mut rows = Vec::new();
         let plan = Plan {
             registry: self.registry,

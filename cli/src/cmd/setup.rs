@@ -51,10 +51,11 @@ pub fn dev_path(k: u32) -> PathBuf {
 /// If it cannot be made or written.
 pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     let path = dev_path(k);
-    if let Ok(srs) = Srs::load(&path) {
-        if srs.origin().is_development() && srs.k() == k {
-            return Ok(srs);
-        }
+    if let Ok(srs) = Srs::load(&path)
+        && srs.origin().is_development()
+        && srs.k() == k
+    {
+        return Ok(srs);
     }
     let _stage = out.stage("Making the development reference string");
     let srs = Srs::development(k)?;
@@ -177,10 +178,11 @@ impl SetupCommand {
             return Ok((path, srs));
         }
         let cut = cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])));
-        if let Ok(found) = Srs::load(&cut) {
-            if found.setup_id() == srs.setup_id() && found.k() == k {
-                return Ok((cut, found));
-            }
+        if let Ok(found) = Srs::load(&cut)
+            && found.setup_id() == srs.setup_id()
+            && found.k() == k
+        {
+            return Ok((cut, found));
         }
         let _stage = out.stage("Cutting the reference string to the circuit's size");
         let srs = srs.truncated(k)?;

@@ -25,7 +25,7 @@ pub const LAYER_DEGREE: usize = 3;
 /// Shape errors, a non-zero numerator or a zero denominator at the root, failed layers or leaves.
 ///
 /// # Soundness
-/// `O(2^log / |Fr|)`; the number of leaves is below 2^40, far under the characteristic, so
+/// `O(2^log / |Fr|)`; the number of leaves is below 2^53, far under the characteristic, so
 /// multiplicities cannot wrap.
 pub fn verify<B: Backend>(
     backend: &mut B,

@@ -9,8 +9,13 @@
 //! 2. `acc(τ_b, r_j) - bias(r_j) = Σ_k w(r_j, k)·x(τ_b, k)`: Thaler's matmul sumcheck (2013, §4.4)
 //!    over `k` only, degree 2.
 //!
+//! 3. Padded weights and multipliers are zero ([`padding_claims`]).
+//!
 //! The accumulator is never committed. `rem` is in `[0, 2^s)` as it is made of bytes, so `y` is the
 //! rounded quotient; no product reaches the field's size (`docs/specs/numerics.md`).
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
 
 use super::LayerProof;
 use crate::backend::Backend;
@@ -50,8 +55,8 @@ pub struct DenseRelation {
     pub weight: View,
     /// `x`, shape `(slots, cols)`.
     pub input: View,
-    /// Index of the parameters.
-    pub index: usize,
+    /// Unpadded rows and columns.
+    pub shape: [usize; 2],
     /// log2 of slots.
     pub batch_log: usize,
     /// log2 of padded rows.
@@ -79,7 +84,7 @@ pub(super) fn relation(
         bias: View::bias(dense),
         weight: View::weight(dense),
         input: View::tensor(layout, *node.inputs.first()?),
-        index: weight,
+        shape: [shape.rows as usize, shape.cols as usize],
         batch_log: program.batch_log.into(),
         row_log: padded_log(shape.rows as usize),
         col_log: padded_log(shape.cols as usize),
@@ -148,13 +153,82 @@ pub(super) fn verify<B: Backend>(
         point,
         value: value.clone(),
     };
-    Ok(vec![
+    let mut claims = vec![
         claim(&relation.target, join(&tau_batch, &tau_row), target),
         claim(&relation.multiplier, row.clone(), multiplier),
         claim(&relation.bias, row.clone(), bias),
         claim(&relation.weight, join(&row, &last.point), weight),
         claim(&relation.input, join(&tau_batch, &last.point), input),
-    ])
+    ];
+    claims.extend(padding_claims(backend, transcript, relation));
+    Ok(claims)
+}
+
+/// Claims that nothing hides in the padding: weights of padded columns are zero, and so are the
+/// multipliers of padded rows, which makes these rows' outputs zero whatever their weights.
+///
+/// The padding of an axis is at most `log` aligned subcubes; on each, the column's extension must
+/// vanish at a random point. The values are known, so there is no message.
+pub fn padding_claims<B: Backend>(
+    backend: &mut B,
+    transcript: &mut Transcript<B>,
+    relation: &DenseRelation,
+) -> Vec<EvalClaim<B::Scalar>> {
+    let [rows, cols] = relation.shape;
+    let row = transcript.challenges(backend, "dense padding row", relation.row_log);
+    let col = transcript.challenges(backend, "dense padding column", relation.col_log);
+    let mut claims = vec![];
+    for subcube in subcubes(rows, relation.row_log) {
+        let point = subcube_point(backend, &row, subcube);
+        claims.push(EvalClaim {
+            view: relation.multiplier.clone(),
+            point,
+            value: backend.constant(Fr::ZERO),
+        });
+    }
+    for subcube in subcubes(cols, relation.col_log) {
+        let inner = subcube_point(backend, &col, subcube);
+        let point = [row.as_slice(), inner.as_slice()].concat();
+        claims.push(EvalClaim {
+            view: relation.weight.clone(),
+            point,
+            value: backend.constant(Fr::ZERO),
+        });
+    }
+    claims
+}
+
+/// `[from, 2^log)` as aligned subcubes `(offset, log of the size)`.
+fn subcubes(from: usize, log: usize) -> Vec<(usize, usize)> {
+    let mut out = vec![];
+    let mut at = from;
+    while at < 1 << log {
+        let size = at.trailing_zeros() as usize;
+        out.push((at, size));
+        at += 1 << size;
+    }
+    out
+}
+
+/// A point inside a subcube: its offset's bits, then the last challenges.
+fn subcube_point<B: Backend>(
+    backend: &mut B,
+    random: &[B::Scalar],
+    (offset, size): (usize, usize),
+) -> Vec<B::Scalar> {
+    let log = random.len();
+    let bit = |i: usize| (offset >> (log - 1 - i)) & 1;
+    random
+        .iter()
+        .enumerate()
+        .map(|(i, r)| {
+            if i + size < log {
+                backend.constant(Fr::from(bit(i) as u64))
+            } else {
+                r.clone()
+            }
+        })
+        .collect()
 }
 
 /// Identity of one element, used by tests as the plain meaning of the relation.
@@ -169,4 +243,25 @@ pub fn identity_holds(
     (0..1i128 << shift).contains(&i128::from(remainder))
         && accumulator * i128::from(multiplier) + half
             == (i128::from(output) << shift) + i128::from(remainder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subcubes;
+
+    #[test]
+    fn subcubes_tile_the_padding() {
+        for (from, log) in [(29, 5), (1, 3), (5, 3), (8, 3), (1, 0), (7, 3)] {
+            let covered: Vec<usize> = subcubes(from, log)
+                .into_iter()
+                .flat_map(|(at, size)| at..at + (1 << size))
+                .collect();
+            assert_eq!(covered, (from..1 << log).collect::<Vec<_>>());
+            assert!(
+                subcubes(from, log)
+                    .iter()
+                    .all(|(at, size)| at % (1 << size) == 0)
+            );
+        }
+    }
 }

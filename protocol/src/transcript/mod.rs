@@ -101,6 +101,9 @@ impl<B: Backend> Transcript<B> {
         label: &'static str,
         count: usize,
     ) -> Vec<B::Scalar> {
+        if count == 0 {
+            return vec![];
+        }
         self.events.push(Event::Challenge(label, count));
         let mut out = Vec::with_capacity(count);
         while out.len() < count {

@@ -5,7 +5,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::poly::{self, eq};
-use laminate_protocol::relations::dense::{INNER_DEGREE, ROW_DEGREE};
+use laminate_protocol::relations::dense::{INNER_DEGREE, ROW_DEGREE, padding_claims};
 use laminate_protocol::relations::{DenseRelation, LayerProof};
 use laminate_protocol::transcript::Transcript;
 use rayon::prelude::*;
@@ -60,13 +60,14 @@ pub(super) fn prove(
         value,
     };
     let join = |a: &[Fr], b: &[Fr]| [a, b].concat();
-    let claims = vec![
+    let mut claims = vec![
         claim(&relation.target, tau, target),
         claim(&relation.multiplier, row.clone(), multiplier),
         claim(&relation.bias, row.clone(), bias),
         claim(&relation.weight, join(&row, &col), weight),
         claim(&relation.input, join(&tau_batch, &col), input),
     ];
+    claims.extend(padding_claims(&mut Native, transcript, relation));
     let evaluations = vec![target, multiplier, accumulator, bias, weight, input];
     (
         LayerProof {

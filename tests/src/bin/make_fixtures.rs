@@ -47,11 +47,22 @@ fn main() -> Outcome<()> {
         ("other_model.json", &other, "fraud.csv", true),
     ] {
         let model = Model::new(program.clone(), weights)?;
-        let secret = if own { model.commit(srs.powers(), &mut OsRng)? } else { secret.clone() };
+        let secret = if own {
+            model.commit(srs.powers(), &mut OsRng)?
+        } else {
+            secret.clone()
+        };
         let rows = quant::read_rows(&samples.join(input), program.tensor_width(program.input))?;
         let trace = exec::run(&program, weights, &quant::quantise_input(&program, &rows)?)?;
-        let (statement, folded) =
-            prove(&model, &secret, &trace, srs.powers(), FoldMode::On, &mut OsRng, &|_| {})?;
+        let (statement, folded) = prove(
+            &model,
+            &secret,
+            &trace,
+            srs.powers(),
+            FoldMode::On,
+            &mut OsRng,
+            &|_| {},
+        )?;
         let circuit =
             AggregationCircuit::prover(&model.verifier, &keys.meta.pinning, &statement, &folded)?;
         let proof = aggregation::prove(&keys, &srs, circuit)?;
@@ -77,7 +88,12 @@ fn fixture(program: &Program, proof: &AggregationProof) -> Outcome<Value> {
 }
 
 fn hex(value: &Fr) -> String {
-    let digits: String = value.to_repr().iter().rev().map(|b| format!("{b:02x}")).collect();
+    let digits: String = value
+        .to_repr()
+        .iter()
+        .rev()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     format!("0x{digits}")
 }
 
