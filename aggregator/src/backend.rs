@@ -15,11 +15,11 @@ use laminate_protocol::backend::{Backend, LIMB_BITS, Part};
 use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::field::pow2;
 use laminate_protocol::transcript::poseidon::WIDTH;
-use serde::{Deserialize, Serialize};
 
-use crate::chips::curve::library::{self, LibraryCurve};
+use crate::chips::curve::{self, FieldChip, msm};
 use crate::chips::poseidon::Input;
 use crate::circuit::Builder;
+pub use crate::report::{CellReport, PartCost};
 
 /// A cell, numbered in the order of creation so that equal operations are recognised in every stage.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,9 @@ impl Scalar {
 /// A point on the curve, not the identity.
 #[derive(Clone, Debug)]
 pub struct Point {
-    point: library::Point,
+    point: curve::Point,
+    /// Numbers the points in the order of creation.
+    id: u32,
     /// Its transcript encoding, made when a point of the proof is loaded.
     encoding: Option<[Scalar; 3]>,
 }
@@ -89,53 +91,11 @@ enum Operation {
     Invert(u32),
 }
 
-/// What one part of the verifier costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartCost {
-    /// Cells of basic gates.
-    pub cells: usize,
-    /// Range lookups.
-    pub lookups: usize,
-    /// Rows of the Poseidon chip.
-    pub poseidon_rows: usize,
-}
-
-/// Costs by part, in the order of [`Part`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CellReport {
-    /// Costs.
-    pub parts: BTreeMap<Part, PartCost>,
-}
-
-impl CellReport {
-    /// The sum over all parts.
-    pub fn total(&self) -> PartCost {
-        self.parts.values().fold(PartCost::default(), |a, b| PartCost {
-            cells: a.cells + b.cells,
-            lookups: a.lookups + b.lookups,
-            poseidon_rows: a.poseidon_rows + b.poseidon_rows,
-        })
-    }
-}
-
-impl std::fmt::Display for CellReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{:<10} {:>9} {:>9} {:>13}", "part", "cells", "lookups", "poseidon rows")?;
-        let mut line = |name: &str, c: &PartCost| {
-            writeln!(f, "{name:<10} {:>9} {:>9} {:>13}", c.cells, c.lookups, c.poseidon_rows)
-        };
-        for (part, cost) in &self.parts {
-            line(&format!("{part:?}"), cost)?;
-        }
-        line("total", &self.total())
-    }
-}
-
 /// The backend. Borrow it from a [`Builder`] for one run of the verifier.
 pub struct CircuitBackend<'a> {
     builder: &'a mut Builder,
     range: RangeChip<Fr>,
-    curve: LibraryCurve,
+    field: FieldChip,
     memo: HashMap<Operation, Cell>,
     next_id: u32,
     part: Part,
@@ -147,11 +107,11 @@ impl<'a> CircuitBackend<'a> {
     /// A backend that appends to `builder`.
     pub fn new(builder: &'a mut Builder) -> Self {
         let range = builder.base.range_chip();
-        let curve = LibraryCurve::new(range.clone());
+        let field = FieldChip::new(range.clone());
         let mut backend = Self {
             builder,
             range,
-            curve,
+            field,
             memo: HashMap::new(),
             next_id: 0,
             part: Part::Witness,
@@ -174,7 +134,7 @@ impl<'a> CircuitBackend<'a> {
         Scalar::Cell(self.cell(assigned))
     }
 
-    /// Loads a point; see [`LibraryCurve::load`].
+    /// Loads a point; see [`curve::Point::load`].
     ///
     /// # Errors
     /// [`VerifyError::Degenerate`] for the identity, of which no circuit can be made.
@@ -182,21 +142,25 @@ impl<'a> CircuitBackend<'a> {
         if bool::from(point.is_identity()) {
             return Err(VerifyError::Degenerate { what: "commitment" });
         }
-        let curve = self.curve.clone();
-        let point = curve.load(self.ctx(), point);
+        let point = curve::Point::load(&self.field, self.builder.base.main(0), point);
         let encoding = Some(self.encode(&point));
-        Ok(Point { point, encoding })
+        let id = self.number();
+        Ok(Point {
+            point,
+            id,
+            encoding,
+        })
     }
 
     /// The limbs of a point, `[x, y]`.
     pub fn limbs(&self, point: &Point) -> [[AssignedValue<Fr>; 3]; 2] {
-        library::limbs(&point.point)
+        [point.point.x.limbs, point.point.y.limbs]
     }
 
     /// [`laminate_protocol::backend::point_scalars`].
-    fn encode(&mut self, point: &library::Point) -> [Scalar; 3] {
-        let [[x0, x1, x2], [y0, y1, y2]] =
-            library::limbs(point).map(|c| c.map(|limb| Scalar::Cell(self.cell(limb))));
+    fn encode(&mut self, point: &curve::Point) -> [Scalar; 3] {
+        let [[x0, x1, x2], [y0, y1, y2]] = [&point.x, &point.y]
+            .map(|coordinate| coordinate.limbs.map(|limb| Scalar::Cell(self.cell(limb))));
         let shift = pow2(LIMB_BITS);
         [(x0, x1), (y0, y1), (x2, y2)]
             .map(|(low, high)| self.linear(Fr::ZERO, &[(Fr::ONE, low), (shift, high)]))
@@ -215,15 +179,31 @@ impl<'a> CircuitBackend<'a> {
     }
 
     fn cell(&mut self, assigned: AssignedValue<Fr>) -> Cell {
+        Cell {
+            assigned,
+            id: self.number(),
+        }
+    }
+
+    fn number(&mut self) -> u32 {
         self.next_id += 1;
-        Cell { assigned, id: self.next_id }
+        self.next_id
     }
 
     fn count(&self) -> PartCost {
         let base = &self.builder.base;
         PartCost {
-            cells: base.core().phase_manager.iter().map(|phase| phase.total_advice()).sum(),
-            lookups: base.lookup_manager().iter().map(|lookup| lookup.total_rows()).sum(),
+            cells: base
+                .core()
+                .phase_manager
+                .iter()
+                .map(|phase| phase.total_advice())
+                .sum(),
+            lookups: base
+                .lookup_manager()
+                .iter()
+                .map(|lookup| lookup.total_rows())
+                .sum(),
             poseidon_rows: self.builder.poseidon.rows(),
         }
     }
@@ -297,13 +277,18 @@ impl Backend for CircuitBackend<'_> {
         }
         merged.retain(|_, (coefficient, _)| *coefficient != Fr::ZERO);
         let mut terms: Vec<(Fr, Cell)> = merged.into_values().collect();
-        let plain = terms.iter().position(|(c, _)| constant == Fr::ZERO && *c == Fr::ONE);
+        let plain = terms
+            .iter()
+            .position(|(c, _)| constant == Fr::ZERO && *c == Fr::ONE);
         match (terms.as_slice(), plain) {
             ([], _) => return Scalar::Constant(constant),
             ([(_, cell)], Some(_)) => return Scalar::Cell(*cell),
             _ => {}
         }
-        let key = terms.iter().map(|(c, cell)| (c.to_repr(), cell.id)).collect();
+        let key = terms
+            .iter()
+            .map(|(c, cell)| (c.to_repr(), cell.id))
+            .collect();
         let operation = Operation::Linear(constant.to_repr(), key);
         self.remember(operation, |backend| {
             let mut sum = constant;
@@ -331,9 +316,9 @@ impl Backend for CircuitBackend<'_> {
     fn invert(&mut self, a: &Scalar, what: &'static str) -> Result<Scalar, VerifyError> {
         let inverse = Option::<Fr>::from(a.value().invert());
         match a {
-            Scalar::Constant(_) => {
-                inverse.map(Scalar::Constant).ok_or(VerifyError::Degenerate { what })
-            }
+            Scalar::Constant(_) => inverse
+                .map(Scalar::Constant)
+                .ok_or(VerifyError::Degenerate { what }),
             Scalar::Cell(cell) => Ok(self.remember(Operation::Invert(cell.id), |backend| {
                 backend.ctx().assign_region(
                     [
@@ -366,17 +351,17 @@ impl Backend for CircuitBackend<'_> {
     }
 
     fn assert_u16(&mut self, a: &Scalar, check: Check) -> Result<(), VerifyError> {
-        use halo2_base::gates::RangeInstructions;
-        use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
         match a {
+            Scalar::Constant(value) if value.to_repr().iter().skip(2).all(|byte| *byte == 0) => {
+                Ok(())
+            }
+            Scalar::Constant(_) => Err(VerifyError::Check { check }),
             Scalar::Cell(cell) => {
                 let range = self.range.clone();
                 range.range_check(self.ctx(), cell.assigned, 16);
+                Ok(())
             }
-            Scalar::Constant(value) if value.to_repr().iter().skip(2).all(|byte| *byte == 0) => {}
-            Scalar::Constant(_) => return Err(VerifyError::Check { check }),
         }
-        Ok(())
     }
 
     fn permute(&mut self, state: [Scalar; WIDTH]) -> [Scalar; WIDTH] {
@@ -405,19 +390,33 @@ impl Backend for CircuitBackend<'_> {
         pairs: &[(Option<Scalar>, Point)],
         generator: Option<&Scalar>,
     ) -> Result<Point, VerifyError> {
+        // Terms of one point are added up first: without folding, every opening names all rows.
+        let mut merged: BTreeMap<u32, (Scalar, &Point)> = BTreeMap::new();
+        for (scalar, point) in pairs {
+            let scalar = scalar.unwrap_or(Scalar::Constant(Fr::ONE));
+            let sum = match merged.get(&point.id) {
+                Some((before, _)) => self.add(before, &scalar),
+                None => scalar,
+            };
+            merged.insert(point.id, (sum, point));
+        }
         let mut units = vec![];
         let mut scaled = vec![];
-        for (scalar, point) in pairs {
+        for (scalar, point) in merged.into_values() {
             match scalar {
-                Some(Scalar::Constant(one)) if *one == Fr::ONE => units.push(point.point.clone()),
-                Some(scalar) => scaled.push((self.assigned(scalar), point.point.clone())),
-                None => units.push(point.point.clone()),
+                Scalar::Constant(one) if one == Fr::ONE => units.push(point.point.clone()),
+                scalar => scaled.push((self.assigned(&scalar), point.point.clone())),
             }
         }
         let generator = generator.map(|scalar| self.assigned(scalar));
-        let curve = self.curve.clone();
-        let point = curve.msm(&mut self.builder.base, &scaled, &units, generator);
-        Ok(Point { point, encoding: None })
+        let ctx = self.builder.base.main(0);
+        let point = msm(&self.field, ctx, &scaled, &units, generator.as_ref());
+        let id = self.number();
+        Ok(Point {
+            point,
+            id,
+            encoding: None,
+        })
     }
 
     fn enter(&mut self, part: Part) {

@@ -33,7 +33,9 @@ pub enum AggregationError {
         k: usize,
     },
     /// The reference string has too few powers.
-    #[error("the circuit needs a reference string with k >= {needed}, this one has k = {found}; import a larger one")]
+    #[error(
+        "the circuit needs a reference string with k >= {needed}, this one has k = {found}; import a larger one"
+    )]
     SrsTooSmall {
         /// k of the reference string.
         found: u32,
@@ -52,7 +54,9 @@ pub enum AggregationError {
     #[error(transparent)]
     Srs(#[from] SrsError),
     /// A key or reference string of something else.
-    #[error("{what} is {found}, expected {expected}: this key belongs to something else; run setup again")]
+    #[error(
+        "{what} is {found}, expected {expected}: this key belongs to something else; run setup again"
+    )]
     Foreign {
         /// What differs.
         what: &'static str,
@@ -99,6 +103,10 @@ impl AggregationError {
     }
 
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::Io { action, path: path.into(), source }
+        Self::Io {
+            action,
+            path: path.into(),
+            source,
+        }
     }
 }

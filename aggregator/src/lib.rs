@@ -6,6 +6,7 @@ pub mod error;
 pub mod evm;
 pub mod keys;
 pub mod prove;
+pub mod report;
 pub mod srs;
 
 #[cfg(test)]

@@ -38,13 +38,19 @@ struct Stored {
 
 impl From<Stored> for AggregationProof {
     fn from(stored: Stored) -> Self {
-        Self { instances: stored.instances.iter().map(|s| s.0).collect(), proof: stored.proof }
+        Self {
+            instances: stored.instances.iter().map(|s| s.0).collect(),
+            proof: stored.proof,
+        }
     }
 }
 
 impl From<AggregationProof> for Stored {
     fn from(proof: AggregationProof) -> Self {
-        Self { instances: proof.instances.iter().map(|s| Scalar(*s)).collect(), proof: proof.proof }
+        Self {
+            instances: proof.instances.iter().map(|s| Scalar(*s)).collect(),
+            proof: proof.proof,
+        }
     }
 }
 
@@ -62,7 +68,10 @@ pub fn prove(
     keys.meta.check_setup(srs)?;
     let instances = circuit.instances().concat();
     let bytes = evm::create_proof(srs, &keys.pk, circuit, &instances)?;
-    let proof = AggregationProof { instances, proof: bytes };
+    let proof = AggregationProof {
+        instances,
+        proof: bytes,
+    };
     check(&keys.meta, keys.pk.get_vk(), srs, &proof)?;
     Ok(proof)
 }

@@ -16,7 +16,11 @@ use crate::srs::Srs;
 
 /// A multilayer perceptron with ReLU between layers and a sigmoid at the end.
 pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
-    let tensor = |name: String, width| Tensor { name, width, scale: 8 };
+    let tensor = |name: String, width| Tensor {
+        name,
+        width,
+        scale: 8,
+    };
     let mut program = Program {
         name: "perceptron".into(),
         batch_log,
@@ -28,7 +32,9 @@ pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
         tables: vec![Table {
             kind: TableKind::Sigmoid,
             input_scale: 8,
-            values: (0..1 << TABLE_LOG).map(|i| (4 * i - (1 << 13)) as i16).collect(),
+            values: (0..1 << TABLE_LOG)
+                .map(|i| (4 * i - (1 << 13)) as i16)
+                .collect(),
         }],
         row_log: 20,
     };
@@ -37,8 +43,18 @@ pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
         let (cols, rows) = (widths[layer], widths[layer + 1]);
         program.weights.push(DenseShape { rows, cols });
         let last = layer + 1 == layers;
-        let after = if last { Op::Activation { table: 0 } } else { Op::Relu };
-        for op in [Op::Dense { weight: layer, shift: 16 }, after] {
+        let after = if last {
+            Op::Activation { table: 0 }
+        } else {
+            Op::Relu
+        };
+        for op in [
+            Op::Dense {
+                weight: layer,
+                shift: 16,
+            },
+            after,
+        ] {
             let output = program.tensors.len();
             program.tensors.push(tensor(format!("t{output}"), rows));
             program.nodes.push(Node {
@@ -72,16 +88,26 @@ pub fn sample(program: Program, mode: FoldMode, srs: &Srs, seed: u64) -> Sample 
         .map(|shape| {
             let (rows, cols) = (shape.rows as usize, shape.cols as usize);
             DenseWeights {
-                weight: (0..rows * cols).map(|_| (rng.next_u32() % 21) as i8 - 10).collect(),
-                bias: (0..rows).map(|_| (rng.next_u32() % 200) as i32 - 100).collect(),
-                multiplier: (0..rows).map(|_| 1 << 9 | rng.next_u32() % 512).collect(),
+                weight: (0..rows * cols)
+                    .map(|_| (rng.next_u32() % 21) as i8 - 10)
+                    .collect(),
+                bias: (0..rows)
+                    .map(|_| (rng.next_u32() % 200) as i32 - 100)
+                    .collect(),
+                multiplier: (0..rows)
+                    .map(|_| (1 << 9) | (rng.next_u32() % 512))
+                    .collect(),
             }
         })
         .collect();
     let weights = Weights { dense };
     let width = program.tensor_width(program.input);
     let inputs: Vec<Vec<i32>> = (0..program.slots())
-        .map(|_| (0..width).map(|_| (rng.next_u32() % 400) as i32 - 200).collect())
+        .map(|_| {
+            (0..width)
+                .map(|_| (rng.next_u32() % 400) as i32 - 200)
+                .collect()
+        })
         .collect();
     let trace = exec::run(&program, &weights, &inputs).unwrap();
     let model = Model::new(program, &weights).unwrap();
@@ -89,6 +115,13 @@ pub fn sample(program: Program, mode: FoldMode, srs: &Srs, seed: u64) -> Sample 
     let secret = model.commit(powers, &mut rng).unwrap();
     let (statement, proof) =
         prove(&model, &secret, &trace, powers, mode, &mut rng, &|_| {}).unwrap();
-    model.verifier.verify_native(&statement, &proof, &srs.s_g2()).unwrap();
-    Sample { model, statement, proof }
+    model
+        .verifier
+        .verify_native(&statement, &proof, &srs.s_g2())
+        .unwrap();
+    Sample {
+        model,
+        statement,
+        proof,
+    }
 }

@@ -28,6 +28,29 @@ pub struct Pinning {
     pub break_points: MultiPhaseThreadBreakPoints,
 }
 
+impl Pinning {
+    /// Refuses shapes that key generation cannot have made, before they reach halo2.
+    ///
+    /// # Errors
+    /// [`AggregationError::Params`].
+    pub fn check(&self) -> Result<(), AggregationError> {
+        self.params.check()?;
+        let params = self.params;
+        let fits = match self.break_points.as_slice() {
+            [points] => {
+                points.len() < params.num_advice
+                    && points.iter().all(|row| *row < params.base_rows())
+            }
+            _ => false,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(AggregationError::Params { params })
+        }
+    }
+}
+
 /// The circuit for one statement and proof.
 #[derive(Clone, Debug)]
 pub struct AggregationCircuit {
@@ -43,7 +66,13 @@ impl AggregationCircuit {
     pub fn keygen(verifier: &Verifier, mode: FoldMode) -> Result<Self, AggregationError> {
         let (statement, proof) = placeholder(verifier, mode);
         let params = CircuitParams::choose(|lookup_bits| {
-            let run = assign(verifier, &statement, &proof, CircuitBuilderStage::Mock, lookup_bits);
+            let run = assign(
+                verifier,
+                &statement,
+                &proof,
+                CircuitBuilderStage::Mock,
+                lookup_bits,
+            );
             run.map(|(builder, _)| builder.demand())
         })?;
         let stage = CircuitBuilderStage::Keygen;
@@ -80,8 +109,8 @@ impl AggregationCircuit {
         statement: &Statement<Fr>,
         proof: &NativeProof,
     ) -> Result<Self, AggregationError> {
+        pinning.check()?;
         let params = pinning.params;
-        params.check()?;
         let stage = CircuitBuilderStage::Prover;
         let (mut builder, _) = assign(verifier, statement, proof, stage, params.lookup_bits)?;
         builder.set_params(params);
@@ -91,18 +120,15 @@ impl AggregationCircuit {
 
     /// Shape and break points; call it after key generation has laid the circuit out.
     pub fn pinning(&self) -> Pinning {
-        Pinning { params: self.builder.params(), break_points: self.builder.break_points() }
+        Pinning {
+            params: self.builder.params(),
+            break_points: self.builder.break_points(),
+        }
     }
 
     /// log2 of the number of rows.
     pub fn k(&self) -> u32 {
         self.builder.params().k as u32
-    }
-
-    /// The builder, for tests that alter witnesses.
-    #[cfg(test)]
-    pub(crate) fn builder_mut(&mut self) -> &mut Builder {
-        &mut self.builder
     }
 }
 
@@ -120,7 +146,11 @@ pub(super) fn assign(
         program_digest: backend.load(statement.program_digest),
         weight_commitment: backend.load(statement.weight_commitment),
         input_commitment: backend.load(statement.input_commitment),
-        output_words: statement.output_words.iter().map(|w| backend.load(*w)).collect(),
+        output_words: statement
+            .output_words
+            .iter()
+            .map(|w| backend.load(*w))
+            .collect(),
     };
     let cell = RefCell::new(&mut backend);
     let witness = proof.try_map(

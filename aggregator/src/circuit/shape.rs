@@ -31,7 +31,10 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         FoldMode::On => 1,
         // One a part that leaves claims: layers with a relation, lookups, and the boundary.
         FoldMode::Off => {
-            2 + relations.iter().filter(|r| !matches!(r, Relation::Wiring)).count()
+            2 + relations
+                .iter()
+                .filter(|r| !matches!(r, Relation::Wiring))
+                .count()
         }
     };
     let shape: FoldedProof<(), ()> = FoldedProof {
@@ -70,7 +73,9 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
 }
 
 fn sumcheck(variables: usize, degree: usize) -> SumcheckProof<()> {
-    SumcheckProof { rounds: vec![vec![(); degree]; variables] }
+    SumcheckProof {
+        rounds: vec![vec![(); degree]; variables],
+    }
 }
 
 fn layer(relation: &Relation) -> LayerProof<()> {
@@ -90,7 +95,10 @@ fn layer(relation: &Relation) -> LayerProof<()> {
                 .collect(),
             evaluations: vec![(); relation.columns.len()],
         },
-        Relation::Wiring => LayerProof { sumchecks: vec![], evaluations: vec![] },
+        Relation::Wiring => LayerProof {
+            sumchecks: vec![],
+            evaluations: vec![],
+        },
     }
 }
 

@@ -82,7 +82,11 @@ impl VerifyingKey {
 }
 
 fn decode(kind: Kind, problem: String) -> AggregationError {
-    ArtifactError::Decode { kind: kind.name(), problem }.into()
+    ArtifactError::Decode {
+        kind: kind.name(),
+        problem,
+    }
+    .into()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AggregationError> {
@@ -100,7 +104,10 @@ fn save(path: &Path, kind: Kind, meta: &Meta, body: &[u8]) -> Result<(), Aggrega
     payload.extend(body);
     let header = artifact::header(kind, meta.development, &payload);
     let io = |e| AggregationError::io("write", path, e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(io)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
     file.write_all(&header).map_err(io)?;
@@ -119,13 +126,17 @@ fn open(kind: Kind, file: &[u8]) -> Result<(Meta, &[u8]), AggregationError> {
         .ok_or_else(|| problem("no room for the length of its description".into()))?;
     let length = u32::from_le_bytes(*length) as usize;
     if length > MAX_META || length > rest.len() {
-        return Err(problem(format!("its description is said to have {length} bytes")));
+        return Err(problem(format!(
+            "its description is said to have {length} bytes"
+        )));
     }
     let (encoded, body) = rest.split_at(length);
     let meta: Meta = serde_json::from_slice(encoded).map_err(|e| problem(e.to_string()))?;
-    meta.pinning.params.check()?;
+    meta.pinning.check()?;
     if meta.development != header.development {
-        return Err(problem("its header and its description differ on the reference string".into()));
+        return Err(problem(
+            "its header and its description differ on the reference string".into(),
+        ));
     }
     Ok((meta, body))
 }

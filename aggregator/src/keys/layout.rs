@@ -17,7 +17,11 @@ const SCALAR: usize = 32;
 ///
 /// # Errors
 /// [`ArtifactError::Decode`].
-pub fn expect_layout(kind: Kind, params: CircuitParams, body: &[u8]) -> Result<(), AggregationError> {
+pub fn expect_layout(
+    kind: Kind,
+    params: CircuitParams,
+    body: &[u8],
+) -> Result<(), AggregationError> {
     let mut meta = ConstraintSystem::<Fr>::default();
     let _ = AggregationCircuit::configure_with_params(&mut meta, params);
     let fixed = meta.num_fixed_columns() + meta.num_selectors();
@@ -49,7 +53,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn refuse(&self, problem: String) -> AggregationError {
-        ArtifactError::Decode { kind: self.kind.name(), problem }.into()
+        ArtifactError::Decode {
+            kind: self.kind.name(),
+            problem,
+        }
+        .into()
     }
 
     fn expect(&mut self, what: &str, bytes: &[u8]) -> Result<(), AggregationError> {
@@ -80,4 +88,3 @@ impl Walk<'_> {
         }
     }
 }
-

@@ -40,12 +40,22 @@ pub struct Identity {
 impl Identity {
     /// The identity of the keys of `verifier` under `srs`.
     pub fn new(verifier: &Verifier, mode: FoldMode, srs: &Srs) -> Self {
-        Self { program: Scalar(verifier.digest), mode, setup: srs.setup_id() }
+        Self {
+            program: Scalar(verifier.digest),
+            mode,
+            setup: srs.setup_id(),
+        }
     }
 
     /// File name, without extension: the leading digits of both digests and the mode.
     pub fn file_stem(&self) -> String {
-        let digits = |bytes: &[u8]| bytes.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>();
+        let digits = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .take(8)
+                .map(|b| format!("{b:02x}"))
+                .collect::<String>()
+        };
         let mode = match self.mode {
             FoldMode::On => "fold",
             FoldMode::Off => "nofold",
@@ -59,15 +69,24 @@ impl Identity {
     /// # Errors
     /// [`AggregationError::Foreign`].
     fn check(&self, expected: &Self) -> Result<(), AggregationError> {
-        let foreign =
-            |what, found, expected| Err(AggregationError::Foreign { what, found, expected });
+        let foreign = |what, found, expected| {
+            Err(AggregationError::Foreign {
+                what,
+                found,
+                expected,
+            })
+        };
         let hex = |bytes: [u8; 32]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         if self.program != expected.program {
             let [found, expected] = [self, expected].map(|i| hex(i.program.0.to_repr()));
             return foreign("program digest", found, expected);
         }
         if self.mode != expected.mode {
-            return foreign("fold mode", format!("{:?}", self.mode), format!("{:?}", expected.mode));
+            return foreign(
+                "fold mode",
+                format!("{:?}", self.mode),
+                format!("{:?}", expected.mode),
+            );
         }
         if self.setup != expected.setup {
             return foreign("reference string", hex(self.setup), hex(expected.setup));
@@ -101,9 +120,15 @@ impl Meta {
     /// [`AggregationError::SrsSize`], [`AggregationError::Foreign`].
     pub fn check_setup(&self, srs: &Srs) -> Result<(), AggregationError> {
         if srs.k() != self.k() {
-            return Err(AggregationError::SrsSize { found: srs.k(), needed: self.k() });
+            return Err(AggregationError::SrsSize {
+                found: srs.k(),
+                needed: self.k(),
+            });
         }
-        let given = Identity { setup: srs.setup_id(), ..self.identity };
+        let given = Identity {
+            setup: srs.setup_id(),
+            ..self.identity
+        };
         given.check(&self.identity)
     }
 }
@@ -146,11 +171,18 @@ impl ProvingKey {
     ///
     /// # Errors
     /// A program that fits no circuit, or a reference string that is too small.
-    pub fn derive(verifier: &Verifier, mode: FoldMode, srs: &Srs) -> Result<Self, AggregationError> {
+    pub fn derive(
+        verifier: &Verifier,
+        mode: FoldMode,
+        srs: &Srs,
+    ) -> Result<Self, AggregationError> {
         let circuit = AggregationCircuit::keygen(verifier, mode)?;
         let k = circuit.k();
         if srs.k() < k {
-            return Err(AggregationError::SrsTooSmall { found: srs.k(), needed: k });
+            return Err(AggregationError::SrsTooSmall {
+                found: srs.k(),
+                needed: k,
+            });
         }
         let srs = srs.truncated(k)?;
         let vk = keygen_vk(srs.params(), &circuit).map_err(AggregationError::keygen)?;
@@ -167,7 +199,10 @@ impl ProvingKey {
 
     /// The verifying key.
     pub fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey { meta: self.meta.clone(), vk: self.pk.get_vk().clone() }
+        VerifyingKey {
+            meta: self.meta.clone(),
+            vk: self.pk.get_vk().clone(),
+        }
     }
 
     /// The file of these keys in `folder`.
@@ -207,6 +242,10 @@ pub fn required_k(verifier: &Verifier, mode: FoldMode) -> Result<u32, Aggregatio
 
 /// The commitments of a verifying key, fixed columns first; for tests and `inspect`.
 pub fn commitments(key: &VerifyingKey) -> Vec<G1Affine> {
-    key.vk.fixed_commitments().iter().chain(key.vk.permutation().commitments()).copied().collect()
+    key.vk
+        .fixed_commitments()
+        .iter()
+        .chain(key.vk.permutation().commitments())
+        .copied()
+        .collect()
 }
-

@@ -9,10 +9,30 @@ use super::*;
 use crate::prove::{AggregationProof, prove, verify};
 use crate::testing::{perceptron, sample};
 
+/// Seconds of processor time that this process has used (Linux).
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|f| f.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
+
 fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
+    let (start, used) = (Instant::now(), processor_seconds());
     let out = run();
-    println!("{what}: {:?}", start.elapsed());
+    let used = processor_seconds() - used;
+    println!(
+        "{what}: {:?}, {used:.1} s of processor time",
+        start.elapsed()
+    );
     out
 }
 
@@ -29,7 +49,10 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
     let (keys, was_cached) = timed("load", cached);
     assert!(was_cached);
     assert_eq!(keys.meta, derived.meta);
-    assert_eq!(keys.verifying_key().digest(), derived.verifying_key().digest());
+    assert_eq!(
+        keys.verifying_key().digest(),
+        derived.verifying_key().digest()
+    );
     println!("{:?}", keys.meta.pinning);
 
     let srs = srs.truncated(keys.meta.k()).unwrap();
@@ -38,7 +61,11 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
         AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap()
     });
     let proof = timed("prove", || prove(&keys, &srs, circuit).unwrap());
-    println!("{} instances, {} bytes of proof", proof.instances.len(), proof.proof.len());
+    println!(
+        "{} instances, {} bytes of proof",
+        proof.instances.len(),
+        proof.proof.len()
+    );
     assert_eq!(proof.statement(), sample.statement.instances());
     let key = keys.verifying_key();
     timed("verify", || verify(&key, &srs, &proof).unwrap());
@@ -57,7 +84,15 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
         assert!(refused(&altered), "byte {index}");
         tried += 1;
     }
-    for length in [0, 1, 31, 32, 64, proof.proof.len() - 1, proof.proof.len() + 1] {
+    for length in [
+        0,
+        1,
+        31,
+        32,
+        64,
+        proof.proof.len() - 1,
+        proof.proof.len() + 1,
+    ] {
         let mut altered = proof.clone();
         altered.proof.resize(length, 0);
         assert!(refused(&altered), "length {length}");
@@ -73,7 +108,8 @@ fn unsatisfied_proof_is_refused(keys: &ProvingKey, srs: &Srs, sample: &crate::te
     wrong.output[0] += Fr::one();
     let verifier = &sample.model.verifier;
     let circuit =
-        AggregationCircuit::prover(verifier, &keys.meta.pinning, &sample.statement, &wrong).unwrap();
+        AggregationCircuit::prover(verifier, &keys.meta.pinning, &sample.statement, &wrong)
+            .unwrap();
     assert!(prove(keys, srs, circuit).is_err());
 }
 
@@ -84,12 +120,24 @@ fn files_are_refused(key: &VerifyingKey, verifier: &Verifier, folder: &Path) {
     let loaded = VerifyingKey::load(&path, Some(&identity)).unwrap();
     assert_eq!((loaded.digest(), &loaded.meta), (key.digest(), &key.meta));
 
-    let foreign = Identity { setup: [7; 32], ..identity };
-    let other_program = Identity { program: Scalar(verifier.digest + Fr::one()), ..identity };
-    let other_mode = Identity { mode: FoldMode::Off, ..identity };
+    let foreign = Identity {
+        setup: [7; 32],
+        ..identity
+    };
+    let other_program = Identity {
+        program: Scalar(verifier.digest + Fr::one()),
+        ..identity
+    };
+    let other_mode = Identity {
+        mode: FoldMode::Off,
+        ..identity
+    };
     for expected in [foreign, other_program, other_mode] {
         let refused = VerifyingKey::load(&path, Some(&expected));
-        assert!(matches!(refused, Err(AggregationError::Foreign { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(AggregationError::Foreign { .. })),
+            "{refused:?}"
+        );
     }
     let bytes = std::fs::read(&path).unwrap();
     let mut tried = 0;
@@ -97,9 +145,15 @@ fn files_are_refused(key: &VerifyingKey, verifier: &Verifier, folder: &Path) {
         let mut altered = bytes.clone();
         altered[index] ^= 0x10;
         std::fs::write(&path, &altered).unwrap();
-        assert!(VerifyingKey::load(&path, Some(&identity)).is_err(), "byte {index}");
+        assert!(
+            VerifyingKey::load(&path, Some(&identity)).is_err(),
+            "byte {index}"
+        );
         std::fs::write(&path, &bytes[..index]).unwrap();
-        assert!(VerifyingKey::load(&path, Some(&identity)).is_err(), "cut at {index}");
+        assert!(
+            VerifyingKey::load(&path, Some(&identity)).is_err(),
+            "cut at {index}"
+        );
         tried += 2;
     }
     println!("{tried} damaged files, 0 accepted");

@@ -86,7 +86,9 @@ impl LibraryCurve {
         let ctx = builder.main(0);
         let sum = chip.sum::<G1Affine>(ctx, terms);
         let is_zero = field.is_soft_zero(ctx, sum.y().clone());
-        self.range.gate().assert_is_const(ctx, &is_zero, &Fr::zero());
+        self.range
+            .gate()
+            .assert_is_const(ctx, &is_zero, &Fr::zero());
         self.reduce(ctx, &sum);
         sum
     }

@@ -82,11 +82,16 @@ impl PoseidonChip {
     pub fn permute(&mut self, inputs: [Input; WIDTH]) -> [AssignedValue<Fr>; WIDTH] {
         let index = self.states.len();
         if !self.witness_gen_only {
-            let mut copies = self.copy_manager.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut copies = self
+                .copy_manager
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             for (word, input) in inputs.iter().enumerate() {
                 let own = ContextCell::new(TYPE_ID, index, word);
                 match input {
-                    Input::Cell(AssignedValue { cell: Some(cell), .. }) => {
+                    Input::Cell(AssignedValue {
+                        cell: Some(cell), ..
+                    }) => {
                         copies.advice_equalities.push((own, *cell));
                     }
                     Input::Cell(AssignedValue { cell: None, .. }) => {
@@ -102,8 +107,11 @@ impl PoseidonChip {
         laminate_protocol::transcript::poseidon::permute(&mut output);
         std::array::from_fn(|word| AssignedValue {
             value: Assigned::Trivial(output[word]),
-            cell: (!self.witness_gen_only)
-                .then_some(ContextCell::new(TYPE_ID, index, WIDTH + word)),
+            cell: (!self.witness_gen_only).then_some(ContextCell::new(
+                TYPE_ID,
+                index,
+                WIDTH + word,
+            )),
         })
     }
 
@@ -118,7 +126,13 @@ impl PoseidonChip {
         first: usize,
         region: &mut Region<'_, Fr>,
     ) -> Result<(), Error> {
-        let mut rows = Rows { chip: self, config, region, first, row: 0 };
+        let mut rows = Rows {
+            chip: self,
+            config,
+            region,
+            first,
+            row: 0,
+        };
         for (index, state) in self.states.iter().enumerate() {
             rows.row = index * ROWS;
             rows.permutation(index, *state)?;
@@ -189,14 +203,23 @@ impl Rows<'_, '_> {
 
     fn advice(&mut self, row: usize, column: usize, value: Fr) -> Cell {
         #[cfg(test)]
-        let value = if self.chip.tampered == Some((row, column)) { value + Fr::one() } else { value };
+        let value = if self.chip.tampered == Some((row, column)) {
+            value + Fr::one()
+        } else {
+            value
+        };
         let column = self.config.advice[column];
         raw_assign_advice(self.region, column, self.first + row, Value::known(value)).cell()
     }
 
     fn fixed(&mut self, row: usize, column: usize, value: Fr) {
         if !self.chip.witness_gen_only {
-            raw_assign_fixed(self.region, self.config.constants[column], self.first + row, value);
+            raw_assign_fixed(
+                self.region,
+                self.config.constants[column],
+                self.first + row,
+                value,
+            );
         }
     }
 
@@ -204,7 +227,11 @@ impl Rows<'_, '_> {
         if self.chip.witness_gen_only {
             return Ok(());
         }
-        let selector = if full { self.config.full } else { self.config.partial };
+        let selector = if full {
+            self.config.full
+        } else {
+            self.config.partial
+        };
         selector.enable(self.region, self.first + row)
     }
 }

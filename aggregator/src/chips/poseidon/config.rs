@@ -17,11 +17,13 @@
 //! expressions in both gates and the generated contract computes them once. `k0` is halo2-base's
 //! constants column: its constants fill it from the top, the round constants stand in the chip's rows.
 //!
-//! Degree 4 with the selector. halo2-base with range lookups has 4 already.
+//! Degree 4 with the selector, as halo2-base with range lookups has already.
 
 use halo2_base::gates::circuit::BaseConfig;
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
-use halo2_base::halo2_proofs::plonk::{Advice, Column, ConstraintSystem, Expression, Fixed, Selector};
+use halo2_base::halo2_proofs::plonk::{
+    Advice, Column, ConstraintSystem, Expression, Fixed, Selector,
+};
 use halo2_base::halo2_proofs::poly::Rotation;
 use laminate_protocol::transcript::poseidon::WIDTH;
 

@@ -54,14 +54,19 @@ fn derive() -> GateConstants {
             *next += m;
         }
     }
-    GateConstants { round, mds: reference.mds, mds_inverse: invert(&reference.mds) }
+    GateConstants {
+        round,
+        mds: reference.mds,
+        mds_inverse: invert(&reference.mds),
+    }
 }
 
 /// Gauss–Jordan inversion; the MDS matrix is invertible.
 fn invert(matrix: &Matrix) -> Matrix {
     let mut left = *matrix;
-    let mut right: Matrix =
-        std::array::from_fn(|i| std::array::from_fn(|j| if i == j { Fr::one() } else { Fr::zero() }));
+    let mut right: Matrix = std::array::from_fn(|i| {
+        std::array::from_fn(|j| if i == j { Fr::one() } else { Fr::zero() })
+    });
     for i in 0..WIDTH {
         let pivot = (i..WIDTH).find(|r| left[*r][i] != Fr::zero()).unwrap_or(i);
         left.swap(i, pivot);

@@ -51,7 +51,10 @@ fn circuit(seed: u64) -> (Builder, Vec<Fr>) {
 }
 
 fn satisfied(builder: &Builder, instances: Vec<Fr>) -> bool {
-    MockProver::run(K as u32, builder, vec![instances]).unwrap().verify().is_ok()
+    MockProver::run(K as u32, builder, vec![instances])
+        .unwrap()
+        .verify()
+        .is_ok()
 }
 
 #[test]
@@ -83,10 +86,18 @@ fn agrees_with_halo2_base() {
     let expected = hasher.hash_fix_len_array(ctx, &gate, &cells);
     let cost = ctx.advice.len() - before;
     // Its sponge starts at 2^64, absorbs the message and a padding one.
-    let mut state = [Fr::from_raw([0, 1, 0, 0]), message[0], message[1], Fr::one()];
+    let mut state = [
+        Fr::from_raw([0, 1, 0, 0]),
+        message[0],
+        message[1],
+        Fr::one(),
+    ];
     laminate_protocol::transcript::poseidon::permute(&mut state);
     assert_eq!(state[1], *expected.value());
-    println!("halo2-base: {cost} cells, this chip: {} cells in {ROWS} rows", ROWS * COLUMNS);
+    println!(
+        "halo2-base: {cost} cells, this chip: {} cells in {ROWS} rows",
+        ROWS * COLUMNS
+    );
 }
 
 /// Every witness cell of the chip that a gate reads is constrained.
@@ -100,7 +111,10 @@ fn every_altered_cell_is_refused() {
         for column in 0..if partial { COLUMNS } else { WIDTH } {
             let mut altered = builder.clone();
             altered.poseidon.tampered = Some((row, column));
-            assert!(!satisfied(&altered, output.clone()), "row {row} column {column}");
+            assert!(
+                !satisfied(&altered, output.clone()),
+                "row {row} column {column}"
+            );
             tried += 1;
         }
     }
@@ -112,17 +126,18 @@ fn every_altered_cell_is_refused() {
 fn adds_no_degree_and_no_advice_query() {
     let mut meta = ConstraintSystem::<Fr>::default();
     let _ = Builder::configure_with_params(&mut meta, params(1));
-    println!(
-        "degree {}, blinding factors {}, advice columns {}, fixed columns {}, selectors {}",
-        meta.degree(),
-        meta.blinding_factors(),
-        meta.num_advice_columns(),
-        meta.num_fixed_columns(),
-        meta.num_selectors(),
-    );
     let mut base = ConstraintSystem::<Fr>::default();
     let _ = halo2_base::gates::circuit::BaseConfig::configure(&mut base, params(1).base());
-    assert_eq!(meta.degree(), base.degree());
+    let gates = meta.gates().iter().flat_map(|gate| gate.polynomials());
+    assert_eq!(gates.map(|p| p.degree()).max(), Some(base.degree()));
+    assert_eq!(meta.degree(), crate::circuit::builder::DEGREE);
     assert_eq!(meta.blinding_factors(), base.blinding_factors());
     assert_eq!(meta.advice_queries().len(), base.advice_queries().len());
+    assert_eq!(meta.num_advice_columns(), base.num_advice_columns());
+    assert_eq!(meta.num_fixed_columns(), base.num_fixed_columns() + 1);
+    assert_eq!(meta.num_selectors(), base.num_selectors() + 2);
+    // The same column is never read twice at one row: all rotations are small and distinct.
+    for (_, rotation) in meta.advice_queries().iter() {
+        assert!((0..4).contains(&rotation.0));
+    }
 }
