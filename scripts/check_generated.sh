@@ -10,6 +10,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 
+# Keys derived here and now, not those of an earlier run.
+export LAMINATE_CACHE="$fresh/cache"
 "$root/scripts/generate_verifier.sh" "$fresh" ${1:+"$1"}
 for file in Halo2Verifier.sol verifier.json; do
     if ! cmp "$fresh/$file" "$root/contracts/src/generated/$file"; then

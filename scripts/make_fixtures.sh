@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+export LAMINATE_CACHE="$work/cache"
 "$root/scripts/generate_verifier.sh" "$root/contracts/src/generated" "$work"
 cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p laminate-tests --bin make_fixtures -- \
     "$work" "$root/models/fraud" "$root/contracts/test/fixtures"

@@ -317,6 +317,7 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
         program: file.program_digest,
         mode: file.fold,
         setup: file.setup,
+        circuit: keys::CIRCUIT_VERSION,
     };
     let path = vk_path(&identity);
     if !path.exists() {

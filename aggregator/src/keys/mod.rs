@@ -26,6 +26,10 @@ use crate::circuit::{AggregationCircuit, Pinning};
 use crate::error::AggregationError;
 use crate::srs::Srs;
 
+/// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
+/// keys of another version are not found, instead of making proofs that nobody accepts.
+pub const CIRCUIT_VERSION: u32 = 1;
+
 /// What a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -35,6 +39,8 @@ pub struct Identity {
     pub mode: FoldMode,
     /// [`Srs::setup_id`] of the reference string.
     pub setup: [u8; 32],
+    /// [`CIRCUIT_VERSION`] of the build that made it.
+    pub circuit: u32,
 }
 
 impl Identity {
@@ -44,6 +50,7 @@ impl Identity {
             program: Scalar(verifier.digest),
             mode,
             setup: srs.setup_id(),
+            circuit: CIRCUIT_VERSION,
         }
     }
 
@@ -61,7 +68,12 @@ impl Identity {
             FoldMode::Off => "nofold",
         };
         let program: [u8; 32] = self.program.0.to_repr();
-        format!("{}-{mode}-{}", digits(&program), digits(&self.setup))
+        format!(
+            "{}-{mode}-{}-v{}",
+            digits(&program),
+            digits(&self.setup),
+            self.circuit
+        )
     }
 
     /// Refuses a key of something else.
@@ -86,6 +98,13 @@ impl Identity {
                 "fold mode",
                 format!("{:?}", self.mode),
                 format!("{:?}", expected.mode),
+            );
+        }
+        if self.circuit != expected.circuit {
+            return foreign(
+                "circuit version",
+                self.circuit.to_string(),
+                expected.circuit.to_string(),
             );
         }
         if self.setup != expected.setup {
