@@ -1,0 +1,170 @@
+//! The whole path as a user walks it: one small model from compilation to a record on a real anvil, with
+//! a real proof, and what is refused on the way.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+#[path = "../src/chain/tests/anvil.rs"]
+mod anvil;
+
+use anvil::{Anvil, KEY};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A folder of a user, with a cache of its own.
+struct User {
+    dir: tempfile::TempDir,
+}
+
+impl User {
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("laminate").expect("binary");
+        command
+            .current_dir(self.dir.path())
+            .env("LAMINATE_CACHE", self.dir.path().join("cache"))
+            .env("LAMINATE_ROOT", workspace())
+            .env("LAMINATE_PRIVATE_KEY", KEY)
+            .args(["--json", "-q"])
+            .args(args);
+        command.output().expect("the binary runs")
+    }
+
+    fn accepted(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{args:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e} in {text}"))
+    }
+
+    fn refused(&self, args: &[&str], expected: &str) {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{args:?} was accepted");
+        assert!(
+            text.contains(expected),
+            "{args:?}: expected {expected:?} in {text}"
+        );
+        assert!(!text.contains("panicked"), "{args:?}: {text}");
+        assert_eq!(
+            text.trim().lines().count(),
+            1,
+            "{args:?}: more than one line: {text}"
+        );
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Flips one byte of a file, runs the command that must refuse it, and mends the file.
+    fn altered(&self, name: &str, at: usize, args: &[&str], expected: &str) {
+        let path = self.path(name);
+        let good = std::fs::read(&path).expect("file");
+        let mut bad = good.clone();
+        let at = at.min(bad.len() - 1);
+        bad[at] ^= 1;
+        std::fs::write(&path, &bad).expect("write");
+        self.refused(args, expected);
+        std::fs::write(&path, &good[..good.len() / 2]).expect("write");
+        self.refused(args, "truncated");
+        std::fs::write(&path, &good).expect("write");
+    }
+}
+
+#[test]
+fn from_model_to_chain() {
+    if !workspace().join("node_modules/solc").exists() {
+        eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+        return;
+    }
+    let Some(anvil) = Anvil::start(31337) else {
+        return;
+    };
+    let user = User {
+        dir: tempfile::tempdir().expect("folder"),
+    };
+    let models = workspace().join("models/fraud");
+    let file = |name: &str| models.join(name).to_string_lossy().into_owned();
+    let (model, calibration, input) = (
+        file("fraud.onnx"),
+        file("calibration.csv"),
+        file("fraud.csv"),
+    );
+
+    user.refused(
+        &["compile", &input, "--calibration", &calibration, "-o", "m"],
+        "fraud.csv",
+    );
+    user.refused(
+        &["prove", "m", "--input", &input, "-o", "p.proof"],
+        "laminate compile",
+    );
+    let compiled = user.accepted(&["compile", &model, "--calibration", &calibration, "-o", "m"]);
+    assert!(
+        compiled["fidelity"]["agreement"]
+            .as_f64()
+            .expect("agreement")
+            >= 0.995
+    );
+    user.refused(&["setup", "m", "--srs", "m/program.lam"], "program.lam");
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    user.refused(
+        &["prove", "m", "--input", &input, "-o", "p.proof"],
+        "laminate setup",
+    );
+    user.accepted(&["setup", "m", "--dev-srs"]);
+
+    let prove = ["prove", "m", "--input", &input, "-o", "p.proof"];
+    user.altered("m/program.lam", 200, &prove, "altered");
+    user.altered("m/weights.lam", 300, &prove, "altered");
+    user.altered("m/weight_secret.lam", 80, &prove, "altered");
+    assert!(!user.path("p.proof").exists());
+    let proven = user.accepted(&prove);
+    assert!(proven["output"][0][0].as_f64().expect("score") > 0.9);
+
+    let commitment = proven["weight_commitment"]
+        .as_str()
+        .expect("commitment")
+        .to_owned();
+    assert_eq!(
+        user.accepted(&["verify", "p.proof", "--weight-commitment", &commitment])["valid"],
+        true
+    );
+    user.refused(
+        &["verify", "p.proof", "--weight-commitment", "0x01"],
+        "weight commitment",
+    );
+    user.altered("p.proof", 600, &["verify", "p.proof"], "altered");
+
+    let made = user.accepted(&["verifier", "m", "-o", "v"]);
+    assert!(made["contract_bytes"].as_u64().expect("bytes") <= 24_576);
+    let url = ["--rpc-url", anvil.url.as_str()];
+    let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());
+    on_chain(&["deploy", "v", "--screen"]);
+    user.refused(&["submit", "p.proof", url[0], url[1]], "laminate register");
+    on_chain(&["register", "m"]);
+    assert_eq!(
+        on_chain(&["submit", "p.proof", "--dry-run"])["accepted"],
+        true
+    );
+    let submitted = on_chain(&["submit", "p.proof"]);
+    println!(
+        "submission: {} gas, {} calldata bytes",
+        submitted["gas"], submitted["calldata_bytes"]
+    );
+    user.refused(&["submit", "p.proof", url[0], url[1]], "submitted before");
+    on_chain(&["check", "p.proof"]);
+    user.refused(
+        &["check", "p.proof", "--rpc-url", "http://127.0.0.1:1"],
+        "127.0.0.1",
+    );
+}
