@@ -35,7 +35,7 @@ pub struct Setup {
     pub srs: PathBuf,
     /// Hex digest of the reference string.
     pub srs_digest: String,
-    /// log2 of the circuit's rows.
+    /// log2 of the powers that circuit and commitments need.
     pub k: u32,
     /// Whether it is a development reference string.
     pub development: bool,

@@ -54,12 +54,7 @@ fn main() -> std::process::ExitCode {
     match run(cli.command, out) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(report) => {
-            if out.json {
-                let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
-                println!("{}", serde_json::json!({ "error": chain.join(": ") }));
-            }
-            let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
-            eprintln!("error: {}", chain.join(": "));
+            out.error(&report);
             std::process::ExitCode::FAILURE
         }
     }

@@ -1,10 +1,14 @@
 //! Output channels: results on standard output, prose on standard error, `--json` for machines.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+
+/// Whether a result stands on standard output, so that an error does not put a second object there.
+static RESULT_PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// How a command speaks.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +27,22 @@ impl Output {
         }
     }
 
+    /// An error: one line on standard error, and with `--json` an object unless there is a result.
+    pub fn error(&self, report: &eyre::Report) {
+        let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+        let text = chain.join(": ");
+        if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
+            println!("{}", serde_json::json!({ "error": text }));
+        }
+        eprintln!("error: {text}");
+    }
+
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
     ///
     /// # Errors
     /// If the value cannot be encoded.
     pub fn result<T: Serialize>(&self, human: &str, value: &T) -> eyre::Result<()> {
+        RESULT_PRINTED.store(true, Ordering::Relaxed);
         if self.json {
             println!("{}", serde_json::to_string_pretty(value)?);
         } else {

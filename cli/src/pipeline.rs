@@ -43,12 +43,14 @@ pub fn key_folder() -> PathBuf {
     cache_dir().join("keys")
 }
 
-/// log2 of the rows of the program's circuit.
+/// log2 of the powers that a program needs: for the rows of its circuit and for its commitments.
 ///
 /// # Errors
 /// A program that fits no circuit.
 pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
-    Ok(keys::required_k(&Verifier::new(program.clone())?, mode)?)
+    let verifier = Verifier::new(program.clone())?;
+    let rows = verifier.layout.row_log(program) as u32;
+    Ok(keys::required_k(&verifier, mode)?.max(rows))
 }
 
 /// Reads or makes the keys of a program, both files.
@@ -107,6 +109,13 @@ pub fn load_setup_srs(setup: &Setup) -> eyre::Result<Srs> {
     Ok(srs)
 }
 
+fn fold_name(mode: FoldMode) -> &'static str {
+    match mode {
+        FoldMode::On => "on",
+        FoldMode::Off => "off",
+    }
+}
+
 /// The proving key of a program that `setup` made.
 ///
 /// # Errors
@@ -116,7 +125,8 @@ pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<P
     let path = ProvingKey::path(&key_folder(), &identity);
     if !path.exists() {
         return Err(eyre!(
-            "no keys of this program with fold {mode:?} in {}; make them with `laminate setup`",
+            "no keys of this program with --fold {} in {}; make them with `laminate setup DIR --fold {0}`",
+            fold_name(mode),
             key_folder().display()
         ));
     }

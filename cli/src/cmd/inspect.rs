@@ -20,7 +20,7 @@ use crate::output::Output;
 pub struct Inspect {
     /// Any file with Laminate's header.
     pub file: PathBuf,
-    /// Show private values too (weights, inputs).
+    /// Show private values too (weights, inputs, evaluations).
     #[arg(long)]
     pub reveal: bool,
 }
@@ -87,11 +87,29 @@ impl Inspect {
                     "program_digest": hex_scalar(&published.program_digest.0),
                 }))
             }
-            Kind::LayerProof => Some(layer(&files::read(kind, &self.file)?.1)),
+            Kind::LayerProof => Some(self.layer(&files::read(kind, &self.file)?.1)),
             Kind::FoldedProof => Some(self.folded(&files::read(kind, &self.file)?.1)),
             Kind::Proof => Some(proof(&files::read(kind, &self.file)?.1)),
-            Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => None,
+            Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => {
+                let bytes = files::read_bytes(&self.file)?;
+                artifact::open(kind, &bytes).wrap_err_with(|| self.file.display().to_string())?;
+                None
+            }
         })
+    }
+
+    fn layer(&self, stored: &LayerProof<laminate_protocol::field::Scalar>) -> Value {
+        let rounds: Vec<usize> = stored.sumchecks.iter().map(|s| s.rounds.len()).collect();
+        let mut value =
+            json!({ "sumcheck_rounds": rounds, "evaluations": stored.evaluations.len() });
+        if self.reveal {
+            value["evaluations"] = stored
+                .evaluations
+                .iter()
+                .map(|s| hex_scalar(&s.0))
+                .collect();
+        }
+        value
     }
 
     fn folded(&self, file: &FoldedFile) -> Value {
@@ -108,16 +126,6 @@ impl Inspect {
         }
         value
     }
-}
-
-fn layer(stored: &LayerProof<laminate_protocol::field::Scalar>) -> Value {
-    let rounds: Vec<usize> = stored.sumchecks.iter().map(|s| s.rounds.len()).collect();
-    let evaluations: Vec<String> = stored
-        .evaluations
-        .iter()
-        .map(|s| hex_scalar(&s.0))
-        .collect();
-    json!({ "sumcheck_rounds": rounds, "evaluations": evaluations })
 }
 
 fn proof(file: &ProofFile) -> Value {

@@ -36,7 +36,7 @@ pub struct Prove {
     #[arg(long, conflicts_with = "output", required_unless_present = "output")]
     pub folded_only: Option<PathBuf>,
     /// The proof to write.
-    #[arg(short, long)]
+    #[arg(short, long, required_unless_present = "folded_only")]
     pub output: Option<PathBuf>,
 }
 

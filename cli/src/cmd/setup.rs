@@ -88,6 +88,14 @@ pub struct SetupCommand {
     pub fold: Fold,
 }
 
+/// Whether the recorded reference string is of the same ceremony and longer: the keys of both fold
+/// modes are then served by it.
+fn serves(dir: &ModelDir, wanted: &Setup, srs: &Srs) -> bool {
+    let recorded = dir.setup().ok().filter(|recorded| recorded.k > wanted.k);
+    let longer = recorded.and_then(|recorded| pipeline::load_setup_srs(&recorded).ok());
+    longer.is_some_and(|longer| longer.setup_id() == srs.setup_id())
+}
+
 /// `--fold on|off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Fold {
@@ -138,13 +146,16 @@ impl SetupCommand {
             pipeline::setup(&program, self.fold.into(), &srs)?
         };
         pipeline::link_srs(&keys, &path)?;
-        dir.write_setup(&Setup {
+        let setup = Setup {
             version: 1,
             srs: std::path::absolute(path)?,
             srs_digest: hex::encode(srs.digest()),
             k: needed,
             development: srs.origin().is_development(),
-        })?;
+        };
+        if !serves(&dir, &setup, &srs) {
+            dir.write_setup(&setup)?;
+        }
         let report = pipeline::key_report(&keys)?;
         let human = format!(
             "keys for k = {}, {} advice columns\nverifying key {}\nproving key {}{}",

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::QuantError;
 
@@ -121,24 +121,22 @@ fn from_csv(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
     Ok(rows)
 }
 
-/// The two accepted shapes.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Json {
-    Rows(Vec<Vec<f64>>),
-    Row(Vec<f64>),
-}
-
 fn from_json(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantError> {
     let expected = "expected an array of arrays of numbers, or one array of numbers";
     let problem = |e: String| QuantError::Format {
         path: path.to_path_buf(),
         problem: format!("{e}; {expected}"),
     };
-    let rows = match serde_json::from_slice(bytes).map_err(|e| problem(e.to_string()))? {
-        Json::Rows(rows) => rows,
-        Json::Row(row) => vec![row],
+    // Through `Value`: untagged enums do not read numbers when a dependency turns on serde_json's
+    // arbitrary precision.
+    let json: Value = serde_json::from_slice(bytes).map_err(|e| problem(e.to_string()))?;
+    let rows = match json {
+        Value::Array(items) if items.iter().all(Value::is_array) => items,
+        Value::Array(items) => vec![Value::Array(items)],
+        _ => return Err(problem("not an array".into())),
     };
+    let rows: Option<Vec<Vec<f64>>> = rows.iter().map(numbers).collect();
+    let rows = rows.ok_or_else(|| problem("something else than a number".into()))?;
     let mut out = Vec::with_capacity(rows.len());
     for (line, row) in (1u64..).zip(rows) {
         if row.len() != columns {
@@ -165,6 +163,10 @@ fn from_json(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>,
         out.push(fields.collect::<Result<_, _>>()?);
     }
     Ok(out)
+}
+
+fn numbers(row: &Value) -> Option<Vec<f64>> {
+    row.as_array()?.iter().map(Value::as_f64).collect()
 }
 
 #[cfg(test)]
