@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use eyre::{Context, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
+use laminate_aggregator::keys::OutputFormat;
 use laminate_protocol::artifact::{self, Header, Kind};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
@@ -72,12 +73,8 @@ pub struct ProofFile {
     pub setup: [u8; 32],
     /// Digest of the verifying key.
     pub vk_digest: [u8; 32],
-    /// Number of public output values.
-    pub outputs: u32,
-    /// Values to a row of output.
-    pub output_width: u32,
-    /// Output value = integer · 2^-scale.
-    pub output_scale: i8,
+    /// How the output reads; `verify` compares it with the verifying key's.
+    pub output: OutputFormat,
     /// Accumulator limbs, then the statement.
     pub instances: Vec<Scalar>,
     /// The KZG proof.
@@ -104,19 +101,19 @@ impl ProofFile {
     }
 
     /// The public output as integers.
-    pub fn output(&self) -> Vec<i32> {
+    pub fn outputs(&self) -> Vec<i32> {
         self.statement()
             .and_then(|s| {
-                laminate_protocol::statement::unpack(&s.output_words, self.outputs as usize)
+                laminate_protocol::statement::unpack(&s.output_words, self.output.values as usize)
             })
             .unwrap_or_default()
     }
 
     /// The public output as real numbers.
     pub fn real_output(&self) -> Vec<f64> {
-        self.output()
+        self.outputs()
             .into_iter()
-            .map(|v| f64::from(v) / f64::from(self.output_scale).exp2())
+            .map(|v| f64::from(v) / f64::from(self.output.scale).exp2())
             .collect()
     }
 }
@@ -137,6 +134,13 @@ impl ModelDir {
             "{} has no program.lam; make it with `laminate compile MODEL --calibration CSV -o {0}`",
             root.display()
         ))
+    }
+
+    /// A folder that may not exist yet.
+    pub fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+        }
     }
 
     /// Creates the folder.
@@ -226,6 +230,25 @@ impl ModelDir {
             .wrap_err_with(|| format!("{} is not a setup record; run setup again", path.display()))
     }
 
+    /// Whether there is a weight commitment, whose secret a new one would destroy.
+    pub fn is_committed(&self) -> bool {
+        self.root.join("weight_secret.lam").exists()
+    }
+
+    /// Refuses to go on where a commitment would be destroyed.
+    ///
+    /// # Errors
+    /// If there is a weight commitment and no `force`.
+    pub fn keep_commitment(&self, force: bool) -> eyre::Result<()> {
+        if force || !self.is_committed() {
+            return Ok(());
+        }
+        Err(eyre!(
+            "{} holds the secret of a weight commitment; without it nothing can be proven for a model registered with it; use another folder, or --force to destroy it",
+            self.root.display()
+        ))
+    }
+
     /// Writes program and weights.
     ///
     /// # Errors
@@ -239,10 +262,22 @@ impl ModelDir {
             &self.root.join("weights.lam"),
         )?;
         // What was made from another program must not survive a new compilation.
-        for stale in ["weight_secret.lam", "commitment.lam", "setup.json"] {
+        for stale in [
+            "program.lam",
+            "weights.lam",
+            "weight_secret.lam",
+            "commitment.lam",
+            "setup.json",
+        ] {
             let _ = fs::remove_file(self.root.join(stale));
         }
-        Ok(())
+        write(
+            Kind::Weights,
+            false,
+            weights,
+            &self.root.join("weights.lam"),
+        )?;
+        write(Kind::Program, false, program, &self.program_path())
     }
 
     /// Writes the secret and the published commitment.

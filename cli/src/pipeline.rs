@@ -185,6 +185,15 @@ pub fn fold_rows(
     let program = dir.program()?;
     let weights = dir.weights()?;
     let (_, secret) = dir.secret()?;
+    let published = dir.commitment()?;
+    if secret.commitment() != published.commitment.0
+        || program.digest()? != published.program_digest.0
+    {
+        return Err(eyre!(
+            "{}: commitment.lam and weight_secret.lam do not belong together or to this program; run commit again",
+            dir.root().display()
+        ));
+    }
     let model = Model::new(program.clone(), &weights)?;
     let inputs = quant::quantise_input(&program, rows)?;
     let trace = stages.run(
@@ -300,19 +309,13 @@ pub fn aggregate_with(
         || Ok(aggregation::prove(keys, &srs, circuit)?),
         |proof: &AggregationProof| Some(proof.proof.len() as u64),
     )?;
-    let output = program
-        .tensors
-        .get(program.output)
-        .ok_or_else(|| eyre!("program has no output"))?;
     Ok(ProofFile {
         program_name: program.name.clone(),
         program_digest: Scalar(verifier.digest),
         fold: folded.mode,
         setup: keys.meta.identity.setup,
         vk_digest: keys.verifying_key().digest(),
-        outputs: program.output_len() as u32,
-        output_width: output.width,
-        output_scale: output.scale,
+        output: keys.meta.output,
         instances: proof.instances.iter().map(|i| Scalar(*i)).collect(),
         proof: proof.proof,
     })
@@ -351,6 +354,13 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
     if statement.program_digest != file.program_digest.0 {
         return Err(eyre!(
             "the proof's statement is of another program than its header"
+        ));
+    }
+    if file.output != key.meta.output {
+        return Err(eyre!(
+            "the proof file says that its output reads as {:?}, the verifying key says {:?}: the file is altered",
+            file.output,
+            key.meta.output
         ));
     }
     let proof = AggregationProof {

@@ -144,6 +144,12 @@ fn from_model_to_chain() {
         "weight commitment",
     );
     user.altered("p.proof", 600, &["verify", "p.proof"], "altered");
+    refuses_another_reading_of_the_output(&user);
+    user.refused(&["commit", "m", "--dev-srs"], "--force");
+    user.refused(
+        &["compile", &model, "--calibration", &calibration, "-o", "m"],
+        "--force",
+    );
 
     let made = user.accepted(&["verifier", "m", "-o", "v"]);
     assert!(made["contract_bytes"].as_u64().expect("bytes") <= 24_576);
@@ -167,4 +173,25 @@ fn from_model_to_chain() {
         &["check", "p.proof", "--rpc-url", "http://127.0.0.1:1"],
         "127.0.0.1",
     );
+}
+
+/// The proof does not bind how its output words read; `verify` takes that from the key.
+fn refuses_another_reading_of_the_output(user: &User) {
+    use laminate_protocol::artifact::{self, Kind};
+    let good = std::fs::read(user.path("p.proof")).expect("proof");
+    let (header, payload) = artifact::open(Kind::Proof, &good).expect("proof");
+    // name, program digest, mode, setup and vk digest precede the format: values, width, scale.
+    let format = 1 + "fraud".len() + 32 + 1 + 32 + 32;
+    assert_eq!(&payload[format..format + 3], &[1, 1, 14]);
+    for (field, value) in [(0, 0u8), (0, 15), (0, 127), (1, 2), (2, 6), (2, 0x80)] {
+        let mut forged = payload.to_vec();
+        forged[format + field] = value;
+        let head = artifact::header(Kind::Proof, header.development, &forged);
+        std::fs::write(
+            user.path("forged.proof"),
+            [head.as_slice(), &forged].concat(),
+        )
+        .expect("write");
+        user.refused(&["verify", "forged.proof"], "altered");
+    }
 }

@@ -79,6 +79,9 @@ pub fn pack<B: Backend>(backend: &mut B, values: &[B::Scalar]) -> Vec<B::Scalar>
 
 /// Reads `count` values back from packed words; `None` if there are too few words.
 pub fn unpack(words: &[Fr], count: usize) -> Option<Vec<i32>> {
+    if count > words.len().saturating_mul(VALUES_PER_WORD) {
+        return None;
+    }
     let mut out = Vec::with_capacity(count);
     for i in 0..count {
         let bytes = words.get(i / VALUES_PER_WORD)?.to_repr();

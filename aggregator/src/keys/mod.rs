@@ -17,6 +17,7 @@ use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
+use laminate_protocol::program::Program;
 use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD, output_words};
 use laminate_protocol::verify::Verifier;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,29 @@ impl Identity {
     }
 }
 
+/// How a program's public output reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputFormat {
+    /// Number of values.
+    pub values: u32,
+    /// Values to a row.
+    pub width: u32,
+    /// Value = integer · 2^-scale.
+    pub scale: i8,
+}
+
+impl OutputFormat {
+    /// The format of a program's output.
+    pub fn of(program: &Program) -> Self {
+        let tensor = program.tensors.get(program.output);
+        Self {
+            values: program.output_len() as u32,
+            width: tensor.map_or(0, |t| t.width),
+            scale: tensor.map_or(0, |t| t.scale),
+        }
+    }
+}
+
 /// Everything about a key but its polynomials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
@@ -123,6 +147,8 @@ pub struct Meta {
     pub development: bool,
     /// Number of instances.
     pub instances: usize,
+    /// How the output words read.
+    pub output: OutputFormat,
     /// Shape of the circuit.
     pub pinning: Pinning,
 }
@@ -211,6 +237,7 @@ impl ProvingKey {
             identity: Identity::new(verifier, mode, &srs),
             development: srs.origin().is_development(),
             instances: ACCUMULATOR_LIMBS + STATEMENT_HEAD + words,
+            output: OutputFormat::of(&verifier.program),
             pinning: circuit.pinning(),
         };
         Ok(Self { meta, pk })

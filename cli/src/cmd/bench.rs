@@ -155,6 +155,7 @@ impl Bench {
             evaluation: None,
             batch,
             headroom: 2.0,
+            force: false,
             output: folder.path().to_path_buf(),
         };
         let (compiled, fidelity) = compile(&options)?;

@@ -27,6 +27,9 @@ pub struct Commit {
     /// Take the secret of another folder with the same weights, so that both publish one commitment.
     #[arg(long)]
     pub secret_from: Option<PathBuf>,
+    /// Destroy the folder's present commitment.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What `commit` reports.
@@ -80,6 +83,7 @@ impl Commit {
     /// See [`commit`].
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let dir = ModelDir::open(&self.dir)?;
+        dir.keep_commitment(self.force)?;
         let other = self
             .secret_from
             .as_deref()

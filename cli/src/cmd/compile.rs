@@ -38,6 +38,9 @@ pub struct Compile {
     /// The folder to write.
     #[arg(short, long)]
     pub output: PathBuf,
+    /// Overwrite a folder with a weight commitment, whose secret is lost.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What `compile` reports.
@@ -130,6 +133,7 @@ impl Compile {
     /// # Errors
     /// Anything wrong with the model, the rows or the folder.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        ModelDir::at(&self.output).keep_commitment(self.force)?;
         let (compiled, fidelity) = {
             let _stage = out.stage("Importing and quantising the model");
             compile(self)?

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256};
 use clap::Args;
-use eyre::eyre;
+use eyre::{ensure, eyre};
 use serde::Serialize;
 
 use crate::chain::manifest::{Manifest, RegisteredModel};
@@ -106,7 +106,16 @@ impl Register {
 
     fn commitment(&self, manifest: &Manifest) -> eyre::Result<B256> {
         if let Some(dir) = &self.dir {
-            return Ok(word(&ModelDir::open(dir)?.commitment()?.commitment.0));
+            let published = ModelDir::open(dir)?.commitment()?;
+            let program = word(&published.program_digest.0);
+            ensure!(
+                program == manifest.program_digest,
+                "{} is of program {program}, the deployment verifies {} ({}); deploy this program's verifier first",
+                dir.display(),
+                manifest.program_digest,
+                manifest.program_name
+            );
+            return Ok(word(&published.commitment.0));
         }
         self.weight_commitment.or(manifest.weight_commitment).ok_or_else(|| {
             eyre!("which weights? give the model folder (`laminate register DIR`) or --weight-commitment HEX")

@@ -67,9 +67,11 @@ impl Fixture {
             fold: Default::default(),
             setup: [0; 32],
             vk_digest: [0; 32],
-            outputs: 1,
-            output_width: 1,
-            output_scale: 14,
+            output: laminate_aggregator::keys::OutputFormat {
+                values: 1,
+                width: 1,
+                scale: 14,
+            },
             instances,
             proof: vec![7; PROOF_LENGTH as usize],
         };

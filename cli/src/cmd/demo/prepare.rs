@@ -127,6 +127,7 @@ fn model(
         evaluation: None,
         batch,
         headroom: 2.0,
+        force: false,
         output: PathBuf::from(output),
     };
     let (compiled, _) = stages.run(
