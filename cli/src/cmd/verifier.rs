@@ -145,12 +145,15 @@ impl VerifierCommand {
         let key = pipeline::load_verifying_key(&program, FoldMode::On, &srs)?;
         let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
         let made = make(&program, &key, &srs, commitment, out)?;
-        made.bundle.write(&self.output)?;
+
+        std::fs::create_dir_all(&self.output)?;
+        let _ = std::fs::remove_file(self.output.join("verifier.json"));
         files::write_bytes(
             &self.output.join("Halo2Verifier.sol"),
             made.source.as_bytes(),
             false,
         )?;
+        made.bundle.write(&self.output)?;
         let report = Report {
             contract_bytes: made.contract_bytes,
             proof_bytes: made.bundle.info.proof_length as usize,
