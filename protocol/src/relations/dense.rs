@@ -231,20 +231,6 @@ fn subcube_point<B: Backend>(
         .collect()
 }
 
-/// Identity of one element, used by tests as the plain meaning of the relation.
-pub fn identity_holds(
-    accumulator: i128,
-    multiplier: i64,
-    shift: u8,
-    output: i64,
-    remainder: i64,
-) -> bool {
-    let half = 1i128 << (shift - 1);
-    (0..1i128 << shift).contains(&i128::from(remainder))
-        && accumulator * i128::from(multiplier) + half
-            == (i128::from(output) << shift) + i128::from(remainder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::subcubes;
