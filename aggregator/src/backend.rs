@@ -11,7 +11,7 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_base::{AssignedValue, Context, QuantumCell};
-use laminate_protocol::backend::{Backend, LIMB_BITS, Part};
+use laminate_protocol::backend::{Backend, LIMB_BITS, Native, Part};
 use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::field::pow2;
 use laminate_protocol::transcript::poseidon::WIDTH;
@@ -360,6 +360,24 @@ impl Backend for CircuitBackend<'_> {
                 let range = self.range.clone();
                 range.range_check(self.ctx(), cell.assigned, 16);
                 Ok(())
+            }
+        }
+    }
+
+    fn bits(&mut self, a: &Scalar, count: usize, check: Check) -> Result<Vec<Scalar>, VerifyError> {
+        match a {
+            Scalar::Constant(value) => {
+                let bits = Native.bits(value, count, check)?;
+                Ok(bits.into_iter().map(Scalar::Constant).collect())
+            }
+            Scalar::Cell(cell) => {
+                // Bits and their recomposition are constrained; 2^16 is far below the field.
+                let gate = self.range.gate.clone();
+                let bits = gate.num_to_bits(self.ctx(), cell.assigned, count);
+                let bits = bits.into_iter().rev();
+                Ok(bits
+                    .map(|assigned| Scalar::Cell(self.cell(assigned)))
+                    .collect())
             }
         }
     }

@@ -16,32 +16,19 @@ use crate::srs::Srs;
 
 /// A multilayer perceptron with ReLU between layers and a sigmoid at the end.
 pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
-    let tensor = |name: String, width| Tensor {
-        name,
-        width,
-        scale: 8,
-    };
-    let mut program = Program {
-        name: "perceptron".into(),
-        batch_log,
-        tensors: vec![tensor("input".into(), widths[0])],
-        nodes: vec![],
-        input: 0,
-        output: 0,
-        weights: vec![],
-        tables: vec![Table {
-            kind: TableKind::Sigmoid,
-            input_scale: 8,
-            values: (0..1 << TABLE_LOG)
-                .map(|i| (4 * i - (1 << 13)) as i16)
-                .collect(),
-        }],
-        row_log: 20,
-    };
+    let mut program = Program::empty("perceptron", batch_log, 20);
+    program.tensors = vec![Tensor::new("input", widths[0], 8)];
+    program.tables = vec![Table {
+        kind: TableKind::Sigmoid,
+        input_scale: 8,
+        values: (0..1 << TABLE_LOG)
+            .map(|i| (4 * i - (1 << 13)) as i16)
+            .collect(),
+    }];
     let layers = widths.len() - 1;
     for layer in 0..layers {
         let (cols, rows) = (widths[layer], widths[layer + 1]);
-        program.weights.push(DenseShape { rows, cols });
+        program.weights.push(DenseShape::new(rows, cols));
         let last = layer + 1 == layers;
         let after = if last {
             Op::Activation { table: 0 }
@@ -56,7 +43,9 @@ pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
             after,
         ] {
             let output = program.tensors.len();
-            program.tensors.push(tensor(format!("t{output}"), rows));
+            program
+                .tensors
+                .push(Tensor::new(format!("t{output}"), rows, 8));
             program.nodes.push(Node {
                 name: format!("n{output}"),
                 op,
@@ -86,7 +75,7 @@ pub fn sample(program: Program, mode: FoldMode, srs: &Srs, seed: u64) -> Sample 
         .weights
         .iter()
         .map(|shape| {
-            let (rows, cols) = (shape.rows as usize, shape.cols as usize);
+            let (rows, cols) = (shape.row_count(), shape.col_count());
             DenseWeights {
                 weight: (0..rows * cols)
                     .map(|_| (rng.next_u32() % 21) as i8 - 10)

@@ -14,9 +14,12 @@ use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::StoredProof;
 use laminate_protocol::statement::Statement;
+use laminate_prover::import::llm::Tokenizer;
 use laminate_prover::prove::WeightSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::reading::Reading;
 
 /// Largest artifact that is read into memory (proving keys have a reader of their own).
 const MAX_BYTES: u64 = 4 << 30;
@@ -109,12 +112,9 @@ impl ProofFile {
             .unwrap_or_default()
     }
 
-    /// The public output as real numbers.
-    pub fn real_output(&self) -> Vec<f64> {
-        self.outputs()
-            .into_iter()
-            .map(|v| f64::from(v) / f64::from(self.output.scale).exp2())
-            .collect()
+    /// The public output as people read it.
+    pub fn reading(&self) -> Reading {
+        Reading::of(&self.output, &self.outputs())
     }
 }
 
@@ -131,7 +131,7 @@ impl ModelDir {
             return Ok(dir);
         }
         Err(eyre!(
-            "{} has no program.lam; make it with `laminate compile MODEL --calibration CSV -o {0}`",
+            "{} has no program.lam; make it with `laminate compile MODEL -o {0}`",
             root.display()
         ))
     }
@@ -184,6 +184,29 @@ impl ModelDir {
         Ok(read(Kind::Weights, &self.root.join("weights.lam"))?.1)
     }
 
+    /// The tokenizer that came with the model, if any.
+    ///
+    /// # Errors
+    /// A file that is not a tokenizer.
+    pub fn tokenizer(&self) -> eyre::Result<Option<Tokenizer>> {
+        let path = self.root.join("tokenizer.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let tokenizer = Tokenizer::from_json(&read_bytes(&path)?);
+        tokenizer
+            .map(Some)
+            .wrap_err_with(|| path.display().to_string())
+    }
+
+    /// Writes the model's tokenizer beside the program.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_tokenizer(&self, json: &[u8]) -> eyre::Result<()> {
+        write_bytes(&self.root.join("tokenizer.json"), json, false)
+    }
+
     /// The private salt and rows.
     ///
     /// # Errors
@@ -212,6 +235,11 @@ impl ModelDir {
             ));
         }
         Ok(read(Kind::WeightCommitment, &path)?.1)
+    }
+
+    /// Whether there was a `setup`.
+    pub fn has_setup(&self) -> bool {
+        self.root.join("setup.json").exists()
     }
 
     /// What `setup` recorded.
@@ -268,6 +296,7 @@ impl ModelDir {
             "weight_secret.lam",
             "commitment.lam",
             "setup.json",
+            "tokenizer.json",
         ] {
             let _ = fs::remove_file(self.root.join(stale));
         }

@@ -3,9 +3,11 @@
 mod chain;
 mod cmd;
 mod files;
+mod llm;
 mod measure;
 mod output;
 mod pipeline;
+mod reading;
 mod table;
 mod toolchain;
 
@@ -33,6 +35,7 @@ enum Command {
     Compile(cmd::compile::Compile),
     Commit(cmd::commit::Commit),
     Setup(cmd::setup::SetupCommand),
+    Generate(cmd::generate::Generate),
     Prove(cmd::prove::Prove),
     Verify(cmd::verify::Verify),
     Verifier(cmd::verifier::VerifierCommand),
@@ -66,6 +69,7 @@ fn run(command: Command, out: Output) -> eyre::Result<()> {
         Command::Compile(c) => c.run(out),
         Command::Commit(c) => c.run(out),
         Command::Setup(c) => c.run(out),
+        Command::Generate(c) => c.run(out),
         Command::Prove(c) => c.run(out),
         Command::Verify(c) => c.run(out),
         Command::Verifier(c) => c.run(out),

@@ -1,5 +1,6 @@
 //! Time and memory of stages.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -15,6 +16,58 @@ pub struct Measured {
     pub peak_bytes: u64,
     /// Size of what the stage made, if it is a file or a proof.
     pub bytes: Option<u64>,
+    /// Whether it is a part of the whole stage before it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub part: bool,
+}
+
+/// Divides a stage into parts as it runs; a part may come up several times.
+#[derive(Debug)]
+pub struct Parts {
+    state: RefCell<(Option<&'static str>, Instant, Vec<Measured>)>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            state: RefCell::new((None, Instant::now(), vec![])),
+        }
+    }
+}
+
+impl Parts {
+    /// A part begins, the one before ends.
+    pub fn begin(&self, part: &'static str) {
+        self.step(Some(part));
+    }
+
+    fn step(&self, next: Option<&'static str>) {
+        let (running, since, rows) = &mut *self.state.borrow_mut();
+        if let Some(stage) = *running {
+            let seconds = since.elapsed().as_secs_f64();
+            let peak_bytes = peak_bytes();
+            match rows.iter_mut().find(|r| r.stage == stage) {
+                Some(row) => {
+                    row.seconds += seconds;
+                    row.peak_bytes = peak_bytes;
+                }
+                None => rows.push(Measured {
+                    stage: stage.into(),
+                    seconds,
+                    peak_bytes,
+                    bytes: None,
+                    part: true,
+                }),
+            }
+        }
+        (*running, *since) = (next, Instant::now());
+    }
+
+    /// The parts, the last one ended.
+    pub fn rows(self) -> Vec<Measured> {
+        self.step(None);
+        self.state.into_inner().2
+    }
 }
 
 /// Collects stages.
@@ -39,9 +92,30 @@ impl Stages {
             seconds: start.elapsed().as_secs_f64(),
             peak_bytes: peak_bytes(),
             bytes: size(&value),
+            part: false,
         });
         Ok(value)
     }
+}
+
+/// Stages as a table for people.
+pub fn table(rows: &[Measured]) -> comfy_table::Table {
+    let mut table = crate::table::new(&["stage", "seconds", "peak memory", "size"]);
+    for row in rows {
+        let indent = if row.part { "  " } else { "" };
+        table.add_row(vec![
+            format!("{indent}{}", row.stage),
+            format!("{:.2}", row.seconds),
+            size(row.peak_bytes),
+            row.bytes.map(size).unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// Makes [`peak_bytes`] begin anew at the memory in use, where the system allows it (Linux).
+pub fn reset_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 /// Peak resident memory of this process; zero where the system does not tell.

@@ -29,7 +29,9 @@ impl Output {
 
     /// An error: one line on standard error, and with `--json` an object unless there is a result.
     pub fn error(&self, report: &eyre::Report) {
-        let chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+        let mut chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+        // Many of our messages end with their cause already.
+        chain.dedup_by(|cause, message| message.ends_with(cause.as_str()));
         let text = chain.join(": ");
         if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
             println!("{}", serde_json::json!({ "error": text }));

@@ -1,5 +1,6 @@
 //! The steps from model folder to proof, as every command calls them.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use eyre::{Context, eyre};
@@ -10,18 +11,21 @@ use laminate_aggregator::prove::{self as aggregation, AggregationProof};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
+use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
+use laminate_prover::exec::Trace;
 use laminate_prover::prove::{Model, Stage};
 use laminate_prover::{exec, prove, quant};
 use rand::rngs::OsRng;
 
 use crate::cmd::setup::{Report as KeyReport, load_srs};
-use crate::files::{ModelDir, ProofFile, Setup, cache_dir};
-use crate::measure::Stages;
+use crate::files::{FoldedFile, ModelDir, ProofFile, Setup, cache_dir, hex_scalar};
+use crate::llm;
+use crate::measure::{Parts, Stages};
 use crate::output::Output;
+use crate::reading::Reading;
 
 /// A proof up to aggregation.
 #[derive(Clone, Debug)]
@@ -30,8 +34,8 @@ pub struct Folded {
     pub statement: Statement<Fr>,
     /// The folded proof, verified natively.
     pub proof: NativeProof,
-    /// Outputs, slot by slot.
-    pub outputs: Vec<Vec<i32>>,
+    /// Outputs, slot by slot, or one row of generated tokens.
+    pub outputs: Vec<Reading>,
     /// Names of the layers.
     pub names: Vec<String>,
     /// How layers are joined.
@@ -153,7 +157,16 @@ pub fn load_verifying_key(
     VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())
 }
 
-/// Reads rows, runs the program and makes the folded proof; verifies it natively.
+/// What a program runs on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Rows of real numbers.
+    Rows(Vec<Vec<f32>>),
+    /// Tokens: the prompt, and what the model generated but the last.
+    Tokens(Vec<u32>),
+}
+
+/// Reads an input, runs the program and makes the folded proof; verifies it natively.
 ///
 /// # Errors
 /// An input that does not fit, or a secret of other weights.
@@ -166,17 +179,23 @@ pub fn fold_input(
     out: Output,
 ) -> eyre::Result<Folded> {
     let program = dir.program()?;
-    let rows = quant::read_rows(input, program.tensor_width(program.input))?;
-    fold_rows(dir, &rows, srs, mode, stages, out)
+    let input = match &program.sequence {
+        Some(sequence) => Input::Tokens(llm::read_input(input, sequence)?),
+        None => Input::Rows(quant::read_rows(
+            input,
+            program.tensor_width(program.input),
+        )?),
+    };
+    fold(dir, &input, srs, mode, stages, out)
 }
 
-/// [`fold_input`] on rows.
+/// [`fold_input`] on an input at hand.
 ///
 /// # Errors
 /// As [`fold_input`].
-pub fn fold_rows(
+pub fn fold(
     dir: &ModelDir,
-    rows: &[Vec<f32>],
+    input: &Input,
     srs: &Srs,
     mode: FoldMode,
     stages: &mut Stages,
@@ -194,39 +213,34 @@ pub fn fold_rows(
             dir.root().display()
         ));
     }
-    let model = Model::new(program.clone(), &weights)?;
-    let inputs = quant::quantise_input(&program, rows)?;
-    let trace = stages.run(
-        "run the model",
-        || Ok(exec::run(&program, &weights, &inputs)?),
+    let trace = stages.run("run the model", || run(&program, &weights, input), |_| None)?;
+    let model = stages.run(
+        "lay out the weights",
+        || Ok(Model::new(program.clone(), &weights)?),
         |_| None,
     )?;
+    drop(weights);
     let progress = out.stage("Proving the layers");
+    let parts = Parts::default();
     let (statement, proof) = stages.run(
-        "layer proofs and fold",
+        FOLD_STAGE,
         || {
             let named = |stage: Stage| {
-                progress.rename(match stage {
-                    Stage::CommitTrace => "Committing to the trace",
-                    Stage::Layers => "Proving the layers",
-                    Stage::Fold => "Folding",
-                })
+                let (name, prose) = stage_names(stage);
+                parts.begin(name);
+                progress.rename(prose);
             };
+            let powers = srs.powers();
             Ok(prove::prove(
-                &model,
-                &secret,
-                &trace,
-                srs.powers(),
-                mode,
-                &mut OsRng,
-                &named,
+                &model, &secret, &trace, powers, mode, &mut OsRng, &named,
             )?)
         },
         |(_, proof)| folded_bytes(proof),
     )?;
+    stages.rows.extend(parts.rows());
     progress.rename("Verifying the folded proof");
     stages.run(
-        "verify folded proof",
+        VERIFY_STAGE,
         || {
             model.verifier.verify_native(&statement, &proof, &srs.s_g2()).map_err(|error| {
                 eyre!(
@@ -241,13 +255,44 @@ pub fn fold_rows(
     Ok(Folded {
         statement,
         proof,
-        outputs: trace.outputs(&program),
+        outputs: readings(&program, &trace),
         names,
         mode,
     })
 }
 
-fn folded_bytes(proof: &NativeProof) -> Option<u64> {
+/// Name of the stage from trace to folded proof.
+pub const FOLD_STAGE: &str = "layer proofs and fold";
+/// Name of the native check of a folded proof.
+pub const VERIFY_STAGE: &str = "verify folded proof";
+
+/// Name of a part of [`FOLD_STAGE`], and prose for people who wait.
+pub fn stage_names(stage: Stage) -> (&'static str, &'static str) {
+    match stage {
+        Stage::CommitTrace => ("commit trace", "Committing to the trace"),
+        Stage::Layers => ("layers", "Proving the layers"),
+        Stage::Lookups => ("lookups", "Proving the lookups"),
+        Stage::Fold => ("fold", "Folding"),
+        Stage::Open => ("opening", "Opening"),
+    }
+}
+
+fn run(program: &Program, weights: &Weights, input: &Input) -> eyre::Result<Trace> {
+    match input {
+        Input::Rows(rows) => {
+            let inputs = quant::quantise_input(program, rows)?;
+            Ok(exec::run(program, weights, &inputs)?)
+        }
+        Input::Tokens(tokens) => {
+            let trace = exec::run_tokens(program, weights, tokens)?;
+            llm::check_generated(program, &trace, tokens)?;
+            Ok(trace)
+        }
+    }
+}
+
+/// Bytes of a folded proof in its file.
+pub fn folded_bytes(proof: &NativeProof) -> Option<u64> {
     laminate_protocol::artifact::encode(
         laminate_protocol::artifact::Kind::FoldedProof,
         false,
@@ -319,6 +364,38 @@ pub fn aggregate_with(
         instances: proof.instances.iter().map(|i| Scalar(*i)).collect(),
         proof: proof.proof,
     })
+}
+
+/// Verifies a folded proof natively.
+///
+/// # Errors
+/// A proof of another program or shape, or one that does not verify.
+pub fn verify_folded(
+    program: &Program,
+    file: &FoldedFile,
+    srs: &Srs,
+) -> eyre::Result<Statement<Fr>> {
+    let verifier = Verifier::new(program.clone())?;
+    let statement = Statement {
+        program_digest: file.statement.program_digest.0,
+        weight_commitment: file.statement.weight_commitment.0,
+        input_commitment: file.statement.input_commitment.0,
+        output_words: file.statement.output_words.iter().map(|w| w.0).collect(),
+    };
+    if statement.program_digest != verifier.digest {
+        return Err(eyre!(
+            "the folded proof is of program {}, the model folder's is {}",
+            hex_scalar(&statement.program_digest),
+            hex_scalar(&verifier.digest)
+        ));
+    }
+    let native: Result<NativeProof, Infallible> =
+        file.proof.try_map(&mut |s| Ok(s.0), &mut |p| Ok(p.0));
+    let Ok(proof) = native;
+    verifier
+        .verify_native(&statement, &proof, &srs.s_g2())
+        .wrap_err("the folded proof does not verify; it was made by another version, with another reference string, or is altered")?;
+    Ok(statement)
 }
 
 /// Verifies a proof file with the cached verifying key; tells whether it is a development one.
@@ -401,11 +478,15 @@ pub fn link_srs(keys: &ProvingKey, path: &Path) -> eyre::Result<()> {
     )
 }
 
-/// Integer outputs as real numbers.
-pub fn real_outputs(program: &Program, outputs: &[Vec<i32>]) -> Vec<Vec<f64>> {
+/// The public outputs as people read them: row by row, or one row of generated tokens.
+fn readings(program: &Program, trace: &Trace) -> Vec<Reading> {
+    let outputs = trace.outputs(program);
+    if let Some(sequence) = program.sequence {
+        let generated = outputs.iter().skip(sequence.prompt as usize - 1).flatten();
+        let values: Vec<i32> = generated.take(sequence.generated()).copied().collect();
+        return vec![Reading::new(&values, 0, true)];
+    }
     let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
-    outputs
-        .iter()
-        .map(|row| row.iter().map(|v| quant::input::real(*v, scale)).collect())
-        .collect()
+    let row = |row: &Vec<i32>| Reading::new(row, scale, false);
+    outputs.iter().map(row).collect()
 }

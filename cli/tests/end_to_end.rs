@@ -183,7 +183,15 @@ fn refuses_another_reading_of_the_output(user: &User) {
     // name, program digest, mode, setup and vk digest precede the format: values, width, scale.
     let format = 1 + "fraud".len() + 32 + 1 + 32 + 32;
     assert_eq!(&payload[format..format + 3], &[1, 1, 14]);
-    for (field, value) in [(0, 0u8), (0, 15), (0, 127), (1, 2), (2, 6), (2, 0x80)] {
+    for (field, value) in [
+        (0, 0u8),
+        (0, 15),
+        (0, 127),
+        (1, 2),
+        (2, 6),
+        (2, 0x80),
+        (3, 1),
+    ] {
         let mut forged = payload.to_vec();
         forged[format + field] = value;
         let head = artifact::header(Kind::Proof, header.development, &forged);

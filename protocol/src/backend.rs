@@ -68,6 +68,17 @@ pub trait Backend {
     /// # Errors
     /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
     fn assert_u16(&mut self, a: &Self::Scalar, check: Check) -> Result<(), VerifyError>;
+    /// The bits of an integer in `[0, 2^count)`, most significant first, asserted to be so;
+    /// `count <= 16`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
+    fn bits(
+        &mut self,
+        a: &Self::Scalar,
+        count: usize,
+        check: Check,
+    ) -> Result<Vec<Self::Scalar>, VerifyError>;
     /// The Poseidon permutation.
     fn permute(&mut self, state: [Self::Scalar; WIDTH]) -> [Self::Scalar; WIDTH];
     /// The canonical encoding of a point as three scalars; see [`point_scalars`].
@@ -155,6 +166,17 @@ impl Backend for Native {
         } else {
             Ok(())
         }
+    }
+    fn bits(&mut self, a: &Fr, count: usize, check: Check) -> Result<Vec<Fr>, VerifyError> {
+        self.assert_u16(a, check)?;
+        let repr = a.to_repr();
+        let [low, high, ..] = repr;
+        let value = u32::from(u16::from_le_bytes([low, high]));
+        if value >> count > 0 {
+            return Err(VerifyError::Check { check });
+        }
+        let bit = |i: usize| Fr::from(u64::from((value >> i) & 1));
+        Ok((0..count).rev().map(bit).collect())
     }
     fn permute(&mut self, mut state: [Fr; WIDTH]) -> [Fr; WIDTH] {
         poseidon::permute(&mut state);

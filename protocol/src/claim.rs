@@ -1,87 +1,148 @@
 //! Columns as linear views of committed blocks, and evaluation claims on them.
 
 use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
 
+use crate::backend::Backend;
 use crate::field::{fr_from_i64, pow2};
-use crate::layout::{Block, DenseBlocks, Layout, Pair};
-use crate::program::{ACTIVATION_BOUND, BIAS_BOUND, TensorId, WEIGHT_BOUND};
+use crate::layout::{Block, DenseBlocks, Layout};
+use crate::poly::eq;
+use crate::program::{BIAS_BOUND, TensorId, WEIGHT_BOUND};
 
-/// A column `constant + Σ coefficient · block`; all blocks have the same size.
+/// How a block's entries stand in a column whose leading axis is the stack of `count` blocks,
+/// padded to `2^log`. Entry `l` of the column is…
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// …entry `l` of the block, which has the column's shape.
+    Direct,
+    /// …entry `l + 1` of the block for `l < count - 1`, else zero.
+    Next {
+        /// Number of entries.
+        count: usize,
+        /// log2 of the padded axis.
+        log: usize,
+    },
+    /// …the block, which has no stack axis, for `l = count - 1`, else zero.
+    Last {
+        /// Number of entries.
+        count: usize,
+        /// log2 of the padded axis.
+        log: usize,
+    },
+}
+
+/// `coefficient · block`, wired.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Term {
+    /// Coefficient.
+    pub coefficient: Fr,
+    /// Block.
+    pub block: Block,
+    /// How the block stands in the column.
+    pub wire: Wire,
+}
+
+/// A column `constant + Σ coefficient · block`; all terms have the column's size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
     /// Constant term.
     pub constant: Fr,
+    /// A further constant on the first `count` of the `2^log` entries of the stack axis:
+    /// `(constant, count, log)`.
+    pub below: Option<(Fr, usize, usize)>,
     /// Blocks with their coefficients; never empty.
-    pub terms: Vec<(Fr, Block)>,
+    pub terms: Vec<Term>,
 }
 
 impl View {
     /// The block itself.
     pub fn block(block: Block) -> Self {
-        Self {
-            constant: Fr::from(0),
-            terms: vec![(Fr::from(1), block)],
-        }
+        Self::limbs(Fr::ZERO, &[block], 8)
     }
 
-    /// `constant + Σ 256^i · block_i`
-    pub fn bytes(constant: Fr, blocks: &[Block]) -> Self {
+    /// `constant + Σ 2^(bits·i) · block_i`
+    pub fn limbs(constant: Fr, blocks: &[Block], bits: usize) -> Self {
         let terms = blocks
             .iter()
             .enumerate()
-            .map(|(i, b)| (pow2(8 * i), *b))
+            .map(|(i, b)| Term {
+                coefficient: pow2(bits * i),
+                block: *b,
+                wire: Wire::Direct,
+            })
             .collect();
-        Self { constant, terms }
-    }
-
-    /// An unsigned 16-bit column.
-    pub fn unsigned(pair: &Pair) -> Self {
-        Self::bytes(Fr::from(0), pair)
+        Self {
+            constant,
+            below: None,
+            terms,
+        }
     }
 
     /// The integer values of a tensor.
     pub fn tensor(layout: &Layout, id: TensorId) -> Self {
-        let pair = layout
-            .tensors
+        layout
+            .views
             .get(id)
-            .map_or(&[] as &[Block], |p| p.as_slice());
-        let offset = if layout.unsigned.get(id) == Some(&true) {
-            0
-        } else {
-            -ACTIVATION_BOUND
-        };
-        Self::bytes(fr_from_i64(offset), pair)
+            .cloned()
+            .unwrap_or_else(|| Self::limbs(Fr::ZERO, &[], 8))
     }
 
     /// int8 weights.
     pub fn weight(dense: &DenseBlocks) -> Self {
-        Self::bytes(fr_from_i64(-WEIGHT_BOUND), &[dense.weight])
+        Self::limbs(fr_from_i64(-WEIGHT_BOUND), &[dense.weight], 8)
     }
 
     /// int32 biases.
-    pub fn bias(dense: &DenseBlocks) -> Self {
-        Self::bytes(fr_from_i64(-BIAS_BOUND), &dense.bias)
+    pub fn bias(bias: &[Block; 4]) -> Self {
+        Self::limbs(fr_from_i64(-BIAS_BOUND), bias, 8)
     }
 
     /// Multipliers.
     pub fn multiplier(dense: &DenseBlocks) -> Self {
-        Self::bytes(Fr::from(0), &dense.multiplier)
+        Self::limbs(Fr::ZERO, &dense.multiplier, 8)
     }
 
     /// `self · factor + other`
     #[must_use]
     pub fn scale_add(&self, factor: Fr, other: &Self) -> Self {
-        let mut terms: Vec<_> = self.terms.iter().map(|(c, b)| (*c * factor, *b)).collect();
+        let scaled = |term: &Term| Term {
+            coefficient: term.coefficient * factor,
+            ..*term
+        };
+        let mut terms: Vec<Term> = self.terms.iter().map(scaled).collect();
         terms.extend(other.terms.iter().copied());
+        let below = match (self.below, other.below) {
+            (None, below) => below,
+            (Some((c, count, log)), other) => {
+                Some((c * factor + other.map_or(Fr::ZERO, |o| o.0), count, log))
+            }
+        };
         Self {
             constant: self.constant * factor + other.constant,
+            below,
             terms,
         }
     }
 
     /// log2 of the column's length.
     pub fn log(&self) -> usize {
-        self.terms.first().map_or(0, |(_, b)| b.log)
+        self.terms.first().map_or(0, |term| match term.wire {
+            Wire::Last { log, .. } => log + term.block.log,
+            _ => term.block.log,
+        })
+    }
+
+    /// The constant part of the column's extension at `point`.
+    pub fn constant_at<B: Backend>(&self, backend: &mut B, point: &[B::Scalar]) -> B::Scalar {
+        let constant = backend.constant(self.constant);
+        match self.below {
+            None => constant,
+            Some((value, count, log)) => {
+                let stack = point.get(..log).unwrap_or(&[]);
+                let below = eq::below(backend, count, stack);
+                backend.linear(self.constant, &[(value, below)])
+            }
+        }
     }
 }
 

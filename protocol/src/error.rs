@@ -46,6 +46,10 @@ pub enum Check {
     InputCommitment,
     /// Every input and output value is an int16, so that its packing is unique.
     ValueRange,
+    /// Every token is below the vocabulary's size.
+    TokenRange,
+    /// Every generated token is the output at the position before it.
+    Generated,
     /// The packed public output equals the claimed output tensor.
     OutputWords,
     /// The last claim of a sumcheck equals the relation at the evaluations.
@@ -68,6 +72,8 @@ impl std::fmt::Display for Check {
             Self::WeightCommitment => write!(f, "weight commitment"),
             Self::InputCommitment => write!(f, "input commitment"),
             Self::ValueRange => write!(f, "int16 range of an input or output value"),
+            Self::TokenRange => write!(f, "vocabulary range of a token"),
+            Self::Generated => write!(f, "generated token"),
             Self::OutputWords => write!(f, "output encoding"),
             Self::Sumcheck(name) => write!(f, "final evaluation of the {name} sumcheck"),
             Self::Linear(name) => write!(f, "linear identity of {name}"),

@@ -10,7 +10,7 @@ use halo2curves_axiom::ff::Field;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Part};
-use crate::claim::EvalClaim;
+use crate::claim::{EvalClaim, Wire};
 use crate::error::{Check, VerifyError};
 use crate::layout::{Layout, Poly};
 use crate::pcs::{self, OpeningTerms, PcsProof};
@@ -86,7 +86,13 @@ pub fn verify<B: Backend>(
     let powers = powers(backend, &eta, claims.len());
     let mut claim = backend.constant(Fr::ZERO);
     for (power, c) in powers.iter().zip(&claims) {
-        let shifted = backend.linear(-c.view.constant, &[(Fr::ONE, c.value.clone())]);
+        let shifted = match c.view.below {
+            None => backend.linear(-c.view.constant, &[(Fr::ONE, c.value.clone())]),
+            Some(_) => {
+                let constant = c.view.constant_at(backend, &c.point);
+                backend.sub(&c.value, &constant)
+            }
+        };
         claim = backend.mul_add(power, &shifted, &claim);
     }
     let log = layout.max_log();
@@ -148,23 +154,61 @@ fn kernels<B: Backend>(
     let zero = backend.constant(Fr::ZERO);
     let mut out = [zero.clone(), zero];
     for (power, claim) in powers.iter().zip(claims) {
-        let (high, low) = point.split_at(point.len().saturating_sub(claim.point.len()));
-        let [mut weight, mut trace]: [Vec<(Fr, B::Scalar)>; 2] = [vec![], vec![]];
-        for (coefficient, block) in &claim.view.terms {
-            let selector = eq::select(backend, block.offset >> block.log, high);
-            match block.poly {
-                Poly::Weight => weight.push((*coefficient, selector)),
-                Poly::Trace => trace.push((*coefficient, selector)),
+        for run in claim.view.terms.chunk_by(|a, b| a.wire == b.wire) {
+            let Some(first) = run.first() else { continue };
+            let [mut weight, mut trace]: [Vec<(Fr, B::Scalar)>; 2] = [vec![], vec![]];
+            let (high, low) = point.split_at(point.len().saturating_sub(first.block.log));
+            for term in run {
+                let selector = eq::select(backend, term.block.offset >> term.block.log, high);
+                match term.block.poly {
+                    Poly::Weight => weight.push((term.coefficient, selector)),
+                    Poly::Trace => trace.push((term.coefficient, selector)),
+                }
             }
-        }
-        let inside = eq::evaluate(backend, &claim.point, low);
-        let scale = backend.mul(power, &inside);
-        for (acc, terms) in out.iter_mut().zip([weight, trace]) {
-            if !terms.is_empty() {
-                let outside = backend.linear(Fr::ZERO, &terms);
-                *acc = backend.mul_add(&scale, &outside, acc);
+            let inside = wired(backend, first.wire, &claim.point, low);
+            let scale = backend.mul(power, &inside);
+            for (acc, terms) in out.iter_mut().zip([weight, trace]) {
+                if !terms.is_empty() {
+                    let outside = backend.linear(Fr::ZERO, &terms);
+                    *acc = backend.mul_add(&scale, &outside, acc);
+                }
             }
         }
     }
     out
+}
+
+/// The kernel inside a block at `low`, of a column's claim at `point`.
+fn wired<B: Backend>(
+    backend: &mut B,
+    wire: Wire,
+    point: &[B::Scalar],
+    low: &[B::Scalar],
+) -> B::Scalar {
+    match wire {
+        Wire::Direct => eq::evaluate(backend, point, low),
+        Wire::Last { count, log } => {
+            let (stack, rest) = point.split_at(log.min(point.len()));
+            let selector = eq::select(backend, count.saturating_sub(1), stack);
+            let rest = eq::evaluate(backend, rest, low);
+            backend.mul(&selector, &rest)
+        }
+        Wire::Next { count, log } => {
+            // Entry l of the column is entry l + 1 of the block.
+            let (stack, rest) = point.split_at(log.min(point.len()));
+            let (inside, low) = low.split_at(log.min(low.len()));
+            let from = eq::table_of(backend, stack);
+            let to = eq::table_of(backend, inside);
+            let mut sum = backend.constant(Fr::ZERO);
+            for (a, b) in from
+                .iter()
+                .zip(to.iter().skip(1))
+                .take(count.saturating_sub(1))
+            {
+                sum = backend.mul_add(a, b, &sum);
+            }
+            let rest = eq::evaluate(backend, rest, low);
+            backend.mul(&sum, &rest)
+        }
+    }
 }

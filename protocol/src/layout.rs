@@ -1,12 +1,19 @@
 //! Where every committed column lies in the weight polynomial and the trace polynomial.
 //!
 //! Both polynomials are vectors of aligned power-of-two *blocks*, sorted by size, so a block is a
-//! prefix of the evaluation point. Everything in the weight polynomial, and the first part of the
-//! trace polynomial (its *byte region*), are bytes: one range lookup each covers all of them. After
-//! the byte region come the multiplicities of the lookup tables and random *blinds*, which make the
-//! trace commitment, and with it the published accumulator, hiding.
+//! prefix of the evaluation point. Everything in the weight polynomial is a byte, and everything in
+//! the first part of the trace polynomial (its *limb region*) a limb of `limb_bits` bits: range
+//! lookups cover all of them. With limbs of 16 bits, columns that a table lookup constrains already
+//! lie in a *free region* behind it. Then come the multiplicities of the lookup tables and random
+//! *blinds*, which make the trace commitment, and with it the published accumulator, hiding.
 
-use crate::program::{Op, Program, TABLE_LOG, TensorId, padded_log};
+use std::collections::BTreeMap;
+
+use halo2curves_axiom::bn256::Fr;
+
+use crate::claim::{Term, View, Wire};
+use crate::field::fr_from_i64;
+use crate::program::{Carry, Extent, Node, Op, Program, Role, TensorId, padded_log};
 
 /// Which committed polynomial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,27 +38,16 @@ pub struct Block {
 /// Blocks of one dense layer's parameters.
 #[derive(Clone, Debug)]
 pub struct DenseBlocks {
-    /// `(rows, cols)` padded; byte = weight + 128.
+    /// `(stack, rows, cols)` padded; byte = weight + 128.
     pub weight: Block,
-    /// Bytes of bias + 2^31, least significant first; `(rows)` padded.
-    pub bias: [Block; 4],
+    /// Bytes of bias + 2^31, least significant first; `(stack, rows)` padded.
+    pub bias: Option<[Block; 4]>,
     /// Bytes of the multiplier.
     pub multiplier: [Block; 3],
 }
 
-/// Bytes of an unsigned 16-bit column, least significant first; `(slots, width)` padded.
-pub type Pair = [Block; 2];
-
-/// Auxiliary columns of a node.
-#[derive(Clone, Debug, Default)]
-pub struct AuxBlocks {
-    /// Bytes of the rounding remainder.
-    pub remainder: Vec<Block>,
-    /// `max(x, 0)`, for a leaky ReLU (for a ReLU it is the output itself).
-    pub positive: Option<Pair>,
-    /// `max(-x, 0)`.
-    pub negative: Option<Pair>,
-}
+/// Auxiliary columns of a node: limbs by role, least significant first.
+pub type AuxBlocks = BTreeMap<Role, Vec<Block>>;
 
 /// log2 of the number of blinds: four uniformly random entries.
 pub const BLINDS_LOG: usize = 2;
@@ -63,26 +59,67 @@ pub const BYTE_LOG: usize = 8;
 pub struct Layout {
     /// log2 of the weight polynomial.
     pub weight_log: usize,
+    /// Entries of the weight polynomial that blocks cover.
+    pub weight_used: usize,
     /// log2 of the trace polynomial.
     pub trace_log: usize,
-    /// The byte region of the trace.
-    pub bytes: Block,
-    /// Multiplicities of the byte table.
-    pub byte_multiplicities: Block,
+    /// Entries of the trace polynomial that blocks cover.
+    pub trace_used: usize,
+    /// The limb region of the trace as aligned blocks, descending.
+    pub limbs: Vec<Block>,
+    /// The free region, if there is one.
+    pub free: Vec<Block>,
+    /// Multiplicities of the table of limbs.
+    pub limb_multiplicities: Block,
+    /// Multiplicities of the byte table of the weights, where it is another one.
+    pub byte_multiplicities: Option<Block>,
     /// Multiplicities of the activation tables.
     pub table_multiplicities: Vec<Block>,
     /// Random entries.
     pub blinds: Block,
     /// Parameters.
     pub dense: Vec<DenseBlocks>,
-    /// Column of each tensor; a reshape's output shares its operand's.
-    pub tensors: Vec<Pair>,
-    /// Whether a tensor is stored without the 2^15 offset (outputs of ReLU).
+    /// Limbs of each tensor; none for tensors that are views of others or are not committed.
+    pub tensors: Vec<Vec<Block>>,
+    /// Each tensor as a column of integers.
+    pub views: Vec<View>,
+    /// Whether a tensor is stored without an offset (outputs of ReLU and softmax).
     pub unsigned: Vec<bool>,
     /// Auxiliary columns of each node.
     pub aux: Vec<AuxBlocks>,
     /// log2 of the padded width of each tensor.
     pub width_logs: Vec<usize>,
+}
+
+/// Most blocks that a region is cut into.
+const REGION_BLOCKS: usize = 4;
+
+/// `used` entries as descending aligned blocks, rounded up so that there are few.
+fn region_logs(used: usize) -> Vec<usize> {
+    if used == 0 {
+        return vec![];
+    }
+    let mut logs = vec![];
+    let mut rest = used;
+    while rest > 0 {
+        let last = logs.len() + 1 == REGION_BLOCKS;
+        let log = if last || rest.is_power_of_two() {
+            padded_log(rest)
+        } else {
+            padded_log(rest) - 1
+        };
+        logs.push(log);
+        rest = rest.saturating_sub(1 << log);
+    }
+    // Rounding the last block up can make it as large as the one before.
+    while let [.., a, b] = logs.as_slice()
+        && a == b
+    {
+        let merged = a + 1;
+        logs.truncate(logs.len() - 2);
+        logs.push(merged);
+    }
+    logs
 }
 
 /// Collects block sizes, then places them by descending size.
@@ -92,12 +129,16 @@ struct Packer {
 }
 
 impl Packer {
+    fn new(poly: Poly) -> Self {
+        Self { poly, logs: vec![] }
+    }
+
     fn request(&mut self, log: usize) -> usize {
         self.logs.push(log);
         self.logs.len() - 1
     }
 
-    /// Offsets by request, and log2 of the padded total.
+    /// Blocks by request, and the number of entries they cover.
     fn place(self) -> (Vec<Block>, usize) {
         let mut order: Vec<usize> = (0..self.logs.len()).collect();
         let log_of = |i: usize| self.logs.get(i).copied().unwrap_or(0);
@@ -119,66 +160,69 @@ impl Packer {
                 log: *log,
             })
             .collect();
-        (blocks, padded_log(next))
+        (blocks, next)
     }
 }
+
+/// A block that nothing refers to.
+const EMPTY: Block = Block {
+    poly: Poly::Trace,
+    offset: 0,
+    log: 0,
+};
 
 impl Layout {
     /// The layout of a checked program.
     pub fn new(program: &Program) -> Self {
-        let (dense, weight_log) = place_weights(program);
-        let width_logs: Vec<usize> = program
-            .tensors
-            .iter()
-            .map(|t| padded_log(t.width as usize))
-            .collect();
-        let columns = place_bytes(program, &width_logs);
+        let (dense, weight_used) = place_weights(program);
+        let columns = place_columns(program);
 
-        let mut top = Packer {
-            poly: Poly::Trace,
-            logs: vec![],
-        };
-        let bytes = top.request(columns.log);
-        let byte_multiplicities = top.request(BYTE_LOG);
+        let mut top = Packer::new(Poly::Trace);
+        let limbs: Vec<usize> = columns.limbs.iter().map(|log| top.request(*log)).collect();
+        let free: Vec<usize> = columns.free.iter().map(|log| top.request(*log)).collect();
+        let limb_multiplicities = top.request(program.limb_bits.into());
+        let byte_multiplicities = (program.check_weights
+            && usize::from(program.limb_bits) != BYTE_LOG)
+            .then(|| top.request(BYTE_LOG));
         let tables: Vec<usize> = program
             .tables
             .iter()
-            .map(|_| top.request(TABLE_LOG))
+            .map(|table| top.request(table.log()))
             .collect();
         let blinds = top.request(BLINDS_LOG);
-        let (placed, trace_log) = top.place();
-        let empty = Block {
-            poly: Poly::Trace,
-            offset: 0,
-            log: 0,
-        };
-        let get = |i: usize| placed.get(i).copied().unwrap_or(empty);
-        let base = get(bytes).offset;
-        let shift = |b: &Block| Block {
-            offset: b.offset + base,
-            ..*b
-        };
-        let shift_pair = |p: &Pair| [shift(&p[0]), shift(&p[1])];
+        let (placed, trace_used) = top.place();
+        let get = |i: usize| placed.get(i).copied().unwrap_or(EMPTY);
+        let all = |ids: &[usize]| -> Vec<Block> { ids.iter().map(|i| get(*i)).collect() };
+        let regions = [all(&limbs), all(&free)];
+        let find = |slot: &Slot| place_in(&regions[usize::from(slot.free)], slot);
+        let find_all = |slots: &Vec<Slot>| slots.iter().map(find).collect::<Vec<Block>>();
+        let tensors: Vec<Vec<Block>> = columns.tensors.iter().map(find_all).collect();
+        let views = views(program, &tensors, &columns.unsigned);
         Self {
-            weight_log,
-            trace_log,
-            bytes: get(bytes),
-            byte_multiplicities: get(byte_multiplicities),
-            table_multiplicities: tables.into_iter().map(get).collect(),
+            weight_log: padded_log(weight_used),
+            weight_used,
+            trace_log: padded_log(trace_used),
+            trace_used,
+            limb_multiplicities: get(limb_multiplicities),
+            byte_multiplicities: byte_multiplicities.map(get),
+            table_multiplicities: all(&tables),
             blinds: get(blinds),
             dense,
-            tensors: columns.tensors.iter().map(shift_pair).collect(),
+            tensors,
+            views,
             unsigned: columns.unsigned,
             aux: columns
                 .aux
                 .iter()
-                .map(|aux| AuxBlocks {
-                    remainder: aux.remainder.iter().map(shift).collect(),
-                    positive: aux.positive.as_ref().map(shift_pair),
-                    negative: aux.negative.as_ref().map(shift_pair),
+                .map(|aux| {
+                    aux.iter()
+                        .map(|(role, slots)| (*role, find_all(slots)))
+                        .collect()
                 })
                 .collect(),
-            width_logs,
+            width_logs: program.tensors.iter().map(|t| t.width_log()).collect(),
+            limbs: all(&limbs),
+            free: all(&free),
         }
     }
 
@@ -192,119 +236,310 @@ impl Layout {
         usize::from(program.row_log).min(self.max_log())
     }
 
-    /// Number of commitment rows of a polynomial.
+    /// Number of commitment rows of a polynomial: those that blocks reach into.
     pub fn rows(&self, program: &Program, poly: Poly) -> usize {
-        let log = match poly {
-            Poly::Weight => self.weight_log,
-            Poly::Trace => self.trace_log,
+        let used = match poly {
+            Poly::Weight => self.weight_used,
+            Poly::Trace => self.trace_used,
         };
-        1 << log.saturating_sub(self.row_log(program))
+        used.div_ceil(1 << self.row_log(program)).max(1)
+    }
+
+    /// Limbs of a node's auxiliary column; none if it has no such column.
+    pub fn aux(&self, node: usize, role: Role) -> &[Block] {
+        self.aux
+            .get(node)
+            .and_then(|aux| aux.get(&role))
+            .map_or(&[], Vec::as_slice)
     }
 }
 
 fn place_weights(program: &Program) -> (Vec<DenseBlocks>, usize) {
-    let mut packer = Packer {
-        poly: Poly::Weight,
-        logs: vec![],
-    };
-    let requests: Vec<[usize; 8]> = program
+    let mut packer = Packer::new(Poly::Weight);
+    let requests: Vec<(usize, Option<[usize; 4]>, [usize; 3])> = program
         .weights
         .iter()
         .map(|shape| {
-            let (rows, cols) = (
-                padded_log(shape.rows as usize),
-                padded_log(shape.cols as usize),
-            );
-            std::array::from_fn(|i| packer.request(if i == 0 { rows + cols } else { rows }))
+            let rows = shape.stack_log() + shape.row_log();
+            let weight = packer.request(rows + shape.col_log());
+            let bias = shape
+                .bias
+                .then(|| std::array::from_fn(|_| packer.request(rows)));
+            let multiplier = std::array::from_fn(|_| packer.request(rows));
+            (weight, bias, multiplier)
         })
         .collect();
-    let (blocks, log) = packer.place();
-    let empty = Block {
-        poly: Poly::Weight,
-        offset: 0,
-        log: 0,
-    };
-    let get = |i: usize| blocks.get(i).copied().unwrap_or(empty);
+    let (blocks, used) = packer.place();
+    let get = |i: usize| blocks.get(i).copied().unwrap_or(EMPTY);
     let dense = requests
         .into_iter()
-        .map(|[weight, b0, b1, b2, b3, m0, m1, m2]| DenseBlocks {
+        .map(|(weight, bias, multiplier)| DenseBlocks {
             weight: get(weight),
-            bias: [get(b0), get(b1), get(b2), get(b3)],
-            multiplier: [get(m0), get(m1), get(m2)],
+            bias: bias.map(|b| b.map(get)),
+            multiplier: multiplier.map(get),
         })
         .collect();
-    (dense, log)
+    (dense, used)
 }
 
-struct Columns {
-    tensors: Vec<Pair>,
-    unsigned: Vec<bool>,
-    aux: Vec<AuxBlocks>,
+/// Where a column lies in its region, before the regions are placed.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    free: bool,
+    offset: usize,
     log: usize,
 }
 
-fn place_bytes(program: &Program, width_logs: &[usize]) -> Columns {
-    let mut packer = Packer {
-        poly: Poly::Trace,
-        logs: vec![],
+/// The block of a slot: regions are cut into aligned blocks, and a column never crosses a cut, as
+/// both descend in size.
+fn place_in(region: &[Block], slot: &Slot) -> Block {
+    let mut start = 0;
+    for block in region {
+        if slot.offset < start + (1 << block.log) {
+            return Block {
+                poly: block.poly,
+                offset: block.offset + slot.offset - start,
+                log: slot.log,
+            };
+        }
+        start += 1 << block.log;
+    }
+    EMPTY
+}
+
+struct Columns {
+    tensors: Vec<Vec<Slot>>,
+    unsigned: Vec<bool>,
+    aux: Vec<BTreeMap<Role, Vec<Slot>>>,
+    limbs: Vec<usize>,
+    free: Vec<usize>,
+}
+
+/// A limb before placement: its region and its number there.
+type Request = (bool, usize);
+
+struct Regions<'a> {
+    program: &'a Program,
+    packers: [Packer; 2],
+}
+
+impl Regions<'_> {
+    /// Requests the limbs of a column of `bytes` bytes a value.
+    fn column(&mut self, log: usize, bytes: usize, free: bool) -> Vec<Request> {
+        let limbs = self.program.limbs(bytes);
+        let packer = &mut self.packers[usize::from(free)];
+        (0..limbs).map(|_| (free, packer.request(log))).collect()
+    }
+
+    fn tensor(&mut self, id: TensorId, free: bool) -> Vec<Request> {
+        let bytes = self
+            .program
+            .tensors
+            .get(id)
+            .map_or(2, |t| usize::from(t.bits) / 8);
+        self.column(self.program.column_log(id), bytes, free)
+    }
+}
+
+fn place_columns(program: &Program) -> Columns {
+    let mut regions = Regions {
+        program,
+        packers: [Packer::new(Poly::Trace), Packer::new(Poly::Trace)],
     };
-    let log_of =
-        |id: TensorId| usize::from(program.batch_log) + width_logs.get(id).copied().unwrap_or(0);
-    let mut tensors: Vec<Option<[usize; 2]>> = vec![None; program.tensors.len()];
+    let free = looked_up(program);
+    let is_free = |id: TensorId| free.get(id) == Some(&true);
+    let mut tensors: Vec<Vec<Request>> = vec![vec![]; program.tensors.len()];
     let mut unsigned = vec![false; program.tensors.len()];
-    let input_log = log_of(program.input);
-    if let Some(slot) = tensors.get_mut(program.input) {
-        *slot = Some([packer.request(input_log), packer.request(input_log)]);
+    let place = |tensors: &mut Vec<Vec<Request>>, regions: &mut Regions<'_>, id: TensorId| {
+        let column = regions.tensor(id, is_free(id));
+        if let Some(slot) = tensors.get_mut(id) {
+            *slot = column;
+        }
+    };
+    if program.sequence.is_none() {
+        place(&mut tensors, &mut regions, program.input);
+    }
+    if let Some(carry) = program.carry {
+        place(&mut tensors, &mut regions, carry.entry);
+        place(&mut tensors, &mut regions, carry.output);
     }
     let mut aux_requests = vec![];
     for node in &program.nodes {
-        let log = log_of(node.output);
         let operand = node.inputs.first().copied().unwrap_or(program.input);
-        let column = match node.op {
-            Op::Reshape => tensors.get(operand).copied().flatten(),
-            _ => Some([packer.request(log), packer.request(log)]),
-        };
-        if let Some(slot) = tensors.get_mut(node.output) {
-            *slot = column;
+        match node.op {
+            Op::Reshape => {
+                let shared = tensors.get(operand).cloned().unwrap_or_default();
+                if let Some(slot) = tensors.get_mut(node.output) {
+                    *slot = shared;
+                }
+            }
+            // Token ids are checked in the clear.
+            Op::Argmax => {}
+            _ if is_view(program.carry, node.output) => {}
+            _ => place(&mut tensors, &mut regions, node.output),
         }
         let no_offset = match node.op {
-            Op::Relu => true,
+            Op::Relu | Op::Softmax { .. } => true,
             Op::Reshape => unsigned.get(operand) == Some(&true),
             _ => false,
         };
         if let Some(slot) = unsigned.get_mut(node.output) {
             *slot = no_offset;
         }
-        let mut pair = |wanted: bool| wanted.then(|| [packer.request(log), packer.request(log)]);
-        let positive = pair(matches!(node.op, Op::LeakyRelu { .. }));
-        let negative = pair(matches!(node.op, Op::Relu | Op::LeakyRelu { .. }));
-        let remainder: Vec<usize> = (0..node.op.remainder_bytes())
-            .map(|_| packer.request(log))
-            .collect();
-        aux_requests.push((remainder, positive, negative));
+        let mut aux = BTreeMap::new();
+        for column in node.op.aux_columns() {
+            let log = extent_log(program, node, column.extent);
+            let free = column.role == Role::Depth && program.limb_bits == 16;
+            aux.insert(column.role, regions.column(log, column.bytes, free));
+        }
+        aux_requests.push(aux);
     }
-    let (blocks, log) = packer.place();
-    let empty = Block {
-        poly: Poly::Trace,
-        offset: 0,
-        log: 0,
+    let [checked, looked_up] = regions.packers.map(Packer::place);
+    let slot = |(free, index): &Request| {
+        let blocks = if *free { &looked_up.0 } else { &checked.0 };
+        let block = blocks.get(*index).copied().unwrap_or(EMPTY);
+        Slot {
+            free: *free,
+            offset: block.offset,
+            log: block.log,
+        }
     };
-    let get = |i: usize| blocks.get(i).copied().unwrap_or(empty);
-    let get_pair = |p: [usize; 2]| [get(p[0]), get(p[1])];
+    let slots = |requests: &Vec<Request>| requests.iter().map(slot).collect::<Vec<Slot>>();
+    // With bytes, one block covers the whole region.
+    let logs = |used: usize| match program.limb_bits {
+        8 if used > 0 => vec![padded_log(used)],
+        _ => region_logs(used),
+    };
     Columns {
-        tensors: tensors
-            .into_iter()
-            .map(|t| t.map_or([empty, empty], get_pair))
-            .collect(),
+        tensors: tensors.iter().map(slots).collect(),
         unsigned,
         aux: aux_requests
-            .into_iter()
-            .map(|(remainder, positive, negative)| AuxBlocks {
-                remainder: remainder.into_iter().map(get).collect(),
-                positive: positive.map(get_pair),
-                negative: negative.map(get_pair),
-            })
+            .iter()
+            .map(|aux| aux.iter().map(|(role, r)| (*role, slots(r))).collect())
             .collect(),
-        log,
+        limbs: logs(checked.1),
+        free: logs(looked_up.1),
+    }
+}
+
+/// Whether the carry makes this tensor a view of others.
+fn is_view(carry: Option<Carry>, id: TensorId) -> bool {
+    carry.is_some_and(|c| c.input == id || c.exit == id)
+}
+
+/// Tensors that a table lookup constrains to int16, so that they need no range check of their own:
+/// operands and results of activations, results of softmax. Only whole values can be looked up, so
+/// none with limbs of 8 bits.
+fn looked_up(program: &Program) -> Vec<bool> {
+    let mut out = vec![false; program.tensors.len()];
+    if program.limb_bits != 16 {
+        return out;
+    }
+    let mut mark = |id: TensorId| {
+        if let Some(flag) = out.get_mut(id) {
+            *flag = true;
+        }
+    };
+    for node in &program.nodes {
+        match node.op {
+            Op::Activation { .. } => {
+                node.inputs.iter().copied().for_each(&mut mark);
+                mark(node.output);
+            }
+            Op::Softmax { .. } => mark(node.output),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// log2 of an auxiliary column's length.
+fn extent_log(program: &Program, node: &Node, extent: Extent) -> usize {
+    let out = program.column_log(node.output);
+    let axes = |id: TensorId| program.tensors.get(id).map_or(&[] as &[u32], |t| &t.axes);
+    let width = |axes: &[u32]| crate::program::axes_log(axes);
+    let all = axes(node.output);
+    match extent {
+        Extent::Output => out,
+        Extent::Rows => out - all.last().map_or(0, |last| padded_log(*last as usize)),
+        Extent::Slots => out - width(all),
+        Extent::Operand => node
+            .inputs
+            .first()
+            .map_or(out, |id| program.column_log(*id)),
+    }
+}
+
+/// Every tensor as a column of integers.
+fn views(program: &Program, tensors: &[Vec<Block>], unsigned: &[bool]) -> Vec<View> {
+    let bits = usize::from(program.limb_bits);
+    let offset = |id: TensorId| match program.tensors.get(id) {
+        Some(tensor) if unsigned.get(id) != Some(&true) => {
+            fr_from_i64(-(1 << (i64::from(tensor.bits) - 1)))
+        }
+        _ => Fr::from(0),
+    };
+    let limbs = |id: TensorId| tensors.get(id).map_or(&[] as &[Block], Vec::as_slice);
+    let mut out: Vec<View> = (0..tensors.len())
+        .map(|id| View::limbs(offset(id), limbs(id), bits))
+        .collect();
+    if let Some(carry) = program.carry {
+        let stack = program.tensors.get(carry.entry);
+        let log = stack.map_or(0, |t| t.stack_log());
+        let count = stack.map_or(1, |t| t.stack as usize);
+        let first: Vec<Block> = limbs(carry.entry)
+            .iter()
+            .map(|b| Block {
+                log: b.log - log,
+                ..*b
+            })
+            .collect();
+        let mut exit = View {
+            constant: Fr::from(0),
+            below: Some((offset(carry.exit), count, log)),
+            terms: vec![],
+        };
+        let wires = [
+            (carry.entry, Wire::Next { count, log }),
+            (carry.output, Wire::Last { count, log }),
+        ];
+        for (id, wire) in wires {
+            let terms = View::limbs(Fr::from(0), limbs(id), bits).terms;
+            exit.terms
+                .extend(terms.into_iter().map(|t| Term { wire, ..t }));
+        }
+        if let Some(view) = out.get_mut(carry.input) {
+            *view = View::limbs(offset(carry.input), &first, bits);
+        }
+        if let Some(view) = out.get_mut(carry.exit) {
+            *view = exit;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::region_logs;
+
+    #[test]
+    fn regions_are_few_descending_blocks_that_cover() {
+        for used in [
+            1usize,
+            2,
+            3,
+            5,
+            7,
+            8,
+            17_000_000,
+            (1 << 20) - 1,
+            (1 << 20) + 1,
+        ] {
+            let logs = region_logs(used);
+            let total: usize = logs.iter().map(|l| 1usize << l).sum();
+            assert!(total >= used && logs.len() <= 4, "{used}: {logs:?}");
+            assert!(logs.windows(2).all(|w| w[0] > w[1]), "{used}: {logs:?}");
+            assert!(total < used + used / 4 + 2, "{used}: {logs:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::field::{Point, Scalar};
 use crate::fold::{FoldMode, OpeningProof};
 use crate::lookup::{LookupLayer, LookupProof};
 use crate::pcs::PcsProof;
-use crate::relations::LayerProof;
+use crate::relations::{LayerProof, RelationProof};
 use crate::sumcheck::SumcheckProof;
 
 /// A folded proof over scalars `S` and points `P`.
@@ -92,8 +92,12 @@ impl<S> LayerProof<S> {
         scalar: &mut impl FnMut(&S) -> Result<T, E>,
     ) -> Result<LayerProof<T>, E> {
         Ok(LayerProof {
-            sumchecks: all(&self.sumchecks, &mut |s| s.try_map(scalar))?,
-            evaluations: all(&self.evaluations, scalar)?,
+            relations: all(&self.relations, &mut |relation: &RelationProof<S>| {
+                Ok(RelationProof {
+                    sumchecks: all(&relation.sumchecks, &mut |s| s.try_map(scalar))?,
+                    evaluations: all(&relation.evaluations, scalar)?,
+                })
+            })?,
         })
     }
 }

@@ -13,9 +13,9 @@ use crate::layout::{Layout, Poly};
 use crate::lookup::{self, Segments};
 use crate::pcs::OpeningTerms;
 use crate::poly::eq;
-use crate::program::{ACTIVATION_BOUND, Program, TensorId};
+use crate::program::{ACTIVATION_BOUND, Program, TensorId, padded_log};
 use crate::proof::{FoldedProof, NativeProof};
-use crate::relations;
+use crate::relations::{self, Context};
 use crate::statement::{self, Statement};
 use crate::transcript::{Domain, Event, Transcript};
 
@@ -88,18 +88,26 @@ impl Verifier {
         let mut log = EventLog::default();
         backend.enter(Part::Statement);
         self.check_statement(backend, statement, proof)?;
-        let (mut main, seed) = start(backend, statement, &proof.trace_rows);
+        let [tokens, choices] = self.check_tokens(backend, proof)?;
+        let context = Context {
+            program: &self.program,
+            tokens: &tokens,
+            choices: &choices,
+        };
+        let hidden = self.hidden_output(&proof.output);
+        let (mut main, seed) = start(backend, statement, &hidden, &proof.trace_rows);
 
         backend.enter(Part::Sumcheck);
         let mut parts = vec![];
         let mut states = vec![];
         for (index, layer) in proof.layers.iter().enumerate() {
             let mut transcript = Transcript::fork(backend, &seed, index);
-            let relation = relations::relation(&self.program, &self.layout, index);
+            let relations = relations::relations(&self.program, &self.layout, index);
             parts.push(relations::verify(
                 backend,
                 &mut transcript,
-                &relation,
+                &context,
+                &relations,
                 layer,
             )?);
             close(
@@ -205,7 +213,7 @@ impl Verifier {
         expect_len(
             "output values",
             proof.output.len(),
-            self.program.output_len(),
+            self.program.proof_output_len(),
         )?;
         expect_len("layers", proof.layers.len(), self.program.nodes.len())
     }
@@ -238,14 +246,73 @@ impl Verifier {
         }
         let input = statement::input_commitment(backend, &proof.input_salt, &proof.input);
         backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
-        let words = statement::pack(backend, &proof.output);
+        let words = statement::pack(backend, self.public_output(&proof.output));
         for (word, public) in words.iter().zip(&statement.output_words) {
             backend.assert_equal(word, public, Check::OutputWords)?;
         }
         Ok(())
     }
 
-    /// Input and output tensors agree with the committed trace at random points.
+    /// The public part of a proof's output values.
+    pub fn public_output<'a, S>(&self, output: &'a [S]) -> &'a [S] {
+        let range = match self.program.sequence {
+            Some(s) => (s.prompt as usize).saturating_sub(1)..s.tokens as usize,
+            None => 0..output.len(),
+        };
+        output.get(range).unwrap_or(&[])
+    }
+
+    /// The rest of a proof's output values: what a sequence computes at positions that are not
+    /// published. They are witnesses that relations read, so they are absorbed like the others.
+    pub fn hidden_output<S: Clone>(&self, output: &[S]) -> Vec<S> {
+        let Some(s) = self.program.sequence else {
+            return vec![];
+        };
+        let public = (s.prompt as usize).saturating_sub(1)..s.tokens as usize;
+        let values = output.iter().enumerate();
+        values
+            .filter(|(i, _)| !public.contains(i))
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// For a sequence: all tokens are in the vocabulary, generated ones are the outputs before them.
+    /// Returns the bits of input and output tokens of every slot; none for other programs.
+    fn check_tokens<B: Backend>(
+        &self,
+        backend: &mut B,
+        proof: &FoldedProof<B::Scalar, B::Point>,
+    ) -> Result<[Vec<Vec<B::Scalar>>; 2], VerifyError> {
+        let Some(sequence) = self.program.sequence else {
+            return Ok([vec![], vec![]]);
+        };
+        let bits = padded_log(sequence.vocab as usize);
+        let largest = fr_from_i64(i64::from(sequence.vocab) - 1 - ACTIVATION_BOUND);
+        let mut both = [vec![], vec![]];
+        for (values, out) in [&proof.input, &proof.output].into_iter().zip(&mut both) {
+            for value in values {
+                let id = backend.linear(
+                    fr_from_i64(ACTIVATION_BOUND),
+                    &[(Fr::from(1), value.clone())],
+                );
+                let rest = backend.linear(largest, &[(-Fr::from(1), value.clone())]);
+                backend.assert_u16(&rest, Check::TokenRange)?;
+                out.push(backend.bits(&id, bits, Check::TokenRange)?);
+            }
+        }
+        // Slots beyond the tokens hold token 0.
+        let zero = backend.constant(Fr::from(0));
+        both[0].resize(self.program.slots(), vec![zero; bits]);
+        let prompt = sequence.prompt as usize;
+        let before = proof.output.iter().skip(prompt.saturating_sub(1));
+        for (token, output) in proof.input.iter().skip(prompt).zip(before) {
+            backend.assert_equal(token, output, Check::Generated)?;
+        }
+        Ok(both)
+    }
+
+    /// Input and output tensors agree with the committed trace at random points; the tokens of a
+    /// sequence are not in the trace.
     fn boundary<B: Backend>(
         &self,
         backend: &mut B,
@@ -253,6 +320,9 @@ impl Verifier {
         proof: &FoldedProof<B::Scalar, B::Point>,
     ) -> Vec<EvalClaim<B::Scalar>> {
         let mut claims = vec![];
+        if self.program.sequence.is_some() {
+            return claims;
+        }
         for (id, values) in [
             (self.program.input, &proof.input),
             (self.program.output, &proof.output),
@@ -289,10 +359,12 @@ impl Verifier {
     }
 }
 
-/// Absorbs the statement and the trace commitment, and draws the seed of the forks.
+/// Absorbs the statement, outputs that it does not hold ([`Verifier::hidden_output`]) and the trace
+/// commitment, and draws the seed of the forks.
 pub fn start<B: Backend>(
     backend: &mut B,
     statement: &Statement<B::Scalar>,
+    hidden: &[B::Scalar],
     trace_rows: &[B::Point],
 ) -> (Transcript<B>, B::Scalar) {
     let mut main = Transcript::new(backend, Domain::Main);
@@ -311,6 +383,11 @@ pub fn start<B: Backend>(
         std::slice::from_ref(&statement.input_commitment),
     );
     main.absorb("output words", &statement.output_words);
+    if !hidden.is_empty() {
+        // Without this a prover could choose them after the points at which relations read them.
+        let words = statement::pack(backend, hidden);
+        main.absorb("hidden output words", &words);
+    }
     for row in trace_rows {
         main.absorb_point(backend, "trace commitment row", row);
     }

@@ -1,18 +1,24 @@
-//! The committed polynomials as the prover holds them: bytes, multiplicities and blinds.
+//! The committed polynomials as the prover holds them: small integers, multiplicities and blinds.
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::{Curve, Group};
-use laminate_protocol::claim::View;
-use laminate_protocol::layout::{Block, Layout, Pair, Poly};
-use laminate_protocol::program::{ACTIVATION_BOUND, Program, Table, Weights, padded_log};
-use laminate_protocol::relations::DenseRelation;
+use laminate_protocol::backend::Native;
+use laminate_protocol::claim::{Term, View, Wire};
+use laminate_protocol::layout::{Block, Layout, Poly};
+use laminate_protocol::lookup::{Kind, Segments};
+use laminate_protocol::poly::{self, eq};
+use laminate_protocol::program::{DenseShape, Program, Weights, axes_log, padded_index};
 use rand::RngCore;
+use rayon::prelude::*;
 
 use crate::exec::Trace;
-use crate::kernels::msm;
+use crate::kernels::{msm, pass};
 
-/// The weight polynomial: bytes only, length `2^weight_log`.
+/// log2 of the part of a column that is evaluated with one equality table.
+const EVALUATION_LOG: usize = 16;
+
+/// The weight polynomial: bytes, the used prefix of its `2^weight_log` entries.
 #[derive(Clone, Debug)]
 pub struct WeightColumns {
     /// Entries.
@@ -22,33 +28,29 @@ pub struct WeightColumns {
 impl WeightColumns {
     /// Lays out the parameters; shapes must match the program (checked by the executor).
     pub fn new(program: &Program, layout: &Layout, weights: &Weights) -> Self {
-        let mut bytes = vec![0u8; 1 << layout.weight_log];
+        let mut bytes = vec![0u8; layout.weight_used];
         for ((shape, blocks), dense) in program
             .weights
             .iter()
             .zip(&layout.dense)
             .zip(&weights.dense)
         {
-            let (rows, cols) = (shape.rows as usize, shape.cols as usize);
-            let width = 1 << padded_log(cols);
-            let start = blocks.weight.offset;
-            bytes[start..start + (1 << blocks.weight.log)].fill(128);
-            for j in 0..rows {
-                for k in 0..cols {
-                    bytes[start + j * width + k] =
-                        (i16::from(dense.weight[j * cols + k]) + 128) as u8;
+            let block = blocks.weight;
+            let target = &mut bytes[block.offset..block.offset + (1 << block.log)];
+            place_matrix(target, shape, &dense.weight);
+            place_words(&mut bytes, &blocks.multiplier, shape, |i| {
+                dense.multiplier.get(i).copied().unwrap_or(0)
+            });
+            if let Some(bias) = &blocks.bias {
+                let zero = 1u32 << 31;
+                for block in &bias[..] {
+                    let fill = if block == &bias[3] { 128 } else { 0 };
+                    bytes[block.offset..block.offset + (1 << block.log)].fill(fill);
                 }
-            }
-            for j in 0..1usize << blocks.bias[0].log {
-                let bias = dense.bias.get(j).copied().unwrap_or(0);
-                let stored = (i64::from(bias) + (1 << 31)) as u32;
-                for (block, byte) in blocks.bias.iter().zip(stored.to_le_bytes()) {
-                    bytes[block.offset + j] = byte;
-                }
-                let multiplier = dense.multiplier.get(j).copied().unwrap_or(0);
-                for (block, byte) in blocks.multiplier.iter().zip(multiplier.to_le_bytes()) {
-                    bytes[block.offset + j] = byte;
-                }
+                place_words(&mut bytes, bias, shape, |i| {
+                    let bias = dense.bias.get(i).copied().unwrap_or(0);
+                    (bias as u32).wrapping_add(zero)
+                });
             }
         }
         Self { bytes }
@@ -56,24 +58,68 @@ impl WeightColumns {
 
     /// Commits every row of `2^row_log` values.
     pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
+        let size = (1usize << row_log).min(powers.len());
+        let sum: G1 = powers[..size]
+            .par_chunks(1 << 12)
+            .map(|chunk| chunk.iter().fold(G1::identity(), |acc, p| acc + p))
+            .reduce(G1::identity, |a, b| a + b);
         self.bytes
             .chunks(1 << row_log)
-            .map(|row| msm::bytes(row, powers).to_affine())
+            .map(|row| {
+                let commitment = if row.len() == size {
+                    msm::offset_bytes(row, powers, &sum)
+                } else {
+                    msm::bytes(row, powers)
+                };
+                commitment.to_affine()
+            })
             .collect()
     }
 }
 
-/// The trace polynomial, length `2^trace_log`: a byte region, multiplicities, blinds.
+/// Bytes `w + 128` of a `(stack, rows, cols)` matrix, padding included.
+fn place_matrix(target: &mut [u8], shape: &DenseShape, weight: &[i8]) {
+    let (rows, cols) = (shape.row_count(), shape.col_count());
+    let (width, height) = (1 << axes_log(&shape.cols), 1 << axes_log(&shape.rows));
+    let map: Vec<usize> = (0..cols).map(|k| padded_index(&shape.cols, k)).collect();
+    target.par_chunks_mut(width).for_each(|row| row.fill(128));
+    for (i, source) in weight.chunks_exact(cols).enumerate() {
+        let (block, j) = (i / rows, i % rows);
+        let start = (block * height + padded_index(&shape.rows, j)) * width;
+        let row = &mut target[start..start + width];
+        for (at, w) in map.iter().zip(source) {
+            row[*at] = (i16::from(*w) + 128) as u8;
+        }
+    }
+}
+
+/// Bytes of one number for each row of each copy.
+fn place_words(
+    bytes: &mut [u8],
+    blocks: &[Block],
+    shape: &DenseShape,
+    value: impl Fn(usize) -> u32,
+) {
+    let rows = shape.row_count();
+    let height = 1 << axes_log(&shape.rows);
+    for i in 0..shape.stack as usize * rows {
+        let at = (i / rows) * height + padded_index(&shape.rows, i % rows);
+        for (block, byte) in blocks.iter().zip(value(i).to_le_bytes()) {
+            bytes[block.offset + at] = byte;
+        }
+    }
+}
+
+/// The trace polynomial: the used prefix of its `2^trace_log` entries.
 #[derive(Clone, Debug)]
 pub struct TraceColumns {
-    /// The byte region.
-    pub bytes: Vec<u8>,
-    /// Multiplicities of the byte table, then of each activation table.
+    /// Limbs; zero where multiplicities and blinds stand.
+    pub values: Vec<u16>,
+    /// Multiplicities of the lookup tables.
     pub multiplicities: Vec<(Block, Vec<u32>)>,
     /// Random entries.
     pub blinds: (Block, Vec<Fr>),
-    region: Block,
-    log: usize,
+    wide: bool,
 }
 
 impl TraceColumns {
@@ -81,66 +127,80 @@ impl TraceColumns {
     pub fn new(
         program: &Program,
         layout: &Layout,
+        segments: &Segments,
         weights: &WeightColumns,
         trace: &Trace,
         rng: &mut impl RngCore,
     ) -> Self {
-        let mut bytes = vec![0u8; 1 << layout.bytes.log];
-        let base = layout.bytes.offset;
-        let mut put = |block: &Block, i: usize, byte: u8| bytes[block.offset - base + i] = byte;
-        for (id, values) in trace.tensors.iter().enumerate() {
-            let offset = if layout.unsigned[id] {
-                0
-            } else {
-                ACTIVATION_BOUND
+        let bits = u32::from(program.limb_bits);
+        let mut values = vec![0u16; layout.trace_used];
+        let mask = (1u128 << bits) - 1;
+        let mut put = |blocks: &[Block], i: usize, value: u128| {
+            for (limb, block) in blocks.iter().enumerate() {
+                values[block.offset + i] = ((value >> (bits * limb as u32)) & mask) as u16;
+            }
+        };
+        for (id, tensor) in trace.tensors.iter().enumerate() {
+            let blocks = &layout.tensors[id];
+            if blocks.is_empty() {
+                continue;
+            }
+            let offset = match program.tensors[id].bits {
+                _ if layout.unsigned[id] => 0,
+                bits => 1i64 << (bits - 1),
             };
-            for (i, value) in values.iter().enumerate() {
-                put_pair(
-                    &mut put,
-                    &layout.tensors[id],
-                    i,
-                    (i64::from(*value) + offset) as u64,
-                );
+            for (i, value) in tensor.iter().enumerate() {
+                put(blocks, i, (i64::from(*value) + offset) as u128);
             }
         }
         for (blocks, aux) in layout.aux.iter().zip(&trace.aux) {
-            for (i, remainder) in aux.remainder.iter().enumerate() {
-                for (block, byte) in blocks
-                    .remainder
-                    .iter()
-                    .zip(u64::from(*remainder).to_le_bytes())
-                {
-                    put(block, i, byte);
-                }
-            }
-            for (pair, values) in [
-                (&blocks.positive, &aux.positive),
-                (&blocks.negative, &aux.negative),
-            ] {
-                for (i, value) in values.iter().enumerate() {
-                    if let Some(pair) = pair {
-                        put_pair(&mut put, pair, i, u64::from(*value));
+            for (role, blocks) in blocks {
+                if let Some(column) = aux.column(*role) {
+                    for i in 0..column.len() {
+                        put(blocks, i, column.get(i));
                     }
                 }
             }
         }
-        let multiplicities = count(program, layout, weights, &bytes, trace);
-        let blinds = (0..1 << layout.blinds.log)
+        let mut out = Self {
+            values,
+            multiplicities: vec![],
+            blinds: (layout.blinds, vec![]),
+            wide: bits > 8,
+        };
+        out.recount(program, layout, segments, weights);
+        out.blinds.1 = (0..1 << layout.blinds.log)
             .map(|_| Fr::random(&mut *rng))
             .collect();
-        Self {
-            bytes,
-            multiplicities,
-            blinds: (layout.blinds, blinds),
-            region: layout.bytes,
-            log: layout.trace_log,
-        }
+        out
+    }
+
+    /// Counts the lookups of the stored limbs. A value that is in no table is not counted: no proof
+    /// of it is accepted.
+    pub fn recount(
+        &mut self,
+        program: &Program,
+        layout: &Layout,
+        segments: &Segments,
+        weights: &WeightColumns,
+    ) {
+        self.multiplicities = count(program, layout, segments, weights, self);
     }
 
     /// Commits every row of `2^row_log` values.
     pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
-        let size = 1usize << row_log.min(self.log);
-        let mut rows = vec![G1::identity(); (1 << self.log) / size];
+        let size = 1usize << row_log;
+        let mut rows: Vec<G1> = self
+            .values
+            .chunks(size)
+            .map(|row| {
+                if self.wide {
+                    return msm::words(row, powers);
+                }
+                let bytes: Vec<u8> = row.iter().map(|v| *v as u8).collect();
+                msm::bytes(&bytes, powers)
+            })
+            .collect();
         let mut place = |block: &Block, commit: &dyn Fn(usize, usize, &[G1Affine]) -> G1| {
             let (mut at, end) = (block.offset, block.offset + (1 << block.log));
             while at < end {
@@ -150,9 +210,6 @@ impl TraceColumns {
                 at = next;
             }
         };
-        place(&self.region, &|from, to, points| {
-            msm::bytes(&self.bytes[from..to], points)
-        });
         for (block, values) in &self.multiplicities {
             place(block, &|from, to, points| {
                 msm::small(&values[from..to], points)
@@ -166,36 +223,97 @@ impl TraceColumns {
     }
 }
 
-fn put_pair(put: &mut impl FnMut(&Block, usize, u8), pair: &Pair, i: usize, value: u64) {
-    put(&pair[0], i, value as u8);
-    put(&pair[1], i, (value >> 8) as u8);
-}
-
 /// How often each table entry is looked up.
 fn count(
     program: &Program,
     layout: &Layout,
+    segments: &Segments,
     weights: &WeightColumns,
-    bytes: &[u8],
-    trace: &Trace,
+    trace: &TraceColumns,
 ) -> Vec<(Block, Vec<u32>)> {
-    let mut histogram = vec![0u32; 256];
-    for byte in bytes.iter().chain(&weights.bytes) {
-        histogram[usize::from(*byte)] += 1;
-    }
-    let mut out = vec![(layout.byte_multiplicities, histogram)];
-    for (table, block) in layout.table_multiplicities.iter().enumerate() {
-        let mut counts = vec![0u32; 1 << block.log];
-        for node in &program.nodes {
-            if node.op == (laminate_protocol::program::Op::Activation { table }) {
-                for index in &trace.tensors[node.inputs[0]] {
-                    counts[(i64::from(*index) - Table::LOWEST) as usize] += 1;
+    let mut limbs = vec![0u32; 1 << program.limb_bits];
+    let mut bytes = vec![0u32; 256];
+    let mut tables: Vec<Vec<u32>> = layout
+        .table_multiplicities
+        .iter()
+        .map(|block| vec![0u32; 1 << block.log])
+        .collect();
+    for segment in &segments.segments {
+        match &segment.kind {
+            Kind::Range { view, .. } => {
+                let block = view.terms[0].block;
+                let range = block.offset..block.offset + (1 << block.log);
+                match block.poly {
+                    Poly::Trace => {
+                        for i in range {
+                            let value = trace.values.get(i).copied().unwrap_or(0);
+                            tally(&mut limbs, value.into());
+                        }
+                    }
+                    Poly::Weight => {
+                        let table = if layout.byte_multiplicities.is_some() {
+                            &mut bytes
+                        } else {
+                            &mut limbs
+                        };
+                        for i in range {
+                            let value = weights.bytes.get(i).copied().unwrap_or(0);
+                            tally(table, value.into());
+                        }
+                    }
                 }
             }
+            Kind::Use { table, input, .. } => {
+                // Stored limbs of the index column; the table starts at the lowest index.
+                let lowest = program.tables[*table].lowest();
+                for index in trace.indices(input) {
+                    tally(&mut tables[*table], index - lowest);
+                }
+            }
+            Kind::RangeTable { .. } | Kind::Table { .. } => {}
         }
-        out.push((*block, counts));
     }
+    let mut out = vec![(layout.limb_multiplicities, limbs)];
+    out.extend(layout.byte_multiplicities.map(|block| (block, bytes)));
+    out.extend(layout.table_multiplicities.iter().copied().zip(tables));
     out
+}
+
+fn tally(table: &mut [u32], entry: i64) {
+    let count = usize::try_from(entry).ok().and_then(|i| table.get_mut(i));
+    if let Some(count) = count {
+        *count += 1;
+    }
+}
+
+impl TraceColumns {
+    /// The integers of an index column: limbs and a small constant.
+    fn indices(&self, view: &View) -> Vec<i64> {
+        let bits = if self.wide { 16 } else { 8 };
+        let constant = small(view.constant);
+        (0..1usize << view.log())
+            .map(|i| {
+                let limbs = view.terms.iter().enumerate();
+                limbs.fold(constant, |acc, (limb, term)| {
+                    acc + (i64::from(self.values[term.block.offset + i]) << (bits * limb))
+                })
+            })
+            .collect()
+    }
+}
+
+/// A constant between -2^31 and 2^31 as an integer.
+fn small(value: Fr) -> i64 {
+    let low = |v: Fr| {
+        i64::from(u32::from_le_bytes(
+            v.to_bytes()[..4].try_into().unwrap_or([0; 4]),
+        ))
+    };
+    if value.to_bytes()[31] == 0 {
+        low(value)
+    } else {
+        -low(-value)
+    }
 }
 
 /// Both polynomials, and views of them as field vectors.
@@ -203,79 +321,200 @@ fn count(
 pub struct Columns<'a> {
     weights: &'a WeightColumns,
     trace: &'a TraceColumns,
-    bytes: Vec<Fr>,
+    limbs: Vec<Fr>,
+}
+
+/// The stored integers of a block.
+#[derive(Clone, Copy, Debug)]
+pub enum Small<'a> {
+    /// Weights.
+    Bytes(&'a [u8]),
+    /// Limbs of the trace.
+    Limbs(&'a [u16]),
 }
 
 impl<'a> Columns<'a> {
     /// Borrows both polynomials.
     pub fn new(weights: &'a WeightColumns, trace: &'a TraceColumns) -> Self {
+        let count = if trace.wide { 1u64 << 16 } else { 1 << 8 };
         Self {
             weights,
             trace,
-            bytes: (0..256).map(Fr::from).collect(),
+            limbs: (0..count).map(Fr::from).collect(),
         }
     }
 
-    /// A byte as a field element.
-    pub fn byte(&self, byte: u8) -> Fr {
-        self.bytes[usize::from(byte)]
+    /// A limb as a field element.
+    pub fn limb(&self, limb: u16) -> Fr {
+        self.limbs[usize::from(limb)]
     }
 
-    /// The stored bytes of a dense layer's weights, `(rows, cols)` padded.
-    pub fn weight_bytes(&self, relation: &DenseRelation) -> &[u8] {
-        let block = relation.weight.terms[0].1;
-        &self.weights.bytes[block.offset..block.offset + (1 << block.log)]
+    /// The weight polynomial's used prefix.
+    pub fn weight_bytes(&self) -> &[u8] {
+        &self.weights.bytes
+    }
+
+    /// `out[a, b] = Σ_m selector[m]·w[a, m, b]` for a weight view of shape `(a, m, b)`.
+    pub fn weight_combine(
+        &self,
+        view: &View,
+        (a, m, b): (usize, usize, usize),
+        selector: &[Fr],
+    ) -> Vec<Fr> {
+        let block = view.terms[0].block;
+        let bytes = &self.weights.bytes[block.offset..block.offset + (1 << block.log)];
+        debug_assert_eq!(bytes.len(), a * m * b);
+        let mut out = if b == 1 {
+            pass::dot_rows_u8(bytes, selector)
+        } else {
+            let rows = bytes.chunks_exact(m * b);
+            rows.flat_map(|rows| pass::combine_rows_u8(rows, b, selector))
+                .collect()
+        };
+        let correction = view.constant * selector.iter().sum::<Fr>();
+        out.par_iter_mut()
+            .with_min_len(1 << 12)
+            .for_each(|v| *v += correction);
+        out
     }
 
     /// The values of a view.
     pub fn values(&self, view: &View) -> Vec<Fr> {
         let mut out = vec![view.constant; 1 << view.log()];
-        for (coefficient, block) in &view.terms {
-            self.accumulate(&mut out, *coefficient, block);
+        if let Some((constant, count, log)) = view.below {
+            let part = out.len() >> log;
+            out[..count * part].iter_mut().for_each(|o| *o += constant);
+        }
+        for term in &view.terms {
+            self.accumulate(&mut out, term);
         }
         out
     }
 
-    fn accumulate(&self, out: &mut [Fr], coefficient: Fr, block: &Block) {
-        if let Some(bytes) = self.byte_slice(block) {
-            let scaled: Vec<Fr> = self.bytes.iter().map(|b| coefficient * b).collect();
-            for (o, byte) in out.iter_mut().zip(bytes) {
-                *o += scaled[usize::from(*byte)];
+    fn accumulate(&self, out: &mut [Fr], term: &Term) {
+        let size = 1usize << term.block.log;
+        match term.wire {
+            Wire::Direct => self.add(out, term.coefficient, &term.block, 0),
+            Wire::Next { count, log } => {
+                let part = size >> log;
+                let end = part * (count - 1);
+                self.add(&mut out[..end], term.coefficient, &term.block, part);
+            }
+            Wire::Last { count, .. } => {
+                let start = size * (count - 1);
+                let target = &mut out[start..start + size];
+                self.add(target, term.coefficient, &term.block, 0);
+            }
+        }
+    }
+
+    /// `out[i] += coefficient · block[skip + i]`
+    fn add(&self, out: &mut [Fr], coefficient: Fr, block: &Block, skip: usize) {
+        let counted = self.trace.multiplicities.iter().find(|(b, _)| b == block);
+        if let Some((_, values)) = counted {
+            for (o, v) in out.iter_mut().zip(&values[skip..]) {
+                *o += coefficient * Fr::from(u64::from(*v));
             }
             return;
         }
-        let counted = self.trace.multiplicities.iter().find(|(b, _)| b == block);
-        if let Some((_, values)) = counted {
-            for (o, v) in out.iter_mut().zip(values) {
-                *o += coefficient * Fr::from(u64::from(*v));
+        // Scaling a table once is cheaper than every element, for columns that are longer.
+        let one = coefficient == Fr::ONE;
+        let scaled: Vec<Fr> = match (one, out.len() > self.limbs.len()) {
+            (false, true) => self.limbs.iter().map(|b| coefficient * b).collect(),
+            _ => vec![],
+        };
+        let value = |limb: usize| match scaled.get(limb) {
+            Some(v) => *v,
+            None if one => self.limbs[limb],
+            None => coefficient * self.limbs[limb],
+        };
+        match self.small(block) {
+            Small::Bytes(bytes) => {
+                let pairs = out.iter_mut().zip(bytes.iter().skip(skip));
+                pairs.for_each(|(o, v)| *o += value(usize::from(*v)));
+            }
+            Small::Limbs(limbs) => {
+                let rest = limbs.get(skip..).unwrap_or(&[]);
+                let pairs = out.par_iter_mut().zip(rest).with_min_len(1 << 12);
+                pairs.for_each(|(o, v)| *o += value(usize::from(*v)));
             }
         }
     }
 
-    /// The bytes of a block that lies in a byte region.
-    fn byte_slice(&self, block: &Block) -> Option<&[u8]> {
-        let (bytes, base) = match block.poly {
-            Poly::Weight => (&self.weights.bytes, 0),
-            Poly::Trace => (&self.trace.bytes, self.trace.region.offset),
-        };
-        let start = block.offset.checked_sub(base)?;
-        bytes.get(start..start + (1 << block.log))
+    /// A view's value at `point`, straight from the integers.
+    pub fn evaluate(&self, view: &View, point: &[Fr]) -> Fr {
+        let constant = view.constant_at(&mut Native, point);
+        let counted = |block: &Block| self.trace.multiplicities.iter().any(|(b, _)| b == block);
+        let direct = |term: &Term| term.wire == Wire::Direct && !counted(&term.block);
+        if !view.terms.iter().all(direct) {
+            return poly::evaluate(&self.values(view), point);
+        }
+        // The last variables' equality table serves every part of every limb.
+        let low = point.len().min(EVALUATION_LOG);
+        let (high, low) = point.split_at(point.len() - low);
+        let (rows, table) = (eq::table(high), eq::table(low));
+        view.terms.iter().fold(constant, |sum, term| {
+            let parts = rows.par_iter().enumerate().map(|(i, row)| {
+                let part = Block {
+                    offset: term.block.offset + i * table.len(),
+                    log: low.len(),
+                    ..term.block
+                };
+                row * match self.small(&part) {
+                    Small::Bytes([]) | Small::Limbs([]) => Fr::ZERO,
+                    Small::Bytes(v) => pass::dot_rows_u8(v, &table[..v.len()])[0],
+                    Small::Limbs(v) => pass::dot_u16(v, &table[..v.len()]),
+                }
+            });
+            sum + term.coefficient * parts.sum::<Fr>()
+        })
     }
 
-    /// A whole polynomial as field elements, zero-extended to `2^log`.
-    pub fn polynomial(&self, poly: Poly, log: usize) -> Vec<Fr> {
-        let mut out = vec![Fr::ZERO; 1 << log];
+    /// The integers of a block of weights or limbs, as far as blocks cover it.
+    pub fn small(&self, block: &Block) -> Small<'a> {
+        fn cut<'v, T>(values: &'v [T], block: &Block) -> &'v [T] {
+            let end = values.len().min(block.offset + (1 << block.log));
+            values.get(block.offset..end).unwrap_or(&[])
+        }
+        match block.poly {
+            Poly::Weight => Small::Bytes(cut(&self.weights.bytes, block)),
+            Poly::Trace => Small::Limbs(cut(&self.trace.values, block)),
+        }
+    }
+
+    /// Adds what the trace holds beside limbs, multiplicities and blinds, to its rows' combination.
+    pub fn add_unlimbed(&self, out: &mut [Fr], selector: &[Fr], row_log: usize) {
+        let mask = (1usize << row_log) - 1;
+        let mut add = |at: usize, value: Fr| out[at & mask] += selector[at >> row_log] * value;
+        for (block, values) in &self.trace.multiplicities {
+            for (i, v) in values.iter().enumerate() {
+                add(block.offset + i, Fr::from(u64::from(*v)));
+            }
+        }
+        let (block, values) = &self.trace.blinds;
+        for (i, v) in values.iter().enumerate() {
+            add(block.offset + i, *v);
+        }
+    }
+
+    /// Length of a polynomial's used prefix.
+    pub fn used(&self, poly: Poly) -> usize {
+        match poly {
+            Poly::Weight => self.weights.bytes.len(),
+            Poly::Trace => self.trace.values.len(),
+        }
+    }
+
+    /// The used prefix of a polynomial as field elements.
+    pub fn polynomial(&self, poly: Poly) -> Vec<Fr> {
         match poly {
             Poly::Weight => {
-                for (o, byte) in out.iter_mut().zip(&self.weights.bytes) {
-                    *o = self.byte(*byte);
-                }
+                let bytes = self.weights.bytes.par_iter();
+                bytes.map(|byte| self.limbs[usize::from(*byte)]).collect()
             }
             Poly::Trace => {
-                let start = self.trace.region.offset;
-                for (o, byte) in out[start..].iter_mut().zip(&self.trace.bytes) {
-                    *o = self.byte(*byte);
-                }
+                let limbs = self.trace.values.par_iter();
+                let mut out: Vec<Fr> = limbs.map(|v| self.limbs[usize::from(*v)]).collect();
                 for (block, values) in &self.trace.multiplicities {
                     for (o, v) in out[block.offset..].iter_mut().zip(values) {
                         *o = Fr::from(u64::from(*v));
@@ -283,8 +522,8 @@ impl<'a> Columns<'a> {
                 }
                 let (block, values) = &self.trace.blinds;
                 out[block.offset..block.offset + values.len()].copy_from_slice(values);
+                out
             }
         }
-        out
     }
 }

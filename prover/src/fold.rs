@@ -1,4 +1,11 @@
 //! Prover of one group opening; the protocol is in `laminate_protocol::fold`.
+//!
+//! The batching sumcheck runs over two halves, the weight and the trace polynomial, each with the
+//! kernel of its claims; their round polynomials are added.
+
+mod claims;
+mod dense;
+mod rows;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
@@ -8,11 +15,46 @@ use laminate_protocol::fold::{BATCHING_DEGREE, OpeningProof};
 use laminate_protocol::layout::{Layout, Poly};
 use laminate_protocol::poly::eq;
 use laminate_protocol::program::Program;
+use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::transcript::Transcript;
 
 use crate::columns::Columns;
 use crate::pcs;
-use crate::sumcheck::TableSumcheck;
+use crate::sumcheck::{evaluate, interpolate};
+use claims::ClaimSet;
+use dense::DenseHalf;
+use rows::RowsHalf;
+
+/// A weight polynomial of more entries than this is not expanded into field elements.
+const EXPANDED: usize = 1 << 24;
+
+/// One polynomial with its kernel during the sumcheck.
+enum Half {
+    /// All values as field elements.
+    Dense(DenseHalf),
+    /// Integers, folded to one row by the first rounds.
+    Rows(RowsHalf),
+}
+
+impl Half {
+    fn round(&self) -> [Fr; 2] {
+        match self {
+            Self::Dense(half) => half.round(),
+            Self::Rows(half) => half.round(),
+        }
+    }
+
+    fn bind(&mut self, columns: &Columns<'_>, r: &Fr) {
+        match self {
+            Self::Dense(half) => half.bind(r),
+            Self::Rows(half) => {
+                if let Some(dense) = half.bind(columns, r) {
+                    *self = Self::Dense(dense);
+                }
+            }
+        }
+    }
+}
 
 /// Batches the claims of one group into one opening.
 pub fn prove(
@@ -22,38 +64,43 @@ pub fn prove(
     powers: &[G1Affine],
     claims: &[EvalClaim<Fr>],
 ) -> OpeningProof<Fr, G1Affine> {
+    let context = (program, layout);
+    prove_in_stages(transcript, context, columns, powers, claims, &|| {})
+}
+
+/// [`prove`], telling when the claims are batched and the opening begins.
+pub(crate) fn prove_in_stages(
+    transcript: &mut Transcript<Native>,
+    (program, layout): (&Program, &Layout),
+    columns: &Columns<'_>,
+    powers: &[G1Affine],
+    claims: &[EvalClaim<Fr>],
+    batched: &dyn Fn(),
+) -> OpeningProof<Fr, G1Affine> {
     let log = layout.max_log();
+    let row_log = layout.row_log(program);
     let eta = transcript.challenge(&mut Native, "batching eta");
-    let [kernel_weight, kernel_trace] = kernels(log, eta, claims);
     let mut claim = Fr::ZERO;
     let mut power = Fr::ONE;
     for c in claims {
-        claim += power * (c.value - c.view.constant);
+        claim += power * (c.value - c.view.constant_at(&mut Native, &c.point));
         power *= eta;
     }
-    let weight = columns.polynomial(Poly::Weight, log);
-    let trace = columns.polynomial(Poly::Trace, log);
-    let tables = [weight.clone(), kernel_weight, trace.clone(), kernel_trace];
-    let summand = |t: &[Fr; 4]| t[0] * t[1] + t[2] * t[3];
-    let (batching, point, [weight_at, _, trace_at, _]) = TableSumcheck::new(
-        tables,
-        BATCHING_DEGREE,
-        &summand,
-    )
-    .prove(transcript, "batching round", claim);
-    let evaluations = [weight_at, trace_at];
+    let halves = [Poly::Weight, Poly::Trace].map(|poly| {
+        let set = ClaimSet::new(claims, eta, poly);
+        if poly == Poly::Weight && columns.used(poly) > EXPANDED && row_log < log {
+            Half::Rows(RowsHalf::new(columns, poly, set, log, row_log))
+        } else {
+            Half::Dense(DenseHalf::new(columns, poly, &set, log))
+        }
+    });
+    let (batching, point, evaluations) = sumcheck(transcript, columns, halves, log, claim);
     transcript.absorb("batching evaluations", &evaluations);
+    batched();
 
     let rho = transcript.challenge(&mut Native, "batching rho");
-    let row_log = layout.row_log(program);
     let (high, low) = point.split_at(log - row_log);
-    let mut values = vec![Fr::ZERO; 1 << row_log];
-    for (row, selector) in eq::table(high).into_iter().enumerate() {
-        let start = row << row_log;
-        for (i, value) in values.iter_mut().enumerate() {
-            *value += selector * (weight[start + i] + rho * trace[start + i]);
-        }
-    }
+    let values = rows::combine(columns, &eq::table(high), row_log, rho);
     OpeningProof {
         batching,
         evaluations,
@@ -61,27 +108,30 @@ pub fn prove(
     }
 }
 
-/// `K_W` and `K_T` of all claims.
-fn kernels(log: usize, eta: Fr, claims: &[EvalClaim<Fr>]) -> [Vec<Fr>; 2] {
-    let mut weight = vec![Fr::ZERO; 1 << log];
-    let mut trace = vec![Fr::ZERO; 1 << log];
-    let mut power = Fr::ONE;
-    for claim in claims {
-        let table = eq::scaled_table(&claim.point, power);
-        for (coefficient, block) in &claim.view.terms {
-            let kernel = match block.poly {
-                Poly::Weight => &mut weight,
-                Poly::Trace => &mut trace,
-            };
-            for (k, e) in kernel[block.offset..].iter_mut().zip(&table) {
-                *k += if *coefficient == Fr::ONE {
-                    *e
-                } else {
-                    coefficient * e
-                };
-            }
+fn sumcheck(
+    transcript: &mut Transcript<Native>,
+    columns: &Columns<'_>,
+    mut halves: [Half; 2],
+    log: usize,
+    mut claim: Fr,
+) -> (SumcheckProof<Fr>, Vec<Fr>, [Fr; 2]) {
+    let mut rounds = vec![];
+    let mut point = vec![];
+    for _ in 0..log {
+        let [a, b] = [halves[0].round(), halves[1].round()];
+        let message = interpolate(BATCHING_DEGREE, claim, a[0] + b[0], a[1] + b[1], Fr::ZERO);
+        transcript.absorb("batching round", &message);
+        let r = transcript.challenge(&mut Native, "batching round");
+        claim = evaluate(&message, claim, r);
+        for half in &mut halves {
+            half.bind(columns, &r);
         }
-        power *= eta;
+        rounds.push(message);
+        point.push(r);
     }
-    [weight, trace]
+    let evaluations = halves.map(|half| match half {
+        Half::Dense(half) => half.value(),
+        Half::Rows(_) => Fr::ZERO,
+    });
+    (SumcheckProof { rounds }, point, evaluations)
 }

@@ -10,7 +10,7 @@
 //! | [`prove`] | the whole run |
 //! | [`kernels`] | arithmetic, references beside optimised forms |
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod columns;

@@ -5,17 +5,17 @@ use halo2curves_axiom::ff::Field;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::EvalClaim;
 use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::lookup::segments::{TABLE_LOWEST, table_tag};
-use laminate_protocol::lookup::{Kind, LAYER_DEGREE, LookupLayer, LookupProof, Segment, Segments};
-use laminate_protocol::poly::{self, eq};
+use laminate_protocol::lookup::segments::table_tag;
+use laminate_protocol::lookup::{Kind, LookupLayer, LookupProof, Segment, Segments};
 use laminate_protocol::program::Program;
 use laminate_protocol::transcript::Transcript;
+
 use rayon::prelude::*;
 
-use crate::columns::Columns;
-use crate::sumcheck::TableSumcheck;
+use crate::columns::{Columns, Small};
+use crate::kernels::logup;
 
-/// Numerators and denominators of one level of the tree.
+/// Numerators and denominators of the leaves.
 struct Level {
     p: Vec<Fr>,
     q: Vec<Fr>,
@@ -29,10 +29,10 @@ pub fn prove(
     columns: &Columns<'_>,
 ) -> (LookupProof<Fr>, Vec<EvalClaim<Fr>>) {
     let drawn = transcript.challenges(&mut Native, "lookup alpha and beta", 2);
-    let leaves = leaves(program, segments, columns, drawn[0], drawn[1]);
-    let mut levels = vec![leaves];
-    while levels.last().is_some_and(|l| l.p.len() > 2) {
-        levels.extend(levels.last().map(combine));
+    let Level { p, q } = leaves(program, segments, columns, drawn[0], drawn[1]);
+    let mut levels = vec![logup::Level::new(segments.log, p, q)];
+    while levels.last().is_some_and(|l| l.log() > 1) {
+        levels.extend(levels.last().map(logup::Level::above));
     }
     let mut layers = vec![];
     let mut point: Vec<Fr> = vec![];
@@ -50,7 +50,7 @@ pub fn prove(
     for segment in &segments.segments {
         let low = &point[point.len() - segment.log..];
         for view in segment.kind.columns() {
-            let value = poly::evaluate(&columns.values(view), low);
+            let value = columns.evaluate(view, low);
             claims.push(EvalClaim {
                 view: view.clone(),
                 point: low.to_vec(),
@@ -69,51 +69,19 @@ pub fn prove(
     )
 }
 
-/// The level above: `(p, q)(x) = (p(0,x)q(1,x) + p(1,x)q(0,x), q(0,x)q(1,x))`.
-fn combine(level: &Level) -> Level {
-    let half = level.p.len() / 2;
-    let (p0, p1) = level.p.split_at(half);
-    let (q0, q1) = level.q.split_at(half);
-    let (p, q) = (0..half)
-        .into_par_iter()
-        .with_min_len(1 << 9)
-        .map(|i| (p0[i] * q1[i] + p1[i] * q0[i], q0[i] * q1[i]))
-        .unzip();
-    Level { p, q }
-}
-
 /// One layer's sumcheck over the halves of `level`; the root has no variables.
 fn prove_layer(
     transcript: &mut Transcript<Native>,
-    level: Level,
+    level: logup::Level,
     point: &[Fr],
     (p, q): (Fr, Fr),
 ) -> (LookupLayer<Fr>, Vec<Fr>) {
-    let half = level.p.len() / 2;
     let mut lambda = Fr::ZERO;
-    if half > 1 {
+    if level.log() > 1 {
         lambda = transcript.challenge(&mut Native, "lookup layer lambda");
     }
-    let (p0, p1) = level.p.split_at(half);
-    let (q0, q1) = level.q.split_at(half);
-    let tables = [
-        eq::table(point),
-        p0.to_vec(),
-        p1.to_vec(),
-        q0.to_vec(),
-        q1.to_vec(),
-    ];
-    // eq·(p0·q1 + p1·q0 + λ·q0·q1) with one product saved.
-    let summand = |t: &[Fr; 5]| t[0] * ((t[1] + lambda * t[3]) * t[4] + t[2] * t[3]);
-    let (sumcheck, lower, [_, p0, p1, q0, q1]) = TableSumcheck::new(tables, LAYER_DEGREE, &summand)
-        .prove(transcript, "lookup round", p + lambda * q);
-    (
-        LookupLayer {
-            sumcheck,
-            halves: [p0, p1, q0, q1],
-        },
-        lower,
-    )
+    let (sumcheck, lower, halves) = logup::prove(transcript, level, point, lambda, p + lambda * q);
+    (LookupLayer { sumcheck, halves }, lower)
 }
 
 fn leaves(
@@ -123,8 +91,8 @@ fn leaves(
     alpha: Fr,
     beta: Fr,
 ) -> Level {
-    let mut p = vec![Fr::ZERO; 1 << segments.log];
-    let mut q = vec![Fr::ONE; 1 << segments.log];
+    let mut p = vec![Fr::ZERO; segments.used];
+    let mut q = vec![Fr::ONE; segments.used];
     for segment in &segments.segments {
         let range = segment.offset..segment.offset + (1 << segment.log);
         fill(
@@ -148,20 +116,42 @@ fn fill(
     q: &mut [Fr],
 ) {
     match &segment.kind {
-        Kind::Bytes(view) => {
+        Kind::Range { view, tag } => {
             p.fill(Fr::ONE);
-            let values = columns.values(view);
-            q.iter_mut()
-                .zip(values)
-                .for_each(|(q, v)| *q = alpha - beta * v);
+            // A limb has few values: one table of denominators serves them all.
+            let start = alpha - Fr::from(*tag);
+            let block = view.terms[0].block;
+            let limbs = match columns.small(&block) {
+                Small::Bytes(_) => 1 << 8,
+                Small::Limbs(_) => 1usize << program.limb_bits,
+            };
+            let table: Vec<Fr> = (0..limbs)
+                .map(|v| start - beta * Fr::from(v as u64))
+                .collect();
+            q.fill(start);
+            match columns.small(&block) {
+                Small::Bytes(values) => q
+                    .par_iter_mut()
+                    .zip(values)
+                    .with_min_len(1 << 12)
+                    .for_each(|(q, v)| *q = table[usize::from(*v)]),
+                Small::Limbs(values) => q
+                    .par_iter_mut()
+                    .zip(values)
+                    .with_min_len(1 << 12)
+                    .for_each(|(q, v)| *q = table[usize::from(*v)]),
+            }
         }
-        Kind::ByteTable(multiplicity) => {
+        Kind::RangeTable {
+            multiplicity, tag, ..
+        } => {
             p.iter_mut()
                 .zip(columns.values(multiplicity))
                 .for_each(|(p, m)| *p = -m);
+            let start = alpha - Fr::from(*tag);
             q.iter_mut()
                 .enumerate()
-                .for_each(|(i, q)| *q = alpha - beta * Fr::from(i as u64));
+                .for_each(|(i, q)| *q = start - beta * Fr::from(i as u64));
         }
         Kind::Use {
             table,
@@ -184,8 +174,9 @@ fn fill(
             p.iter_mut()
                 .zip(columns.values(multiplicity))
                 .for_each(|(p, m)| *p = -m);
+            let lowest = program.tables[*table].lowest();
             for (i, (q, value)) in q.iter_mut().zip(&program.tables[*table].values).enumerate() {
-                let x = fr_from_i64(TABLE_LOWEST + i as i64);
+                let x = fr_from_i64(lowest + i as i64);
                 *q = alpha - table_tag(*table) - beta * (x + beta * fr_from_i64((*value).into()));
             }
         }

@@ -9,10 +9,9 @@ use laminate_protocol::error::VerifyError;
 use laminate_protocol::field::{Point, Scalar, fr_from_i64};
 use laminate_protocol::fold::{self as protocol_fold, FoldMode};
 use laminate_protocol::layout::{Layout, Poly};
-use laminate_protocol::poly;
-use laminate_protocol::program::{Program, Weights};
+use laminate_protocol::program::{ACTIVATION_BOUND, Program, Weights};
 use laminate_protocol::proof::NativeProof;
-use laminate_protocol::relations::{LayerProof, relation};
+use laminate_protocol::relations::{LayerProof, relations};
 use laminate_protocol::statement::{self, Statement};
 use laminate_protocol::transcript::Transcript;
 use laminate_protocol::verify::{Verifier, start};
@@ -23,6 +22,7 @@ use thiserror::Error;
 
 use crate::columns::{Columns, TraceColumns, WeightColumns};
 use crate::exec::Trace;
+use crate::layers::Inputs;
 use crate::{fold, layers, lookup};
 
 /// Why no proof was made.
@@ -171,9 +171,10 @@ fn check_shapes(program: &Program, weights: &Weights) -> Result<(), ProveError> 
         )));
     }
     for (i, (shape, dense)) in program.weights.iter().zip(&weights.dense).enumerate() {
-        let rows = shape.rows as usize;
+        let rows = shape.stack as usize * shape.row_count();
         let lengths = [dense.weight.len(), dense.bias.len(), dense.multiplier.len()];
-        let wanted = [rows * shape.cols as usize, rows, rows];
+        let biases = if shape.bias { rows } else { 0 };
+        let wanted = [rows * shape.col_count(), biases, rows];
         if lengths != wanted {
             return Err(ProveError::Weights(format!(
                 "layer {i} has lengths {lengths:?}, expected {wanted:?}"
@@ -193,10 +194,14 @@ fn check_shapes(program: &Program, weights: &Weights) -> Result<(), ProveError> 
 pub enum Stage {
     /// Committing to the trace.
     CommitTrace,
-    /// Layer proofs and lookups.
+    /// Layer proofs.
     Layers,
-    /// Folding and opening.
+    /// The lookup proof.
+    Lookups,
+    /// Batching the claims of an opening.
     Fold,
+    /// An opening; with `FoldMode::Off`, the next one's batching follows.
+    Open,
 }
 
 /// Proves a trace. Returns the statement and the folded proof.
@@ -223,22 +228,25 @@ pub fn prove(
     }
     stage(Stage::CommitTrace);
     let input_salt = Fr::random(&mut *rng);
-    let input = tensor_values(program, trace, program.input);
-    let output = tensor_values(program, trace, program.output);
+    let input = tensor_values(program, trace, program.input, program.input_len());
+    let output = tensor_values(program, trace, program.output, program.proof_output_len());
     let statement = Statement {
         program_digest: model.verifier.digest,
         weight_commitment: secret.commitment(),
         input_commitment: statement::input_commitment(&mut Native, &input_salt, &input),
-        output_words: statement::pack(&mut Native, &output),
+        output_words: statement::pack(&mut Native, model.verifier.public_output(&output)),
     };
-    let trace_columns = TraceColumns::new(program, layout, &model.columns, trace, rng);
+    let segments = &model.verifier.segments;
+    let trace_columns = TraceColumns::new(program, layout, segments, &model.columns, trace, rng);
     let trace_rows = trace_columns.commit(model.required_log(), powers);
     model.check_rows("trace", &trace_rows)?;
 
     stage(Stage::Layers);
-    let (mut main, seed) = start(&mut Native, &statement, &trace_rows);
+    let hidden = model.verifier.hidden_output(&output);
+    let (mut main, seed) = start(&mut Native, &statement, &hidden, &trace_rows);
     let columns = Columns::new(&model.columns, &trace_columns);
-    let mut parts = prove_layers(model, &columns, seed);
+    let mut parts = prove_layers(model, &columns, trace, seed);
+    stage(Stage::Lookups);
     let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
     let (lookup, claims) =
         lookup::prove(&mut transcript, program, &model.verifier.segments, &columns);
@@ -247,7 +255,6 @@ pub fn prove(
     let boundary = boundary(&mut transcript, model, &columns);
     let boundary_state = transcript.challenge(&mut Native, "final state");
 
-    stage(Stage::Fold);
     let mut states: Vec<Fr> = parts.iter().map(|p| p.state).collect();
     states.extend([lookup_state, boundary_state]);
     main.absorb("final states of the parts", &states);
@@ -258,7 +265,12 @@ pub fn prove(
     all_claims.extend([claims, boundary]);
     let openings = protocol_fold::group(mode, all_claims)
         .iter()
-        .map(|claims| fold::prove(&mut main, (program, layout), &columns, powers, claims))
+        .map(|claims| {
+            stage(Stage::Fold);
+            let opens = || stage(Stage::Open);
+            let context = (program, layout);
+            fold::prove_in_stages(&mut main, context, &columns, powers, claims, &opens)
+        })
         .collect();
     let proof = NativeProof {
         mode,
@@ -282,13 +294,22 @@ struct Part {
     state: Fr,
 }
 
-fn prove_layers(model: &Model, columns: &Columns<'_>, seed: Fr) -> Vec<Part> {
-    (0..model.program().nodes.len())
+fn prove_layers(model: &Model, columns: &Columns<'_>, trace: &Trace, seed: Fr) -> Vec<Part> {
+    let program = model.program();
+    let [tokens, choices] = [program.input, program.output].map(|id| token_ids(program, trace, id));
+    (0..program.nodes.len())
         .into_par_iter()
         .map(|index| {
             let mut transcript = Transcript::fork(&mut Native, &seed, index);
-            let relation = relation(model.program(), model.layout(), index);
-            let (proof, claims) = layers::prove(&mut transcript, columns, &relation);
+            let relations = relations(program, model.layout(), index);
+            let inputs = Inputs {
+                program,
+                columns,
+                accumulator: trace.aux.get(index).map(|aux| aux.accumulator.as_slice()),
+                tokens: &tokens,
+                choices: &choices,
+            };
+            let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
             let state = transcript.challenge(&mut Native, "final state");
             Part {
                 proof,
@@ -299,28 +320,43 @@ fn prove_layers(model: &Model, columns: &Columns<'_>, seed: Fr) -> Vec<Part> {
         .collect()
 }
 
+/// Tokens of every slot; none for programs without.
+fn token_ids(program: &Program, trace: &Trace, id: usize) -> Vec<usize> {
+    if program.sequence.is_none() {
+        return vec![];
+    }
+    let values = trace.tensors[id].iter();
+    values
+        .map(|v| (i64::from(*v) + ACTIVATION_BOUND) as usize)
+        .collect()
+}
+
 fn boundary(
     transcript: &mut Transcript<Native>,
     model: &Model,
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
+    if model.program().sequence.is_some() {
+        return vec![];
+    }
     [model.program().input, model.program().output]
         .into_iter()
         .map(|id| {
             let view = View::tensor(model.layout(), id);
             let point = transcript.challenges(&mut Native, "boundary point", view.log());
-            let value = poly::evaluate(&columns.values(&view), &point);
+            let value = columns.evaluate(&view, &point);
             EvalClaim { view, point, value }
         })
         .collect()
 }
 
-/// The unpadded values of a tensor, `(slots, width)` row-major.
-fn tensor_values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
+/// The first `count` unpadded values of a tensor, `(slots, width)` row-major.
+fn tensor_values(program: &Program, trace: &Trace, id: usize, count: usize) -> Vec<Fr> {
     let width = program.tensor_width(id);
     let padded = width.next_power_of_two();
     trace.tensors[id]
         .chunks(padded)
         .flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into())))
+        .take(count)
         .collect()
 }

@@ -102,7 +102,7 @@ impl<'a, const N: usize> TableSumcheck<'a, N> {
 }
 
 /// `c_0, c_2, …, c_d` of the polynomial with the given values at 0, -1, 2 and `claim - g(0)` at 1.
-fn interpolate(degree: usize, claim: Fr, zero: Fr, minus: Fr, two: Fr) -> Vec<Fr> {
+pub fn interpolate(degree: usize, claim: Fr, zero: Fr, minus: Fr, two: Fr) -> Vec<Fr> {
     let one = claim - zero;
     let half = <Fr as PrimeField>::TWO_INV;
     let square = (one + minus) * half - zero;

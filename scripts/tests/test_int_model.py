@@ -65,7 +65,7 @@ def case(nodes: list[dict[str, Any]], widths: list[int], **more: Any) -> dict[st
     return {
         "name": "case",
         "batch_log": 0,
-        "tensors": [{"name": f"t{i}", "width": w, "scale": 0} for i, w in enumerate(widths)],
+        "tensors": [{"name": f"t{i}", "axes": [w], "stack": 1, "bits": 16, "scale": 0} for i, w in enumerate(widths)],
         "nodes": nodes,
         "input": 0,
         "output": len(widths) - 1,
@@ -75,19 +75,31 @@ def case(nodes: list[dict[str, Any]], widths: list[int], **more: Any) -> dict[st
     } | more
 
 
+def shape(rows: int, cols: int, bias: bool = True) -> dict[str, Any]:
+    return {"stack": 1, "rows": [rows], "cols": [cols], "bias": bias}
+
+
 def node(op: Any, inputs: list[int], output: int) -> dict[str, Any]:
     return {"name": f"n{output}", "op": op, "inputs": inputs, "output": output}
 
 
 def test_dense_by_hand() -> None:
-    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [3, 2], weights=[{"rows": 2, "cols": 3}])
+    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [3, 2], weights=[shape(2, 3)])
     weights = {"dense": [{"weight": [1, -2, 3, -128, 127, 0], "bias": [10, -5], "multiplier": [32768, 655]}]}
     # row 0: 100 + 400 + 900 + 10 = 1410, ·1/2 = 705; row 1: -12800 - 25400 - 5 = -38205, ·655/65536 = -381.84 -> -382
     assert run(program, weights, [[100, -200, 300]])[1] == [[705, -382]]
 
 
+def test_dense_without_biases() -> None:
+    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [2, 1], weights=[shape(1, 2, bias=False)])
+    weights = {"dense": [{"weight": [3, -1], "bias": [], "multiplier": [65536]}]}
+    assert run(program, weights, [[5, 1]])[1] == [[14]]
+    with pytest.raises(ModelError, match="shape"):
+        run(program, {"dense": [weights["dense"][0] | {"bias": [1]}]}, [[5, 1]])
+
+
 def test_dense_refuses_overflow_and_names_the_node() -> None:
-    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [1, 1], weights=[{"rows": 1, "cols": 1}])
+    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [1, 1], weights=[shape(1, 1)])
     fits = {"dense": [{"weight": [1], "bias": [-32768], "multiplier": [65536]}]}
     assert run(program, fits, [[0]])[1] == [[-32768]]
     over = {"dense": [{"weight": [1], "bias": [32768], "multiplier": [65536]}]}
@@ -99,7 +111,7 @@ def test_dense_refuses_overflow_and_names_the_node() -> None:
     ("field", "value"), [("weight", 128), ("bias", 1 << 31), ("multiplier", 1 << 24), ("multiplier", -1)]
 )
 def test_dense_refuses_parameters_out_of_range(field: str, value: int) -> None:
-    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [1, 1], weights=[{"rows": 1, "cols": 1}])
+    program = case([node({"dense": {"weight": 0, "shift": 16}}, [0], 1)], [1, 1], weights=[shape(1, 1)])
     params = {"weight": [0], "bias": [0], "multiplier": [0]} | {field: [value]}
     with pytest.raises(ModelError, match=field):
         run(program, {"dense": [params]}, [[0]])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,6 @@ ACTIVATION_BOUND = 1 << 15
 WEIGHT_BOUND = 1 << 7
 BIAS_BOUND = 1 << 31
 FACTOR_BOUND = 1 << 24
-TABLE_HALF = 1 << 11
 LEAKY_SHIFT = 16
 
 Rows = list[list[int]]
@@ -49,11 +49,12 @@ def activation(where: str, value: int) -> int:
     return bounded(where, value, -ACTIVATION_BOUND, ACTIVATION_BOUND)
 
 
-def dense(node: str, params: dict[str, Any], shape: dict[str, int], shift: int, x: Rows) -> Rows:
-    """`(rows, cols) -> (rows, out)`: requantised x·wᵀ + bias."""
-    out, cols = shape["rows"], shape["cols"]
-    flat = params["weight"]
-    if len(flat) != out * cols or len(params["bias"]) != out or len(params["multiplier"]) != out:
+def dense(node: str, params: dict[str, Any], shape: dict[str, Any], shift: int, x: Rows) -> Rows:
+    """`(rows, cols) -> (rows, out)`: requantised x·wᵀ + bias, if the layer has biases."""
+    out, cols = math.prod(shape["rows"]), math.prod(shape["cols"])
+    flat, biases = params["weight"], params["bias"]
+    lengths = (len(flat), len(biases), len(params["multiplier"]))
+    if shape["stack"] != 1 or lengths != (out * cols, out if shape["bias"] else 0, out):
         raise ModelError(f"{node}: the weights do not have the shape ({out}, {cols})")
     for value in flat:
         bounded(f"{node} weight", value, -WEIGHT_BOUND, WEIGHT_BOUND)
@@ -61,7 +62,7 @@ def dense(node: str, params: dict[str, Any], shape: dict[str, int], shift: int, 
     for row in x:
         y = []
         for j in range(out):
-            bias = bounded(f"{node} bias {j}", params["bias"][j], -BIAS_BOUND, BIAS_BOUND)
+            bias = bounded(f"{node} bias {j}", biases[j], -BIAS_BOUND, BIAS_BOUND) if biases else 0
             factor = bounded(f"{node} multiplier {j}", params["multiplier"][j], 0, FACTOR_BOUND)
             total = sum(flat[j * cols + k] * row[k] for k in range(cols)) + bias
             y.append(activation(f"{node}[{j}]", round_shift(total * factor, shift)))
@@ -75,8 +76,9 @@ def leaky_relu(value: int, slope: int) -> int:
 
 
 def table_lookup(node: str, values: list[int], value: int) -> int:
-    """values[v + 2^11]; an index outside the table is an error."""
-    return values[bounded(node, value, -TABLE_HALF, TABLE_HALF) + TABLE_HALF]
+    """values[v + half the table]; an index outside the table is an error."""
+    half = len(values) // 2
+    return values[bounded(node, value, -half, half) + half]
 
 
 def add(a: int, b: int, left: int, right: int, shift: int) -> int:
@@ -139,8 +141,9 @@ def run(program: dict[str, Any], weights: dict[str, Any], inputs: Rows) -> list[
 
     def define(at: int, rows: Rows) -> None:
         tensor = program["tensors"][at]
-        if any(len(row) != tensor["width"] for row in rows):
-            raise ModelError(f"tensor {tensor['name']}: width {len(rows[0])}; expected {tensor['width']}")
+        width = math.prod(tensor["axes"])
+        if tensor["stack"] != 1 or tensor["bits"] != 16 or any(len(row) != width for row in rows):
+            raise ModelError(f"tensor {tensor['name']}: width {len(rows[0])}; expected {width} of one int16 copy")
         tensors[at] = [[activation(f"{tensor['name']}[{j}]", v) for j, v in enumerate(row)] for row in rows]
 
     define(program["input"], pad_batch(inputs, 1 << program["batch_log"]))

@@ -9,16 +9,18 @@ use laminate_protocol::error::VerifyError;
 use laminate_protocol::field::fr_from_i64;
 use laminate_protocol::fold::{self as protocol_fold, FoldMode};
 use laminate_protocol::layout::Block;
+use laminate_protocol::lookup::LookupProof;
 use laminate_protocol::poly;
-use laminate_protocol::program::{Op, Program, padded_log};
+use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, padded_log};
 use laminate_protocol::proof::NativeProof;
-use laminate_protocol::relations::relation;
+use laminate_protocol::relations::{LayerProof, relations};
 use laminate_protocol::statement::{self, Statement};
 use laminate_protocol::transcript::Transcript;
 use laminate_protocol::verify::{Verifier, start};
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
+use laminate_prover::layers::Inputs;
 use laminate_prover::prove::{Model, WeightSecret};
 use laminate_prover::{fold, layers, lookup};
 use rand::SeedableRng;
@@ -40,10 +42,14 @@ pub struct Forger {
     pub trace: TraceColumns,
     /// Salt of the input commitment.
     pub input_salt: Fr,
-    /// Claimed input, `(slots, width)`.
+    /// Claimed input, `(slots, width)`; the tokens of a sequence.
     pub input: Vec<Fr>,
     /// Claimed output, `(slots, width)`.
     pub output: Vec<Fr>,
+    /// Input token of every slot that the layers are proven with; none for programs without.
+    pub tokens: Vec<usize>,
+    /// Output token of every slot, likewise.
+    pub choices: Vec<usize>,
     /// The statement.
     pub statement: Statement<Fr>,
 }
@@ -65,10 +71,16 @@ impl Forger {
         let secret = model.commit(&srs.powers, &mut rng).expect("commit");
         let verifier = model.verifier;
         let weights = WeightColumns::new(&case.program, &verifier.layout, &case.weights);
-        let columns = TraceColumns::new(&case.program, &verifier.layout, &weights, trace, &mut rng);
+        let program = &case.program;
+        let (layout, segments) = (&verifier.layout, &verifier.segments);
+        let columns = TraceColumns::new(program, layout, segments, &weights, trace, &mut rng);
+        let mut input = values(program, trace, program.input);
+        input.truncate(program.input_len());
         let mut forger = Self {
-            input: values(&case.program, trace, case.program.input),
-            output: values(&case.program, trace, case.program.output),
+            input,
+            output: values(program, trace, program.output),
+            tokens: token_ids(program, trace, program.input),
+            choices: token_ids(program, trace, program.output),
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
@@ -89,22 +101,28 @@ impl Forger {
     pub fn restate(&mut self) {
         self.statement.input_commitment =
             statement::input_commitment(&mut Native, &self.input_salt, &self.input);
-        self.statement.output_words = statement::pack(&mut Native, &self.output);
+        self.statement.output_words =
+            statement::pack(&mut Native, self.verifier.public_output(&self.output));
     }
 
-    /// Recounts the byte lookups after committed bytes were altered.
-    pub fn recount_bytes(&mut self) {
-        let mut counts = vec![0u32; 256];
-        for byte in self.trace.bytes.iter().chain(&self.weights.bytes) {
-            counts[usize::from(*byte)] += 1;
-        }
-        self.trace.multiplicities[0].1 = counts;
+    /// Recounts the lookups after committed limbs were altered.
+    pub fn recount(&mut self) {
+        let verifier = &self.verifier;
+        let (layout, segments) = (&verifier.layout, &verifier.segments);
+        self.trace
+            .recount(&verifier.program, layout, segments, &self.weights);
     }
 
-    /// Overwrites entry `index` of a committed byte block of the trace.
-    pub fn set_byte(&mut self, block: Block, index: usize, byte: u8) {
-        let base = self.verifier.layout.bytes.offset;
-        self.trace.bytes[block.offset - base + index] = byte;
+    /// Overwrites entry `index` of a committed block of the trace.
+    pub fn set_limb(&mut self, block: Block, index: usize, limb: u16) {
+        self.trace.values[block.offset + index] = limb;
+    }
+
+    /// Commits to `values`, which may have more than 16 bits, in place of a block of limbs. Lookups are
+    /// counted before: no table has an entry for what is larger.
+    pub fn enlarge(&mut self, block: Block, values: Vec<u32>) {
+        self.trace.values[block.offset..block.offset + (1 << block.log)].fill(0);
+        self.trace.multiplicities.push((block, values));
     }
 
     /// The proof, messages computed as an honest prover would from these columns.
@@ -124,16 +142,9 @@ impl Forger {
         let row_log = layout.row_log(program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = Columns::new(&self.weights, &self.trace);
-        let (mut main, seed) = start(&mut Native, &self.statement, &trace_rows);
-        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
-        for index in 0..program.nodes.len() {
-            let mut transcript = Transcript::fork(&mut Native, &seed, index);
-            let (proof, claims) =
-                layers::prove(&mut transcript, &columns, &relation(program, layout, index));
-            states.push(transcript.challenge(&mut Native, "final state"));
-            proofs.push(proof);
-            parts.push(claims);
-        }
+        let hidden = self.verifier.hidden_output(&self.output);
+        let (mut main, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
+        let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
         let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
         let (lookup, claims) =
             lookup::prove(&mut transcript, program, &self.verifier.segments, &columns);
@@ -143,28 +154,18 @@ impl Forger {
         let boundary = boundary(&mut transcript, &self.verifier, &columns);
         states.push(transcript.challenge(&mut Native, "final state"));
         let points = boundary.iter().map(|c| c.point.clone()).collect();
+        let before = parts.iter().map(Vec::len).sum();
         parts.push(boundary);
         main.absorb("final states of the parts", &states);
         // The first group's challenge is all that a forger waits for; a copy leaves `main` alone.
-        let before = parts.iter().map(Vec::len).sum::<usize>() - 2;
         let groups = protocol_fold::group(mode, parts);
-        let eta = eta(&self.statement, &trace_rows, &states);
+        let eta = eta(&self.statement, &hidden, &trace_rows, &states);
         let openings = groups
             .iter()
             .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
             .collect();
-        let mut proof = NativeProof {
-            mode,
-            weight_salt: self.secret.salt.0,
-            weight_rows: self.secret.rows.iter().map(|p| p.0).collect(),
-            input_salt: self.input_salt,
-            input: self.input.clone(),
-            output: self.output.clone(),
-            trace_rows,
-            layers: proofs,
-            lookup,
-            openings,
-        };
+        let mut proof = self.assemble(mode, trace_rows, proofs, lookup);
+        proof.openings = openings;
         answer(
             &mut proof,
             &Openings {
@@ -174,6 +175,72 @@ impl Forger {
             },
         );
         proof
+    }
+
+    /// Layer proofs, the claims that they leave, and the final states of their transcripts.
+    fn layers(&self, columns: &Columns<'_>, seed: &Fr) -> Layers {
+        let (program, layout) = (&self.verifier.program, &self.verifier.layout);
+        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
+        let inputs = Inputs {
+            program,
+            columns,
+            // Sums are those of the columns, however they were altered.
+            accumulator: None,
+            tokens: &self.tokens,
+            choices: &self.choices,
+        };
+        for index in 0..program.nodes.len() {
+            let mut transcript = Transcript::fork(&mut Native, seed, index);
+            let relations = relations(program, layout, index);
+            let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
+            states.push(transcript.challenge(&mut Native, "final state"));
+            proofs.push(proof);
+            parts.push(claims);
+        }
+        (proofs, parts, states)
+    }
+
+    /// The check of the statement or of a layer that refuses the proof, if one does: what comes after
+    /// the layers has no part in it and is left out.
+    pub fn refusal_by_layers(&self, srs: &TestSrs) -> Option<VerifyError> {
+        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let trace_rows = self.trace.commit(row_log, &srs.powers);
+        let columns = Columns::new(&self.weights, &self.trace);
+        let hidden = self.verifier.hidden_output(&self.output);
+        let (_, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
+        let lookup = LookupProof {
+            layers: vec![],
+            columns: vec![],
+        };
+        let layers = self.layers(&columns, &seed).0;
+        let proof = self.assemble(FoldMode::On, trace_rows, layers, lookup);
+        let verdict = self
+            .verifier
+            .verify_native(&self.statement, &proof, &srs.tau_g2);
+        let missing = |e: &VerifyError| matches!(e, VerifyError::Shape { what, .. } if *what == "lookup layers");
+        verdict.err().filter(|e| !missing(e))
+    }
+
+    /// A proof without openings.
+    fn assemble(
+        &self,
+        mode: FoldMode,
+        trace_rows: Vec<G1Affine>,
+        layers: Vec<LayerProof<Fr>>,
+        lookup: LookupProof<Fr>,
+    ) -> NativeProof {
+        NativeProof {
+            mode,
+            weight_salt: self.secret.salt.0,
+            weight_rows: self.secret.rows.iter().map(|p| p.0).collect(),
+            input_salt: self.input_salt,
+            input: self.input.clone(),
+            output: self.output.clone(),
+            trace_rows,
+            layers,
+            lookup,
+            openings: vec![],
+        }
     }
 
     /// Proves and verifies.
@@ -197,20 +264,22 @@ impl Forger {
     }
 }
 
+type Layers = (Vec<LayerProof<Fr>>, Vec<Vec<EvalClaim<Fr>>>, Vec<Fr>);
+
 /// What a forger knows of the boundary's claims when it answers.
 #[derive(Clone, Debug)]
 pub struct Openings {
-    /// Points of input and output.
+    /// Points of input and output; none for a sequence.
     pub points: Vec<Vec<Fr>>,
     /// Batching challenge of the single group.
     pub eta: Fr,
-    /// Number of claims before the input's.
+    /// Number of claims before those of the boundary.
     pub before: usize,
 }
 
 /// The challenge that batches the claims of a folded proof.
-fn eta(statement: &Statement<Fr>, trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
-    let (mut main, _) = start(&mut Native, statement, trace_rows);
+fn eta(statement: &Statement<Fr>, hidden: &[Fr], trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
+    let (mut main, _) = start(&mut Native, statement, hidden, trace_rows);
     main.absorb("final states of the parts", states);
     main.challenge(&mut Native, "batching eta")
 }
@@ -220,6 +289,9 @@ fn boundary(
     verifier: &Verifier,
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
+    if verifier.program.sequence.is_some() {
+        return vec![];
+    }
     [verifier.program.input, verifier.program.output]
         .into_iter()
         .map(|id| {
@@ -239,8 +311,22 @@ pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
         .collect()
 }
 
+/// Tokens of every slot; none for programs without.
+fn token_ids(program: &Program, trace: &Trace, id: usize) -> Vec<usize> {
+    if program.sequence.is_none() {
+        return vec![];
+    }
+    let values = trace.tensors[id].iter();
+    values
+        .map(|v| (i64::from(*v) + ACTIVATION_BOUND) as usize)
+        .collect()
+}
+
 /// Recomputes every node after `from`, so that an altered tensor is used consistently. `None` if a
 /// value leaves its range.
+///
+/// # Panics
+/// For a program over a sequence.
 pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
     let program = &case.program;
     for (index, node) in program.nodes.iter().enumerate().skip(from + 1) {
@@ -251,7 +337,7 @@ pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
         let computed = match node.op {
             Op::Dense { weight, shift } => ops::dense::execute(
                 &case.weights.dense[weight],
-                program.weights[weight],
+                &program.weights[weight],
                 shift,
                 operand(0),
             ),
@@ -267,6 +353,7 @@ pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
                 ops::mul::execute(multiplier, shift, operand(0), operand(1))
             }
             Op::Reshape => Ok(ops::reshape::execute(operand(0))),
+            op => panic!("{} is an op of sequences, which are not rerun", op.name()),
         }
         .ok()?;
         trace.tensors[node.output] = computed.values;

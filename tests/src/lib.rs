@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: small reference strings, and random programs with weights and
 //! inputs that stay in range.
 
+pub mod attack;
 pub mod fields;
 pub mod forger;
 pub mod fuzz;
@@ -8,6 +9,8 @@ pub mod golden;
 pub mod lookup_reference;
 pub mod random;
 pub mod recorder;
+pub mod replay;
+pub mod sequence;
 
 use std::path::PathBuf;
 
@@ -21,7 +24,7 @@ use laminate_protocol::program::{
 };
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
-use laminate_prover::exec;
+use laminate_prover::exec::{self, Trace};
 use laminate_prover::prove::{Model, WeightSecret, prove};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -97,11 +100,8 @@ struct Builder {
 impl Builder {
     fn tensor(&mut self, width: usize) -> usize {
         let id = self.program.tensors.len();
-        self.program.tensors.push(Tensor {
-            name: format!("t{id}"),
-            width: width as u32,
-            scale: 8,
-        });
+        let tensor = Tensor::new(format!("t{id}"), width as u32, 8);
+        self.program.tensors.push(tensor);
         id
     }
 
@@ -127,10 +127,8 @@ impl Builder {
             multiplier: (0..rows).map(|_| rng.gen_range(gain / 2..=gain)).collect(),
         });
         let weight = self.program.weights.len();
-        self.program.weights.push(DenseShape {
-            rows: rows as u32,
-            cols: cols as u32,
-        });
+        let shape = DenseShape::new(rows as u32, cols as u32);
+        self.program.weights.push(shape);
         self.node(Op::Dense { weight, shift: 16 }, &[input], rows)
     }
 }
@@ -150,19 +148,12 @@ pub fn every_op(seed: u64, batch_log: u8) -> Case {
     let mut b = Builder {
         rng,
         program: Program {
-            name: format!("every-op-{seed}"),
-            batch_log,
-            tensors: vec![],
-            nodes: vec![],
-            input: 0,
-            output: 0,
-            weights: vec![],
             tables: vec![Table {
                 kind: TableKind::Tanh,
                 input_scale: 8,
                 values,
             }],
-            row_log: 20,
+            ..Program::empty(format!("every-op-{seed}"), batch_log, 20)
         },
         weights: Weights { dense: vec![] },
     };
@@ -198,17 +189,7 @@ pub fn every_op(seed: u64, batch_log: u8) -> Case {
 pub fn mlp(seed: u64, batch_log: u8, widths: &[usize]) -> Case {
     let mut b = Builder {
         rng: ChaCha20Rng::seed_from_u64(seed),
-        program: Program {
-            name: format!("mlp-{seed}"),
-            batch_log,
-            tensors: vec![],
-            nodes: vec![],
-            input: 0,
-            output: 0,
-            weights: vec![],
-            tables: vec![],
-            row_log: 20,
-        },
+        program: Program::empty(format!("mlp-{seed}"), batch_log, 20),
         weights: Weights { dense: vec![] },
     };
     let mut x = b.tensor(widths[0]);
@@ -252,20 +233,23 @@ pub struct Proven {
 
 /// Runs and proves a case.
 pub fn prove_case(case: &Case, srs: &TestSrs, mode: FoldMode, seed: u64) -> Proven {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let model = Model::new(case.program.clone(), &case.weights).expect("model");
-    let secret = model.commit(&srs.powers, &mut rng).expect("commit");
     let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
-    let (statement, proof) = prove(
-        &model,
-        &secret,
-        &trace,
-        &srs.powers,
-        mode,
-        &mut rng,
-        &|_| {},
-    )
-    .expect("prove");
+    prove_trace((&case.program, &case.weights), &trace, srs, mode, seed)
+}
+
+/// Proves a run of a program with weights.
+pub fn prove_trace(
+    (program, weights): (&Program, &Weights),
+    trace: &Trace,
+    srs: &TestSrs,
+    mode: FoldMode,
+    seed: u64,
+) -> Proven {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let model = Model::new(program.clone(), weights).expect("model");
+    let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+    let (statement, proof) =
+        prove(&model, &secret, trace, &srs.powers, mode, &mut rng, &|_| {}).expect("prove");
     Proven {
         model,
         secret,

@@ -7,7 +7,7 @@ use laminate_protocol::backend::Native;
 use laminate_protocol::field::fr_from_i64;
 use laminate_protocol::lookup::{Kind, LookupLayer, LookupProof, Segments};
 use laminate_protocol::poly::{self, eq};
-use laminate_protocol::program::{Program, Table};
+use laminate_protocol::program::Program;
 use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::transcript::Transcript;
 
@@ -156,15 +156,16 @@ fn leaves(
         rest = others;
         for i in 0..1usize << segment.log {
             let (numerator, value) = match &segment.kind {
-                Kind::Bytes(_) => (Fr::ONE, beta * own[0][i]),
-                Kind::ByteTable(_) => (-own[0][i], beta * Fr::from(i as u64)),
+                Kind::Range { tag, .. } => (Fr::ONE, Fr::from(*tag) + beta * own[0][i]),
+                Kind::RangeTable { tag, .. } => {
+                    (-own[0][i], Fr::from(*tag) + beta * Fr::from(i as u64))
+                }
                 Kind::Use { table, .. } => (Fr::ONE, tagged(*table, own[0][i], own[1][i])),
                 Kind::Table { table, .. } => {
-                    let y = fr_from_i64(program.tables[*table].values[i].into());
-                    (
-                        -own[0][i],
-                        tagged(*table, fr_from_i64(Table::LOWEST + i as i64), y),
-                    )
+                    let rows = &program.tables[*table];
+                    let x = fr_from_i64(rows.lowest() + i as i64);
+                    let y = fr_from_i64(rows.values[i].into());
+                    (-own[0][i], tagged(*table, x, y))
                 }
             };
             (p[segment.offset + i], q[segment.offset + i]) = (numerator, alpha - value);

@@ -30,23 +30,13 @@ pub fn program(seed: u64, batch_log: u8, max_width: u32) -> Case {
     let width = rng.gen_range(1..=max_width);
     let mut g = Growing {
         program: Program {
-            name: format!("random-{seed}"),
-            batch_log,
-            tensors: vec![Tensor {
-                name: "x".into(),
-                width,
-                scale: 8,
-            }],
-            nodes: vec![],
-            input: 0,
-            output: 0,
-            weights: vec![],
+            tensors: vec![Tensor::new("x", width, 8)],
             tables: vec![Table {
                 kind: TableKind::Tanh,
                 input_scale: 8,
                 values,
             }],
-            row_log: 20,
+            ..Program::empty(format!("random-{seed}"), batch_log, 20)
         },
         weights: Weights { dense: vec![] },
         bounds: vec![INPUT],
@@ -82,7 +72,7 @@ impl Growing {
         } else {
             self.rng.gen_range(0..=last)
         };
-        let width = self.program.tensors[input].width;
+        let width = self.width(input);
         let bound = self.bounds[input];
         match self.rng.gen_range(0..8) {
             0 => self.push(Op::Relu, vec![input], width, bound),
@@ -103,11 +93,8 @@ impl Growing {
     fn push(&mut self, op: Op, inputs: Vec<usize>, width: u32, bound: i64) {
         assert!(bound < ACTIVATION_BOUND, "{op:?}: {bound}");
         let output = self.program.tensors.len();
-        self.program.tensors.push(Tensor {
-            name: format!("t{output}"),
-            width,
-            scale: 8,
-        });
+        let tensor = Tensor::new(format!("t{output}"), width, 8);
+        self.program.tensors.push(tensor);
         self.program.nodes.push(Node {
             name: format!("n{output}"),
             op,
@@ -117,11 +104,15 @@ impl Growing {
         self.bounds.push(bound);
     }
 
+    fn width(&self, id: usize) -> u32 {
+        self.program.tensor_width(id) as u32
+    }
+
     /// A tensor of the same width, maybe the same.
     fn partner(&mut self, input: usize) -> usize {
         let tensors = &self.program.tensors;
         let same: Vec<usize> = (0..tensors.len())
-            .filter(|i| tensors[*i].width == tensors[input].width)
+            .filter(|i| tensors[*i].axes == tensors[input].axes)
             .collect();
         *same.choose(&mut self.rng).expect("itself")
     }
@@ -134,7 +125,7 @@ impl Growing {
         self.push(
             Op::Add { left, right, shift },
             vec![a, b],
-            self.program.tensors[a].width,
+            self.width(a),
             bound + 1,
         );
     }
@@ -148,16 +139,13 @@ impl Growing {
         self.push(
             Op::Mul { multiplier, shift },
             vec![a, b],
-            self.program.tensors[a].width,
+            self.width(a),
             bound + 1,
         );
     }
 
     fn dense(&mut self, input: usize, max_width: u32) {
-        let (rows, cols) = (
-            self.rng.gen_range(1..=max_width),
-            self.program.tensors[input].width,
-        );
+        let (rows, cols) = (self.rng.gen_range(1..=max_width), self.width(input));
         let shift = *[16, 24].choose(&mut self.rng).expect("a shift");
         let sum = 128 * i64::from(cols) * self.bounds[input] + 100_000;
         let gain = ((INPUT << shift) / sum).clamp(1, (1 << 24) - 1);
@@ -171,7 +159,7 @@ impl Growing {
             multiplier: (0..rows).map(|_| rng.gen_range(0..=gain as u32)).collect(),
         });
         let weight = self.program.weights.len();
-        self.program.weights.push(DenseShape { rows, cols });
+        self.program.weights.push(DenseShape::new(rows, cols));
         self.push(Op::Dense { weight, shift }, vec![input], rows, bound);
     }
 }

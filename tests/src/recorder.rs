@@ -55,6 +55,12 @@ impl Backend for Recorder {
         }
         Ok(())
     }
+    fn bits(&mut self, a: &Fr, count: usize, check: Check) -> Result<Vec<Fr>, VerifyError> {
+        Ok(Native.bits(a, count, check).unwrap_or_else(|_| {
+            self.failed.push(check);
+            vec![Fr::ZERO; count]
+        }))
+    }
     fn permute(&mut self, state: [Fr; WIDTH]) -> [Fr; WIDTH] {
         let state = Native.permute(state);
         self.states.push(state);

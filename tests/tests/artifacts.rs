@@ -240,12 +240,18 @@ fn length_bombs_do_not_allocate() {
 fn nested_empty_lists_stay_in_proportion() {
     let empty = 1 << 20;
     let length = |n: usize| -> Vec<u8> { postcard::to_stdvec(&(n as u64)).expect("varint") };
-    // Layer proof: that many sumchecks without rounds. Weights: that many layers of three empty lists.
+    // Layer proof: one relation with that many sumchecks without rounds; that many relations of two
+    // empty lists. Weights: that many layers of three empty lists.
     let cases = [
         (
             Kind::LayerProof,
-            [length(empty), vec![0; empty], vec![0]].concat(),
+            [length(1), length(empty), vec![0; empty], vec![0]].concat(),
             decode::<LayerProof<Scalar>> as fn(Kind, &[u8]) -> _,
+        ),
+        (
+            Kind::LayerProof,
+            [length(empty), vec![0; 2 * empty]].concat(),
+            decode::<LayerProof<Scalar>>,
         ),
         (
             Kind::Weights,

@@ -44,7 +44,7 @@ fn rust(case: &Case) -> Result<serde_json::Value, String> {
     let trace = exec::run(&case.program, &case.weights, &case.inputs).map_err(|e| e.to_string())?;
     let mut tensors = serde_json::Map::new();
     for (tensor, values) in case.program.tensors.iter().zip(&trace.tensors) {
-        let width = tensor.width as usize;
+        let width = tensor.width();
         let rows: Vec<&[i32]> = values
             .chunks(width.next_power_of_two())
             .map(|row| &row[..width])

@@ -10,11 +10,12 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
+use laminate_protocol::statement::{Statement, VALUES_PER_WORD};
 use laminate_protocol::transcript::Event;
 use laminate_tests::fields::{count, point_name, scalar_name, with_point, with_scalar};
 use laminate_tests::recorder::{Recorder, Squeeze, squeezes};
-use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case};
+use laminate_tests::sequence::{self, Shape};
+use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case, prove_trace};
 
 /// Absorbed values that are not messages of the prover.
 const DERIVED: [&str; 3] = [
@@ -35,6 +36,19 @@ fn proven(mode: FoldMode) -> Proven {
     prove_case(&every_op(3, 1), &TestSrs::new(b"inventory", 14), mode, 1)
 }
 
+/// A language model of blocks that are stacked, proven folded.
+fn sequence_proven() -> Proven {
+    let case = sequence::case(5, &Shape::SMALL, true);
+    let model = (&case.program, &case.weights);
+    prove_trace(
+        model,
+        &case.trace,
+        &TestSrs::new(b"inventory", 18),
+        FoldMode::On,
+        1,
+    )
+}
+
 /// Challenges of a run that goes on past failed checks, and those checks.
 fn run(proven: &Proven, statement: &Statement<Fr>, proof: &NativeProof) -> (Vec<Squeeze>, usize) {
     let mut recorder = Recorder::default();
@@ -53,25 +67,39 @@ fn every_message_is_listed() {
          # \"name n\": n scalars; \"xN\": N times in a row. The order is the order in the transcript.\n",
     );
     for mode in [FoldMode::On, FoldMode::Off] {
-        let proven = proven(mode);
-        let mut recorder = Recorder::default();
-        let (_, log) = proven
-            .model
-            .verifier
-            .verify(&mut recorder, &proven.statement, &proven.proof)
-            .expect("an honest proof");
-        assert!(recorder.failed.is_empty());
         writeln!(text, "\n## fold {mode:?}").expect("a string");
-        for (name, events) in &log.transcripts {
-            writeln!(text, "\n[{name}]").expect("a string");
-            let lines = events.iter().map(|event| match event {
-                Event::Absorb(label, count) => format!("  absorb    {label} {count}"),
-                Event::Challenge(label, count) => format!("  challenge {label} {count}"),
-            });
-            text.push_str(&repeated(lines.collect()));
-        }
+        list(&mut text, &proven(mode));
     }
     golden::check("fs_inventory.txt", text.as_bytes());
+}
+
+#[test]
+fn every_message_of_a_sequence_is_listed() {
+    let mut text = String::from(
+        "# Every absorb and challenge of the verifier, for a small language model of three blocks, folded.\n\
+         # \"name n\": n scalars; \"xN\": N times in a row. The order is the order in the transcript.\n",
+    );
+    list(&mut text, &sequence_proven());
+    golden::check("fs_inventory_sequence.txt", text.as_bytes());
+}
+
+/// Appends the events of a run on an honest proof.
+fn list(text: &mut String, proven: &Proven) {
+    let mut recorder = Recorder::default();
+    let (_, log) = proven
+        .model
+        .verifier
+        .verify(&mut recorder, &proven.statement, &proven.proof)
+        .expect("an honest proof");
+    assert!(recorder.failed.is_empty());
+    for (name, events) in &log.transcripts {
+        writeln!(text, "\n[{name}]").expect("a string");
+        let lines = events.iter().map(|event| match event {
+            Event::Absorb(label, count) => format!("  absorb    {label} {count}"),
+            Event::Challenge(label, count) => format!("  challenge {label} {count}"),
+        });
+        text.push_str(&repeated(lines.collect()));
+    }
 }
 
 /// Runs of one line, and of two lines in turn, are counted.
@@ -103,56 +131,76 @@ fn repeated(lines: Vec<String>) -> String {
 #[test]
 fn every_scalar_is_absorbed_before_the_next_challenge() {
     for mode in [FoldMode::On, FoldMode::Off] {
-        let proven = proven(mode);
-        let (honest, failed) = run(&proven, &proven.statement, &proven.proof);
-        assert_eq!(failed, 0, "honest proof");
-        let mut account: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut tried = 0;
-        for (name, size, proof) in alterations(&proven.proof) {
-            let (altered, failed) = run(&proven, &proven.statement, &proof);
-            let changed = changes(&honest, &altered);
-            if HASHED.contains(&name.as_str()) {
-                assert!(failed > 0, "{name}: neither absorbed nor bound by a hash");
-                assert!(
-                    changed.is_empty(),
-                    "{name}: absorbed now; take it from the list of hashed fields"
-                );
-            } else {
-                reaches(&name, &honest, &changed);
-                *account.entry(changed[0]).or_default() += size;
-            }
-            tried += 1;
-        }
-        for (name, statement) in statements(&proven.statement) {
-            let (altered, failed) = run(&proven, &statement, &proven.proof);
-            let changed = changes(&honest, &altered);
-            assert_eq!(
-                changed.len(),
-                honest.iter().filter(|s| !s.values.is_empty()).count(),
-                "{name}: some challenge stays"
-            );
-            assert!(failed > 0, "{name}");
-            *account.entry(0).or_default() += 1;
-            tried += 1;
-        }
-        for (i, squeeze) in honest.iter().enumerate() {
-            let absorbed = squeeze
-                .absorbed
-                .iter()
-                .filter(|(label, _)| !DERIVED.contains(label));
-            let expected: usize = absorbed.map(|(_, n)| n).sum();
-            let found = account.get(&i).copied().unwrap_or(0);
-            // A squeeze of no challenges cannot change; its absorbs count for the next.
-            assert_eq!(
-                found, expected,
-                "{} {:?}: absorbed here {:?}",
-                squeeze.transcript, squeeze.label, squeeze.absorbed
-            );
-        }
+        let tried = account_for(&proven(mode));
         println!(
             "fold {mode:?}: {tried} fields altered, each reached the challenge after it; 0 omitted"
         );
     }
+}
+
+/// The same for a language model, whose outputs that are not published are absorbed too.
+#[test]
+fn every_scalar_of_a_sequence_is_absorbed_before_the_next_challenge() {
+    let tried = account_for(&sequence_proven());
+    println!("sequence: {tried} fields altered, each reached the challenge after it; 0 omitted");
+}
+
+fn account_for(proven: &Proven) -> usize {
+    let (honest, failed) = run(proven, &proven.statement, &proven.proof);
+    assert_eq!(failed, 0, "honest proof");
+    let mut account: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut tried = 0;
+    let mut hidden = 0usize;
+    for (name, size, proof) in alterations(&proven.proof) {
+        let (altered, failed) = run(proven, &proven.statement, &proof);
+        let changed = changes(&honest, &altered);
+        if name == "output" && !changed.is_empty() {
+            // Not in an output word: packed and absorbed by itself, ahead of the seed.
+            reaches(&name, &honest, &changed);
+            assert_eq!(changed[0], 0, "an unpublished output misses the seed");
+            hidden += 1;
+        } else if HASHED.contains(&name.as_str()) {
+            assert!(failed > 0, "{name}: neither absorbed nor bound by a hash");
+            assert!(
+                changed.is_empty(),
+                "{name}: absorbed now; take it from the list of hashed fields"
+            );
+        } else {
+            reaches(&name, &honest, &changed);
+            *account.entry(changed[0]).or_default() += size;
+        }
+        tried += 1;
+    }
+    for (name, statement) in statements(&proven.statement) {
+        let (altered, failed) = run(proven, &statement, &proven.proof);
+        let changed = changes(&honest, &altered);
+        assert_eq!(
+            changed.len(),
+            honest.iter().filter(|s| !s.values.is_empty()).count(),
+            "{name}: some challenge stays"
+        );
+        assert!(failed > 0, "{name}");
+        *account.entry(0).or_default() += 1;
+        tried += 1;
+    }
+    let outputs = &proven.proof.output;
+    assert_eq!(hidden, proven.model.verifier.hidden_output(outputs).len());
+    *account.entry(0).or_default() += hidden.div_ceil(VALUES_PER_WORD);
+    for (i, squeeze) in honest.iter().enumerate() {
+        let absorbed = squeeze
+            .absorbed
+            .iter()
+            .filter(|(label, _)| !DERIVED.contains(label));
+        let expected: usize = absorbed.map(|(_, n)| n).sum();
+        let found = account.get(&i).copied().unwrap_or(0);
+        // A squeeze of no challenges cannot change; its absorbs count for the next.
+        assert_eq!(
+            found, expected,
+            "{} {:?}: absorbed here {:?}",
+            squeeze.transcript, squeeze.label, squeeze.absorbed
+        );
+    }
+    tried
 }
 
 fn alterations(proof: &NativeProof) -> Vec<(String, usize, NativeProof)> {

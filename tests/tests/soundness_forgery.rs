@@ -177,14 +177,14 @@ fn index_outside_the_table_is_refused() {
     let (_, node) = nodes(&case, |op| matches!(op, Op::Activation { .. }))
         .next()
         .expect("an activation");
-    let pair = forger.verifier.layout.tensors[node.inputs[0]];
+    let pair = forger.verifier.layout.tensors[node.inputs[0]].clone();
     let mut tried = 0;
     for index in [-2049i32, 2048, 4095, 32_767, -32_768] {
         let mut forged = forger.clone();
         for (block, byte) in pair.iter().zip(((index + (1 << 15)) as u16).to_le_bytes()) {
-            forged.set_byte(*block, 0, byte);
+            forged.set_limb(*block, 0, byte.into());
         }
-        forged.recount_bytes();
+        forged.recount();
         assert!(forged.refused(&srs), "{index}");
         tried += 1;
     }
@@ -228,33 +228,31 @@ fn altered_trace_bytes_are_refused() {
     let srs = srs();
     let (case, _) = honest(&srs);
     let forger = Forger::new(&case, &srs);
-    let used = used_bytes(&forger);
     let mut tried = 0;
-    for at in (0..used).step_by(17) {
+    for at in used_limbs(&forger).step_by(17) {
         let mut forged = forger.clone();
-        forged.trace.bytes[at] ^= 1 << (at % 8);
-        forged.recount_bytes();
+        forged.trace.values[at] ^= 1 << (at % 8);
+        forged.recount();
         assert!(forged.refused(&srs), "byte {at}");
         tried += 1;
     }
     println!("trace bytes: {tried} tried, 0 accepted");
 }
 
-/// Bytes of the region that some column uses; blocks lie by descending size without gaps.
-fn used_bytes(forger: &Forger) -> usize {
+/// Entries that some column uses; blocks lie by descending size without gaps from the region's start.
+fn used_limbs(forger: &Forger) -> std::ops::Range<usize> {
     let layout = &forger.verifier.layout;
-    let aux = layout.aux.iter().flat_map(|a| {
-        a.remainder
-            .iter()
-            .chain(a.positive.iter().flatten())
-            .chain(a.negative.iter().flatten())
-    });
+    let [region] = layout.limbs.as_slice() else {
+        panic!("bytes lie in one block, not {:?}", layout.limbs);
+    };
+    let aux = layout.aux.iter().flat_map(|aux| aux.values().flatten());
     let blocks = layout.tensors.iter().flatten().chain(aux);
-    blocks
+    let end = blocks
         .map(|b| b.offset + (1 << b.log))
         .max()
-        .expect("a block")
-        - layout.bytes.offset
+        .expect("a block");
+    assert!(end <= region.offset + (1 << region.log));
+    region.offset..end
 }
 
 /// Commit to A, prove with B.

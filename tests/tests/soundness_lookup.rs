@@ -117,7 +117,7 @@ fn reference_prover_agrees_with_the_real_one() {
 #[test]
 fn values_outside_the_byte_table_are_refused() {
     let honest = lookups(&mlp(34, 0, &[3, 2]));
-    let at = honest.column(|k| matches!(k, Kind::Bytes(_)));
+    let at = honest.column(|k| matches!(k, Kind::Range { .. }));
     let mut tried = 0;
     for value in [
         Fr::from(256),
@@ -129,7 +129,7 @@ fn values_outside_the_byte_table_are_refused() {
             let mut forged = lookups(&mlp(34, 0, &[3, 2]));
             let old = std::mem::replace(&mut forged.columns[at][1], value);
             // Takes the old value off the count, and puts the new one where it does not belong.
-            let table = forged.column(|k| matches!(k, Kind::ByteTable(_)));
+            let table = forged.column(|k| matches!(k, Kind::RangeTable { .. }));
             let counts = &mut forged.columns[table];
             let entry = (0..256).find(|i| Fr::from(*i) == old).expect("a byte") as usize;
             counts[entry] -= Fr::ONE;
@@ -163,7 +163,7 @@ fn rows_outside_an_activation_table_are_refused() {
 #[test]
 fn fractional_and_wrapped_multiplicities_are_refused() {
     let case = mlp(36, 0, &[3, 2]);
-    let table = lookups(&case).column(|k| matches!(k, Kind::ByteTable(_)));
+    let table = lookups(&case).column(|k| matches!(k, Kind::RangeTable { .. }));
     let mut tried = 0;
     for delta in [
         Fr::ONE,

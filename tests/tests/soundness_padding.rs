@@ -103,6 +103,6 @@ fn recommit(
     out.secret.rows = rows.into_iter().map(Point).collect();
     out.secret.salt = Scalar(out.secret.salt.0);
     out.statement.weight_commitment = out.secret.commitment();
-    out.recount_bytes();
+    out.recount();
     Some(out)
 }

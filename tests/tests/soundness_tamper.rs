@@ -110,19 +110,38 @@ fn every_length_is_checked() {
         let _ = p.layers.pop();
     });
     refuse("swapped layers", &|p| p.layers.swap(0, 3));
-    refuse("evaluations", &|p| p.layers[0].evaluations.push(Fr::ZERO));
-    refuse("no evaluations", &|p| p.layers[0].evaluations.clear());
+    refuse("relations", &|p| {
+        let _ = p.layers[0].relations.pop();
+    });
+    refuse("one more relation", &|p| {
+        let again = p.layers[0].relations[0].clone();
+        p.layers[0].relations.push(again);
+    });
+    refuse("no relations", &|p| p.layers[0].relations.clear());
+    refuse("messages of a relation without", &|p| {
+        p.layers[0].relations[1].evaluations.push(Fr::ZERO)
+    });
+    refuse("sumcheck of a relation without", &|p| {
+        let messages = p.layers[0].relations[0].sumchecks[0].clone();
+        p.layers[0].relations[1].sumchecks.push(messages);
+    });
+    refuse("evaluations", &|p| {
+        p.layers[0].relations[0].evaluations.push(Fr::ZERO)
+    });
+    refuse("no evaluations", &|p| {
+        p.layers[0].relations[0].evaluations.clear()
+    });
     refuse("sumchecks", &|p| {
-        let _ = p.layers[0].sumchecks.pop();
+        let _ = p.layers[0].relations[0].sumchecks.pop();
     });
     refuse("rounds", &|p| {
-        let _ = p.layers[0].sumchecks[0].rounds.pop();
+        let _ = p.layers[0].relations[0].sumchecks[0].rounds.pop();
     });
     refuse("degree", &|p| {
-        p.layers[1].sumchecks[0].rounds[0].push(Fr::ZERO)
+        p.layers[1].relations[0].sumchecks[0].rounds[0].push(Fr::ZERO)
     });
     refuse("low degree", &|p| {
-        let _ = p.layers[1].sumchecks[0].rounds[0].pop();
+        let _ = p.layers[1].relations[0].sumchecks[0].rounds[0].pop();
     });
     refuse("lookup layers", &|p| {
         let _ = p.lookup.layers.pop();

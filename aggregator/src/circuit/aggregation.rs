@@ -14,7 +14,7 @@ use laminate_protocol::verify::{Accumulator, Verifier};
 use snark_verifier_sdk::CircuitExt;
 
 use super::builder::{Builder, Config};
-use super::params::CircuitParams;
+use super::params::{CircuitParams, MIN_K};
 use super::shape::placeholder;
 use crate::backend::{CellReport, CircuitBackend};
 use crate::error::AggregationError;
@@ -79,6 +79,23 @@ impl AggregationCircuit {
         let (mut builder, _) = assign(verifier, &statement, &proof, stage, params.lookup_bits)?;
         builder.set_params(params);
         Ok(Self { builder })
+    }
+
+    /// What the circuit of a program costs, by part, without proof or keys; and its shape, if one
+    /// holds it.
+    ///
+    /// # Errors
+    /// [`AggregationError::Verifier`] if the program cannot be verified in a circuit.
+    pub fn cost(
+        verifier: &Verifier,
+        mode: FoldMode,
+    ) -> Result<(CellReport, Result<CircuitParams, AggregationError>), AggregationError> {
+        let (statement, proof) = placeholder(verifier, mode);
+        let stage = CircuitBuilderStage::Mock;
+        let run = |lookup_bits| assign(verifier, &statement, &proof, stage, lookup_bits);
+        let (_, report) = run(MIN_K)?;
+        let params = CircuitParams::choose(|bits| run(bits).map(|(b, _)| b.demand()));
+        Ok((report, params))
     }
 
     /// The circuit with all constraints, for the mock prover, and what it costs by part.

@@ -13,9 +13,8 @@ use laminate_protocol::layout::Poly;
 use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof};
 use laminate_protocol::pcs::PcsProof;
 use laminate_protocol::proof::{FoldedProof, NativeProof};
-use laminate_protocol::relations::dense::{self, INNER_DEGREE, ROW_DEGREE};
 use laminate_protocol::relations::elementwise::ZERO_CHECK_DEGREE;
-use laminate_protocol::relations::{self, LayerProof, Relation};
+use laminate_protocol::relations::{self, LayerProof, Relation, RelationProof, Stage};
 use laminate_protocol::statement::{Statement, output_words};
 use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::verify::Verifier;
@@ -24,17 +23,16 @@ use laminate_protocol::verify::Verifier;
 pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, NativeProof) {
     let program = &verifier.program;
     let rows = |poly| vec![(); verifier.layout.rows(program, poly)];
-    let relations: Vec<Relation> = (0..program.nodes.len())
-        .map(|index| relations::relation(program, &verifier.layout, index))
+    let relations: Vec<Vec<Relation>> = (0..program.nodes.len())
+        .map(|index| relations::relations(program, &verifier.layout, index))
         .collect();
     let openings = match mode {
         FoldMode::On => 1,
-        // One a part that leaves claims: layers with a relation, lookups, and the boundary.
+        // One a part that leaves claims: layers with a relation, lookups, and the boundary, which a
+        // sequence does not have.
         FoldMode::Off => {
-            2 + relations
-                .iter()
-                .filter(|r| !matches!(r, Relation::Wiring))
-                .count()
+            let boundary = usize::from(program.sequence.is_none());
+            1 + boundary + relations.iter().filter(|r| !r.is_empty()).count()
         }
     };
     let shape: FoldedProof<(), ()> = FoldedProof {
@@ -43,9 +41,9 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         weight_rows: rows(Poly::Weight),
         input_salt: (),
         input: vec![(); program.input_len()],
-        output: vec![(); program.output_len()],
+        output: vec![(); program.proof_output_len()],
         trace_rows: rows(Poly::Trace),
-        layers: relations.iter().map(layer).collect(),
+        layers: relations.iter().map(|r| layer(r)).collect(),
         lookup: lookup(verifier),
         openings: vec![opening(verifier.layout.max_log()); openings],
     };
@@ -78,27 +76,32 @@ fn sumcheck(variables: usize, degree: usize) -> SumcheckProof<()> {
     }
 }
 
-fn layer(relation: &Relation) -> LayerProof<()> {
-    match relation {
-        Relation::Dense(dense) => LayerProof {
-            sumchecks: vec![
-                sumcheck(dense.row_log, ROW_DEGREE),
-                sumcheck(dense.col_log, INNER_DEGREE),
-            ],
-            evaluations: vec![(); dense::EVALUATIONS.len()],
-        },
-        Relation::Elementwise(relation) => LayerProof {
-            sumchecks: relation
-                .quadratic
-                .iter()
-                .map(|_| sumcheck(relation.log(), ZERO_CHECK_DEGREE))
-                .collect(),
-            evaluations: vec![(); relation.columns.len()],
-        },
-        Relation::Wiring => LayerProof {
-            sumchecks: vec![],
-            evaluations: vec![],
-        },
+fn layer(relations: &[Relation]) -> LayerProof<()> {
+    LayerProof {
+        relations: relations.iter().map(relation).collect(),
+    }
+}
+
+fn relation(relation: &Relation) -> RelationProof<()> {
+    let (sumchecks, evaluations) = match relation {
+        Relation::Product(product) => {
+            let stages = product.stages.iter();
+            let stage = |s: &Stage| sumcheck(s.rounds(&product.axes), s.degree(&product.axes));
+            (stages.map(stage).collect(), product.evaluations())
+        }
+        Relation::Elementwise(relation) => {
+            let zero_check = || sumcheck(relation.log(), ZERO_CHECK_DEGREE);
+            let some = !relation.quadratic.is_empty();
+            let sumchecks = some.then(zero_check).into_iter().collect();
+            (sumchecks, relation.columns.len())
+        }
+        Relation::RowSum(relation) => (vec![], relation.evaluations()),
+        Relation::Gap(gap) => (vec![], gap.columns.len()),
+        Relation::Zeros(_) => (vec![], 0),
+    };
+    RelationProof {
+        sumchecks,
+        evaluations: vec![(); evaluations],
     }
 }
 

@@ -128,13 +128,13 @@ fn altered_statements_and_proofs_are_refused() {
         ("output value", &|s| s.proof.output[0] += one),
         ("trace row", &|s| s.proof.trace_rows[0] = other),
         ("layer round", &|s| {
-            s.proof.layers[0].sumchecks[0].rounds[0][0] += one
+            s.proof.layers[0].relations[0].sumchecks[0].rounds[0][0] += one
         }),
         ("layer evaluation", &|s| {
-            s.proof.layers[0].evaluations[2] += one
+            s.proof.layers[0].relations[0].evaluations[2] += one
         }),
         ("relu evaluation", &|s| {
-            s.proof.layers[1].evaluations[0] += one
+            s.proof.layers[1].relations[0].evaluations[0] += one
         }),
         ("lookup round", &|s| {
             s.proof.lookup.layers[3].sumcheck.rounds[1][2] += one
@@ -232,7 +232,7 @@ fn the_identity_and_wrong_shapes_are_errors() {
     short.lookup.columns.pop();
     assert!(build(&short).is_err());
     let mut long = sample.proof.clone();
-    long.layers[0].sumchecks[0].rounds[0].push(Fr::one());
+    long.layers[0].relations[0].sumchecks[0].rounds[0].push(Fr::one());
     assert!(build(&long).is_err());
 }
 

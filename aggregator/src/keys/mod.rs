@@ -29,7 +29,7 @@ use crate::srs::Srs;
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
 /// keys of another version are not found, instead of making proofs that nobody accepts.
-pub const CIRCUIT_VERSION: u32 = 1;
+pub const CIRCUIT_VERSION: u32 = 2;
 
 /// What a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +124,9 @@ pub struct OutputFormat {
     pub width: u32,
     /// Value = integer · 2^-scale.
     pub scale: i8,
+    /// The values are token ids instead: id = integer + 2^15.
+    #[serde(default)]
+    pub tokens: bool,
 }
 
 impl OutputFormat {
@@ -132,8 +135,9 @@ impl OutputFormat {
         let tensor = program.tensors.get(program.output);
         Self {
             values: program.output_len() as u32,
-            width: tensor.map_or(0, |t| t.width),
+            width: tensor.map_or(0, |t| t.width() as u32),
             scale: tensor.map_or(0, |t| t.scale),
+            tokens: program.sequence.is_some(),
         }
     }
 }

@@ -71,6 +71,9 @@ pub struct VerifierInfo {
     pub output_words: u32,
     /// Output value = integer · 2^-scale.
     pub output_scale: i8,
+    /// The values are token ids instead: id = integer + 2^15.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub output_tokens: bool,
     /// Instances of the circuit.
     pub instances: u32,
     /// Bytes of the halo2 proof, without the accumulator limbs.

@@ -127,6 +127,7 @@ pub async fn deploy(
         weight_commitment: info.weight_commitment,
         output_count: info.output_count,
         output_scale: info.output_scale,
+        output_tokens: info.output_tokens,
         halo2_verifier: halo2.deployed(),
         inference_verifier: inference.deployed(),
         model_registry: registry,

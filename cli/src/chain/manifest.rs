@@ -55,6 +55,9 @@ pub struct Manifest {
     pub output_count: u32,
     /// Output value = integer · 2^-scale.
     pub output_scale: i8,
+    /// The values are token ids instead: id = integer + 2^15.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub output_tokens: bool,
     /// The generated verifier.
     pub halo2_verifier: Deployed,
     /// The only caller it should have.

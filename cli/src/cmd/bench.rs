@@ -1,9 +1,15 @@
-//! `laminate bench`: time, memory and size of every stage on one model.
+//! `laminate bench`: time, memory and size of every stage on one model; kernels and language models in
+//! files of their own.
+
+mod fold;
+mod kernels;
+mod llm;
+mod sequence;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use eyre::eyre;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_protocol::fold::FoldMode;
@@ -12,19 +18,22 @@ use laminate_prover::quant;
 use serde::Serialize;
 
 use super::commit::commit;
-use super::compile::{Compile, FidelityReport, compile};
+use super::compile::{Compile, FidelityReport, LlmArgs, compile};
 use super::setup::development;
 use crate::files::ModelDir;
 use crate::measure::{Measured, Stages, peak_bytes, size};
 use crate::output::Output;
-use crate::pipeline;
+use crate::pipeline::{self, FOLD_STAGE, Input, VERIFY_STAGE};
 
 /// Measure every stage of proving one model.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate bench\n  laminate bench --model mlp.onnx --calibration rows.csv --input row.csv --layers-only\n\nTimes are of this machine; scripts/bench_peers.py puts them beside the peers' of the same run."
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  laminate bench\n  laminate bench --model mlp.onnx --calibration rows.csv --input row.csv --layers-only\n  laminate bench llm --shape llama2-7b --layers 1 --tokens 16\n\nTimes are of this machine; scripts/bench_peers.py puts them beside the peers' of the same run."
 )]
 pub struct Bench {
+    #[command(subcommand)]
+    command: Option<Special>,
     /// Model (ONNX).
     #[arg(long, default_value = "models/fraud/fraud.onnx")]
     pub model: PathBuf,
@@ -43,6 +52,14 @@ pub struct Bench {
     /// Runs of the folded proof; the median is reported.
     #[arg(long, default_value_t = 5)]
     pub repeat: usize,
+}
+
+/// Benchmarks of other things than one model over rows.
+#[derive(Debug, Subcommand)]
+enum Special {
+    Kernels(kernels::Kernels),
+    Llm(llm::LlmBench),
+    Fold(fold::FoldBench),
 }
 
 /// What `bench` reports. Seconds are wall time, bytes are file or proof sizes.
@@ -116,6 +133,12 @@ impl Bench {
     /// # Errors
     /// Anything wrong with the model or the rows.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        match &self.command {
+            Some(Special::Kernels(kernels)) => return kernels.run(out),
+            Some(Special::Llm(llm)) => return llm.run(out),
+            Some(Special::Fold(fold)) => return fold.run(out),
+            None => {}
+        }
         let single = self.one(1, out)?;
         let batch = if self.batch > 1 {
             Some(self.one(self.batch, out)?)
@@ -151,11 +174,12 @@ impl Bench {
         let folder = tempfile::tempdir()?;
         let options = Compile {
             model: self.model.clone(),
-            calibration: self.calibration.clone(),
+            calibration: Some(self.calibration.clone()),
             evaluation: None,
             batch,
-            headroom: 2.0,
+            headroom: None,
             force: false,
+            llm: LlmArgs::default(),
             output: folder.path().to_path_buf(),
         };
         let (compiled, fidelity) = compile(&options)?;
@@ -173,6 +197,7 @@ impl Bench {
         let rows = rows
             .get(..batch.min(rows.len()))
             .ok_or_else(|| eyre!("no rows"))?;
+        let input = Input::Rows(rows.to_vec());
 
         let mut layer = vec![];
         let mut verify = vec![];
@@ -181,14 +206,14 @@ impl Bench {
         let mut stages = Stages::default();
         for _ in 0..self.repeat.max(1) {
             let mut run = Stages::default();
-            let proof = pipeline::fold_rows(&dir, rows, &srs, FoldMode::On, &mut run, out)?;
-            layer.push(seconds(&run, "layer proofs and fold"));
-            verify.push(seconds(&run, "verify folded proof"));
+            let proof = pipeline::fold(&dir, &input, &srs, FoldMode::On, &mut run, out)?;
+            layer.push(seconds(&run, FOLD_STAGE));
+            verify.push(seconds(&run, VERIFY_STAGE));
             stages = run;
             folded = Some(proof);
             let mut run = Stages::default();
-            pipeline::fold_rows(&dir, rows, &srs, FoldMode::Off, &mut run, out)?;
-            unfolded.push(seconds(&run, "layer proofs and fold"));
+            pipeline::fold(&dir, &input, &srs, FoldMode::Off, &mut run, out)?;
+            unfolded.push(seconds(&run, FOLD_STAGE));
         }
         let folded = folded.ok_or_else(|| eyre!("no run"))?;
         let folded_bytes = stages.rows.iter().find_map(|r| r.bytes).unwrap_or(0);
@@ -216,7 +241,7 @@ impl Bench {
                 stages
                     .rows
                     .iter()
-                    .filter(|r| r.stage != "verify folded proof")
+                    .filter(|r| r.stage != VERIFY_STAGE && !r.part)
                     .map(|r| r.seconds)
                     .sum(),
             );

@@ -18,6 +18,7 @@ use crate::chain::rpc::NodeArgs;
 use crate::chain::{Chain, RpcChain, refusal};
 use crate::files::{self, ProofFile};
 use crate::output::Output;
+use crate::reading::Reading;
 
 /// Check a deployment, a proof or a statement on a chain, without sending anything.
 #[derive(Debug, Args)]
@@ -79,7 +80,7 @@ struct StatementReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     input_commitment: Option<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Vec<f64>>,
+    output: Option<Reading>,
 }
 
 /// What `check` reports.
@@ -201,7 +202,6 @@ async fn recorded(
         None
     };
     let (block, event) = event.unzip();
-    let scale = f64::from(manifest.output_scale).exp2();
     let output = event
         .as_ref()
         .and_then(|e| decode_output(&e.output, manifest.output_count));
@@ -211,7 +211,8 @@ async fn recorded(
         block,
         model_id: event.as_ref().map(|e| e.modelId.into()),
         input_commitment: event.as_ref().map(|e| e.inputCommitment),
-        output: output.map(|values| values.into_iter().map(|v| f64::from(v) / scale).collect()),
+        output: output
+            .map(|values| Reading::new(&values, manifest.output_scale, manifest.output_tokens)),
     })
 }
 
@@ -322,7 +323,7 @@ fn human(report: &Report) -> String {
             "not recorded".into()
         };
         lines.push(format!("statement {} {state}", s.statement_hash));
-        lines.extend(s.output.as_ref().map(|output| format!("output {output:?}")));
+        lines.extend(s.output.as_ref().map(|output| format!("output {output}")));
     }
     if report.development {
         lines.push("DEV reference string: whoever made it can forge proofs".into());

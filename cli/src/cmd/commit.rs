@@ -10,7 +10,7 @@ use laminate_prover::prove::{Model, WeightSecret};
 use rand::rngs::OsRng;
 use serde::Serialize;
 
-use crate::cmd::setup::SrsArgs;
+use crate::cmd::setup::{SrsArgs, commitment_k};
 use crate::files::{ModelDir, PublishedCommitment, hex_scalar};
 use crate::output::Output;
 
@@ -89,7 +89,7 @@ impl Commit {
             .as_deref()
             .map(ModelDir::open)
             .transpose()?;
-        let (_, srs) = self.srs.load(out)?;
+        let (_, srs) = self.srs.load(commitment_k(&dir.program()?), out)?;
         let published = {
             let _stage = out.stage("Committing to the weights");
             commit(&dir, &srs, other.as_ref())?

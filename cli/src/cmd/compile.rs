@@ -1,14 +1,20 @@
-//! `laminate compile`: model file to program and weights.
+//! `laminate compile`: model file to program and weights; language models in `llm`.
+
+mod llm;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use eyre::Context;
+use eyre::{Context, ensure, eyre};
+use laminate_protocol::program::Program;
 use laminate_prover::import;
-use laminate_prover::quant::{self, CompileOptions, Compiled, Fidelity};
+use laminate_prover::quant::{self, CompileOptions, Compiled, Fidelity, NodeBound};
 use serde::Serialize;
 
+pub use llm::{LlmArgs, WeightsArg, tokenizer};
+
 use crate::files::{ModelDir, hex_scalar};
+use crate::llm::is_llm;
 use crate::output::Output;
 
 /// log2 of the default commitment row: one row for models of up to 262,144 weights, so that the
@@ -18,29 +24,32 @@ const ROW_LOG: u8 = 18;
 /// Quantise a model and write its program and weights.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud"
+    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too."
 )]
 pub struct Compile {
-    /// The model (ONNX).
+    /// The model: ONNX; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
     pub model: PathBuf,
-    /// Rows (CSV or JSON) that show the range of every value.
+    /// Rows (CSV or JSON) that show the range of every value. For language models a text, or lists of token ids
+    /// (.json); texts sampled from the model itself by default.
     #[arg(long)]
-    pub calibration: PathBuf,
+    pub calibration: Option<PathBuf>,
     /// Rows for the fidelity report; the calibration rows by default.
     #[arg(long)]
     pub evaluation: Option<PathBuf>,
     /// Inputs to a proof; rounded up to a power of two.
     #[arg(long, default_value_t = 1)]
     pub batch: usize,
-    /// How far beyond its calibrated range a value may go.
-    #[arg(long, default_value_t = 2.0)]
-    pub headroom: f64,
+    /// How far beyond its calibrated range a value may go [default: 2, language models 1.5].
+    #[arg(long)]
+    pub headroom: Option<f64>,
     /// The folder to write.
     #[arg(short, long)]
     pub output: PathBuf,
     /// Overwrite a folder with a weight commitment, whose secret is lost.
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub llm: LlmArgs,
 }
 
 /// What `compile` reports.
@@ -102,20 +111,49 @@ impl From<&Fidelity> for FidelityReport {
     }
 }
 
+impl From<&NodeBound> for BoundReport {
+    fn from(b: &NodeBound) -> Self {
+        Self {
+            node: b.name.clone(),
+            op: b.op,
+            calibrated: b.calibrated,
+            accepted: b.accepted,
+            bits: b.bits(),
+        }
+    }
+}
+
+/// Number of weights and biases of a program.
+fn parameters(program: &Program) -> usize {
+    let shapes = program.weights.iter();
+    shapes
+        .map(|s| s.stack as usize * s.row_count() * (s.col_count() + usize::from(s.bias)))
+        .sum()
+}
+
 /// Imports and quantises; also used by `demo` and `bench`.
 ///
 /// # Errors
 /// Anything wrong with the model or the rows.
 pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
+    if let Some(option) = args.llm.given() {
+        return Err(eyre!(
+            "{option} is for language models; {} is not one by its name (.gguf, .safetensors, .bin or a folder)",
+            args.model.display()
+        ));
+    }
+    let calibration = args.calibration.as_deref().ok_or_else(|| {
+        eyre!("no calibration rows: give inputs of the model with --calibration FILE (CSV or JSON)")
+    })?;
     let graph = import::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
-    let rows = quant::read_rows(&args.calibration, columns)?;
+    let rows = quant::read_rows(calibration, columns)?;
     let name = args
         .model
         .file_stem()
         .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let mut options = CompileOptions::new(name, args.batch, ROW_LOG);
-    options.headroom = args.headroom;
+    options.headroom = args.headroom.unwrap_or(options.headroom);
     let compiled = quant::compile(&graph, &rows, options)?;
     let fidelity = match &args.evaluation {
         None => compiled.fidelity.clone(),
@@ -134,6 +172,13 @@ impl Compile {
     /// Anything wrong with the model, the rows or the folder.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         ModelDir::at(&self.output).keep_commitment(self.force)?;
+        if is_llm(&self.model) {
+            ensure!(
+                self.batch == 1 && self.evaluation.is_none(),
+                "--batch and --evaluation are for models over rows; a language model has --tokens and --fidelity"
+            );
+            return llm::run(self, out);
+        }
         let (compiled, fidelity) = {
             let _stage = out.stage("Importing and quantising the model");
             compile(self)?
@@ -147,22 +192,10 @@ impl Compile {
 
 fn report(compiled: &Compiled, fidelity: &Fidelity) -> eyre::Result<Report> {
     let layout = laminate_protocol::layout::Layout::new(&compiled.program);
-    let parameters = compiled
-        .program
-        .weights
-        .iter()
-        .map(|s| s.rows as usize * (s.cols as usize + 1))
-        .sum();
-    let bounds = compiled.report.iter().map(|b| BoundReport {
-        node: b.name.clone(),
-        op: b.op,
-        calibrated: b.calibrated,
-        accepted: b.accepted,
-        bits: b.bits(),
-    });
+    let bounds = compiled.report.iter().map(BoundReport::from);
     Ok(Report {
         program_digest: hex_scalar(&compiled.program.digest()?),
-        parameters,
+        parameters: parameters(&compiled.program),
         slots: compiled.program.slots(),
         polynomial_logs: [layout.weight_log, layout.trace_log],
         fidelity: fidelity.into(),

@@ -20,6 +20,7 @@ use crate::chain::{Chain, RpcChain, is_local};
 use crate::files::{ModelDir, ProofFile};
 use crate::measure::{Measured, Stages, size};
 use crate::output::Output;
+use crate::reading::Reading;
 
 use prepare::{BATCH, Prepared};
 
@@ -230,14 +231,13 @@ impl Run<'_> {
         let submission = Submission::new(&proof.instances(), &proof.proof)?;
         let submitted = registry.submit(&mut self.chain, model, &submission).await?;
         self.accept(&format!("submit {what}"), &submitted.receipt);
-        let scores: Vec<String> = proof
-            .real_output()
-            .iter()
-            .take(4)
-            .map(|s| format!("{s:.4}"))
-            .collect();
+        let scores = match proof.reading() {
+            Reading::Real(scores) => scores,
+            Reading::Tokens(_) => vec![],
+        };
+        let shown: Vec<String> = scores.iter().take(4).map(|s| format!("{s:.4}")).collect();
         self.out
-            .line(&format!("accepted {what}: scores {} …", scores.join(", ")));
+            .line(&format!("accepted {what}: scores {} …", shown.join(", ")));
         Ok(())
     }
 
@@ -321,15 +321,7 @@ impl Run<'_> {
 }
 
 fn human(report: &Report) -> String {
-    let mut stages = crate::table::new(&["stage", "seconds", "peak memory", "size"]);
-    for row in &report.stages {
-        stages.add_row(vec![
-            row.stage.clone(),
-            format!("{:.2}", row.seconds),
-            size(row.peak_bytes),
-            row.bytes.map(size).unwrap_or_default(),
-        ]);
-    }
+    let stages = crate::measure::table(&report.stages);
     let mut accepted = crate::table::new(&["accepted on chain", "gas", "calldata"]);
     for row in &report.accepted {
         accepted.add_row(vec![

@@ -6,13 +6,17 @@ use clap::Args;
 use eyre::Context;
 use halo2curves_axiom::bn256::Fr;
 use laminate_protocol::artifact::{self, Kind};
+use laminate_protocol::field::Scalar;
 use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::relations::LayerProof;
+use laminate_protocol::relations::{LayerProof, RelationProof};
 use serde_json::{Value, json};
 
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::measure::size;
 use crate::output::Output;
+
+/// Longest list of numbers of a program that is shown.
+const LONGEST: usize = 64;
 
 /// Show what a Laminate file holds, after checking it.
 #[derive(Debug, Args)]
@@ -65,14 +69,17 @@ impl Inspect {
             Kind::Program => {
                 let program: Program = files::read(kind, &self.file)?.1;
                 program.check()?;
-                Some(json!({ "digest": hex_scalar(&program.digest()?), "program": program }))
+                let mut shown =
+                    json!({ "digest": hex_scalar(&program.digest()?), "program": program });
+                shorten(&mut shown);
+                Some(shown)
             }
             Kind::Weights => {
                 let weights: Weights = files::read(kind, &self.file)?.1;
                 let shapes: Vec<_> = weights
                     .dense
                     .iter()
-                    .map(|d| json!({ "weights": d.weight.len(), "rows": d.bias.len() }))
+                    .map(|d| json!({ "weights": d.weight.len(), "rows": d.multiplier.len() }))
                     .collect();
                 Some(if self.reveal {
                     json!({ "dense": shapes, "weights": weights })
@@ -98,18 +105,19 @@ impl Inspect {
         })
     }
 
-    fn layer(&self, stored: &LayerProof<laminate_protocol::field::Scalar>) -> Value {
-        let rounds: Vec<usize> = stored.sumchecks.iter().map(|s| s.rounds.len()).collect();
-        let mut value =
-            json!({ "sumcheck_rounds": rounds, "evaluations": stored.evaluations.len() });
-        if self.reveal {
-            value["evaluations"] = stored
-                .evaluations
-                .iter()
-                .map(|s| hex_scalar(&s.0))
-                .collect();
-        }
-        value
+    fn layer(&self, stored: &LayerProof<Scalar>) -> Value {
+        let relation = |proof: &RelationProof<Scalar>| {
+            let rounds: Vec<usize> = proof.sumchecks.iter().map(|s| s.rounds.len()).collect();
+            let evaluations: Value = if self.reveal {
+                let values = proof.evaluations.iter();
+                values.map(|s| hex_scalar(&s.0)).collect()
+            } else {
+                proof.evaluations.len().into()
+            };
+            json!({ "sumcheck_rounds": rounds, "evaluations": evaluations })
+        };
+        let relations: Vec<Value> = stored.relations.iter().map(relation).collect();
+        json!({ "relations": relations })
     }
 
     fn folded(&self, file: &FoldedFile) -> Value {
@@ -128,6 +136,18 @@ impl Inspect {
     }
 }
 
+/// Puts the length in the place of long lists of numbers: tables, angles.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Array(items) if items.len() > LONGEST && items.iter().all(Value::is_number) => {
+            *value = format!("{} numbers", items.len()).into();
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
 fn proof(file: &ProofFile) -> Value {
     let hex = |s: &Fr| hex_scalar(s);
     let statement = file.statement();
@@ -137,7 +157,7 @@ fn proof(file: &ProofFile) -> Value {
         "verifying_key": hex::encode(file.vk_digest),
         "weight_commitment": statement.as_ref().map(|s| hex(&s.weight_commitment)),
         "input_commitment": statement.as_ref().map(|s| hex(&s.input_commitment)),
-        "output": file.real_output(),
+        "output": file.reading(),
         "proof_bytes": file.proof.len(),
     })
 }

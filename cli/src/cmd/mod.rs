@@ -6,6 +6,7 @@ pub mod commit;
 pub mod compile;
 pub mod demo;
 pub mod deploy;
+pub mod generate;
 pub mod inspect;
 pub mod prove;
 pub mod register;

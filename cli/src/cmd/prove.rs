@@ -9,11 +9,13 @@ use laminate_protocol::field::Scalar;
 use laminate_protocol::statement::Statement;
 use serde::Serialize;
 
-use super::setup::Fold;
+use super::setup::{Fold, FoldedSrs};
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
-use crate::measure::{Measured, Stages, size};
+use crate::llm;
+use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
 use crate::pipeline::{self, Folded};
+use crate::reading::Reading;
 
 /// Prove a model's inference on one batch of inputs.
 #[derive(Debug, Args)]
@@ -23,7 +25,8 @@ use crate::pipeline::{self, Folded};
 pub struct Prove {
     /// Folder with program, weights, commitment and keys.
     pub dir: PathBuf,
-    /// Rows (CSV or JSON), at most the batch; unused slots repeat the last row.
+    /// Rows (CSV or JSON), at most the batch; unused slots repeat the last row. For language models the tokens that
+    /// `laminate generate -o` writes.
     #[arg(long)]
     pub input: PathBuf,
     /// Join all layers in one opening, or prove each on its own.
@@ -35,6 +38,8 @@ pub struct Prove {
     /// Write the folded proof and stop before aggregation (private).
     #[arg(long, conflicts_with = "output", required_unless_present = "output")]
     pub folded_only: Option<PathBuf>,
+    #[command(flatten)]
+    pub srs: FoldedSrs,
     /// The proof to write.
     #[arg(short, long, required_unless_present = "folded_only")]
     pub output: Option<PathBuf>,
@@ -49,8 +54,11 @@ pub struct Report {
     pub weight_commitment: String,
     /// Published statement.
     pub input_commitment: String,
-    /// Public outputs as real numbers, row by row.
-    pub output: Vec<Vec<f64>>,
+    /// Public outputs, row by row: real numbers, or one row of generated tokens.
+    pub output: Vec<Reading>,
+    /// Text of the generated tokens, if the model folder has a tokenizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Bytes of the KZG proof; none if only folded.
     pub proof_bytes: Option<usize>,
     /// Stages.
@@ -63,31 +71,39 @@ impl Prove {
     /// # Errors
     /// Missing or altered files, an input out of range, or keys of another program.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        if self.srs.is_given() && self.folded_only.is_none() {
+            return Err(eyre!(
+                "--srs and --dev-srs are of --folded-only; a published proof uses the reference string of `laminate setup`"
+            ));
+        }
         let dir = ModelDir::open(&self.dir)?;
         let mut stages = Stages::default();
-        let setup = dir.setup()?;
-        let srs = pipeline::load_setup_srs(&setup)?;
+        let program = dir.program()?;
+        let srs = match self.folded_only {
+            None => pipeline::load_setup_srs(&dir.setup()?)?,
+            Some(_) => self.srs.load(&dir, &program, out)?,
+        };
+        let development = srs.origin().is_development();
         let folded =
             pipeline::fold_input(&dir, &self.input, &srs, self.fold.into(), &mut stages, out)?;
         if let Some(layers) = &self.keep_layers {
             self.write_layers(layers, &folded)?;
         }
-        let program = dir.program()?;
         if let Some(path) = &self.folded_only {
             let file = FoldedFile {
                 statement: stored(&folded.statement),
                 proof: folded.proof.to_stored(),
             };
-            files::write(Kind::FoldedProof, setup.development, &file, path)?;
-            return self.report(&program, &folded, None, stages, out);
+            files::write(Kind::FoldedProof, development, &file, path)?;
+            return self.report(&dir, &folded, None, stages, out);
         }
         let proof = pipeline::aggregate(&program, &folded, &srs, &mut stages, out)?;
         let path = self
             .output
             .as_ref()
             .ok_or_else(|| eyre!("no --output given"))?;
-        files::write(Kind::Proof, setup.development, &proof, path)?;
-        self.report(&program, &folded, Some(&proof), stages, out)
+        files::write(Kind::Proof, development, &proof, path)?;
+        self.report(&dir, &folded, Some(&proof), stages, out)
     }
 
     fn write_layers(&self, folder: &std::path::Path, folded: &Folded) -> eyre::Result<()> {
@@ -112,7 +128,7 @@ impl Prove {
 
     fn report(
         &self,
-        program: &laminate_protocol::program::Program,
+        dir: &ModelDir,
         folded: &Folded,
         proof: Option<&ProofFile>,
         stages: Stages,
@@ -122,28 +138,19 @@ impl Prove {
             program_digest: hex_scalar(&folded.statement.program_digest),
             weight_commitment: hex_scalar(&folded.statement.weight_commitment),
             input_commitment: hex_scalar(&folded.statement.input_commitment),
-            output: pipeline::real_outputs(program, &folded.outputs),
+            text: llm::text(dir, &folded.outputs)?,
+            output: folded.outputs.clone(),
             proof_bytes: proof.map(|p| p.proof.len()),
             stages: stages.rows,
         };
-        let mut table = crate::table::new(&["stage", "seconds", "peak memory", "size"]);
-        for row in &report.stages {
-            table.add_row(vec![
-                row.stage.clone(),
-                format!("{:.2}", row.seconds),
-                size(row.peak_bytes),
-                row.bytes.map(size).unwrap_or_default(),
-            ]);
-        }
-        let shown: Vec<String> = report
-            .output
-            .iter()
-            .take(8)
-            .map(|row| format!("{row:?}"))
-            .collect();
+        let table = measure::table(&report.stages);
+        let rows = report.output.iter().take(8);
+        let shown: Vec<String> = rows.map(ToString::to_string).collect();
         let more = if report.output.len() > 8 { " …" } else { "" };
+        let text = report.text.as_ref();
+        let text = text.map_or_else(String::new, |text| format!("\ntext              {text:?}"));
         let human = format!(
-            "{table}\noutput            {}{more}\nweight commitment {}\ninput commitment  {}",
+            "{table}\noutput            {}{more}{text}\nweight commitment {}\ninput commitment  {}",
             shown.join(" "),
             report.weight_commitment,
             report.input_commitment

@@ -6,6 +6,8 @@ use clap::Args;
 use eyre::{Context, eyre};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
+use laminate_protocol::layout::Layout;
+use laminate_protocol::program::Program;
 use serde::Serialize;
 
 use crate::files::{ModelDir, Setup, cache_dir};
@@ -28,16 +30,61 @@ pub struct SrsArgs {
 }
 
 impl SrsArgs {
-    /// Loads it, with the path it lies at.
+    /// Loads it, with the path it lies at; the development one has at least `2^least` powers.
     ///
     /// # Errors
     /// A missing or altered file.
-    pub fn load(&self, out: Output) -> eyre::Result<(PathBuf, Srs)> {
+    pub fn load(&self, least: u32, out: Output) -> eyre::Result<(PathBuf, Srs)> {
+        let k = least.max(DEV_K);
         match &self.srs {
             Some(path) => Ok((path.clone(), load_srs(path)?)),
-            None => Ok((dev_path(DEV_K), development(DEV_K, out)?)),
+            None => Ok((dev_path(k), development(k, out)?)),
         }
     }
+}
+
+/// Which reference string a folded proof is for, where there was no `setup`.
+#[derive(Clone, Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct FoldedSrs {
+    /// Reference string of a folded proof; that of `setup` by default.
+    #[arg(long)]
+    pub srs: Option<PathBuf>,
+    /// The development reference string for a folded proof.
+    #[arg(long)]
+    pub dev_srs: bool,
+}
+
+impl FoldedSrs {
+    /// Loads it, at least as long as the program's commitments.
+    ///
+    /// # Errors
+    /// A missing or altered file; nothing given and no setup.
+    pub fn load(&self, dir: &ModelDir, program: &Program, out: Output) -> eyre::Result<Srs> {
+        if self.dev_srs {
+            return development(commitment_k(program).max(DEV_K), out);
+        }
+        if let Some(path) = &self.srs {
+            return load_srs(path);
+        }
+        if !dir.has_setup() {
+            return Err(eyre!(
+                "which reference string? {} had no `laminate setup`; give the one of `laminate commit` with --srs FILE (or --dev-srs)",
+                dir.root().display()
+            ));
+        }
+        pipeline::load_setup_srs(&dir.setup()?)
+    }
+
+    /// Whether one is named.
+    pub fn is_given(&self) -> bool {
+        self.dev_srs || self.srs.is_some()
+    }
+}
+
+/// log2 of the powers that a program's commitments need.
+pub fn commitment_k(program: &Program) -> u32 {
+    Layout::new(program).row_log(program) as u32
 }
 
 /// Where the development reference string of `2^k` powers is cached.
@@ -177,7 +224,7 @@ impl SetupCommand {
         if self.srs.srs.is_none() {
             return Ok((dev_path(k), development(k, out)?));
         }
-        let (path, srs) = self.srs.load(out)?;
+        let (path, srs) = self.srs.load(k, out)?;
         if srs.k() < k {
             return Err(eyre!(
                 "reference string {} has k = {}, this program needs k >= {k}; import a larger one",

@@ -15,6 +15,7 @@ use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
 use crate::files::{self, ProofFile};
 use crate::output::Output;
+use crate::reading::Reading;
 
 /// Submit a proof to the registry, to be checked and recorded.
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ struct Report {
     model_id: B256,
     registry: Address,
     input_commitment: B256,
-    output: Vec<f64>,
+    output: Reading,
     #[serde(flatten)]
     cost: Option<Cost>,
 }
@@ -94,7 +95,7 @@ impl Submit {
             model_id: model_id.into(),
             registry: registry.address,
             input_commitment: submission.input_commitment,
-            output: proof.real_output(),
+            output: proof.reading(),
             cost,
         };
         out.result(&human(&report), &report)
@@ -116,7 +117,7 @@ fn human(report: &Report) -> String {
         }
     };
     text.push_str(&format!(
-        "\nstatement {}\nmodel {}\noutput {:?}",
+        "\nstatement {}\nmodel {}\noutput {}",
         report.statement_hash, report.model_id, report.output
     ));
     text

@@ -124,6 +124,7 @@ fn info(
         output_count: program.output_len() as u32,
         output_words: output_words(program) as u32,
         output_scale: output.scale,
+        output_tokens: program.sequence.is_some(),
         instances: generated.instances as u32,
         proof_length: generated.proof_length as u32,
         development_srs: key.meta.development,

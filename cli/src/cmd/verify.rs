@@ -1,24 +1,37 @@
 //! `laminate verify`: check a proof natively.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
-use eyre::eyre;
-use laminate_protocol::artifact::Kind;
+use eyre::{Context, eyre};
+use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::keys::OutputFormat;
+use laminate_protocol::artifact::{self, Kind};
+use laminate_protocol::statement::{Statement, unpack};
 use serde::Serialize;
 
-use crate::files::{self, ProofFile, hex_scalar};
+use super::setup::FoldedSrs;
+use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
+use crate::llm;
+use crate::measure::{peak_bytes, size};
 use crate::output::Output;
 use crate::pipeline;
+use crate::reading::Reading;
 
 /// Verify a proof natively, with the checks the contract makes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate verify fraud.proof --weight-commitment 0x…\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which."
+    after_help = "Examples:\n  laminate verify fraud.proof --weight-commitment 0x…\n  laminate verify text.folded --dir story --dev-srs\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which. A folded proof (`prove --folded-only`) is checked against\nthe program in --dir."
 )]
 pub struct Verify {
-    /// Proof file.
+    /// Proof file, published or folded.
     pub proof: PathBuf,
+    /// Model folder: the program of a folded proof; its tokenizer shows the text of tokens.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub srs: FoldedSrs,
     /// Refuse a proof of other weights.
     #[arg(long)]
     pub weight_commitment: Option<String>,
@@ -39,7 +52,16 @@ pub struct Report {
     /// Input that was used.
     pub input_commitment: String,
     /// Output.
-    pub output: Vec<f64>,
+    pub output: Reading,
+    /// Text of the generated tokens, if the model folder has a tokenizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Whether it is a folded proof, which holds the input and is not to be published.
+    pub folded: bool,
+    /// Wall time of the verification.
+    pub seconds: f64,
+    /// Peak resident memory of this process.
+    pub peak_bytes: u64,
     /// Whether the keys depend on a development reference string.
     pub development: bool,
 }
@@ -50,7 +72,43 @@ impl Verify {
     /// # Errors
     /// A refused proof, or missing keys.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        let head = files::read_head(&self.proof, artifact::HEADER)?;
+        let header =
+            artifact::read_header(&head).wrap_err_with(|| self.proof.display().to_string())?;
+        let dir = self.dir.as_deref().map(ModelDir::open).transpose()?;
+        let checked = if header.kind == Kind::FoldedProof {
+            self.folded(dir.as_ref(), out)?
+        } else {
+            self.published(out)?
+        };
+        let statement = &checked.statement;
+        let text = match &dir {
+            Some(dir) => llm::text(dir, std::slice::from_ref(&checked.output))?,
+            None => None,
+        };
+        let report = Report {
+            valid: true,
+            program_digest: hex_scalar(&statement.program_digest),
+            weight_commitment: hex_scalar(&statement.weight_commitment),
+            input_commitment: hex_scalar(&statement.input_commitment),
+            output: checked.output,
+            text,
+            folded: header.kind == Kind::FoldedProof,
+            seconds: checked.seconds,
+            peak_bytes: peak_bytes(),
+            development: checked.development,
+        };
+        out.result(&human(&report), &report)
+    }
+
+    fn published(&self, out: Output) -> eyre::Result<Checked> {
         let (_, proof): (_, ProofFile) = files::read(Kind::Proof, &self.proof)?;
+        if self.srs.is_given() {
+            return Err(eyre!(
+                "--srs and --dev-srs are for folded proofs; {} is a published one, its key names the reference string",
+                self.proof.display()
+            ));
+        }
         let statement = proof.statement().ok_or_else(|| {
             eyre!(
                 "{}: {} instances are too few for a statement; make the proof again",
@@ -58,41 +116,90 @@ impl Verify {
                 proof.instances.len()
             )
         })?;
-        let program_digest = hex_scalar(&statement.program_digest);
-        let weight_commitment = hex_scalar(&statement.weight_commitment);
-        expect(
-            "program digest",
-            self.program_digest.as_deref(),
-            &program_digest,
-        )?;
-        expect(
-            "weight commitment",
-            self.weight_commitment.as_deref(),
-            &weight_commitment,
-        )?;
+        self.expect(&statement)?;
+        let start = Instant::now();
         let development = {
             let _stage = out.stage("Verifying");
             pipeline::verify(&proof)?
         };
-        let report = Report {
-            valid: true,
-            program_digest,
-            weight_commitment,
-            input_commitment: hex_scalar(&statement.input_commitment),
-            output: proof.real_output(),
+        Ok(Checked {
+            statement,
+            output: proof.reading(),
+            seconds: start.elapsed().as_secs_f64(),
             development,
-        };
-        let dev = if development {
-            "\nDEV reference string: proves nothing to others"
-        } else {
-            ""
-        };
-        let human = format!(
-            "valid\nprogram           {}\nweight commitment {}\ninput commitment  {}\noutput            {:?}{dev}",
-            report.program_digest, report.weight_commitment, report.input_commitment, report.output
-        );
-        out.result(&human, &report)
+        })
     }
+
+    fn folded(&self, dir: Option<&ModelDir>, out: Output) -> eyre::Result<Checked> {
+        let dir = dir.ok_or_else(|| {
+            eyre!(
+                "{} is a folded proof, which is checked against its program; give the model folder with --dir DIR",
+                self.proof.display()
+            )
+        })?;
+        let (_, file): (_, FoldedFile) = files::read(Kind::FoldedProof, &self.proof)?;
+        let program = dir.program()?;
+        let srs = self.srs.load(dir, &program, out)?;
+        let start = Instant::now();
+        let statement = {
+            let _stage = out.stage("Verifying");
+            pipeline::verify_folded(&program, &file, &srs)?
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        self.expect(&statement)?;
+        let format = OutputFormat::of(&program);
+        let values = unpack(&statement.output_words, format.values as usize);
+        Ok(Checked {
+            statement,
+            output: Reading::of(&format, &values.unwrap_or_default()),
+            seconds,
+            development: srs.origin().is_development(),
+        })
+    }
+
+    /// Refuses a proof of another program or of other weights than asked for.
+    fn expect(&self, statement: &Statement<Fr>) -> eyre::Result<()> {
+        let program = hex_scalar(&statement.program_digest);
+        expect("program digest", self.program_digest.as_deref(), &program)?;
+        let weights = hex_scalar(&statement.weight_commitment);
+        expect(
+            "weight commitment",
+            self.weight_commitment.as_deref(),
+            &weights,
+        )
+    }
+}
+
+/// A proof that holds.
+struct Checked {
+    statement: Statement<Fr>,
+    output: Reading,
+    seconds: f64,
+    development: bool,
+}
+
+fn human(report: &Report) -> String {
+    let text = report.text.as_ref();
+    let text = text.map_or_else(String::new, |text| format!("\ntext              {text:?}"));
+    let folded = if report.folded {
+        "\nfolded proof: it holds the input and is not to be published"
+    } else {
+        ""
+    };
+    let dev = if report.development {
+        "\nDEV reference string: proves nothing to others"
+    } else {
+        ""
+    };
+    format!(
+        "valid, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}\noutput            {}{text}{folded}{dev}",
+        report.seconds,
+        size(report.peak_bytes),
+        report.program_digest,
+        report.weight_commitment,
+        report.input_commitment,
+        report.output
+    )
 }
 
 fn expect(what: &str, wanted: Option<&str>, found: &str) -> eyre::Result<()> {

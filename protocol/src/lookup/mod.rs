@@ -6,6 +6,7 @@
 //! The sum of all leaves is zero iff (up to the soundness error) every value is in its table.
 
 pub mod segments;
+mod table;
 mod verify;
 
 pub use segments::{Kind, Segment, Segments};

@@ -3,15 +3,13 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::segments::{Kind, Segments, TABLE_LOWEST, identity_column, table_tag};
-use super::{LookupLayer, LookupProof};
+use super::segments::{Kind, Segments, identity_column, table_tag};
+use super::{LookupLayer, LookupProof, table};
 use crate::backend::Backend;
 use crate::claim::EvalClaim;
 use crate::error::{Check, VerifyError, expect_len};
-use crate::field::fr_from_i64;
-use crate::layout::BYTE_LOG;
 use crate::poly::eq;
-use crate::program::{Program, TABLE_LOG};
+use crate::program::{Program, Table};
 use crate::sumcheck;
 use crate::transcript::Transcript;
 
@@ -174,34 +172,39 @@ fn fraction<B: Backend>(
     let zero = backend.constant(Fr::ZERO);
     let first = values.first().cloned().unwrap_or_else(|| zero.clone());
     match kind {
-        Kind::Bytes(_) => (one, backend.mul(beta, &first)),
-        Kind::ByteTable(_) => {
-            let index = identity(backend, low, BYTE_LOG, 0);
-            (backend.sub(&zero, &first), backend.mul(beta, &index))
+        Kind::Range { tag, .. } => (one, tagged(backend, *tag, &first, beta)),
+        Kind::RangeTable { bits, tag, .. } => {
+            let index = identity(backend, low, *bits, 0);
+            let value = tagged(backend, *tag, &index, beta);
+            (backend.sub(&zero, &first), value)
         }
         Kind::Use { table, .. } => {
             let output = values.get(1).cloned().unwrap_or(zero);
             (one, compress(backend, *table, &first, &output, beta))
         }
         Kind::Table { table, .. } => {
-            let entries: Vec<B::Scalar> = program
-                .tables
-                .get(*table)
-                .map(|t| {
-                    t.values
-                        .iter()
-                        .map(|v| backend.constant(fr_from_i64((*v).into())))
-                        .collect()
-                })
-                .unwrap_or_default();
-            let index = identity(backend, low, TABLE_LOG, TABLE_LOWEST);
-            let output = eq::fold_values(backend, &entries, low);
+            let table_of = program.tables.get(*table);
+            let lowest = table_of.map_or(0, Table::lowest);
+            let index = identity(backend, low, low.len(), lowest);
+            let output = match table_of {
+                Some(table) => table::evaluate(backend, table, low),
+                None => zero.clone(),
+            };
             (
                 backend.sub(&zero, &first),
                 compress(backend, *table, &index, &output, beta),
             )
         }
     }
+}
+
+/// `tag + β·v`
+fn tagged<B: Backend>(backend: &mut B, tag: u64, v: &B::Scalar, beta: &B::Scalar) -> B::Scalar {
+    let product = backend.mul(beta, v);
+    if tag == 0 {
+        return product;
+    }
+    backend.linear(Fr::from(tag), &[(Fr::ONE, product)])
 }
 
 fn identity<B: Backend>(backend: &mut B, low: &[B::Scalar], log: usize, lowest: i64) -> B::Scalar {

@@ -65,6 +65,89 @@ pub fn select<B: Backend>(backend: &mut B, index: usize, point: &[B::Scalar]) ->
     acc.unwrap_or_else(|| backend.constant(Fr::ONE))
 }
 
+/// The extension of `[x < count]` at `point`: `Σ_{x < count} eq(x, point)`, by the bits of `count`.
+pub fn below<B: Backend>(backend: &mut B, count: usize, point: &[B::Scalar]) -> B::Scalar {
+    if count >> point.len() > 0 {
+        return backend.constant(Fr::ONE);
+    }
+    let mut sum = backend.constant(Fr::ZERO);
+    let mut prefix: Option<B::Scalar> = None;
+    for (i, r) in point.iter().enumerate() {
+        let one = (count >> (point.len() - 1 - i)) & 1 == 1;
+        let rest = backend.linear(Fr::ONE, &[(-Fr::ONE, r.clone())]);
+        if one {
+            // Equal so far, and zero where `count` has a one.
+            let term = match &prefix {
+                None => rest.clone(),
+                Some(prefix) => backend.mul(prefix, &rest),
+            };
+            sum = backend.add(&sum, &term);
+        }
+        let factor = if one { r.clone() } else { rest };
+        prefix = Some(match prefix {
+            None => factor,
+            Some(prefix) => backend.mul(&prefix, &factor),
+        });
+    }
+    sum
+}
+
+/// The extension of `[x ≤ y]` of two points of the same length, in both arguments.
+pub fn at_most<B: Backend>(backend: &mut B, x: &[B::Scalar], y: &[B::Scalar]) -> B::Scalar {
+    let (less, equal) = compare(backend, x, y);
+    backend.add(&less, &equal)
+}
+
+/// The extension of `[x < y]` of two points of the same length, in both arguments.
+pub fn less<B: Backend>(backend: &mut B, x: &[B::Scalar], y: &[B::Scalar]) -> B::Scalar {
+    compare(backend, x, y).0
+}
+
+/// The extensions of `[x < y]` and `[x = y]`.
+fn compare<B: Backend>(
+    backend: &mut B,
+    x: &[B::Scalar],
+    y: &[B::Scalar],
+) -> (B::Scalar, B::Scalar) {
+    let mut less = backend.constant(Fr::ZERO);
+    let mut equal = backend.constant(Fr::ONE);
+    for (a, b) in x.iter().zip(y) {
+        // (1 - a)·b and 1 - a - b + 2ab
+        let ab = backend.mul(a, b);
+        let step = backend.sub(b, &ab);
+        less = backend.mul_add(&equal, &step, &less);
+        let factor = backend.linear(
+            Fr::ONE,
+            &[
+                (-Fr::ONE, a.clone()),
+                (-Fr::ONE, b.clone()),
+                (Fr::from(2), ab),
+            ],
+        );
+        equal = backend.mul(&equal, &factor);
+    }
+    (less, equal)
+}
+
+/// All values `eq(point, b)` over a backend, in index order.
+pub fn table_of<B: Backend>(backend: &mut B, point: &[B::Scalar]) -> Vec<B::Scalar> {
+    let mut out: Vec<B::Scalar> = vec![backend.constant(Fr::ONE)];
+    for (i, r) in point.iter().enumerate() {
+        let mut next = Vec::with_capacity(out.len() * 2);
+        for value in &out {
+            let high = if i == 0 {
+                r.clone()
+            } else {
+                backend.mul(value, r)
+            };
+            next.push(backend.sub(value, &high));
+            next.push(high);
+        }
+        out = next;
+    }
+    out
+}
+
 /// Evaluates the multilinear extension of scalars at a point, as [`super::evaluate`] but over a
 /// backend; missing values are zero.
 pub fn fold_values<B: Backend>(
@@ -102,6 +185,29 @@ mod tests {
     use super::*;
     use crate::backend::Native;
     use rand::SeedableRng;
+
+    #[test]
+    fn comparisons_are_the_extensions_of_their_tables() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(4);
+        let mut point = |n: usize| -> Vec<Fr> { (0..n).map(|_| Fr::random(&mut rng)).collect() };
+        let (x, y) = (point(3), point(3));
+        let (tx, ty) = (table(&x), table(&y));
+        for count in 0..=8 {
+            let direct: Fr = tx[..count].iter().sum();
+            assert_eq!(direct, below(&mut Native, count, &x));
+        }
+        assert_eq!(below(&mut Native, 1, &[]), Fr::ONE);
+        assert_eq!(tx, table_of(&mut Native, &x));
+        let sum = |keep: fn(usize, usize) -> bool| -> Fr {
+            let pairs = (0..8).flat_map(|a| (0..8).map(move |b| (a, b)));
+            pairs
+                .filter(|(a, b)| keep(*a, *b))
+                .map(|(a, b)| tx[a] * ty[b])
+                .sum()
+        };
+        assert_eq!(sum(|a, b| a < b), less(&mut Native, &x, &y));
+        assert_eq!(sum(|a, b| a <= b), at_most(&mut Native, &x, &y));
+    }
 
     #[test]
     fn table_select_and_evaluate_agree() {

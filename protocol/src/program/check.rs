@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Op, Program, TABLE_LOG, Table};
+use super::{Node, Op, Program, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG};
 
 /// Largest number of nodes.
 pub const MAX_NODES: usize = 1 << 12;
@@ -12,6 +12,14 @@ pub const MAX_WIDTH: u32 = 1 << 20;
 pub const MAX_BATCH_LOG: u8 = 12;
 /// Largest number of activation tables.
 pub const MAX_TABLES: usize = 16;
+/// Largest number of copies of a tensor.
+pub const MAX_STACK: u32 = 1 << 10;
+/// Largest log2 of a column or of one layer's weights.
+const MAX_COLUMN_LOG: usize = 34;
+/// Largest number of feature axes.
+const MAX_AXES: usize = 4;
+/// Largest vocabulary: token ids are committed as 16-bit values.
+pub const MAX_VOCAB: u32 = 1 << 16;
 /// Smallest and largest log2 of a commitment row.
 const ROW_LOG: std::ops::RangeInclusive<u8> = 4..=24;
 
@@ -43,7 +51,7 @@ pub enum ProgramError {
     Encoding(String),
 }
 
-fn bound(
+pub(super) fn bound(
     what: &str,
     found: usize,
     ok: bool,
@@ -73,7 +81,8 @@ impl Program {
             Some(flag) => *flag = true,
             None => bound("input tensor", input, false, "a tensor of the program")?,
         }
-        let mut weight_used = vec![false; self.weights.len()];
+        self.check_carry()?;
+        let mut weight_used = vec![[false; 2]; self.weights.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             let fail = |problem: String| {
                 Err(ProgramError::Node {
@@ -89,6 +98,7 @@ impl Program {
                     node.op.arity()
                 ));
             }
+            self.define_carried(&mut defined);
             if let Some(id) = node
                 .inputs
                 .iter()
@@ -105,6 +115,7 @@ impl Program {
                 return fail(problem);
             }
         }
+        self.define_carried(&mut defined);
         bound(
             "undefined tensors",
             defined.iter().filter(|d| !**d).count(),
@@ -119,8 +130,8 @@ impl Program {
         )?;
         bound(
             "unused weights",
-            weight_used.iter().filter(|u| !**u).count(),
-            weight_used.iter().all(|u| *u),
+            weight_used.iter().filter(|u| **u == [false; 2]).count(),
+            weight_used.iter().all(|u| *u != [false; 2]),
             "0",
         )?;
         self.padding_values().map(|_| ())
@@ -136,8 +147,8 @@ impl Program {
         bound(
             "number of tensors",
             self.tensors.len(),
-            self.tensors.len() == self.nodes.len() + 1,
-            "one more than nodes",
+            self.tensors.len() == self.nodes.len() + 1 + 2 * usize::from(self.carry.is_some()),
+            "one more than nodes, two more again with a carry",
         )?;
         bound(
             "number of tables",
@@ -157,85 +168,217 @@ impl Program {
             ROW_LOG.contains(&self.row_log),
             "4 to 24",
         )?;
-        for tensor in &self.tensors {
+        bound(
+            "limb width",
+            self.limb_bits.into(),
+            matches!(self.limb_bits, 8 | 16),
+            "8 or 16 bits",
+        )?;
+        bound(
+            "unchecked weights",
+            1,
+            self.check_weights || self.limb_bits == 16,
+            "none with limbs of 8 bits",
+        )?;
+        self.check_tensors()?;
+        for shape in &self.weights {
+            let log = shape.stack_log() + shape.row_log() + shape.col_log();
+            let counts = [shape.row_count(), shape.col_count()];
             bound(
-                "tensor width",
-                tensor.width as usize,
-                (1..=MAX_WIDTH).contains(&tensor.width),
-                format!("1 to {MAX_WIDTH}"),
+                "weights of a layer",
+                log,
+                log <= MAX_COLUMN_LOG
+                    && counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c)),
+                format!("a log2 of at most {MAX_COLUMN_LOG}"),
             )?;
         }
         for Table { values, .. } in &self.tables {
+            let logs = [TABLE_LOG, WIDE_TABLE_LOG];
             bound(
                 "table length",
                 values.len(),
-                values.len() == 1 << TABLE_LOG,
-                format!("{}", 1 << TABLE_LOG),
+                logs.iter().any(|log| values.len() == 1 << log),
+                "2^12 or 2^16",
+            )?;
+        }
+        self.check_sequence()
+    }
+
+    fn check_tensors(&self) -> Result<(), ProgramError> {
+        for (id, tensor) in self.tensors.iter().enumerate() {
+            let axes = tensor.axes.len();
+            bound(
+                "number of axes of a tensor",
+                axes,
+                (1..=MAX_AXES).contains(&axes),
+                format!("1 to {MAX_AXES}"),
+            )?;
+            let smallest = tensor.axes.iter().min().copied().unwrap_or(0);
+            bound("tensor axis", smallest as usize, smallest > 0, "at least 1")?;
+            bound(
+                "tensor width",
+                tensor.width(),
+                (1..=MAX_WIDTH as usize).contains(&tensor.width()),
+                format!("1 to {MAX_WIDTH}"),
+            )?;
+            bound(
+                "copies of a tensor",
+                tensor.stack as usize,
+                (1..=MAX_STACK).contains(&tensor.stack),
+                format!("1 to {MAX_STACK}"),
+            )?;
+            bound(
+                "bits of a tensor",
+                tensor.bits.into(),
+                tensor.bits == 16 || (tensor.bits == 32 && self.limb_bits == 16),
+                "16, or 32 with limbs of 16 bits",
+            )?;
+            let log = self.column_log(id);
+            bound(
+                "log2 of a column",
+                log,
+                log <= MAX_COLUMN_LOG,
+                format!("at most {MAX_COLUMN_LOG}"),
             )?;
         }
         Ok(())
     }
 
-    fn check_op(&self, index: usize, weight_used: &mut [bool]) -> Result<(), String> {
-        let Some(node) = self.nodes.get(index) else {
-            return Err("does not exist".into());
+    fn check_sequence(&self) -> Result<(), ProgramError> {
+        let Some(sequence) = self.sequence else {
+            return self.check_rows();
         };
-        let width = |id: usize| self.tensor_width(id);
-        let out = width(node.output);
-        let shift_in = |shift: u8, allowed: &[u8]| {
-            if allowed.contains(&shift) {
-                Ok(())
-            } else {
-                Err(format!("shift {shift}, expected one of {allowed:?}"))
-            }
-        };
-        let factor = |m: u32| {
-            if m < 1 << 24 {
-                Ok(())
-            } else {
-                Err(format!("factor {m}, expected below 2^24"))
-            }
-        };
-        match node.op {
-            Op::Dense { weight, shift } => {
-                shift_in(shift, &[16, 24, 32])?;
-                let shape = self
-                    .weights
-                    .get(weight)
-                    .ok_or_else(|| format!("weights {weight} do not exist"))?;
-                match weight_used.get_mut(weight) {
-                    Some(flag) if !*flag => *flag = true,
-                    _ => return Err(format!("weights {weight} are used twice")),
-                }
-                let x = node.inputs.first().map_or(0, |id| width(*id));
-                if (shape.rows as usize, shape.cols as usize) != (out, x) {
-                    return Err(format!(
-                        "weights are {}x{}, tensors want {out}x{x}",
-                        shape.rows, shape.cols
-                    ));
-                }
-                return Ok(());
-            }
-            Op::LeakyRelu { slope } if !(1..1 << 16).contains(&slope) => {
-                return Err(format!("slope {slope}/2^16, expected between 0 and 1"));
-            }
-            Op::Activation { table } if table >= self.tables.len() => {
-                return Err(format!("table {table} does not exist"));
-            }
-            Op::Add { left, right, shift } => {
-                shift_in(shift, &[8, 16, 24])?;
-                factor(left)?;
-                factor(right)?;
-            }
-            Op::Mul { multiplier, shift } => {
-                shift_in(shift, &[8, 16, 24, 32])?;
-                factor(multiplier)?;
-            }
-            Op::Relu | Op::LeakyRelu { .. } | Op::Activation { .. } | Op::Reshape => {}
+        self.check_ends()?;
+        bound(
+            "limb width",
+            self.limb_bits.into(),
+            self.limb_bits == 16,
+            "16 bits for a sequence",
+        )?;
+        bound(
+            "tokens",
+            sequence.tokens as usize,
+            (1..=self.slots()).contains(&(sequence.tokens as usize)),
+            format!("1 to {}", self.slots()),
+        )?;
+        bound(
+            "prompt tokens",
+            sequence.prompt as usize,
+            (1..=sequence.tokens).contains(&sequence.prompt),
+            format!("1 to {}", sequence.tokens),
+        )?;
+        bound(
+            "vocabulary",
+            sequence.vocab as usize,
+            (2..=MAX_VOCAB).contains(&sequence.vocab),
+            format!("2 to {MAX_VOCAB}"),
+        )?;
+        for table in &self.rope {
+            let both = table.cos.iter().chain(&table.sin);
+            let largest = both.map(|v| v.unsigned_abs()).max().unwrap_or(0);
+            bound(
+                "rotation entry",
+                largest as usize,
+                largest <= 1 << 16,
+                "at most 2^16",
+            )?;
         }
-        match node.inputs.iter().find(|id| width(**id) != out) {
-            Some(id) => Err(format!("operand width {}, output width {out}", width(*id))),
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// A program over rows: flat tensors of one copy, nothing carried and nothing rotated. Boundary
+    /// values are laid out so.
+    fn check_rows(&self) -> Result<(), ProgramError> {
+        let flat = |t: &Tensor| t.axes.len() == 1 && t.stack == 1 && t.bits == 16;
+        let other = self.tensors.iter().filter(|t| !flat(t)).count();
+        let other = other + self.rope.len() + usize::from(self.carry.is_some());
+        let expected = "0 without a sequence";
+        bound(
+            "stacked, wide or rotated tensors",
+            other,
+            other == 0,
+            expected,
+        )
+    }
+
+    /// The tokens at both ends of a sequence are in no column: only an embedding can read the input,
+    /// only an argmax give the output, and nothing can read that.
+    fn check_ends(&self) -> Result<(), ProgramError> {
+        let input = self.tensors.get(self.input);
+        let one = input.is_some_and(|t| t.axes == [1] && t.stack == 1 && t.bits == 16);
+        bound("token tensor", self.input, one, "one int16 a slot")?;
+        let found = self
+            .nodes
+            .iter()
+            .any(|n| n.op == Op::Argmax && n.output == self.output);
+        bound(
+            "output tensor",
+            self.output,
+            found,
+            "that of an argmax for a sequence",
+        )?;
+        let reads = |node: &&Node| {
+            let embed = matches!(node.op, Op::Embed { .. });
+            let wrong = |id: &TensorId| *id == self.output || (*id == self.input && !embed);
+            node.inputs.iter().any(wrong)
+        };
+        let readers = self.nodes.iter().filter(reads).count();
+        bound(
+            "readers of tokens beside embeddings",
+            readers,
+            readers == 0,
+            "0",
+        )
+    }
+
+    /// Shapes along the residual stream.
+    fn check_carry(&self) -> Result<(), ProgramError> {
+        let Some(carry) = self.carry else {
+            return Ok(());
+        };
+        let of = |id: usize| {
+            self.tensors
+                .get(id)
+                .map(|t| (&t.axes, t.bits, t.scale, t.stack))
+        };
+        let (input, entry) = (of(carry.input), of(carry.entry));
+        let stack = entry.map_or(0, |e| e.3);
+        let alike = |other: Option<(_, _, _, u32)>, copies: u32| {
+            other
+                .zip(entry)
+                .is_some_and(|(a, b)| (a.0, a.1, a.2) == (b.0, b.1, b.2) && a.3 == copies)
+        };
+        let ids = [carry.input, carry.entry, carry.exit, carry.output];
+        let distinct = ids
+            .iter()
+            .enumerate()
+            .all(|(i, a)| ids.iter().skip(i + 1).all(|b| a != b));
+        // Only values of 32 bits are all stored alike, and zero on padding.
+        let ok = distinct
+            && entry.is_some_and(|e| e.1 == 32)
+            && alike(input, 1)
+            && alike(of(carry.exit), stack)
+            && alike(of(carry.output), 1)
+            && !ids.contains(&self.input);
+        bound(
+            "carried tensors",
+            ids.len(),
+            ok,
+            "four tensors of one shape, scale and 32 bits",
+        )
+    }
+
+    /// The entry exists once the carry's input does, its output once its exit does.
+    fn define_carried(&self, defined: &mut [bool]) {
+        let Some(carry) = self.carry else {
+            return;
+        };
+        for (from, to) in [(carry.input, carry.entry), (carry.exit, carry.output)] {
+            if defined.get(from) == Some(&true)
+                && let Some(flag) = defined.get_mut(to)
+            {
+                *flag = true;
+            }
         }
     }
 }

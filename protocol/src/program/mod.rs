@@ -6,10 +6,19 @@
 //! executor; how each op is proven is in [`crate::relations`].
 
 mod check;
+mod check_op;
+mod op;
+mod sequence;
 mod table;
+mod tensor;
 
-pub use check::{MAX_BATCH_LOG, MAX_NODES, MAX_TABLES, MAX_WIDTH, ProgramError};
-pub use table::{OUTPUT_SCALE, TABLE_LOG, Table, TableKind};
+pub use check::{
+    MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
+};
+pub use op::{AuxColumn, Extent, Op, Role};
+pub use sequence::{Carry, RopeTable, Sequence};
+pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
+pub use tensor::{DenseShape, Tensor, axes_len, axes_log, padded_index};
 
 use halo2curves_axiom::bn256::Fr;
 use serde::{Deserialize, Serialize};
@@ -30,104 +39,6 @@ pub const BIAS_BOUND: i64 = 1 << 31;
 
 /// Multipliers lie in `[0, MULTIPLIER_BOUND)`: three bytes.
 pub const MULTIPLIER_BOUND: i64 = 1 << 24;
-
-/// An integer tensor of shape `(slots, width)`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tensor {
-    /// Name of the value in the source model.
-    pub name: String,
-    /// Unpadded number of features.
-    pub width: u32,
-    /// Real value = integer · 2^-scale.
-    pub scale: i8,
-}
-
-/// The shape of one dense layer's hidden parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DenseShape {
-    /// Output features (unpadded).
-    pub rows: u32,
-    /// Input features (unpadded).
-    pub cols: u32,
-}
-
-/// The fixed catalogue of ops. `s` is always a multiple of eight, so that remainders are whole bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`; `weight` indexes
-    /// [`Program::weights`].
-    Dense {
-        /// Index of the hidden parameters.
-        weight: usize,
-        /// `s`: 16, 24 or 32.
-        shift: u8,
-    },
-    /// `y = max(x, 0)`.
-    Relu,
-    /// `y = floor((max(x,0)·2^16 + min(x,0)·slope + 2^15) / 2^16)`, `0 < slope < 2^16`.
-    LeakyRelu {
-        /// Slope times 2^16.
-        slope: u32,
-    },
-    /// `y = table[x + 2^11]`; `table` indexes [`Program::tables`].
-    Activation {
-        /// Index of the table.
-        table: usize,
-    },
-    /// `y = floor((left·a + right·b + 2^(s-1)) / 2^s)`.
-    Add {
-        /// Factor of the first operand, below 2^24.
-        left: u32,
-        /// Factor of the second operand, below 2^24.
-        right: u32,
-        /// `s`: 8, 16 or 24.
-        shift: u8,
-    },
-    /// `y = floor((a·b·multiplier + 2^(s-1)) / 2^s)`.
-    Mul {
-        /// Factor below 2^24.
-        multiplier: u32,
-        /// `s`: 8, 16, 24 or 32.
-        shift: u8,
-    },
-    /// `y = x`, the same flat index under another shape: no data moves and nothing is committed.
-    Reshape,
-}
-
-impl Op {
-    /// Name of the op as it stands in messages and artifacts.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Dense { .. } => "dense",
-            Self::Relu => "relu",
-            Self::LeakyRelu { .. } => "leaky_relu",
-            Self::Activation { .. } => "activation",
-            Self::Add { .. } => "add",
-            Self::Mul { .. } => "mul",
-            Self::Reshape => "reshape",
-        }
-    }
-
-    /// Number of operands.
-    pub fn arity(&self) -> usize {
-        match self {
-            Self::Add { .. } | Self::Mul { .. } => 2,
-            _ => 1,
-        }
-    }
-
-    /// Number of bytes of the rounding remainder committed for each output element.
-    pub fn remainder_bytes(&self) -> usize {
-        match self {
-            Self::Dense { shift, .. } | Self::Add { shift, .. } | Self::Mul { shift, .. } => {
-                usize::from(*shift) / 8
-            }
-            Self::LeakyRelu { .. } => 2,
-            Self::Relu | Self::Activation { .. } | Self::Reshape => 0,
-        }
-    }
-}
 
 /// One op applied to tensors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,27 +74,81 @@ pub struct Program {
     pub tables: Vec<Table>,
     /// log2 of the row length of commitments: a polynomial of more values is several rows.
     pub row_log: u8,
+    /// Width of the limbs that values are committed and range-checked in: 8, or 16 where the table
+    /// of 2^16 entries is small beside the trace.
+    pub limb_bits: u8,
+    /// Whether every proof shows that the weight polynomial holds bytes; otherwise the weight
+    /// commitment needs a proof of its own.
+    pub check_weights: bool,
+    /// Set for programs over tokens.
+    pub sequence: Option<Sequence>,
+    /// The residual stream of stacked blocks.
+    pub carry: Option<Carry>,
+    /// Rotation angles.
+    pub rope: Vec<RopeTable>,
 }
 
 impl Program {
+    /// A program without tensors and nodes: limbs of 8 bits, weights checked in every proof.
+    pub fn empty(name: impl Into<String>, batch_log: u8, row_log: u8) -> Self {
+        Self {
+            name: name.into(),
+            batch_log,
+            tensors: vec![],
+            nodes: vec![],
+            input: 0,
+            output: 0,
+            weights: vec![],
+            tables: vec![],
+            row_log,
+            limb_bits: 8,
+            check_weights: true,
+            sequence: None,
+            carry: None,
+            rope: vec![],
+        }
+    }
+
     /// Number of batch slots, a power of two.
     pub fn slots(&self) -> usize {
         1 << self.batch_log
     }
 
-    /// Number of public outputs: slots times output width.
+    /// Number of public outputs: slots times output width, or the generated tokens.
     pub fn output_len(&self) -> usize {
+        match self.sequence {
+            Some(sequence) => sequence.generated(),
+            None => self.slots() * self.tensor_width(self.output),
+        }
+    }
+
+    /// Number of input values: slots times input width, or the tokens.
+    pub fn input_len(&self) -> usize {
+        match self.sequence {
+            Some(sequence) => sequence.tokens as usize,
+            None => self.slots() * self.tensor_width(self.input),
+        }
+    }
+
+    /// Number of output values in a proof: every slot's, of which [`Self::output_len`] are public.
+    pub fn proof_output_len(&self) -> usize {
         self.slots() * self.tensor_width(self.output)
     }
 
-    /// Number of input values: slots times input width.
-    pub fn input_len(&self) -> usize {
-        self.slots() * self.tensor_width(self.input)
+    /// Number of limbs that hold `bytes` bytes.
+    pub fn limbs(&self, bytes: usize) -> usize {
+        (8 * bytes).div_ceil(usize::from(self.limb_bits).max(1))
+    }
+
+    /// log2 of the length of a tensor's column: stack, slots and features.
+    pub fn column_log(&self, id: TensorId) -> usize {
+        let shape = self.tensors.get(id);
+        usize::from(self.batch_log) + shape.map_or(0, |t| t.stack_log() + t.width_log())
     }
 
     /// Unpadded width of a tensor; zero if there is no such tensor.
     pub fn tensor_width(&self, id: TensorId) -> usize {
-        self.tensors.get(id).map_or(0, |t| t.width as usize)
+        self.tensors.get(id).map_or(0, Tensor::width)
     }
 
     /// The value of each tensor's padded features: what its producer computes from zero weights.
@@ -202,7 +167,15 @@ impl Program {
             };
             let (a, b) = (operand(0), operand(1));
             let value = match node.op {
-                Op::Dense { .. } => Some(0),
+                Op::Dense { .. }
+                | Op::Embed { .. }
+                | Op::DenseAdd { .. }
+                | Op::RmsNorm { .. }
+                | Op::Rope { .. }
+                | Op::Scores { .. }
+                | Op::Softmax { .. }
+                | Op::Mix
+                | Op::Argmax => Some(0),
                 Op::Relu => Some(a.max(0)),
                 Op::LeakyRelu { slope } => {
                     Some(round((a.max(0) << 16) + a.min(0) * i64::from(slope), 16))
@@ -233,6 +206,57 @@ impl Program {
         Ok(values)
     }
 
+    /// Whether a tensor's padded features are proven zero, so that what stands in the weights of
+    /// padded columns is multiplied by zero. Claimed for sequence programs only.
+    pub fn zero_padded(&self, id: TensorId) -> bool {
+        if self.sequence.is_none() {
+            return false;
+        }
+        let mut zero = vec![false; self.tensors.len()];
+        for node in &self.nodes {
+            if let Some(carry) = self.carry {
+                for (from, to) in [(carry.input, carry.entry), (carry.exit, carry.output)] {
+                    let known = zero.get(from) == Some(&true);
+                    if let Some(slot) = zero.get_mut(to) {
+                        *slot = known;
+                    }
+                }
+            }
+            let operand = |i: usize| {
+                node.inputs
+                    .get(i)
+                    .is_some_and(|id| zero.get(*id) == Some(&true))
+            };
+            let value = match node.op {
+                Op::Embed { .. } | Op::Dense { .. } => true,
+                Op::DenseAdd { .. } => operand(1),
+                Op::RmsNorm { .. } | Op::Rope { .. } | Op::Reshape => operand(0),
+                Op::Mul { .. } => operand(0) || operand(1),
+                Op::Activation { table } => {
+                    operand(0) && self.tables.get(table).and_then(|t| t.get(0)) == Some(0)
+                }
+                // A padded query head attends like any other; only an unpadded axis has none.
+                Op::Mix => {
+                    let axes = self
+                        .tensors
+                        .get(node.output)
+                        .map_or(&[] as &[u32], |t| &t.axes);
+                    operand(1) && axes.get(1).is_some_and(|queries| queries.is_power_of_two())
+                }
+                _ => false,
+            };
+            if let Some(slot) = zero.get_mut(node.output) {
+                *slot = value;
+            }
+        }
+        if let Some(carry) = self.carry
+            && carry.output == id
+        {
+            return zero.get(carry.exit) == Some(&true);
+        }
+        zero.get(id) == Some(&true)
+    }
+
     /// The program digest: SHA-256 of its canonical encoding, reduced into the field.
     ///
     /// # Errors
@@ -253,8 +277,8 @@ pub fn padded_log(n: usize) -> usize {
     n.max(1).next_power_of_two().trailing_zeros() as usize
 }
 
-/// Hidden parameters of one dense layer. Shapes: `weight (rows, cols)` row-major, `bias (rows)`,
-/// `multiplier (rows)`.
+/// Hidden parameters of one dense layer. Shapes: `weight (stack, rows, cols)` row-major, `bias`
+/// (empty if the layer has none) and `multiplier (stack, rows)`; unpadded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenseWeights {
     /// int8 weights.

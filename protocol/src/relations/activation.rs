@@ -3,6 +3,7 @@
 //! The lookup shows both that `x` is in the table's domain and that `y` is its value, so there is
 //! no identity to add.
 
+use super::softmax;
 use crate::claim::View;
 use crate::layout::Layout;
 use crate::program::{Op, Program};
@@ -21,14 +22,20 @@ pub struct TableUse {
 /// All uses, in node order.
 pub fn uses(program: &Program, layout: &Layout) -> Vec<TableUse> {
     let mut out = vec![];
-    for node in &program.nodes {
-        if let (Op::Activation { table }, Some(operand)) = (node.op, node.inputs.first()) {
-            out.push(TableUse {
-                table,
-                input: View::tensor(layout, *operand),
-                output: View::tensor(layout, node.output),
-            });
-        }
+    for (index, node) in program.nodes.iter().enumerate() {
+        let Some(operand) = node.inputs.first() else {
+            continue;
+        };
+        let (table, input) = match node.op {
+            Op::Activation { table } => (table, View::tensor(layout, *operand)),
+            Op::Softmax { table } => (table, softmax::depth_index(program, layout, index)),
+            _ => continue,
+        };
+        out.push(TableUse {
+            table,
+            input,
+            output: View::tensor(layout, node.output),
+        });
     }
     out
 }

@@ -6,18 +6,19 @@ use halo2curves_axiom::ff::Field;
 use super::elementwise::{Elementwise, Expression};
 use crate::claim::View;
 use crate::field::pow2;
-use crate::layout::{AuxBlocks, Layout};
-use crate::program::Node;
+use crate::layout::Layout;
+use crate::program::{Node, Program, Role};
 
 /// Columns `[a, b, y, rem]`; linear, so no sumcheck.
 pub(super) fn relation(
+    program: &Program,
     layout: &Layout,
+    index: usize,
     node: &Node,
-    aux: &AuxBlocks,
-    left: u32,
-    right: u32,
-    shift: u8,
+    (left, right, shift): (u32, u32, u8),
 ) -> Elementwise {
+    let bits = usize::from(program.limb_bits);
+    let remainder = View::limbs(Fr::ZERO, layout.aux(index, Role::Remainder), bits);
     let columns = node
         .inputs
         .iter()
@@ -25,10 +26,9 @@ pub(super) fn relation(
         .map(|id| View::tensor(layout, *id));
     Elementwise {
         name: "add",
-        columns: columns
-            .chain(std::iter::once(View::bytes(Fr::ZERO, &aux.remainder)))
-            .collect(),
-        quadratic: None,
+        causal: None,
+        columns: columns.chain(std::iter::once(remainder)).collect(),
+        quadratic: vec![],
         linear: vec![identity(left, right, shift)],
     }
 }
@@ -51,14 +51,16 @@ mod tests {
     fn rounds_to_nearest() {
         let relation = Elementwise {
             name: "add",
+            causal: None,
             columns: vec![
                 View {
                     constant: Fr::ZERO,
+                    below: None,
                     terms: vec![]
                 };
                 4
             ],
-            quadratic: None,
+            quadratic: vec![],
             linear: vec![identity(256, 128, 8)],
         };
         // 256·3 + 128·5 + 128 = 1536 = 6·256 + 0

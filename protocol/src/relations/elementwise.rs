@@ -1,17 +1,21 @@
 //! Element-wise identities over columns of equal shape `(slots, width)`, padded.
 //!
 //! A quadratic identity `Q(columns) = 0` is a zero-check: with a random `τ`,
-//! `0 = Σ_x eq(τ, x) · Q(columns(x))`, a sumcheck of degree 3. Linear identities hold as polynomials
-//! iff they hold at a random point, so they are checked at the sumcheck's final point for free, or
-//! at `τ` itself if there is no quadratic one.
+//! `0 = Σ_x eq(τ, x) · Q(columns(x))`, a sumcheck of degree 3; several are joined by powers of a
+//! challenge. Linear identities hold as polynomials iff they hold at a random point, so they are
+//! checked at the sumcheck's final point for free, or at `τ` itself if there is no quadratic one.
+//!
+//! A column shorter than the relation is one value for all its last axes. The causal mask is a
+//! public last column.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::LayerProof;
+use super::RelationProof;
 use crate::backend::Backend;
 use crate::claim::{EvalClaim, View};
 use crate::error::{Check, VerifyError, expect_len};
+use crate::fold::powers;
 use crate::poly::eq;
 use crate::sumcheck;
 use crate::transcript::Transcript;
@@ -67,20 +71,53 @@ impl Expression {
     }
 }
 
+/// The public column `[u ≤ t]`: `u` is the last axis, `t` an earlier one of the same size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Causal {
+    /// First variable of `t`.
+    pub row: usize,
+    /// log2 of both axes.
+    pub log: usize,
+}
+
+impl Causal {
+    /// The mask's extension at a point of the relation.
+    pub fn evaluate<B: Backend>(&self, backend: &mut B, point: &[B::Scalar]) -> B::Scalar {
+        let row = point.get(self.row..self.row + self.log).unwrap_or(&[]);
+        let last = point
+            .get(point.len().saturating_sub(self.log)..)
+            .unwrap_or(&[]);
+        eq::at_most(backend, last, row)
+    }
+}
+
 /// An element-wise relation.
 #[derive(Clone, Debug)]
 pub struct Elementwise {
     /// Name in errors.
     pub name: &'static str,
-    /// Columns, all of the same size.
+    /// Columns; the first has the relation's size, others may lack last axes.
     pub columns: Vec<View>,
-    /// Identity of degree two, if any.
-    pub quadratic: Option<Expression>,
+    /// The causal mask, as one more column after these.
+    pub causal: Option<Causal>,
+    /// Identities of degree two.
+    pub quadratic: Vec<Expression>,
     /// Identities of degree one.
     pub linear: Vec<Expression>,
 }
 
 impl Elementwise {
+    /// A relation without columns and identities.
+    pub fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            columns: vec![],
+            causal: None,
+            quadratic: vec![],
+            linear: vec![],
+        }
+    }
+
     /// log2 of the number of elements.
     pub fn log(&self) -> usize {
         self.columns.first().map_or(0, View::log)
@@ -94,13 +131,13 @@ pub(super) fn verify<B: Backend>(
     backend: &mut B,
     transcript: &mut Transcript<B>,
     relation: &Elementwise,
-    proof: &LayerProof<B::Scalar>,
+    proof: &RelationProof<B::Scalar>,
 ) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
     let log = relation.log();
     expect_len(
         "layer sumchecks",
         proof.sumchecks.len(),
-        usize::from(relation.quadratic.is_some()),
+        usize::from(!relation.quadratic.is_empty()),
     )?;
     expect_len(
         "layer evaluations",
@@ -108,8 +145,10 @@ pub(super) fn verify<B: Backend>(
         relation.columns.len(),
     )?;
     let tau = transcript.challenges(backend, "zero-check point", log);
+    let joins = joins(backend, transcript, relation);
     let mut point = tau.clone();
-    if let (Some(quadratic), Some(messages)) = (&relation.quadratic, proof.sumchecks.first()) {
+    let mut values = proof.evaluations.clone();
+    if let Some(messages) = proof.sumchecks.first() {
         let zero = backend.constant(Fr::ZERO);
         let last = sumcheck::verify(
             backend,
@@ -119,8 +158,18 @@ pub(super) fn verify<B: Backend>(
             (log, ZERO_CHECK_DEGREE),
             zero,
         )?;
+        if let Some(causal) = relation.causal {
+            values.push(causal.evaluate(backend, &last.point));
+        }
         let weight = eq::evaluate(backend, &tau, &last.point);
-        let value = quadratic.evaluate_on(backend, &proof.evaluations);
+        let mut value = backend.constant(Fr::ZERO);
+        for (i, quadratic) in relation.quadratic.iter().enumerate() {
+            let term = quadratic.evaluate_on(backend, &values);
+            value = match joins.get(i) {
+                Some(join) if i > 0 => backend.mul_add(join, &term, &value),
+                _ => term,
+            };
+        }
         let expected = backend.mul(&weight, &value);
         backend.assert_equal(&expected, &last.value, Check::Sumcheck(relation.name))?;
         point = last.point;
@@ -135,8 +184,22 @@ pub(super) fn verify<B: Backend>(
     Ok(claims
         .map(|(view, value)| EvalClaim {
             view: view.clone(),
-            point: point.clone(),
+            point: point.get(..view.log()).unwrap_or(&point).to_vec(),
             value: value.clone(),
         })
         .collect())
+}
+
+/// Powers of a challenge that join the quadratic identities; not drawn for a single one.
+pub fn joins<B: Backend>(
+    backend: &mut B,
+    transcript: &mut Transcript<B>,
+    relation: &Elementwise,
+) -> Vec<B::Scalar> {
+    let count = relation.quadratic.len();
+    if count < 2 {
+        return vec![];
+    }
+    let join = transcript.challenge(backend, "zero-check join");
+    powers(backend, &join, count)
 }

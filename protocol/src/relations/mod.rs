@@ -1,23 +1,42 @@
-//! Relations: one per op, as data that prover, native verifier and circuit all read.
+//! Relations: one file per op, as data that prover, native verifier and circuit all read.
 //!
 //! | op | file | proof |
 //! | --- | --- | --- |
-//! | dense + requantise | [`dense`] | two sumchecks |
+//! | dense, dense_add | [`dense`] | products, two sumchecks |
 //! | ReLU, leaky ReLU | [`relu`] | one zero-check |
 //! | add | [`add`] | linear, a random point |
 //! | mul | [`mul`] | one zero-check |
 //! | activation | [`activation`] | lookups only |
 //! | reshape | – | wiring: the output is the operand's column |
+//! | embed | [`embed`] | a product over the vocabulary |
+//! | rms_norm | [`rms_norm`] | two products, one zero-check |
+//! | rope | [`rope`] | a product with public angles |
+//! | scores, mix | [`attention`] | products, row sums, a zero-check |
+//! | softmax | [`softmax`] | one zero-check, row sums, lookups |
+//! | argmax | [`argmax`] | linear, and a product |
 //!
-//! Range checks are not part of a relation: every committed column lies in a byte region that one
-//! lookup covers ([`crate::lookup`]).
+//! They are made of a few kinds: sums of products ([`product`], weights in [`kernel`]), element-wise
+//! identities ([`elementwise`]), row sums ([`row_sum`]) and padding that is zero ([`zeros`]).
+//!
+//! Range checks are not part of a relation: every committed column lies in a region that one lookup
+//! covers ([`crate::lookup`]).
 
 pub mod activation;
 pub mod add;
+pub mod argmax;
+pub mod attention;
 pub mod dense;
 pub mod elementwise;
+pub mod embed;
+pub mod kernel;
 pub mod mul;
+pub mod product;
 pub mod relu;
+pub mod rms_norm;
+pub mod rope;
+pub mod row_sum;
+pub mod softmax;
+pub mod zeros;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,50 +48,96 @@ use crate::program::{Op, Program};
 use crate::sumcheck::SumcheckProof;
 use crate::transcript::Transcript;
 
-pub use dense::DenseRelation;
-pub use elementwise::{Elementwise, Expression, Monomial};
+pub use argmax::Gap;
+pub use elementwise::{Causal, Elementwise, Expression, Monomial};
+pub use kernel::Kernel;
+pub use product::{Factor, Product, Stage};
+pub use row_sum::RowSum;
+pub use zeros::Zeros;
 
-/// What a node's layer proof has to show.
+/// One statement about columns; a node's layer proof shows a list of them.
 #[derive(Clone, Debug)]
 pub enum Relation {
-    /// Dense layer with requantisation.
-    Dense(Box<DenseRelation>),
+    /// A column is a sum of products of others.
+    Product(Product),
     /// Identities between columns, element by element.
     Elementwise(Elementwise),
-    /// Nothing beyond lookups and wiring.
-    Wiring,
+    /// Sums of rows.
+    RowSum(RowSum),
+    /// Logits below the best.
+    Gap(Gap),
+    /// Padding that is zero.
+    Zeros(Zeros),
 }
 
-/// The proof of one layer; its file is what `--keep-layers` writes.
+/// The proof of one relation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerProof<S> {
+pub struct RelationProof<S> {
     /// Sumchecks in the order of the relation.
     pub sumchecks: Vec<SumcheckProof<S>>,
     /// Evaluations of the relation's columns, in its order.
     pub evaluations: Vec<S>,
 }
 
-/// The relation of node `index`.
-pub fn relation(program: &Program, layout: &Layout, index: usize) -> Relation {
+/// The proof of one layer; its file is what `--keep-layers` writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerProof<S> {
+    /// One proof for each of the node's relations.
+    pub relations: Vec<RelationProof<S>>,
+}
+
+/// What relations read beside committed columns: the program, and the tokens as bits, most
+/// significant first, for every slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a, S> {
+    /// The program.
+    pub program: &'a Program,
+    /// Input tokens.
+    pub tokens: &'a [Vec<S>],
+    /// Output tokens.
+    pub choices: &'a [Vec<S>],
+}
+
+/// The relations of node `index`; none for ops that are only wiring and lookups.
+pub fn relations(program: &Program, layout: &Layout, index: usize) -> Vec<Relation> {
     let Some(node) = program.nodes.get(index) else {
-        return Relation::Wiring;
+        return vec![];
     };
-    let aux = layout.aux.get(index).cloned().unwrap_or_default();
-    match node.op {
-        Op::Dense { weight, shift } => dense::relation(program, layout, node, &aux, weight, shift)
-            .map_or(Relation::Wiring, |dense| Relation::Dense(Box::new(dense))),
-        Op::Relu => Relation::Elementwise(relu::relu(layout, node, &aux)),
-        Op::LeakyRelu { slope } => {
-            Relation::Elementwise(relu::leaky_relu(layout, node, &aux, slope))
+    let single = |relation: Elementwise| Some(vec![Relation::Elementwise(relation)]);
+    let found = match node.op {
+        Op::Dense { weight, shift } | Op::DenseAdd { weight, shift } => {
+            dense::relations(program, layout, index, node, (weight, shift))
         }
-        Op::Add { left, right, shift } => {
-            Relation::Elementwise(add::relation(layout, node, &aux, left, right, shift))
+        Op::Relu => single(relu::relu(program, layout, index, node)),
+        Op::LeakyRelu { slope } => single(relu::leaky_relu(program, layout, index, node, slope)),
+        Op::Add { left, right, shift } => single(add::relation(
+            program,
+            layout,
+            index,
+            node,
+            (left, right, shift),
+        )),
+        Op::Mul { multiplier, shift } => single(mul::relation(
+            program,
+            layout,
+            index,
+            node,
+            (multiplier, shift),
+        )),
+        Op::Activation { .. } | Op::Reshape => None,
+        Op::Embed { weight } => embed::relations(program, layout, node, weight),
+        Op::RmsNorm { epsilon, numerator } => {
+            rms_norm::relations(program, layout, index, node, (epsilon, numerator))
         }
-        Op::Mul { multiplier, shift } => {
-            Relation::Elementwise(mul::relation(layout, node, &aux, multiplier, shift))
+        Op::Rope { table } => rope::relations(program, layout, index, node, table),
+        Op::Scores { multiplier, shift } => {
+            attention::scores(program, layout, index, node, (multiplier, shift))
         }
-        Op::Activation { .. } | Op::Reshape => Relation::Wiring,
-    }
+        Op::Softmax { .. } => softmax::relations(program, layout, index, node),
+        Op::Mix => attention::mix(program, layout, index, node),
+        Op::Argmax => argmax::relations(program, layout, index, node),
+    };
+    found.unwrap_or_default()
 }
 
 /// Verifies one layer proof on its own forked transcript and returns the claims it leaves.
@@ -82,20 +147,32 @@ pub fn relation(program: &Program, layout: &Layout, index: usize) -> Relation {
 pub fn verify<B: Backend>(
     backend: &mut B,
     transcript: &mut Transcript<B>,
-    relation: &Relation,
+    context: &Context<'_, B::Scalar>,
+    relations: &[Relation],
     proof: &LayerProof<B::Scalar>,
 ) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    match relation {
-        Relation::Dense(dense) => dense::verify(backend, transcript, dense, proof),
-        Relation::Elementwise(elementwise) => {
-            elementwise::verify(backend, transcript, elementwise, proof)
-        }
-        Relation::Wiring => {
-            expect_len("layer sumchecks", proof.sumchecks.len(), 0)?;
-            expect_len("layer evaluations", proof.evaluations.len(), 0)?;
-            Ok(vec![])
-        }
+    expect_len("layer relations", proof.relations.len(), relations.len())?;
+    let mut claims = vec![];
+    for (relation, proof) in relations.iter().zip(&proof.relations) {
+        claims.extend(match relation {
+            Relation::Product(product) => {
+                product::verify(backend, transcript, context, product, proof)?
+            }
+            Relation::Elementwise(relation) => {
+                elementwise::verify(backend, transcript, relation, proof)?
+            }
+            Relation::RowSum(relation) => row_sum::verify(backend, transcript, relation, proof)?,
+            Relation::Gap(relation) => {
+                argmax::verify(backend, transcript, context, relation, proof)?
+            }
+            Relation::Zeros(relation) => {
+                expect_len("layer sumchecks", proof.sumchecks.len(), 0)?;
+                expect_len("layer evaluations", proof.evaluations.len(), 0)?;
+                zeros::claims(backend, transcript, relation)
+            }
+        });
     }
+    Ok(claims)
 }
 
 #[cfg(test)]

@@ -6,17 +6,19 @@ use halo2curves_axiom::ff::Field;
 use super::elementwise::{Elementwise, Expression};
 use crate::claim::View;
 use crate::field::pow2;
-use crate::layout::{AuxBlocks, Layout};
-use crate::program::Node;
+use crate::layout::Layout;
+use crate::program::{Node, Program, Role};
 
 /// Columns `[a, b, y, rem]`.
 pub(super) fn relation(
+    program: &Program,
     layout: &Layout,
+    index: usize,
     node: &Node,
-    aux: &AuxBlocks,
-    multiplier: u32,
-    shift: u8,
+    (multiplier, shift): (u32, u8),
 ) -> Elementwise {
+    let bits = usize::from(program.limb_bits);
+    let remainder = View::limbs(Fr::ZERO, layout.aux(index, Role::Remainder), bits);
     let columns = node
         .inputs
         .iter()
@@ -24,10 +26,9 @@ pub(super) fn relation(
         .map(|id| View::tensor(layout, *id));
     Elementwise {
         name: "mul",
-        columns: columns
-            .chain(std::iter::once(View::bytes(Fr::ZERO, &aux.remainder)))
-            .collect(),
-        quadratic: Some(identity(multiplier, shift)),
+        causal: None,
+        columns: columns.chain(std::iter::once(remainder)).collect(),
+        quadratic: vec![identity(multiplier, shift)],
         linear: vec![],
     }
 }
@@ -49,14 +50,16 @@ mod tests {
     fn rounds_to_nearest() {
         let relation = Elementwise {
             name: "mul",
+            causal: None,
             columns: vec![
                 View {
                     constant: Fr::ZERO,
+                    below: None,
                     terms: vec![]
                 };
                 4
             ],
-            quadratic: Some(identity(64, 8)),
+            quadratic: vec![identity(64, 8)],
             linear: vec![],
         };
         // 64·3·(-5) + 128 = -832 = -4·256 + 192

@@ -10,20 +10,14 @@ use halo2curves_axiom::ff::Field;
 use super::elementwise::{Elementwise, Expression};
 use crate::claim::View;
 use crate::field::pow2;
-use crate::layout::{AuxBlocks, Layout};
-use crate::program::Node;
+use crate::layout::Layout;
+use crate::program::{Node, Program, Role};
 
 /// Fractional bits of the slope.
 pub const SLOPE_BITS: usize = 16;
 
-fn pair_view(pair: Option<&crate::layout::Pair>) -> View {
-    pair.map_or(
-        View {
-            constant: Fr::ZERO,
-            terms: vec![],
-        },
-        View::unsigned,
-    )
+fn unsigned(program: &Program, layout: &Layout, index: usize, role: Role) -> View {
+    View::limbs(Fr::ZERO, layout.aux(index, role), program.limb_bits.into())
 }
 
 fn operand(layout: &Layout, node: &Node) -> View {
@@ -31,21 +25,28 @@ fn operand(layout: &Layout, node: &Node) -> View {
 }
 
 /// Columns `[x, p, n]`.
-pub(super) fn relu(layout: &Layout, node: &Node, aux: &AuxBlocks) -> Elementwise {
+pub(super) fn relu(program: &Program, layout: &Layout, index: usize, node: &Node) -> Elementwise {
     Elementwise {
         name: "relu",
+        causal: None,
         columns: vec![
             operand(layout, node),
             View::tensor(layout, node.output),
-            pair_view(aux.negative.as_ref()),
+            unsigned(program, layout, index, Role::Negative),
         ],
-        quadratic: Some(Expression::default().plus(Fr::ONE, &[1, 2])),
+        quadratic: vec![Expression::default().plus(Fr::ONE, &[1, 2])],
         linear: vec![split()],
     }
 }
 
 /// Columns `[x, p, n, y, rem]`.
-pub(super) fn leaky_relu(layout: &Layout, node: &Node, aux: &AuxBlocks, slope: u32) -> Elementwise {
+pub(super) fn leaky_relu(
+    program: &Program,
+    layout: &Layout,
+    index: usize,
+    node: &Node,
+    slope: u32,
+) -> Elementwise {
     let scaled = Expression::default()
         .plus(pow2(SLOPE_BITS), &[1])
         .plus(-Fr::from(u64::from(slope)), &[2])
@@ -54,14 +55,15 @@ pub(super) fn leaky_relu(layout: &Layout, node: &Node, aux: &AuxBlocks, slope: u
         .plus(-Fr::ONE, &[4]);
     Elementwise {
         name: "leaky relu",
+        causal: None,
         columns: vec![
             operand(layout, node),
-            pair_view(aux.positive.as_ref()),
-            pair_view(aux.negative.as_ref()),
+            unsigned(program, layout, index, Role::Positive),
+            unsigned(program, layout, index, Role::Negative),
             View::tensor(layout, node.output),
-            View::bytes(Fr::ZERO, &aux.remainder),
+            unsigned(program, layout, index, Role::Remainder),
         ],
-        quadratic: Some(Expression::default().plus(Fr::ONE, &[1, 2])),
+        quadratic: vec![Expression::default().plus(Fr::ONE, &[1, 2])],
         linear: vec![split(), scaled],
     }
 }
@@ -83,6 +85,7 @@ mod tests {
         vec![
             View {
                 constant: Fr::ZERO,
+                below: None,
                 terms: vec![]
             };
             n
@@ -93,8 +96,9 @@ mod tests {
     fn relu_splits_the_sign() {
         let relation = Elementwise {
             name: "relu",
+            causal: None,
             columns: columns(3),
-            quadratic: Some(Expression::default().plus(Fr::ONE, &[1, 2])),
+            quadratic: vec![Expression::default().plus(Fr::ONE, &[1, 2])],
             linear: vec![split()],
         };
         accepts_and_refuses(

@@ -69,6 +69,49 @@ pub enum ExecError {
         /// Half the range.
         bound: i64,
     },
+    /// A program over tokens was given rows.
+    #[error("the program is over tokens, expected one over rows; give it tokens")]
+    IsSequence,
+    /// A program over rows was given tokens.
+    #[error("the program is over rows, expected one over tokens; give it rows")]
+    NotSequence,
+    /// Repeated nodes that do not stand together.
+    #[error(
+        "node {node} {name:?}: {found} blocks, expected {expected} like the nodes around it; compile the model again"
+    )]
+    Body {
+        /// Index of the node.
+        node: usize,
+        /// Its name in the model.
+        name: String,
+        /// Copies of its output.
+        found: usize,
+        /// Copies of the outputs around it.
+        expected: usize,
+    },
+    /// Too few or too many tokens.
+    #[error("{found} tokens, expected 1 to {limit}; compile the model for more tokens")]
+    Tokens {
+        /// Number of tokens.
+        found: usize,
+        /// Free slots of the program.
+        limit: usize,
+    },
+    /// A token that the model does not have.
+    #[error(
+        "token {position}: id {token}, expected below {vocab}; it comes from another model's tokenizer"
+    )]
+    Token {
+        /// Its place, from 0.
+        position: usize,
+        /// The id.
+        token: u32,
+        /// Size of the vocabulary.
+        vocab: u32,
+    },
+    /// A value computed from tokens is out of range; nothing saturates.
+    #[error(transparent)]
+    BlockRange(Box<BlockRange>),
     /// A computed value is out of range; nothing saturates.
     #[error(
         "node {node} {name:?} ({op}), row {row}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the input is outside the calibrated range, calibrate with data like it or with more headroom"
@@ -93,4 +136,32 @@ pub enum ExecError {
         /// Highest accepted.
         highest: i64,
     },
+}
+
+/// A value computed from tokens that is out of range.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "node {node} {name:?} ({op}), block {block}, slot {slot}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the text is outside the calibrated range, calibrate with text like it or with more headroom"
+)]
+pub struct BlockRange {
+    /// Index of the node.
+    pub node: usize,
+    /// Its name in the model.
+    pub name: String,
+    /// Its op.
+    pub op: &'static str,
+    /// Which value of the node.
+    pub what: &'static str,
+    /// Block of the model, from 0.
+    pub block: usize,
+    /// Position, from 0.
+    pub slot: usize,
+    /// The feature, from 0.
+    pub feature: usize,
+    /// The integer value.
+    pub value: i128,
+    /// Lowest accepted.
+    pub lowest: i64,
+    /// Highest accepted.
+    pub highest: i64,
 }

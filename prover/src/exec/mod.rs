@@ -4,15 +4,18 @@
 //! row-major; slots beyond the given rows repeat the last row, padded input features are zero, and
 //! padded features are computed by the same formulas with weights, bias and multiplier zero. Nothing
 //! saturates: a value outside its range is an error that names node, row, feature, value and bound.
+//! Programs over tokens are run by [`sequence`].
 
 mod error;
 pub mod ops;
 mod requantise;
+pub mod sequence;
 mod trace;
 
-pub use error::ExecError;
+pub use error::{BlockRange, ExecError};
 pub use requantise::requantise;
-pub use trace::{NodeAux, Trace};
+pub use sequence::{Generator, generate, run_tokens};
+pub use trace::{NodeAux, Trace, Values};
 
 use laminate_protocol::program::{
     ACTIVATION_BOUND, MULTIPLIER_BOUND, Node, Op, Program, Weights, padded_log,
@@ -28,7 +31,36 @@ use ops::{Computed, Operand};
 pub fn run(program: &Program, weights: &Weights, inputs: &[Vec<i32>]) -> Result<Trace, ExecError> {
     program.check()?;
     check_weights(program, weights)?;
+    check_rows_program(program)?;
     run_checked(program, weights, inputs)
+}
+
+/// A program over rows: no tokens, no repeated blocks, flat tensors, and none of the ops that need them.
+fn check_rows_program(program: &Program) -> Result<(), ExecError> {
+    let flat = program
+        .tensors
+        .iter()
+        .all(|t| t.stack == 1 && t.axes.len() == 1);
+    if program.sequence.is_some() || program.carry.is_some() || !flat {
+        return Err(ExecError::IsSequence);
+    }
+    let known = |op: &Op| {
+        matches!(
+            op,
+            Op::Dense { .. }
+                | Op::Relu
+                | Op::LeakyRelu { .. }
+                | Op::Activation { .. }
+                | Op::Add { .. }
+                | Op::Mul { .. }
+                | Op::Reshape
+        )
+    };
+    if program.nodes.iter().all(|node| known(&node.op)) {
+        Ok(())
+    } else {
+        Err(ExecError::IsSequence)
+    }
 }
 
 /// [`run`] for a program and weights that have been checked.
@@ -69,7 +101,7 @@ fn compute<'t>(
 ) -> Result<Computed, (usize, i128)> {
     match node.op {
         Op::Dense { weight, shift } => {
-            let shape = program.weights[weight];
+            let shape = &program.weights[weight];
             ops::dense::execute(&weights.dense[weight], shape, shift, operand(0))
         }
         Op::Relu => Ok(ops::relu::execute(operand(0))),
@@ -82,6 +114,15 @@ fn compute<'t>(
             ops::mul::execute(multiplier, shift, operand(0), operand(1))
         }
         Op::Reshape => Ok(ops::reshape::execute(operand(0))),
+        // Refused by `check_rows_program`.
+        Op::Embed { .. }
+        | Op::DenseAdd { .. }
+        | Op::RmsNorm { .. }
+        | Op::Rope { .. }
+        | Op::Scores { .. }
+        | Op::Softmax { .. }
+        | Op::Mix
+        | Op::Argmax => Err((0, 0)),
     }
 }
 
@@ -144,9 +185,15 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
         program.weights.len(),
     )?;
     for (layer, (dense, shape)) in weights.dense.iter().zip(&program.weights).enumerate() {
-        let (rows, cols) = (shape.rows as usize, shape.cols as usize);
-        size(layer, "weights", dense.weight.len(), rows * cols)?;
-        size(layer, "biases", dense.bias.len(), rows)?;
+        let rows = shape.stack as usize * shape.row_count();
+        let biases = if shape.bias { rows } else { 0 };
+        size(
+            layer,
+            "weights",
+            dense.weight.len(),
+            rows * shape.col_count(),
+        )?;
+        size(layer, "biases", dense.bias.len(), biases)?;
         size(layer, "multipliers", dense.multiplier.len(), rows)?;
         if let Some(row) = dense
             .multiplier
@@ -167,17 +214,20 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
 fn out_of_range(program: &Program, index: usize, flat: usize, value: i128) -> ExecError {
     let node = &program.nodes[index];
     let padded = program.tensor_width(node.output).next_power_of_two();
-    let table = matches!(node.op, Op::Activation { .. });
-    let bound = if table {
-        -laminate_protocol::program::Table::LOWEST
-    } else {
-        ACTIVATION_BOUND
+    let table = match node.op {
+        Op::Activation { table } => program.tables.get(table),
+        _ => None,
     };
+    let bound = table.map_or(ACTIVATION_BOUND, |t| -t.lowest());
     ExecError::OutOfRange {
         node: index,
         name: node.name.clone(),
         op: node.op.name(),
-        what: if table { "table index" } else { "output" },
+        what: if table.is_some() {
+            "table index"
+        } else {
+            "output"
+        },
         row: flat / padded,
         feature: flat % padded,
         value,

@@ -15,11 +15,7 @@ fn program(
     nodes: &[(Op, &[usize], u32)],
     tables: Vec<Table>,
 ) -> Program {
-    let tensor = |width| Tensor {
-        name: "t".into(),
-        width,
-        scale: 8,
-    };
+    let tensor = |width| Tensor::new("t", width, 8);
     let widths = std::iter::once(input).chain(nodes.iter().map(|n| n.2));
     let node = |(i, n): (usize, &(Op, &[usize], u32))| Node {
         name: format!("n{i}"),
@@ -29,22 +25,16 @@ fn program(
     };
     let dense = |n: &&(Op, &[usize], u32)| matches!(n.0, Op::Dense { .. });
     Program {
-        name: "test".into(),
-        batch_log,
         tensors: widths.clone().map(tensor).collect(),
         nodes: nodes.iter().enumerate().map(node).collect(),
-        input: 0,
         output: nodes.len(),
         weights: nodes
             .iter()
             .filter(dense)
-            .map(|n| DenseShape {
-                rows: n.2,
-                cols: widths.clone().nth(n.1[0]).unwrap(),
-            })
+            .map(|n| DenseShape::new(n.2, widths.clone().nth(n.1[0]).unwrap()))
             .collect(),
         tables,
-        row_log: 8,
+        ..Program::empty("test", batch_log, 8)
     }
 }
 

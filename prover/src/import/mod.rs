@@ -28,6 +28,7 @@ pub mod builder;
 mod error;
 mod fold;
 pub mod graph;
+pub mod llm;
 pub mod onnx;
 pub mod ops;
 pub mod prescan;

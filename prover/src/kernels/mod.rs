@@ -1,4 +1,10 @@
 //! Arithmetic kernels. Each optimised kernel stands beside the reference it is tested against.
 
+pub mod bench;
 pub mod fft;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+pub mod logup;
 pub mod msm;
+pub mod pass;
+mod words;

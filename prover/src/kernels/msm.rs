@@ -1,201 +1,140 @@
 //! Multi-scalar multiplication by small scalars.
 //!
-//! One window of 8 bits: points are sorted into 255 buckets and summed pairwise in affine
-//! coordinates, all inversions of a pass shared (Montgomery's trick), so an addition costs about six
-//! field multiplications instead of eleven.
+//! Points are sorted by scalar, those of equal scalars are added in pairs in affine coordinates, all
+//! inversions of a batch shared (Montgomery's trick), until one point a scalar is left
+//! (`buckets::reduce`). The weighted sum of those is taken by halving the scalars' bits:
+//! `Σ k·P_k = Σ_low low·Σ P + 2^h · Σ_high high·Σ P`, where the inner sums are again batched. So `n`
+//! points of `b` distinct scalars cost about `n + b` affine additions of six field multiplications
+//! each, whatever the width.
 
-use halo2curves_axiom::bn256::{Fq, Fr, G1, G1Affine};
-use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::{Curve, Group, prime::PrimeCurveAffine};
+use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
+use halo2curves_axiom::ff::PrimeField;
+use halo2curves_axiom::group::Group;
 use rayon::prelude::*;
 
-/// Points a worker takes at a time: enough to amortise the 510 bucket additions.
-const CHUNK: usize = 1 << 14;
+use super::words;
 
-/// `Σ scalars_i · points_i` by the library's Pippenger.
+mod affine;
+mod buckets;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
+/// Least points a worker takes: below, the shared inversions are too few.
+const LEAST: usize = 1 << 12;
+/// Length from which [`full`] takes windows of 16 bits itself.
+const WINDOWED: usize = 1 << 14;
+
+/// `Σ scalars_i · points_i`.
 ///
 /// # Panics
 /// If there are fewer points than scalars.
 pub fn full(scalars: &[Fr], points: &[G1Affine]) -> G1 {
     let points = &points[..scalars.len()];
-    halo2curves_axiom::msm::msm_best(scalars, points)
+    if scalars.len() < WINDOWED {
+        return full_reference(scalars, points);
+    }
+    let digits: Vec<[u8; 32]> = scalars.par_iter().map(|s| s.to_repr()).collect();
+    let mut sum = G1::identity();
+    for window in (0..16).rev() {
+        for _ in 0..16 {
+            sum = sum.double();
+        }
+        let values: Vec<u16> = digits
+            .par_iter()
+            .map(|d| u16::from_le_bytes([d[2 * window], d[2 * window + 1]]))
+            .collect();
+        sum += words(&values, points);
+    }
+    sum
 }
 
-/// Reference: `Σ values_i · points_i` through [`full`].
+/// Reference: `Σ scalars_i · points_i` by the library's Pippenger.
+///
+/// # Panics
+/// If there are fewer points than scalars.
+pub fn full_reference(scalars: &[Fr], points: &[G1Affine]) -> G1 {
+    halo2curves_axiom::msm::msm_best(scalars, &points[..scalars.len()])
+}
+
+/// Reference: `Σ values_i · points_i` through [`full_reference`].
 ///
 /// # Panics
 /// If there are fewer points than values.
 pub fn small_reference(values: &[u32], points: &[G1Affine]) -> G1 {
     let scalars: Vec<Fr> = values.iter().map(|v| Fr::from(u64::from(*v))).collect();
-    full(&scalars, points)
+    full_reference(&scalars, points)
 }
 
-/// `Σ bytes_i · points_i` with batched affine additions.
+/// `Σ bytes_i · points_i`.
 ///
 /// # Panics
 /// If there are fewer points than bytes.
 pub fn bytes(bytes: &[u8], points: &[G1Affine]) -> G1 {
-    let points = &points[..bytes.len()];
-    bytes
-        .par_chunks(CHUNK)
-        .zip(points.par_chunks(CHUNK))
-        .map(|(bytes, points)| weigh_buckets(&bucket_sums(bytes, points)))
-        .reduce(G1::identity, |a, b| a + b)
+    sum(bytes, points, 8, |byte| (u16::from(byte), false))
 }
 
-/// `Σ values_i · points_i`, one pass per byte of the largest value.
+/// `Σ bytes_i · points_i` for signed bytes.
+///
+/// # Panics
+/// If there are fewer points than bytes.
+pub fn signed_bytes(bytes: &[i8], points: &[G1Affine]) -> G1 {
+    sum(bytes, points, 8, |byte| {
+        (u16::from(byte.unsigned_abs()), byte < 0)
+    })
+}
+
+/// `Σ bytes_i · points_i` where `sum` is `Σ points_i`: cheap if most bytes are 128.
+///
+/// # Panics
+/// If there are fewer points than bytes.
+pub fn offset_bytes(bytes: &[u8], points: &[G1Affine], sum: &G1) -> G1 {
+    let centred: Vec<i8> = bytes.par_iter().map(|b| (b ^ 128) as i8).collect();
+    let offset = (0..7).fold(*sum, |p, _| p.double());
+    signed_bytes(&centred, points) + offset
+}
+
+/// `Σ values_i · points_i` for 16-bit values.
+///
+/// # Panics
+/// If there are fewer points than values.
+pub fn words(values: &[u16], points: &[G1Affine]) -> G1 {
+    sum(values, points, 16, |value| (value, false))
+}
+
+/// `Σ values_i · points_i`, 16 bits at a time.
 ///
 /// # Panics
 /// If there are fewer points than values.
 pub fn small(values: &[u32], points: &[G1Affine]) -> G1 {
-    let largest = values.iter().copied().max().unwrap_or(0);
-    let digits = (u32::BITS - largest.leading_zeros()).div_ceil(8);
-    let mut sum = G1::identity();
-    for digit in (0..digits).rev() {
-        for _ in 0..8 {
-            sum = sum.double();
-        }
-        let (low, kept): (Vec<u8>, Vec<G1Affine>) = values
-            .iter()
-            .zip(points)
-            .map(|(v, p)| ((v >> (8 * digit)) as u8, *p))
-            .filter(|(v, _)| *v != 0)
-            .unzip();
-        sum += bytes(&low, &kept);
+    let low: Vec<u16> = values.iter().map(|v| *v as u16).collect();
+    let mut sum = words(&low, points);
+    if values.iter().any(|v| v >> 16 != 0) {
+        let high: Vec<u16> = values.iter().map(|v| (v >> 16) as u16).collect();
+        let high = words(&high, points);
+        sum += (0..16).fold(high, |p, _| p.double());
     }
     sum
 }
 
-/// Sums of the points of each non-zero byte value.
-fn bucket_sums(bytes: &[u8], points: &[G1Affine]) -> Vec<G1Affine> {
-    let mut buckets: Vec<Vec<G1Affine>> = vec![vec![]; 256];
-    for (byte, point) in bytes.iter().zip(points) {
-        if *byte != 0 {
-            buckets[usize::from(*byte)].push(*point);
-        }
-    }
-    let mut inverses = vec![];
-    while buckets.iter().any(|b| b.len() > 1) {
-        halve(&mut buckets, &mut inverses);
-    }
-    buckets
-        .into_iter()
-        .map(|b| b.first().copied().unwrap_or_else(G1Affine::identity))
-        .collect()
-}
-
-/// Adds neighbours in every bucket, sharing one inversion.
-fn halve(buckets: &mut [Vec<G1Affine>], inverses: &mut Vec<Fq>) {
-    inverses.clear();
-    let mut product = Fq::ONE;
-    let mut prefixes = vec![];
-    for bucket in buckets.iter() {
-        for pair in bucket.chunks_exact(2) {
-            let difference = pair[1].x - pair[0].x;
-            prefixes.push(product);
-            // Equal x (same or opposite points) is added on its own below.
-            inverses.push(difference);
-            if !bool::from(difference.is_zero()) {
-                product *= difference;
-            }
-        }
-    }
-    let mut inverse = product.invert().unwrap_or(Fq::ONE);
-    for (difference, prefix) in inverses.iter_mut().zip(&prefixes).rev() {
-        if !bool::from(difference.is_zero()) {
-            let next = inverse * *difference;
-            *difference = inverse * prefix;
-            inverse = next;
-        }
-    }
-    let mut at = 0;
-    for bucket in buckets.iter_mut() {
-        let pairs = bucket.len() / 2;
-        for i in 0..pairs {
-            bucket[i] = add(&bucket[2 * i], &bucket[2 * i + 1], &inverses[at]);
-            at += 1;
-        }
-        if bucket.len() % 2 == 1 {
-            bucket[pairs] = bucket[bucket.len() - 1];
-            bucket.truncate(pairs + 1);
-        } else {
-            bucket.truncate(pairs);
-        }
-    }
-}
-
-/// `a + b` given `1 / (b.x - a.x)`; zero stands for equal `x` coordinates or an identity operand.
-fn add(a: &G1Affine, b: &G1Affine, inverse: &Fq) -> G1Affine {
-    let special = bool::from(a.is_identity()) || bool::from(b.is_identity());
-    if special || bool::from(inverse.is_zero()) {
-        return (G1::from(*a) + b).to_affine();
-    }
-    let slope = (b.y - a.y) * inverse;
-    let x = slope.square() - a.x - b.x;
-    let y = slope * (a.x - x) - a.y;
-    G1Affine { x, y }
-}
-
-/// `Σ i · buckets_i` by running sums.
-fn weigh_buckets(buckets: &[G1Affine]) -> G1 {
-    let mut running = G1::identity();
-    let mut sum = G1::identity();
-    for bucket in buckets.iter().skip(1).rev() {
-        running += bucket;
-        sum += running;
-    }
-    sum
+/// Sum of points weighted by `digit(value)`: size below `2^bits` (or equal to `2^(bits-1)`) and sign.
+fn sum<T: Copy + Sync>(
+    values: &[T],
+    points: &[G1Affine],
+    bits: u32,
+    digit: impl Fn(T) -> (u16, bool) + Sync,
+) -> G1 {
+    let points = &words::of_points(points)[..values.len()];
+    let threads = rayon::current_num_threads();
+    let chunk = values.len().div_ceil(threads).max(LEAST);
+    values
+        .par_chunks(chunk)
+        .zip(points.par_chunks(chunk))
+        .map(|(values, points)| {
+            let signed = values.iter().map(|v| digit(*v));
+            buckets::weighted_sum(signed, points, bits)
+        })
+        .reduce(G1::identity, |a, b| a + b)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::{Rng, SeedableRng};
-
-    fn points(n: usize) -> Vec<G1Affine> {
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-        (0..n).map(|_| G1::random(&mut rng).to_affine()).collect()
-    }
-
-    #[test]
-    fn agrees_with_the_reference() {
-        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(8);
-        let points = points(600);
-        for n in [0, 1, 2, 3, 255, 600] {
-            let values: Vec<u8> = (0..n).map(|_| rng.r#gen()).collect();
-            let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
-            assert_eq!(
-                bytes(&values, &points),
-                small_reference(&wide, &points[..n])
-            );
-            let values: Vec<u32> = (0..n).map(|i| rng.r#gen::<u32>() >> (i % 31)).collect();
-            assert_eq!(
-                small(&values, &points),
-                small_reference(&values, &points[..n])
-            );
-        }
-    }
-
-    #[test]
-    fn equal_opposite_and_identity_points() {
-        let p = points(2);
-        let points = vec![
-            p[0],
-            p[0],
-            p[0],
-            -p[0],
-            G1Affine::identity(),
-            p[1],
-            p[1],
-            G1Affine::identity(),
-        ];
-        for values in [
-            [3u8; 8],
-            [1, 1, 2, 2, 1, 2, 1, 0],
-            [255, 255, 255, 255, 1, 1, 1, 1],
-        ] {
-            let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
-            assert_eq!(bytes(&values, &points), small_reference(&wide, &points));
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! The static bound of every node's intermediate, far below the field.
 
 use laminate_protocol::program::{
-    ACTIVATION_BOUND, DenseWeights, Node, Op, Program, Table, TensorId, Weights,
+    ACTIVATION_BOUND, BIAS_BOUND, DenseWeights, MULTIPLIER_BOUND, Node, Op, Program, TensorId,
+    WEIGHT_BOUND, Weights, axes_len,
 };
 
 use super::QuantError;
@@ -54,11 +55,11 @@ pub fn report(
                 node: index,
                 name: node.name.clone(),
                 op: node.op.name(),
-                width: tensor.width as usize,
+                width: tensor.width(),
                 scale: tensor.scale,
                 calibrated: calibrated[node.output],
                 accepted: limit(program, node.output) as f64 * libm::exp2(-f64::from(tensor.scale)),
-                bound: bound(&node.op, weights),
+                bound: bound(program, node, weights),
             };
             if entry.bits() > BOUND_LIMIT {
                 return Err(QuantError::Bound {
@@ -74,20 +75,39 @@ pub fn report(
 
 /// Half the range of a tensor: that of an index if a table reads it.
 fn limit(program: &Program, id: TensorId) -> i64 {
-    let is_index = |n: &Node| matches!(n.op, Op::Activation { .. }) && n.inputs.contains(&id);
-    if program.nodes.iter().any(is_index) {
-        -Table::LOWEST
+    let index = |n: &Node| match n.op {
+        Op::Activation { table } if n.inputs.contains(&id) => program.tables.get(table),
+        _ => None,
+    };
+    let bits = program.tensors.get(id).map_or(16, |t| t.bits);
+    let own = if bits == 32 {
+        BIAS_BOUND
     } else {
         ACTIVATION_BOUND
-    }
+    };
+    let table = program.nodes.iter().filter_map(index).map(|t| -t.lowest());
+    table.min().map_or(own, |limit| limit.min(own))
 }
 
 /// Bound of `|v| + 2^(s-1)`, where `v` is what the op rounds.
-fn bound(op: &Op, weights: &Weights) -> u128 {
-    let x = ACTIVATION_BOUND.unsigned_abs().into();
+fn bound(program: &Program, node: &Node, weights: &Weights) -> u128 {
+    let x: u128 = ACTIVATION_BOUND.unsigned_abs().into();
     let half = |shift: u8| 1u128 << (shift - 1);
-    match *op {
-        Op::Dense { weight, shift } => dense(&weights.dense[weight]) + half(shift),
+    match node.op {
+        Op::Dense { weight, shift } | Op::DenseAdd { weight, shift } => {
+            dense(&weights.dense[weight]) + half(shift)
+        }
+        Op::Embed { .. } => (WEIGHT_BOUND * MULTIPLIER_BOUND).unsigned_abs().into(),
+        Op::RmsNorm { numerator, .. } => (u128::from(numerator) << 31) + half(32),
+        Op::Rope { .. } => 2 * (x << 16) + half(16),
+        Op::Scores { multiplier, shift } => {
+            let keys = node.inputs.get(1).and_then(|id| program.tensors.get(*id));
+            let head = keys.map_or(0, |k| axes_len(k.axes.get(1..).unwrap_or(&[])));
+            head as u128 * x * x * u128::from(multiplier) + half(shift)
+        }
+        Op::Softmax { .. } | Op::Argmax => 2 * x,
+        // The reciprocal times the sum of the weights is at most 2^32.
+        Op::Mix => (x << 32) + half(32),
         Op::LeakyRelu { .. } => (x << 16) + half(16),
         Op::Add { left, right, shift } => x * (u128::from(left) + u128::from(right)) + half(shift),
         Op::Mul { multiplier, shift } => x * x * u128::from(multiplier) + half(shift),
@@ -97,13 +117,14 @@ fn bound(op: &Op, weights: &Weights) -> u128 {
 
 /// `max_j (Σ_k |w[j,k]|·2^15 + |bias[j]|)·m[j]`.
 fn dense(dense: &DenseWeights) -> u128 {
-    let cols = dense.weight.len() / dense.bias.len().max(1);
+    let cols = dense.weight.len() / dense.multiplier.len().max(1);
     let rows = dense
         .weight
         .chunks_exact(cols.max(1))
-        .zip(&dense.bias)
-        .zip(&dense.multiplier);
-    let row = |((weights, bias), m): ((&[i8], &i32), &u32)| {
+        .zip(&dense.multiplier)
+        .enumerate();
+    let row = |(j, (weights, m)): (usize, (&[i8], &u32))| {
+        let bias = dense.bias.get(j).copied().unwrap_or(0);
         let sum: u128 = weights.iter().map(|w| u128::from(w.unsigned_abs())).sum();
         (sum * u128::from(ACTIVATION_BOUND.unsigned_abs()) + u128::from(bias.unsigned_abs()))
             * u128::from(*m)

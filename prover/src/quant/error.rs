@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::exec::ExecError;
 use crate::import::ImportError;
+use crate::import::llm::LlmError;
 
 /// Why a model or an input cannot be quantised.
 #[derive(Debug, Error)]
@@ -108,6 +109,27 @@ pub enum QuantError {
         /// Largest batch.
         limit: usize,
     },
+    /// The number of tokens is not supported.
+    #[error(
+        "{found} tokens, expected 1 to {limit}, what the model was made for and a program has slots for"
+    )]
+    Tokens {
+        /// The number.
+        found: usize,
+        /// Most tokens.
+        limit: usize,
+    },
+    /// The prompt does not fit.
+    #[error("a prompt of {found} tokens, expected 1 to the {tokens} tokens of the program")]
+    Prompt {
+        /// Its length.
+        found: usize,
+        /// Tokens of the program.
+        tokens: usize,
+    },
+    /// There is no text to calibrate or compare with.
+    #[error("no tokens: expected at least one sequence; give a text")]
+    NoText,
     /// The headroom is not supported.
     #[error("headroom {0}, expected 1 to 1024")]
     Headroom(f64),
@@ -164,6 +186,9 @@ pub enum QuantError {
     /// The compiled program refuses a row it was calibrated with.
     #[error("calibration: {0}; compile with more headroom")]
     Calibration(ExecError),
+    /// The language model cannot be read or run.
+    #[error(transparent)]
+    Model(#[from] LlmError),
     /// The float graph is inconsistent or refuses the rows.
     #[error(transparent)]
     Graph(#[from] ImportError),

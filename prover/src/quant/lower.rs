@@ -36,6 +36,11 @@ pub(super) fn lower(
         weights: Vec::new(),
         tables: Vec::new(),
         row_log: options.row_log,
+        limb_bits: 8,
+        check_weights: true,
+        sequence: None,
+        carry: None,
+        rope: Vec::new(),
     };
     let mut state = Lowering {
         graph,
@@ -91,7 +96,7 @@ impl Lowering<'_> {
         self.lowered
             .program
             .tensors
-            .push(Tensor { name, width, scale });
+            .push(Tensor::new(name, width, scale));
         self.lowered.source.push(source);
         Ok(self.lowered.program.tensors.len() - 1)
     }
@@ -137,10 +142,8 @@ impl Lowering<'_> {
         let quantised = dense::quantise(layer, input, wanted);
         let weight = self.lowered.weights.dense.len();
         self.lowered.weights.dense.push(quantised.weights);
-        self.lowered.program.weights.push(DenseShape {
-            rows: layer.rows as u32,
-            cols: layer.cols as u32,
-        });
+        let shape = DenseShape::new(layer.rows as u32, layer.cols as u32);
+        self.lowered.program.weights.push(shape);
         (
             Op::Dense {
                 weight,

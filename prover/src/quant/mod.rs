@@ -8,6 +8,7 @@
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
 //! | real input to integers | [`input`] |
+//! | language models | [`llm`] |
 //!
 //! What the integers mean is specified in `docs/specs/numerics.md`.
 
@@ -16,6 +17,7 @@ pub mod dense;
 mod error;
 mod fidelity;
 pub mod input;
+pub mod llm;
 mod lower;
 pub mod rows;
 pub mod scales;

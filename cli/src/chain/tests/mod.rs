@@ -67,6 +67,7 @@ fn bundle(halo2: &[u8]) -> Option<Bundle> {
         output_count: 1,
         output_words: 1,
         output_scale: 14,
+        output_tokens: false,
         instances: 16,
         proof_length: PROOF_LENGTH,
         development_srs: true,

@@ -9,12 +9,13 @@ use tempfile::TempDir;
 
 use crate::chain::registry::word;
 use crate::cmd::commit::commit;
-use crate::cmd::compile::{Compile, compile};
+use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::cmd::setup::development;
 use crate::cmd::verifier::{self, Made};
 use crate::files::{ModelDir, ProofFile};
 use crate::measure::Stages;
 use crate::output::Output;
+use crate::pipeline::Input;
 use crate::{pipeline, toolchain};
 
 /// Inputs of the batch.
@@ -123,11 +124,12 @@ fn model(
 ) -> eyre::Result<ModelDir> {
     let options = Compile {
         model: models.join("fraud.onnx"),
-        calibration: models.join("calibration.csv"),
+        calibration: Some(models.join("calibration.csv")),
         evaluation: None,
         batch,
-        headroom: 2.0,
+        headroom: None,
         force: false,
+        llm: LlmArgs::default(),
         output: PathBuf::from(output),
     };
     let (compiled, _) = stages.run(
@@ -181,7 +183,14 @@ fn prove(
     let program = dir.program()?;
     let rows = quant::read_rows(input, program.tensor_width(program.input))?;
     let rows = rows.get(..batch.min(rows.len())).unwrap_or(&[]);
-    let folded = pipeline::fold_rows(dir, rows, srs, FoldMode::On, stages, out)?;
+    let folded = pipeline::fold(
+        dir,
+        &Input::Rows(rows.to_vec()),
+        srs,
+        FoldMode::On,
+        stages,
+        out,
+    )?;
     let proof = pipeline::aggregate(&program, &folded, srs, stages, out)?;
     stages.run(
         "verify the published proof natively",

@@ -1,4 +1,4 @@
-//! `y = table[x + 2^11]`.
+//! `y = table[x + n/2]` for a table of `n` entries.
 
 use laminate_protocol::program::Table;
 

@@ -1,4 +1,4 @@
-//! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`.
+//! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`; a layer may have no biases.
 
 use laminate_protocol::program::{DenseShape, DenseWeights, padded_log};
 
@@ -14,11 +14,11 @@ const CHUNK: usize = 256;
 /// Flat index and value of the first output out of range.
 pub fn execute(
     dense: &DenseWeights,
-    shape: DenseShape,
+    shape: &DenseShape,
     shift: u8,
     x: Operand<'_>,
 ) -> Result<Computed, (usize, i128)> {
-    let (rows, cols) = (shape.rows as usize, shape.cols as usize);
+    let (rows, cols) = (shape.row_count(), shape.col_count());
     let log_rows = padded_log(rows);
     let slots = x.values.len() >> x.log_width;
     with_remainder(slots << log_rows, |flat| {
@@ -27,7 +27,8 @@ pub fn execute(
             return requantise(0, shift);
         }
         let row = &x.values[slot << x.log_width..][..cols];
-        let acc = dot(&dense.weight[j * cols..][..cols], row) + i64::from(dense.bias[j]);
+        let acc = dot(&dense.weight[j * cols..][..cols], row)
+            + i64::from(dense.bias.get(j).copied().unwrap_or(0));
         requantise(i128::from(acc) * i128::from(dense.multiplier[j]), shift)
     })
 }
@@ -60,7 +61,7 @@ mod tests {
             values: &[1, 7],
             log_width: 1,
         };
-        let got = execute(&dense, DenseShape { rows: 3, cols: 2 }, 16, x).unwrap();
+        let got = execute(&dense, &DenseShape::new(3, 2), 16, x).unwrap();
         assert_eq!(
             got.values,
             [1, 0, -1, 0],
@@ -76,10 +77,7 @@ mod tests {
         let x = vec![32_767; cols];
         let got = execute(
             &dense,
-            DenseShape {
-                rows: 1,
-                cols: cols as u32,
-            },
+            &DenseShape::new(1, cols as u32),
             32,
             Operand {
                 values: &x,

@@ -1,0 +1,313 @@
+//! Compilation of language models.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use eyre::Context;
+use laminate_protocol::layout::Layout;
+use laminate_prover::import::llm::{self as import, FloatLlama, Tokenizer, TokenizerSource};
+use laminate_prover::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
+use serde::Serialize;
+
+use super::{BoundReport, Compile, parameters};
+use crate::cmd::setup::Fold;
+use crate::files::{ModelDir, hex_scalar};
+use crate::llm;
+use crate::measure::{Measured, Stages, table};
+use crate::output::Output;
+
+/// Tokens of a proof's input if not told.
+const TOKENS: usize = 16;
+
+/// Options of language models.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Language models")]
+pub struct LlmArgs {
+    /// Tokens of a proof's input: the prompt, and what is generated but the last token [default: 16].
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+    /// How many of them are the prompt; every prompt must have as many [default: half of them].
+    #[arg(long, value_name = "N")]
+    pub prompt_tokens: Option<usize>,
+    /// Integers of the blocks' weights [default: int8]. Ternary is made after training: expect the text to suffer
+    /// unless the model was trained for it.
+    #[arg(long, value_enum)]
+    pub weights: Option<WeightsArg>,
+    /// Prove equal blocks together (on, the default) or each on its own (off, the baseline). Both compute the same.
+    #[arg(long, value_enum)]
+    pub fold: Option<Fold>,
+    /// Text or lists of token ids (.json) for the fidelity report; the calibration texts by default.
+    #[arg(long, value_name = "FILE")]
+    pub fidelity: Option<PathBuf>,
+    /// Tokenizer (tokenizer.json), where the model came without one.
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// log2 of the row length of commitments; chosen by size if not given.
+    #[arg(long, value_name = "LOG")]
+    pub row_log: Option<u8>,
+}
+
+/// `--weights int8|ternary`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightsArg {
+    /// -127 to 127, one unit a row.
+    Int8,
+    /// -1, 0, 1, one unit a matrix.
+    Ternary,
+}
+
+impl WeightsArg {
+    /// The quantiser's name.
+    pub fn format(self) -> WeightFormat {
+        match self {
+            Self::Int8 => WeightFormat::Int8,
+            Self::Ternary => WeightFormat::Ternary,
+        }
+    }
+
+    /// Name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Ternary => "ternary, made after training",
+        }
+    }
+}
+
+impl LlmArgs {
+    /// The first option that is given; none of them is for other models.
+    pub fn given(&self) -> Option<&'static str> {
+        let all = [
+            ("--tokens", self.tokens.is_some()),
+            ("--prompt-tokens", self.prompt_tokens.is_some()),
+            ("--weights", self.weights.is_some()),
+            ("--fold", self.fold.is_some()),
+            ("--fidelity", self.fidelity.is_some()),
+            ("--tokenizer", self.tokenizer.is_some()),
+            ("--row-log", self.row_log.is_some()),
+        ];
+        all.into_iter().find(|(_, given)| *given).map(|o| o.0)
+    }
+
+    /// The quantiser's options.
+    pub fn options(&self, name: impl Into<String>, headroom: Option<f64>) -> LlmOptions {
+        let tokens = self.tokens.unwrap_or(TOKENS);
+        let prompt = self.prompt_tokens.unwrap_or(tokens.div_ceil(2));
+        let mut options = LlmOptions::new(name, tokens, prompt);
+        options.row_log = self.row_log;
+        options.headroom = headroom.unwrap_or(options.headroom);
+        options.fold = self.fold != Some(Fold::Off);
+        options.weights = self.weights.unwrap_or(WeightsArg::Int8).format();
+        options
+    }
+}
+
+/// What `compile` reports of a language model.
+#[derive(Debug, Serialize)]
+struct Report {
+    program_digest: String,
+    /// Weights of the model's file.
+    parameters: u64,
+    /// Weights of the program: more where the head is split from the embedding.
+    program_parameters: usize,
+    tokens: usize,
+    prompt_tokens: usize,
+    generated_tokens: usize,
+    slots: usize,
+    weights: &'static str,
+    /// Whether equal blocks are proven together.
+    fold: bool,
+    tokenizer: bool,
+    polynomial_logs: [usize; 2],
+    row_log: usize,
+    calibration: String,
+    fidelity: FidelityReport,
+    bounds: Vec<BoundReport>,
+    stages: Vec<Measured>,
+}
+
+/// Agreement with the float model.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct FidelityReport {
+    /// Positions compared.
+    pub positions: usize,
+    /// Share of positions where both choose the same token.
+    pub top1_agreement: f64,
+    /// Of the float model on the texts.
+    pub perplexity_float: f64,
+    /// Of the integer program.
+    pub perplexity_int: f64,
+    /// Largest difference of a logit.
+    pub max_logit_error: f64,
+}
+
+impl From<LlmFidelity> for FidelityReport {
+    fn from(f: LlmFidelity) -> Self {
+        Self {
+            positions: f.positions,
+            top1_agreement: f.top1_agreement,
+            perplexity_float: f.perplexity_float,
+            perplexity_int: f.perplexity_int,
+            max_logit_error: f.max_logit_error,
+        }
+    }
+}
+
+/// What came of a compilation beside the program.
+struct Outcome {
+    tokenizer: bool,
+    calibration: String,
+    fidelity: FidelityReport,
+    stages: Vec<Measured>,
+}
+
+/// Compiles the language model that the arguments name.
+///
+/// # Errors
+/// Anything wrong with the model, the texts or the folder.
+pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
+    let mut stages = Stages::default();
+    let model = import::read(&args.model)?;
+    let tokenizer = tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
+    let options = args.llm.options(name(&model, &args.model), args.headroom);
+    let (calibration, source) = {
+        let _stage = out.stage("Reading or sampling calibration texts");
+        let path = args.calibration.as_deref();
+        let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.tokens);
+        stages.run("calibration texts", texts, |_| None)?
+    };
+    let compiled = {
+        let _stage = out.stage("Quantising the model");
+        stages.run(
+            "quantise",
+            || Ok(quant::compile(&model, &calibration, &options)?),
+            |_| None,
+        )?
+    };
+    let texts = match &args.llm.fidelity {
+        Some(path) => {
+            let length = llm::piece_length(&model, options.tokens);
+            llm::read_sequences(path, tokenizer.as_ref(), length)?
+        }
+        None => calibration,
+    };
+    let fidelity = {
+        let _stage = out.stage("Comparing with the float model");
+        let compare = || {
+            Ok(quant::fidelity(
+                &model,
+                &compiled.program,
+                &compiled.weights,
+                &texts,
+            )?)
+        };
+        stages.run("compare with the float model", compare, |_| None)?
+    };
+    let dir = ModelDir::create(&args.output)?;
+    dir.write_compiled(&compiled.program, &compiled.weights)?;
+    if let Some(tokenizer) = &tokenizer {
+        dir.write_tokenizer(&tokenizer.to_json()?)?;
+    }
+    let measured = Outcome {
+        tokenizer: tokenizer.is_some(),
+        calibration: source,
+        fidelity: fidelity.into(),
+        stages: stages.rows,
+    };
+    let report = report(&args.llm, &model, &compiled, &options, measured)?;
+    out.result(&human(&report, &args.output), &report)
+}
+
+/// The model's own name, or the one of its path.
+fn name(model: &FloatLlama, path: &Path) -> String {
+    if !model.name.is_empty() {
+        return model.name.clone();
+    }
+    path.file_stem()
+        .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned())
+}
+
+/// The tokenizer: the one named, else the model's. One that cannot be built is left out, since token ids do, too.
+pub fn tokenizer(
+    given: Option<&Path>,
+    model: &FloatLlama,
+    out: Output,
+) -> eyre::Result<Option<Tokenizer>> {
+    if let Some(path) = given {
+        let tokenizer = TokenizerSource::Json(path.to_path_buf()).load();
+        return Ok(Some(
+            tokenizer.wrap_err_with(|| path.display().to_string())?,
+        ));
+    }
+    let loaded = model.tokenizer.as_ref().map(TokenizerSource::load);
+    Ok(loaded.and_then(|loaded| {
+        loaded
+            .inspect_err(|error| {
+                out.line(&format!(
+                    "warning: no text, only token ids: the model's tokenizer cannot be used ({error})"
+                ));
+            })
+            .ok()
+    }))
+}
+
+fn report(
+    args: &LlmArgs,
+    model: &FloatLlama,
+    compiled: &Compiled,
+    options: &LlmOptions,
+    outcome: Outcome,
+) -> eyre::Result<Report> {
+    let program = &compiled.program;
+    let layout = Layout::new(program);
+    Ok(Report {
+        program_digest: hex_scalar(&program.digest()?),
+        parameters: model.config.weights(),
+        program_parameters: parameters(program),
+        tokens: options.tokens,
+        prompt_tokens: options.prompt,
+        generated_tokens: program.output_len(),
+        slots: program.slots(),
+        weights: args.weights.unwrap_or(WeightsArg::Int8).name(),
+        fold: options.fold,
+        tokenizer: outcome.tokenizer,
+        polynomial_logs: [layout.weight_log, layout.trace_log],
+        row_log: layout.row_log(program),
+        calibration: outcome.calibration,
+        fidelity: outcome.fidelity,
+        bounds: compiled.report.iter().map(BoundReport::from).collect(),
+        stages: outcome.stages,
+    })
+}
+
+fn human(report: &Report, folder: &Path) -> String {
+    let f = &report.fidelity;
+    let fold = if report.fold {
+        "equal blocks proven together"
+    } else {
+        "every block proven on its own (--fold off)"
+    };
+    let tokenizer = if report.tokenizer {
+        ", with its tokenizer"
+    } else {
+        "; without tokenizer, so that prompts are token ids"
+    };
+    format!(
+        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}\nwritten to {}{tokenizer}",
+        table(&report.stages),
+        report.program_digest,
+        report.parameters,
+        report.program_parameters,
+        report.weights,
+        report.tokens,
+        report.prompt_tokens,
+        report.generated_tokens,
+        report.calibration,
+        f.positions,
+        100.0 * f.top1_agreement,
+        f.perplexity_float,
+        f.perplexity_int,
+        f.max_logit_error,
+        folder.display()
+    )
+}

@@ -1,0 +1,367 @@
+//! Language models as a user meets them: a tiny checkpoint from file to a checked folded proof, and what
+//! is refused on the way.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+
+const DIM: usize = 16;
+const HIDDEN: usize = 24;
+const BLOCKS: usize = 2;
+const HEADS: usize = 4;
+const KV_HEADS: usize = 2;
+const VOCAB: usize = 32;
+const CONTEXT: usize = 32;
+
+/// A folder of a user, with a cache of its own and a model in it.
+struct User {
+    dir: tempfile::TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        let user = Self {
+            dir: tempfile::tempdir().expect("folder"),
+        };
+        user.write("tiny.bin", &checkpoint());
+        user.write("tokenizer.json", tokenizer().to_string().as_bytes());
+        user.write(
+            "texts.json",
+            b"[[1,2,3,4,5,6,7,8],[9,10,11,12,13,14,15,16]]",
+        );
+        user
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).expect("write");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("laminate").expect("binary");
+        command
+            .current_dir(self.dir.path())
+            .env("LAMINATE_CACHE", self.path("cache"))
+            .args(["--json", "-q"])
+            .args(args);
+        command.output().expect("the binary runs")
+    }
+
+    fn accepted(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {text}{error}");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e} in {text}"))
+    }
+
+    fn refused(&self, args: &[&str], expected: &[&str]) {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{args:?} was accepted");
+        for expected in expected {
+            assert!(
+                text.contains(expected),
+                "{args:?}: expected {expected:?} in {text}"
+            );
+        }
+        assert!(!text.contains("panicked"), "{args:?}: {text}");
+        assert_eq!(text.trim().lines().count(), 1, "{args:?}: {text}");
+    }
+}
+
+/// A llama2.c checkpoint of version 0 with seeded weights, whose head is its embedding.
+fn checkpoint() -> Vec<u8> {
+    let (kv, head) = (KV_HEADS * DIM / HEADS, DIM / HEADS);
+    let header = [DIM, HIDDEN, BLOCKS, HEADS, KV_HEADS, VOCAB, CONTEXT];
+    let mut bytes: Vec<u8> = header
+        .iter()
+        .flat_map(|n| (*n as i32).to_le_bytes())
+        .collect();
+    let mut state = 1u64;
+    let mut matrix = |count: usize, cols: usize| {
+        for _ in 0..count * cols {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let uniform = (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+            let value = if cols == 1 {
+                1.0 + 0.25 * uniform
+            } else {
+                uniform * (3.0 / cols as f32).sqrt()
+            };
+            bytes.extend(value.to_le_bytes());
+        }
+    };
+    matrix(VOCAB, DIM);
+    for (rows, cols) in [
+        (DIM, 1),
+        (DIM, DIM),
+        (kv, DIM),
+        (kv, DIM),
+        (DIM, DIM),
+        (DIM, 1),
+        (HIDDEN, DIM),
+        (DIM, HIDDEN),
+        (HIDDEN, DIM),
+    ] {
+        matrix(BLOCKS * rows, cols);
+    }
+    matrix(DIM, 1);
+    bytes.extend(vec![0; 4 * CONTEXT * head]);
+    bytes
+}
+
+/// One token a letter, from `a`.
+fn tokenizer() -> Value {
+    let letters = ('a'..='z').chain("!?.,-_".chars());
+    let vocab: serde_json::Map<String, Value> = letters
+        .zip(0..)
+        .map(|(letter, id)| (letter.to_string(), Value::from(id)))
+        .collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": null, "post_processor": null, "decoder": { "type": "Fuse" },
+        "model": { "type": "BPE", "vocab": vocab, "merges": [] },
+    })
+}
+
+fn ids(value: &Value) -> Vec<u64> {
+    let all = value.as_array().expect("a list");
+    all.iter().map(|v| v.as_u64().expect("an id")).collect()
+}
+
+#[test]
+fn from_checkpoint_to_folded_proof() {
+    let user = User::new();
+    let compile = [
+        "compile",
+        "tiny.bin",
+        "--tokens",
+        "6",
+        "--prompt-tokens",
+        "3",
+        "--headroom",
+        "4",
+    ];
+    let with = |more: &[&'static str]| [&compile, more].concat();
+    let compiled = user.accepted(&with(&["--tokenizer", "tokenizer.json", "-o", "m"]));
+    assert_eq!(compiled["generated_tokens"], 4);
+    assert_eq!(compiled["slots"], 8);
+    assert_eq!(compiled["tokenizer"], true);
+    let fidelity = &compiled["fidelity"];
+    assert!(fidelity["top1_agreement"].as_f64().expect("share") > 0.9);
+    let perplexity = |kind: &str| fidelity[kind].as_f64().expect("perplexity");
+    let ratio = perplexity("perplexity_int") / perplexity("perplexity_float");
+    assert!((ratio - 1.0).abs() < 0.05, "{fidelity}");
+
+    let generated = user.accepted(&["generate", "m", "--prompt", "bcd", "-o", "input.json"]);
+    assert_eq!(ids(&generated["prompt"]), [1, 2, 3]);
+    let tokens = ids(&generated["tokens"]);
+    assert_eq!(tokens.len(), 4);
+    assert!(generated["text"].as_str().expect("text").starts_with("bcd"));
+    let input: Value =
+        serde_json::from_slice(&std::fs::read(user.path("input.json")).expect("input"))
+            .expect("JSON");
+    assert_eq!(ids(&input["tokens"]), [&[1, 2, 3], &tokens[..3]].concat());
+    let short = user.accepted(&[
+        "generate",
+        "m",
+        "--prompt-ids",
+        "1,2,3",
+        "--max-tokens",
+        "2",
+    ]);
+    assert_eq!(ids(&short["tokens"]), tokens[..2]);
+    // Both forms compute the same integers.
+    user.accepted(&with(&["--fold", "off", "-o", "unrolled"]));
+    let unrolled = user.accepted(&["generate", "unrolled", "--prompt-ids", "1,2,3"]);
+    assert_eq!(ids(&unrolled["tokens"]), tokens);
+
+    refuses_what_does_not_fit(&user, &tokens);
+    folds(&user, &tokens);
+}
+
+fn refuses_what_does_not_fit(user: &User, tokens: &[u64]) {
+    let generate = |more: &[&'static str]| [&["generate", "m"], more].concat();
+    user.refused(
+        &generate(&["--prompt-ids", "1,2"]),
+        &["2 tokens", "takes 3", "--prompt-tokens 2 --tokens 5"],
+    );
+    user.refused(&generate(&["--prompt-ids", "1,2,32"]), &["32", "below 32"]);
+    user.refused(
+        &generate(&["--prompt-ids", "1,2,3", "--max-tokens", "5"]),
+        &["1 to 4", "--tokens 7"],
+    );
+    user.refused(
+        &generate(&["--prompt-ids", "1,2,3", "--max-tokens", "2", "-o", "x.json"]),
+        &["expected 4", "--tokens 4"],
+    );
+    assert!(!user.path("x.json").exists());
+    user.refused(
+        &["generate", "unrolled", "--prompt", "bcd"],
+        &["no tokenizer.json", "--prompt-ids"],
+    );
+    user.refused(
+        &["prove", "m", "--input", "input.json", "-o", "p.proof"],
+        &["laminate setup"],
+    );
+    let prove = [
+        "prove",
+        "m",
+        "--dev-srs",
+        "--folded-only",
+        "p.folded",
+        "--input",
+    ];
+    let input = |name: &'static str| [prove.as_slice(), &[name]].concat();
+    user.refused(&input("input.json"), &["laminate commit"]);
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    user.write("other.json", b"{\"tokens\": [1, 2]}");
+    user.refused(&input("other.json"), &["2 tokens", "takes 6"]);
+    user.write("other.json", b"1,2,3");
+    user.refused(&input("other.json"), &["laminate generate"]);
+    let forged = json!({ "tokens": [1, 2, 3, (tokens[0] + 1) % 32, tokens[1], tokens[2]] });
+    user.write("other.json", forged.to_string().as_bytes());
+    user.refused(
+        &input("other.json"),
+        &["input token 3", "laminate generate"],
+    );
+    user.refused(
+        &[
+            "prove",
+            "m",
+            "--folded-only",
+            "p.folded",
+            "--input",
+            "input.json",
+        ],
+        &["which reference string", "--dev-srs"],
+    );
+    assert!(!user.path("p.folded").exists());
+}
+
+fn folds(user: &User, tokens: &[u64]) {
+    let proven = user.accepted(&[
+        "prove",
+        "m",
+        "--dev-srs",
+        "--folded-only",
+        "p.folded",
+        "--input",
+        "input.json",
+    ]);
+    assert_eq!(ids(&proven["output"][0]), tokens);
+    assert!(proven["text"].is_string() && proven["proof_bytes"].is_null());
+    let stage = |name: &str| {
+        let stages = proven["stages"].as_array().expect("stages");
+        let found = stages.iter().find(|s| s["stage"] == name);
+        found.unwrap_or_else(|| panic!("{name} in {stages:?}"))["seconds"].as_f64()
+    };
+    for name in ["commit trace", "layers", "lookups", "fold", "opening"] {
+        assert!(stage(name).is_some());
+    }
+    let verify = ["verify", "p.folded", "--dir", "m", "--dev-srs"];
+    let commitment = proven["weight_commitment"].as_str().expect("commitment");
+    let checked =
+        user.accepted(&[&verify, ["--weight-commitment", commitment].as_slice()].concat());
+    assert_eq!(ids(&checked["output"]), tokens);
+    assert_eq!(
+        (&checked["folded"], &checked["development"]),
+        (&json!(true), &json!(true))
+    );
+    user.refused(
+        &[&verify, ["--weight-commitment", "0x01"].as_slice()].concat(),
+        &["weight commitment"],
+    );
+    user.refused(&["verify", "p.folded"], &["--dir"]);
+    user.refused(
+        &["verify", "p.folded", "--dir", "unrolled", "--dev-srs"],
+        &["of program"],
+    );
+    let shown = user.accepted(&["inspect", "m/program.lam"]);
+    assert_eq!(shown["content"]["program"]["sequence"]["prompt"], 3);
+    forged_output(user, &verify);
+}
+
+/// A folded proof whose statement shows another token.
+fn forged_output(user: &User, verify: &[&str]) {
+    use laminate_protocol::artifact::{self, Kind};
+    let good = std::fs::read(user.path("p.folded")).expect("proof");
+    let (header, payload) = artifact::open(Kind::FoldedProof, &good).expect("proof");
+    // Three digests precede the one output word, whose number precedes it.
+    let mut forged = payload.to_vec();
+    assert_eq!(forged[96], 1);
+    forged[97] ^= 1;
+    let head = artifact::header(Kind::FoldedProof, header.development, &forged);
+    user.write("p.folded", &[head.as_slice(), &forged].concat());
+    user.refused(verify, &["does not verify"]);
+    let mut bad = good.clone();
+    bad[500] ^= 1;
+    user.write("p.folded", &bad);
+    user.refused(verify, &["altered"]);
+    user.write("p.folded", &good);
+    user.accepted(verify);
+}
+
+#[test]
+fn options_and_files_that_are_refused() {
+    let user = User::new();
+    let good = checkpoint();
+    user.write("cut.bin", &good[..good.len() - 4]);
+    user.write("text.txt", b"abc");
+    user.write("model.foo", b"abc");
+    let compile = |more: &[&'static str]| [&["compile"], more, &["-o", "m"]].concat();
+    for (args, expected) in [
+        (
+            &["cut.bin"] as &[&str],
+            &["cut.bin", "truncated"] as &[&str],
+        ),
+        (&["none.gguf"], &["none.gguf", "cannot be read"]),
+        (
+            &["model.foo", "--tokens", "4"],
+            &["--tokens is for language models", "model.foo"],
+        ),
+        (&["model.foo"], &["--calibration"]),
+        (&["tiny.bin", "--batch", "2"], &["--batch", "--tokens"]),
+        (&["tiny.bin", "--tokens", "33"], &["33 tokens", "1 to 32"]),
+        (
+            &["tiny.bin", "--tokens", "4", "--prompt-tokens", "5"],
+            &["prompt of 5", "4 tokens"],
+        ),
+        (
+            &["tiny.bin", "--calibration", "text.txt"],
+            &["text.txt", "--tokenizer"],
+        ),
+        (&["tiny.bin", "--tokenizer", "texts.json"], &["texts.json"]),
+        (&["tiny.bin", "--fidelity", "text.txt"], &["--tokenizer"]),
+    ] {
+        user.refused(&compile(args), expected);
+        assert!(!user.path("m/program.lam").exists(), "{args:?}");
+    }
+    let ternary = user.accepted(&compile(&[
+        "tiny.bin",
+        "--weights",
+        "ternary",
+        "--tokens",
+        "4",
+        "--calibration",
+        "texts.json",
+    ]));
+    assert_eq!(ternary["weights"], "ternary, made after training");
+    assert_eq!(ternary["prompt_tokens"], 2);
+    user.refused(
+        &["prove", "m", "--srs", "x", "--input", "i", "-o", "p"],
+        &["--folded-only"],
+    );
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
+    let file = |name: &str| models.join(name).to_string_lossy().into_owned();
+    let (model, rows) = (file("fraud.onnx"), file("calibration.csv"));
+    user.accepted(&["compile", &model, "--calibration", &rows, "-o", "rows"]);
+    user.refused(&["generate", "rows", "--prompt-ids", "1"], &["over rows"]);
+}

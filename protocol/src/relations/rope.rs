@@ -1,0 +1,57 @@
+//! Rotary position embedding (Su et al., arXiv 2104.09864) of heads `[…, 2, half]`:
+//! `2^16·y + rem - 2^15 = cos·x ∓ sin·x'`, linear in `x`, with public angles of slot and pair.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+
+use super::Relation;
+use super::dense::unrounded;
+use super::kernel::Kernel;
+use super::product::{Factor, Product, Stage};
+use crate::claim::View;
+use crate::layout::Layout;
+use crate::program::{Node, Program, axes_log, padded_log};
+
+/// Relations of node `index`.
+pub(super) fn relations(
+    program: &Program,
+    layout: &Layout,
+    index: usize,
+    node: &Node,
+    table: usize,
+) -> Option<Vec<Relation>> {
+    let tensor = program.tensors.get(node.output)?;
+    let [heads @ .., halves, pairs] = tensor.axes.as_slice() else {
+        return None;
+    };
+    let [l, t, h, b, e] = [0, 1, 2, 3, 4];
+    let output = View::tensor(layout, node.output);
+    let operand = View::tensor(layout, *node.inputs.first()?);
+    Some(vec![Relation::Product(Product {
+        name: "rope",
+        axes: vec![
+            tensor.stack_log(),
+            program.batch_log.into(),
+            axes_log(heads),
+            padded_log(*halves as usize),
+            padded_log(*pairs as usize),
+        ],
+        target: Some(unrounded(program, layout, index, &output, 16)),
+        target_axes: vec![l, t, h, b, e],
+        constant: Fr::ONE,
+        stages: vec![Stage {
+            name: "rope",
+            shared: vec![],
+            contracted: vec![t, b, e],
+            kernel: Some(Kernel::Rotation {
+                table,
+                token: t,
+                half: b,
+                pair: e,
+            }),
+            factors: vec![Factor::new(operand, &[l, t, h, b, e])],
+            inner: false,
+            offset: None,
+        }],
+    })])
+}

@@ -1,0 +1,92 @@
+//! Programs over tokens: a run of all slots for the proof, and generation token by token.
+//!
+//! | what | module |
+//! | --- | --- |
+//! | which nodes form the repeated body | `plan` |
+//! | one node for some slots of one block | `task`, each op in its own file of `ops` |
+//! | sums of products of int8 weights and int16 activations | `dot` |
+//! | tensors of a whole run, blocks wired by the carry | `memory` |
+//! | keys and values of earlier slots, for generation | [`generator`] |
+//!
+//! The body runs block by block. Blocks beyond the model's (the stack is padded) start from zeros and
+//! compute every formula with weights and multipliers zero; so do padded heads and features. Slots
+//! beyond the given tokens hold token 0. Nothing saturates: a value outside its range is an error that
+//! names node, block, slot, feature, value and bounds.
+
+mod dot;
+pub mod generator;
+mod memory;
+mod ops;
+mod plan;
+mod rows;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use generator::{Generator, generate};
+
+use laminate_protocol::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
+
+use super::{ExecError, Trace, check_weights};
+use memory::TraceMemory;
+use plan::Plan;
+use task::execute;
+
+/// Runs `program` on 1 to `slots` tokens.
+///
+/// # Errors
+/// [`ExecError`] if the program or the weights are malformed, the program is not one over tokens, the
+/// tokens do not fit, or a value leaves its range.
+pub fn run_tokens(
+    program: &Program,
+    weights: &Weights,
+    tokens: &[u32],
+) -> Result<Trace, ExecError> {
+    program.check()?;
+    check_weights(program, weights)?;
+    run_checked(program, weights, tokens)
+}
+
+/// [`run_tokens`] for a program and weights that have been checked.
+pub(crate) fn run_checked(
+    program: &Program,
+    weights: &Weights,
+    tokens: &[u32],
+) -> Result<Trace, ExecError> {
+    let plan = Plan::new(program)?;
+    let slots = program.slots();
+    let mut input = encode(program, tokens, slots)?;
+    input.resize(slots, -(ACTIVATION_BOUND as i32));
+    let mut memory = TraceMemory::new(program, input);
+    execute(
+        program,
+        weights,
+        &plan,
+        plan.padded_blocks(),
+        0..slots,
+        &mut memory,
+    )?;
+    Ok(memory.into_trace())
+}
+
+/// Tokens as the input tensor holds them, `id - 2^15`.
+fn encode(program: &Program, tokens: &[u32], limit: usize) -> Result<Vec<i32>, ExecError> {
+    let Sequence { vocab, .. } = program.sequence.ok_or(ExecError::NotSequence)?;
+    if tokens.is_empty() || tokens.len() > limit {
+        return Err(ExecError::Tokens {
+            found: tokens.len(),
+            limit,
+        });
+    }
+    let one = |(position, token): (usize, &u32)| {
+        if *token < vocab {
+            return Ok(*token as i32 - ACTIVATION_BOUND as i32);
+        }
+        Err(ExecError::Token {
+            position,
+            token: *token,
+            vocab,
+        })
+    };
+    tokens.iter().enumerate().map(one).collect()
+}

@@ -1,0 +1,141 @@
+//! One node, for some slots of one block.
+
+use std::ops::Range;
+
+use laminate_protocol::program::{Node, Op, Program, Weights};
+
+use super::memory::Memory;
+use super::ops;
+use super::plan::Plan;
+use super::rows::{Failure, Rows};
+use crate::exec::ops::Computed;
+use crate::exec::{BlockRange, ExecError};
+
+/// What an op computes from.
+#[derive(Clone, Debug)]
+pub struct Task<'t> {
+    /// The program.
+    pub program: &'t Program,
+    /// Its weights.
+    pub weights: &'t Weights,
+    /// The node.
+    pub node: &'t Node,
+    /// Block, from 0; the padded ones come last.
+    pub block: usize,
+    /// Slots to compute.
+    pub slots: Range<usize>,
+}
+
+impl Task<'_> {
+    /// Unpadded axes of the output.
+    pub fn axes(&self) -> &[u32] {
+        &self.program.tensors[self.node.output].axes
+    }
+
+    /// Padded features of the output.
+    pub fn width(&self) -> usize {
+        1 << self.program.tensors[self.node.output].width_log()
+    }
+}
+
+/// Runs all nodes for `slots`, with `blocks` blocks of the body.
+pub(super) fn execute(
+    program: &Program,
+    weights: &Weights,
+    plan: &Plan,
+    blocks: usize,
+    slots: Range<usize>,
+    memory: &mut impl Memory,
+) -> Result<(), ExecError> {
+    let mut run = |nodes: Range<usize>, block: usize| {
+        for index in nodes {
+            let node = &program.nodes[index];
+            let task = Task {
+                program,
+                weights,
+                node,
+                block,
+                slots: slots.clone(),
+            };
+            let computed = {
+                let operand = |i: usize| memory.rows(node.inputs[i], block);
+                compute(&task, operand).map_err(|f| located(index, &task, f))?
+            };
+            memory.store(index, block, &slots, computed);
+        }
+        Ok(())
+    };
+    run(0..plan.body.start, 0)?;
+    for block in 0..blocks {
+        run(plan.body.clone(), block)?;
+    }
+    run(plan.body.end..program.nodes.len(), 0)
+}
+
+/// The catalogue, each op in its own file of [`ops`].
+fn compute<'t>(task: &Task<'_>, operand: impl Fn(usize) -> Rows<'t>) -> Result<Computed, Failure> {
+    match task.node.op {
+        Op::Embed { weight } => Ok(ops::embed::execute(task, weight, operand(0))),
+        Op::Dense { weight, shift } => ops::dense::execute(task, (weight, shift), operand(0), None),
+        Op::DenseAdd { weight, shift } => {
+            ops::dense::execute(task, (weight, shift), operand(0), Some(operand(1)))
+        }
+        Op::RmsNorm { epsilon, numerator } => {
+            ops::rms_norm::execute(task, (epsilon, numerator), operand(0))
+        }
+        Op::Rope { table } => ops::rope::execute(task, table, operand(0)),
+        Op::Scores { multiplier, shift } => {
+            ops::scores::execute(task, (multiplier, shift), operand(0), operand(1))
+        }
+        Op::Softmax { table } => ops::softmax::execute(task, table, operand(0)),
+        Op::Mix => ops::mix::execute(task, operand(0), operand(1)),
+        Op::Argmax => Ok(ops::argmax::execute(task, operand(0))),
+        Op::Add { .. }
+        | Op::Mul { .. }
+        | Op::Activation { .. }
+        | Op::Relu
+        | Op::LeakyRelu { .. }
+        | Op::Reshape => ops::elementwise::execute(task, operand),
+    }
+}
+
+/// The error for a value that does not fit.
+fn located(index: usize, task: &Task<'_>, failure: Failure) -> ExecError {
+    ExecError::BlockRange(Box::new(BlockRange {
+        node: index,
+        name: task.node.name.clone(),
+        op: task.node.op.name(),
+        what: failure.what,
+        block: task.block,
+        slot: task.slots.start + failure.row,
+        feature: unpadded(task.axes(), failure.feature),
+        value: failure.value,
+        lowest: failure.lowest,
+        highest: failure.highest,
+    }))
+}
+
+/// The unpadded index of a padded one; padding counts as the next place.
+fn unpadded(axes: &[u32], mut padded: usize) -> usize {
+    let (mut out, mut step) = (0, 1);
+    for axis in axes.iter().rev() {
+        let size = axis.next_power_of_two() as usize;
+        out += (padded % size) * step;
+        padded /= size;
+        step *= *axis as usize;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use laminate_protocol::program::padded_index;
+
+    use super::unpadded;
+
+    #[test]
+    fn features_are_named_by_their_unpadded_index() {
+        let axes = [3, 5, 6];
+        assert!((0..90).all(|i| unpadded(&axes, padded_index(&axes, i)) == i));
+    }
+}

@@ -1,0 +1,228 @@
+//! A large polynomial kept as integers: the rounds over its rows work on inner products of every row
+//! with the claims' equality tables, then the rows collapse into one.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+use laminate_protocol::layout::{Block, Poly};
+use laminate_protocol::poly::eq;
+use rayon::prelude::*;
+
+use super::claims::ClaimSet;
+use super::dense::DenseHalf;
+use crate::columns::{Columns, Small};
+use crate::kernels::pass;
+
+/// One claim point: `kernel(row)·inner(row)` summed over rows, and its part inside a row.
+struct Run {
+    /// Weight of each row.
+    kernel: Vec<Fr>,
+    /// Inner product of each row with the part's equality table.
+    inner: Vec<Fr>,
+    /// Point inside the part, and the part's offset in a row.
+    point: Vec<Fr>,
+    offset: usize,
+}
+
+/// See the module.
+pub struct RowsHalf {
+    poly: Poly,
+    runs: Vec<Run>,
+    challenges: Vec<Fr>,
+    rows_log: usize,
+    row_log: usize,
+}
+
+impl RowsHalf {
+    /// Prepares the rounds over the `log - row_log` row variables.
+    pub fn new(
+        columns: &Columns<'_>,
+        poly: Poly,
+        set: ClaimSet,
+        log: usize,
+        row_log: usize,
+    ) -> Self {
+        let rows_log = log - row_log;
+        let mut runs = vec![];
+        for claims in set.points {
+            // Terms of one part of a row share the inner products.
+            let mut parts: Vec<(usize, Vec<(Fr, Block)>)> = vec![];
+            for (scalar, block) in claims.terms {
+                let offset = block.offset & ((1 << row_log) - 1);
+                match parts.iter_mut().find(|(at, _)| *at == offset) {
+                    Some((_, terms)) => terms.push((scalar, block)),
+                    None => parts.push((offset, vec![(scalar, block)])),
+                }
+            }
+            let high = claims.point.len().saturating_sub(row_log);
+            let (rows, point) = claims.point.split_at(high);
+            let rows = eq::table(rows);
+            for (offset, terms) in parts {
+                let mut kernel = vec![Fr::ZERO; 1 << rows_log];
+                for (scalar, block) in terms {
+                    let first = block.offset >> row_log;
+                    for (k, e) in kernel[first..].iter_mut().zip(&rows) {
+                        *k += scalar * e;
+                    }
+                }
+                runs.push(Run {
+                    kernel,
+                    inner: inner_products(columns, (poly, row_log, 1 << rows_log), offset, point),
+                    point: point.to_vec(),
+                    offset,
+                });
+            }
+        }
+        Self {
+            poly,
+            runs,
+            challenges: vec![],
+            rows_log,
+            row_log,
+        }
+    }
+
+    /// The round polynomial at 0 and -1.
+    pub fn round(&self) -> [Fr; 2] {
+        let half = 1usize << (self.rows_log - self.challenges.len() - 1);
+        self.runs
+            .par_iter()
+            .map(|run| {
+                let mut sum = [Fr::ZERO; 2];
+                for i in 0..half {
+                    let (k, v) = (run.kernel[i], run.inner[i]);
+                    sum[0] += k * v;
+                    sum[1] +=
+                        (k.double() - run.kernel[half + i]) * (v.double() - run.inner[half + i]);
+                }
+                sum
+            })
+            .reduce(|| [Fr::ZERO; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
+    }
+
+    /// Binds one row variable; after the last, gives the folded row.
+    pub fn bind(&mut self, columns: &Columns<'_>, r: &Fr) -> Option<DenseHalf> {
+        let half = 1usize << (self.rows_log - self.challenges.len() - 1);
+        for run in &mut self.runs {
+            for table in [&mut run.kernel, &mut run.inner] {
+                let (low, high) = table.split_at_mut(half);
+                low.iter_mut()
+                    .zip(&*high)
+                    .for_each(|(l, h)| *l += r * (*h - *l));
+                table.truncate(half);
+            }
+        }
+        self.challenges.push(*r);
+        if self.challenges.len() < self.rows_log {
+            return None;
+        }
+        let size = 1usize << self.row_log;
+        let selector = eq::table(&self.challenges);
+        let values = folded(columns, self.poly, &selector, self.row_log);
+        let mut kernel = vec![Fr::ZERO; size];
+        for run in &self.runs {
+            let table = eq::scaled_table(&run.point, run.kernel[0]);
+            for (k, e) in kernel[run.offset..].iter_mut().zip(table) {
+                *k += e;
+            }
+        }
+        Some(DenseHalf::from_tables(values, kernel, self.row_log))
+    }
+}
+
+/// log2 of the columns of a weight pass: an equality table of this length stays in cache.
+const PASS_LOG: usize = 13;
+
+/// For each row, the inner product of its entries from `offset` on with the equality table of
+/// `point`: a pass over the integers with the table of the last variables, then the rest.
+fn inner_products(
+    columns: &Columns<'_>,
+    (poly, row_log, rows): (Poly, usize, usize),
+    offset: usize,
+    point: &[Fr],
+) -> Vec<Fr> {
+    let (high, low) = point.split_at(point.len().saturating_sub(PASS_LOG));
+    let (outer, table) = (eq::table(high), eq::table(low));
+    let part = |row: usize| {
+        columns.small(&Block {
+            poly,
+            offset: (row << row_log) + offset,
+            log: point.len(),
+        })
+    };
+    (0..rows)
+        .into_par_iter()
+        .map(|row| {
+            let inner = match part(row) {
+                Small::Bytes(bytes) => dot_chunks(bytes, &table, pass::dot_rows_u8),
+                Small::Limbs(limbs) => dot_chunks(limbs, &table, pass::dot_rows_u16),
+            };
+            inner.iter().zip(&outer).map(|(v, e)| v * e).sum()
+        })
+        .collect()
+}
+
+/// Inner products of consecutive chunks with `table`, the last one zero-extended.
+fn dot_chunks<T: Copy + Default>(
+    values: &[T],
+    table: &[Fr],
+    dot: fn(&[T], &[Fr]) -> Vec<Fr>,
+) -> Vec<Fr> {
+    let (full, rest) = values.split_at(values.len() / table.len() * table.len());
+    let mut out = if full.is_empty() {
+        vec![]
+    } else {
+        dot(full, table)
+    };
+    if !rest.is_empty() {
+        let mut last = rest.to_vec();
+        last.resize(table.len(), T::default());
+        out.extend(dot(&last, table));
+    }
+    out
+}
+
+/// `Σ_row selector[row]·row` of one polynomial.
+fn folded(columns: &Columns<'_>, poly: Poly, selector: &[Fr], row_log: usize) -> Vec<Fr> {
+    let size = 1usize << row_log;
+    let whole = Block {
+        poly,
+        offset: 0,
+        log: row_log + selector.len().trailing_zeros() as usize,
+    };
+    let mut out = match columns.small(&whole) {
+        Small::Bytes(bytes) => {
+            let (full, rest) = bytes.split_at(bytes.len() / size * size);
+            let mut out = pass::combine_rows_u8(full, size, &selector[..full.len() / size]);
+            out.resize(size, Fr::ZERO);
+            if !rest.is_empty() {
+                let weight = selector[full.len() / size];
+                let pairs = out.iter_mut().zip(rest);
+                pairs.for_each(|(o, v)| *o += weight * columns.limb(u16::from(*v)));
+            }
+            out
+        }
+        Small::Limbs(limbs) => {
+            let mut out = vec![Fr::ZERO; size];
+            for (row, weight) in limbs.chunks(size).zip(selector) {
+                let pairs = out.par_iter_mut().zip(row).with_min_len(1 << 12);
+                pairs.for_each(|(o, v)| *o += weight * columns.limb(*v));
+            }
+            out
+        }
+    };
+    if poly == Poly::Trace {
+        columns.add_unlimbed(&mut out, selector, row_log);
+    }
+    out
+}
+
+/// The opened row: `Σ_row selector[row]·(W_row + ρ·T_row)`.
+pub fn combine(columns: &Columns<'_>, selector: &[Fr], row_log: usize, rho: Fr) -> Vec<Fr> {
+    let weight = folded(columns, Poly::Weight, selector, row_log);
+    let mut out = folded(columns, Poly::Trace, selector, row_log);
+    out.par_iter_mut()
+        .zip(weight)
+        .with_min_len(1 << 12)
+        .for_each(|(t, w)| *t = w + rho * *t);
+    out
+}

@@ -1,0 +1,244 @@
+//! Sorting points by scalar, and adding those of equal scalars.
+
+use halo2curves_axiom::bn256::{G1, G1Affine};
+use halo2curves_axiom::group::Group;
+
+use super::affine;
+#[cfg(target_arch = "x86_64")]
+use super::vector;
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::lanes::Avx512;
+use crate::kernels::words::{self, PointWords};
+
+/// Entries added together at a time: a block's points and prefix products stay in the second cache.
+const BLOCK: usize = 1 << 13;
+/// Pairs below which a block's rest is left to the next sweep, so that inversions stay shared.
+const FEW: usize = 1 << 8;
+/// Bits up to which a weighted sum is taken by running sums.
+const RUNNING_BITS: u32 = 4;
+/// Mark of a point to be negated.
+pub const NEGATIVE: u32 = 1 << 31;
+
+/// A place in a list of points; the top bit asks for the negative.
+pub type Index = u32;
+
+/// Two points to add, and the place of their sum.
+#[derive(Clone, Copy)]
+pub struct Pair {
+    /// Places of the points.
+    pub points: [Index; 2],
+    /// Place of the sum.
+    pub sum: u32,
+}
+
+/// Adds pairs of points.
+pub trait Adder {
+    /// `out[pair.sum] = source[pair.points[0]] + source[pair.points[1]]` for every pair.
+    fn add(&mut self, source: &[PointWords], pairs: &[Pair], out: &mut [PointWords]);
+}
+
+/// Points by scalar: `order` lists the places of `points`, `keys` their scalars, ascending.
+#[derive(Default)]
+struct Sorted {
+    keys: Vec<u16>,
+    order: Vec<Index>,
+}
+
+impl Sorted {
+    /// Counting sort; zero scalars are left out.
+    fn new(digits: impl Iterator<Item = (u16, bool)> + Clone, bits: u32) -> Self {
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        for (key, _) in digits.clone() {
+            starts[usize::from(key) + 1] += 1;
+        }
+        starts[1] = 0;
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let total = starts.last().copied().unwrap_or(0) as usize;
+        let (mut keys, mut order) = (vec![0; total], vec![0; total]);
+        for (i, (key, negative)) in digits.enumerate() {
+            if key != 0 {
+                let at = &mut starts[usize::from(key)];
+                keys[*at as usize] = key;
+                order[*at as usize] = i as Index | if negative { NEGATIVE } else { 0 };
+                *at += 1;
+            }
+        }
+        Self { keys, order }
+    }
+}
+
+/// `Σ ±key_i · points_i`
+pub fn weighted_sum(
+    digits: impl Iterator<Item = (u16, bool)> + Clone,
+    points: &[PointWords],
+    bits: u32,
+) -> G1 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = Avx512::detect() {
+        return weigh(&mut vector::VectorAdder::new(token), digits, points, bits);
+    }
+    weigh(&mut affine::PlainAdder::default(), digits, points, bits)
+}
+
+/// The same without vectors.
+#[cfg(test)]
+pub fn weighted_sum_plain(
+    digits: impl Iterator<Item = (u16, bool)> + Clone,
+    points: &[PointWords],
+    bits: u32,
+) -> G1 {
+    weigh(&mut affine::PlainAdder::default(), digits, points, bits)
+}
+
+fn weigh<A: Adder>(
+    adder: &mut A,
+    digits: impl Iterator<Item = (u16, bool)> + Clone,
+    points: &[PointWords],
+    bits: u32,
+) -> G1 {
+    let (keys, points) = reduce(adder, Sorted::new(digits, bits), points);
+    halve(adder, &keys, &points, bits)
+}
+
+/// `Σ keys_i · points_i` for distinct keys below `2^bits`.
+fn halve<A: Adder>(adder: &mut A, keys: &[u16], points: &[PointWords], bits: u32) -> G1 {
+    if bits <= RUNNING_BITS {
+        return running(keys, points);
+    }
+    let low_bits = bits / 2;
+    let mut part = |shift: u32, bits: u32| {
+        let digits = keys.iter().map(|k| (k >> shift & ((1 << bits) - 1), false));
+        let (keys, points) = reduce(adder, Sorted::new(digits, bits), points);
+        halve(adder, &keys, &points, bits)
+    };
+    let (low, high) = (part(0, low_bits), part(low_bits, bits - low_bits));
+    low + (0..low_bits).fold(high, |p, _| p.double())
+}
+
+/// `Σ keys_i · points_i` for ascending keys, by running sums.
+fn running(keys: &[u16], points: &[PointWords]) -> G1 {
+    let (mut running, mut sum) = (G1::identity(), G1::identity());
+    let mut entries = keys.iter().zip(points).rev().peekable();
+    let largest = keys.last().copied().unwrap_or(0);
+    for key in (1..=largest).rev() {
+        while let Some((_, point)) = entries.next_if(|(k, _)| **k == key) {
+            running += words::point(point);
+        }
+        sum += running;
+    }
+    sum
+}
+
+/// Adds the points of each key; returns one point a key, keys ascending.
+fn reduce<A: Adder>(
+    adder: &mut A,
+    mut sorted: Sorted,
+    points: &[PointWords],
+) -> (Vec<u16>, Vec<PointWords>) {
+    let mut held = sweep(adder, &mut sorted, points);
+    while sorted.keys.windows(2).any(|k| k[0] == k[1]) {
+        held = sweep(adder, &mut sorted, &held);
+    }
+    (sorted.keys, held)
+}
+
+/// Adds neighbours of equal keys block by block. Afterwards `sorted` is in the order of the points
+/// returned.
+fn sweep<A: Adder>(adder: &mut A, sorted: &mut Sorted, points: &[PointWords]) -> Vec<PointWords> {
+    let mut out = Sorted::default();
+    let mut held = vec![];
+    let mut block = Block::default();
+    for (keys, order) in sorted.keys.chunks(BLOCK).zip(sorted.order.chunks(BLOCK)) {
+        block.start(adder, keys, order, points);
+        while block.pairs.len() >= FEW {
+            block.step(adder);
+        }
+        out.keys.extend_from_slice(&block.keys);
+        held.extend_from_slice(&block.points);
+    }
+    out.order = (0..held.len() as Index).collect();
+    *sorted = out;
+    held
+}
+
+/// Entries in work: `points` are in the order of `keys`, and `pairs` and `singles` the next step.
+#[derive(Default)]
+struct Block {
+    keys: Vec<u16>,
+    points: Vec<PointWords>,
+    pairs: Vec<Pair>,
+    /// Points without a partner, and their places after the step.
+    singles: Vec<(Index, u32)>,
+    next_keys: Vec<u16>,
+    spare: Vec<PointWords>,
+}
+
+impl Block {
+    /// The first step, from points anywhere.
+    fn start<A: Adder>(
+        &mut self,
+        adder: &mut A,
+        keys: &[u16],
+        order: &[Index],
+        source: &[PointWords],
+    ) {
+        self.keys.clear();
+        self.keys.extend_from_slice(keys);
+        self.plan(|i| order[i]);
+        self.spare = std::mem::take(&mut self.points);
+        self.apply(adder, source);
+    }
+
+    fn step<A: Adder>(&mut self, adder: &mut A) {
+        let source = std::mem::take(&mut self.points);
+        self.apply(adder, &source);
+        self.spare = source;
+    }
+
+    /// Plans the next step: neighbours of equal keys are paired.
+    fn plan(&mut self, index: impl Fn(usize) -> Index) {
+        self.pairs.clear();
+        self.singles.clear();
+        self.next_keys.clear();
+        let mut i = 0;
+        while i < self.keys.len() {
+            let place = self.next_keys.len() as u32;
+            self.next_keys.push(self.keys[i]);
+            if self.keys.get(i + 1) == Some(&self.keys[i]) {
+                self.pairs.push(Pair {
+                    points: [index(i), index(i + 1)],
+                    sum: place,
+                });
+                i += 2;
+            } else {
+                self.singles.push((index(i), place));
+                i += 1;
+            }
+        }
+    }
+
+    /// Takes the planned step and plans the next one.
+    fn apply<A: Adder>(&mut self, adder: &mut A, source: &[PointWords]) {
+        let mut out = std::mem::take(&mut self.spare);
+        out.resize(self.next_keys.len(), PointWords::default());
+        adder.add(source, &self.pairs, &mut out);
+        for (index, place) in &self.singles {
+            out[*place as usize] = take(source, *index);
+        }
+        std::mem::swap(&mut self.keys, &mut self.next_keys);
+        self.points = out;
+        self.plan(|i| i as Index);
+    }
+}
+
+/// The point at an index, with its sign.
+pub fn take(source: &[PointWords], index: Index) -> PointWords {
+    let words = source[(index & !NEGATIVE) as usize];
+    if index & NEGATIVE == 0 {
+        return words;
+    }
+    let G1Affine { x, y } = -words::point(&words);
+    [words::of_base(&x), words::of_base(&y)]
+}

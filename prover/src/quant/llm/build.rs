@@ -1,0 +1,475 @@
+//! The program: tensors, nodes and weights.
+
+use std::ops::Range;
+
+use laminate_protocol::program::{
+    Carry, DenseShape, DenseWeights, Node, Op, Program, RopeTable, Sequence, TableKind, Tensor,
+    TensorId, Weights, padded_log,
+};
+
+use super::LlmOptions;
+use super::matrix::{self, Source, Units, WeightFormat};
+use super::ranges::Ranges;
+use super::scales::{Scales, epsilon, numerator};
+use crate::import::llm::{BlockPart, FloatLlama, LlamaConfig, Part};
+use crate::quant::QuantError;
+use crate::quant::tables::table;
+
+/// A program, its weights, and the calibrated range of each of its tensors.
+pub(super) struct Built {
+    pub program: Program,
+    pub weights: Weights,
+    pub calibrated: Vec<f64>,
+}
+
+/// Places of the tables in the program.
+const EXP: usize = 0;
+const SILU: usize = 1;
+
+pub(super) fn build(
+    source: Source<'_>,
+    options: &LlmOptions,
+    ranges: &Ranges,
+    units: &Units,
+    scales: &Scales,
+) -> Result<Built, QuantError> {
+    let model = source.model;
+    let mut builder = Builder {
+        source,
+        model,
+        ranges,
+        units,
+        scales,
+        built: Built {
+            program: empty(model, options, scales)?,
+            weights: Weights { dense: vec![] },
+            calibrated: vec![],
+        },
+        prefix: String::new(),
+        stack: 1,
+    };
+    builder.whole(options.fold)?;
+    Ok(builder.built)
+}
+
+fn empty(model: &FloatLlama, options: &LlmOptions, scales: &Scales) -> Result<Program, QuantError> {
+    let slots = 1usize << padded_log(options.tokens);
+    Ok(Program {
+        name: options.name.clone(),
+        batch_log: padded_log(options.tokens) as u8,
+        tensors: vec![],
+        nodes: vec![],
+        input: 0,
+        output: 0,
+        weights: vec![],
+        tables: vec![
+            table(TableKind::Exp, narrow("scores", scales.scores)?),
+            table(TableKind::Silu, narrow("gate", scales.gate)?),
+        ],
+        row_log: options.row_log.unwrap_or(super::ROW_LOGS[1]),
+        limb_bits: 16,
+        check_weights: false,
+        sequence: Some(Sequence {
+            tokens: options.tokens as u32,
+            prompt: options.prompt as u32,
+            vocab: model.config.vocab as u32,
+        }),
+        carry: None,
+        rope: vec![rotation(&model.config, slots)],
+    })
+}
+
+/// `round(cos·2^16)` and `round(sin·2^16)` of every slot and pair.
+fn rotation(config: &LlamaConfig, slots: usize) -> RopeTable {
+    let frequencies = config.rope.frequencies(config.head_dim);
+    let angles = (0..slots).flat_map(|slot| frequencies.iter().map(move |f| slot as f64 * f));
+    let one = 65_536.0;
+    let (sin, cos) = angles
+        .map(libm::sincos)
+        .map(|(s, c)| (libm::round(s * one) as i32, libm::round(c * one) as i32))
+        .unzip();
+    RopeTable { cos, sin }
+}
+
+fn narrow(site: &str, scale: i32) -> Result<i8, QuantError> {
+    i8::try_from(scale).map_err(|_| QuantError::Scale {
+        node: site.into(),
+        tensor: site.into(),
+        scale,
+    })
+}
+
+struct Builder<'m> {
+    source: Source<'m>,
+    model: &'m FloatLlama,
+    ranges: &'m Ranges,
+    units: &'m Units,
+    scales: &'m Scales,
+    built: Built,
+    /// Of names.
+    prefix: String,
+    /// Copies of the tensors that are added.
+    stack: u32,
+}
+
+/// Axes of the tensors of a block.
+struct Axes {
+    residual: Vec<u32>,
+    q: Vec<u32>,
+    k: Vec<u32>,
+    v: Vec<u32>,
+    scores: Vec<u32>,
+    mix: Vec<u32>,
+    hidden: Vec<u32>,
+}
+
+impl Axes {
+    fn new(config: &LlamaConfig, hidden: usize, slots: usize) -> Self {
+        let [dim, hidden, kv, rep, head] = [
+            config.dim,
+            hidden,
+            config.kv_heads,
+            config.rep(),
+            config.head_dim,
+        ]
+        .map(|v| v as u32);
+        Self {
+            residual: vec![dim],
+            q: vec![kv, rep, 2, head / 2],
+            k: vec![kv, 2, head / 2],
+            v: vec![kv, head],
+            scores: vec![kv, rep, slots as u32],
+            mix: vec![kv, rep, head],
+            hidden: vec![hidden],
+        }
+    }
+}
+
+impl Builder<'_> {
+    fn whole(&mut self, fold: bool) -> Result<(), QuantError> {
+        let config = &self.model.config;
+        let (s, r) = (*self.scales, *self.ranges);
+        let axes = Axes::new(
+            config,
+            self.source.balance.hidden(),
+            self.built.program.slots(),
+        );
+        let tokens = self.tensor("tokens", &[1], (16, 0), 0.0)?;
+        self.built.program.input = tokens;
+        let embedding = self.table_weights("embed", Part::Embedding, s.residual - 16)?;
+        let op = Op::Embed { weight: embedding };
+        let residual = (32, s.residual);
+        let mut x = self.node("embed", op, &[tokens], &axes.residual, residual, r.residual)?;
+        let layers = config.layers;
+        if fold && layers > 1 {
+            self.stack = layers as u32;
+            self.prefix = "blocks.".into();
+            let entry = self.tensor("entry", &axes.residual, residual, r.residual)?;
+            let exit = self.block(0..layers, entry, &axes)?;
+            (self.stack, self.prefix) = (1, String::new());
+            let output = self.tensor("blocks.output", &axes.residual, residual, r.residual)?;
+            self.built.program.carry = Some(Carry {
+                input: x,
+                entry,
+                exit,
+                output,
+            });
+            x = output;
+        } else {
+            for block in 0..layers {
+                self.prefix = format!("blocks.{block}.");
+                x = self.block(block..block + 1, x, &axes)?;
+            }
+            self.prefix.clear();
+        }
+        let x = self.norm("final_norm", x, s.final_norm, r.final_norm)?;
+        let (weight, shift) = self.head(embedding)?;
+        let op = Op::Dense { weight, shift };
+        let vocab = [config.vocab as u32];
+        let logits = self.node("head", op, &[x], &vocab, (16, s.logits), r.logits)?;
+        self.built.program.output =
+            self.node("argmax", Op::Argmax, &[logits], &[1], (16, 0), 0.0)?;
+        Ok(())
+    }
+
+    /// Adds a tensor of `(bits, scale)`.
+    fn tensor(
+        &mut self,
+        name: &str,
+        axes: &[u32],
+        (bits, scale): (u8, i32),
+        calibrated: f64,
+    ) -> Result<TensorId, QuantError> {
+        let name = format!("{}{name}", self.prefix);
+        let scale = narrow(&name, scale)?;
+        self.built.program.tensors.push(Tensor {
+            name,
+            axes: axes.to_vec(),
+            stack: self.stack,
+            bits,
+            scale,
+        });
+        self.built.calibrated.push(calibrated);
+        Ok(self.built.program.tensors.len() - 1)
+    }
+
+    /// Adds a node with its output.
+    fn node(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: &[TensorId],
+        axes: &[u32],
+        kind: (u8, i32),
+        calibrated: f64,
+    ) -> Result<TensorId, QuantError> {
+        let output = self.tensor(name, axes, kind, calibrated)?;
+        self.built.program.nodes.push(Node {
+            name: format!("{}{name}", self.prefix),
+            op,
+            inputs: inputs.to_vec(),
+            output,
+        });
+        Ok(output)
+    }
+
+    fn norm(
+        &mut self,
+        name: &str,
+        x: TensorId,
+        scale: i32,
+        range: f64,
+    ) -> Result<TensorId, QuantError> {
+        let config = &self.model.config;
+        let op = Op::RmsNorm {
+            epsilon: epsilon(config.dim, config.norm_eps, self.scales.residual),
+            numerator: numerator(config.dim, scale),
+        };
+        self.node(name, op, &[x], &[config.dim as u32], (16, scale), range)
+    }
+
+    /// The nodes of one block, or of all stacked blocks.
+    fn block(
+        &mut self,
+        blocks: Range<usize>,
+        x: TensorId,
+        axes: &Axes,
+    ) -> Result<TensorId, QuantError> {
+        let (s, r) = (*self.scales, *self.ranges);
+        let normed = self.norm("attention_norm", x, s.attention_norm, r.attention_norm)?;
+        let of = |part, x, y| (part, blocks.clone(), x, y);
+        let q = self.dense(
+            of(BlockPart::Q, s.attention_norm, s.q),
+            normed,
+            [&axes.residual, &axes.q],
+            r.q,
+        )?;
+        let k = self.dense(
+            of(BlockPart::K, s.attention_norm, s.k),
+            normed,
+            [&axes.residual, &axes.k],
+            r.k,
+        )?;
+        let v = self.dense(
+            of(BlockPart::V, s.attention_norm, s.v),
+            normed,
+            [&axes.residual, &axes.v],
+            r.v,
+        )?;
+        let rope = Op::Rope { table: 0 };
+        let q = self.node("q_rotated", rope, &[q], &axes.q, (16, s.q), r.q)?;
+        let k = self.node("k_rotated", rope, &[k], &axes.k, (16, s.k), r.k)?;
+        let (multiplier, shift) = power(s.scores - s.q - s.k);
+        let op = Op::Scores { multiplier, shift };
+        let scores = self.node(
+            "scores",
+            op,
+            &[q, k],
+            &axes.scores,
+            (16, s.scores),
+            r.scores,
+        )?;
+        let op = Op::Softmax { table: EXP };
+        let weights = self.node("softmax", op, &[scores], &axes.scores, (16, 14), 1.0)?;
+        let mixed = self.node("mix", Op::Mix, &[weights, v], &axes.mix, (16, s.v), r.mix)?;
+        let x = self.dense_add(
+            of(BlockPart::O, s.v, s.residual),
+            [mixed, x],
+            [&axes.mix, &axes.residual],
+        )?;
+        let normed = self.norm("mlp_norm", x, s.mlp_norm, r.mlp_norm)?;
+        let gate = self.dense(
+            of(BlockPart::Gate, s.mlp_norm, s.gate),
+            normed,
+            [&axes.residual, &axes.hidden],
+            r.gate,
+        )?;
+        let up = self.dense(
+            of(BlockPart::Up, s.mlp_norm, s.up),
+            normed,
+            [&axes.residual, &axes.hidden],
+            r.up,
+        )?;
+        let op = Op::Activation { table: SILU };
+        let silu = self.node("silu", op, &[gate], &axes.hidden, (16, s.gate), r.silu)?;
+        let (multiplier, shift) = power(s.hidden - s.gate - s.up);
+        let op = Op::Mul { multiplier, shift };
+        let hidden = self.node(
+            "hidden",
+            op,
+            &[silu, up],
+            &axes.hidden,
+            (16, s.hidden),
+            r.hidden,
+        )?;
+        self.dense_add(
+            of(BlockPart::Down, s.hidden, s.residual),
+            [hidden, x],
+            [&axes.hidden, &axes.residual],
+        )
+    }
+
+    fn dense(
+        &mut self,
+        of: (BlockPart, Range<usize>, i32, i32),
+        x: TensorId,
+        [cols, rows]: [&[u32]; 2],
+        range: f64,
+    ) -> Result<TensorId, QuantError> {
+        let (part, scale) = (of.0, of.3);
+        let (weight, shift) = self.block_weights(of, [cols, rows])?;
+        let op = Op::Dense { weight, shift };
+        self.node(name(part), op, &[x], rows, (16, scale), range)
+    }
+
+    fn dense_add(
+        &mut self,
+        of: (BlockPart, Range<usize>, i32, i32),
+        inputs: [TensorId; 2],
+        [cols, rows]: [&[u32]; 2],
+    ) -> Result<TensorId, QuantError> {
+        let (part, scale) = (of.0, of.3);
+        let (weight, shift) = self.block_weights(of, [cols, rows])?;
+        let op = Op::DenseAdd { weight, shift };
+        self.node(
+            name(part),
+            op,
+            &inputs,
+            rows,
+            (32, scale),
+            self.ranges.residual,
+        )
+    }
+
+    /// Weights of some blocks between scales `x` and `y`. The shift comes from all blocks, so that
+    /// stacked and separate blocks compute the same.
+    fn block_weights(
+        &mut self,
+        (part, blocks, x, y): (BlockPart, Range<usize>, i32, i32),
+        [cols, rows]: [&[u32]; 2],
+    ) -> Result<(usize, u8), QuantError> {
+        let (all, format) = (self.units.of(part), self.units.format);
+        // Outputs onto the residual stream have large factors, 16 is always fine.
+        let shift = matrix::shift(all, x, y, format);
+        let count = self.source.rows(part);
+        let mut out = no_weights();
+        for block in blocks {
+            let matrix = self.source.matrix(Part::Block(block, part))?;
+            let units = all.get(block * count..(block + 1) * count).unwrap_or(&[]);
+            self.append(&mut out, &matrix, (units, y - x, shift), format, name(part))?;
+        }
+        let shape = DenseShape {
+            stack: self.stack,
+            rows: rows.to_vec(),
+            cols: cols.to_vec(),
+            bias: false,
+        };
+        Ok((self.push(shape, out), shift))
+    }
+
+    /// The head's weights and shift.
+    fn head(&mut self, embedding: usize) -> Result<(usize, u8), QuantError> {
+        let Some(units) = &self.units.head else {
+            return Ok((embedding, 16));
+        };
+        let (x, y) = (self.scales.final_norm, self.scales.logits);
+        let shift = matrix::shift(units, x, y, WeightFormat::Int8);
+        let by = y - x + i32::from(shift) - 16;
+        Ok((self.table_weights("head", Part::Head, by)?, shift))
+    }
+
+    /// A `(vocabulary, width)` table with the factor `2^(by + 16)`.
+    fn table_weights(&mut self, name: &str, part: Part, by: i32) -> Result<usize, QuantError> {
+        let units = match (part, &self.units.head) {
+            (Part::Head, Some(head)) => head,
+            _ => &self.units.embedding,
+        };
+        let mut out = no_weights();
+        let matrix = self.source.matrix(part)?;
+        self.append(&mut out, &matrix, (units, by, 16), WeightFormat::Int8, name)?;
+        let config = &self.model.config;
+        let shape = DenseShape {
+            stack: 1,
+            rows: vec![config.vocab as u32],
+            cols: vec![config.dim as u32],
+            bias: false,
+        };
+        Ok(self.push(shape, out))
+    }
+
+    fn append(
+        &self,
+        out: &mut DenseWeights,
+        matrix: &(Vec<f32>, usize),
+        (units, exponent, shift): (&[f64], i32, u8),
+        format: WeightFormat,
+        name: &str,
+    ) -> Result<(), QuantError> {
+        let factor = libm::exp2(f64::from(exponent + i32::from(shift)));
+        if matrix::append(out, matrix, (units, factor), format) {
+            return Ok(());
+        }
+        Err(QuantError::Scales {
+            node: format!("{}{name}", self.prefix),
+            op: "dense",
+            inputs: vec![0],
+            output: exponent,
+        })
+    }
+
+    fn push(&mut self, shape: DenseShape, weights: DenseWeights) -> usize {
+        self.built.program.weights.push(shape);
+        self.built.weights.dense.push(weights);
+        self.built.weights.dense.len() - 1
+    }
+}
+
+fn no_weights() -> DenseWeights {
+    DenseWeights {
+        weight: vec![],
+        bias: vec![],
+        multiplier: vec![],
+    }
+}
+
+/// `2^exponent` as a multiplier over a shift of 16, or 32 if it would not be an integer. The scales
+/// keep it below 2^24.
+fn power(exponent: i32) -> (u32, u8) {
+    let shift = if exponent + 16 >= 0 { 16u8 } else { 32 };
+    let exponent = u32::try_from(exponent + i32::from(shift)).unwrap_or(0);
+    (1 << exponent.min(23), shift)
+}
+
+fn name(part: BlockPart) -> &'static str {
+    match part {
+        BlockPart::AttentionNorm => "attention_norm",
+        BlockPart::Q => "q",
+        BlockPart::K => "k",
+        BlockPart::V => "v",
+        BlockPart::O => "o",
+        BlockPart::MlpNorm => "mlp_norm",
+        BlockPart::Gate => "gate",
+        BlockPart::Up => "up",
+        BlockPart::Down => "down",
+    }
+}
