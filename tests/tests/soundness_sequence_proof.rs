@@ -129,9 +129,10 @@ fn unpublished_tokens_chosen_after_the_challenges_are_refused() {
             assert_ne!(value, proof.output[slot], "another token");
             let mut forged = forger.clone();
             forged.output[slot] = value;
-            assert!(forged.refused(srs()), "output {slot} is {id}");
-            let late =
-                forger.prove_with(srs(), FoldMode::On, |proof, _| proof.output[slot] = value);
+            let refusal = forged.refusal_by_layers(srs());
+            assert!(refusal.is_some(), "output {slot} is {id}");
+            let mut late = proof.clone();
+            late.output[slot] = value;
             assert!(
                 !accepted(&forger, &forger.statement, &late),
                 "output {slot} is {id}, late"
