@@ -1,6 +1,9 @@
 //! Language models: honest proofs verify, folded and unrolled.
 
+use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_protocol::fold::FoldMode;
+use laminate_protocol::program::Op;
+use laminate_protocol::verify::Verifier;
 use laminate_prover::prove::{Model, prove};
 use laminate_tests::TestSrs;
 use laminate_tests::sequence::{self, SequenceCase, Shape};
@@ -53,20 +56,30 @@ fn honest_runs_verify() {
     }
 }
 
+/// Folded blocks leave fewer messages to hash and claims to open; the circuits hold in one shape.
 #[test]
-fn circuit_cost_of_folded_and_unrolled_blocks() {
-    for stacked in [true, false] {
+fn folded_blocks_cost_the_circuit_less() {
+    let cost = |stacked: bool| {
         let case = sequence::case(1, &Shape::SMALL, stacked);
-        let verifier = laminate_protocol::verify::Verifier::new(case.program).expect("verifier");
-        let (report, params) =
-            laminate_aggregator::circuit::AggregationCircuit::cost(&verifier, FoldMode::On)
-                .expect("cost");
-        println!("stacked {stacked}: {params:?}");
-        for (part, cost) in &report.parts {
-            println!(
-                "  {part:?}: {} cells, {} lookups, {} Poseidon rows",
-                cost.cells, cost.lookups, cost.poseidon_rows
-            );
+        let verifier = Verifier::new(case.program).expect("verifier");
+        let (report, params) = AggregationCircuit::cost(&verifier, FoldMode::On).expect("cost");
+        params.expect("a shape that holds the circuit");
+        report.total()
+    };
+    let (folded, unrolled) = (cost(true), cost(false));
+    assert!(folded.poseidon_rows < unrolled.poseidon_rows);
+    assert!(folded.cells < unrolled.cells);
+}
+
+/// A target divided by zero would bind nothing.
+#[test]
+fn scores_without_a_factor_are_refused() {
+    let mut program = sequence::case(1, &Shape::SMALL, true).program;
+    for node in &mut program.nodes {
+        if let Op::Scores { multiplier, .. } = &mut node.op {
+            *multiplier = 0;
         }
     }
+    let error = program.check().expect_err("accepted").to_string();
+    assert!(error.contains("multiplier is 0"), "{error}");
 }
