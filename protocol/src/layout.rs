@@ -7,12 +7,16 @@
 //! lie in a *free region* behind it. Then come the multiplicities of the lookup tables and random
 //! *blinds*, which make the trace commitment, and with it the published accumulator, hiding.
 
+mod weights;
+
 use std::collections::BTreeMap;
 
 use halo2curves_axiom::bn256::Fr;
 
 use crate::claim::{Term, View, Wire};
 use crate::field::fr_from_i64;
+pub use weights::{WeightCheck, weight_pieces};
+
 use crate::program::{Carry, Extent, Node, Op, Program, Role, TensorId, padded_log};
 
 /// Which committed polynomial.
@@ -35,6 +39,15 @@ pub struct Block {
     pub log: usize,
 }
 
+impl Block {
+    /// Whether all of `other` is in this block.
+    pub fn contains(&self, other: &Self) -> bool {
+        self.poly == other.poly
+            && other.log <= self.log
+            && other.offset >> self.log == self.offset >> self.log
+    }
+}
+
 /// Blocks of one dense layer's parameters.
 #[derive(Clone, Debug)]
 pub struct DenseBlocks {
@@ -53,6 +66,8 @@ pub type AuxBlocks = BTreeMap<Role, Vec<Block>>;
 pub const BLINDS_LOG: usize = 2;
 /// log2 of the size of the byte table.
 pub const BYTE_LOG: usize = 8;
+/// log2 of the size of the table of ternary weights, one of which stands there twice.
+pub const TERNARY_LOG: usize = 2;
 
 /// All blocks of a program.
 #[derive(Clone, Debug)]
@@ -69,10 +84,11 @@ pub struct Layout {
     pub limbs: Vec<Block>,
     /// The free region, if there is one.
     pub free: Vec<Block>,
-    /// Multiplicities of the table of limbs.
-    pub limb_multiplicities: Block,
-    /// Multiplicities of the byte table of the weights, where it is another one.
-    pub byte_multiplicities: Option<Block>,
+    /// Multiplicities of the table of limbs; none without nodes.
+    pub limb_multiplicities: Option<Block>,
+    /// The pieces in which the range of the weights is proven, one lookup tree each; empty if it is
+    /// not.
+    pub weight_checks: Vec<WeightCheck>,
     /// Multiplicities of the activation tables.
     pub table_multiplicities: Vec<Block>,
     /// Random entries.
@@ -174,16 +190,27 @@ const EMPTY: Block = Block {
 impl Layout {
     /// The layout of a checked program.
     pub fn new(program: &Program) -> Self {
-        let (dense, weight_used) = place_weights(program);
+        let (dense, weight_used) = weights::place(program);
         let columns = place_columns(program);
 
         let mut top = Packer::new(Poly::Trace);
         let limbs: Vec<usize> = columns.limbs.iter().map(|log| top.request(*log)).collect();
         let free: Vec<usize> = columns.free.iter().map(|log| top.request(*log)).collect();
-        let limb_multiplicities = top.request(program.limb_bits.into());
-        let byte_multiplicities = (program.check_weights
-            && usize::from(program.limb_bits) != BYTE_LOG)
-            .then(|| top.request(BYTE_LOG));
+        let limb_multiplicities =
+            (!program.is_weights_only()).then(|| top.request(program.limb_bits.into()));
+        let mut weight_checks = weights::checks(program, &dense, weight_used);
+        // Limbs of 8 bits are looked up in the table that bytes are.
+        let own_bytes = limb_multiplicities.is_none() || usize::from(program.limb_bits) != BYTE_LOG;
+        let check_tables: Vec<[Option<usize>; 2]> = weight_checks
+            .iter()
+            .map(|check| {
+                let bytes = own_bytes && check.bytes.is_some();
+                [
+                    bytes.then(|| top.request(BYTE_LOG)),
+                    (!check.ternary.is_empty()).then(|| top.request(TERNARY_LOG)),
+                ]
+            })
+            .collect();
         let tables: Vec<usize> = program
             .tables
             .iter()
@@ -193,6 +220,10 @@ impl Layout {
         let (placed, trace_used) = top.place();
         let get = |i: usize| placed.get(i).copied().unwrap_or(EMPTY);
         let all = |ids: &[usize]| -> Vec<Block> { ids.iter().map(|i| get(*i)).collect() };
+        for (check, [bytes, ternary]) in weight_checks.iter_mut().zip(check_tables) {
+            check.byte_multiplicities = bytes.map(get);
+            check.ternary_multiplicities = ternary.map(get);
+        }
         let regions = [all(&limbs), all(&free)];
         let find = |slot: &Slot| place_in(&regions[usize::from(slot.free)], slot);
         let find_all = |slots: &Vec<Slot>| slots.iter().map(find).collect::<Vec<Block>>();
@@ -203,8 +234,8 @@ impl Layout {
             weight_used,
             trace_log: padded_log(trace_used),
             trace_used,
-            limb_multiplicities: get(limb_multiplicities),
-            byte_multiplicities: byte_multiplicities.map(get),
+            limb_multiplicities: limb_multiplicities.map(get),
+            weight_checks,
             table_multiplicities: all(&tables),
             blinds: get(blinds),
             dense,
@@ -252,34 +283,6 @@ impl Layout {
             .and_then(|aux| aux.get(&role))
             .map_or(&[], Vec::as_slice)
     }
-}
-
-fn place_weights(program: &Program) -> (Vec<DenseBlocks>, usize) {
-    let mut packer = Packer::new(Poly::Weight);
-    let requests: Vec<(usize, Option<[usize; 4]>, [usize; 3])> = program
-        .weights
-        .iter()
-        .map(|shape| {
-            let rows = shape.stack_log() + shape.row_log();
-            let weight = packer.request(rows + shape.col_log());
-            let bias = shape
-                .bias
-                .then(|| std::array::from_fn(|_| packer.request(rows)));
-            let multiplier = std::array::from_fn(|_| packer.request(rows));
-            (weight, bias, multiplier)
-        })
-        .collect();
-    let (blocks, used) = packer.place();
-    let get = |i: usize| blocks.get(i).copied().unwrap_or(EMPTY);
-    let dense = requests
-        .into_iter()
-        .map(|(weight, bias, multiplier)| DenseBlocks {
-            weight: get(weight),
-            bias: bias.map(|b| b.map(get)),
-            multiplier: multiplier.map(get),
-        })
-        .collect();
-    (dense, used)
 }
 
 /// Where a column lies in its region, before the regions are placed.
@@ -356,7 +359,7 @@ fn place_columns(program: &Program) -> Columns {
             *slot = column;
         }
     };
-    if program.sequence.is_none() {
+    if program.sequence.is_none() && !program.is_weights_only() {
         place(&mut tensors, &mut regions, program.input);
     }
     if let Some(carry) = program.carry {

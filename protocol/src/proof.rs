@@ -29,8 +29,8 @@ pub struct FoldedProof<S, P> {
     pub trace_rows: Vec<P>,
     /// One proof a node.
     pub layers: Vec<LayerProof<S>>,
-    /// All lookups.
-    pub lookup: LookupProof<S>,
+    /// All lookups; one proof a tree.
+    pub lookups: Vec<LookupProof<S>>,
     /// One opening if folded, else one a part.
     pub openings: Vec<OpeningProof<S, P>>,
 }
@@ -59,7 +59,7 @@ impl<S, P> FoldedProof<S, P> {
             output: all(&self.output, scalar)?,
             trace_rows: all(&self.trace_rows, point)?,
             layers: all(&self.layers, &mut |layer| layer.try_map(scalar))?,
-            lookup: self.lookup.try_map(scalar)?,
+            lookups: all(&self.lookups, &mut |lookup| lookup.try_map(scalar))?,
             openings: all(&self.openings, &mut |opening| {
                 opening.try_map(scalar, point)
             })?,

@@ -38,8 +38,8 @@ pub struct Verifier {
     pub digest: Fr,
     /// Where its columns lie.
     pub layout: Layout,
-    /// The leaves of its lookup tree.
-    pub segments: Segments,
+    /// The leaves of its lookup trees.
+    pub trees: Vec<Segments>,
     /// Padding value of each tensor.
     pub padding: Vec<i64>,
 }
@@ -60,13 +60,13 @@ impl Verifier {
         program.check()?;
         let digest = program.digest()?;
         let layout = Layout::new(&program);
-        let segments = Segments::new(&program, &layout);
+        let trees = Segments::trees(&program, &layout);
         let padding = program.padding_values()?;
         Ok(Self {
             program,
             digest,
             layout,
-            segments,
+            trees,
             padding,
         })
     }
@@ -120,15 +120,17 @@ impl Verifier {
         }
 
         backend.enter(Part::Lookup);
-        let mut transcript = Transcript::fork(backend, &seed, parts.len());
-        parts.push(lookup::verify(
-            backend,
-            &mut transcript,
-            &self.program,
-            &self.segments,
-            &proof.lookup,
-        )?);
-        close(backend, transcript, "lookup".into(), &mut states, &mut log);
+        for (segments, lookup) in self.trees.iter().zip(&proof.lookups) {
+            let mut transcript = Transcript::fork(backend, &seed, parts.len());
+            parts.push(lookup::verify(
+                backend,
+                &mut transcript,
+                &self.program,
+                segments,
+                lookup,
+            )?);
+            close(backend, transcript, "lookup".into(), &mut states, &mut log);
+        }
 
         backend.enter(Part::Statement);
         let mut transcript = Transcript::fork(backend, &seed, parts.len());
@@ -215,6 +217,7 @@ impl Verifier {
             proof.output.len(),
             self.program.proof_output_len(),
         )?;
+        expect_len("lookup trees", proof.lookups.len(), self.trees.len())?;
         expect_len("layers", proof.layers.len(), self.program.nodes.len())
     }
 
@@ -320,7 +323,7 @@ impl Verifier {
         proof: &FoldedProof<B::Scalar, B::Point>,
     ) -> Vec<EvalClaim<B::Scalar>> {
         let mut claims = vec![];
-        if self.program.sequence.is_some() {
+        if self.program.sequence.is_some() || self.program.is_weights_only() {
             return claims;
         }
         for (id, values) in [

@@ -6,7 +6,7 @@ use halo2curves_axiom::group::{Curve, Group};
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{Term, View, Wire};
 use laminate_protocol::layout::{Block, Layout, Poly};
-use laminate_protocol::lookup::{Kind, Segments};
+use laminate_protocol::lookup::{Kind, Range, Segments};
 use laminate_protocol::poly::{self, eq};
 use laminate_protocol::program::{DenseShape, Program, Weights, axes_log, padded_index};
 use rand::RngCore;
@@ -127,7 +127,7 @@ impl TraceColumns {
     pub fn new(
         program: &Program,
         layout: &Layout,
-        segments: &Segments,
+        trees: &[Segments],
         weights: &WeightColumns,
         trace: &Trace,
         rng: &mut impl RngCore,
@@ -168,7 +168,7 @@ impl TraceColumns {
             blinds: (layout.blinds, vec![]),
             wide: bits > 8,
         };
-        out.recount(program, layout, segments, weights);
+        out.recount(program, trees, weights);
         out.blinds.1 = (0..1 << layout.blinds.log)
             .map(|_| Fr::random(&mut *rng))
             .collect();
@@ -177,14 +177,8 @@ impl TraceColumns {
 
     /// Counts the lookups of the stored limbs. A value that is in no table is not counted: no proof
     /// of it is accepted.
-    pub fn recount(
-        &mut self,
-        program: &Program,
-        layout: &Layout,
-        segments: &Segments,
-        weights: &WeightColumns,
-    ) {
-        self.multiplicities = count(program, layout, segments, weights, self);
+    pub fn recount(&mut self, program: &Program, trees: &[Segments], weights: &WeightColumns) {
+        self.multiplicities = count(program, trees, weights, self);
     }
 
     /// Commits every row of `2^row_log` values.
@@ -223,65 +217,112 @@ impl TraceColumns {
     }
 }
 
-/// How often each table entry is looked up.
+/// How often each table entry is looked up, tree by tree.
 fn count(
     program: &Program,
-    layout: &Layout,
-    segments: &Segments,
+    trees: &[Segments],
     weights: &WeightColumns,
     trace: &TraceColumns,
 ) -> Vec<(Block, Vec<u32>)> {
-    let mut limbs = vec![0u32; 1 << program.limb_bits];
-    let mut bytes = vec![0u32; 256];
-    let mut tables: Vec<Vec<u32>> = layout
-        .table_multiplicities
+    trees
         .iter()
-        .map(|block| vec![0u32; 1 << block.log])
-        .collect();
-    for segment in &segments.segments {
-        match &segment.kind {
-            Kind::Range { view, .. } => {
-                let block = view.terms[0].block;
-                let range = block.offset..block.offset + (1 << block.log);
-                match block.poly {
-                    Poly::Trace => {
-                        for i in range {
-                            let value = trace.values.get(i).copied().unwrap_or(0);
-                            tally(&mut limbs, value.into());
-                        }
-                    }
-                    Poly::Weight => {
-                        let table = if layout.byte_multiplicities.is_some() {
-                            &mut bytes
-                        } else {
-                            &mut limbs
-                        };
-                        for i in range {
-                            let value = weights.bytes.get(i).copied().unwrap_or(0);
-                            tally(table, value.into());
-                        }
-                    }
-                }
-            }
-            Kind::Use { table, input, .. } => {
-                // Stored limbs of the index column; the table starts at the lowest index.
-                let lowest = program.tables[*table].lowest();
-                for index in trace.indices(input) {
-                    tally(&mut tables[*table], index - lowest);
-                }
-            }
-            Kind::RangeTable { .. } | Kind::Table { .. } => {}
-        }
-    }
-    let mut out = vec![(layout.limb_multiplicities, limbs)];
-    out.extend(layout.byte_multiplicities.map(|block| (block, bytes)));
-    out.extend(layout.table_multiplicities.iter().copied().zip(tables));
-    out
+        .flat_map(|tree| count_tree(program, tree, weights, trace))
+        .collect()
 }
 
-fn tally(table: &mut [u32], entry: i64) {
-    let count = usize::try_from(entry).ok().and_then(|i| table.get_mut(i));
-    if let Some(count) = count {
+fn count_tree(
+    program: &Program,
+    tree: &Segments,
+    weights: &WeightColumns,
+    trace: &TraceColumns,
+) -> Vec<(Block, Vec<u32>)> {
+    let kinds = || tree.segments.iter().map(|s| &s.kind);
+    let mut counted = vec![];
+    for kind in kinds() {
+        match kind {
+            Kind::RangeTable {
+                multiplicity,
+                range,
+            } => {
+                let mut values = vec![0u32; 1 << range.log()];
+                let same =
+                    |kind: &&Kind| matches!(kind, Kind::Range { range: r, .. } if r == range);
+                for looked_up in kinds().filter(same).flat_map(Kind::columns) {
+                    count_range(
+                        *range,
+                        looked_up.terms[0].block,
+                        weights,
+                        trace,
+                        &mut values,
+                    );
+                }
+                counted.push((multiplicity.terms[0].block, values));
+            }
+            Kind::Table {
+                table,
+                multiplicity,
+            } => {
+                let block = multiplicity.terms[0].block;
+                let mut values = vec![0u32; 1 << block.log];
+                let lowest = program.tables[*table].lowest();
+                for kind in kinds() {
+                    if let Kind::Use {
+                        table: t, input, ..
+                    } = kind
+                        && t == table
+                    {
+                        // Stored limbs of the index column; the table starts at the lowest index.
+                        for index in trace.indices(input) {
+                            tally(&mut values, usize::try_from(index - lowest).ok());
+                        }
+                    }
+                }
+                counted.push((block, values));
+            }
+            Kind::Range { .. } | Kind::Use { .. } => {}
+        }
+    }
+    counted
+}
+
+/// Counts a block's entries; those that nothing covers are zero.
+fn count_range(
+    range: Range,
+    block: Block,
+    weights: &WeightColumns,
+    trace: &TraceColumns,
+    counts: &mut [u32],
+) {
+    fn all<T: Copy + Into<u64>>(range: Range, values: &[T], counts: &mut [u32]) {
+        for value in values {
+            tally(counts, range.index((*value).into()));
+        }
+    }
+    let covered = match block.poly {
+        Poly::Trace => {
+            let values = cut(&trace.values, &block);
+            all(range, values, counts);
+            values.len()
+        }
+        Poly::Weight => {
+            let values = cut(&weights.bytes, &block);
+            all(range, values, counts);
+            values.len()
+        }
+    };
+    if let Some(zero) = range.index(0) {
+        counts[zero] += ((1usize << block.log) - covered) as u32;
+    }
+}
+
+/// The part of a block that is stored.
+fn cut<'v, T>(values: &'v [T], block: &Block) -> &'v [T] {
+    let end = values.len().min(block.offset + (1 << block.log));
+    values.get(block.offset..end).unwrap_or(&[])
+}
+
+fn tally(table: &mut [u32], entry: Option<usize>) {
+    if let Some(count) = entry.and_then(|i| table.get_mut(i)) {
         *count += 1;
     }
 }
@@ -472,10 +513,6 @@ impl<'a> Columns<'a> {
 
     /// The integers of a block of weights or limbs, as far as blocks cover it.
     pub fn small(&self, block: &Block) -> Small<'a> {
-        fn cut<'v, T>(values: &'v [T], block: &Block) -> &'v [T] {
-            let end = values.len().min(block.offset + (1 << block.log));
-            values.get(block.offset..end).unwrap_or(&[])
-        }
         match block.poly {
             Poly::Weight => Small::Bytes(cut(&self.weights.bytes, block)),
             Poly::Trace => Small::Limbs(cut(&self.trace.values, block)),

@@ -116,10 +116,10 @@ fn fill(
     q: &mut [Fr],
 ) {
     match &segment.kind {
-        Kind::Range { view, tag } => {
+        Kind::Range { view, range } => {
             p.fill(Fr::ONE);
             // A limb has few values: one table of denominators serves them all.
-            let start = alpha - Fr::from(*tag);
+            let start = alpha - Fr::from(range.tag());
             let block = view.terms[0].block;
             let limbs = match columns.small(&block) {
                 Small::Bytes(_) => 1 << 8,
@@ -143,15 +143,16 @@ fn fill(
             }
         }
         Kind::RangeTable {
-            multiplicity, tag, ..
+            multiplicity,
+            range,
         } => {
             p.iter_mut()
                 .zip(columns.values(multiplicity))
                 .for_each(|(p, m)| *p = -m);
-            let start = alpha - Fr::from(*tag);
+            let start = alpha - Fr::from(range.tag());
             q.iter_mut()
                 .enumerate()
-                .for_each(|(i, q)| *q = start - beta * Fr::from(i as u64));
+                .for_each(|(i, q)| *q = start - beta * Fr::from(range.value(i as u64)));
         }
         Kind::Use {
             table,

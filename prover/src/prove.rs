@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::columns::{Columns, TraceColumns, WeightColumns};
-use crate::exec::Trace;
+use crate::exec::{ExecError, Trace, check_weights};
 use crate::layers::Inputs;
 use crate::{fold, layers, lookup};
 
@@ -52,9 +52,9 @@ pub enum ProveError {
         /// log2 of a row that holds the whole polynomial.
         row_log: usize,
     },
-    /// The weights do not have the program's shapes.
-    #[error("weights: {0}; compile the model again")]
-    Weights(String),
+    /// The weights do not have the program's shapes or formats.
+    #[error(transparent)]
+    Weights(#[from] ExecError),
     /// The weight secret belongs to other weights.
     #[error(
         "the weight secret does not belong to this program: {found} rows, expected {expected}; run commit again"
@@ -102,7 +102,7 @@ impl Model {
     /// A malformed program, or weights of other shapes.
     pub fn new(program: Program, weights: &Weights) -> Result<Self, ProveError> {
         let verifier = Verifier::new(program)?;
-        check_shapes(&verifier.program, weights)?;
+        check_weights(&verifier.program, weights)?;
         let columns = WeightColumns::new(&verifier.program, &verifier.layout, weights);
         Ok(Self { verifier, columns })
     }
@@ -163,32 +163,6 @@ impl Model {
     }
 }
 
-fn check_shapes(program: &Program, weights: &Weights) -> Result<(), ProveError> {
-    if weights.dense.len() != program.weights.len() {
-        let (found, wanted) = (weights.dense.len(), program.weights.len());
-        return Err(ProveError::Weights(format!(
-            "{found} dense layers, the program has {wanted}"
-        )));
-    }
-    for (i, (shape, dense)) in program.weights.iter().zip(&weights.dense).enumerate() {
-        let rows = shape.stack as usize * shape.row_count();
-        let lengths = [dense.weight.len(), dense.bias.len(), dense.multiplier.len()];
-        let biases = if shape.bias { rows } else { 0 };
-        let wanted = [rows * shape.col_count(), biases, rows];
-        if lengths != wanted {
-            return Err(ProveError::Weights(format!(
-                "layer {i} has lengths {lengths:?}, expected {wanted:?}"
-            )));
-        }
-        if let Some(m) = dense.multiplier.iter().find(|m| **m >= 1 << 24) {
-            return Err(ProveError::Weights(format!(
-                "layer {i} has multiplier {m}, expected below 2^24"
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Stages of [`prove`], for progress reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -202,6 +176,22 @@ pub enum Stage {
     Fold,
     /// An opening; with `FoldMode::Off`, the next one's batching follows.
     Open,
+}
+
+/// The commitment proof: that the weights under `secret` are in their ranges. `model` is of a program
+/// without nodes ([`Program::weights_program`]).
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_weights(
+    model: &Model,
+    secret: &WeightSecret,
+    powers: &[G1Affine],
+    rng: &mut (impl RngCore + CryptoRng),
+    stage: &dyn Fn(Stage),
+) -> Result<(Statement<Fr>, NativeProof), ProveError> {
+    let nothing = Trace::default();
+    prove(model, secret, &nothing, powers, FoldMode::On, rng, stage)
 }
 
 /// Proves a trace. Returns the statement and the folded proof.
@@ -236,8 +226,8 @@ pub fn prove(
         input_commitment: statement::input_commitment(&mut Native, &input_salt, &input),
         output_words: statement::pack(&mut Native, model.verifier.public_output(&output)),
     };
-    let segments = &model.verifier.segments;
-    let trace_columns = TraceColumns::new(program, layout, segments, &model.columns, trace, rng);
+    let trees = &model.verifier.trees;
+    let trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
     let trace_rows = trace_columns.commit(model.required_log(), powers);
     model.check_rows("trace", &trace_rows)?;
 
@@ -247,22 +237,23 @@ pub fn prove(
     let columns = Columns::new(&model.columns, &trace_columns);
     let mut parts = prove_layers(model, &columns, trace, seed);
     stage(Stage::Lookups);
-    let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
-    let (lookup, claims) =
-        lookup::prove(&mut transcript, program, &model.verifier.segments, &columns);
-    let lookup_state = transcript.challenge(&mut Native, "final state");
-    let mut transcript = Transcript::fork(&mut Native, &seed, parts.len() + 1);
-    let boundary = boundary(&mut transcript, model, &columns);
-    let boundary_state = transcript.challenge(&mut Native, "final state");
-
     let mut states: Vec<Fr> = parts.iter().map(|p| p.state).collect();
-    states.extend([lookup_state, boundary_state]);
-    main.absorb("final states of the parts", &states);
     let mut all_claims: Vec<Vec<EvalClaim<Fr>>> = parts
         .iter_mut()
         .map(|p| std::mem::take(&mut p.claims))
         .collect();
-    all_claims.extend([claims, boundary]);
+    let mut lookups = vec![];
+    for tree in trees {
+        let mut transcript = Transcript::fork(&mut Native, &seed, states.len());
+        let (lookup, claims) = lookup::prove(&mut transcript, program, tree, &columns);
+        states.push(transcript.challenge(&mut Native, "final state"));
+        all_claims.push(claims);
+        lookups.push(lookup);
+    }
+    let mut transcript = Transcript::fork(&mut Native, &seed, states.len());
+    all_claims.push(boundary(&mut transcript, model, &columns));
+    states.push(transcript.challenge(&mut Native, "final state"));
+    main.absorb("final states of the parts", &states);
     let openings = protocol_fold::group(mode, all_claims)
         .iter()
         .map(|claims| {
@@ -281,7 +272,7 @@ pub fn prove(
         output,
         trace_rows,
         layers: parts.into_iter().map(|p| p.proof).collect(),
-        lookup,
+        lookups,
         openings,
     };
     Ok((statement, proof))
@@ -336,7 +327,7 @@ fn boundary(
     model: &Model,
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
-    if model.program().sequence.is_some() {
+    if model.program().sequence.is_some() || model.program().is_weights_only() {
         return vec![];
     }
     [model.program().input, model.program().output]
@@ -352,6 +343,9 @@ fn boundary(
 
 /// The first `count` unpadded values of a tensor, `(slots, width)` row-major.
 fn tensor_values(program: &Program, trace: &Trace, id: usize, count: usize) -> Vec<Fr> {
+    if count == 0 {
+        return vec![];
+    }
     let width = program.tensor_width(id);
     let padded = width.next_power_of_two();
     trace.tensors[id]

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use laminate_protocol::field::Point;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{ACTIVATION_BOUND, Op, Role, Weights};
 use laminate_prover::exec::Trace;
@@ -138,14 +137,8 @@ impl Attack {
     /// The same, by a registrant who has committed to `weights`, padding included.
     pub fn registered(&self, trace: &Trace, weights: &[Padded]) -> Forger {
         let mut out = self.forger(trace);
-        let layout = &out.verifier.layout;
-        out.weights = Padded::columns(weights, layout);
-        let rows = out
-            .weights
-            .commit(layout.row_log(&self.case.program), &srs().powers);
-        out.secret.rows = rows.into_iter().map(Point).collect();
-        out.statement.weight_commitment = out.secret.commitment();
-        out.recount();
+        let columns = Padded::columns(weights, &out.verifier.layout);
+        out.register(srs(), |bytes| bytes.copy_from_slice(&columns.bytes));
         out
     }
 }

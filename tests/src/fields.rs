@@ -67,7 +67,7 @@ fn name(a: &NativeProof, b: &NativeProof) -> String {
         ("input", a.input != b.input),
         ("output", a.output != b.output),
         ("trace rows", a.trace_rows != b.trace_rows),
-        ("lookup", a.lookup != b.lookup),
+        ("lookups", a.lookups != b.lookups),
     ];
     if let Some((name, _)) = differs.iter().find(|(_, differs)| *differs) {
         return (*name).into();

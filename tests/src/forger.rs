@@ -6,7 +6,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
-use laminate_protocol::field::fr_from_i64;
+use laminate_protocol::field::{Point, fr_from_i64};
 use laminate_protocol::fold::{self as protocol_fold, FoldMode};
 use laminate_protocol::layout::Block;
 use laminate_protocol::lookup::LookupProof;
@@ -72,8 +72,8 @@ impl Forger {
         let verifier = model.verifier;
         let weights = WeightColumns::new(&case.program, &verifier.layout, &case.weights);
         let program = &case.program;
-        let (layout, segments) = (&verifier.layout, &verifier.segments);
-        let columns = TraceColumns::new(program, layout, segments, &weights, trace, &mut rng);
+        let (layout, trees) = (&verifier.layout, &verifier.trees);
+        let columns = TraceColumns::new(program, layout, trees, &weights, trace, &mut rng);
         let mut input = values(program, trace, program.input);
         input.truncate(program.input_len());
         let mut forger = Self {
@@ -105,12 +105,21 @@ impl Forger {
             statement::pack(&mut Native, self.verifier.public_output(&self.output));
     }
 
+    /// Commits to altered weights, as whoever registers a model can.
+    pub fn register(&mut self, srs: &TestSrs, change: impl FnOnce(&mut [u8])) {
+        change(&mut self.weights.bytes);
+        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let rows = self.weights.commit(row_log, &srs.powers);
+        self.secret.rows = rows.into_iter().map(Point).collect();
+        self.statement.weight_commitment = self.secret.commitment();
+        self.recount();
+    }
+
     /// Recounts the lookups after committed limbs were altered.
     pub fn recount(&mut self) {
         let verifier = &self.verifier;
-        let (layout, segments) = (&verifier.layout, &verifier.segments);
         self.trace
-            .recount(&verifier.program, layout, segments, &self.weights);
+            .recount(&verifier.program, &verifier.trees, &self.weights);
     }
 
     /// Overwrites entry `index` of a committed block of the trace.
@@ -145,11 +154,14 @@ impl Forger {
         let hidden = self.verifier.hidden_output(&self.output);
         let (mut main, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
         let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
-        let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
-        let (lookup, claims) =
-            lookup::prove(&mut transcript, program, &self.verifier.segments, &columns);
-        states.push(transcript.challenge(&mut Native, "final state"));
-        parts.push(claims);
+        let mut lookups = vec![];
+        for tree in &self.verifier.trees {
+            let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
+            let (lookup, claims) = lookup::prove(&mut transcript, program, tree, &columns);
+            states.push(transcript.challenge(&mut Native, "final state"));
+            parts.push(claims);
+            lookups.push(lookup);
+        }
         let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
         let boundary = boundary(&mut transcript, &self.verifier, &columns);
         states.push(transcript.challenge(&mut Native, "final state"));
@@ -164,7 +176,7 @@ impl Forger {
             .iter()
             .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
             .collect();
-        let mut proof = self.assemble(mode, trace_rows, proofs, lookup);
+        let mut proof = self.assemble(mode, trace_rows, proofs, lookups);
         proof.openings = openings;
         answer(
             &mut proof,
@@ -213,7 +225,8 @@ impl Forger {
             columns: vec![],
         };
         let layers = self.layers(&columns, &seed).0;
-        let proof = self.assemble(FoldMode::On, trace_rows, layers, lookup);
+        let lookups = vec![lookup; self.verifier.trees.len()];
+        let proof = self.assemble(FoldMode::On, trace_rows, layers, lookups);
         let verdict = self
             .verifier
             .verify_native(&self.statement, &proof, &srs.tau_g2);
@@ -227,7 +240,7 @@ impl Forger {
         mode: FoldMode,
         trace_rows: Vec<G1Affine>,
         layers: Vec<LayerProof<Fr>>,
-        lookup: LookupProof<Fr>,
+        lookups: Vec<LookupProof<Fr>>,
     ) -> NativeProof {
         NativeProof {
             mode,
@@ -238,7 +251,7 @@ impl Forger {
             output: self.output.clone(),
             trace_rows,
             layers,
-            lookup,
+            lookups,
             openings: vec![],
         }
     }
@@ -289,7 +302,7 @@ fn boundary(
     verifier: &Verifier,
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
-    if verifier.program.sequence.is_some() {
+    if verifier.program.sequence.is_some() || verifier.program.is_weights_only() {
         return vec![];
     }
     [verifier.program.input, verifier.program.output]
@@ -305,6 +318,9 @@ fn boundary(
 
 /// Unpadded values of a tensor of `trace`, `(slots, width)`.
 pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
+    if program.is_weights_only() {
+        return vec![];
+    }
     let width = program.tensor_width(id);
     let rows = trace.tensors[id].chunks(width.next_power_of_two());
     rows.flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into())))

@@ -156,9 +156,10 @@ fn leaves(
         rest = others;
         for i in 0..1usize << segment.log {
             let (numerator, value) = match &segment.kind {
-                Kind::Range { tag, .. } => (Fr::ONE, Fr::from(*tag) + beta * own[0][i]),
-                Kind::RangeTable { tag, .. } => {
-                    (-own[0][i], Fr::from(*tag) + beta * Fr::from(i as u64))
+                Kind::Range { range, .. } => (Fr::ONE, Fr::from(range.tag()) + beta * own[0][i]),
+                Kind::RangeTable { range, .. } => {
+                    let entry = Fr::from(range.value(i as u64));
+                    (-own[0][i], Fr::from(range.tag()) + beta * entry)
                 }
                 Kind::Use { table, .. } => (Fr::ONE, tagged(*table, own[0][i], own[1][i])),
                 Kind::Table { table, .. } => {

@@ -2,7 +2,7 @@
 
 use laminate_protocol::program::{
     Carry, DenseShape, DenseWeights, MASKED, Node, Op, Program, RopeTable, Sequence, Table,
-    TableKind, Tensor, Weights,
+    TableKind, Tensor, WeightFormat, Weights,
 };
 use laminate_prover::exec::{self, Trace};
 use rand::{Rng, SeedableRng};
@@ -100,6 +100,7 @@ impl Builder {
     /// Random weights with multipliers up to `gain`.
     fn weight(&mut self, rows: &[u32], cols: &[u32], gain: u32) -> usize {
         let shape = DenseShape {
+            format: WeightFormat::Int8,
             stack: self.stack,
             rows: rows.to_vec(),
             cols: cols.to_vec(),

@@ -20,9 +20,7 @@ struct Lookups {
 fn lookups(case: &laminate_tests::Case) -> Lookups {
     let forger = Forger::new(case, &TestSrs::new(b"lookup", 14));
     let columns = Columns::new(&forger.weights, &forger.trace);
-    let views = forger
-        .verifier
-        .segments
+    let views = forger.verifier.trees[0]
         .segments
         .iter()
         .flat_map(|s| s.kind.columns().into_iter().cloned());
@@ -40,7 +38,7 @@ impl Lookups {
         prove(
             &mut Self::transcript(),
             &v.program,
-            &v.segments,
+            &v.trees[0],
             &self.columns,
             lie,
         )
@@ -52,7 +50,7 @@ impl Lookups {
             &mut Native,
             &mut Self::transcript(),
             &v.program,
-            &v.segments,
+            &v.trees[0],
             proof,
         )
         .map(|_| ())
@@ -60,7 +58,7 @@ impl Lookups {
 
     /// Index of the first column of the first segment that `wanted` picks.
     fn column(&self, wanted: impl Fn(&Kind) -> bool) -> usize {
-        let segments = &self.forger.verifier.segments.segments;
+        let segments = &self.forger.verifier.trees[0].segments;
         segments
             .iter()
             .take_while(|s| !wanted(&s.kind))
@@ -77,7 +75,7 @@ impl Lookups {
             }),
             "{name}: told honestly"
         );
-        let layers = self.forger.verifier.segments.log;
+        let layers = self.forger.verifier.trees[0].log;
         for layer in 0..layers {
             assert!(
                 self.verify(&self.prove(Lie::At(layer))).is_err(),
@@ -98,7 +96,7 @@ fn reference_prover_agrees_with_the_real_one() {
         let (real, _) = laminate_prover::lookup::prove(
             &mut Lookups::transcript(),
             &v.program,
-            &v.segments,
+            &v.trees[0],
             &columns,
         );
         let reference = lookups.prove(Lie::None);
@@ -107,7 +105,7 @@ fn reference_prover_agrees_with_the_real_one() {
         // A lie about a true statement is refused as well.
         assert!(
             lookups
-                .verify(&lookups.prove(Lie::At(v.segments.log - 1)))
+                .verify(&lookups.prove(Lie::At(v.trees[0].log - 1)))
                 .is_ok(),
             "no shift is needed"
         );
@@ -185,7 +183,7 @@ fn fractional_and_wrapped_multiplicities_are_refused() {
 #[test]
 fn zero_denominators_are_refused() {
     let honest = lookups(&mlp(37, 0, &[3, 2]));
-    let layers = honest.forger.verifier.segments.log;
+    let layers = honest.forger.verifier.trees[0].log;
     for zeros in 1..=layers {
         let verdict = honest.verify(&honest.prove(Lie::ZeroDenominators(zeros)));
         assert!(

@@ -145,7 +145,7 @@ fn splices(name: &str, first: &Proven, second: &Proven, srs: &TestSrs) -> usize 
         ("trace rows", |p, q| p.trace_rows.clone_from(&q.trace_rows)),
         ("layers", |p, q| p.layers.clone_from(&q.layers)),
         ("one layer", |p, q| p.layers[0] = q.layers[0].clone()),
-        ("lookup", |p, q| p.lookup = q.lookup.clone()),
+        ("lookup", |p, q| p.lookups = q.lookups.clone()),
         ("openings", |p, q| p.openings.clone_from(&q.openings)),
         ("opening's pcs", |p, q| {
             p.openings[0].pcs = q.openings[0].pcs.clone()

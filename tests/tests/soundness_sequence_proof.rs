@@ -175,7 +175,7 @@ fn alter(proof: &mut NativeProof, at: usize, longer: bool) -> Option<bool> {
         .or_else(|| is(&mut || resize(&mut proof.trace_rows, longer, point)))
         .or_else(|| is(&mut || resize(&mut proof.input, longer, Fr::ZERO)))
         .or_else(|| is(&mut || resize(&mut proof.output, longer, Fr::ZERO)))
-        .or_else(|| is(&mut || resize(&mut proof.lookup.columns, longer, Fr::ZERO)));
+        .or_else(|| is(&mut || resize(&mut proof.lookups[0].columns, longer, Fr::ZERO)));
     if found.is_some() {
         return found;
     }
@@ -183,8 +183,8 @@ fn alter(proof: &mut NativeProof, at: usize, longer: bool) -> Option<bool> {
     if let Some(done) = is(&mut || resize(&mut proof.layers, longer, more.clone())) {
         return Some(done);
     }
-    let more = proof.lookup.layers[1].clone();
-    if let Some(done) = is(&mut || resize(&mut proof.lookup.layers, longer, more.clone())) {
+    let more = proof.lookups[0].layers[1].clone();
+    if let Some(done) = is(&mut || resize(&mut proof.lookups[0].layers, longer, more.clone())) {
         return Some(done);
     }
     let more = proof.openings[0].clone();
@@ -215,8 +215,7 @@ fn alter(proof: &mut NativeProof, at: usize, longer: bool) -> Option<bool> {
             }
         }
     }
-    let lookups = proof
-        .lookup
+    let lookups = proof.lookups[0]
         .layers
         .iter_mut()
         .map(|layer| &mut layer.sumcheck);

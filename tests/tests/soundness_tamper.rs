@@ -144,14 +144,17 @@ fn every_length_is_checked() {
         let _ = p.layers[1].relations[0].sumchecks[0].rounds[0].pop();
     });
     refuse("lookup layers", &|p| {
-        let _ = p.lookup.layers.pop();
+        let _ = p.lookups[0].layers.pop();
     });
-    refuse("no lookup layers", &|p| p.lookup.layers.clear());
+    refuse("no lookup layers", &|p| p.lookups[0].layers.clear());
     refuse("lookup columns", &|p| {
-        let _ = p.lookup.columns.pop();
+        let _ = p.lookups[0].columns.pop();
     });
     refuse("lookup root rounds", &|p| {
-        p.lookup.layers[0].sumcheck.rounds.push(vec![Fr::ZERO; 3])
+        p.lookups[0].layers[0]
+            .sumcheck
+            .rounds
+            .push(vec![Fr::ZERO; 3])
     });
     refuse("openings", &|p| p.openings.clear());
     refuse("two openings", &|p| p.openings.push(p.openings[0].clone()));

@@ -10,7 +10,7 @@ use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_protocol::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
 use laminate_protocol::layout::Poly;
-use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof};
+use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
 use laminate_protocol::pcs::PcsProof;
 use laminate_protocol::proof::{FoldedProof, NativeProof};
 use laminate_protocol::relations::elementwise::ZERO_CHECK_DEGREE;
@@ -44,7 +44,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         output: vec![(); program.proof_output_len()],
         trace_rows: rows(Poly::Trace),
         layers: relations.iter().map(|r| layer(r)).collect(),
-        lookup: lookup(verifier),
+        lookups: verifier.trees.iter().map(lookup).collect(),
         openings: vec![opening(verifier.layout.max_log()); openings],
     };
     let mut counter = 1u64;
@@ -105,15 +105,15 @@ fn relation(relation: &Relation) -> RelationProof<()> {
     }
 }
 
-fn lookup(verifier: &Verifier) -> LookupProof<()> {
+fn lookup(tree: &Segments) -> LookupProof<()> {
     LookupProof {
-        layers: (0..verifier.segments.log)
+        layers: (0..tree.log)
             .map(|variables| LookupLayer {
                 sumcheck: sumcheck(variables, LAYER_DEGREE),
                 halves: [(); 4],
             })
             .collect(),
-        columns: vec![(); verifier.segments.column_count()],
+        columns: vec![(); tree.column_count()],
     }
 }
 

@@ -75,7 +75,7 @@ fn accepts_a_folded_proof_and_refuses_altered_ones() {
     let mut sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
     let params = params(&sample.model.verifier, FoldMode::On);
     assert!(satisfied(params, &sample));
-    sample.proof.lookup.columns[0] += Fr::one();
+    sample.proof.lookups[0].columns[0] += Fr::one();
     assert!(!satisfied(params, &sample));
 }
 
@@ -137,12 +137,12 @@ fn altered_statements_and_proofs_are_refused() {
             s.proof.layers[1].relations[0].evaluations[0] += one
         }),
         ("lookup round", &|s| {
-            s.proof.lookup.layers[3].sumcheck.rounds[1][2] += one
+            s.proof.lookups[0].layers[3].sumcheck.rounds[1][2] += one
         }),
         ("lookup half", &|s| {
-            s.proof.lookup.layers[2].halves[3] += one
+            s.proof.lookups[0].layers[2].halves[3] += one
         }),
-        ("lookup column", &|s| s.proof.lookup.columns[1] += one),
+        ("lookup column", &|s| s.proof.lookups[0].columns[1] += one),
         ("batching round", &|s| {
             s.proof.openings[0].batching.rounds[0][1] += one
         }),
@@ -229,7 +229,7 @@ fn the_identity_and_wrong_shapes_are_errors() {
     identity.trace_rows[0] = G1Affine::default();
     assert!(build(&identity).is_err());
     let mut short = sample.proof.clone();
-    short.lookup.columns.pop();
+    short.lookups[0].columns.pop();
     assert!(build(&short).is_err());
     let mut long = sample.proof.clone();
     long.layers[0].relations[0].sumchecks[0].rounds[0].push(Fr::one());

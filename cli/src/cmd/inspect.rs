@@ -125,7 +125,7 @@ impl Inspect {
         let mut value = json!({
             "fold": proof.mode,
             "layers": proof.layers.len(),
-            "lookup_layers": proof.lookup.layers.len(),
+            "lookup_layers": proof.lookups.iter().map(|l| l.layers.len()).sum::<usize>(),
             "openings": proof.openings.len(),
             "output": proof.output.len(),
         });

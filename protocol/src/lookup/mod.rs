@@ -1,14 +1,17 @@
-//! LogUp-GKR (Papini and Haböck, eprint 2023/1284): all lookups of a proof in one fractional-sum tree.
+//! LogUp-GKR (Papini and Haböck, eprint 2023/1284): all lookups of a proof in one fractional-sum tree
+//! (a program that is about weights alone has one for each piece of them).
 //!
 //! Leaves are fractions `numerator / denominator` in aligned [`Segment`]s. A looked-up value `v` is
 //! `1 / (α - v)`, a table entry of multiplicity `μ` is `-μ / (α - t)`; a pair `(x, y)` of table `i` is
-//! compressed to `(i+1) + β·x + β²·y`, a byte to `β·v` (table tag 0). The remaining leaves are `0 / 1`.
+//! compressed to `(i+1) + β·x + β²·y`, a value in a [`Range`] to `tag + β·v`. The remaining leaves are `0 / 1`.
 //! The sum of all leaves is zero iff (up to the soundness error) every value is in its table.
 
+mod range;
 pub mod segments;
 mod table;
 mod verify;
 
+pub use range::Range;
 pub use segments::{Kind, Segment, Segments};
 pub use verify::{LAYER_DEGREE, verify};
 

@@ -2,10 +2,11 @@
 
 use halo2curves_axiom::bn256::Fr;
 
+use super::range::Range;
 use crate::claim::View;
 use crate::field::{fr_from_i64, pow2};
-use crate::layout::{BYTE_LOG, Block, Layout, Poly};
-use crate::program::{MAX_TABLES, Program, padded_log};
+use crate::layout::{Block, Layout, WeightCheck};
+use crate::program::{Program, padded_log};
 use crate::relations::activation;
 
 /// What a segment's leaves are.
@@ -15,17 +16,15 @@ pub enum Kind {
     Range {
         /// The column.
         view: View,
-        /// Tag of the range table.
-        tag: u64,
+        /// Where its values are.
+        range: Range,
     },
-    /// `-μ / (α - tag - β·i)` for `i` in `0..2^bits`.
+    /// `-μ / (α - tag - β·v)` for the values `v` of a range.
     RangeTable {
         /// Multiplicities.
         multiplicity: View,
-        /// log2 of the number of entries.
-        bits: usize,
-        /// Its tag.
-        tag: u64,
+        /// The range.
+        range: Range,
     },
     /// `1 / (α - (table+1) - β·x - β²·y)`.
     Use {
@@ -80,79 +79,49 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// The segments of a program.
-    pub fn new(program: &Program, layout: &Layout) -> Self {
-        let mut kinds: Vec<(usize, Kind)> = layout
-            .limbs
-            .iter()
-            .map(|block| {
-                let view = View::block(*block);
-                (
-                    block.log,
-                    Kind::Range {
-                        view,
-                        tag: LIMB_TAG,
-                    },
-                )
-            })
-            .collect();
-        let byte_tag = match layout.byte_multiplicities {
-            Some(_) => BYTE_TAG,
-            None => LIMB_TAG,
+    /// The lookup trees of a program: one, or one for every piece of the weights if the program is
+    /// about them alone.
+    pub fn trees(program: &Program, layout: &Layout) -> Vec<Self> {
+        let checks = layout.weight_checks.iter().map(check_segments);
+        if program.is_weights_only() {
+            return checks.map(Self::place).collect();
+        }
+        let mut kinds: Vec<(usize, Kind)> = vec![];
+        let limbs = Range::Limb {
+            bits: usize::from(program.limb_bits),
         };
-        if program.check_weights {
-            let weights = Block {
-                poly: Poly::Weight,
-                offset: 0,
-                log: layout.weight_log,
-            };
-            let view = View::block(weights);
-            kinds.push((
-                layout.weight_log,
-                Kind::Range {
-                    view,
-                    tag: byte_tag,
-                },
-            ));
-        }
-        let bits = usize::from(program.limb_bits);
-        let tables = [
-            (Some(layout.limb_multiplicities), bits, LIMB_TAG),
-            (layout.byte_multiplicities, BYTE_LOG, BYTE_TAG),
-        ];
-        for (block, bits, tag) in tables {
-            if let Some(block) = block {
-                let multiplicity = View::block(block);
-                kinds.push((
-                    bits,
-                    Kind::RangeTable {
-                        multiplicity,
-                        bits,
-                        tag,
-                    },
-                ));
+        kinds.extend(layout.limbs.iter().map(|block| in_range(*block, limbs)));
+        kinds.extend(checks.flatten().map(|(log, kind)| match kind {
+            // Limbs of 8 bits share their table with bytes.
+            Kind::Range { view, range } if range.log() == limbs.log() => {
+                let range = limbs;
+                (log, Kind::Range { view, range })
             }
-        }
+            other => (log, other),
+        }));
+        kinds.extend(layout.limb_multiplicities.map(|b| table_of(b, limbs)));
         for (table, block) in layout.table_multiplicities.iter().enumerate() {
-            kinds.push((
-                block.log,
-                Kind::Table {
-                    table,
-                    multiplicity: View::block(*block),
-                },
-            ));
+            let multiplicity = View::block(*block);
+            let kind = Kind::Table {
+                table,
+                multiplicity,
+            };
+            kinds.push((block.log, kind));
         }
         for used in activation::uses(program, layout) {
             let log = used.input.log();
-            kinds.push((
-                log,
-                Kind::Use {
-                    table: used.table,
-                    input: used.input,
-                    output: used.output,
-                },
-            ));
+            let kind = Kind::Use {
+                table: used.table,
+                input: used.input,
+                output: used.output,
+            };
+            kinds.push((log, kind));
         }
+        vec![Self::place(kinds)]
+    }
+
+    /// Sorts and places segments.
+    fn place(mut kinds: Vec<(usize, Kind)>) -> Self {
         kinds.sort_by_key(|(log, _)| std::cmp::Reverse(*log));
         let mut next = 0;
         let segments: Vec<Segment> = kinds
@@ -176,10 +145,30 @@ impl Segments {
     }
 }
 
-/// Tag of the table of limbs.
-pub const LIMB_TAG: u64 = 0;
-/// Tag of the byte table of the weights, where it is another one.
-pub const BYTE_TAG: u64 = MAX_TABLES as u64 + 1;
+fn in_range(block: Block, range: Range) -> (usize, Kind) {
+    let view = View::block(block);
+    (block.log, Kind::Range { view, range })
+}
+
+fn table_of(block: Block, range: Range) -> (usize, Kind) {
+    let multiplicity = View::block(block);
+    let kind = Kind::RangeTable {
+        multiplicity,
+        range,
+    };
+    (range.log(), kind)
+}
+
+/// Segments of one piece of the weights.
+fn check_segments(check: &WeightCheck) -> Vec<(usize, Kind)> {
+    let bytes = check.bytes.map(|block| in_range(block, Range::Byte));
+    let ternary = check.ternary.iter().map(|b| in_range(*b, Range::Ternary));
+    let byte_table = check.byte_multiplicities.map(|b| table_of(b, Range::Byte));
+    let ternary_table = check.ternary_multiplicities;
+    let ternary_table = ternary_table.map(|b| table_of(b, Range::Ternary));
+    let all = bytes.into_iter().chain(ternary);
+    all.chain(byte_table).chain(ternary_table).collect()
+}
 
 /// The tag of activation table `table` in the compressed value.
 pub fn table_tag(table: usize) -> Fr {

@@ -172,10 +172,10 @@ fn fraction<B: Backend>(
     let zero = backend.constant(Fr::ZERO);
     let first = values.first().cloned().unwrap_or_else(|| zero.clone());
     match kind {
-        Kind::Range { tag, .. } => (one, tagged(backend, *tag, &first, beta)),
-        Kind::RangeTable { bits, tag, .. } => {
-            let index = identity(backend, low, *bits, 0);
-            let value = tagged(backend, *tag, &index, beta);
+        Kind::Range { range, .. } => (one, tagged(backend, range.tag(), &first, beta)),
+        Kind::RangeTable { range, .. } => {
+            let entry = range.evaluate(backend, low);
+            let value = tagged(backend, range.tag(), &entry, beta);
             (backend.sub(&zero, &first), value)
         }
         Kind::Use { table, .. } => {

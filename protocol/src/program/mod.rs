@@ -11,6 +11,7 @@ mod op;
 mod sequence;
 mod table;
 mod tensor;
+mod weights;
 
 pub use check::{
     MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
@@ -18,7 +19,7 @@ pub use check::{
 pub use op::{AuxColumn, Extent, Op, Role};
 pub use sequence::{Carry, RopeTable, Sequence};
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
-pub use tensor::{DenseShape, Tensor, axes_len, axes_log, padded_index};
+pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};
 
 use halo2curves_axiom::bn256::Fr;
 use serde::{Deserialize, Serialize};
@@ -263,7 +264,7 @@ impl Program {
     /// [`ProgramError::Encoding`] if the program cannot be encoded.
     pub fn digest(&self) -> Result<Fr, ProgramError> {
         let bytes = postcard::to_stdvec(self).map_err(|e| ProgramError::Encoding(e.to_string()))?;
-        Ok(fr_from_digest(b"laminate/program/v1", &bytes))
+        Ok(fr_from_digest(b"laminate/program/v2", &bytes))
     }
 }
 

@@ -60,6 +60,26 @@ pub struct DenseShape {
     pub cols: Vec<u32>,
     /// Whether there are biases.
     pub bias: bool,
+    /// The integers that the weights are taken from; range-proven.
+    pub format: WeightFormat,
+}
+
+/// The integers of a layer's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightFormat {
+    /// `[-128, 128)`.
+    #[default]
+    Int8,
+    /// `{-1, 0, 1}`.
+    Ternary,
+}
+
+impl WeightFormat {
+    /// Whether a weight is one of them.
+    pub fn contains(self, weight: i8) -> bool {
+        self == Self::Int8 || (-1..=1).contains(&weight)
+    }
 }
 
 impl DenseShape {
@@ -70,6 +90,7 @@ impl DenseShape {
             rows: vec![rows],
             cols: vec![cols],
             bias: true,
+            format: WeightFormat::Int8,
         }
     }
 

@@ -23,6 +23,18 @@ pub enum ExecError {
         /// The program's number.
         expected: usize,
     },
+    /// A weight is not in its layer's format.
+    #[error(
+        "weights of dense layer {layer}: weight {index} is {value}, expected -1, 0 or 1; compile the model again"
+    )]
+    Weight {
+        /// Dense layer.
+        layer: usize,
+        /// Index, row-major.
+        index: usize,
+        /// The weight.
+        value: i8,
+    },
     /// A multiplier is too large.
     #[error(
         "weights of dense layer {layer}: multiplier of row {row} is {value}, expected below {bound}; compile the model again"

@@ -161,10 +161,10 @@ fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, Exec
     Ok(out)
 }
 
-/// Checks that `weights` have the shapes of `program`.
+/// Checks that `weights` have the shapes and formats of `program`.
 ///
 /// # Errors
-/// [`ExecError::Weights`] naming the layer and the part.
+/// [`ExecError`] naming the layer and the part.
 pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecError> {
     let size = |layer, part: &'static str, found: usize, expected: usize| {
         if found == expected {
@@ -195,6 +195,14 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
         )?;
         size(layer, "biases", dense.bias.len(), biases)?;
         size(layer, "multipliers", dense.multiplier.len(), rows)?;
+        if let Some(index) = dense.weight.iter().position(|w| !shape.format.contains(*w)) {
+            let value = dense.weight[index];
+            return Err(ExecError::Weight {
+                layer,
+                index,
+                value,
+            });
+        }
         if let Some(row) = dense
             .multiplier
             .iter()

@@ -66,7 +66,7 @@ impl NodeAux {
 }
 
 /// Everything that a run computed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// By tensor id: values of shape `(stack, slots, axes…)`, every axis padded, row-major. Empty for
     /// tensors that the carry makes views of others.

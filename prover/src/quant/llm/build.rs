@@ -383,6 +383,7 @@ impl Builder<'_> {
             rows: rows.to_vec(),
             cols: cols.to_vec(),
             bias: false,
+            format,
         };
         Ok((self.push(shape, out), shift))
     }
@@ -413,6 +414,7 @@ impl Builder<'_> {
             rows: vec![config.vocab as u32],
             cols: vec![config.dim as u32],
             bias: false,
+            format: WeightFormat::Int8,
         };
         Ok(self.push(shape, out))
     }

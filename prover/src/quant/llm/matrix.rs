@@ -6,6 +6,7 @@
 //! `m` for the whole matrix, the nearest to its mean absolute weight, and weights -1, 0 or 1; the norm's
 //! scale is part of the matrix here.
 
+pub use laminate_protocol::program::WeightFormat;
 use laminate_protocol::program::{DenseWeights, MULTIPLIER_BOUND};
 use rayon::prelude::*;
 
@@ -16,15 +17,6 @@ use crate::import::llm::{BlockPart, FloatLlama, LlmError, Part};
 const WEIGHT_LIMIT: f64 = 127.0;
 /// Multipliers below this leave the unit of a row coarser than it need be by over 1/64.
 const FINE: f64 = 64.0;
-
-/// The integers of the blocks' weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WeightFormat {
-    /// -127 to 127, one unit a row.
-    Int8,
-    /// -1, 0, 1, one unit a matrix.
-    Ternary,
-}
 
 /// The matrices of a block.
 pub const MATRICES: [BlockPart; 7] = [
