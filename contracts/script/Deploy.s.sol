@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {Vm} from "../test/helpers/Vm.sol";
 
 /// @title Deploys the fraud model's verifier, its wrapper, a registry and the example application
@@ -42,7 +43,7 @@ contract Deploy {
         }
         if (halo2 == address(0)) revert DeploymentFailed();
         deployment.halo2Verifier = halo2;
-        deployment.inferenceVerifier = new InferenceVerifier(halo2, outputs, proofLength);
+        deployment.inferenceVerifier = new InferenceVerifier(halo2, outputs, proofLength, IWeightVerifier(address(0)));
         deployment.registry = new ModelRegistry();
         deployment.fraudScreen = new FraudScreen(deployment.registry);
         vm.stopBroadcast();

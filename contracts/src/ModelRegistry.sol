@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {IERC165} from "./interfaces/IERC165.sol";
 import {IInferenceVerifier} from "./interfaces/IInferenceVerifier.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
+import {IWeightVerifier} from "./interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
 import {StatementLib} from "./libraries/StatementLib.sol";
 
@@ -25,25 +26,24 @@ contract ModelRegistry is IModelRegistry, IERC165 {
         IInferenceVerifier verifier,
         bytes32 metadataHash
     ) external returns (uint256 modelId) {
-        if (programDigest == 0 || weightCommitment == 0) revert ZeroCommitment();
-        StatementLib.requireCanonical(12, programDigest);
-        StatementLib.requireCanonical(13, weightCommitment);
-        if (address(verifier) == address(0)) revert ZeroModelVerifier();
-        if (address(verifier).code.length == 0) revert ModelVerifierWithoutCode(address(verifier));
+        IWeightVerifier weights = _weightVerifier(verifier);
+        if (address(weights) != address(0)) revert WeightProofRequired(address(weights));
+        return _register(programDigest, weightCommitment, verifier, metadataHash);
+    }
 
-        modelId = modelIdOf(msg.sender, programDigest, weightCommitment, verifier, metadataHash);
-        Model storage model = _models[modelId];
-        if (model.owner != address(0)) revert ModelExists(modelId);
-
-        model.programDigest = programDigest;
-        model.weightCommitment = weightCommitment;
-        model.metadataHash = metadataHash;
-        model.verifierCodeHash = address(verifier).codehash;
-        model.verifier = verifier;
-        model.owner = msg.sender;
-        model.registeredAt = uint64(block.timestamp);
-        _modelIds.push(modelId);
-        emit ModelRegistered(modelId, msg.sender, programDigest, weightCommitment, address(verifier), metadataHash);
+    /// @inheritdoc IModelRegistry
+    function registerModelWithWeightProof(
+        bytes32 programDigest,
+        bytes32 weightCommitment,
+        IInferenceVerifier verifier,
+        bytes32 metadataHash,
+        bytes32 inputCommitment,
+        bytes calldata weightProof
+    ) external returns (uint256 modelId) {
+        IWeightVerifier weights = _weightVerifier(verifier);
+        if (address(weights) == address(0)) revert WeightProofNotExpected(address(verifier));
+        modelId = _register(programDigest, weightCommitment, verifier, metadataHash);
+        weights.verifyWeights(weightCommitment, inputCommitment, weightProof);
     }
 
     /// @inheritdoc IModelRegistry
@@ -134,6 +134,37 @@ contract ModelRegistry is IModelRegistry, IERC165 {
     /// @inheritdoc IERC165
     function supportsInterface(bytes4 interfaceId) external pure returns (bool) {
         return interfaceId == type(IERC165).interfaceId || interfaceId == type(IModelRegistry).interfaceId;
+    }
+
+    function _weightVerifier(IInferenceVerifier verifier) private view returns (IWeightVerifier) {
+        if (address(verifier) == address(0)) revert ZeroModelVerifier();
+        if (address(verifier).code.length == 0) revert ModelVerifierWithoutCode(address(verifier));
+        return verifier.weightVerifier();
+    }
+
+    function _register(
+        bytes32 programDigest,
+        bytes32 weightCommitment,
+        IInferenceVerifier verifier,
+        bytes32 metadataHash
+    ) private returns (uint256 modelId) {
+        if (programDigest == 0 || weightCommitment == 0) revert ZeroCommitment();
+        StatementLib.requireCanonical(12, programDigest);
+        StatementLib.requireCanonical(13, weightCommitment);
+
+        modelId = modelIdOf(msg.sender, programDigest, weightCommitment, verifier, metadataHash);
+        Model storage model = _models[modelId];
+        if (model.owner != address(0)) revert ModelExists(modelId);
+
+        model.programDigest = programDigest;
+        model.weightCommitment = weightCommitment;
+        model.metadataHash = metadataHash;
+        model.verifierCodeHash = address(verifier).codehash;
+        model.verifier = verifier;
+        model.owner = msg.sender;
+        model.registeredAt = uint64(block.timestamp);
+        _modelIds.push(modelId);
+        emit ModelRegistered(modelId, msg.sender, programDigest, weightCommitment, address(verifier), metadataHash);
     }
 
     function _existing(uint256 modelId) private view returns (Model storage model) {

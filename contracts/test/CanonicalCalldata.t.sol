@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
@@ -24,7 +25,8 @@ contract CanonicalCalldataTest is TestBase {
     Entry[] private _entries;
 
     function setUp() public {
-        InferenceVerifier verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF);
+        InferenceVerifier verifier =
+            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         FraudScreen screen = new FraudScreen(registry);
         bytes32 program = bytes32(uint256(1));

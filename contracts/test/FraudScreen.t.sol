@@ -4,8 +4,9 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
-import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
+import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {AcceptAll, ReentrantPayee, RefusingPayee, RejectAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
@@ -40,7 +41,7 @@ contract FraudScreenTest is TestBase {
     event PaymentRefunded(uint256 indexed paymentId);
 
     function setUp() public {
-        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF);
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         _screen = new FraudScreen(_registry);
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _verifier, 0);
@@ -127,10 +128,11 @@ contract FraudScreenTest is TestBase {
     }
 
     function test_refusedProofPaysNothing() public {
-        InferenceVerifier rejecting = new InferenceVerifier(address(new RejectAll()), 1, PROOF);
+        InferenceVerifier rejecting =
+            new InferenceVerifier(address(new RejectAll()), 1, PROOF, IWeightVerifier(address(0)));
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), rejecting, 0);
         uint256 id = _create(PAYEE, INPUT);
-        vm.expectRevert(IInferenceVerifier.InvalidProof.selector);
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         _screen.settle(id, scoreOutput(1), _proof);
         vm.assertEq(PAYEE.balance, 0, "paid");
     }
@@ -196,7 +198,8 @@ contract FraudScreenTest is TestBase {
 
     /// The last row of a batch fills its unused slots, so one score could stand for several transactions.
     function test_refusesBatchModel() public {
-        InferenceVerifier batch = new InferenceVerifier(address(new AcceptAll()), 64, PROOF);
+        InferenceVerifier batch =
+            new InferenceVerifier(address(new AcceptAll()), 64, PROOF, IWeightVerifier(address(0)));
         uint256 id = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), batch, 0);
         vm.expectRevert(abi.encodeWithSelector(FraudScreen.NotSingleOutput.selector, id, 64));
         _screen.createPayment{value: 1}(PAYEE, id, INPUT, HALF, _deadline);

@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
 
@@ -27,7 +28,8 @@ contract FraudScreenHandler is TestBase {
     uint256 public wrongs;
 
     constructor() {
-        InferenceVerifier verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF);
+        InferenceVerifier verifier =
+            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         screen = new FraudScreen(registry);
         _modelId = registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), verifier, 0);

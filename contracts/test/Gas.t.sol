@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
 
@@ -20,7 +21,7 @@ contract GasTest is Fixtures {
     uint256 private _modelId;
 
     function setUp() public {
-        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF);
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         _screen = new FraudScreen(_registry);
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _verifier, 0);
@@ -56,7 +57,8 @@ contract GasTest is Fixtures {
 contract RealProofGasTest is Fixtures {
     function test_submission() public {
         Proven memory fraud = load(FRAUD);
-        InferenceVerifier verifier = new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength);
+        InferenceVerifier verifier =
+            new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);
         registry.submit(modelId, fraud.inputCommitment, fraud.output, fraud.proof);
@@ -66,7 +68,8 @@ contract RealProofGasTest is Fixtures {
 
     function test_settlement() public {
         Proven memory fraud = load(FRAUD);
-        InferenceVerifier verifier = new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength);
+        InferenceVerifier verifier =
+            new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         FraudScreen screen = new FraudScreen(registry);
         uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);

@@ -2,7 +2,9 @@
 pragma solidity 0.8.19;
 
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
+import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {AcceptAll, AcceptExactly, RejectAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
@@ -21,7 +23,7 @@ contract InferenceVerifierTest is TestBase {
 
     function setUp() public {
         _halo2 = address(new AcceptAll());
-        _verifier = new InferenceVerifier(_halo2, 1, PROOF);
+        _verifier = new InferenceVerifier(_halo2, 1, PROOF, IWeightVerifier(address(0)));
         _output = scoreOutput(1234);
         _proof = shapedProof(PROOF);
     }
@@ -35,48 +37,52 @@ contract InferenceVerifierTest is TestBase {
     }
 
     function test_batchOf64HasTwentyInstances() public {
-        vm.assertEq(new InferenceVerifier(_halo2, 64, PROOF).instanceCount(), 20, "instances");
+        vm.assertEq(
+            new InferenceVerifier(_halo2, 64, PROOF, IWeightVerifier(address(0))).instanceCount(), 20, "instances"
+        );
     }
 
     /// The generated verifier gets the instances in their fixed order, then the proof, and nothing else.
     function test_forwardsInstancesThenProof() public {
         bytes memory instances = bytes.concat(slice(_proof, 0, 384), PROGRAM, WEIGHTS, INPUT, _output);
         bytes32 expected = keccak256(bytes.concat(instances, slice(_proof, 384, 384 + PROOF)));
-        InferenceVerifier verifier = new InferenceVerifier(address(new AcceptExactly(expected)), 1, PROOF);
+        InferenceVerifier verifier =
+            new InferenceVerifier(address(new AcceptExactly(expected)), 1, PROOF, IWeightVerifier(address(0)));
         verifier.verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
-        vm.expectRevert(IInferenceVerifier.InvalidProof.selector);
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         verifier.verify(WEIGHTS, PROGRAM, INPUT, _output, _proof);
     }
 
     function test_refusesWhatTheGeneratedVerifierRefuses() public {
-        InferenceVerifier verifier = new InferenceVerifier(address(new RejectAll()), 1, PROOF);
-        vm.expectRevert(IInferenceVerifier.InvalidProof.selector);
+        InferenceVerifier verifier =
+            new InferenceVerifier(address(new RejectAll()), 1, PROOF, IWeightVerifier(address(0)));
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         verifier.verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
 
     function test_constructorRefusesZeroAddress() public {
-        vm.expectRevert(IInferenceVerifier.ZeroVerifier.selector);
-        new InferenceVerifier(address(0), 1, PROOF);
+        vm.expectRevert(IHalo2Caller.ZeroVerifier.selector);
+        new InferenceVerifier(address(0), 1, PROOF, IWeightVerifier(address(0)));
     }
 
     function testFuzz_constructorRefusesAddressWithoutCode(address verifier) public {
         vm.assume(verifier != address(0) && verifier.code.length == 0);
-        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.VerifierWithoutCode.selector, verifier));
-        new InferenceVerifier(verifier, 1, PROOF);
+        vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.VerifierWithoutCode.selector, verifier));
+        new InferenceVerifier(verifier, 1, PROOF, IWeightVerifier(address(0)));
     }
 
     function test_constructorRefusesOutputCounts() public {
         vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.OutputCountOutOfRange.selector, 0, 2 ** 16));
-        new InferenceVerifier(_halo2, 0, PROOF);
+        new InferenceVerifier(_halo2, 0, PROOF, IWeightVerifier(address(0)));
         vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.OutputCountOutOfRange.selector, 65537, 2 ** 16));
-        new InferenceVerifier(_halo2, 65537, PROOF);
+        new InferenceVerifier(_halo2, 65537, PROOF, IWeightVerifier(address(0)));
     }
 
     function test_constructorRefusesProofLengths() public {
         uint256[4] memory lengths = [uint256(0), 31, 321, 2 ** 32];
         for (uint256 i = 0; i < lengths.length; ++i) {
-            vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.ProofLengthOutOfRange.selector, lengths[i]));
-            new InferenceVerifier(_halo2, 1, lengths[i]);
+            vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLengthOutOfRange.selector, lengths[i]));
+            new InferenceVerifier(_halo2, 1, lengths[i], IWeightVerifier(address(0)));
         }
     }
 
@@ -85,7 +91,7 @@ contract InferenceVerifierTest is TestBase {
         bytes32 expected = _halo2.codehash;
         vm.etch(_halo2, "");
         vm.expectRevert(
-            abi.encodeWithSelector(IInferenceVerifier.VerifierCodeChanged.selector, _halo2, expected, _halo2.codehash)
+            abi.encodeWithSelector(IHalo2Caller.VerifierCodeChanged.selector, _halo2, expected, _halo2.codehash)
         );
         _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
@@ -94,9 +100,7 @@ contract InferenceVerifierTest is TestBase {
         bytes32 expected = _halo2.codehash;
         vm.etch(_halo2, hex"00");
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IInferenceVerifier.VerifierCodeChanged.selector, _halo2, expected, keccak256(hex"00")
-            )
+            abi.encodeWithSelector(IHalo2Caller.VerifierCodeChanged.selector, _halo2, expected, keccak256(hex"00"))
         );
         _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
@@ -127,7 +131,7 @@ contract InferenceVerifierTest is TestBase {
         words = bound(words, 0, 64);
         uint256 expected = 384 + PROOF;
         vm.assume(32 * words != expected);
-        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.ProofLength.selector, expected, 32 * words));
+        vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLength.selector, expected, 32 * words));
         _verify(PROGRAM, WEIGHTS, INPUT, _output, new bytes(32 * words));
     }
 

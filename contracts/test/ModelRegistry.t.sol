@@ -4,8 +4,10 @@ pragma solidity 0.8.19;
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {IERC165} from "../src/interfaces/IERC165.sol";
+import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {AcceptAll, RejectAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
@@ -46,7 +48,7 @@ contract ModelRegistryTest is TestBase {
 
     function setUp() public {
         _halo2 = address(new AcceptAll());
-        _verifier = new InferenceVerifier(_halo2, 1, PROOF);
+        _verifier = new InferenceVerifier(_halo2, 1, PROOF, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         vm.prank(OWNER);
         _modelId = _registry.registerModel(PROGRAM, WEIGHTS, _verifier, METADATA);
@@ -170,9 +172,10 @@ contract ModelRegistryTest is TestBase {
     }
 
     function test_refusedProofRecordsNothing() public {
-        InferenceVerifier rejecting = new InferenceVerifier(address(new RejectAll()), 1, PROOF);
+        InferenceVerifier rejecting =
+            new InferenceVerifier(address(new RejectAll()), 1, PROOF, IWeightVerifier(address(0)));
         uint256 modelId = _registry.registerModel(PROGRAM, WEIGHTS, rejecting, METADATA);
-        vm.expectRevert(IInferenceVerifier.InvalidProof.selector);
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         _registry.submit(modelId, INPUT, _output, _proof);
         vm.assertEq(_registry.isSubmitted(_registry.hashStatement(modelId, INPUT, _output)), false, "recorded");
     }

@@ -4,8 +4,9 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
-import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
+import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
@@ -27,7 +28,7 @@ contract RealProofTest is Fixtures {
         _other = load(FRAUD_OTHER);
         _otherModel = load(OTHER_MODEL);
         _halo2 = deployHalo2Verifier();
-        _verifier = new InferenceVerifier(_halo2, 1, _fraud.halo2ProofLength);
+        _verifier = new InferenceVerifier(_halo2, 1, _fraud.halo2ProofLength, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         _modelId = _registry.registerModel(_fraud.programDigest, _fraud.weightCommitment, _verifier, 0);
         _otherModelId = _registry.registerModel(_otherModel.programDigest, _otherModel.weightCommitment, _verifier, 0);
@@ -94,7 +95,7 @@ contract RealProofTest is Fixtures {
         bytes memory proof = _fraud.proof;
         bytes32 input = _fraud.inputCommitment;
         uint256 length = proof.length;
-        bytes4 shape = IInferenceVerifier.ProofLength.selector;
+        bytes4 shape = IHalo2Caller.ProofLength.selector;
         bytes4 unaligned = CanonicalCalldata.UnalignedArgument.selector;
         _refuseFor(_modelId, input, _fraud.output, bytes.concat(proof, hex"00"), unaligned, "one byte more");
         _refuseFor(_modelId, input, _fraud.output, slice(proof, 0, length - 1), unaligned, "one byte less");
@@ -139,7 +140,7 @@ contract RealProofTest is Fixtures {
         requireRefusal(
             address(screen),
             abi.encodeCall(FraudScreen.settle, (refused, low.output, low.proof)),
-            IInferenceVerifier.InvalidProof.selector,
+            IHalo2Caller.InvalidProof.selector,
             "a proof of the other payment's input"
         );
         screen.settle(settled, low.output, low.proof);
@@ -170,7 +171,7 @@ contract RealProofTest is Fixtures {
         private
         view
     {
-        _refuseFor(id, input, output, proof, IInferenceVerifier.InvalidProof.selector, what);
+        _refuseFor(id, input, output, proof, IHalo2Caller.InvalidProof.selector, what);
     }
 
     function _refuseFor(

@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
 
@@ -25,7 +26,10 @@ contract RegistryHandler is TestBase {
     constructor() {
         registry = new ModelRegistry();
         address halo2 = address(new AcceptAll());
-        _verifiers = [new InferenceVerifier(halo2, 1, PROOF), new InferenceVerifier(halo2, 1, PROOF)];
+        _verifiers = [
+            new InferenceVerifier(halo2, 1, PROOF, IWeightVerifier(address(0))),
+            new InferenceVerifier(halo2, 1, PROOF, IWeightVerifier(address(0)))
+        ];
         _proof = shapedProof(PROOF);
     }
 

@@ -4,6 +4,7 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
 
@@ -17,7 +18,7 @@ contract SizesTest is Fixtures {
         _check("ModelRegistry", address(registry), type(ModelRegistry).creationCode);
         address screen = address(new FraudScreen(registry));
         _check("FraudScreen", screen, type(FraudScreen).creationCode);
-        address verifier = address(new InferenceVerifier(address(new AcceptAll()), 1, 32));
+        address verifier = address(new InferenceVerifier(address(new AcceptAll()), 1, 32, IWeightVerifier(address(0))));
         _check("InferenceVerifier", verifier, type(InferenceVerifier).creationCode);
     }
 

@@ -3,8 +3,10 @@ pragma solidity 0.8.19;
 
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
 
@@ -16,7 +18,8 @@ contract TamperTest is Fixtures {
 
     function setUp() public {
         _fraud = load(FRAUD);
-        _verifier = new InferenceVerifier(deployHalo2Verifier(), 1, _fraud.halo2ProofLength);
+        _verifier =
+            new InferenceVerifier(deployHalo2Verifier(), 1, _fraud.halo2ProofLength, IWeightVerifier(address(0)));
     }
 
     /// `+ r` on each instance: the same field element, so only the wrapper's range check can refuse it.
@@ -77,7 +80,7 @@ contract TamperTest is Fixtures {
                 requireRefusal(
                     address(_verifier),
                     _call(_fraud.output, withWord(_fraud.proof, i, changed[j])),
-                    IInferenceVerifier.InvalidProof.selector,
+                    IHalo2Caller.InvalidProof.selector,
                     _label("changed proof word ", i)
                 );
                 ++tried;

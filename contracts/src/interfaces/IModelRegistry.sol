@@ -66,10 +66,15 @@ interface IModelRegistry {
     error ModelVerifierWithoutCode(address verifier);
     /// @notice The code at the model's verifier is not the code found at registration.
     error ModelVerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
+    /// @notice Inferences of this model do not show that its weights are in range; a commitment proof must.
+    error WeightProofRequired(address weightVerifier);
+    /// @notice Every inference of this model shows that its weights are in range.
+    error WeightProofNotExpected(address verifier);
     /// @notice The statement has been recorded before.
     error StatementReplayed(bytes32 statementHash);
 
     /// @notice Registers a model under an id derived from its content, the caller, this registry and the chain.
+    /// Reverts if the verifier names a verifier of weights: `registerModelWithWeightProof` is for those.
     /// @dev The content-derived id means that an id noted in another contract can never come to mean another model, not
     /// even after a reorganisation. Registering vouches for nothing: who relies on a model must know its owner or
     /// check that `verifier` and its generated verifier are the code they were derived to be.
@@ -78,6 +83,18 @@ interface IModelRegistry {
         bytes32 weightCommitment,
         IInferenceVerifier verifier,
         bytes32 metadataHash
+    ) external returns (uint256 modelId);
+
+    /// @notice Registers a model whose inferences do not show that its weights are in range, with a proof that they are.
+    /// @param inputCommitment As the commitment proof states it.
+    /// @param weightProof The commitment proof: 12 accumulator limbs, 32 bytes each, then the halo2 proof.
+    function registerModelWithWeightProof(
+        bytes32 programDigest,
+        bytes32 weightCommitment,
+        IInferenceVerifier verifier,
+        bytes32 metadataHash,
+        bytes32 inputCommitment,
+        bytes calldata weightProof
     ) external returns (uint256 modelId);
 
     /// @notice Retires a model for good. Only its owner may.
