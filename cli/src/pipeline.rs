@@ -93,6 +93,7 @@ pub fn key_report(keys: &ProvingKey) -> eyre::Result<KeyReport> {
         proving_key_bytes: size(&ProvingKey::path(&key_folder(), identity))?,
         verifying_key_bytes: size(&vk_path(identity))?,
         development: keys.meta.development,
+        weights: None,
     })
 }
 
@@ -220,20 +221,85 @@ pub fn fold(
         |_| None,
     )?;
     drop(weights);
-    let progress = out.stage("Proving the layers");
+    let prover = |named: &dyn Fn(Stage)| {
+        let powers = srs.powers();
+        Ok(prove::prove(
+            &model, &secret, &trace, powers, mode, &mut OsRng, named,
+        )?)
+    };
+    let (statement, proof) = staged(dir, &model, srs, stages, out, &prover)?;
+    let names = program.nodes.iter().map(|n| n.name.clone()).collect();
+    Ok(Folded {
+        statement,
+        proof,
+        outputs: readings(&program, &trace),
+        names,
+        mode,
+    })
+}
+
+/// Makes the folded commitment proof of a model folder's weights; verifies it natively.
+///
+/// # Errors
+/// Weights that every inference checks, or a commitment made with another reference string.
+pub fn fold_weights(
+    dir: &ModelDir,
+    srs: &Srs,
+    stages: &mut Stages,
+    out: Output,
+) -> eyre::Result<Folded> {
+    let program = dir.program()?;
+    if program.check_weights {
+        return Err(eyre!(
+            "every inference of {} shows that its weights are in range; it needs no commitment proof",
+            dir.root().display()
+        ));
+    }
+    let (_, secret) = dir.secret()?;
+    let model = stages.run(
+        "lay out the weights",
+        || Ok(Model::new(program.weights_program(), &dir.weights()?)?),
+        |_| None,
+    )?;
+    let prover = |named: &dyn Fn(Stage)| {
+        let powers = srs.powers();
+        Ok(prove::prove_weights(
+            &model, &secret, powers, &mut OsRng, named,
+        )?)
+    };
+    let (statement, proof) = staged(dir, &model, srs, stages, out, &prover)?;
+    Ok(Folded {
+        statement,
+        proof,
+        outputs: vec![],
+        names: vec![],
+        mode: FoldMode::On,
+    })
+}
+
+type Proven = (Statement<Fr>, NativeProof);
+/// A prover that tells its stages.
+type Prover<'a> = dyn Fn(&dyn Fn(Stage)) -> eyre::Result<Proven> + 'a;
+
+/// Runs a prover with its stages shown, and verifies what it made.
+fn staged(
+    dir: &ModelDir,
+    model: &Model,
+    srs: &Srs,
+    stages: &mut Stages,
+    out: Output,
+    prover: &Prover<'_>,
+) -> eyre::Result<Proven> {
+    let progress = out.stage("Proving");
     let parts = Parts::default();
     let (statement, proof) = stages.run(
         FOLD_STAGE,
         || {
-            let named = |stage: Stage| {
+            prover(&|stage: Stage| {
                 let (name, prose) = stage_names(stage);
                 parts.begin(name);
                 progress.rename(prose);
-            };
-            let powers = srs.powers();
-            Ok(prove::prove(
-                &model, &secret, &trace, powers, mode, &mut OsRng, &named,
-            )?)
+            })
         },
         |(_, proof)| folded_bytes(proof),
     )?;
@@ -251,14 +317,7 @@ pub fn fold(
         },
         |()| None,
     )?;
-    let names = program.nodes.iter().map(|n| n.name.clone()).collect();
-    Ok(Folded {
-        statement,
-        proof,
-        outputs: readings(&program, &trace),
-        names,
-        mode,
-    })
+    Ok((statement, proof))
 }
 
 /// Name of the stage from trace to folded proof.
@@ -375,7 +434,11 @@ pub fn verify_folded(
     file: &FoldedFile,
     srs: &Srs,
 ) -> eyre::Result<Statement<Fr>> {
-    let verifier = Verifier::new(program.clone())?;
+    let mut verifier = Verifier::new(program.clone())?;
+    let weights = program.weights_program();
+    if !program.check_weights && file.statement.program_digest.0 == weights.digest()? {
+        verifier = Verifier::new(weights)?;
+    }
     let statement = Statement {
         program_digest: file.statement.program_digest.0,
         weight_commitment: file.statement.weight_commitment.0,

@@ -2,12 +2,17 @@
 //! accumulator and statement, and transcripts agree (a different challenge anywhere would change the
 //! accumulator).
 
+use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams, pairing_order};
 use laminate_aggregator::evm::accumulator_limbs;
 use laminate_protocol::backend::Native;
 use laminate_protocol::fold::FoldMode;
-use laminate_protocol::verify::Accumulator;
-use laminate_tests::{TestSrs, every_op, mlp, prove_case, random};
+use laminate_protocol::program::{DenseShape, DenseWeights, Program, WeightFormat, Weights};
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::statement::Statement;
+use laminate_protocol::verify::{Accumulator, Verifier};
+use laminate_prover::exec::Trace;
+use laminate_tests::{TestSrs, every_op, mlp, prove_case, prove_trace, random};
 use snark_verifier_sdk::CircuitExt;
 
 /// Large enough for every case; nothing is laid out here.
@@ -19,6 +24,63 @@ fn params() -> CircuitParams {
         num_fixed: 1,
         lookup_bits: 17,
         poseidon_rows: 1 << 16,
+    }
+}
+
+/// Native verifier and circuit come to the same instances.
+fn agree(verifier: &Verifier, (statement, proof): (&Statement<Fr>, &NativeProof), name: &str) {
+    let (native, _) = verifier
+        .verify(&mut Native, statement, proof)
+        .expect("native");
+    let (circuit, _) =
+        AggregationCircuit::mock(verifier, params(), statement, proof).expect("circuit");
+    let instances = circuit.instances().concat();
+    let [first, _] = pairing_order(Accumulator {
+        left: native.left,
+        right: native.right,
+    });
+    assert_eq!(first, native.right);
+    let expected = [accumulator_limbs(&native).to_vec(), statement.instances()].concat();
+    assert_eq!(instances, expected, "{name}");
+}
+
+/// A commitment proof of several pieces and both formats.
+#[test]
+fn commitment_proofs_agree() {
+    let srs = TestSrs::new(b"native and circuit", 14);
+    let mut program = Program::empty("weights", 0, 8);
+    let shape = |format| DenseShape {
+        format,
+        bias: false,
+        ..DenseShape::new(40, 50)
+    };
+    program.weights = [WeightFormat::Ternary, WeightFormat::Int8]
+        .map(shape)
+        .into();
+    let layer = |bound: i32| DenseWeights {
+        weight: (0..2000)
+            .map(|i| (i * i % (2 * bound + 1) - bound) as i8)
+            .collect(),
+        bias: vec![],
+        multiplier: vec![3; 40],
+    };
+    let weights = Weights {
+        dense: vec![layer(1), layer(127)],
+    };
+    for mode in [FoldMode::On, FoldMode::Off] {
+        let nothing = Trace::default();
+        let proven = prove_trace((&program, &weights), &nothing, &srs, mode, 1);
+        let verifier = &proven.model.verifier;
+        assert!(verifier.trees.len() > 4);
+        assert_eq!(
+            verifier.verify_native(&proven.statement, &proven.proof, &srs.tau_g2),
+            Ok(())
+        );
+        agree(
+            verifier,
+            (&proven.statement, &proven.proof),
+            &format!("{mode:?}"),
+        );
     }
 }
 
@@ -37,24 +99,11 @@ fn accumulators_and_statements_agree() {
         for mode in [FoldMode::On, FoldMode::Off] {
             let proven = prove_case(case, &srs, mode, i as u64);
             let verifier = &proven.model.verifier;
-            let (native, _) = verifier
-                .verify(&mut Native, &proven.statement, &proven.proof)
-                .expect("native");
-            let (circuit, _) =
-                AggregationCircuit::mock(verifier, params(), &proven.statement, &proven.proof)
-                    .expect("circuit");
-            let instances = circuit.instances().concat();
-            let [first, _] = pairing_order(Accumulator {
-                left: native.left,
-                right: native.right,
-            });
-            assert_eq!(first, native.right);
-            let expected = [
-                accumulator_limbs(&native).to_vec(),
-                proven.statement.instances(),
-            ]
-            .concat();
-            assert_eq!(instances, expected, "case {i} {mode:?}");
+            agree(
+                verifier,
+                (&proven.statement, &proven.proof),
+                &format!("case {i} {mode:?}"),
+            );
             compared += 1;
         }
     }

@@ -31,8 +31,10 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         // One a part that leaves claims: layers with a relation, lookups, and the boundary, which a
         // sequence does not have.
         FoldMode::Off => {
-            let boundary = usize::from(program.sequence.is_none());
-            1 + boundary + relations.iter().filter(|r| !r.is_empty()).count()
+            let ends = program.sequence.is_none() && !program.is_weights_only();
+            verifier.trees.len()
+                + usize::from(ends)
+                + relations.iter().filter(|r| !r.is_empty()).count()
         }
     };
     let shape: FoldedProof<(), ()> = FoldedProof {

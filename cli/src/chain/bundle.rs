@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | `verifier.json` | [`VerifierInfo`]; the deploy script of `contracts/` reads the same file |
 //! | `Halo2Verifier.bin` | creation code of the generated verifier, hex |
+//! | `WeightHalo2Verifier.bin`, `WeightVerifier.bin` | the same for the verifier of commitment proofs, if there is one |
 //! | `InferenceVerifier.bin`, `ModelRegistry.bin`, `FraudScreen.bin` | creation code without arguments, hex |
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use alloy::primitives::{B256, Bytes};
@@ -16,16 +18,20 @@ use serde::{Deserialize, Serialize};
 use crate::files::{read_bytes, write_bytes};
 
 /// Version of `verifier.json` that this build reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// EIP-3860: most bytes of creation code.
 const INIT_CODE_LIMIT: usize = 49_152;
 
 /// The contracts, by the names of their sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Contract {
     /// The generated verifier.
     Halo2Verifier,
-    /// The only caller it should have.
+    /// The generated verifier of commitment proofs.
+    WeightHalo2Verifier,
+    /// The only caller that one should have.
+    WeightVerifier,
+    /// The only caller that the generated verifier should have.
     InferenceVerifier,
     /// Models and proven inferences.
     ModelRegistry,
@@ -34,18 +40,33 @@ pub enum Contract {
 }
 
 impl Contract {
-    /// In order of deployment.
-    pub const ALL: [Self; 4] = [
-        Self::Halo2Verifier,
-        Self::InferenceVerifier,
-        Self::ModelRegistry,
-        Self::FraudScreen,
-    ];
+    /// In order of deployment; those of commitment proofs only where inferences do not show that the weights
+    /// are in range.
+    pub fn all(weights: bool) -> Vec<Self> {
+        let weights: &[Self] = if weights {
+            &[Self::WeightHalo2Verifier, Self::WeightVerifier]
+        } else {
+            &[]
+        };
+        let others = [
+            Self::InferenceVerifier,
+            Self::ModelRegistry,
+            Self::FraudScreen,
+        ];
+        [&[Self::Halo2Verifier], weights, &others].concat()
+    }
+
+    /// Whether its source is generated for a program.
+    pub fn is_generated(self) -> bool {
+        matches!(self, Self::Halo2Verifier | Self::WeightHalo2Verifier)
+    }
 
     /// Name of the source and of the contract in it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Halo2Verifier => "Halo2Verifier",
+            Self::WeightHalo2Verifier => "WeightHalo2Verifier",
+            Self::WeightVerifier => "WeightVerifier",
             Self::InferenceVerifier => "InferenceVerifier",
             Self::ModelRegistry => "ModelRegistry",
             Self::FraudScreen => "FraudScreen",
@@ -78,6 +99,9 @@ pub struct VerifierInfo {
     pub instances: u32,
     /// Bytes of the halo2 proof, without the accumulator limbs.
     pub proof_length: u32,
+    /// The verifier of commitment proofs; none if every proof shows that the weights are in range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightInfo>,
     /// Whether the keys come from a development reference string, so that their maker can forge proofs.
     pub development_srs: bool,
     /// SHA-256 digest of the reference string.
@@ -86,6 +110,18 @@ pub struct VerifierInfo {
     pub vk_digest: B256,
     /// Compiler of the contracts.
     pub solc_version: String,
+}
+
+/// What the verifier of commitment proofs verifies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WeightInfo {
+    /// Digest of the program without nodes.
+    pub program_digest: B256,
+    /// Bytes of the halo2 proof, without the accumulator limbs.
+    pub proof_length: u32,
+    /// Digest of the verifying key.
+    pub vk_digest: B256,
 }
 
 impl VerifierInfo {
@@ -103,11 +139,13 @@ impl VerifierInfo {
             "{} instances, expected {expected}",
             self.instances
         );
-        ensure!(
-            self.proof_length > 0 && self.proof_length.is_multiple_of(32),
-            "a proof length of {} bytes, expected a positive multiple of 32",
-            self.proof_length
-        );
+        let weights = self.weights.iter().map(|w| w.proof_length);
+        for length in weights.chain([self.proof_length]) {
+            ensure!(
+                length > 0 && length.is_multiple_of(32),
+                "a proof length of {length} bytes, expected a positive multiple of 32",
+            );
+        }
         Ok(())
     }
 }
@@ -117,37 +155,45 @@ impl VerifierInfo {
 pub struct Bundle {
     /// `verifier.json`.
     pub info: VerifierInfo,
-    /// Creation code, as [`Contract::ALL`].
-    code: [Bytes; 4],
+    /// Creation code of [`Contract::all`].
+    code: BTreeMap<Contract, Bytes>,
 }
 
+/// Code of a contract that a bundle does not have.
+static NO_CODE: Bytes = Bytes::new();
+
 impl Bundle {
-    /// From creation code in the order of [`Contract::ALL`].
+    /// From the creation code of each of its contracts.
     ///
     /// # Errors
     /// Figures in `info` that contradict each other, or creation code that no chain takes.
-    pub fn new(info: VerifierInfo, code: [Bytes; 4]) -> eyre::Result<Self> {
+    pub fn new(
+        info: VerifierInfo,
+        mut code: impl FnMut(Contract) -> eyre::Result<Bytes>,
+    ) -> eyre::Result<Self> {
         info.check()?;
-        for (contract, code) in Contract::ALL.into_iter().zip(&code) {
+        let mut all = BTreeMap::new();
+        for contract in Contract::all(info.weights.is_some()) {
+            let code = code(contract)?;
             ensure!(
                 (1..=INIT_CODE_LIMIT).contains(&code.len()),
                 "{} has {} bytes of creation code, expected 1 to {INIT_CODE_LIMIT} (EIP-3860)",
                 contract.name(),
                 code.len()
             );
+            all.insert(contract, code);
         }
-        Ok(Self { info, code })
+        Ok(Self { info, code: all })
     }
 
-    /// Creation code of a contract, without arguments.
+    /// Its contracts in order of deployment.
+    pub fn contracts(&self) -> Vec<Contract> {
+        Contract::all(self.info.weights.is_some())
+    }
+
+    /// Creation code of a contract, without arguments; empty if it is not one of [`Self::contracts`].
     pub fn code(&self, contract: Contract) -> &Bytes {
-        let [halo2, inference, registry, screen] = &self.code;
-        match contract {
-            Contract::Halo2Verifier => halo2,
-            Contract::InferenceVerifier => inference,
-            Contract::ModelRegistry => registry,
-            Contract::FraudScreen => screen,
-        }
+        self.code.get(&contract).unwrap_or(&NO_CODE)
     }
 
     /// Reads a folder.
@@ -165,8 +211,7 @@ impl Bundle {
         check_version(&path, &text)?;
         let info: VerifierInfo = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
-        let [a, b, c, d] = Contract::ALL.map(|contract| read_code(dir, contract));
-        Self::new(info, [a?, b?, c?, d?]).wrap_err_with(|| {
+        Self::new(info, |contract| read_code(dir, contract)).wrap_err_with(|| {
             format!(
                 "{} is malformed; make it again with `laminate verifier`",
                 dir.display()
@@ -187,7 +232,7 @@ impl Bundle {
             std::fs::remove_file(&record)
                 .wrap_err_with(|| format!("cannot replace {}", record.display()))?;
         }
-        for contract in Contract::ALL {
+        for contract in self.contracts() {
             let text = format!("{}\n", hex::encode(self.code(contract)));
             write_bytes(
                 &dir.join(format!("{}.bin", contract.name())),

@@ -9,7 +9,7 @@ use eyre::WrapErr;
 
 use super::EmbeddedChain;
 use super::bundle::{Bundle, Contract};
-use super::contracts::{FraudScreen, InferenceVerifier};
+use super::contracts::{FraudScreen, InferenceVerifier, WeightVerifier};
 
 /// Who creates here. Not the sender of any chain: its first contract must not get a neighbour's address.
 const DERIVER: Address = address!("0x0000000000000000000000000064657269766572");
@@ -24,13 +24,26 @@ pub struct Neighbour {
 }
 
 /// Constructor arguments of the inference verifier.
-pub fn inference_arguments(bundle: &Bundle, halo2: Address) -> Vec<u8> {
+pub fn inference_arguments(bundle: &Bundle, halo2: Address, weights: Option<Address>) -> Vec<u8> {
     InferenceVerifier::constructorCall {
         verifier: halo2,
         outputs: U256::from(bundle.info.output_count),
         halo2ProofLength: U256::from(bundle.info.proof_length),
+        weights: weights.unwrap_or_default(),
     }
     .abi_encode()
+}
+
+/// Constructor arguments of the verifier of commitment proofs; none if the bundle has no such contract.
+pub fn weight_arguments(bundle: &Bundle, halo2: Address) -> Vec<u8> {
+    bundle.info.weights.as_ref().map_or_else(Vec::new, |info| {
+        WeightVerifier::constructorCall {
+            verifier: halo2,
+            weightProgramDigest: info.program_digest,
+            halo2ProofLength: U256::from(info.proof_length),
+        }
+        .abi_encode()
+    })
 }
 
 /// Constructor arguments of the fraud screen.
@@ -38,12 +51,21 @@ pub fn screen_arguments(registry: Address) -> Vec<u8> {
     FraudScreen::constructorCall { registry }.abi_encode()
 }
 
-/// Runtime code of the generated verifier, which refers to nothing.
+/// Runtime code of a generated verifier, which refers to nothing.
 ///
 /// # Errors
 /// If the bundle's creation code does not run, or makes more code than a chain takes.
-pub fn halo2(bundle: &Bundle) -> eyre::Result<Bytes> {
-    run(bundle, Contract::Halo2Verifier, &[], None)
+pub fn halo2(bundle: &Bundle, contract: Contract) -> eyre::Result<Bytes> {
+    run(bundle, contract, &[], &[])
+}
+
+/// Runtime code of the verifier of commitment proofs beside its generated verifier.
+///
+/// # Errors
+/// As [`halo2`].
+pub fn weights(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
+    let arguments = weight_arguments(bundle, halo2.address);
+    run(bundle, Contract::WeightVerifier, &arguments, &[halo2])
 }
 
 /// Runtime code of the registry, which refers to nothing.
@@ -51,20 +73,21 @@ pub fn halo2(bundle: &Bundle) -> eyre::Result<Bytes> {
 /// # Errors
 /// As [`halo2`].
 pub fn registry(bundle: &Bundle) -> eyre::Result<Bytes> {
-    run(bundle, Contract::ModelRegistry, &[], None)
+    run(bundle, Contract::ModelRegistry, &[], &[])
 }
 
-/// Runtime code of the inference verifier beside its generated verifier.
+/// Runtime code of the inference verifier beside its generated verifier and the verifier of commitment proofs.
 ///
 /// # Errors
 /// As [`halo2`].
-pub fn inference(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
-    run(
-        bundle,
-        Contract::InferenceVerifier,
-        &inference_arguments(bundle, halo2.address),
-        Some(halo2),
-    )
+pub fn inference(
+    bundle: &Bundle,
+    halo2: &Neighbour,
+    weights: Option<&Neighbour>,
+) -> eyre::Result<Bytes> {
+    let arguments = inference_arguments(bundle, halo2.address, weights.map(|w| w.address));
+    let neighbours: Vec<&Neighbour> = std::iter::once(halo2).chain(weights).collect();
+    run(bundle, Contract::InferenceVerifier, &arguments, &neighbours)
 }
 
 /// Runtime code of the fraud screen beside its registry.
@@ -76,7 +99,7 @@ pub fn screen(bundle: &Bundle, registry: &Neighbour) -> eyre::Result<Bytes> {
         bundle,
         Contract::FraudScreen,
         &screen_arguments(registry.address),
-        Some(registry),
+        &[registry],
     )
 }
 
@@ -84,10 +107,10 @@ fn run(
     bundle: &Bundle,
     contract: Contract,
     arguments: &[u8],
-    neighbour: Option<&Neighbour>,
+    neighbours: &[&Neighbour],
 ) -> eyre::Result<Bytes> {
     let mut chain = EmbeddedChain::with_sender(super::LOCAL_CHAIN_ID, DERIVER);
-    if let Some(neighbour) = neighbour {
+    for neighbour in neighbours {
         chain.set_code(neighbour.address, neighbour.code.clone());
     }
     let code = [bundle.code(contract).as_ref(), arguments].concat();

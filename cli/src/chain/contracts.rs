@@ -39,9 +39,10 @@ sol! {
 
     /// Verifier of one circuit: one program, any weights.
     contract InferenceVerifier {
-        constructor(address verifier, uint256 outputs, uint256 halo2ProofLength);
+        constructor(address verifier, uint256 outputs, uint256 halo2ProofLength, address weights);
 
         function halo2Verifier() external view returns (address);
+        function weightVerifier() external view returns (address);
         function outputCount() external view returns (uint256);
         function proofLength() external view returns (uint256);
         function verify(
@@ -51,6 +52,13 @@ sol! {
             bytes calldata output,
             bytes calldata proof
         ) external view;
+    }
+
+    /// Verifier of the commitment proofs of one program's weights.
+    contract WeightVerifier {
+        constructor(address verifier, bytes32 weightProgramDigest, uint256 halo2ProofLength);
+
+        function halo2Verifier() external view returns (address);
     }
 
     /// Append-only registry of models and of the inferences proven of them.
@@ -75,6 +83,14 @@ sol! {
 
         function registerModel(bytes32 programDigest, bytes32 weightCommitment, address verifier, bytes32 metadataHash)
             external returns (uint256 modelId);
+        function registerModelWithWeightProof(
+            bytes32 programDigest,
+            bytes32 weightCommitment,
+            address verifier,
+            bytes32 metadataHash,
+            bytes32 inputCommitment,
+            bytes calldata weightProof
+        ) external returns (uint256 modelId);
         function retireModel(uint256 modelId) external;
         function verifyInference(uint256 modelId, bytes32 inputCommitment, bytes calldata output, bytes calldata proof)
             external view returns (bytes32 statementHash);

@@ -47,7 +47,7 @@ pub async fn deploy(
         super::LOCAL_CHAIN_IDS
     );
     // Everything that can fail here fails before the first transaction.
-    let halo2_code = code::halo2(bundle)?;
+    let halo2_code = code::halo2(bundle, Contract::Halo2Verifier)?;
     let registry_code = code::registry(bundle)?;
     if let Some(address) = plan.registry {
         require_registry(chain, address, &registry_code).await?;
@@ -68,8 +68,13 @@ pub async fn deploy(
         address: halo2.created.address,
         code: halo2_code,
     };
-    let expected = code::inference(bundle, &neighbour)?;
-    let arguments = code::inference_arguments(bundle, neighbour.address);
+    let weights = match bundle.info.weights {
+        Some(_) => Some(deploy_weights(chain, bundle, &mut note).await?),
+        None => None,
+    };
+    let beside = weights.as_ref().map(|w| &w.neighbour);
+    let expected = code::inference(bundle, &neighbour, beside)?;
+    let arguments = code::inference_arguments(bundle, neighbour.address, beside.map(|w| w.address));
     let inference = step(
         chain,
         bundle,
@@ -130,9 +135,44 @@ pub async fn deploy(
         output_tokens: info.output_tokens,
         halo2_verifier: halo2.deployed(),
         inference_verifier: inference.deployed(),
+        weight_halo2_verifier: weights.as_ref().map(|w| w.halo2),
+        weight_verifier: weights.as_ref().map(|w| w.verifier),
         model_registry: registry,
         fraud_screen: screen,
         models: Vec::new(),
+    })
+}
+
+/// The contracts of commitment proofs.
+struct Weights {
+    halo2: Deployed,
+    verifier: Deployed,
+    neighbour: Neighbour,
+}
+
+async fn deploy_weights(
+    chain: &mut Chain,
+    bundle: &Bundle,
+    note: &mut impl FnMut(&Step),
+) -> eyre::Result<Weights> {
+    let contract = Contract::WeightHalo2Verifier;
+    let code = code::halo2(bundle, contract)?;
+    let halo2 = step(chain, bundle, contract, &[], &code, note).await?;
+    let neighbour = Neighbour {
+        address: halo2.created.address,
+        code,
+    };
+    let code = code::weights(bundle, &neighbour)?;
+    let arguments = code::weight_arguments(bundle, neighbour.address);
+    let contract = Contract::WeightVerifier;
+    let verifier = step(chain, bundle, contract, &arguments, &code, note).await?;
+    Ok(Weights {
+        halo2: halo2.deployed(),
+        verifier: verifier.deployed(),
+        neighbour: Neighbour {
+            address: verifier.created.address,
+            code,
+        },
     })
 }
 

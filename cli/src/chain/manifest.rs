@@ -62,6 +62,12 @@ pub struct Manifest {
     pub halo2_verifier: Deployed,
     /// The only caller it should have.
     pub inference_verifier: Deployed,
+    /// The generated verifier of commitment proofs, where inferences do not show that the weights are in range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_halo2_verifier: Option<Deployed>,
+    /// The only caller that one should have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_verifier: Option<Deployed>,
     /// Models and proven inferences.
     pub model_registry: Deployed,
     /// The example application.
@@ -80,6 +86,11 @@ impl Manifest {
             (Contract::InferenceVerifier, self.inference_verifier),
             (Contract::ModelRegistry, self.model_registry),
         ];
+        let weights = [
+            (Contract::WeightHalo2Verifier, self.weight_halo2_verifier),
+            (Contract::WeightVerifier, self.weight_verifier),
+        ];
+        all.extend(weights.into_iter().filter_map(|(c, d)| Some((c, d?))));
         all.extend(
             self.fraud_screen
                 .map(|screen| (Contract::FraudScreen, screen)),

@@ -41,10 +41,10 @@ impl Submission {
         let words: Vec<B256> = instances.iter().map(word).collect();
         let (limbs, statement) = words
             .split_at_checked(ACCUMULATOR_LIMBS)
-            .filter(|(_, statement)| statement.len() > STATEMENT_HEAD)
+            .filter(|(_, statement)| statement.len() >= STATEMENT_HEAD)
             .ok_or_else(|| {
                 eyre!(
-                    "the proof has {} instances, expected more than {}",
+                    "the proof has {} instances, expected at least {}",
                     words.len(),
                     ACCUMULATOR_LIMBS + STATEMENT_HEAD
                 )
@@ -84,6 +84,21 @@ pub fn decode_output(output: &[u8], count: u32) -> Option<Vec<i32>> {
         .collect()
 }
 
+/// A model to register.
+#[derive(Clone, Debug)]
+pub struct NewModel<'a> {
+    /// Digest of the program.
+    pub program_digest: B256,
+    /// Commitment to the weights.
+    pub weight_commitment: B256,
+    /// Verifier of its inferences.
+    pub verifier: Address,
+    /// Hash of a description, or zero.
+    pub metadata_hash: B256,
+    /// The commitment proof, where the verifier asks for one.
+    pub weight_proof: Option<&'a Submission>,
+}
+
 /// A new model.
 #[derive(Clone, Debug)]
 pub struct Registered {
@@ -117,18 +132,30 @@ impl Registry {
     pub async fn register(
         self,
         chain: &mut Chain,
-        program_digest: B256,
-        weight_commitment: B256,
-        verifier: Address,
-        metadata_hash: B256,
+        model: &NewModel<'_>,
     ) -> eyre::Result<Registered> {
-        let call = ModelRegistry::registerModelCall {
-            programDigest: program_digest,
-            weightCommitment: weight_commitment,
-            verifier,
-            metadataHash: metadata_hash,
+        let receipt = match model.weight_proof {
+            None => {
+                let call = ModelRegistry::registerModelCall {
+                    programDigest: model.program_digest,
+                    weightCommitment: model.weight_commitment,
+                    verifier: model.verifier,
+                    metadataHash: model.metadata_hash,
+                };
+                chain.write(self.address, &call, U256::ZERO).await?
+            }
+            Some(proof) => {
+                let call = ModelRegistry::registerModelWithWeightProofCall {
+                    programDigest: model.program_digest,
+                    weightCommitment: model.weight_commitment,
+                    verifier: model.verifier,
+                    metadataHash: model.metadata_hash,
+                    inputCommitment: proof.input_commitment,
+                    weightProof: proof.proof.clone(),
+                };
+                chain.write(self.address, &call, U256::ZERO).await?
+            }
         };
-        let receipt = chain.write(self.address, &call, U256::ZERO).await?;
         let event: ModelRegistry::ModelRegistered = self.event(&receipt)?;
         Ok(Registered {
             model_id: event.modelId,

@@ -9,7 +9,7 @@ use alloy::sol_types::{Panic, Revert as Reason, SolError, SolInterface};
 sol! {
     /// The errors of all contracts in one selector space.
     contract Refusals {
-        // InferenceVerifier
+        // Halo2Caller, InferenceVerifier, WeightVerifier
         error ZeroVerifier();
         error VerifierWithoutCode(address verifier);
         error VerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
@@ -17,6 +17,7 @@ sol! {
         error ProofLengthOutOfRange(uint256 length);
         error ProofLength(uint256 expected, uint256 found);
         error InvalidProof();
+        error ZeroProgramDigest();
         // ModelRegistry
         error ModelNotFound(uint256 modelId);
         error ModelExists(uint256 modelId);
@@ -26,6 +27,8 @@ sol! {
         error ZeroModelVerifier();
         error ModelVerifierWithoutCode(address verifier);
         error ModelVerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
+        error WeightProofRequired(address weightVerifier);
+        error WeightProofNotExpected(address verifier);
         error StatementReplayed(bytes32 statementHash);
         // CanonicalCalldata
         error NonCanonicalOffset(uint256 expected, uint256 found);
@@ -143,6 +146,15 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
         E::ZeroCommitment(_) => "a program digest or weight commitment of zero; run `laminate commit` and give its commitment".into(),
         E::ZeroVerifier(_) | E::ZeroModelVerifier(_) => "the verifier is the zero address".into(),
         E::ZeroRegistry(_) => "the registry is the zero address".into(),
+        E::ZeroProgramDigest(_) => "the program digest of the weights is zero".into(),
+        E::WeightProofRequired(e) => format!(
+            "inferences of this model do not show that its weights are in range: register it with the commitment proof (`laminate prove-weights`) that {} checks",
+            e.weightVerifier
+        ),
+        E::WeightProofNotExpected(e) => format!(
+            "every inference that {} verifies shows that the weights are in range: register the model without a commitment proof",
+            e.verifier
+        ),
         E::VerifierWithoutCode(e) => format!("no contract at the generated verifier's address {}", e.verifier),
         E::ModelVerifierWithoutCode(e) => format!("no contract at the model's verifier {}", e.verifier),
         E::RegistryWithoutCode(e) => format!("no contract at the registry's address {}", e.registry),

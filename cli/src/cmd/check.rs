@@ -270,16 +270,18 @@ fn derive(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<Vec<(Contract, B
     let derive = || -> eyre::Result<_> {
         let halo2 = Neighbour {
             address: manifest.halo2_verifier.address,
-            code: code::halo2(bundle)?,
+            code: code::halo2(bundle, Contract::Halo2Verifier)?,
         };
         let registry = Neighbour {
             address: manifest.model_registry.address,
             code: code::registry(bundle)?,
         };
-        let mut all = vec![(
+        let mut all = vec![];
+        let weights = derive_weights(manifest, bundle, &mut all)?;
+        all.push((
             Contract::InferenceVerifier,
-            code::inference(bundle, &halo2)?,
-        )];
+            code::inference(bundle, &halo2, weights.as_ref())?,
+        ));
         if manifest.fraud_screen.is_some() {
             all.push((Contract::FraudScreen, code::screen(bundle, &registry)?));
         }
@@ -290,6 +292,29 @@ fn derive(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<Vec<(Contract, B
         Ok(all)
     };
     derive().wrap_err("cannot derive the code from the verifier's folder")
+}
+
+/// The contracts of commitment proofs, if there are any.
+fn derive_weights(
+    manifest: &Manifest,
+    bundle: &Bundle,
+    all: &mut Vec<(Contract, Bytes)>,
+) -> eyre::Result<Option<Neighbour>> {
+    let (Some(halo2), Some(verifier)) = (manifest.weight_halo2_verifier, manifest.weight_verifier)
+    else {
+        return Ok(None);
+    };
+    let halo2 = Neighbour {
+        address: halo2.address,
+        code: code::halo2(bundle, Contract::WeightHalo2Verifier)?,
+    };
+    let code = code::weights(bundle, &halo2)?;
+    all.push((Contract::WeightVerifier, code.clone()));
+    all.push((Contract::WeightHalo2Verifier, halo2.code));
+    Ok(Some(Neighbour {
+        address: verifier.address,
+        code,
+    }))
 }
 
 fn human(report: &Report) -> String {

@@ -13,7 +13,7 @@ use crate::chain::bundle::Contract;
 use crate::chain::contracts::FraudScreen;
 use crate::chain::deploy::{Plan, deploy};
 use crate::chain::manifest::Manifest;
-use crate::chain::registry::{Registry, Submission, word};
+use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, RpcChain, is_local};
@@ -211,10 +211,13 @@ impl Run<'_> {
         let registered = registry
             .register(
                 &mut self.chain,
-                manifest.program_digest,
-                commitment,
-                verifier,
-                B256::ZERO,
+                &NewModel {
+                    program_digest: manifest.program_digest,
+                    weight_commitment: commitment,
+                    verifier,
+                    metadata_hash: B256::ZERO,
+                    weight_proof: None,
+                },
             )
             .await?;
         self.accept(&name, &registered.receipt);

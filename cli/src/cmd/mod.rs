@@ -9,6 +9,7 @@ pub mod deploy;
 pub mod generate;
 pub mod inspect;
 pub mod prove;
+pub mod prove_weights;
 pub mod register;
 pub mod setup;
 pub mod srs;

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, B256};
 use clap::Args;
 use eyre::{ensure, eyre};
+use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
 use crate::chain::manifest::{Manifest, RegisteredModel};
-use crate::chain::registry::{Registry, word};
+use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
-use crate::files::ModelDir;
+use crate::files::{self, ModelDir, ProofFile};
 use crate::output::Output;
 
 /// Register a model: its program digest and weight commitment.
@@ -29,6 +30,10 @@ pub struct Register {
     /// Hash of a description kept elsewhere.
     #[arg(long, value_name = "HEX", default_value_t = B256::ZERO, hide_default_value = true)]
     pub metadata_hash: B256,
+    /// Commitment proof made by `laminate prove-weights`, for models whose inferences do not show that the weights
+    /// are in range.
+    #[arg(long, value_name = "FILE")]
+    pub weight_proof: Option<PathBuf>,
     #[command(flatten)]
     pub node: NodeArgs,
     #[command(flatten)]
@@ -59,6 +64,7 @@ impl Register {
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         let mut manifest = Manifest::read(&self.deployment)?;
         let weight_commitment = self.commitment(&manifest)?;
+        let weight_proof = self.weight_proof(&manifest, weight_commitment)?;
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
         manifest.require_chain(rpc.chain_id())?;
@@ -71,10 +77,13 @@ impl Register {
         let registered = registry
             .register(
                 &mut chain,
-                manifest.program_digest,
-                weight_commitment,
-                verifier,
-                self.metadata_hash,
+                &NewModel {
+                    program_digest: manifest.program_digest,
+                    weight_commitment,
+                    verifier,
+                    metadata_hash: self.metadata_hash,
+                    weight_proof: weight_proof.as_ref(),
+                },
             )
             .await?;
         let model = RegisteredModel {
@@ -102,6 +111,39 @@ impl Register {
             report.model_id, registry.address, manifest.chain_id, report.cost.gas
         );
         out.result(&human, &report)
+    }
+
+    /// The commitment proof, which must be there exactly if the deployment has a verifier of such.
+    fn weight_proof(
+        &self,
+        manifest: &Manifest,
+        weight_commitment: B256,
+    ) -> eyre::Result<Option<Submission>> {
+        let path = match (&self.weight_proof, manifest.weight_verifier) {
+            (None, None) => return Ok(None),
+            (Some(path), Some(_)) => path,
+            (None, Some(_)) => {
+                return Err(eyre!(
+                    "inferences of {} do not show that its weights are in range; make a commitment proof with `laminate prove-weights DIR -o weights.proof` and give it with --weight-proof",
+                    manifest.program_name
+                ));
+            }
+            (Some(_), None) => {
+                return Err(eyre!(
+                    "every inference of {} shows that its weights are in range; leave --weight-proof out",
+                    manifest.program_name
+                ));
+            }
+        };
+        let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
+        let proof = Submission::new(&file.instances(), &file.proof)?;
+        ensure!(
+            proof.weight_commitment == weight_commitment,
+            "{} is of weights {}, to be registered are {weight_commitment}",
+            path.display(),
+            proof.weight_commitment
+        );
+        Ok(Some(proof))
     }
 
     fn commitment(&self, manifest: &Manifest) -> eyre::Result<B256> {

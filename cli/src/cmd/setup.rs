@@ -176,6 +176,9 @@ pub struct Report {
     pub verifying_key_bytes: u64,
     /// Whether the reference string is a development one.
     pub development: bool,
+    /// Keys of the commitment proof, where inferences do not show that the weights are in range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Box<Report>>,
 }
 
 impl SetupCommand {
@@ -186,13 +189,26 @@ impl SetupCommand {
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
-        let needed = pipeline::required_k(&program, self.fold.into())?;
+        let mut needed = pipeline::required_k(&program, self.fold.into())?;
+        let weights = (!program.check_weights).then(|| program.weights_program());
+        if let Some(weights) = &weights {
+            needed = needed.max(pipeline::required_k(weights, FoldMode::On)?);
+        }
         let (path, srs) = self.srs_of(needed, out)?;
         let keys = {
             let _stage = out.stage("Making the keys");
             pipeline::setup(&program, self.fold.into(), &srs)?
         };
         pipeline::link_srs(&keys, &path)?;
+        let weight_keys = match &weights {
+            None => None,
+            Some(weights) => {
+                let _stage = out.stage("Making the keys of the commitment proof");
+                let keys = pipeline::setup(weights, FoldMode::On, &srs)?;
+                pipeline::link_srs(&keys, &path)?;
+                Some(pipeline::key_report(&keys)?)
+            }
+        };
         let setup = Setup {
             version: 1,
             srs: std::path::absolute(path)?,
@@ -203,9 +219,20 @@ impl SetupCommand {
         if !serves(&dir, &setup, &srs) {
             dir.write_setup(&setup)?;
         }
-        let report = pipeline::key_report(&keys)?;
+        let report = Report {
+            weights: weight_keys.map(Box::new),
+            ..pipeline::key_report(&keys)?
+        };
+        let weights = report.weights.as_ref().map_or_else(String::new, |w| {
+            format!(
+                "\ncommitment proof: keys for k = {}, {} advice columns, proving key {}",
+                w.k,
+                w.advice_columns,
+                crate::measure::size(w.proving_key_bytes)
+            )
+        });
         let human = format!(
-            "keys for k = {}, {} advice columns\nverifying key {}\nproving key {}{}",
+            "keys for k = {}, {} advice columns\nverifying key {}\nproving key {}{weights}{}",
             report.k,
             report.advice_columns,
             report.vk_digest,

@@ -15,7 +15,7 @@ use laminate_protocol::program::Program;
 use laminate_protocol::statement::output_words;
 use serde::Serialize;
 
-use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo};
+use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
 use crate::files::{self, ModelDir};
 use crate::measure::size;
@@ -48,15 +48,52 @@ pub struct Report {
     pub development: bool,
 }
 
-/// A compiled bundle with the generated source.
+/// The verifying keys of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys<'a> {
+    /// Of its inferences.
+    pub inference: &'a VerifyingKey,
+    /// Of its commitment proofs, where inferences do not show that the weights are in range.
+    pub weights: Option<&'a VerifyingKey>,
+}
+
+impl<'a> Keys<'a> {
+    /// Those of a program whose inferences show everything.
+    pub fn of(inference: &'a VerifyingKey) -> Self {
+        Self {
+            inference,
+            weights: None,
+        }
+    }
+}
+
+/// A compiled bundle with the generated sources.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// What `deploy` takes.
     pub bundle: Bundle,
-    /// Solidity source.
-    pub source: String,
-    /// Figures.
+    /// Solidity sources of the generated contracts.
+    pub sources: Vec<(Contract, String)>,
+    /// Runtime code of the verifier of inferences.
     pub contract_bytes: usize,
+}
+
+/// A generated contract, compiled.
+struct Generated {
+    verifier: GeneratedVerifier,
+    creation: Bytes,
+    runtime_bytes: usize,
+}
+
+fn generate(key: &VerifyingKey, srs: &Srs, compiler: &SolcCompiler) -> eyre::Result<Generated> {
+    let srs = srs.truncated(key.meta.k())?;
+    let verifier = generate_verifier(&srs, &key.vk, key.meta.instances)?;
+    let code = compiler.compile_verifier(&verifier.source)?;
+    Ok(Generated {
+        verifier,
+        creation: code.creation.into(),
+        runtime_bytes: code.runtime.len(),
+    })
 }
 
 /// Generates and compiles; also used by `demo`.
@@ -65,35 +102,47 @@ pub struct Made {
 /// A missing compiler, or a contract over the size limit.
 pub fn make(
     program: &Program,
-    key: &VerifyingKey,
+    keys: Keys<'_>,
     srs: &Srs,
     weight_commitment: Option<B256>,
     out: Output,
 ) -> eyre::Result<Made> {
     let root = toolchain::ready(out)?;
     let _stage = out.stage("Generating and compiling the verifier contract");
-    let srs = srs.truncated(key.meta.k())?;
-    let generated = generate_verifier(&srs, &key.vk, key.meta.instances)?;
     let compiler = SolcCompiler::find(&root)?;
-    let halo2 = compiler.compile_verifier(&generated.source)?;
-    let names = Contract::ALL.map(Contract::name);
-    let tree = own_contracts(&root)?;
-    let mut others = compiler.compile(&tree, &names[1..])?;
-    let mut code = |contract: Contract| {
-        if contract == Contract::Halo2Verifier {
-            return Ok(Bytes::from(halo2.creation.clone()));
-        }
-        let found = others.remove(contract.name());
-        found
-            .map(|c| Bytes::from(c.creation))
-            .ok_or_else(|| eyre!("{} was not compiled", contract.name()))
+    let inference = generate(keys.inference, srs, &compiler)?;
+    let weights = match keys.weights {
+        Some(key) => Some((key, generate(key, srs, &compiler)?)),
+        None => None,
     };
-    let [a, b, c, d] = Contract::ALL.map(&mut code);
-    let info = info(program, key, &srs, &generated, weight_commitment)?;
+    let mut info = info(program, keys.inference, srs, &inference, weight_commitment)?;
+    if let Some((key, generated)) = &weights {
+        info.weights = Some(WeightInfo {
+            program_digest: word(&program.weights_program().digest()?),
+            proof_length: generated.verifier.proof_length as u32,
+            vk_digest: B256::from(key.digest()),
+        });
+    }
+    let own = Contract::all(weights.is_some()).into_iter();
+    let names: Vec<&str> = own
+        .filter(|c| !c.is_generated())
+        .map(Contract::name)
+        .collect();
+    let mut others = compiler.compile(&own_contracts(&root)?, &names)?;
+    let bundle = Bundle::new(info, |contract| match (contract, &weights) {
+        (Contract::Halo2Verifier, _) => Ok(inference.creation.clone()),
+        (Contract::WeightHalo2Verifier, Some((_, generated))) => Ok(generated.creation.clone()),
+        _ => others
+            .remove(contract.name())
+            .map(|c| Bytes::from(c.creation))
+            .ok_or_else(|| eyre!("{} was not compiled", contract.name())),
+    })?;
+    let mut sources = vec![(Contract::Halo2Verifier, inference.verifier.source)];
+    sources.extend(weights.map(|(_, w)| (Contract::WeightHalo2Verifier, w.verifier.source)));
     Ok(Made {
-        bundle: Bundle::new(info, [a?, b?, c?, d?])?,
-        contract_bytes: halo2.runtime.len(),
-        source: generated.source,
+        bundle,
+        contract_bytes: inference.runtime_bytes,
+        sources,
     })
 }
 
@@ -109,7 +158,7 @@ fn info(
     program: &Program,
     key: &VerifyingKey,
     srs: &Srs,
-    generated: &GeneratedVerifier,
+    generated: &Generated,
     weight_commitment: Option<B256>,
 ) -> eyre::Result<VerifierInfo> {
     let output = program
@@ -125,10 +174,11 @@ fn info(
         output_words: output_words(program) as u32,
         output_scale: output.scale,
         output_tokens: program.sequence.is_some(),
-        instances: generated.instances as u32,
-        proof_length: generated.proof_length as u32,
+        instances: generated.verifier.instances as u32,
+        proof_length: generated.verifier.proof_length as u32,
+        weights: None,
         development_srs: key.meta.development,
-        srs_digest: B256::from(srs.digest()),
+        srs_digest: B256::from(srs.truncated(key.meta.k())?.digest()),
         vk_digest: B256::from(key.digest()),
         solc_version: SOLC_VERSION.into(),
     })
@@ -145,15 +195,25 @@ impl VerifierCommand {
         let srs = pipeline::load_setup_srs(&dir.setup()?)?;
         let key = pipeline::load_verifying_key(&program, FoldMode::On, &srs)?;
         let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
-        let made = make(&program, &key, &srs, commitment, out)?;
+        let weight_key = match program.check_weights {
+            true => None,
+            false => {
+                let weights = program.weights_program();
+                Some(pipeline::load_verifying_key(&weights, FoldMode::On, &srs)?)
+            }
+        };
+        let keys = Keys {
+            inference: &key,
+            weights: weight_key.as_ref(),
+        };
+        let made = make(&program, keys, &srs, commitment, out)?;
 
         std::fs::create_dir_all(&self.output)?;
         let _ = std::fs::remove_file(self.output.join("verifier.json"));
-        files::write_bytes(
-            &self.output.join("Halo2Verifier.sol"),
-            made.source.as_bytes(),
-            false,
-        )?;
+        for (contract, source) in &made.sources {
+            let path = self.output.join(format!("{}.sol", contract.name()));
+            files::write_bytes(&path, source.as_bytes(), false)?;
+        }
         made.bundle.write(&self.output)?;
         let report = Report {
             contract_bytes: made.contract_bytes,

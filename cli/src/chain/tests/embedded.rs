@@ -1,13 +1,14 @@
 //! Our contracts on the embedded chain: what is accepted, what is refused, and in which words.
 
 use alloy::primitives::{Address, B256, Bytes, U256, address};
+use halo2curves_axiom::bn256::Fr;
 
 use super::super::contracts::FraudScreen;
-use super::super::deploy::{Plan, deploy};
+use super::super::deploy::{Plan, Step, deploy};
 use super::super::manifest::Manifest;
-use super::super::registry::{Registry, decode_output};
+use super::super::registry::{Registry, Submission, decode_output};
 use super::super::{CODE_LIMIT, Chain, EmbeddedChain, LOCAL_CHAIN_ID, refusal};
-use super::{ACCEPT, REFUSE, bundle, creation, submission};
+use super::{ACCEPT, REFUSE, bundle, bundle_with, creation, new_model, submission};
 
 const PAYEE: Address = address!("0x00000000000000000000000000000000000beef0");
 
@@ -45,6 +46,57 @@ async fn deployed(halo2: &[u8]) -> Option<(Chain, Manifest, Registry)> {
     Some((chain, manifest, registry))
 }
 
+/// Where inferences do not show that the weights are in range, a model is registered with a proof that does.
+#[test]
+fn a_model_is_registered_with_its_commitment_proof() {
+    wait(async {
+        for (halo2, accepts) in [(ACCEPT, true), (REFUSE, false)] {
+            let Some(bundle) = bundle_with(ACCEPT, Some(halo2)) else {
+                return;
+            };
+            let mut chain = Chain::embedded();
+            let mut names = vec![];
+            let note = |step: &Step| names.push(step.contract.name());
+            let manifest = deploy(&mut chain, &bundle, Plan::default(), note)
+                .await
+                .unwrap();
+            assert_eq!(
+                names,
+                [
+                    "Halo2Verifier",
+                    "WeightHalo2Verifier",
+                    "WeightVerifier",
+                    "InferenceVerifier",
+                    "ModelRegistry"
+                ]
+            );
+            assert_eq!(manifest.contracts().len(), 5);
+            let registry = Registry {
+                address: manifest.model_registry.address,
+            };
+            let mut model = new_model(
+                manifest.program_digest,
+                B256::with_last_byte(2),
+                manifest.inference_verifier.address,
+            );
+            let refused = registry.register(&mut chain, &model).await;
+            assert_eq!(name(refused), "WeightProofRequired");
+            let mut instances: Vec<Fr> = (0..12).map(Fr::from).collect();
+            instances.extend([3, 2, 5].map(Fr::from));
+            let proof = Submission::new(&instances, &[7; 64]).unwrap();
+            model.weight_proof = Some(&proof);
+            let registered = registry.register(&mut chain, &model).await;
+            if accepts {
+                let id = registered.unwrap().model_id;
+                let stored = registry.model(&mut chain, id).await.unwrap();
+                assert_eq!(stored.weightCommitment, B256::with_last_byte(2));
+            } else {
+                assert_eq!(name(registered), "InvalidProof");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_proof_is_submitted_once_for_its_model() {
     wait(async {
@@ -54,7 +106,7 @@ fn a_proof_is_submitted_once_for_its_model() {
         let (program, weights) = (manifest.program_digest, manifest.weight_commitment.unwrap());
         let verifier = manifest.inference_verifier.address;
         let model = registry
-            .register(&mut chain, program, weights, verifier, B256::ZERO)
+            .register(&mut chain, &new_model(program, weights, verifier))
             .await
             .unwrap();
         let stored = registry.model(&mut chain, model.model_id).await.unwrap();
@@ -65,7 +117,7 @@ fn a_proof_is_submitted_once_for_its_model() {
         assert_eq!(
             name(
                 registry
-                    .register(&mut chain, program, weights, verifier, B256::ZERO)
+                    .register(&mut chain, &new_model(program, weights, verifier))
                     .await
             ),
             "ModelExists"
@@ -139,10 +191,7 @@ fn gas_is_that_of_a_receipt() {
         let model = registry
             .register(
                 &mut chain,
-                manifest.program_digest,
-                weights,
-                verifier,
-                B256::ZERO,
+                &new_model(manifest.program_digest, weights, verifier),
             )
             .await
             .unwrap();
@@ -183,10 +232,7 @@ fn what_the_generated_verifier_refuses_is_refused_in_words() {
         let model = registry
             .register(
                 &mut chain,
-                manifest.program_digest,
-                weights,
-                verifier,
-                B256::ZERO,
+                &new_model(manifest.program_digest, weights, verifier),
             )
             .await
             .unwrap();
@@ -213,10 +259,7 @@ fn a_payment_settles_below_its_threshold_only() {
         let model = registry
             .register(
                 &mut chain,
-                manifest.program_digest,
-                weights,
-                verifier,
-                B256::ZERO,
+                &new_model(manifest.program_digest, weights, verifier),
             )
             .await
             .unwrap();

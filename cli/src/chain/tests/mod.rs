@@ -9,15 +9,16 @@ mod commands;
 mod embedded;
 mod node;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{SolcCompiler, SourceTree};
 
-use super::bundle::{Bundle, Contract, VERSION, VerifierInfo};
-use super::registry::Submission;
+use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
+use super::registry::{NewModel, Submission};
 
 /// Runtime code that accepts: `STOP`.
 const ACCEPT: &[u8] = &[0x00];
@@ -42,7 +43,12 @@ fn creation(runtime: &[u8]) -> Bytes {
 
 /// A bundle of our contracts around the given runtime code; `None`, with the reason printed, without a compiler.
 fn bundle(halo2: &[u8]) -> Option<Bundle> {
-    static COMPILED: OnceLock<Option<[Bytes; 3]>> = OnceLock::new();
+    bundle_with(halo2, None)
+}
+
+/// The same with a verifier of commitment proofs.
+fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
+    static COMPILED: OnceLock<Option<BTreeMap<String, Bytes>>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
         if !workspace().join("node_modules/solc").exists() {
             eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
@@ -51,14 +57,19 @@ fn bundle(halo2: &[u8]) -> Option<Bundle> {
         let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
         tree.files
             .retain(|path, _| !path.starts_with("contracts/src/generated"));
-        let names = ["InferenceVerifier", "ModelRegistry", "FraudScreen"];
+        let own = Contract::all(true).into_iter();
+        let names: Vec<&str> = own
+            .filter(|c| !c.is_generated())
+            .map(Contract::name)
+            .collect();
         let all = SolcCompiler::find(&workspace())
             .unwrap()
             .compile(&tree, &names)
             .unwrap();
-        Some(names.map(|name| all[name].creation.clone().into()))
+        let code = all.into_iter();
+        Some(code.map(|(n, c)| (n, c.creation.into())).collect())
     });
-    let [inference, registry, screen] = compiled.clone()?;
+    let compiled = compiled.as_ref()?;
     let info = VerifierInfo {
         version: VERSION,
         program_name: "stand-in".into(),
@@ -70,12 +81,35 @@ fn bundle(halo2: &[u8]) -> Option<Bundle> {
         output_tokens: false,
         instances: 16,
         proof_length: PROOF_LENGTH,
+        weights: weights.map(|_| WeightInfo {
+            program_digest: B256::with_last_byte(3),
+            proof_length: PROOF_LENGTH,
+            vk_digest: B256::ZERO,
+        }),
         development_srs: true,
         srs_digest: B256::ZERO,
         vk_digest: B256::ZERO,
         solc_version: "0.8.19".into(),
     };
-    Some(Bundle::new(info, [creation(halo2), inference, registry, screen]).unwrap())
+    let made = Bundle::new(info, |contract| {
+        Ok(match (contract, weights) {
+            (Contract::Halo2Verifier, _) => creation(halo2),
+            (Contract::WeightHalo2Verifier, Some(weights)) => creation(weights),
+            _ => compiled[contract.name()].clone(),
+        })
+    });
+    Some(made.unwrap())
+}
+
+/// A model without a description or a commitment proof.
+fn new_model(program: B256, weights: B256, verifier: Address) -> NewModel<'static> {
+    NewModel {
+        program_digest: program,
+        weight_commitment: weights,
+        verifier,
+        metadata_hash: B256::ZERO,
+        weight_proof: None,
+    }
 }
 
 /// A statement of the bundle's program with one output.
@@ -101,7 +135,7 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
-        ("\"version\": 1", "\"version\": 2", "version 2"),
+        ("\"version\": 2", "\"version\": 3", "version 3"),
         (
             "\"instances\": 16",
             "\"instances\": 17",

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use alloy::primitives::{B256, Bytes, U256, address};
+use alloy::primitives::{Bytes, U256, address};
 use alloy::signers::local::PrivateKeySigner;
 
 use super::super::deploy::{Plan, deploy};
@@ -11,7 +11,7 @@ use super::super::registry::Registry;
 use super::super::rpc::NodeArgs;
 use super::super::{Chain, LOCAL_CHAIN_ID, RpcChain, refusal};
 use super::anvil::{Anvil, KEY};
-use super::{ACCEPT, REFUSE, bundle, creation, submission};
+use super::{ACCEPT, REFUSE, bundle, creation, new_model, submission};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -91,10 +91,7 @@ fn deploys_registers_and_submits_as_the_embedded_chain_does() {
             let model = registry
                 .register(
                     &mut chain,
-                    manifest.program_digest,
-                    weights,
-                    verifier,
-                    B256::ZERO,
+                    &new_model(manifest.program_digest, weights, verifier),
                 )
                 .await
                 .unwrap();
@@ -156,10 +153,7 @@ fn refusals_of_a_node_keep_their_names() {
         let model = registry
             .register(
                 &mut chain,
-                manifest.program_digest,
-                weights,
-                verifier,
-                B256::ZERO,
+                &new_model(manifest.program_digest, weights, verifier),
             )
             .await
             .unwrap();
@@ -185,10 +179,7 @@ fn refusals_of_a_node_keep_their_names() {
         let again = registry
             .register(
                 &mut chain,
-                manifest.program_digest,
-                weights,
-                verifier,
-                B256::ZERO,
+                &new_model(manifest.program_digest, weights, verifier),
             )
             .await
             .unwrap_err();

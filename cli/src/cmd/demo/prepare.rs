@@ -11,7 +11,7 @@ use crate::chain::registry::word;
 use crate::cmd::commit::commit;
 use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::cmd::setup::development;
-use crate::cmd::verifier::{self, Made};
+use crate::cmd::verifier::{self, Keys, Made};
 use crate::files::{ModelDir, ProofFile};
 use crate::measure::Stages;
 use crate::output::Output;
@@ -227,7 +227,7 @@ fn contracts(
     let commitment = word(&dir.commitment()?.commitment.0);
     stages.run(
         name,
-        || verifier::make(&program, &key, srs, Some(commitment), out),
+        || verifier::make(&program, Keys::of(&key), srs, Some(commitment), out),
         |made| Some(made.contract_bytes as u64),
     )
 }

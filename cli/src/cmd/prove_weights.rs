@@ -1,0 +1,96 @@
+//! `laminate prove-weights`: the commitment proof of a model.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eyre::eyre;
+use laminate_protocol::artifact::Kind;
+use serde::Serialize;
+
+use super::prove::stored;
+use super::setup::FoldedSrs;
+use crate::files::{self, FoldedFile, ModelDir, hex_scalar};
+use crate::measure::{self, Measured, Stages};
+use crate::output::Output;
+use crate::pipeline;
+
+/// Prove once that committed weights are in their ranges: bytes, or ternary.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  laminate prove-weights story -o story-weights.proof\n\nLarge models need it: their inferences do not show it. `laminate register` takes the proof and the registry\nchecks it. The folder needs `commit` and `setup` first."
+)]
+pub struct ProveWeights {
+    /// Folder with program, weights, commitment and keys.
+    pub dir: PathBuf,
+    /// Write the folded proof and stop before aggregation (private).
+    #[arg(long, conflicts_with = "output", required_unless_present = "output")]
+    pub folded_only: Option<PathBuf>,
+    #[command(flatten)]
+    pub srs: FoldedSrs,
+    /// The proof to write.
+    #[arg(short, long, required_unless_present = "folded_only")]
+    pub output: Option<PathBuf>,
+}
+
+/// What `prove-weights` reports.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Digest of the program without nodes.
+    pub program_digest: String,
+    /// The commitment whose weights are in range.
+    pub weight_commitment: String,
+    /// Bytes of the KZG proof; none if only folded.
+    pub proof_bytes: Option<usize>,
+    /// Stages.
+    pub stages: Vec<Measured>,
+}
+
+impl ProveWeights {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Missing or altered files, or a model that needs no such proof.
+    pub fn run(&self, out: Output) -> eyre::Result<()> {
+        if self.srs.is_given() && self.folded_only.is_none() {
+            return Err(eyre!(
+                "--srs and --dev-srs are of --folded-only; a published proof uses the reference string of `laminate setup`"
+            ));
+        }
+        let dir = ModelDir::open(&self.dir)?;
+        let program = dir.program()?;
+        let mut stages = Stages::default();
+        let srs = match self.folded_only {
+            None => pipeline::load_setup_srs(&dir.setup()?)?,
+            Some(_) => self.srs.load(&dir, &program, out)?,
+        };
+        let development = srs.origin().is_development();
+        let folded = pipeline::fold_weights(&dir, &srs, &mut stages, out)?;
+        let proof_bytes = if let Some(path) = &self.output {
+            let weights = program.weights_program();
+            let proof = pipeline::aggregate(&weights, &folded, &srs, &mut stages, out)?;
+            files::write(Kind::Proof, development, &proof, path)?;
+            Some(proof.proof.len())
+        } else if let Some(path) = &self.folded_only {
+            let file = FoldedFile {
+                statement: stored(&folded.statement),
+                proof: folded.proof.to_stored(),
+            };
+            files::write(Kind::FoldedProof, development, &file, path)?;
+            None
+        } else {
+            return Err(eyre!("give -o FILE or --folded-only FILE"));
+        };
+        let report = Report {
+            program_digest: hex_scalar(&folded.statement.program_digest),
+            weight_commitment: hex_scalar(&folded.statement.weight_commitment),
+            proof_bytes,
+            stages: stages.rows,
+        };
+        let human = format!(
+            "{}\nweights of commitment {} are in range",
+            measure::table(&report.stages),
+            report.weight_commitment
+        );
+        out.result(&human, &report)
+    }
+}
