@@ -222,7 +222,7 @@ fn what_does_not_fit_is_refused() {
             assert!(text(result).contains("the deployment is on chain 1"));
         }
         for (from, to, what) in [
-            ("\"version\": 1", "\"version\": 7", "version 7"),
+            ("\"version\": 2", "\"version\": 7", "version 7"),
             ("\"halo2Verifier\"", "\"halo3\"", "malformed"),
         ] {
             fs::write(&record, &good).unwrap();
