@@ -2,6 +2,7 @@
 """Train the card-fraud model 29-64-32-1 and write everything under models/fraud.
 
     python scripts/train_fraud.py --csv creditcard.csv                        # train, export, draw samples
+    python scripts/train_fraud.py --csv creditcard.csv --ternary              # ternary.onnx beside the files of that
     python scripts/train_fraud.py --csv cards.csv --prepare prepared.csv      # raw rows -> the model's input columns
 
 The CSV is the ULB card-fraud set (columns V1..V28, Amount, Class; Time is not used). Nothing that is written holds
@@ -14,7 +15,7 @@ import argparse
 import hashlib
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=root / "models" / "fraud", help="where the files are written")
     parser.add_argument("--seed", type=int, default=1, help="seed of fraud.onnx; other.onnx takes the next one")
     parser.add_argument("--epochs", type=int, default=Settings.epochs)
+    parser.add_argument(
+        "--ternary", action="store_true", help="train ternary.onnx only, whose weights are a scale times -1, 0 and 1"
+    )
     parser.add_argument("--prepare", type=Path, metavar="OUT", help="only convert --csv to the model's input columns")
     parser.add_argument(
         "--preprocessing", type=Path, help="constants for --prepare (default: preprocessing.json in --out)"
@@ -139,18 +143,48 @@ def ranges(model: Mlp, rows: Array) -> list[float]:
     return [float(np.abs(values).max()) for values in (rows, *outputs)]
 
 
+@dataclass(frozen=True)
+class Data:
+    """The CSV prepared and split, and the generator fitted to its training rows."""
+
+    rows: Array
+    labels: Labels
+    train_at: Labels
+    test_at: Labels
+    preprocessing: Preprocessing
+    generator: Generator
+
+    @staticmethod
+    def read(csv: Path, seed: int) -> Data:
+        raw, labels = read_csv(csv, labelled=True)
+        assert labels is not None
+        train_at, test_at = metrics.stratified_split(labels, HELD_OUT, np.random.default_rng(seed))
+        preprocessing = Preprocessing.fit(raw[train_at])
+        rows = preprocessing.apply(raw)
+        generator = Generator.fit(rows[train_at], labels[train_at])
+        return Data(rows, labels, train_at, test_at, preprocessing, generator)
+
+    def train(self, settings: Settings, *, ternary: bool = False) -> Mlp:
+        """A model of the training rows."""
+        return train(self.rows[self.train_at], self.labels[self.train_at], settings, ternary=ternary)
+
+    def held_out(self, model: Mlp) -> dict[str, Any]:
+        """Quality on the rows that nothing was fitted to."""
+        return quality(model, self.rows[self.test_at], self.labels[self.test_at])
+
+    def training(self) -> dict[str, int]:
+        """Size of the training part."""
+        return {"rows": len(self.train_at), "frauds": int(self.labels[self.train_at].sum())}
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Train both models, write every file, return the metrics."""
-    raw, labels = read_csv(options.csv, labelled=True)
-    assert labels is not None
-    train_at, test_at = metrics.stratified_split(labels, HELD_OUT, np.random.default_rng(options.seed))
-    preprocessing = Preprocessing.fit(raw[train_at])
-    rows = preprocessing.apply(raw)
+    data = Data.read(options.csv, options.seed)
+    rows, labels, train_at = data.rows, data.labels, data.train_at
+    generator, preprocessing = data.generator, data.preprocessing
     settings = Settings(seed=options.seed, epochs=options.epochs)
-    other_settings = Settings(seed=options.seed + 1, epochs=options.epochs)
-    model = train(rows[train_at], labels[train_at], settings)
-    other = train(rows[train_at], labels[train_at], other_settings)
-    generator = Generator.fit(rows[train_at], labels[train_at])
+    model = data.train(settings)
+    other = data.train(Settings(seed=options.seed + 1, epochs=options.epochs))
 
     options.out.mkdir(parents=True, exist_ok=True)
     preprocessing.save(options.out / "preprocessing.json")
@@ -169,11 +203,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "network": "29-64-32-1",
         "parameters": sum(p.size for p in model.parameters()),
         "settings": asdict(settings),
-        "training": {"rows": len(train_at), "frauds": int(labels[train_at].sum())},
-        "held_out": quality(model, rows[test_at], labels[test_at]),
-        "held_out_other_model": quality(other, rows[test_at], labels[test_at]),
+        "training": data.training(),
+        "held_out": data.held_out(model),
+        "held_out_other_model": data.held_out(other),
         "generated_evaluation": quality(model, probe, evaluation_labels.astype(np.int64)),
-        "trained_on_generated_rows": quality(stand_in, rows[test_at], labels[test_at]),
+        "trained_on_generated_rows": data.held_out(stand_in),
         "largest_magnitudes": {
             "layers": ["columns", "dense1", "dense2", "dense3"],
             "calibration": ranges(model, files["calibration.csv"]),
@@ -186,8 +220,49 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             for name in ("fraud.onnx", "other.onnx", *files)
         },
     }
-    (options.out / "metrics.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_metrics(options.out / "metrics.json", report)
     return report
+
+
+def run_ternary(options: argparse.Namespace) -> dict[str, Any]:
+    """Train the ternary model, and the float one to compare; write ternary.onnx and ternary.metrics.json only.
+
+    It reads the same input columns as the models of a run without --ternary of the same CSV and seed.
+    """
+    data = Data.read(options.csv, options.seed)
+    settings = Settings(seed=options.seed, epochs=options.epochs)
+    model = data.train(settings, ternary=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    constants = options.out / "preprocessing.json"
+    kept = constants.read_bytes() if constants.exists() else None
+    data.preprocessing.save(constants)
+    if kept not in (None, constants.read_bytes()):
+        constants.write_bytes(kept)
+        raise RuntimeError(f"{constants} is of another CSV or seed; give another --out, or run without --ternary first")
+    evaluation, evaluation_labels = data.generator.draw(*EVALUATION[:2], np.random.default_rng(EVALUATION[2]))
+    drift = export(model, options.out / "ternary.onnx", "fraud", evaluation)
+    report = {
+        "network": "29-64-32-1, weights scale x {-1, 0, 1}",
+        "parameters": sum(p.size for p in model.parameters()),
+        "settings": asdict(settings),
+        "training": data.training(),
+        "held_out": data.held_out(model),
+        "held_out_float_model": data.held_out(data.train(settings)),
+        "generated_evaluation": quality(model, evaluation, evaluation_labels),
+        "layers": [
+            {"scale": float(np.abs(weight).max()), "share_of_zeros": float((weight == 0).mean())}
+            for weight in model.weights
+        ],
+        "largest_magnitudes_of_original_rows": ranges(model, data.rows),
+        "onnx_score_difference": drift,
+        "sha256": {"ternary.onnx": hashlib.sha256((options.out / "ternary.onnx").read_bytes()).hexdigest()},
+    }
+    write_metrics(options.out / "ternary.metrics.json", report)
+    return report
+
+
+def write_metrics(path: Path, report: dict[str, Any]) -> None:
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -197,7 +272,7 @@ def main() -> int:
             constants = options.preprocessing or options.out / "preprocessing.json"
             prepare(options.csv, options.prepare, constants)
             return 0
-        report = run(options)
+        report = run_ternary(options) if options.ternary else run(options)
     except (DataError, RuntimeError, ValueError, OSError) as error:
         print(f"train_fraud: {error}", file=sys.stderr)
         return 1

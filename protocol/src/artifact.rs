@@ -97,7 +97,15 @@ impl Kind {
 
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
-        1
+        match self {
+            Self::Program | Self::Weights | Self::LayerProof | Self::FoldedProof => 2,
+            Self::WeightSecret
+            | Self::WeightCommitment
+            | Self::Proof
+            | Self::VerifyingKey
+            | Self::ProvingKey
+            | Self::Srs => 1,
+        }
     }
 }
 
@@ -319,6 +327,23 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<(Header, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_another_version_are_named() {
+        let bytes = encode(Kind::Weights, false, &vec![1u32, 2, 3]).unwrap();
+        assert_eq!(bytes.get(12..14), Some(&[2, 0][..]));
+        for version in [1u16, 3] {
+            let mut old = bytes.clone();
+            old.splice(12..14, version.to_le_bytes());
+            let error = decode::<Vec<u32>>(Kind::Weights, &old).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "weights file of version {version}, this build reads version 2; make it again"
+                )
+            );
+        }
+    }
 
     #[test]
     fn every_flipped_byte_is_refused() {

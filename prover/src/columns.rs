@@ -2,7 +2,7 @@
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::{Curve, Group};
+use halo2curves_axiom::group::Curve;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{Term, View, Wire};
 use laminate_protocol::layout::{Block, Layout, Poly};
@@ -58,22 +58,8 @@ impl WeightColumns {
 
     /// Commits every row of `2^row_log` values.
     pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
-        let size = (1usize << row_log).min(powers.len());
-        let sum: G1 = powers[..size]
-            .par_chunks(1 << 12)
-            .map(|chunk| chunk.iter().fold(G1::identity(), |acc, p| acc + p))
-            .reduce(G1::identity, |a, b| a + b);
-        self.bytes
-            .chunks(1 << row_log)
-            .map(|row| {
-                let commitment = if row.len() == size {
-                    msm::offset_bytes(row, powers, &sum)
-                } else {
-                    msm::bytes(row, powers)
-                };
-                commitment.to_affine()
-            })
-            .collect()
+        let rows = msm::rows(&self.bytes, 1 << row_log, powers);
+        rows.iter().map(Curve::to_affine).collect()
     }
 }
 

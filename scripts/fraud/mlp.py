@@ -78,6 +78,18 @@ class Mlp:
         """The arrays themselves, in the order of `gradient`."""
         return [array for pair in zip(self.weights, self.biases, strict=True) for array in pair]
 
+    def ternarised(self) -> Mlp:
+        """Every matrix as one scale times -1, 0 and 1, the biases themselves (BitNet b1.58, arXiv 2402.17764).
+
+        The scale is the mean magnitude as a float32, so that the weights are exactly that in an ONNX file.
+        """
+        weights = []
+        for weight in self.weights:
+            scale = max(float(np.float32(np.abs(weight).mean())), float(np.finfo(np.float32).tiny))
+            # Adding zero turns -0 into 0.
+            weights.append(scale * np.clip(np.round(weight / scale), -1.0, 1.0) + 0.0)
+        return Mlp(weights, self.biases)
+
 
 def sigmoid(x: Array) -> Array:
     """Logistic function, stable on both sides."""
@@ -113,11 +125,12 @@ def stretch(x: Array, rng: np.random.Generator) -> Array:
     return np.clip(x * rng.uniform(1.0, 3.0, (len(x), 1)), -CLIP, CLIP)
 
 
-def train(x: Array, labels: Labels, settings: Settings) -> Mlp:
+def train(x: Array, labels: Labels, settings: Settings, *, ternary: bool = False) -> Mlp:
     """Class-weighted cross-entropy on smoothed targets; `x (rows, 29)` prepared. Deterministic in the seed.
 
     The weight of a class is the square root of its inverse frequency: full balancing would drown a 0.17 % fraud
-    rate in false alarms.
+    rate in false alarms. With `ternary` the loss is that of the ternarised weights, and its gradient moves the float
+    weights that they are made from (straight-through estimator).
     """
     rng = np.random.default_rng(settings.seed)
     model = Mlp.initial(rng)
@@ -131,15 +144,16 @@ def train(x: Array, labels: Labels, settings: Settings) -> Mlp:
         for start in range(0, len(x), settings.batch):
             pick = order[start : start + settings.batch]
             target = np.where(labels[pick] == 1, 1.0 - settings.smoothing, settings.smoothing)[:, None]
-            layers = model.activations(x[pick])
+            used = model.ternarised() if ternary else model
+            layers = used.activations(x[pick])
             d_logits = (sigmoid(layers[-1]) - target) * class_weight[labels[pick]][:, None]
-            wide = model.activations(stretch(x[pick], rng))
+            wide = used.activations(stretch(x[pick], rng))
             excess = np.sign(wide[-1]) * np.maximum(np.abs(wide[-1]) - settings.logit_bound, 0.0)
             gradients = [
                 (task + settings.logit_penalty * 2.0 * bound) / len(pick)
-                for task, bound in zip(model.gradient(layers, d_logits), model.gradient(wide, excess), strict=True)
+                for task, bound in zip(used.gradient(layers, d_logits), used.gradient(wide, excess), strict=True)
             ]
             # Cosine decay to zero.
             rate = settings.learning_rate * 0.5 * (1.0 + np.cos(np.pi * optimiser.step_count / steps))
             optimiser.step(gradients, rate)
-    return model
+    return model.ternarised() if ternary else model

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from conftest import ROOT
@@ -95,6 +96,33 @@ def test_train_is_deterministic_and_prepare_uses_its_constants(tmp_path: Path) -
     assert np.abs(prepared).max() <= CLIP
 
 
+def test_ternary_training_writes_ternary_weights_only(tmp_path: Path) -> None:
+    csv = toy_csv(tmp_path / "cards.csv")
+    for out in ("a", "b"):
+        done = command("--csv", str(csv), "--out", str(tmp_path / out), "--epochs", "12", "--ternary")
+        assert done.returncode == 0, done.stderr
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["preprocessing.json", "ternary.metrics.json", "ternary.onnx"]
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    measured = json.loads((tmp_path / "a" / "ternary.metrics.json").read_text())
+    assert measured["held_out"]["roc_auc"] > measured["held_out_float_model"]["roc_auc"] - 0.03
+    assert_ternary(tmp_path / "a" / "ternary.onnx")
+
+    done = command("--csv", str(csv), "--out", str(tmp_path / "a"), "--epochs", "1", "--ternary", "--seed", "5")
+    assert done.returncode == 1
+    assert "another CSV or seed" in done.stderr
+
+
+def assert_ternary(path: Path) -> None:
+    """Every weight is its matrix's scale times -1, 0 or 1, bit for bit."""
+    matrices = [numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer if len(t.dims) == 2]
+    assert len(matrices) == 3
+    for matrix in matrices:
+        assert len(np.unique(np.abs(matrix))) == 2, "zero and the scale"
+        assert set(np.unique(np.sign(matrix))) == {-1, 0, 1}
+
+
 def read_csv_unchecked(path: Path) -> tuple[np.ndarray, list[str]]:
     """Prepared rows have negative amounts, which `read_csv` of raw rows refuses."""
     header = path.read_text().splitlines()[0].split(",")
@@ -155,9 +183,10 @@ def test_published_rows(name: str, rows: int) -> None:
     assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == recorded
 
 
-@pytest.mark.parametrize("name", ["fraud.onnx", "other.onnx"])
+@pytest.mark.parametrize("name", ["fraud.onnx", "other.onnx", "ternary.onnx"])
 def test_published_models(name: str) -> None:
-    recorded = json.loads((MODELS / "metrics.json").read_text())
+    metrics_of = "ternary.metrics.json" if name == "ternary.onnx" else "metrics.json"
+    recorded = json.loads((MODELS / metrics_of).read_text())
     assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() == recorded["sha256"][name]
     proto = onnx.load(str(MODELS / name))
     assert [node.op_type for node in proto.graph.node] == ["Gemm", "Relu", "Gemm", "Relu", "Gemm", "Sigmoid"]
@@ -165,6 +194,15 @@ def test_published_models(name: str) -> None:
     for file, fraudulent in (("legit.csv", False), ("fraud.csv", True)):
         row = read_csv_unchecked(MODELS / file)[0].astype(np.float32)
         assert (session.run(None, {"columns": row})[0][0, 0] >= 0.5) == fraudulent
+
+
+def test_the_published_ternary_model_is_ternary_and_as_good() -> None:
+    assert_ternary(MODELS / "ternary.onnx")
+    measured = json.loads((MODELS / "ternary.metrics.json").read_text())
+    floats = json.loads((MODELS / "metrics.json").read_text())["held_out"]
+    assert measured["held_out_float_model"] == floats
+    assert measured["held_out"]["roc_auc"] > floats["roc_auc"] - 0.005
+    assert measured["held_out"]["average_precision"] > floats["average_precision"] - 0.01
 
 
 def test_published_labels_are_the_scores_of_the_model() -> None:

@@ -241,7 +241,7 @@ fn nested_empty_lists_stay_in_proportion() {
     let empty = 1 << 20;
     let length = |n: usize| -> Vec<u8> { postcard::to_stdvec(&(n as u64)).expect("varint") };
     // Layer proof: one relation with that many sumchecks without rounds; that many relations of two
-    // empty lists. Weights: that many layers of three empty lists.
+    // empty lists. Weights: that many layers of three empty lists, the first after its form.
     let cases = [
         (
             Kind::LayerProof,
@@ -255,7 +255,7 @@ fn nested_empty_lists_stay_in_proportion() {
         ),
         (
             Kind::Weights,
-            [length(empty), vec![0; 3 * empty]].concat(),
+            [length(empty), vec![0; 4 * empty]].concat(),
             decode::<Weights>,
         ),
     ];

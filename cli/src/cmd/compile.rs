@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::program::Program;
+use laminate_protocol::program::{Program, WeightFormat};
 use laminate_prover::import;
-use laminate_prover::quant::{self, CompileOptions, Compiled, Fidelity, NodeBound};
+use laminate_prover::quant::{
+    self, CompileOptions, Compiled, Fidelity, LayerRounding, NodeBound, Rounding,
+};
 use serde::Serialize;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
@@ -24,7 +26,7 @@ const ROW_LOG: u8 = 18;
 /// Quantise a model and write its program and weights.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too."
+    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too."
 )]
 pub struct Compile {
     /// The model: ONNX; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
@@ -63,10 +65,36 @@ pub struct Report {
     pub slots: usize,
     /// log2 of the weight and trace polynomials.
     pub polynomial_logs: [usize; 2],
+    /// Integers of every dense layer's weights.
+    pub weights: Vec<WeightsReport>,
     /// Agreement with the float model.
     pub fidelity: FidelityReport,
     /// Static bound of every node.
     pub bounds: Vec<BoundReport>,
+}
+
+/// Integers of one dense layer's weights.
+#[derive(Debug, Serialize)]
+pub struct WeightsReport {
+    /// Node.
+    pub node: String,
+    /// Format, shown by proofs.
+    pub format: WeightFormat,
+    /// Whether ternary weights were made after training instead of being those of the model.
+    pub after_training: bool,
+    /// Both in words.
+    pub what: &'static str,
+}
+
+impl From<&LayerRounding> for WeightsReport {
+    fn from(layer: &LayerRounding) -> Self {
+        Self {
+            node: layer.node.clone(),
+            format: layer.rounding.format(),
+            after_training: layer.rounding == Rounding::TernaryAbsmean,
+            what: layer.rounding.name(),
+        }
+    }
 }
 
 /// Agreement with the float model.
@@ -154,6 +182,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
         .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
     let mut options = CompileOptions::new(name, args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
+    options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
     let compiled = quant::compile(&graph, &rows, options)?;
     let fidelity = match &args.evaluation {
         None => compiled.fidelity.clone(),
@@ -197,10 +226,36 @@ fn report(compiled: &Compiled, fidelity: &Fidelity) -> eyre::Result<Report> {
         program_digest: hex_scalar(&compiled.program.digest()?),
         parameters: parameters(&compiled.program),
         slots: compiled.program.slots(),
+        weights: compiled.layers.iter().map(WeightsReport::from).collect(),
         polynomial_logs: [layout.weight_log, layout.trace_log],
         fidelity: fidelity.into(),
         bounds: bounds.collect(),
     })
+}
+
+/// How many layers have which integers, and what that cost if they were not trained for them.
+fn weights(layers: &[WeightsReport]) -> String {
+    let mut counts: Vec<(&str, usize)> = vec![];
+    for layer in layers {
+        match counts.iter_mut().find(|(what, _)| *what == layer.what) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((layer.what, 1)),
+        }
+    }
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(what, count)| match count {
+            1 => format!("{what} (1 layer)"),
+            _ => format!("{what} ({count} layers)"),
+        })
+        .collect();
+    let after = layers.iter().any(|l| l.after_training);
+    let note = if after {
+        "; the model was not trained for it, see its fidelity"
+    } else {
+        ""
+    };
+    format!("{}{note}", parts.join(", "))
 }
 
 fn human(report: &Report, folder: &std::path::Path) -> String {
@@ -219,10 +274,11 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
         format!(", decisions agree on {:.2} %", 100.0 * a)
     });
     format!(
-        "{table}\nprogram   {}\nparameters {}, batch slots {}\nfidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
+        "{table}\nprogram   {}\nparameters {}, batch slots {}\nweights   {}\nfidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
         report.program_digest,
         report.parameters,
         report.slots,
+        weights(&report.weights),
         f.rows,
         f.mean_error,
         f.max_error,

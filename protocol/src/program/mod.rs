@@ -8,6 +8,7 @@
 mod check;
 mod check_op;
 mod op;
+pub mod packed;
 mod sequence;
 mod table;
 mod tensor;
@@ -282,7 +283,8 @@ pub fn padded_log(n: usize) -> usize {
 /// (empty if the layer has none) and `multiplier (stack, rows)`; unpadded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenseWeights {
-    /// int8 weights.
+    /// int8 weights; stored with two bits each if all are ternary.
+    #[serde(with = "packed")]
     pub weight: Vec<i8>,
     /// int32 bias at accumulator scale.
     pub bias: Vec<i32>,

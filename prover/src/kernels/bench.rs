@@ -13,7 +13,9 @@ use rayon::prelude::*;
 use laminate_protocol::backend::Native;
 use laminate_protocol::transcript::{Domain, Transcript};
 
+use super::ternary::Packed;
 use super::{logup, msm, pass};
+use crate::exec::sequence::dot;
 
 /// One measured kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +85,9 @@ pub fn memory_bandwidth() -> f64 {
 pub fn run() -> Vec<KernelFigure> {
     let mut rng = StdRng::seed_from_u64(1);
     let mut out = passes(&mut rng);
+    out.extend(llama_layer(&mut rng));
     out.extend(sums_of_points(&mut rng));
+    out.extend(ternary_sums_of_points(&mut rng));
     out.push(lookup_tree(&mut rng));
     out
 }
@@ -143,6 +147,49 @@ fn passes(rng: &mut StdRng) -> Vec<KernelFigure> {
         ));
     }
     out.extend(words_pass(&bytes, rng));
+    out
+}
+
+/// A layer of the dimensions of a Llama of 7 billion weights: int8 and ternary, packed with two bits.
+fn llama_layer(rng: &mut StdRng) -> Vec<KernelFigure> {
+    let (rows, cols) = (4096, 11_008);
+    let count = rows * cols;
+    let weights: Vec<i8> = (0..count).map(|_| rng.gen_range(-1..=1)).collect();
+    let bytes: Vec<u8> = weights.iter().map(|w| (w + 1) as u8).collect();
+    let codes: Vec<u8> = bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|[a, b, c, d]| a | b << 2 | c << 4 | d << 6)
+        .collect();
+    let selector = elements(rows, rng);
+    let (plain, packed) = (count, count / 4);
+    let int8 = best(|| pass::combine_rows(&weights, cols, &selector));
+    let uint8 = best(|| pass::combine_rows_u8(&bytes, cols, &selector));
+    let ternary = best(|| pass::combine_rows_ternary(&codes, cols, &selector));
+    let named = |name: &str| format!("{name}, {rows} x {cols}");
+    let mut out = vec![
+        figure(named("combine rows, int8"), count, plain, int8),
+        figure(named("combine rows, uint8"), count, plain, uint8),
+        figure(named("combine rows, ternary"), count, packed, ternary),
+    ];
+    let matrix = Packed::new(&weights, cols);
+    for tokens in [1, 16] {
+        let x: Vec<i16> = (0..tokens * cols).map(|_| rng.r#gen()).collect();
+        let reference = best(|| dot::products(&weights, &x, cols));
+        let seconds = best(|| matrix.products(0..rows, &x));
+        let name = named(&format!("activations, {tokens} tokens, int8"));
+        out.push(figure(name, tokens * count, plain, reference));
+        out.push(KernelFigure {
+            reference_seconds: Some(reference),
+            ..figure(
+                named(&format!("activations, {tokens} tokens, ternary")),
+                tokens * count,
+                packed,
+                seconds,
+            )
+        });
+    }
     out
 }
 
@@ -216,6 +263,32 @@ fn sums_of_points(rng: &mut StdRng) -> Vec<KernelFigure> {
         )
     });
     out
+}
+
+/// Lists of ternary weights over the same points, together and each by itself.
+fn ternary_sums_of_points(rng: &mut StdRng) -> Vec<KernelFigure> {
+    let log = 16;
+    let points = multiples(1 << log);
+    let count = 512;
+    let weights: Vec<i8> = (0..count << log).map(|_| rng.gen_range(-1..=1)).collect();
+    let all: Vec<&[i8]> = weights.chunks(1 << log).collect();
+    [1, 8, 64, count]
+        .into_iter()
+        .map(|lists| {
+            let seconds = best(|| msm::ternary(&all[..lists], &points));
+            let least = lists.min(8);
+            let reference = best(|| msm::ternary_reference(&all[..least], &points));
+            KernelFigure {
+                reference_seconds: Some(reference * (lists / least) as f64),
+                ..figure(
+                    format!("points, ternary, {lists} x 2^{log}"),
+                    lists << log,
+                    (lists + 64) << log,
+                    seconds,
+                )
+            }
+        })
+        .collect()
 }
 
 /// A whole tree of 2^20 leaves: the levels, then a sumcheck a layer.

@@ -7,4 +7,5 @@ mod lanes;
 pub mod logup;
 pub mod msm;
 pub mod pass;
+pub mod ternary;
 mod words;

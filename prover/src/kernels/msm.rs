@@ -5,7 +5,8 @@
 //! (`buckets::reduce`). The weighted sum of those is taken by halving the scalars' bits:
 //! `Σ k·P_k = Σ_low low·Σ P + 2^h · Σ_high high·Σ P`, where the inner sums are again batched. So `n`
 //! points of `b` distinct scalars cost about `n + b` affine additions of six field multiplications
-//! each, whatever the width.
+//! each, whatever the width. Many lists of weights -1, 0 and 1 over the same points share sums
+//! ([`ternary()`]).
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::PrimeField;
@@ -14,8 +15,13 @@ use rayon::prelude::*;
 
 use super::words;
 
+pub use rows::{rows, rows_reference};
+pub use ternary::{ternary, ternary_reference};
+
 mod affine;
 mod buckets;
+mod rows;
+mod ternary;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 

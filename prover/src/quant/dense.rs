@@ -1,20 +1,18 @@
-//! Quantisation of one dense layer: int8 weights with a scale for each output, int32 bias, and the
-//! multiplier that takes accumulators to the output's scale.
+//! Quantisation of one dense layer: int8 or ternary weights with a scale for each output, int32 bias,
+//! and the multiplier that takes accumulators to the output's scale.
 
 use laminate_protocol::program::{DenseWeights, MULTIPLIER_BOUND};
 
+use super::units::{BiasTooLarge, Rounding, Units, WeightChoice};
 use crate::import::FloatDense;
-
-/// Largest int8 weight: symmetric, so that -128 is never used.
-const WEIGHT_LIMIT: f64 = 127.0;
-/// Biases stay below this, half of what an int32 holds.
-const BIAS_LIMIT: f64 = (1u32 << 30) as f64;
 
 /// A quantised layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuantDense {
     /// Integer parameters.
     pub weights: DenseWeights,
+    /// How the weights were rounded.
+    pub rounding: Rounding,
     /// The layer's shift: 16, 24 or 32.
     pub shift: u8,
     /// Scale of the output: the wanted one, or lower if the multipliers needed it.
@@ -23,12 +21,20 @@ pub struct QuantDense {
 
 /// Quantises `dense` between an input at scale `input` and an output wanted at scale `output`.
 ///
-/// Output `j` has the weight unit `u = max(max_k |w[j,k]| / 127, |bias[j]|·2^input / 2^30)`; the second
-/// term counts only for outputs whose weights are all but zero beside their bias. Then
-/// `w = round(w/u)`, `bias = round(bias·2^input/u)`, `m = round(u·2^(output-input)·2^s)` with the
-/// largest `s` for which every `m` is below 2^24. Rounding is half away from zero.
-pub fn quantise(dense: &FloatDense, input: i32, output: i32) -> QuantDense {
-    let units: Vec<f64> = (0..dense.rows).map(|row| unit(dense, row, input)).collect();
+/// Output `j` has the weight unit `u` that [`Units::choose`] gives it. Then `w = round(w/u)`, at most 127
+/// or 1, `bias = round(bias·2^input/u)`, `m = round(u·2^(output-input)·2^s)` with the largest `s` for
+/// which every `m` is below 2^24. Rounding is half away from zero.
+///
+/// # Errors
+/// [`BiasTooLarge`] for a ternary row.
+pub fn quantise(
+    dense: &FloatDense,
+    input: i32,
+    output: i32,
+    choice: WeightChoice,
+) -> Result<QuantDense, BiasTooLarge> {
+    let Units { rounding, units } = Units::choose(dense, input, choice)?;
+    let limit = rounding.limit();
     let largest = units.iter().copied().fold(0.0, f64::max);
     let (shift, output_scale) = shift_and_scale(largest, input, output);
     let factor = libm::exp2(f64::from(output_scale - input + i32::from(shift)));
@@ -48,27 +54,19 @@ pub fn quantise(dense: &FloatDense, input: i32, output: i32) -> QuantDense {
         let inverse = if unit == 0.0 { 0.0 } else { unit.recip() };
         weights.weight.extend(
             row.iter()
-                .map(|w| libm::round(f64::from(*w) * inverse) as i8),
+                .map(|w| libm::round(f64::from(*w) * inverse).clamp(-limit, limit) as i8),
         );
         weights
             .bias
             .push(libm::round(f64::from(*bias) * accumulator * inverse) as i32);
         weights.multiplier.push(libm::round(unit * factor) as u32);
     }
-    QuantDense {
+    Ok(QuantDense {
         weights,
+        rounding,
         shift,
         output_scale,
-    }
-}
-
-fn unit(dense: &FloatDense, row: usize, input: i32) -> f64 {
-    let weights = &dense.weight[row * dense.cols..][..dense.cols];
-    let largest = weights
-        .iter()
-        .fold(0.0, |m: f64, w| m.max(f64::from(w.abs())));
-    let bias = f64::from(dense.bias[row].abs()) * libm::exp2(f64::from(input));
-    (largest / WEIGHT_LIMIT).max(bias / BIAS_LIMIT)
+    })
 }
 
 /// The largest shift whose multipliers fit; if even the smallest does not, a lower output scale.
@@ -99,9 +97,13 @@ mod tests {
         }
     }
 
+    fn int8(dense: &FloatDense, input: i32, output: i32) -> QuantDense {
+        quantise(dense, input, output, WeightChoice::Int8).unwrap()
+    }
+
     #[test]
     fn channels_have_their_own_unit() {
-        let got = quantise(&layer(vec![1.0, -0.5, 0.01, 0.02], vec![0.25, 0.0]), 10, 10);
+        let got = int8(&layer(vec![1.0, -0.5, 0.01, 0.02], vec![0.25, 0.0]), 10, 10);
         assert_eq!(
             got.weights.weight,
             [127, -64, 64, 127],
@@ -115,7 +117,7 @@ mod tests {
 
     #[test]
     fn outputs_without_weights_keep_their_bias() {
-        let got = quantise(
+        let got = int8(
             &layer(vec![0.0, 0.0, 1e-40, 0.0, 0.0, 0.0], vec![-0.75, 0.5, 0.0]),
             8,
             12,
@@ -132,11 +134,30 @@ mod tests {
         for input in [-40, -8, 0, 8, 40] {
             for output in [-40, 0, 14, 40] {
                 for w in [1e-38, 1e-3, 1.0, 1e38] {
-                    let got = quantise(&layer(vec![w, -w], vec![w]), input, output);
+                    let got = int8(&layer(vec![w, -w], vec![w]), input, output);
                     assert!(got.weights.multiplier.iter().all(|m| *m < 1 << 24));
                     assert!(got.output_scale <= output && got.shift >= 16);
                 }
             }
         }
+    }
+
+    #[test]
+    fn ternary_rows_lose_nothing() {
+        let dense = layer(vec![0.25, 0.0, -0.25, -3.0, 3.0, 3.0], vec![0.5, -1.5]);
+        let got = quantise(&dense, 10, 10, WeightChoice::Ternary).unwrap();
+        assert_eq!(got.weights.weight, [1, 0, -1, -1, 1, 1]);
+        assert_eq!(got.weights.bias, [2048, -512]);
+        assert_eq!((got.shift, got.rounding), (16, Rounding::TernaryExact));
+        assert_eq!(got.weights.multiplier, [1 << 14, 3 << 16]);
+    }
+
+    #[test]
+    fn other_matrices_are_rounded_to_their_mean() {
+        let dense = layer(vec![1.0, -0.1, 0.6, -3.0, 0.0, 0.3], vec![0.0, 0.0]);
+        let got = quantise(&dense, 10, 10, WeightChoice::Ternary).unwrap();
+        assert_eq!(got.weights.weight, [1, 0, 1, -1, 0, 0]);
+        assert_eq!(got.rounding, Rounding::TernaryAbsmean);
+        assert_eq!(got.weights.multiplier[0], got.weights.multiplier[1]);
     }
 }

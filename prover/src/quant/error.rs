@@ -101,6 +101,20 @@ pub enum QuantError {
         /// Highest value that rounds into the range.
         highest: f64,
     },
+    /// A bias is too large beside ternary weights.
+    #[error(
+        "{node}: bias {bias} of output {row} is too large beside its ternary weights, expected at most {limit} in absolute value; compile with int8 weights, or auto"
+    )]
+    TernaryBias {
+        /// The node.
+        node: String,
+        /// The output.
+        row: usize,
+        /// Its bias.
+        bias: f32,
+        /// Largest absolute value.
+        limit: f64,
+    },
     /// The batch is not supported.
     #[error("batch {found}, expected 1 to {limit}")]
     Batch {

@@ -8,7 +8,8 @@ use laminate_protocol::program::{
 use super::dense;
 use super::scales::{Scales, index_scale};
 use super::tables::table;
-use super::{CompileOptions, QuantError};
+use super::units::WeightChoice;
+use super::{CompileOptions, LayerRounding, QuantError};
 use crate::import::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensorId};
 
 /// A program, its weights, and for each of its tensors the float tensor that it stands for.
@@ -16,6 +17,7 @@ pub(super) struct Lowered {
     pub program: Program,
     pub weights: Weights,
     pub source: Vec<FloatTensorId>,
+    pub layers: Vec<LayerRounding>,
 }
 
 /// Lowers every node in order. Scales of results may come out lower than chosen, where an integer
@@ -51,7 +53,9 @@ pub(super) fn lower(
             program,
             weights: Weights { dense: Vec::new() },
             source: Vec::new(),
+            layers: Vec::new(),
         },
+        weights: options.weights,
     };
     state.tensor(graph.input(), "input")?;
     for node in graph.nodes() {
@@ -69,6 +73,7 @@ struct Lowering<'g> {
     /// Program tensor of every float tensor seen so far.
     ids: Vec<TensorId>,
     lowered: Lowered,
+    weights: WeightChoice,
 }
 
 impl Lowering<'_> {
@@ -106,7 +111,7 @@ impl Lowering<'_> {
         let mut inputs: Vec<TensorId> = node.inputs.iter().map(|id| self.ids[*id]).collect();
         let wanted = self.scales.of(node.output);
         let (op, scale) = match &node.op {
-            FloatOp::Dense(dense) => self.dense(dense, scale_in[0], wanted),
+            FloatOp::Dense(dense) => self.dense(&node.name, dense, scale_in[0], wanted)?,
             FloatOp::Relu => (Op::Relu, wanted),
             FloatOp::LeakyRelu { slope } => (leaky_relu(*slope), wanted),
             FloatOp::Sigmoid => (
@@ -138,19 +143,32 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn dense(&mut self, layer: &FloatDense, input: i32, wanted: i32) -> (Op, i32) {
-        let quantised = dense::quantise(layer, input, wanted);
+    fn dense(
+        &mut self,
+        node: &str,
+        layer: &FloatDense,
+        input: i32,
+        wanted: i32,
+    ) -> Result<(Op, i32), QuantError> {
+        let quantised = dense::quantise(layer, input, wanted, self.weights);
+        let quantised = quantised.map_err(|e| QuantError::TernaryBias {
+            node: node.into(),
+            row: e.row,
+            bias: e.bias,
+            limit: e.limit,
+        })?;
         let weight = self.lowered.weights.dense.len();
         self.lowered.weights.dense.push(quantised.weights);
-        let shape = DenseShape::new(layer.rows as u32, layer.cols as u32);
-        self.lowered.program.weights.push(shape);
-        (
-            Op::Dense {
-                weight,
-                shift: quantised.shift,
-            },
-            quantised.output_scale,
-        )
+        self.lowered.program.weights.push(DenseShape {
+            format: quantised.rounding.format(),
+            ..DenseShape::new(layer.rows as u32, layer.cols as u32)
+        });
+        self.lowered.layers.push(LayerRounding {
+            node: node.into(),
+            rounding: quantised.rounding,
+        });
+        let shift = quantised.shift;
+        Ok((Op::Dense { weight, shift }, quantised.output_scale))
     }
 
     /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is

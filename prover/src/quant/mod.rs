@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | rows from CSV or JSON | [`rows`] |
 //! | largest value of every tensor, tensors that share a scale | [`scales`] |
-//! | nodes to integer ops | [`lower`], dense layers in [`dense`], tables in [`tables`] |
+//! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`], tables in [`tables`] |
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
 //! | real input to integers | [`input`] |
@@ -24,12 +24,14 @@ pub mod scales;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod units;
 
 pub use bounds::NodeBound;
 pub use error::QuantError;
 pub use fidelity::{Decision, Fidelity, fidelity};
 pub use input::quantise_input;
 pub use rows::read_rows;
+pub use units::{Rounding, WeightChoice};
 
 use laminate_protocol::program::{MAX_BATCH_LOG, Program, Weights, padded_log};
 
@@ -47,16 +49,19 @@ pub struct CompileOptions {
     /// How far beyond the calibrated range a value may go, at least: 2 is twice the largest
     /// calibrated absolute value. Scales are powers of two, so the true room is 1 to 2 times this.
     pub headroom: f64,
+    /// Integers of the dense layers' weights.
+    pub weights: WeightChoice,
 }
 
 impl CompileOptions {
-    /// Options with the default headroom of 2.
+    /// Options with int8 weights and the default headroom of 2.
     pub fn new(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
         Self {
             name: name.into(),
             batch,
             row_log,
             headroom: 2.0,
+            weights: WeightChoice::Int8,
         }
     }
 }
@@ -72,6 +77,17 @@ pub struct Compiled {
     pub fidelity: Fidelity,
     /// One entry for each node of the program.
     pub report: Vec<NodeBound>,
+    /// One entry for each dense layer, in the order of the program's weights.
+    pub layers: Vec<LayerRounding>,
+}
+
+/// How one dense layer's weights were rounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerRounding {
+    /// Its node.
+    pub node: String,
+    /// How.
+    pub rounding: Rounding,
 }
 
 /// Quantises `graph` with scales from `calibration` and measures the result on the same rows.
@@ -92,6 +108,7 @@ pub fn compile(
         program,
         weights,
         source,
+        layers,
     } = lower::lower(graph, scales, &options, &ranges)?;
     program.check()?;
     let calibrated: Vec<f64> = source.iter().map(|id| ranges[*id]).collect();
@@ -103,6 +120,7 @@ pub fn compile(
             weights,
             fidelity,
             report,
+            layers,
         }),
         Some(refusal) => Err(QuantError::Calibration(refusal)),
     }

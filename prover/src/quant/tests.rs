@@ -71,6 +71,7 @@ fn mlp_is_close_to_the_float_model() {
         weights,
         fidelity: own,
         report,
+        ..
     } = compile(&graph, &calibration, options()).unwrap();
     assert_eq!(
         (own.rows, own.refused, own.decision),

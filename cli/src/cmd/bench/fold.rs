@@ -113,7 +113,7 @@ impl FoldBench {
             if fold == Fold::On { "on" } else { "off" },
             weights.name()
         ));
-        let options = args.options(model.name.clone(), None);
+        let options = args.options(model.name.clone(), None)?;
         let compiled = quant::compile(model, texts, &options)?;
         let (program, integers) = (&compiled.program, &compiled.weights);
         let fidelity = quant::fidelity(model, program, integers, texts)?;

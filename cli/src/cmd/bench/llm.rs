@@ -205,7 +205,7 @@ impl LlmBench {
             row_log: self.row_log,
             ..LlmArgs::default()
         };
-        let options = args.options(self.shape.name(), None);
+        let options = args.options(self.shape.name(), None)?;
         let compiled = {
             let _stage = out.stage("Making and quantising random weights");
             quant::compile(&model, std::slice::from_ref(&tokens), &options)?

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use eyre::Context;
+use eyre::{Context, eyre};
 use laminate_protocol::layout::Layout;
 use laminate_prover::import::llm::{self as import, FloatLlama, Tokenizer, TokenizerSource};
+use laminate_prover::quant::WeightChoice;
 use laminate_prover::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
 use serde::Serialize;
 
@@ -29,9 +30,10 @@ pub struct LlmArgs {
     /// How many of them are the prompt; every prompt must have as many [default: half of them].
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,
-    /// Integers of the blocks' weights [default: int8]. Ternary is made after training: expect the text to suffer
-    /// unless the model was trained for it.
-    #[arg(long, value_enum)]
+    /// Integers of the weights (of a language model's blocks) [default: int8]. Dense layers whose weights are ternary in
+    /// the model are taken as they are; others are made so after training: expect the results to suffer. Proofs show
+    /// that ternary weights are ternary.
+    #[arg(long, value_enum, help_heading = "Options")]
     pub weights: Option<WeightsArg>,
     /// Prove equal blocks together (on, the default) or each on its own (off, the baseline). Both compute the same.
     #[arg(long, value_enum)]
@@ -47,21 +49,38 @@ pub struct LlmArgs {
     pub row_log: Option<u8>,
 }
 
-/// `--weights int8|ternary`.
+/// `--weights int8|ternary|auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WeightsArg {
     /// -127 to 127, one unit a row.
     Int8,
-    /// -1, 0, 1, one unit a matrix.
+    /// -1, 0, 1, one unit a matrix, or a row if the model's are so.
     Ternary,
+    /// Ternary for layers that are ternary in the model, int8 for the others; ONNX only.
+    Auto,
 }
 
 impl WeightsArg {
-    /// The quantiser's name.
-    pub fn format(self) -> WeightFormat {
+    /// The quantiser's name, for models over rows.
+    pub fn choice(self) -> WeightChoice {
         match self {
-            Self::Int8 => WeightFormat::Int8,
-            Self::Ternary => WeightFormat::Ternary,
+            Self::Int8 => WeightChoice::Int8,
+            Self::Ternary => WeightChoice::Ternary,
+            Self::Auto => WeightChoice::Auto,
+        }
+    }
+
+    /// The quantiser's name, for language models.
+    ///
+    /// # Errors
+    /// `auto` is not for them.
+    pub fn format(self) -> eyre::Result<WeightFormat> {
+        match self {
+            Self::Int8 => Ok(WeightFormat::Int8),
+            Self::Ternary => Ok(WeightFormat::Ternary),
+            Self::Auto => Err(eyre!(
+                "--weights auto is for ONNX models; the blocks of a language model are int8 or ternary as a whole"
+            )),
         }
     }
 
@@ -69,18 +88,18 @@ impl WeightsArg {
     pub fn name(self) -> &'static str {
         match self {
             Self::Int8 => "int8",
+            Self::Auto => "ternary or int8, by layer",
             Self::Ternary => "ternary, made after training",
         }
     }
 }
 
 impl LlmArgs {
-    /// The first option that is given; none of them is for other models.
+    /// The first option that is given and not for other models.
     pub fn given(&self) -> Option<&'static str> {
         let all = [
             ("--tokens", self.tokens.is_some()),
             ("--prompt-tokens", self.prompt_tokens.is_some()),
-            ("--weights", self.weights.is_some()),
             ("--fold", self.fold.is_some()),
             ("--fidelity", self.fidelity.is_some()),
             ("--tokenizer", self.tokenizer.is_some()),
@@ -90,15 +109,22 @@ impl LlmArgs {
     }
 
     /// The quantiser's options.
-    pub fn options(&self, name: impl Into<String>, headroom: Option<f64>) -> LlmOptions {
+    ///
+    /// # Errors
+    /// Weights that are not for language models.
+    pub fn options(
+        &self,
+        name: impl Into<String>,
+        headroom: Option<f64>,
+    ) -> eyre::Result<LlmOptions> {
         let tokens = self.tokens.unwrap_or(TOKENS);
         let prompt = self.prompt_tokens.unwrap_or(tokens.div_ceil(2));
         let mut options = LlmOptions::new(name, tokens, prompt);
         options.row_log = self.row_log;
         options.headroom = headroom.unwrap_or(options.headroom);
         options.fold = self.fold != Some(Fold::Off);
-        options.weights = self.weights.unwrap_or(WeightsArg::Int8).format();
-        options
+        options.weights = self.weights.unwrap_or(WeightsArg::Int8).format()?;
+        Ok(options)
     }
 }
 
@@ -169,7 +195,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
     let mut stages = Stages::default();
     let model = import::read(&args.model)?;
     let tokenizer = tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
-    let options = args.llm.options(name(&model, &args.model), args.headroom);
+    let options = args.llm.options(name(&model, &args.model), args.headroom)?;
     let (calibration, source) = {
         let _stage = out.stage("Reading or sampling calibration texts");
         let path = args.calibration.as_deref();

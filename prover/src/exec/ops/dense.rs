@@ -1,14 +1,16 @@
 //! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`; a layer may have no biases.
 
-use laminate_protocol::program::{DenseShape, DenseWeights, padded_log};
+use laminate_protocol::program::{DenseShape, DenseWeights, WeightFormat, padded_log};
 
 use super::{Computed, Operand, with_remainder};
 use crate::exec::requantise;
+use crate::kernels::ternary::Packed;
 
 /// Products below 2^22 that an i32 sums without overflow: 256·2^22 = 2^30.
 const CHUNK: usize = 256;
 
 /// `(slots, cols) -> (slots, rows)`, both padded; padded rows have weights, bias and multiplier zero.
+/// Operands are int16.
 ///
 /// # Errors
 /// Flat index and value of the first output out of range.
@@ -21,14 +23,24 @@ pub fn execute(
     let (rows, cols) = (shape.row_count(), shape.col_count());
     let log_rows = padded_log(rows);
     let slots = x.values.len() >> x.log_width;
+    let sums = (shape.format == WeightFormat::Ternary).then(|| {
+        let rows_of = x.values.chunks_exact(1 << x.log_width);
+        let x: Vec<i16> = rows_of
+            .flat_map(|r| r[..cols].iter().map(|v| *v as i16))
+            .collect();
+        Packed::new(&dense.weight, cols).products(0..rows, &x)
+    });
     with_remainder(slots << log_rows, |flat| {
         let (slot, j) = (flat >> log_rows, flat & ((1 << log_rows) - 1));
         if j >= rows {
             return requantise(0, shift);
         }
         let row = &x.values[slot << x.log_width..][..cols];
-        let acc = dot(&dense.weight[j * cols..][..cols], row)
-            + i64::from(dense.bias.get(j).copied().unwrap_or(0));
+        let sum = match &sums {
+            Some(sums) => sums[j * slots + slot],
+            None => dot(&dense.weight[j * cols..][..cols], row),
+        };
+        let acc = sum + i64::from(dense.bias.get(j).copied().unwrap_or(0));
         requantise(i128::from(acc) * i128::from(dense.multiplier[j]), shift)
     })
 }
@@ -68,6 +80,32 @@ mod tests {
             "0.5 -> 1, -0.5 -> 0, -1.5 -> -1, padding"
         );
         assert_eq!(got.aux.remainder, [0, 0, 0, 1 << 15]);
+    }
+
+    #[test]
+    fn ternary_layers_compute_what_int8_ones_do() {
+        let (rows, cols, slots) = (11usize, 29usize, 5i32);
+        let dense = layer(
+            (0..rows * cols)
+                .map(|i| (i * i % 5 % 3) as i8 - 1)
+                .collect(),
+            (0..rows as i32).map(|j| 1000 * j - 4000).collect(),
+            (0..rows as u32).map(|j| 3000 + 7 * j).collect(),
+        );
+        let values: Vec<i32> = (0..slots * 32)
+            .map(|i| (i * 7919) % 65_536 - 32_768)
+            .collect();
+        let int8 = DenseShape::new(rows as u32, cols as u32);
+        let ternary = DenseShape {
+            format: WeightFormat::Ternary,
+            ..int8.clone()
+        };
+        let x = Operand {
+            values: &values,
+            log_width: 5,
+        };
+        let got = execute(&dense, &ternary, 16, x).unwrap();
+        assert_eq!(got, execute(&dense, &int8, 16, x).unwrap());
     }
 
     #[test]

@@ -10,14 +10,16 @@ use super::encode;
 use super::memory::Memory;
 use super::plan::Plan;
 use super::rows::Rows;
-use super::task::execute;
+use super::task::{execute, packed};
 use crate::exec::ops::Computed;
 use crate::exec::{ExecError, check_weights};
+use crate::kernels::ternary::Packed;
 
 /// A sequence under way.
 pub struct Generator<'p> {
     program: &'p Program,
     weights: &'p Weights,
+    packed: Vec<Option<Packed>>,
     plan: Plan,
     memory: CacheMemory<'p>,
     length: usize,
@@ -34,6 +36,7 @@ impl<'p> Generator<'p> {
         Ok(Self {
             program,
             weights,
+            packed: packed(program, weights),
             plan: Plan::new(program)?,
             memory: CacheMemory::new(program),
             length: 0,
@@ -51,7 +54,7 @@ impl<'p> Generator<'p> {
         self.memory.current[self.program.input] = input;
         execute(
             self.program,
-            self.weights,
+            (self.weights, &self.packed),
             &self.plan,
             self.plan.blocks,
             slots.clone(),

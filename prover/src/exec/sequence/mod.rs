@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | which nodes form the repeated body | `plan` |
 //! | one node for some slots of one block | `task`, each op in its own file of `ops` |
-//! | sums of products of int8 weights and int16 activations | `dot` |
+//! | sums of products of int8 weights and int16 activations | `dot`; of ternary weights the kernel |
 //! | tensors of a whole run, blocks wired by the carry | `memory` |
 //! | keys and values of earlier slots, for generation | [`generator`] |
 //!
@@ -13,7 +13,7 @@
 //! beyond the given tokens hold token 0. Nothing saturates: a value outside its range is an error that
 //! names node, block, slot, feature, value and bounds.
 
-mod dot;
+pub(crate) mod dot;
 pub mod generator;
 mod memory;
 mod ops;
@@ -30,7 +30,7 @@ use laminate_protocol::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
 use super::{ExecError, Trace, check_weights};
 use memory::TraceMemory;
 use plan::Plan;
-use task::execute;
+use task::{execute, packed};
 
 /// Runs `program` on 1 to `slots` tokens.
 ///
@@ -60,7 +60,7 @@ pub(crate) fn run_checked(
     let mut memory = TraceMemory::new(program, input);
     execute(
         program,
-        weights,
+        (weights, &packed(program, weights)),
         &plan,
         plan.padded_blocks(),
         0..slots,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use laminate_protocol::program::{Node, Op, Program, Weights};
+use laminate_protocol::program::{Node, Op, Program, WeightFormat, Weights};
 
 use super::memory::Memory;
 use super::ops;
@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::rows::{Failure, Rows};
 use crate::exec::ops::Computed;
 use crate::exec::{BlockRange, ExecError};
+use crate::kernels::ternary::Packed;
 
 /// What an op computes from.
 #[derive(Clone, Debug)]
@@ -18,12 +19,31 @@ pub struct Task<'t> {
     pub program: &'t Program,
     /// Its weights.
     pub weights: &'t Weights,
+    /// Those of its layers that [`packed`] holds with two bits a weight.
+    pub packed: &'t [Option<Packed>],
     /// The node.
     pub node: &'t Node,
     /// Block, from 0; the padded ones come last.
     pub block: usize,
     /// Slots to compute.
     pub slots: Range<usize>,
+}
+
+/// Packs the layers of ternary weights that are multiplied with activations.
+pub fn packed(program: &Program, weights: &Weights) -> Vec<Option<Packed>> {
+    let multiplied = |layer: usize| {
+        program.nodes.iter().any(|node| match node.op {
+            Op::Dense { weight, .. } | Op::DenseAdd { weight, .. } => weight == layer,
+            _ => false,
+        })
+    };
+    let layers = program.weights.iter().zip(&weights.dense).enumerate();
+    layers
+        .map(|(layer, (shape, dense))| {
+            let ternary = shape.format == WeightFormat::Ternary && multiplied(layer);
+            ternary.then(|| Packed::new(&dense.weight, shape.col_count()))
+        })
+        .collect()
 }
 
 impl Task<'_> {
@@ -41,7 +61,7 @@ impl Task<'_> {
 /// Runs all nodes for `slots`, with `blocks` blocks of the body.
 pub(super) fn execute(
     program: &Program,
-    weights: &Weights,
+    (weights, packed): (&Weights, &[Option<Packed>]),
     plan: &Plan,
     blocks: usize,
     slots: Range<usize>,
@@ -53,6 +73,7 @@ pub(super) fn execute(
             let task = Task {
                 program,
                 weights,
+                packed,
                 node,
                 block,
                 slots: slots.clone(),

@@ -2,13 +2,13 @@
 
 use laminate_protocol::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, RopeTable, Sequence, TableKind, Tensor,
-    Weights,
+    WeightFormat, Weights,
 };
 
 use super::ops;
 use super::plan::Plan;
 use super::rows::{Failure, Rows};
-use super::task::Task;
+use super::task::{Task, packed};
 use crate::exec::ExecError;
 use crate::exec::ops::Computed;
 use crate::quant::tables::table;
@@ -52,6 +52,7 @@ fn run<T>(program: &Program, weights: &Weights, op: impl FnOnce(&Task<'_>) -> T)
     op(&Task {
         program,
         weights,
+        packed: &[],
         node: &program.nodes[0],
         block: 0,
         slots: 0..program.slots(),
@@ -302,6 +303,7 @@ fn padded_blocks_have_no_weights() {
         let task = Task {
             program: &program,
             weights: &weights,
+            packed: &[],
             node: &program.nodes[0],
             block,
             slots: 0..1,
@@ -316,6 +318,46 @@ fn padded_blocks_have_no_weights() {
         (vec![0; 4], vec![0; 4])
     );
     assert_eq!(padded.aux.remainder, [1 << 31; 4]);
+}
+
+#[test]
+fn ternary_layers_are_summed_alike_packed_or_not() {
+    let (rows_count, cols) = (37u32, 300u32);
+    let dense = Op::Dense {
+        weight: 0,
+        shift: 16,
+    };
+    let mut program = program(dense, &[rows_count], 16, 2);
+    program.weights.push(DenseShape {
+        stack: 2,
+        format: WeightFormat::Ternary,
+        ..DenseShape::new(rows_count, cols)
+    });
+    let count = 2 * (rows_count * cols) as usize;
+    let weights = Weights {
+        dense: vec![DenseWeights {
+            weight: (0..count).map(|i| (i * i % 7 % 3) as i8 - 1).collect(),
+            bias: (0..2 * rows_count as i32).collect(),
+            multiplier: (0..2 * rows_count).map(|i| 100 + i).collect(),
+        }],
+    };
+    let x: Vec<i32> = (0..4 * 512).map(|i| (i * 7919) % 65_536 - 32_768).collect();
+    let packed = packed(&program, &weights);
+    assert!(packed[0].is_some());
+    for block in [0, 1, 2] {
+        let [plain, fast] = [&[][..], &packed].map(|packed| {
+            let task = Task {
+                program: &program,
+                weights: &weights,
+                packed,
+                node: &program.nodes[0],
+                block,
+                slots: 0..4,
+            };
+            ops::dense::execute(&task, (0, 16), rows(&x, 512), None).unwrap()
+        });
+        assert_eq!(plain, fast, "block {block}");
+    }
 }
 
 #[test]

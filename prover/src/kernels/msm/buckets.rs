@@ -39,12 +39,19 @@ pub trait Adder {
 
 /// Points by scalar: `order` lists the places of `points`, `keys` their scalars, ascending.
 #[derive(Default)]
-struct Sorted {
+pub struct Sorted {
     keys: Vec<u16>,
     order: Vec<Index>,
 }
 
 impl Sorted {
+    /// Appends a point; keys must ascend.
+    pub fn push(&mut self, key: u16, point: Index) {
+        debug_assert!(self.keys.last() <= Some(&key));
+        self.keys.push(key);
+        self.order.push(point);
+    }
+
     /// Counting sort; zero scalars are left out.
     fn new(digits: impl Iterator<Item = (u16, bool)> + Clone, bits: u32) -> Self {
         let mut starts = vec![0u32; (1 << bits) + 1];
@@ -67,6 +74,24 @@ impl Sorted {
         }
         Self { keys, order }
     }
+}
+
+/// What is done with an adder of any kind.
+pub trait Work {
+    /// Its result.
+    type Output;
+
+    /// Does it.
+    fn run<A: Adder>(self, adder: &mut A) -> Self::Output;
+}
+
+/// Does the work with the fastest adder of this machine.
+pub fn with_adder<W: Work>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = Avx512::detect() {
+        return work.run(&mut vector::VectorAdder::new(token));
+    }
+    work.run(&mut affine::PlainAdder::default())
 }
 
 /// `Σ ±key_i · points_i`
@@ -132,7 +157,7 @@ fn running(keys: &[u16], points: &[PointWords]) -> G1 {
 }
 
 /// Adds the points of each key; returns one point a key, keys ascending.
-fn reduce<A: Adder>(
+pub fn reduce<A: Adder>(
     adder: &mut A,
     mut sorted: Sorted,
     points: &[PointWords],

@@ -10,7 +10,7 @@ fn rng() -> rand_chacha::ChaCha8Rng {
     rand_chacha::ChaCha8Rng::seed_from_u64(7)
 }
 
-fn points(n: usize) -> Vec<G1Affine> {
+pub fn points(n: usize) -> Vec<G1Affine> {
     let mut rng = rng();
     let mut points: Vec<G1> = vec![G1::random(&mut rng)];
     let step = G1::random(&mut rng).to_affine();

@@ -35,11 +35,12 @@ pub fn execute(
     if task.block < shape.stack as usize {
         let (rows, cols) = (shape.row_count(), shape.col_count());
         let dense = &task.weights.dense[weight];
-        let sums = dot::products(
-            &dense.weight[task.block * rows * cols..][..rows * cols],
-            &pack(task, &shape.cols, x),
-            cols,
-        );
+        let x = operand(task, &shape.cols, x);
+        let start = task.block * rows;
+        let sums = match task.packed.get(weight) {
+            Some(Some(packed)) => packed.products(start..start + rows, &x),
+            _ => dot::products(&dense.weight[start * cols..][..rows * cols], &x, cols),
+        };
         let multipliers = &dense.multiplier[task.block * rows..][..rows];
         let biases = dense.bias.get(task.block * rows..).unwrap_or(&[]);
         let bound = if residual.is_some() {
@@ -79,7 +80,7 @@ pub fn execute(
 }
 
 /// The unpadded features of every slot, in the order of the weights' columns. Operands are int16.
-fn pack(task: &Task<'_>, cols: &[u32], x: Rows<'_>) -> Vec<i16> {
+fn operand(task: &Task<'_>, cols: &[u32], x: Rows<'_>) -> Vec<i16> {
     let count = cols.iter().map(|c| *c as usize).product();
     let places: Vec<usize> = (0..count).map(|k| padded_index(cols, k)).collect();
     let mut out = Vec::with_capacity(task.slots.len() * count);
