@@ -107,7 +107,8 @@ impl ProofFile {
     pub fn outputs(&self) -> Vec<i32> {
         self.statement()
             .and_then(|s| {
-                laminate_protocol::statement::unpack(&s.output_words, self.output.values as usize)
+                let (packing, count) = (self.output.packing(), self.output.values as usize);
+                laminate_protocol::statement::unpack(packing, &s.output_words, count)
             })
             .unwrap_or_default()
     }

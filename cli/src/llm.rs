@@ -192,7 +192,7 @@ pub fn check_generated(program: &Program, trace: &Trace, tokens: &[u32]) -> eyre
     Ok(())
 }
 
-/// The text of generated tokens, if the model folder has a tokenizer that knows them.
+/// The text of public tokens, if the model folder has a tokenizer that knows them.
 ///
 /// # Errors
 /// A damaged tokenizer.
@@ -201,7 +201,7 @@ pub fn text(dir: &ModelDir, outputs: &[Reading]) -> eyre::Result<Option<String>>
         return Ok(None);
     };
     let tokenizer = dir.tokenizer()?;
-    Ok(tokenizer.and_then(|t| t.decode(tokens).ok()))
+    Ok(tokenizer.and_then(|t| t.decode(&tokens).ok()))
 }
 
 #[cfg(test)]
@@ -240,11 +240,7 @@ mod tests {
             let error = read(name, text).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        let sequence = Sequence {
-            tokens: 3,
-            prompt: 2,
-            vocab: 8,
-        };
+        let sequence = Sequence::new(3, 2, 8);
         let input = |text: &str| read_input(&file("i.json", text), &sequence);
         assert_eq!(input("{\"tokens\": [1, 2, 3]}").unwrap(), [1, 2, 3]);
         let error = input("{\"tokens\": [1]}").unwrap_err().to_string();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use eyre::{Context, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_aggregator::keys::{self, Identity, ProvingKey, VerifyingKey};
+use laminate_aggregator::keys::{self, Identity, OutputFormat, ProvingKey, VerifyingKey};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
@@ -481,12 +481,19 @@ pub fn link_srs(keys: &ProvingKey, path: &Path) -> eyre::Result<()> {
 /// The public outputs as people read them: row by row, or one row of generated tokens.
 fn readings(program: &Program, trace: &Trace) -> Vec<Reading> {
     let outputs = trace.outputs(program);
+    let format = OutputFormat::of(program);
     if let Some(sequence) = program.sequence {
-        let generated = outputs.iter().skip(sequence.prompt as usize - 1).flatten();
-        let values: Vec<i32> = generated.take(sequence.generated()).copied().collect();
-        return vec![Reading::new(&values, 0, true)];
+        let input = trace.tensors.get(program.input).map(Vec::as_slice);
+        let chosen: Vec<i32> = outputs.iter().flatten().copied().collect();
+        let parts = [
+            input.and_then(|input| input.get(sequence.public_input())),
+            chosen.get(sequence.public_output()),
+        ];
+        let values: Vec<i32> = parts.into_iter().flatten().flatten().copied().collect();
+        return vec![Reading::of(&format, &values)];
     }
-    let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
-    let row = |row: &Vec<i32>| Reading::new(row, scale, false);
-    outputs.iter().map(row).collect()
+    outputs
+        .iter()
+        .map(|row| Reading::of(&format, row))
+        .collect()
 }

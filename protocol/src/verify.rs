@@ -16,7 +16,7 @@ use crate::poly::eq;
 use crate::program::{ACTIVATION_BOUND, Program, TensorId, padded_log};
 use crate::proof::{FoldedProof, NativeProof};
 use crate::relations::{self, Context};
-use crate::statement::{self, Statement};
+use crate::statement::{self, Packing, Statement};
 use crate::transcript::{Domain, Event, Transcript};
 
 /// `e(left, [τ]_2) = e(right, [1]_2)`, deferred.
@@ -94,8 +94,7 @@ impl Verifier {
             tokens: &tokens,
             choices: &choices,
         };
-        let hidden = self.hidden_output(&proof.output);
-        let (mut main, seed) = start(backend, statement, &hidden, &proof.trace_rows);
+        let (mut main, seed) = self.start(backend, statement, &proof.output, &proof.trace_rows);
 
         backend.enter(Part::Sumcheck);
         let mut parts = vec![];
@@ -237,38 +236,45 @@ impl Verifier {
             &statement.weight_commitment,
             Check::WeightCommitment,
         )?;
-        // Packing is injective on int16 values only; without this, a prover could choose the values
-        // after seeing the point at which they are compared with the trace.
+        // Packing is injective on values of its range only; without this, a prover could choose them
+        // after seeing the point at which they are compared with the trace. Ids that are packed longer
+        // are cut into bits by the check of tokens.
+        let packing = Packing::of(&self.program);
         let offset = fr_from_i64(ACTIVATION_BOUND);
-        for value in proof.input.iter().chain(&proof.output) {
+        let both = proof.input.iter().chain(&proof.output);
+        for value in both.filter(|_| packing == Packing::Short) {
             let stored = backend.linear(offset, &[(Fr::from(1), value.clone())]);
             backend.assert_u16(&stored, Check::ValueRange)?;
         }
-        let input = statement::input_commitment(backend, &proof.input_salt, &proof.input);
+        let input = statement::input_commitment(backend, packing, &proof.input_salt, &proof.input);
         backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
-        let words = statement::pack(backend, self.public_output(&proof.output));
+        let public = self.public_values(&proof.input, &proof.output);
+        let words = statement::pack(backend, packing, &public);
         for (word, public) in words.iter().zip(&statement.output_words) {
             backend.assert_equal(word, public, Check::OutputWords)?;
         }
         Ok(())
     }
 
-    /// The public part of a proof's output values.
-    pub fn public_output<'a, S>(&self, output: &'a [S]) -> &'a [S] {
-        let range = match self.program.sequence {
-            Some(s) => (s.prompt as usize).saturating_sub(1)..s.tokens as usize,
-            None => 0..output.len(),
+    /// What of a proof's input and output values is public: all outputs, or tokens in their order.
+    pub fn public_values<S: Clone>(&self, input: &[S], output: &[S]) -> Vec<S> {
+        let Some(sequence) = self.program.sequence else {
+            return output.to_vec();
         };
-        output.get(range).unwrap_or(&[])
+        let parts = [
+            input.get(sequence.public_input()),
+            output.get(sequence.public_output()),
+        ];
+        parts.into_iter().flatten().flatten().cloned().collect()
     }
 
     /// The rest of a proof's output values: what a sequence computes at positions that are not
     /// published. They are witnesses that relations read, so they are absorbed like the others.
     pub fn hidden_output<S: Clone>(&self, output: &[S]) -> Vec<S> {
-        let Some(s) = self.program.sequence else {
+        let Some(sequence) = self.program.sequence else {
             return vec![];
         };
-        let public = (s.prompt as usize).saturating_sub(1)..s.tokens as usize;
+        let public = sequence.public_output();
         let values = output.iter().enumerate();
         values
             .filter(|(i, _)| !public.contains(i))
@@ -286,6 +292,7 @@ impl Verifier {
         let Some(sequence) = self.program.sequence else {
             return Ok([vec![], vec![]]);
         };
+        let packing = Packing::of(&self.program);
         let bits = padded_log(sequence.vocab as usize);
         let largest = fr_from_i64(i64::from(sequence.vocab) - 1 - ACTIVATION_BOUND);
         let mut both = [vec![], vec![]];
@@ -296,7 +303,10 @@ impl Verifier {
                     &[(Fr::from(1), value.clone())],
                 );
                 let rest = backend.linear(largest, &[(-Fr::from(1), value.clone())]);
-                backend.assert_u16(&rest, Check::TokenRange)?;
+                match packing {
+                    Packing::Short => backend.assert_u16(&rest, Check::TokenRange)?,
+                    Packing::Long => drop(backend.bits(&rest, bits, Check::TokenRange)?),
+                }
                 out.push(backend.bits(&id, bits, Check::TokenRange)?);
             }
         }
@@ -309,6 +319,44 @@ impl Verifier {
             backend.assert_equal(token, output, Check::Generated)?;
         }
         Ok(both)
+    }
+
+    /// Absorbs the statement, those of a proof's output values that it does not hold and the trace
+    /// commitment, and draws the seed of the forks.
+    pub fn start<B: Backend>(
+        &self,
+        backend: &mut B,
+        statement: &Statement<B::Scalar>,
+        output: &[B::Scalar],
+        trace_rows: &[B::Point],
+    ) -> (Transcript<B>, B::Scalar) {
+        let mut main = Transcript::new(backend, Domain::Main);
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v1"));
+        main.absorb("protocol version", &[version]);
+        main.absorb(
+            "program digest",
+            std::slice::from_ref(&statement.program_digest),
+        );
+        main.absorb(
+            "weight commitment",
+            std::slice::from_ref(&statement.weight_commitment),
+        );
+        main.absorb(
+            "input commitment",
+            std::slice::from_ref(&statement.input_commitment),
+        );
+        main.absorb("output words", &statement.output_words);
+        let hidden = self.hidden_output(output);
+        if !hidden.is_empty() {
+            // Without this a prover could choose them after the points at which relations read them.
+            let words = statement::pack(backend, Packing::of(&self.program), &hidden);
+            main.absorb("hidden output words", &words);
+        }
+        for row in trace_rows {
+            main.absorb_point(backend, "trace commitment row", row);
+        }
+        let seed = main.challenge(backend, "seed");
+        (main, seed)
     }
 
     /// Input and output tensors agree with the committed trace at random points; the tokens of a
@@ -357,42 +405,6 @@ impl Verifier {
         }
         eq::fold_values(backend, &table, point)
     }
-}
-
-/// Absorbs the statement, outputs that it does not hold ([`Verifier::hidden_output`]) and the trace
-/// commitment, and draws the seed of the forks.
-pub fn start<B: Backend>(
-    backend: &mut B,
-    statement: &Statement<B::Scalar>,
-    hidden: &[B::Scalar],
-    trace_rows: &[B::Point],
-) -> (Transcript<B>, B::Scalar) {
-    let mut main = Transcript::new(backend, Domain::Main);
-    let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v1"));
-    main.absorb("protocol version", &[version]);
-    main.absorb(
-        "program digest",
-        std::slice::from_ref(&statement.program_digest),
-    );
-    main.absorb(
-        "weight commitment",
-        std::slice::from_ref(&statement.weight_commitment),
-    );
-    main.absorb(
-        "input commitment",
-        std::slice::from_ref(&statement.input_commitment),
-    );
-    main.absorb("output words", &statement.output_words);
-    if !hidden.is_empty() {
-        // Without this a prover could choose them after the points at which relations read them.
-        let words = statement::pack(backend, hidden);
-        main.absorb("hidden output words", &words);
-    }
-    for row in trace_rows {
-        main.absorb_point(backend, "trace commitment row", row);
-    }
-    let seed = main.challenge(backend, "seed");
-    (main, seed)
 }
 
 /// Squeezes a part's final state and records its events.

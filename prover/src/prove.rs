@@ -12,9 +12,9 @@ use laminate_protocol::layout::{Layout, Poly};
 use laminate_protocol::program::{ACTIVATION_BOUND, Program, Weights};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::relations::{LayerProof, relations};
-use laminate_protocol::statement::{self, Statement};
+use laminate_protocol::statement::{self, Packing, Statement};
 use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::{Verifier, start};
+use laminate_protocol::verify::Verifier;
 use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -230,11 +230,13 @@ pub fn prove(
     let input_salt = Fr::random(&mut *rng);
     let input = tensor_values(program, trace, program.input, program.input_len());
     let output = tensor_values(program, trace, program.output, program.proof_output_len());
+    let packing = Packing::of(program);
+    let public = model.verifier.public_values(&input, &output);
     let statement = Statement {
         program_digest: model.verifier.digest,
         weight_commitment: secret.commitment(),
-        input_commitment: statement::input_commitment(&mut Native, &input_salt, &input),
-        output_words: statement::pack(&mut Native, model.verifier.public_output(&output)),
+        input_commitment: statement::input_commitment(&mut Native, packing, &input_salt, &input),
+        output_words: statement::pack(&mut Native, packing, &public),
     };
     let segments = &model.verifier.segments;
     let trace_columns = TraceColumns::new(program, layout, segments, &model.columns, trace, rng);
@@ -242,8 +244,8 @@ pub fn prove(
     model.check_rows("trace", &trace_rows)?;
 
     stage(Stage::Layers);
-    let hidden = model.verifier.hidden_output(&output);
-    let (mut main, seed) = start(&mut Native, &statement, &hidden, &trace_rows);
+    let verifier = &model.verifier;
+    let (mut main, seed) = verifier.start(&mut Native, &statement, &output, &trace_rows);
     let columns = Columns::new(&model.columns, &trace_columns);
     let mut parts = prove_layers(model, &columns, trace, seed);
     stage(Stage::Lookups);

@@ -14,9 +14,9 @@ use laminate_protocol::poly;
 use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, padded_log};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::relations::{LayerProof, relations};
-use laminate_protocol::statement::{self, Statement};
+use laminate_protocol::statement::{self, Packing, Statement};
 use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::{Verifier, start};
+use laminate_protocol::verify::Verifier;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
@@ -99,10 +99,11 @@ impl Forger {
 
     /// Makes the statement claim the current input and output.
     pub fn restate(&mut self) {
+        let packing = Packing::of(&self.verifier.program);
         self.statement.input_commitment =
-            statement::input_commitment(&mut Native, &self.input_salt, &self.input);
-        self.statement.output_words =
-            statement::pack(&mut Native, self.verifier.public_output(&self.output));
+            statement::input_commitment(&mut Native, packing, &self.input_salt, &self.input);
+        let public = self.verifier.public_values(&self.input, &self.output);
+        self.statement.output_words = statement::pack(&mut Native, packing, &public);
     }
 
     /// Recounts the lookups after committed limbs were altered.
@@ -142,8 +143,7 @@ impl Forger {
         let row_log = layout.row_log(program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = Columns::new(&self.weights, &self.trace);
-        let hidden = self.verifier.hidden_output(&self.output);
-        let (mut main, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
+        let (mut main, seed) = self.start(&trace_rows);
         let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
         let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
         let (lookup, claims) =
@@ -159,7 +159,7 @@ impl Forger {
         main.absorb("final states of the parts", &states);
         // The first group's challenge is all that a forger waits for; a copy leaves `main` alone.
         let groups = protocol_fold::group(mode, parts);
-        let eta = eta(&self.statement, &hidden, &trace_rows, &states);
+        let eta = self.eta(&trace_rows, &states);
         let openings = groups
             .iter()
             .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
@@ -206,8 +206,7 @@ impl Forger {
         let row_log = self.verifier.layout.row_log(&self.verifier.program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = Columns::new(&self.weights, &self.trace);
-        let hidden = self.verifier.hidden_output(&self.output);
-        let (_, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
+        let (_, seed) = self.start(&trace_rows);
         let lookup = LookupProof {
             layers: vec![],
             columns: vec![],
@@ -219,6 +218,19 @@ impl Forger {
             .verify_native(&self.statement, &proof, &srs.tau_g2);
         let missing = |e: &VerifyError| matches!(e, VerifyError::Shape { what, .. } if *what == "lookup layers");
         verdict.err().filter(|e| !missing(e))
+    }
+
+    /// The main transcript up to the seed, and the seed.
+    fn start(&self, trace_rows: &[G1Affine]) -> (Transcript<Native>, Fr) {
+        let verifier = &self.verifier;
+        verifier.start(&mut Native, &self.statement, &self.output, trace_rows)
+    }
+
+    /// The challenge that batches the claims of a folded proof.
+    fn eta(&self, trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
+        let (mut main, _) = self.start(trace_rows);
+        main.absorb("final states of the parts", states);
+        main.challenge(&mut Native, "batching eta")
     }
 
     /// A proof without openings.
@@ -275,13 +287,6 @@ pub struct Openings {
     pub eta: Fr,
     /// Number of claims before those of the boundary.
     pub before: usize,
-}
-
-/// The challenge that batches the claims of a folded proof.
-fn eta(statement: &Statement<Fr>, hidden: &[Fr], trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
-    let (mut main, _) = start(&mut Native, statement, hidden, trace_rows);
-    main.absorb("final states of the parts", states);
-    main.challenge(&mut Native, "batching eta")
 }
 
 fn boundary(

@@ -148,7 +148,11 @@ impl Verify {
         let seconds = start.elapsed().as_secs_f64();
         self.expect(&statement)?;
         let format = OutputFormat::of(&program);
-        let values = unpack(&statement.output_words, format.values as usize);
+        let values = unpack(
+            format.packing(),
+            &statement.output_words,
+            format.values as usize,
+        );
         Ok(Checked {
             statement,
             output: Reading::of(&format, &values.unwrap_or_default()),

@@ -18,8 +18,10 @@ pub const MAX_STACK: u32 = 1 << 10;
 const MAX_COLUMN_LOG: usize = 34;
 /// Largest number of feature axes.
 const MAX_AXES: usize = 4;
-/// Largest vocabulary: token ids are committed as 16-bit values.
-pub const MAX_VOCAB: u32 = 1 << 16;
+/// Largest vocabulary.
+pub const MAX_VOCAB: u32 = 1 << 18;
+/// Largest vocabulary whose ids are packed in 16 bits; those of a larger one take 32.
+pub const SHORT_VOCAB: u32 = 1 << 16;
 /// Smallest and largest log2 of a commitment row.
 const ROW_LOG: std::ops::RangeInclusive<u8> = 4..=24;
 

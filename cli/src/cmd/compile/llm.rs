@@ -29,6 +29,9 @@ pub struct LlmArgs {
     /// How many of them are the prompt; every prompt must have as many [default: half of them].
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,
+    /// Show the prompt with every proof, before the generated tokens; otherwise only a commitment to it.
+    #[arg(long)]
+    pub prompt_public: bool,
     /// Integers of the blocks' weights [default: int8]. Ternary is made after training: expect the text to suffer
     /// unless the model was trained for it.
     #[arg(long, value_enum)]
@@ -80,6 +83,7 @@ impl LlmArgs {
         let all = [
             ("--tokens", self.tokens.is_some()),
             ("--prompt-tokens", self.prompt_tokens.is_some()),
+            ("--prompt-public", self.prompt_public),
             ("--weights", self.weights.is_some()),
             ("--fold", self.fold.is_some()),
             ("--fidelity", self.fidelity.is_some()),
@@ -95,6 +99,7 @@ impl LlmArgs {
         let prompt = self.prompt_tokens.unwrap_or(tokens.div_ceil(2));
         let mut options = LlmOptions::new(name, tokens, prompt);
         options.row_log = self.row_log;
+        options.prompt_public = self.prompt_public;
         options.headroom = headroom.unwrap_or(options.headroom);
         options.fold = self.fold != Some(Fold::Off);
         options.weights = self.weights.unwrap_or(WeightsArg::Int8).format();
@@ -112,6 +117,8 @@ struct Report {
     program_parameters: usize,
     tokens: usize,
     prompt_tokens: usize,
+    /// Whether the prompt is shown, too.
+    prompt_public: bool,
     generated_tokens: usize,
     slots: usize,
     weights: &'static str,
@@ -266,7 +273,8 @@ fn report(
         program_parameters: parameters(program),
         tokens: options.tokens,
         prompt_tokens: options.prompt,
-        generated_tokens: program.output_len(),
+        prompt_public: options.prompt_public,
+        generated_tokens: program.sequence.map_or(0, |s| s.generated()),
         slots: program.slots(),
         weights: args.weights.unwrap_or(WeightsArg::Int8).name(),
         fold: options.fold,
@@ -293,7 +301,7 @@ fn human(report: &Report, folder: &Path) -> String {
         "; without tokenizer, so that prompts are token ids"
     };
     format!(
-        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}\nwritten to {}{tokenizer}",
+        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt{}; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}\nwritten to {}{tokenizer}",
         table(&report.stages),
         report.program_digest,
         report.parameters,
@@ -301,6 +309,7 @@ fn human(report: &Report, folder: &Path) -> String {
         report.weights,
         report.tokens,
         report.prompt_tokens,
+        if report.prompt_public { ", shown" } else { "" },
         report.generated_tokens,
         report.calibration,
         f.positions,

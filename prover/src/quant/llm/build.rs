@@ -70,9 +70,12 @@ fn empty(model: &FloatLlama, options: &LlmOptions, scales: &Scales) -> Result<Pr
         limb_bits: 16,
         check_weights: false,
         sequence: Some(Sequence {
-            tokens: options.tokens as u32,
-            prompt: options.prompt as u32,
-            vocab: model.config.vocab as u32,
+            prompt_public: options.prompt_public,
+            ..Sequence::new(
+                options.tokens as u32,
+                options.prompt as u32,
+                model.config.vocab as u32,
+            )
         }),
         carry: None,
         rope: vec![rotation(&model.config, slots)],

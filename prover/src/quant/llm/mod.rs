@@ -47,6 +47,8 @@ pub struct LlmOptions {
     pub tokens: usize,
     /// How many of them are the prompt.
     pub prompt: usize,
+    /// Whether the prompt is public.
+    pub prompt_public: bool,
     /// log2 of the row length of commitments; chosen by size if not given.
     pub row_log: Option<u8>,
     /// How far beyond the calibrated range a value may go, at least.
@@ -64,6 +66,7 @@ impl LlmOptions {
             name: name.into(),
             tokens,
             prompt,
+            prompt_public: false,
             row_log: None,
             headroom: 1.5,
             fold: true,
