@@ -180,8 +180,16 @@ fn draw(logits: &[f32], at: f64) -> u32 {
 /// The first token that differs.
 pub fn check_generated(program: &Program, trace: &Trace, tokens: &[u32]) -> eyre::Result<()> {
     let sequence = program.sequence.ok_or_else(|| eyre!("not over tokens"))?;
-    let chosen = trace.outputs(program);
-    let pairs = tokens.iter().skip(1).zip(chosen.iter().flatten());
+    let chosen: Vec<i32> = trace.outputs(program).into_iter().flatten().collect();
+    check_choices(&sequence, &chosen, tokens)
+}
+
+/// [`check_generated`] with the choices of every slot at hand.
+///
+/// # Errors
+/// The first token that differs.
+pub fn check_choices(sequence: &Sequence, chosen: &[i32], tokens: &[u32]) -> eyre::Result<()> {
+    let pairs = tokens.iter().skip(1).zip(chosen);
     for (position, (found, value)) in (1..).zip(pairs) {
         let expected = token(*value);
         ensure!(

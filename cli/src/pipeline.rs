@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::keys::{self, Identity, OutputFormat, ProvingKey, VerifyingKey};
@@ -16,7 +16,7 @@ use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::exec::Trace;
-use laminate_prover::prove::{Model, Stage};
+use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove, quant};
 use rand::rngs::OsRng;
 
@@ -202,17 +202,14 @@ pub fn fold(
     out: Output,
 ) -> eyre::Result<Folded> {
     let program = dir.program()?;
+    ensure!(
+        program.sequence.is_none_or(|s| s.shard.is_none()),
+        "{} is one shard of a model; give the folder that holds all of them",
+        dir.root().display()
+    );
     let weights = dir.weights()?;
     let (_, secret) = dir.secret()?;
-    let published = dir.commitment()?;
-    if secret.commitment() != published.commitment.0
-        || program.digest()? != published.program_digest.0
-    {
-        return Err(eyre!(
-            "{}: commitment.lam and weight_secret.lam do not belong together or to this program; run commit again",
-            dir.root().display()
-        ));
-    }
+    check_secret(dir, &program, &secret)?;
     let trace = stages.run("run the model", || run(&program, &weights, input), |_| None)?;
     let model = stages.run(
         "lay out the weights",
@@ -259,6 +256,21 @@ pub fn fold(
         names,
         mode,
     })
+}
+
+/// Refuses a secret that does not open the published commitment, or is of another program.
+///
+/// # Errors
+/// If it does not belong here.
+pub fn check_secret(dir: &ModelDir, program: &Program, secret: &WeightSecret) -> eyre::Result<()> {
+    let published = dir.commitment()?;
+    ensure!(
+        secret.commitment() == published.commitment.0
+            && program.digest()? == published.program_digest.0,
+        "{}: commitment.lam and weight_secret.lam do not belong together or to this program; run commit again",
+        dir.root().display()
+    );
+    Ok(())
 }
 
 /// Name of the stage from trace to folded proof.
@@ -366,6 +378,18 @@ pub fn aggregate_with(
     })
 }
 
+/// A statement as the verifier takes it, without boundaries.
+pub fn native_statement(statement: &Statement<Scalar>) -> Statement<Fr> {
+    Statement {
+        program_digest: statement.program_digest.0,
+        weight_commitment: statement.weight_commitment.0,
+        input_commitment: statement.input_commitment.0,
+        boundary_in: None,
+        boundary_out: None,
+        output_words: statement.output_words.iter().map(|w| w.0).collect(),
+    }
+}
+
 /// Verifies a folded proof natively.
 ///
 /// # Errors
@@ -376,12 +400,7 @@ pub fn verify_folded(
     srs: &Srs,
 ) -> eyre::Result<Statement<Fr>> {
     let verifier = Verifier::new(program.clone())?;
-    let statement = Statement {
-        program_digest: file.statement.program_digest.0,
-        weight_commitment: file.statement.weight_commitment.0,
-        input_commitment: file.statement.input_commitment.0,
-        output_words: file.statement.output_words.iter().map(|w| w.0).collect(),
-    };
+    let statement = native_statement(&file.statement);
     if statement.program_digest != verifier.digest {
         return Err(eyre!(
             "the folded proof is of program {}, the model folder's is {}",

@@ -31,8 +31,26 @@ pub struct Statement<S> {
     pub weight_commitment: S,
     /// See [`input_commitment`].
     pub input_commitment: S,
+    /// See [`boundary_commitment`]: what a shard reads, unless that is tokens. Files of single proofs
+    /// are not of shards and leave both boundaries out.
+    #[serde(skip, default = "absent")]
+    pub boundary_in: Option<S>,
+    /// What a shard gives out, unless that is tokens.
+    #[serde(skip, default = "absent")]
+    pub boundary_out: Option<S>,
     /// See [`pack`]; [`output_words`] of them.
     pub output_words: Vec<S>,
+}
+
+fn absent<S>() -> Option<S> {
+    None
+}
+
+impl<S> Statement<S> {
+    /// The boundaries that there are, the input's first.
+    pub fn boundaries(&self) -> impl Iterator<Item = &S> {
+        self.boundary_in.iter().chain(&self.boundary_out)
+    }
 }
 
 impl<S: Clone> Statement<S> {
@@ -44,6 +62,7 @@ impl<S: Clone> Statement<S> {
             &self.input_commitment,
         ];
         head.into_iter()
+            .chain(self.boundaries())
             .chain(&self.output_words)
             .cloned()
             .collect()
@@ -115,6 +134,14 @@ impl Packing {
     }
 }
 
+/// Number of scalars of a program's statement, the instances behind the accumulator.
+pub fn statement_len(program: &Program) -> usize {
+    let ends = program.sequence.map_or(0, |s| {
+        usize::from(!s.reads_tokens()) + usize::from(!s.gives_tokens())
+    });
+    STATEMENT_HEAD + ends + output_words(program)
+}
+
 /// Number of output words of a program.
 pub fn output_words(program: &Program) -> usize {
     Packing::of(program).words(program.output_len())
@@ -167,6 +194,16 @@ pub fn weight_commitment<B: Backend>(
         message.extend(backend.encode_point(row));
     }
     hash(backend, Domain::WeightCommitment, &message)
+}
+
+/// The commitment to the residual stream between two shards: `Poseidon(number of rows, rows…)`, over the
+/// trace rows that hold it and nothing else. Their blinds hide it.
+pub fn boundary_commitment<B: Backend>(backend: &mut B, rows: &[B::Point]) -> B::Scalar {
+    let mut message = vec![backend.constant(Fr::from(rows.len() as u64))];
+    for row in rows {
+        message.extend(backend.encode_point(row));
+    }
+    hash(backend, Domain::Boundary, &message)
 }
 
 /// The input commitment: `Poseidon(salt, number of values, packed values…)`, values row-major

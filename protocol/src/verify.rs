@@ -9,12 +9,13 @@ use crate::claim::{EvalClaim, View};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::field::{fr_from_digest, fr_from_i64};
 use crate::fold::{self, Commitments};
-use crate::layout::{Layout, Poly};
+use crate::layout::{Boundary, Layout, Poly};
 use crate::lookup::{self, Segments};
 use crate::pcs::OpeningTerms;
 use crate::poly::eq;
 use crate::program::{ACTIVATION_BOUND, Program, TensorId, padded_log};
 use crate::proof::{FoldedProof, NativeProof};
+use crate::relations::zeros::{self, Zeros};
 use crate::relations::{self, Context};
 use crate::statement::{self, Packing, Statement};
 use crate::transcript::{Domain, Event, Transcript};
@@ -206,6 +207,19 @@ impl Verifier {
             statement.output_words.len(),
             statement::output_words(&self.program),
         )?;
+        let ends = |input| {
+            self.layout
+                .boundaries
+                .iter()
+                .filter(move |b| b.input == input)
+        };
+        for (found, input) in [
+            (&statement.boundary_in, true),
+            (&statement.boundary_out, false),
+        ] {
+            let found = usize::from(found.is_some());
+            expect_len("boundary commitments", found, ends(input).count())?;
+        }
         expect_len("weight rows", proof.weight_rows.len(), rows(Poly::Weight))?;
         expect_len("trace rows", proof.trace_rows.len(), rows(Poly::Trace))?;
         expect_len("input values", proof.input.len(), self.program.input_len())?;
@@ -248,12 +262,38 @@ impl Verifier {
         }
         let input = statement::input_commitment(backend, packing, &proof.input_salt, &proof.input);
         backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
+        for boundary in &self.layout.boundaries {
+            let rows = self.boundary_rows(boundary, &proof.trace_rows);
+            let found = statement::boundary_commitment(backend, &rows);
+            let claimed = match boundary.input {
+                true => &statement.boundary_in,
+                false => &statement.boundary_out,
+            };
+            if let Some(claimed) = claimed {
+                backend.assert_equal(&found, claimed, Check::Boundary)?;
+            }
+        }
         let public = self.public_values(&proof.input, &proof.output);
         let words = statement::pack(backend, packing, &public);
         for (word, public) in words.iter().zip(&statement.output_words) {
             backend.assert_equal(word, public, Check::OutputWords)?;
         }
         Ok(())
+    }
+
+    /// The rows of a trace commitment that hold a boundary.
+    pub fn boundary_rows<P: Clone>(&self, boundary: &Boundary, trace_rows: &[P]) -> Vec<P> {
+        let row_log = self.layout.row_log(&self.program);
+        let rows = boundary.rows(row_log);
+        rows.filter_map(|row| trace_rows.get(row).cloned())
+            .collect()
+    }
+
+    /// The boundary commitment of a trace commitment at one end; none if there are tokens.
+    pub fn boundary_commitment(&self, input: bool, trace_rows: &[G1Affine]) -> Option<Fr> {
+        let boundary = self.layout.boundaries.iter().find(|b| b.input == input)?;
+        let rows = self.boundary_rows(boundary, trace_rows);
+        Some(statement::boundary_commitment(&mut Native, &rows))
     }
 
     /// What of a proof's input and output values is public: all outputs, or tokens in their order.
@@ -312,7 +352,9 @@ impl Verifier {
         }
         // Slots beyond the tokens hold token 0.
         let zero = backend.constant(Fr::from(0));
-        both[0].resize(self.program.slots(), vec![zero; bits]);
+        if sequence.reads_tokens() {
+            both[0].resize(self.program.slots(), vec![zero; bits]);
+        }
         let prompt = sequence.prompt as usize;
         let before = proof.output.iter().skip(prompt.saturating_sub(1));
         for (token, output) in proof.input.iter().skip(prompt).zip(before) {
@@ -345,6 +387,10 @@ impl Verifier {
             "input commitment",
             std::slice::from_ref(&statement.input_commitment),
         );
+        let boundaries: Vec<B::Scalar> = statement.boundaries().cloned().collect();
+        if !boundaries.is_empty() {
+            main.absorb("boundary commitments", &boundaries);
+        }
         main.absorb("output words", &statement.output_words);
         let hidden = self.hidden_output(output);
         if !hidden.is_empty() {
@@ -369,7 +415,7 @@ impl Verifier {
     ) -> Vec<EvalClaim<B::Scalar>> {
         let mut claims = vec![];
         if self.program.sequence.is_some() {
-            return claims;
+            return self.shard_claims(backend, transcript);
         }
         for (id, values) in [
             (self.program.input, &proof.input),
@@ -379,6 +425,38 @@ impl Verifier {
             let point = transcript.challenges(backend, "boundary point", view.log());
             let value = self.tensor_value(backend, id, values, &point);
             claims.push(EvalClaim { view, point, value });
+        }
+        claims
+    }
+
+    /// At the ends of a shard: the copies that boundary commitments are of equal the tensors at random
+    /// points, and a residual stream that comes in is zero on its padding. None of other sequences. The
+    /// values are known, so there is no message.
+    pub fn shard_claims<B: Backend>(
+        &self,
+        backend: &mut B,
+        transcript: &mut Transcript<B>,
+    ) -> Vec<EvalClaim<B::Scalar>> {
+        let mut claims = vec![];
+        for boundary in &self.layout.boundaries {
+            if boundary.input {
+                let tensor = self.program.tensors.get(boundary.tensor);
+                let axes = tensor.map_or(&[] as &[u32], |t| &t.axes);
+                let features = axes.iter().map(|a| *a as usize);
+                let padding = Zeros {
+                    view: View::tensor(&self.layout, boundary.tensor),
+                    axes: std::iter::once(self.program.slots())
+                        .chain(features)
+                        .collect(),
+                };
+                claims.extend(zeros::claims(backend, transcript, &padding));
+            }
+            let view = boundary.difference(&self.layout, self.program.limb_bits.into());
+            claims.push(EvalClaim {
+                point: transcript.challenges(backend, "boundary point", view.log()),
+                value: backend.constant(Fr::from(0)),
+                view,
+            });
         }
         claims
     }

@@ -21,7 +21,7 @@ use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
 use laminate_prover::layers::Inputs;
-use laminate_prover::prove::{Model, WeightSecret};
+use laminate_prover::prove::{Links, Model, WeightSecret};
 use laminate_prover::{fold, layers, lookup};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -76,15 +76,23 @@ impl Forger {
         let columns = TraceColumns::new(program, layout, segments, &weights, trace, &mut rng);
         let mut input = values(program, trace, program.input);
         input.truncate(program.input_len());
+        let mut output = values(program, trace, program.output);
+        output.truncate(program.proof_output_len());
+        let ends = program
+            .sequence
+            .map(|s| (s.reads_tokens(), s.gives_tokens()));
+        let (reads, gives) = ends.unwrap_or_default();
         let mut forger = Self {
             input,
-            output: values(program, trace, program.output),
-            tokens: token_ids(program, trace, program.input),
-            choices: token_ids(program, trace, program.output),
+            output,
+            tokens: token_ids(trace, program.input, reads),
+            choices: token_ids(trace, program.output, gives),
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
                 input_commitment: Fr::ZERO,
+                boundary_in: None,
+                boundary_out: None,
                 output_words: vec![],
             },
             verifier,
@@ -94,7 +102,21 @@ impl Forger {
             input_salt: Fr::random(&mut rng),
         };
         forger.restate();
+        forger.link(&Links::default(), srs);
         forger
+    }
+
+    /// Takes the blinds of a shard's boundaries and states the commitments to them.
+    pub fn link(&mut self, links: &Links, srs: &TestSrs) {
+        let verifier = &self.verifier;
+        if verifier.layout.boundaries.is_empty() {
+            return;
+        }
+        self.trace.link(&verifier.layout, links);
+        let row_log = verifier.layout.row_log(&verifier.program);
+        let rows = self.trace.commit(row_log, &srs.powers);
+        self.statement.boundary_in = verifier.boundary_commitment(true, &rows);
+        self.statement.boundary_out = verifier.boundary_commitment(false, &rows);
     }
 
     /// Makes the statement claim the current input and output.
@@ -295,7 +317,7 @@ fn boundary(
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
     if verifier.program.sequence.is_some() {
-        return vec![];
+        return verifier.shard_claims(&mut Native, transcript);
     }
     [verifier.program.input, verifier.program.output]
         .into_iter()
@@ -316,9 +338,9 @@ pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
         .collect()
 }
 
-/// Tokens of every slot; none for programs without.
-fn token_ids(program: &Program, trace: &Trace, id: usize) -> Vec<usize> {
-    if program.sequence.is_none() {
+/// Tokens of every slot; none of a tensor that holds something else.
+fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
+    if !are_tokens {
         return vec![];
     }
     let values = trace.tensors[id].iter();

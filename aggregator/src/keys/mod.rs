@@ -19,7 +19,7 @@ use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, STATEMENT_HEAD, output_words};
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, statement_len};
 use laminate_protocol::verify::Verifier;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -254,11 +254,10 @@ impl ProvingKey {
         let srs = srs.truncated(k)?;
         let vk = keygen_vk(srs.params(), &circuit).map_err(AggregationError::keygen)?;
         let pk = keygen_pk(srs.params(), vk, &circuit).map_err(AggregationError::keygen)?;
-        let words = output_words(&verifier.program);
         let meta = Meta {
             identity: Identity::new(verifier, mode, &srs),
             development: srs.origin().is_development(),
-            instances: ACCUMULATOR_LIMBS + STATEMENT_HEAD + words,
+            instances: ACCUMULATOR_LIMBS + statement_len(&verifier.program),
             output: OutputFormat::of(&verifier.program),
             pinning: circuit.pinning(),
         };

@@ -221,6 +221,11 @@ impl Program {
             return false;
         }
         let mut zero = vec![false; self.tensors.len()];
+        // What comes into a shard is claimed to be.
+        let comes_in = self.sequence.is_some_and(|s| !s.reads_tokens());
+        if let Some(slot) = zero.get_mut(self.input).filter(|_| comes_in) {
+            *slot = true;
+        }
         for node in &self.nodes {
             if let Some(carry) = self.carry {
                 for (from, to) in [(carry.input, carry.entry), (carry.exit, carry.output)] {

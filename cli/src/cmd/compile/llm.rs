@@ -45,6 +45,10 @@ pub struct LlmArgs {
     /// Tokenizer (tokenizer.json), where the model came without one.
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
+    /// Compile to shards of N blocks each: programs of their own, to be proven one after another (up to their
+    /// folded proofs) and verified together.
+    #[arg(long, value_name = "N", conflicts_with = "fidelity")]
+    pub shard_layers: Option<usize>,
     /// log2 of the row length of commitments; chosen by size if not given.
     #[arg(long, value_name = "LOG")]
     pub row_log: Option<u8>,
@@ -88,6 +92,7 @@ impl LlmArgs {
             ("--fold", self.fold.is_some()),
             ("--fidelity", self.fidelity.is_some()),
             ("--tokenizer", self.tokenizer.is_some()),
+            ("--shard-layers", self.shard_layers.is_some()),
             ("--row-log", self.row_log.is_some()),
         ];
         all.into_iter().find(|(_, given)| *given).map(|o| o.0)
@@ -226,7 +231,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
 }
 
 /// The model's own name, or the one of its path.
-fn name(model: &FloatLlama, path: &Path) -> String {
+pub(super) fn name(model: &FloatLlama, path: &Path) -> String {
     if !model.name.is_empty() {
         return model.name.clone();
     }
