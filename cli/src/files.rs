@@ -99,6 +99,8 @@ impl ProofFile {
             program_digest: head[0],
             weight_commitment: head[1],
             input_commitment: head[2],
+            boundary_in: None,
+            boundary_out: None,
             output_words: instances[ACCUMULATOR_LIMBS + STATEMENT_HEAD..].to_vec(),
         })
     }
@@ -107,7 +109,8 @@ impl ProofFile {
     pub fn outputs(&self) -> Vec<i32> {
         self.statement()
             .and_then(|s| {
-                laminate_protocol::statement::unpack(&s.output_words, self.output.values as usize)
+                let (packing, count) = (self.output.packing(), self.output.values as usize);
+                laminate_protocol::statement::unpack(packing, &s.output_words, count)
             })
             .unwrap_or_default()
     }
@@ -129,6 +132,12 @@ impl ModelDir {
         };
         if dir.program_path().exists() {
             return Ok(dir);
+        }
+        if crate::shards::is_sharded(root) {
+            return Err(eyre!(
+                "{0} is a model in shards, of which this command takes one: give a folder such as {0}/shard-000, or compile without --shard-layers",
+                root.display()
+            ));
         }
         Err(eyre!(
             "{} has no program.lam; make it with `laminate compile MODEL -o {0}`",
@@ -289,7 +298,22 @@ impl ModelDir {
             weights,
             &self.root.join("weights.lam"),
         )?;
-        // What was made from another program must not survive a new compilation.
+        self.clear()?;
+        write(
+            Kind::Weights,
+            false,
+            weights,
+            &self.root.join("weights.lam"),
+        )?;
+        write(Kind::Program, false, program, &self.program_path())
+    }
+
+    /// Removes what was made of another program: it must not survive a new compilation.
+    ///
+    /// # Errors
+    /// If a folder of a shard cannot be removed.
+    pub fn clear(&self) -> eyre::Result<()> {
+        crate::shards::clear(&self.root)?;
         for stale in [
             "program.lam",
             "weights.lam",
@@ -300,13 +324,7 @@ impl ModelDir {
         ] {
             let _ = fs::remove_file(self.root.join(stale));
         }
-        write(
-            Kind::Weights,
-            false,
-            weights,
-            &self.root.join("weights.lam"),
-        )?;
-        write(Kind::Program, false, program, &self.program_path())
+        Ok(())
     }
 
     /// Writes the secret and the published commitment.
@@ -350,7 +368,11 @@ impl ModelDir {
 fn is_private(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::Weights | Kind::WeightSecret | Kind::LayerProof | Kind::FoldedProof
+        Kind::Weights
+            | Kind::WeightSecret
+            | Kind::LayerProof
+            | Kind::FoldedProof
+            | Kind::ShardProofs
     )
 }
 

@@ -180,8 +180,16 @@ fn draw(logits: &[f32], at: f64) -> u32 {
 /// The first token that differs.
 pub fn check_generated(program: &Program, trace: &Trace, tokens: &[u32]) -> eyre::Result<()> {
     let sequence = program.sequence.ok_or_else(|| eyre!("not over tokens"))?;
-    let chosen = trace.outputs(program);
-    let pairs = tokens.iter().skip(1).zip(chosen.iter().flatten());
+    let chosen: Vec<i32> = trace.outputs(program).into_iter().flatten().collect();
+    check_choices(&sequence, &chosen, tokens)
+}
+
+/// [`check_generated`] with the choices of every slot at hand.
+///
+/// # Errors
+/// The first token that differs.
+pub fn check_choices(sequence: &Sequence, chosen: &[i32], tokens: &[u32]) -> eyre::Result<()> {
+    let pairs = tokens.iter().skip(1).zip(chosen);
     for (position, (found, value)) in (1..).zip(pairs) {
         let expected = token(*value);
         ensure!(
@@ -192,7 +200,7 @@ pub fn check_generated(program: &Program, trace: &Trace, tokens: &[u32]) -> eyre
     Ok(())
 }
 
-/// The text of generated tokens, if the model folder has a tokenizer that knows them.
+/// The text of public tokens, if the model folder has a tokenizer that knows them.
 ///
 /// # Errors
 /// A damaged tokenizer.
@@ -201,7 +209,7 @@ pub fn text(dir: &ModelDir, outputs: &[Reading]) -> eyre::Result<Option<String>>
         return Ok(None);
     };
     let tokenizer = dir.tokenizer()?;
-    Ok(tokenizer.and_then(|t| t.decode(tokens).ok()))
+    Ok(tokenizer.and_then(|t| t.decode(&tokens).ok()))
 }
 
 #[cfg(test)]
@@ -240,11 +248,7 @@ mod tests {
             let error = read(name, text).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
-        let sequence = Sequence {
-            tokens: 3,
-            prompt: 2,
-            vocab: 8,
-        };
+        let sequence = Sequence::new(3, 2, 8);
         let input = |text: &str| read_input(&file("i.json", text), &sequence);
         assert_eq!(input("{\"tokens\": [1, 2, 3]}").unwrap(), [1, 2, 3]);
         let error = input("{\"tokens\": [1]}").unwrap_err().to_string();

@@ -8,6 +8,7 @@ mod measure;
 mod output;
 mod pipeline;
 mod reading;
+mod shards;
 mod table;
 mod toolchain;
 

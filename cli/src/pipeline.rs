@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_aggregator::keys::{self, Identity, ProvingKey, VerifyingKey};
+use laminate_aggregator::keys::{self, Identity, OutputFormat, ProvingKey, VerifyingKey};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
@@ -16,7 +16,7 @@ use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::exec::Trace;
-use laminate_prover::prove::{Model, Stage};
+use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove, quant};
 use rand::rngs::OsRng;
 
@@ -203,17 +203,14 @@ pub fn fold(
     out: Output,
 ) -> eyre::Result<Folded> {
     let program = dir.program()?;
+    ensure!(
+        program.sequence.is_none_or(|s| s.shard.is_none()),
+        "{} is one shard of a model; give the folder that holds all of them",
+        dir.root().display()
+    );
     let weights = dir.weights()?;
     let (_, secret) = dir.secret()?;
-    let published = dir.commitment()?;
-    if secret.commitment() != published.commitment.0
-        || program.digest()? != published.program_digest.0
-    {
-        return Err(eyre!(
-            "{}: commitment.lam and weight_secret.lam do not belong together or to this program; run commit again",
-            dir.root().display()
-        ));
-    }
+    check_secret(dir, &program, &secret)?;
     let trace = stages.run("run the model", || run(&program, &weights, input), |_| None)?;
     let model = stages.run(
         "lay out the weights",
@@ -318,6 +315,21 @@ fn staged(
         |()| None,
     )?;
     Ok((statement, proof))
+}
+
+/// Refuses a secret that does not open the published commitment, or is of another program.
+///
+/// # Errors
+/// If it does not belong here.
+pub fn check_secret(dir: &ModelDir, program: &Program, secret: &WeightSecret) -> eyre::Result<()> {
+    let published = dir.commitment()?;
+    ensure!(
+        secret.commitment() == published.commitment.0
+            && program.digest()? == published.program_digest.0,
+        "{}: commitment.lam and weight_secret.lam do not belong together or to this program; run commit again",
+        dir.root().display()
+    );
+    Ok(())
 }
 
 /// Name of the stage from trace to folded proof.
@@ -425,6 +437,18 @@ pub fn aggregate_with(
     })
 }
 
+/// A statement as the verifier takes it, without boundaries.
+pub fn native_statement(statement: &Statement<Scalar>) -> Statement<Fr> {
+    Statement {
+        program_digest: statement.program_digest.0,
+        weight_commitment: statement.weight_commitment.0,
+        input_commitment: statement.input_commitment.0,
+        boundary_in: None,
+        boundary_out: None,
+        output_words: statement.output_words.iter().map(|w| w.0).collect(),
+    }
+}
+
 /// Verifies a folded proof natively.
 ///
 /// # Errors
@@ -439,12 +463,7 @@ pub fn verify_folded(
     if !program.check_weights && file.statement.program_digest.0 == weights.digest()? {
         verifier = Verifier::new(weights)?;
     }
-    let statement = Statement {
-        program_digest: file.statement.program_digest.0,
-        weight_commitment: file.statement.weight_commitment.0,
-        input_commitment: file.statement.input_commitment.0,
-        output_words: file.statement.output_words.iter().map(|w| w.0).collect(),
-    };
+    let statement = native_statement(&file.statement);
     if statement.program_digest != verifier.digest {
         return Err(eyre!(
             "the folded proof is of program {}, the model folder's is {}",
@@ -544,12 +563,19 @@ pub fn link_srs(keys: &ProvingKey, path: &Path) -> eyre::Result<()> {
 /// The public outputs as people read them: row by row, or one row of generated tokens.
 fn readings(program: &Program, trace: &Trace) -> Vec<Reading> {
     let outputs = trace.outputs(program);
+    let format = OutputFormat::of(program);
     if let Some(sequence) = program.sequence {
-        let generated = outputs.iter().skip(sequence.prompt as usize - 1).flatten();
-        let values: Vec<i32> = generated.take(sequence.generated()).copied().collect();
-        return vec![Reading::new(&values, 0, true)];
+        let input = trace.tensors.get(program.input).map(Vec::as_slice);
+        let chosen: Vec<i32> = outputs.iter().flatten().copied().collect();
+        let parts = [
+            input.and_then(|input| input.get(sequence.public_input())),
+            chosen.get(sequence.public_output()),
+        ];
+        let values: Vec<i32> = parts.into_iter().flatten().flatten().copied().collect();
+        return vec![Reading::of(&format, &values)];
     }
-    let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
-    let row = |row: &Vec<i32>| Reading::new(row, scale, false);
-    outputs.iter().map(row).collect()
+    outputs
+        .iter()
+        .map(|row| Reading::of(&format, row))
+        .collect()
 }

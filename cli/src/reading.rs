@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use laminate_aggregator::keys::OutputFormat;
+use laminate_aggregator::keys::{OutputFormat, TokenFormat};
 use laminate_protocol::program::ACTIVATION_BOUND;
 use serde::Serialize;
 
@@ -14,16 +14,29 @@ pub enum Reading {
     Real(Vec<f64>),
     /// Ids of the generated tokens.
     Tokens(Vec<u32>),
+    /// Ids of a public prompt and of what was generated.
+    Text {
+        /// The prompt.
+        prompt: Vec<u32>,
+        /// What the model says.
+        generated: Vec<u32>,
+    },
 }
 
 impl Reading {
     /// Reads the integers of an output; `scale` is that of real numbers.
-    pub fn new(values: &[i32], scale: i8, tokens: bool) -> Self {
-        if tokens {
-            return Self::Tokens(values.iter().map(|v| token(*v)).collect());
+    pub fn new(values: &[i32], scale: i8, tokens: Option<TokenFormat>) -> Self {
+        let Some(TokenFormat { prompt, .. }) = tokens else {
+            let unit = (-f64::from(scale)).exp2();
+            return Self::Real(values.iter().map(|v| f64::from(*v) * unit).collect());
+        };
+        let mut generated: Vec<u32> = values.iter().map(|v| token(*v)).collect();
+        if prompt == 0 {
+            return Self::Tokens(generated);
         }
-        let unit = (-f64::from(scale)).exp2();
-        Self::Real(values.iter().map(|v| f64::from(*v) * unit).collect())
+        let prompt = (prompt as usize).min(generated.len());
+        let prompt = generated.drain(..prompt).collect();
+        Self::Text { prompt, generated }
     }
 
     /// Reads the integers of an output of this format.
@@ -31,10 +44,13 @@ impl Reading {
         Self::new(values, format.scale, format.tokens)
     }
 
-    /// The tokens, if it is of tokens.
-    pub fn tokens(&self) -> Option<&[u32]> {
+    /// The public tokens in their order, if it is of tokens.
+    pub fn tokens(&self) -> Option<Vec<u32>> {
         match self {
-            Self::Tokens(ids) => Some(ids),
+            Self::Tokens(ids) => Some(ids.clone()),
+            Self::Text { prompt, generated } => {
+                Some(prompt.iter().chain(generated).copied().collect())
+            }
             Self::Real(_) => None,
         }
     }
@@ -45,6 +61,9 @@ impl Display for Reading {
         match self {
             Self::Real(values) => write!(f, "{values:?}"),
             Self::Tokens(ids) => write!(f, "tokens {ids:?}"),
+            Self::Text { prompt, generated } => {
+                write!(f, "prompt {prompt:?} generated {generated:?}")
+            }
         }
     }
 }
@@ -61,12 +80,28 @@ mod tests {
     #[test]
     fn outputs_read_as_their_format_says() {
         assert_eq!(
-            Reading::new(&[1 << 13, -(1 << 14)], 14, false),
+            Reading::new(&[1 << 13, -(1 << 14)], 14, None),
             Reading::Real(vec![0.5, -1.0])
         );
-        let tokens = Reading::new(&[-(1 << 15), 3 - (1 << 15), (1 << 15) - 1], 0, true);
-        assert_eq!(tokens.tokens(), Some([0, 3, 65_535].as_slice()));
+        let values = [-(1 << 15), 3 - (1 << 15), (1 << 15) - 1];
+        let tokens = Reading::new(&values, 0, Some(TokenFormat::default()));
+        assert_eq!(tokens.tokens(), Some(vec![0, 3, 65_535]));
         assert_eq!(tokens.to_string(), "tokens [0, 3, 65535]");
         assert_eq!(serde_json::to_string(&tokens).unwrap(), "[0,3,65535]");
+    }
+
+    #[test]
+    fn public_prompts_stand_apart() {
+        let format = TokenFormat {
+            prompt: 2,
+            ..TokenFormat::default()
+        };
+        let text = Reading::new(&[-(1 << 15), 3 - (1 << 15), 70_000], 0, Some(format));
+        assert_eq!(text.tokens(), Some(vec![0, 3, 102_768]));
+        assert_eq!(text.to_string(), "prompt [0, 3] generated [102768]");
+        assert_eq!(
+            serde_json::to_string(&text).unwrap(),
+            r#"{"prompt":[0,3],"generated":[102768]}"#
+        );
     }
 }

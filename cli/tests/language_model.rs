@@ -309,6 +309,116 @@ fn forged_output(user: &User, verify: &[&str]) {
     user.accepted(verify);
 }
 
+/// Two shards of one block each, and a prompt that is shown.
+#[test]
+fn shards_are_proven_and_verified_together() {
+    let user = User::new();
+    let options = ["--tokens", "6", "--prompt-tokens", "3", "--headroom", "4"];
+    let compile = |more: &[&'static str]| {
+        user.accepted(&[&["compile", "tiny.bin"], options.as_slice(), more].concat())
+    };
+    compile(&["--tokenizer", "tokenizer.json", "-o", "whole"]);
+    let more = ["--shard-layers", "1", "--prompt-public", "-o", "m"];
+    let compiled = compile(&[&["--tokenizer", "tokenizer.json"], more.as_slice()].concat());
+    assert_eq!(compiled["shards"].as_array().expect("shards").len(), 2);
+    assert_eq!(compiled["prompt_public"], true);
+    for layers in ["0", "2", "3"] {
+        let compile = ["compile", "tiny.bin", "--shard-layers", layers, "-o", "x"];
+        user.refused(&compile, &["1 to 1", "less than the whole"]);
+    }
+    let whole = user.accepted(&["generate", "whole", "--prompt-ids", "1,2,3"]);
+    let generated = user.accepted(&["generate", "m", "--prompt", "bcd", "-o", "input.json"]);
+    assert_eq!(generated["tokens"], whole["tokens"]);
+
+    let prove = ["prove", "m", "--dev-srs", "--input", "input.json"];
+    let folded = [&prove, ["--folded-only", "p.folded"].as_slice()].concat();
+    user.refused(&folded, &["laminate commit"]);
+    let commit = ["commit", "m", "--dev-srs"];
+    let committed = user.accepted(&commit);
+    assert_eq!(
+        committed["weight_commitments"]
+            .as_array()
+            .expect("two")
+            .len(),
+        2
+    );
+    user.refused(&commit, &["shard-000", "--force"]);
+    let again = ["compile", "tiny.bin", "--shard-layers", "1", "-o", "m"];
+    user.refused(&again, &["shard-000", "--force"]);
+    user.refused(
+        &["compile", "tiny.bin", "-o", "m"],
+        &["shard-000", "--force"],
+    );
+    user.refused(
+        &["prove", "m", "--input", "input.json", "-o", "p"],
+        &["--folded-only"],
+    );
+    user.refused(&["setup", "m", "--dev-srs"], &["in shards"]);
+    let one = ["prove", "m/shard-000", "--dev-srs", "--folded-only", "p"];
+    user.refused(
+        &[&one, ["--input", "input.json"].as_slice()].concat(),
+        &["one shard"],
+    );
+    let proven = user.accepted(&folded);
+    assert_eq!(ids(&proven["output"]["prompt"]), [1, 2, 3]);
+    assert_eq!(proven["output"]["generated"], generated["tokens"]);
+    assert_eq!(proven["text"], generated["text"]);
+    assert_eq!(
+        proven["shards"][0]["boundary_out"],
+        proven["shards"][1]["boundary_in"]
+    );
+
+    let verify = ["verify", "p.folded", "--dir", "m", "--dev-srs"];
+    let checked = user.accepted(&verify);
+    assert_eq!(checked["output"], proven["output"]);
+    assert_eq!(checked["digest"], compiled["digest"]);
+    let shown = user.accepted(&["inspect", "p.folded"]);
+    assert_eq!(shown["content"]["statements"], proven["shards"]);
+    user.refused(&["verify", "p.folded", "--dev-srs"], &["--dir"]);
+    user.refused(
+        &["verify", "p.folded", "--dir", "whole", "--dev-srs"],
+        &["not a model in shards"],
+    );
+    // Another commitment, the other shard's program, another record.
+    user.accepted(&["commit", "m", "--dev-srs", "--force"]);
+    user.refused(&verify, &["weight commitment", "shard 0"]);
+    std::fs::copy(
+        user.path("m/shard-000/program.lam"),
+        user.path("m/shard-001/program.lam"),
+    )
+    .expect("copy");
+    user.refused(&verify, &["shard 0 of 2", "expected shard 1"]);
+    user.write(
+        "m/shards.json",
+        b"{\"version\":1,\"count\":1,\"digest\":\"\"}",
+    );
+    user.refused(&verify, &["shards.json", "compile the model again"]);
+}
+
+/// The prompt of a whole model.
+#[test]
+fn public_prompts_are_shown_apart() {
+    let user = User::new();
+    let options = ["--tokens", "6", "--prompt-tokens", "3", "--headroom", "4"];
+    let compile = ["compile", "tiny.bin", "--prompt-public", "-o", "m"];
+    let compiled = user.accepted(&[&compile, options.as_slice()].concat());
+    assert_eq!(
+        (&compiled["prompt_public"], &compiled["generated_tokens"]),
+        (&json!(true), &json!(4))
+    );
+    let generate = ["generate", "m", "--prompt-ids", "1,2,3", "-o", "input.json"];
+    let generated = user.accepted(&generate);
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    let prove = ["prove", "m", "--dev-srs", "--input", "input.json"];
+    let proven = user.accepted(&[&prove, ["--folded-only", "p.folded"].as_slice()].concat());
+    let verify = ["verify", "p.folded", "--dir", "m", "--dev-srs"];
+    let checked = user.accepted(&verify);
+    for output in [&proven["output"][0], &checked["output"]] {
+        assert_eq!(ids(&output["prompt"]), [1, 2, 3]);
+        assert_eq!(output["generated"], generated["tokens"]);
+    }
+}
+
 #[test]
 fn options_and_files_that_are_refused() {
     let user = User::new();

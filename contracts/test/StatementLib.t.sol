@@ -18,6 +18,10 @@ contract StatementHarness {
         return StatementLib.decodeOutput(output, outputCount, index);
     }
 
+    function decodeLongToken(bytes calldata output, uint256 tokenCount, uint256 index) external pure returns (uint256) {
+        return StatementLib.decodeLongToken(output, tokenCount, index);
+    }
+
     function statementHash(address registry, uint256 modelId, bytes32 inputCommitment, bytes calldata output)
         external
         view
@@ -60,6 +64,28 @@ contract StatementLibTest is TestBase {
             int256 value = int256(uint256(uint16(uint256(keccak256(abi.encode(seed, i)))))) - 32768;
             vm.assertEq(_lib.decodeOutput(output, count, i), value, "output");
         }
+    }
+
+    /// Long tokens decode to what was packed, in words that pass the check of outputs of 16 bits.
+    function testFuzz_decodesLongTokens(bytes32 seed, uint256 count) public view {
+        count = bound(count, 1, 30);
+        uint256[] memory words = new uint256[]((count + 6) / 7);
+        for (uint256 i = 0; i < count; ++i) {
+            words[i / 7] += (uint256(keccak256(abi.encode(seed, i))) % 2 ** 18) * 2 ** (32 * (i % 7));
+        }
+        bytes memory output = abi.encodePacked(words);
+        uint256 fields = StatementLib.longTokenFields(count);
+        vm.assertEq(StatementLib.outputWords(fields), words.length, "words");
+        _lib.requireOutput(output, fields);
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 token = uint256(keccak256(abi.encode(seed, i))) % 2 ** 18;
+            vm.assertEq(_lib.decodeLongToken(output, count, i), token, "token");
+        }
+    }
+
+    function test_refusesTokensBeyondTheLast() public {
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputIndex.selector, 7, 7));
+        _lib.decodeLongToken(new bytes(32), 7, 7);
     }
 
     function test_decodesTheEnds() public view {

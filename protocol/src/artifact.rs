@@ -38,6 +38,8 @@ pub enum Kind {
     LayerProof,
     /// A folded proof with its statement. Private.
     FoldedProof,
+    /// Folded proofs of all shards of a model with their statements. Private.
+    ShardProofs,
     /// An aggregation proof with its statement. Public.
     Proof,
     /// A verifying key.
@@ -50,13 +52,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
         Self::WeightCommitment,
         Self::LayerProof,
         Self::FoldedProof,
+        Self::ShardProofs,
         Self::Proof,
         Self::VerifyingKey,
         Self::ProvingKey,
@@ -72,6 +75,7 @@ impl Kind {
             Self::WeightCommitment => b"WCOM",
             Self::LayerProof => b"LAYR",
             Self::FoldedProof => b"FOLD",
+            Self::ShardProofs => b"SHRD",
             Self::Proof => b"PROF",
             Self::VerifyingKey => b"VKEY",
             Self::ProvingKey => b"PKEY",
@@ -88,6 +92,7 @@ impl Kind {
             Self::WeightCommitment => "weight commitment",
             Self::LayerProof => "layer proof",
             Self::FoldedProof => "folded proof",
+            Self::ShardProofs => "shard proofs",
             Self::Proof => "proof",
             Self::VerifyingKey => "verifying key",
             Self::ProvingKey => "proving key",
@@ -98,13 +103,14 @@ impl Kind {
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
-            Self::Program | Self::Weights | Self::LayerProof | Self::FoldedProof => 2,
-            Self::WeightSecret
-            | Self::WeightCommitment
+            Self::Program
+            | Self::Weights
+            | Self::LayerProof
+            | Self::FoldedProof
             | Self::Proof
             | Self::VerifyingKey
-            | Self::ProvingKey
-            | Self::Srs => 1,
+            | Self::ProvingKey => 2,
+            Self::WeightSecret | Self::WeightCommitment | Self::ShardProofs | Self::Srs => 1,
         }
     }
 }

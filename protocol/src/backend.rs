@@ -69,7 +69,7 @@ pub trait Backend {
     /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
     fn assert_u16(&mut self, a: &Self::Scalar, check: Check) -> Result<(), VerifyError>;
     /// The bits of an integer in `[0, 2^count)`, most significant first, asserted to be so;
-    /// `count <= 16`.
+    /// `count <= 32`.
     ///
     /// # Errors
     /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
@@ -168,14 +168,13 @@ impl Backend for Native {
         }
     }
     fn bits(&mut self, a: &Fr, count: usize, check: Check) -> Result<Vec<Fr>, VerifyError> {
-        self.assert_u16(a, check)?;
         let repr = a.to_repr();
-        let [low, high, ..] = repr;
-        let value = u32::from(u16::from_le_bytes([low, high]));
-        if value >> count > 0 {
+        let [a, b, c, d, rest @ ..] = repr;
+        let value = u64::from(u32::from_le_bytes([a, b, c, d]));
+        if rest.iter().any(|byte| *byte != 0) || value >> count.min(32) > 0 {
             return Err(VerifyError::Check { check });
         }
-        let bit = |i: usize| Fr::from(u64::from((value >> i) & 1));
+        let bit = |i: usize| Fr::from((value >> i) & 1);
         Ok((0..count).rev().map(bit).collect())
     }
     fn permute(&mut self, mut state: [Fr; WIDTH]) -> [Fr; WIDTH] {

@@ -50,6 +50,8 @@ pub enum Check {
     TokenRange,
     /// Every generated token is the output at the position before it.
     Generated,
+    /// The boundary commitment of a shard opens to its trace rows.
+    Boundary,
     /// The packed public output equals the claimed output tensor.
     OutputWords,
     /// The last claim of a sumcheck equals the relation at the evaluations.
@@ -74,6 +76,7 @@ impl std::fmt::Display for Check {
             Self::ValueRange => write!(f, "int16 range of an input or output value"),
             Self::TokenRange => write!(f, "vocabulary range of a token"),
             Self::Generated => write!(f, "generated token"),
+            Self::Boundary => write!(f, "boundary commitment"),
             Self::OutputWords => write!(f, "output encoding"),
             Self::Sumcheck(name) => write!(f, "final evaluation of the {name} sumcheck"),
             Self::Linear(name) => write!(f, "linear identity of {name}"),

@@ -59,6 +59,39 @@ pub struct DenseBlocks {
     pub multiplier: [Block; 3],
 }
 
+/// A copy of the tensor at an end of a shard, in commitment rows of its own: two shards that place the
+/// same values and blinds there commit to the same points.
+#[derive(Clone, Debug)]
+pub struct Boundary {
+    /// The tensor.
+    pub tensor: TensorId,
+    /// Whether it is the program's input.
+    pub input: bool,
+    /// Limbs of the copy.
+    pub limbs: Vec<Block>,
+    /// Random entries in its last row, which make its commitment hiding.
+    pub blinds: Block,
+    /// The blocks of whole rows that it takes.
+    blocks: Vec<Block>,
+}
+
+impl Boundary {
+    /// Numbers of its commitment rows in their order.
+    pub fn rows(&self, row_log: usize) -> impl Iterator<Item = usize> + '_ {
+        self.blocks.iter().flat_map(move |block| {
+            let first = block.offset >> row_log;
+            first..first + (1 << block.log.saturating_sub(row_log))
+        })
+    }
+
+    /// Zero wherever the copy is the tensor.
+    pub fn difference(&self, layout: &Layout, bits: usize) -> View {
+        let tensor = View::tensor(layout, self.tensor);
+        let copy = View::limbs(tensor.constant, &self.limbs, bits);
+        copy.scale_add(-Fr::from(1), &tensor)
+    }
+}
+
 /// Auxiliary columns of a node: limbs by role, least significant first.
 pub type AuxBlocks = BTreeMap<Role, Vec<Block>>;
 
@@ -93,6 +126,8 @@ pub struct Layout {
     pub table_multiplicities: Vec<Block>,
     /// Random entries.
     pub blinds: Block,
+    /// Ends of a shard that are the residual stream, the input first.
+    pub boundaries: Vec<Boundary>,
     /// Parameters.
     pub dense: Vec<DenseBlocks>,
     /// Limbs of each tensor; none for tensors that are views of others or are not committed.
@@ -217,6 +252,10 @@ impl Layout {
             .map(|table| top.request(table.log()))
             .collect();
         let blinds = top.request(BLINDS_LOG);
+        let ends: Vec<EndRequest> = ends(program)
+            .into_iter()
+            .map(|end| EndRequest::new(&mut top, program, end))
+            .collect();
         let (placed, trace_used) = top.place();
         let get = |i: usize| placed.get(i).copied().unwrap_or(EMPTY);
         let all = |ids: &[usize]| -> Vec<Block> { ids.iter().map(|i| get(*i)).collect() };
@@ -238,6 +277,7 @@ impl Layout {
             weight_checks,
             table_multiplicities: all(&tables),
             blinds: get(blinds),
+            boundaries: ends.into_iter().map(|end| end.place(&get)).collect(),
             dense,
             tensors,
             views,
@@ -282,6 +322,66 @@ impl Layout {
             .get(node)
             .and_then(|aux| aux.get(&role))
             .map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The ends of a shard that are the residual stream: tensor, and whether it is the input.
+fn ends(program: &Program) -> Vec<(TensorId, bool)> {
+    let Some(sequence) = program.sequence else {
+        return vec![];
+    };
+    let ends = [
+        (!sequence.reads_tokens(), (program.input, true)),
+        (!sequence.gives_tokens(), (program.output, false)),
+    ];
+    ends.into_iter().filter(|e| e.0).map(|e| e.1).collect()
+}
+
+/// The rows of a boundary before placement. Blocks of a row or more are placed before all smaller ones,
+/// so they begin at a row and share none.
+struct EndRequest {
+    end: (TensorId, bool),
+    /// log2 of a limb, number of limbs.
+    limbs: (usize, usize),
+    values: usize,
+    /// A row for the blinds, where the limbs leave no room.
+    blinds: Option<usize>,
+}
+
+impl EndRequest {
+    fn new(top: &mut Packer, program: &Program, end: (TensorId, bool)) -> Self {
+        let (log, count) = (program.column_log(end.0), program.limbs(4));
+        let (row_log, all) = (usize::from(program.row_log), log + padded_log(count));
+        Self {
+            end,
+            limbs: (log, count),
+            values: top.request(all.max(row_log)),
+            blinds: (all >= row_log).then(|| top.request(row_log)),
+        }
+    }
+
+    fn place(self, get: &impl Fn(usize) -> Block) -> Boundary {
+        let values = get(self.values);
+        let last = self.blinds.map_or(values, get);
+        let (log, count) = self.limbs;
+        let limb = |i: usize| Block {
+            offset: values.offset + (i << log),
+            log,
+            ..values
+        };
+        let mut blocks = vec![values];
+        blocks.extend(self.blinds.map(get));
+        Boundary {
+            tensor: self.end.0,
+            input: self.end.1,
+            limbs: (0..count).map(limb).collect(),
+            blinds: Block {
+                offset: last.offset + (1 << last.log) - (1 << BLINDS_LOG),
+                log: BLINDS_LOG,
+                ..last
+            },
+            blocks,
+        }
     }
 }
 
@@ -359,7 +459,8 @@ fn place_columns(program: &Program) -> Columns {
             *slot = column;
         }
     };
-    if program.sequence.is_none() && !program.is_weights_only() {
+    let tokens = program.sequence.is_some_and(|s| s.reads_tokens());
+    if !tokens && !is_view(program.carry, program.input) && !program.is_weights_only() {
         place(&mut tensors, &mut regions, program.input);
     }
     if let Some(carry) = program.carry {

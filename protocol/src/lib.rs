@@ -15,6 +15,7 @@
 //! | [`transcript`] | Fiat–Shamir over Poseidon |
 //! | [`backend`] | native values or circuit cells |
 //! | [`verify`] | the whole verifier |
+//! | [`shards`] | models proven in parts |
 //! | [`artifact`] | magic, version and digest of every file |
 //!
 //! No I/O, no panics on untrusted data, no unsafe code.
@@ -45,6 +46,7 @@ pub mod poly;
 pub mod program;
 pub mod proof;
 pub mod relations;
+pub mod shards;
 pub mod statement;
 pub mod sumcheck;
 pub mod transcript;

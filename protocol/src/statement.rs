@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
 use crate::field::{fr_from_i64, pow2};
-use crate::program::{ACTIVATION_BOUND, Program};
+use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB};
 use crate::transcript::{Domain, hash};
 
 /// Number of accumulator limbs that lead the instances.
@@ -31,8 +31,26 @@ pub struct Statement<S> {
     pub weight_commitment: S,
     /// See [`input_commitment`].
     pub input_commitment: S,
+    /// See [`boundary_commitment`]: what a shard reads, unless that is tokens. Files of single proofs
+    /// are not of shards and leave both boundaries out.
+    #[serde(skip, default = "absent")]
+    pub boundary_in: Option<S>,
+    /// What a shard gives out, unless that is tokens.
+    #[serde(skip, default = "absent")]
+    pub boundary_out: Option<S>,
     /// See [`pack`]; [`output_words`] of them.
     pub output_words: Vec<S>,
+}
+
+fn absent<S>() -> Option<S> {
+    None
+}
+
+impl<S> Statement<S> {
+    /// The boundaries that there are, the input's first.
+    pub fn boundaries(&self) -> impl Iterator<Item = &S> {
+        self.boundary_in.iter().chain(&self.boundary_out)
+    }
 }
 
 impl<S: Clone> Statement<S> {
@@ -44,31 +62,100 @@ impl<S: Clone> Statement<S> {
             &self.input_commitment,
         ];
         head.into_iter()
+            .chain(self.boundaries())
             .chain(&self.output_words)
             .cloned()
             .collect()
     }
 }
 
-/// Number of words that hold `values` packed values.
-pub fn words(values: usize) -> usize {
-    values.div_ceil(VALUES_PER_WORD)
+/// How values are packed into words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Packing {
+    /// Fifteen of 16 bits.
+    #[default]
+    Short,
+    /// Seven of 32 bits: ids of a vocabulary of more than 2^16 tokens.
+    Long,
+}
+
+impl Packing {
+    /// That of a program's inputs and outputs.
+    pub fn of(program: &Program) -> Self {
+        match program.sequence {
+            Some(sequence) if sequence.vocab > SHORT_VOCAB => Self::Long,
+            _ => Self::Short,
+        }
+    }
+
+    /// Bits of a packed value.
+    pub fn bits(self) -> usize {
+        match self {
+            Self::Short => VALUE_BITS,
+            Self::Long => 32,
+        }
+    }
+
+    /// Values in a word.
+    pub fn per_word(self) -> usize {
+        match self {
+            Self::Short => VALUES_PER_WORD,
+            Self::Long => 7,
+        }
+    }
+
+    /// Number of words that hold `values` packed values.
+    pub fn words(self, values: usize) -> usize {
+        values.div_ceil(self.per_word())
+    }
+
+    /// The values as the contracts count them: in fields of 16 bits, fifteen a word. A long value
+    /// takes two, and full words of long values leave their last field empty.
+    pub fn fields(self, values: usize) -> usize {
+        match self {
+            Self::Short => values,
+            Self::Long => {
+                let full = values.saturating_sub(1) / self.per_word();
+                VALUES_PER_WORD * full + 2 * (values - self.per_word() * full)
+            }
+        }
+    }
+
+    /// The values that take so many fields; the inverse of [`Self::fields`].
+    pub fn values(self, fields: usize) -> usize {
+        match self {
+            Self::Short => fields,
+            Self::Long => {
+                let full = fields.saturating_sub(1) / VALUES_PER_WORD;
+                self.per_word() * full + (fields - VALUES_PER_WORD * full) / 2
+            }
+        }
+    }
+}
+
+/// Number of scalars of a program's statement, the instances behind the accumulator.
+pub fn statement_len(program: &Program) -> usize {
+    let ends = program.sequence.map_or(0, |s| {
+        usize::from(!s.reads_tokens()) + usize::from(!s.gives_tokens())
+    });
+    STATEMENT_HEAD + ends + output_words(program)
 }
 
 /// Number of output words of a program.
 pub fn output_words(program: &Program) -> usize {
-    words(program.output_len())
+    Packing::of(program).words(program.output_len())
 }
 
-/// Packs int16 values, 15 to a word: `Σ (value_i + 2^15)·2^(16 i)`.
-pub fn pack<B: Backend>(backend: &mut B, values: &[B::Scalar]) -> Vec<B::Scalar> {
+/// Packs values `v` as `u = v + 2^15` of `bits` bits each: `Σ u_i·2^(bits·i)`.
+pub fn pack<B: Backend>(backend: &mut B, packing: Packing, values: &[B::Scalar]) -> Vec<B::Scalar> {
     values
-        .chunks(VALUES_PER_WORD)
+        .chunks(packing.per_word())
         .map(|chunk| {
             let mut constant = Fr::ZERO;
             let mut terms = Vec::with_capacity(chunk.len());
             for (i, value) in chunk.iter().enumerate() {
-                let weight = pow2(VALUE_BITS * i);
+                let weight = pow2(packing.bits() * i);
                 constant += weight * fr_from_i64(ACTIVATION_BOUND);
                 terms.push((weight, value.clone()));
             }
@@ -77,17 +164,20 @@ pub fn pack<B: Backend>(backend: &mut B, values: &[B::Scalar]) -> Vec<B::Scalar>
         .collect()
 }
 
-/// Reads `count` values back from packed words; `None` if there are too few words.
-pub fn unpack(words: &[Fr], count: usize) -> Option<Vec<i32>> {
-    if count > words.len().saturating_mul(VALUES_PER_WORD) {
+/// Reads `count` values back from packed words; `None` if there are too few words, or a value is none
+/// of the packing.
+pub fn unpack(packing: Packing, words: &[Fr], count: usize) -> Option<Vec<i32>> {
+    if count > words.len().saturating_mul(packing.per_word()) {
         return None;
     }
     let mut out = Vec::with_capacity(count);
+    let width = packing.bits() / 8;
     for i in 0..count {
-        let bytes = words.get(i / VALUES_PER_WORD)?.to_repr();
-        let at = 2 * (i % VALUES_PER_WORD);
-        let (low, high) = (*bytes.get(at)?, *bytes.get(at + 1)?);
-        out.push(i32::from(u16::from_le_bytes([low, high])) - (1 << 15));
+        let bytes = words.get(i / packing.per_word())?.to_repr();
+        let at = width * (i % packing.per_word());
+        let field = bytes.get(at..at + width)?.iter().rev();
+        let value = field.fold(0i64, |acc, byte| (acc << 8) + i64::from(*byte));
+        out.push(i32::try_from(value - ACTIVATION_BOUND).ok()?);
     }
     Some(out)
 }
@@ -106,10 +196,21 @@ pub fn weight_commitment<B: Backend>(
     hash(backend, Domain::WeightCommitment, &message)
 }
 
+/// The commitment to the residual stream between two shards: `Poseidon(number of rows, rows…)`, over the
+/// trace rows that hold it and nothing else. Their blinds hide it.
+pub fn boundary_commitment<B: Backend>(backend: &mut B, rows: &[B::Point]) -> B::Scalar {
+    let mut message = vec![backend.constant(Fr::from(rows.len() as u64))];
+    for row in rows {
+        message.extend(backend.encode_point(row));
+    }
+    hash(backend, Domain::Boundary, &message)
+}
+
 /// The input commitment: `Poseidon(salt, number of values, packed values…)`, values row-major
 /// `(slots, width)`.
 pub fn input_commitment<B: Backend>(
     backend: &mut B,
+    packing: Packing,
     salt: &B::Scalar,
     values: &[B::Scalar],
 ) -> B::Scalar {
@@ -117,7 +218,7 @@ pub fn input_commitment<B: Backend>(
         salt.clone(),
         backend.constant(Fr::from(values.len() as u64)),
     ];
-    message.extend(pack(backend, values));
+    message.extend(pack(backend, packing, values));
     hash(backend, Domain::InputCommitment, &message)
 }
 
@@ -132,9 +233,38 @@ mod tests {
             .map(|i| [-(1 << 15), 0, (1 << 15) - 1][i % 3])
             .collect();
         let scalars: Vec<Fr> = values.iter().map(|v| fr_from_i64((*v).into())).collect();
-        let words = pack(&mut Native, &scalars);
+        let words = pack(&mut Native, Packing::Short, &scalars);
         assert_eq!(words.len(), 3);
-        assert_eq!(unpack(&words, values.len()), Some(values));
-        assert_eq!(unpack(&words, 46), None);
+        assert_eq!(unpack(Packing::Short, &words, values.len()), Some(values));
+        assert_eq!(unpack(Packing::Short, &words, 46), None);
+    }
+
+    #[test]
+    fn fields_are_what_the_contracts_count() {
+        assert_eq!(
+            [1, 7, 8, 14, 15].map(|n| Packing::Long.fields(n)),
+            [2, 14, 17, 29, 32]
+        );
+        for packing in [Packing::Short, Packing::Long] {
+            for values in 0..50 {
+                let fields = packing.fields(values);
+                assert_eq!(packing.values(fields), values);
+                assert_eq!(fields.div_ceil(VALUES_PER_WORD), packing.words(values));
+            }
+        }
+    }
+
+    #[test]
+    fn long_packing_round_trips() {
+        let ids = [0i64, 65_535, 65_536, (1 << 18) - 1, 1, 2, 3, 70_000];
+        let values: Vec<i64> = ids.map(|id| id - ACTIVATION_BOUND).to_vec();
+        let scalars: Vec<Fr> = values.iter().map(|v| fr_from_i64(*v)).collect();
+        let words = pack(&mut Native, Packing::Long, &scalars);
+        assert_eq!(words.len(), Packing::Long.words(8));
+        assert_eq!(words[1], Fr::from(70_000));
+        let read = unpack(Packing::Long, &words, 8).unwrap();
+        assert!(read.iter().map(|v| i64::from(*v)).eq(values));
+        assert_eq!(unpack(Packing::Long, &words, 15), None);
+        assert_eq!(unpack(Packing::Long, &[-Fr::ONE], 1), None);
     }
 }

@@ -9,14 +9,15 @@ use crate::claim::{EvalClaim, View};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::field::{fr_from_digest, fr_from_i64};
 use crate::fold::{self, Commitments};
-use crate::layout::{Layout, Poly};
+use crate::layout::{Boundary, Layout, Poly};
 use crate::lookup::{self, Segments};
 use crate::pcs::OpeningTerms;
 use crate::poly::eq;
 use crate::program::{ACTIVATION_BOUND, Program, TensorId, padded_log};
 use crate::proof::{FoldedProof, NativeProof};
+use crate::relations::zeros::{self, Zeros};
 use crate::relations::{self, Context};
-use crate::statement::{self, Statement};
+use crate::statement::{self, Packing, Statement};
 use crate::transcript::{Domain, Event, Transcript};
 
 /// `e(left, [τ]_2) = e(right, [1]_2)`, deferred.
@@ -94,8 +95,7 @@ impl Verifier {
             tokens: &tokens,
             choices: &choices,
         };
-        let hidden = self.hidden_output(&proof.output);
-        let (mut main, seed) = start(backend, statement, &hidden, &proof.trace_rows);
+        let (mut main, seed) = self.start(backend, statement, &proof.output, &proof.trace_rows);
 
         backend.enter(Part::Sumcheck);
         let mut parts = vec![];
@@ -209,6 +209,19 @@ impl Verifier {
             statement.output_words.len(),
             statement::output_words(&self.program),
         )?;
+        let ends = |input| {
+            self.layout
+                .boundaries
+                .iter()
+                .filter(move |b| b.input == input)
+        };
+        for (found, input) in [
+            (&statement.boundary_in, true),
+            (&statement.boundary_out, false),
+        ] {
+            let found = usize::from(found.is_some());
+            expect_len("boundary commitments", found, ends(input).count())?;
+        }
         expect_len("weight rows", proof.weight_rows.len(), rows(Poly::Weight))?;
         expect_len("trace rows", proof.trace_rows.len(), rows(Poly::Trace))?;
         expect_len("input values", proof.input.len(), self.program.input_len())?;
@@ -240,38 +253,71 @@ impl Verifier {
             &statement.weight_commitment,
             Check::WeightCommitment,
         )?;
-        // Packing is injective on int16 values only; without this, a prover could choose the values
-        // after seeing the point at which they are compared with the trace.
+        // Packing is injective on values of its range only; without this, a prover could choose them
+        // after seeing the point at which they are compared with the trace. Ids that are packed longer
+        // are cut into bits by the check of tokens.
+        let packing = Packing::of(&self.program);
         let offset = fr_from_i64(ACTIVATION_BOUND);
-        for value in proof.input.iter().chain(&proof.output) {
+        let both = proof.input.iter().chain(&proof.output);
+        for value in both.filter(|_| packing == Packing::Short) {
             let stored = backend.linear(offset, &[(Fr::from(1), value.clone())]);
             backend.assert_u16(&stored, Check::ValueRange)?;
         }
-        let input = statement::input_commitment(backend, &proof.input_salt, &proof.input);
+        let input = statement::input_commitment(backend, packing, &proof.input_salt, &proof.input);
         backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
-        let words = statement::pack(backend, self.public_output(&proof.output));
+        for boundary in &self.layout.boundaries {
+            let rows = self.boundary_rows(boundary, &proof.trace_rows);
+            let found = statement::boundary_commitment(backend, &rows);
+            let claimed = match boundary.input {
+                true => &statement.boundary_in,
+                false => &statement.boundary_out,
+            };
+            if let Some(claimed) = claimed {
+                backend.assert_equal(&found, claimed, Check::Boundary)?;
+            }
+        }
+        let public = self.public_values(&proof.input, &proof.output);
+        let words = statement::pack(backend, packing, &public);
         for (word, public) in words.iter().zip(&statement.output_words) {
             backend.assert_equal(word, public, Check::OutputWords)?;
         }
         Ok(())
     }
 
-    /// The public part of a proof's output values.
-    pub fn public_output<'a, S>(&self, output: &'a [S]) -> &'a [S] {
-        let range = match self.program.sequence {
-            Some(s) => (s.prompt as usize).saturating_sub(1)..s.tokens as usize,
-            None => 0..output.len(),
+    /// The rows of a trace commitment that hold a boundary.
+    pub fn boundary_rows<P: Clone>(&self, boundary: &Boundary, trace_rows: &[P]) -> Vec<P> {
+        let row_log = self.layout.row_log(&self.program);
+        let rows = boundary.rows(row_log);
+        rows.filter_map(|row| trace_rows.get(row).cloned())
+            .collect()
+    }
+
+    /// The boundary commitment of a trace commitment at one end; none if there are tokens.
+    pub fn boundary_commitment(&self, input: bool, trace_rows: &[G1Affine]) -> Option<Fr> {
+        let boundary = self.layout.boundaries.iter().find(|b| b.input == input)?;
+        let rows = self.boundary_rows(boundary, trace_rows);
+        Some(statement::boundary_commitment(&mut Native, &rows))
+    }
+
+    /// What of a proof's input and output values is public: all outputs, or tokens in their order.
+    pub fn public_values<S: Clone>(&self, input: &[S], output: &[S]) -> Vec<S> {
+        let Some(sequence) = self.program.sequence else {
+            return output.to_vec();
         };
-        output.get(range).unwrap_or(&[])
+        let parts = [
+            input.get(sequence.public_input()),
+            output.get(sequence.public_output()),
+        ];
+        parts.into_iter().flatten().flatten().cloned().collect()
     }
 
     /// The rest of a proof's output values: what a sequence computes at positions that are not
     /// published. They are witnesses that relations read, so they are absorbed like the others.
     pub fn hidden_output<S: Clone>(&self, output: &[S]) -> Vec<S> {
-        let Some(s) = self.program.sequence else {
+        let Some(sequence) = self.program.sequence else {
             return vec![];
         };
-        let public = (s.prompt as usize).saturating_sub(1)..s.tokens as usize;
+        let public = sequence.public_output();
         let values = output.iter().enumerate();
         values
             .filter(|(i, _)| !public.contains(i))
@@ -289,6 +335,7 @@ impl Verifier {
         let Some(sequence) = self.program.sequence else {
             return Ok([vec![], vec![]]);
         };
+        let packing = Packing::of(&self.program);
         let bits = padded_log(sequence.vocab as usize);
         let largest = fr_from_i64(i64::from(sequence.vocab) - 1 - ACTIVATION_BOUND);
         let mut both = [vec![], vec![]];
@@ -299,19 +346,66 @@ impl Verifier {
                     &[(Fr::from(1), value.clone())],
                 );
                 let rest = backend.linear(largest, &[(-Fr::from(1), value.clone())]);
-                backend.assert_u16(&rest, Check::TokenRange)?;
+                match packing {
+                    Packing::Short => backend.assert_u16(&rest, Check::TokenRange)?,
+                    Packing::Long => drop(backend.bits(&rest, bits, Check::TokenRange)?),
+                }
                 out.push(backend.bits(&id, bits, Check::TokenRange)?);
             }
         }
         // Slots beyond the tokens hold token 0.
         let zero = backend.constant(Fr::from(0));
-        both[0].resize(self.program.slots(), vec![zero; bits]);
+        if sequence.reads_tokens() {
+            both[0].resize(self.program.slots(), vec![zero; bits]);
+        }
         let prompt = sequence.prompt as usize;
         let before = proof.output.iter().skip(prompt.saturating_sub(1));
         for (token, output) in proof.input.iter().skip(prompt).zip(before) {
             backend.assert_equal(token, output, Check::Generated)?;
         }
         Ok(both)
+    }
+
+    /// Absorbs the statement, those of a proof's output values that it does not hold and the trace
+    /// commitment, and draws the seed of the forks.
+    pub fn start<B: Backend>(
+        &self,
+        backend: &mut B,
+        statement: &Statement<B::Scalar>,
+        output: &[B::Scalar],
+        trace_rows: &[B::Point],
+    ) -> (Transcript<B>, B::Scalar) {
+        let mut main = Transcript::new(backend, Domain::Main);
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v1"));
+        main.absorb("protocol version", &[version]);
+        main.absorb(
+            "program digest",
+            std::slice::from_ref(&statement.program_digest),
+        );
+        main.absorb(
+            "weight commitment",
+            std::slice::from_ref(&statement.weight_commitment),
+        );
+        main.absorb(
+            "input commitment",
+            std::slice::from_ref(&statement.input_commitment),
+        );
+        let boundaries: Vec<B::Scalar> = statement.boundaries().cloned().collect();
+        if !boundaries.is_empty() {
+            main.absorb("boundary commitments", &boundaries);
+        }
+        main.absorb("output words", &statement.output_words);
+        let hidden = self.hidden_output(output);
+        if !hidden.is_empty() {
+            // Without this a prover could choose them after the points at which relations read them.
+            let words = statement::pack(backend, Packing::of(&self.program), &hidden);
+            main.absorb("hidden output words", &words);
+        }
+        for row in trace_rows {
+            main.absorb_point(backend, "trace commitment row", row);
+        }
+        let seed = main.challenge(backend, "seed");
+        (main, seed)
     }
 
     /// Input and output tensors agree with the committed trace at random points; the tokens of a
@@ -323,8 +417,11 @@ impl Verifier {
         proof: &FoldedProof<B::Scalar, B::Point>,
     ) -> Vec<EvalClaim<B::Scalar>> {
         let mut claims = vec![];
-        if self.program.sequence.is_some() || self.program.is_weights_only() {
+        if self.program.is_weights_only() {
             return claims;
+        }
+        if self.program.sequence.is_some() {
+            return self.shard_claims(backend, transcript);
         }
         for (id, values) in [
             (self.program.input, &proof.input),
@@ -334,6 +431,38 @@ impl Verifier {
             let point = transcript.challenges(backend, "boundary point", view.log());
             let value = self.tensor_value(backend, id, values, &point);
             claims.push(EvalClaim { view, point, value });
+        }
+        claims
+    }
+
+    /// At the ends of a shard: the copies that boundary commitments are of equal the tensors at random
+    /// points, and a residual stream that comes in is zero on its padding. None of other sequences. The
+    /// values are known, so there is no message.
+    pub fn shard_claims<B: Backend>(
+        &self,
+        backend: &mut B,
+        transcript: &mut Transcript<B>,
+    ) -> Vec<EvalClaim<B::Scalar>> {
+        let mut claims = vec![];
+        for boundary in &self.layout.boundaries {
+            if boundary.input {
+                let tensor = self.program.tensors.get(boundary.tensor);
+                let axes = tensor.map_or(&[] as &[u32], |t| &t.axes);
+                let features = axes.iter().map(|a| *a as usize);
+                let padding = Zeros {
+                    view: View::tensor(&self.layout, boundary.tensor),
+                    axes: std::iter::once(self.program.slots())
+                        .chain(features)
+                        .collect(),
+                };
+                claims.extend(zeros::claims(backend, transcript, &padding));
+            }
+            let view = boundary.difference(&self.layout, self.program.limb_bits.into());
+            claims.push(EvalClaim {
+                point: transcript.challenges(backend, "boundary point", view.log()),
+                value: backend.constant(Fr::from(0)),
+                view,
+            });
         }
         claims
     }
@@ -360,42 +489,6 @@ impl Verifier {
         }
         eq::fold_values(backend, &table, point)
     }
-}
-
-/// Absorbs the statement, outputs that it does not hold ([`Verifier::hidden_output`]) and the trace
-/// commitment, and draws the seed of the forks.
-pub fn start<B: Backend>(
-    backend: &mut B,
-    statement: &Statement<B::Scalar>,
-    hidden: &[B::Scalar],
-    trace_rows: &[B::Point],
-) -> (Transcript<B>, B::Scalar) {
-    let mut main = Transcript::new(backend, Domain::Main);
-    let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v1"));
-    main.absorb("protocol version", &[version]);
-    main.absorb(
-        "program digest",
-        std::slice::from_ref(&statement.program_digest),
-    );
-    main.absorb(
-        "weight commitment",
-        std::slice::from_ref(&statement.weight_commitment),
-    );
-    main.absorb(
-        "input commitment",
-        std::slice::from_ref(&statement.input_commitment),
-    );
-    main.absorb("output words", &statement.output_words);
-    if !hidden.is_empty() {
-        // Without this a prover could choose them after the points at which relations read them.
-        let words = statement::pack(backend, hidden);
-        main.absorb("hidden output words", &words);
-    }
-    for row in trace_rows {
-        main.absorb_point(backend, "trace commitment row", row);
-    }
-    let seed = main.challenge(backend, "seed");
-    (main, seed)
 }
 
 /// Squeezes a part's final state and records its events.

@@ -5,7 +5,7 @@ use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{Term, View, Wire};
-use laminate_protocol::layout::{Block, Layout, Poly};
+use laminate_protocol::layout::{Block, Boundary, Layout, Poly};
 use laminate_protocol::lookup::{Kind, Range, Segments};
 use laminate_protocol::poly::{self, eq};
 use laminate_protocol::program::{DenseShape, Program, Weights, axes_log, padded_index};
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::exec::Trace;
 use crate::kernels::{msm, pass};
+use crate::prove::Links;
 
 /// log2 of the part of a column that is evaluated with one equality table.
 const EVALUATION_LOG: usize = 16;
@@ -103,8 +104,8 @@ pub struct TraceColumns {
     pub values: Vec<u16>,
     /// Multiplicities of the lookup tables.
     pub multiplicities: Vec<(Block, Vec<u32>)>,
-    /// Random entries.
-    pub blinds: (Block, Vec<Fr>),
+    /// Random entries: those of the whole, then those of each boundary.
+    pub blinds: Vec<(Block, Vec<Fr>)>,
     wide: bool,
 }
 
@@ -151,14 +152,47 @@ impl TraceColumns {
         let mut out = Self {
             values,
             multiplicities: vec![],
-            blinds: (layout.blinds, vec![]),
+            blinds: vec![],
             wide: bits > 8,
         };
         out.recount(program, trees, weights);
-        out.blinds.1 = (0..1 << layout.blinds.log)
-            .map(|_| Fr::random(&mut *rng))
+        for boundary in &layout.boundaries {
+            out.copy_boundary(layout, boundary);
+        }
+        let ends = layout.boundaries.iter().map(|b| b.blinds);
+        out.blinds = std::iter::once(layout.blinds)
+            .chain(ends)
+            .map(|block| {
+                let values = (0..1 << block.log).map(|_| Fr::random(&mut *rng));
+                (block, values.collect())
+            })
             .collect();
         out
+    }
+
+    /// Copies the limbs of a tensor to the rows of its boundary.
+    pub fn copy_boundary(&mut self, layout: &Layout, boundary: &Boundary) {
+        let tensor = View::tensor(layout, boundary.tensor);
+        for (term, copy) in tensor.terms.iter().zip(&boundary.limbs) {
+            let from = term.block.offset;
+            let limb = from..from + (1 << copy.log);
+            self.values.copy_within(limb, copy.offset);
+        }
+    }
+
+    /// Takes the blinds that are given for the boundaries.
+    pub fn link(&mut self, layout: &Layout, links: &Links) {
+        for (boundary, (_, blinds)) in layout.boundaries.iter().zip(self.blinds.iter_mut().skip(1))
+        {
+            let given = if boundary.input {
+                links.input
+            } else {
+                links.output
+            };
+            if let Some(given) = given {
+                *blinds = given.to_vec();
+            }
+        }
     }
 
     /// Counts the lookups of the stored limbs. A value that is in no table is not counted: no proof
@@ -195,10 +229,11 @@ impl TraceColumns {
                 msm::small(&values[from..to], points)
             });
         }
-        let (block, values) = &self.blinds;
-        place(block, &|from, to, points| {
-            msm::full(&values[from..to], points)
-        });
+        for (block, values) in &self.blinds {
+            place(block, &|from, to, points| {
+                msm::full(&values[from..to], points)
+            });
+        }
         rows.iter().map(Curve::to_affine).collect()
     }
 }
@@ -514,9 +549,10 @@ impl<'a> Columns<'a> {
                 add(block.offset + i, Fr::from(u64::from(*v)));
             }
         }
-        let (block, values) = &self.trace.blinds;
-        for (i, v) in values.iter().enumerate() {
-            add(block.offset + i, *v);
+        for (block, values) in &self.trace.blinds {
+            for (i, v) in values.iter().enumerate() {
+                add(block.offset + i, *v);
+            }
         }
     }
 
@@ -543,8 +579,9 @@ impl<'a> Columns<'a> {
                         *o = Fr::from(u64::from(*v));
                     }
                 }
-                let (block, values) = &self.trace.blinds;
-                out[block.offset..block.offset + values.len()].copy_from_slice(values);
+                for (block, values) in &self.trace.blinds {
+                    out[block.offset..block.offset + values.len()].copy_from_slice(values);
+                }
                 out
             }
         }

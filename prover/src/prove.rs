@@ -8,13 +8,13 @@ use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
 use laminate_protocol::field::{Point, Scalar, fr_from_i64};
 use laminate_protocol::fold::{self as protocol_fold, FoldMode};
-use laminate_protocol::layout::{Layout, Poly};
+use laminate_protocol::layout::{BLINDS_LOG, Layout, Poly};
 use laminate_protocol::program::{ACTIVATION_BOUND, Program, Weights};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::relations::{LayerProof, relations};
-use laminate_protocol::statement::{self, Statement};
+use laminate_protocol::statement::{self, Packing, Statement};
 use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::{Verifier, start};
+use laminate_protocol::verify::Verifier;
 use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,32 @@ pub fn prove_weights(
     prove(model, secret, &nothing, powers, FoldMode::On, rng, stage)
 }
 
+/// Blinds of a boundary's commitment. Who knows them can test guesses of the residual stream there.
+pub type Blinds = [Fr; 1 << BLINDS_LOG];
+
+/// The blinds of a shard's boundaries; two neighbours must take the same. Fresh ones where none are given.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Links {
+    /// Of what comes in.
+    pub input: Option<Blinds>,
+    /// Of what is given out.
+    pub output: Option<Blinds>,
+}
+
+impl Links {
+    /// Those of `count` shards that follow each other.
+    pub fn chain(count: usize, rng: &mut (impl RngCore + CryptoRng)) -> Vec<Self> {
+        let mut input = None;
+        let mut link = |last: bool| {
+            let output = (!last).then(|| std::array::from_fn(|_| Fr::random(&mut *rng)));
+            let links = Self { input, output };
+            input = output;
+            links
+        };
+        (1..=count).map(|shard| link(shard == count)).collect()
+    }
+}
+
 /// Proves a trace. Returns the statement and the folded proof.
 ///
 /// # Errors
@@ -202,6 +228,25 @@ pub fn prove(
     model: &Model,
     secret: &WeightSecret,
     trace: &Trace,
+    powers: &[G1Affine],
+    mode: FoldMode,
+    rng: &mut (impl RngCore + CryptoRng),
+    stage: &dyn Fn(Stage),
+) -> Result<(Statement<Fr>, NativeProof), ProveError> {
+    let links = Links::default();
+    prove_linked(model, secret, trace, &links, powers, mode, rng, stage)
+}
+
+/// [`prove`] of a shard, with the blinds that it shares with its neighbours.
+///
+/// # Errors
+/// As [`prove`].
+#[expect(clippy::too_many_arguments, reason = "those of `prove` and the links")]
+pub fn prove_linked(
+    model: &Model,
+    secret: &WeightSecret,
+    trace: &Trace,
+    links: &Links,
     powers: &[G1Affine],
     mode: FoldMode,
     rng: &mut (impl RngCore + CryptoRng),
@@ -220,20 +265,26 @@ pub fn prove(
     let input_salt = Fr::random(&mut *rng);
     let input = tensor_values(program, trace, program.input, program.input_len());
     let output = tensor_values(program, trace, program.output, program.proof_output_len());
+    let trees = &model.verifier.trees;
+    let mut trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
+    trace_columns.link(layout, links);
+    let trace_rows = trace_columns.commit(model.required_log(), powers);
+    model.check_rows("trace", &trace_rows)?;
+    let packing = Packing::of(program);
+    let public = model.verifier.public_values(&input, &output);
+    let end = |input| model.verifier.boundary_commitment(input, &trace_rows);
     let statement = Statement {
         program_digest: model.verifier.digest,
         weight_commitment: secret.commitment(),
-        input_commitment: statement::input_commitment(&mut Native, &input_salt, &input),
-        output_words: statement::pack(&mut Native, model.verifier.public_output(&output)),
+        input_commitment: statement::input_commitment(&mut Native, packing, &input_salt, &input),
+        boundary_in: end(true),
+        boundary_out: end(false),
+        output_words: statement::pack(&mut Native, packing, &public),
     };
-    let trees = &model.verifier.trees;
-    let trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
-    let trace_rows = trace_columns.commit(model.required_log(), powers);
-    model.check_rows("trace", &trace_rows)?;
 
     stage(Stage::Layers);
-    let hidden = model.verifier.hidden_output(&output);
-    let (mut main, seed) = start(&mut Native, &statement, &hidden, &trace_rows);
+    let verifier = &model.verifier;
+    let (mut main, seed) = verifier.start(&mut Native, &statement, &output, &trace_rows);
     let columns = Columns::new(&model.columns, &trace_columns);
     let mut parts = prove_layers(model, &columns, trace, seed);
     stage(Stage::Lookups);
@@ -287,7 +338,12 @@ struct Part {
 
 fn prove_layers(model: &Model, columns: &Columns<'_>, trace: &Trace, seed: Fr) -> Vec<Part> {
     let program = model.program();
-    let [tokens, choices] = [program.input, program.output].map(|id| token_ids(program, trace, id));
+    let ends = program
+        .sequence
+        .map(|s| (s.reads_tokens(), s.gives_tokens()));
+    let (reads, gives) = ends.unwrap_or_default();
+    let [tokens, choices] = [(program.input, reads), (program.output, gives)]
+        .map(|(id, are_tokens)| token_ids(trace, id, are_tokens));
     (0..program.nodes.len())
         .into_par_iter()
         .map(|index| {
@@ -311,9 +367,9 @@ fn prove_layers(model: &Model, columns: &Columns<'_>, trace: &Trace, seed: Fr) -
         .collect()
 }
 
-/// Tokens of every slot; none for programs without.
-fn token_ids(program: &Program, trace: &Trace, id: usize) -> Vec<usize> {
-    if program.sequence.is_none() {
+/// Tokens of every slot; none of a tensor that holds something else.
+fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
+    if !are_tokens {
         return vec![];
     }
     let values = trace.tensors[id].iter();
@@ -327,8 +383,11 @@ fn boundary(
     model: &Model,
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
-    if model.program().sequence.is_some() || model.program().is_weights_only() {
+    if model.program().is_weights_only() {
         return vec![];
+    }
+    if model.program().sequence.is_some() {
+        return model.verifier.shard_claims(&mut Native, transcript);
     }
     [model.program().input, model.program().output]
         .into_iter()

@@ -14,14 +14,14 @@ use laminate_protocol::poly;
 use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, padded_log};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::relations::{LayerProof, relations};
-use laminate_protocol::statement::{self, Statement};
+use laminate_protocol::statement::{self, Packing, Statement};
 use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::{Verifier, start};
+use laminate_protocol::verify::Verifier;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
 use laminate_prover::layers::Inputs;
-use laminate_prover::prove::{Model, WeightSecret};
+use laminate_prover::prove::{Links, Model, WeightSecret};
 use laminate_prover::{fold, layers, lookup};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -76,15 +76,23 @@ impl Forger {
         let columns = TraceColumns::new(program, layout, trees, &weights, trace, &mut rng);
         let mut input = values(program, trace, program.input);
         input.truncate(program.input_len());
+        let mut output = values(program, trace, program.output);
+        output.truncate(program.proof_output_len());
+        let ends = program
+            .sequence
+            .map(|s| (s.reads_tokens(), s.gives_tokens()));
+        let (reads, gives) = ends.unwrap_or_default();
         let mut forger = Self {
             input,
-            output: values(program, trace, program.output),
-            tokens: token_ids(program, trace, program.input),
-            choices: token_ids(program, trace, program.output),
+            output,
+            tokens: token_ids(trace, program.input, reads),
+            choices: token_ids(trace, program.output, gives),
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
                 input_commitment: Fr::ZERO,
+                boundary_in: None,
+                boundary_out: None,
                 output_words: vec![],
             },
             verifier,
@@ -94,15 +102,30 @@ impl Forger {
             input_salt: Fr::random(&mut rng),
         };
         forger.restate();
+        forger.link(&Links::default(), srs);
         forger
+    }
+
+    /// Takes the blinds of a shard's boundaries and states the commitments to them.
+    pub fn link(&mut self, links: &Links, srs: &TestSrs) {
+        let verifier = &self.verifier;
+        if verifier.layout.boundaries.is_empty() {
+            return;
+        }
+        self.trace.link(&verifier.layout, links);
+        let row_log = verifier.layout.row_log(&verifier.program);
+        let rows = self.trace.commit(row_log, &srs.powers);
+        self.statement.boundary_in = verifier.boundary_commitment(true, &rows);
+        self.statement.boundary_out = verifier.boundary_commitment(false, &rows);
     }
 
     /// Makes the statement claim the current input and output.
     pub fn restate(&mut self) {
+        let packing = Packing::of(&self.verifier.program);
         self.statement.input_commitment =
-            statement::input_commitment(&mut Native, &self.input_salt, &self.input);
-        self.statement.output_words =
-            statement::pack(&mut Native, self.verifier.public_output(&self.output));
+            statement::input_commitment(&mut Native, packing, &self.input_salt, &self.input);
+        let public = self.verifier.public_values(&self.input, &self.output);
+        self.statement.output_words = statement::pack(&mut Native, packing, &public);
     }
 
     /// Commits to altered weights, as whoever registers a model can.
@@ -151,8 +174,7 @@ impl Forger {
         let row_log = layout.row_log(program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = Columns::new(&self.weights, &self.trace);
-        let hidden = self.verifier.hidden_output(&self.output);
-        let (mut main, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
+        let (mut main, seed) = self.start(&trace_rows);
         let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
         let mut lookups = vec![];
         for tree in &self.verifier.trees {
@@ -171,7 +193,7 @@ impl Forger {
         main.absorb("final states of the parts", &states);
         // The first group's challenge is all that a forger waits for; a copy leaves `main` alone.
         let groups = protocol_fold::group(mode, parts);
-        let eta = eta(&self.statement, &hidden, &trace_rows, &states);
+        let eta = self.eta(&trace_rows, &states);
         let openings = groups
             .iter()
             .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
@@ -218,8 +240,7 @@ impl Forger {
         let row_log = self.verifier.layout.row_log(&self.verifier.program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = Columns::new(&self.weights, &self.trace);
-        let hidden = self.verifier.hidden_output(&self.output);
-        let (_, seed) = start(&mut Native, &self.statement, &hidden, &trace_rows);
+        let (_, seed) = self.start(&trace_rows);
         let lookup = LookupProof {
             layers: vec![],
             columns: vec![],
@@ -232,6 +253,19 @@ impl Forger {
             .verify_native(&self.statement, &proof, &srs.tau_g2);
         let missing = |e: &VerifyError| matches!(e, VerifyError::Shape { what, .. } if *what == "lookup layers");
         verdict.err().filter(|e| !missing(e))
+    }
+
+    /// The main transcript up to the seed, and the seed.
+    fn start(&self, trace_rows: &[G1Affine]) -> (Transcript<Native>, Fr) {
+        let verifier = &self.verifier;
+        verifier.start(&mut Native, &self.statement, &self.output, trace_rows)
+    }
+
+    /// The challenge that batches the claims of a folded proof.
+    fn eta(&self, trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
+        let (mut main, _) = self.start(trace_rows);
+        main.absorb("final states of the parts", states);
+        main.challenge(&mut Native, "batching eta")
     }
 
     /// A proof without openings.
@@ -290,20 +324,16 @@ pub struct Openings {
     pub before: usize,
 }
 
-/// The challenge that batches the claims of a folded proof.
-fn eta(statement: &Statement<Fr>, hidden: &[Fr], trace_rows: &[G1Affine], states: &[Fr]) -> Fr {
-    let (mut main, _) = start(&mut Native, statement, hidden, trace_rows);
-    main.absorb("final states of the parts", states);
-    main.challenge(&mut Native, "batching eta")
-}
-
 fn boundary(
     transcript: &mut Transcript<Native>,
     verifier: &Verifier,
     columns: &Columns<'_>,
 ) -> Vec<EvalClaim<Fr>> {
-    if verifier.program.sequence.is_some() || verifier.program.is_weights_only() {
+    if verifier.program.is_weights_only() {
         return vec![];
+    }
+    if verifier.program.sequence.is_some() {
+        return verifier.shard_claims(&mut Native, transcript);
     }
     [verifier.program.input, verifier.program.output]
         .into_iter()
@@ -327,9 +357,9 @@ pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
         .collect()
 }
 
-/// Tokens of every slot; none for programs without.
-fn token_ids(program: &Program, trace: &Trace, id: usize) -> Vec<usize> {
-    if program.sequence.is_none() {
+/// Tokens of every slot; none of a tensor that holds something else.
+fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
+    if !are_tokens {
         return vec![];
     }
     let values = trace.tensors[id].iter();

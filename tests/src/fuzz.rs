@@ -101,6 +101,8 @@ pub fn native(statement: &Statement<Scalar>) -> Statement<Fr> {
         program_digest: statement.program_digest.0,
         weight_commitment: statement.weight_commitment.0,
         input_commitment: statement.input_commitment.0,
+        boundary_in: None,
+        boundary_out: None,
         output_words: statement.output_words.iter().map(|w| w.0).collect(),
     }
 }
@@ -111,6 +113,8 @@ pub fn stored(statement: &Statement<Fr>) -> Statement<Scalar> {
         program_digest: Scalar(statement.program_digest),
         weight_commitment: Scalar(statement.weight_commitment),
         input_commitment: Scalar(statement.input_commitment),
+        boundary_in: None,
+        boundary_out: None,
         output_words: statement.output_words.iter().map(|w| Scalar(*w)).collect(),
     }
 }

@@ -11,6 +11,7 @@ pub mod random;
 pub mod recorder;
 pub mod replay;
 pub mod sequence;
+pub mod shards;
 
 use std::path::PathBuf;
 

@@ -166,11 +166,7 @@ pub fn case(seed: u64, shape: &Shape, stacked: bool) -> SequenceCase {
     let slots = 1usize << shape.slots_log;
     let mut program = Program::empty(format!("sequence-{seed}"), shape.slots_log, 20);
     program.limb_bits = 16;
-    program.sequence = Some(Sequence {
-        tokens: shape.tokens,
-        prompt: shape.prompt,
-        vocab: shape.vocab,
-    });
+    program.sequence = Some(Sequence::new(shape.tokens, shape.prompt, shape.vocab));
     program.tables = vec![exponential(9), silu(10)];
     program.rope = vec![rotation(slots, shape.half as usize)];
     let mut b = Builder {

@@ -117,7 +117,13 @@ fn all() -> Vec<Artifact> {
             decode::<ProofFile>,
         ),
     ];
-    for kind in [Kind::Proof, Kind::VerifyingKey, Kind::ProvingKey, Kind::Srs] {
+    for kind in [
+        Kind::ShardProofs,
+        Kind::Proof,
+        Kind::VerifyingKey,
+        Kind::ProvingKey,
+        Kind::Srs,
+    ] {
         out.push(make(
             kind,
             artifact::encode(kind, true, &vec![7u8; 300]),

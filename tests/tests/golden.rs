@@ -9,7 +9,7 @@ use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::backend::{Native, point_scalars};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
-use laminate_protocol::statement::{input_commitment, pack, weight_commitment};
+use laminate_protocol::statement::{Packing, input_commitment, pack, weight_commitment};
 use laminate_protocol::transcript::{Domain, Transcript, hash};
 use laminate_tests::fuzz::{ProofFile, native, stored};
 use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case};
@@ -63,9 +63,12 @@ fn hash_vectors_are_stable() {
     let values: Vec<Fr> = (0..17).map(|i| Fr::from(i) - Fr::from(8)).collect();
     line(
         "input commitment of salt 3, -8..9",
-        &input_commitment(&mut Native, &Fr::from(3), &values),
+        &input_commitment(&mut Native, Packing::Short, &Fr::from(3), &values),
     );
-    for (i, word) in pack(&mut Native, &values).iter().enumerate() {
+    for (i, word) in pack(&mut Native, Packing::Short, &values)
+        .iter()
+        .enumerate()
+    {
         line(&format!("packed word {i} of -8..9"), word);
     }
     golden::check("hashes.txt", text.as_bytes());

@@ -10,7 +10,7 @@ use laminate_protocol::backend::Native;
 use laminate_protocol::field::pow2;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::poly::eq;
-use laminate_protocol::statement::{self, VALUE_BITS};
+use laminate_protocol::statement::{self, Packing, VALUE_BITS};
 use laminate_tests::forger::Forger;
 use laminate_tests::{TestSrs, every_op, mlp};
 
@@ -57,7 +57,12 @@ fn input_commitment_to_another_input_is_refused() {
                 .sum();
             shift_extension(&mut proof.input, &weights, delta);
         });
-        let committed = statement::input_commitment(&mut Native, &proof.input_salt, &proof.input);
+        let committed = statement::input_commitment(
+            &mut Native,
+            Packing::Short,
+            &proof.input_salt,
+            &proof.input,
+        );
         assert_eq!(
             committed, forger.statement.input_commitment,
             "the forger's own algebra"
@@ -95,7 +100,7 @@ fn output_words_of_another_output_are_refused() {
             shift_extension(&mut proof.output, &weights, delta);
         });
         assert_eq!(
-            statement::pack(&mut Native, &proof.output),
+            statement::pack(&mut Native, Packing::Short, &proof.output),
             forger.statement.output_words
         );
         let verdict = forger
@@ -128,7 +133,7 @@ fn input_values_cannot_pay_for_a_false_output() {
             shift_extension(&mut proof.input, &weights, -(known.eta * error));
         });
         assert_eq!(
-            statement::pack(&mut Native, &proof.output),
+            statement::pack(&mut Native, Packing::Short, &proof.output),
             forger.statement.output_words
         );
         let verdict = forger

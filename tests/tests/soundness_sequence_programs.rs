@@ -74,11 +74,7 @@ fn programs_that_leave_tokens_free_are_refused() {
 fn narrow_carries_are_refused() {
     let mut program = Program::empty("carry", 2, 20);
     program.limb_bits = 16;
-    program.sequence = Some(Sequence {
-        tokens: 3,
-        prompt: 2,
-        vocab: 5,
-    });
+    program.sequence = Some(Sequence::new(3, 2, 5));
     let flat = |width: u32| Tensor::new("t", width, 0);
     program.tensors.push(flat(1));
     let shape = |rows: u32, cols: u32| DenseShape {

@@ -163,6 +163,8 @@ pub(super) fn assign(
         program_digest: backend.load(statement.program_digest),
         weight_commitment: backend.load(statement.weight_commitment),
         input_commitment: backend.load(statement.input_commitment),
+        boundary_in: statement.boundary_in.map(|b| backend.load(b)),
+        boundary_out: statement.boundary_out.map(|b| backend.load(b)),
         output_words: statement
             .output_words
             .iter()

@@ -29,11 +29,12 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
     let openings = match mode {
         FoldMode::On => 1,
         // One a part that leaves claims: layers with a relation, lookups, and the boundary, which a
-        // sequence does not have.
+        // sequence that is no shard does not have.
         FoldMode::Off => {
-            let ends = program.sequence.is_none() && !program.is_weights_only();
+            let shard = !verifier.layout.boundaries.is_empty();
+            let rows = program.sequence.is_none() && !program.is_weights_only();
             verifier.trees.len()
-                + usize::from(ends)
+                + usize::from(shard || rows)
                 + relations.iter().filter(|r| !r.is_empty()).count()
         }
     };
@@ -63,10 +64,14 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         Ok(proof) => proof,
         Err(never) => match never {},
     };
+    let ends = &verifier.layout.boundaries;
+    let end = |input| ends.iter().find(|b| b.input == input).map(|_| Fr::from(8));
     let statement = Statement {
         program_digest: verifier.digest,
         weight_commitment: Fr::from(5),
         input_commitment: Fr::from(6),
+        boundary_in: end(true),
+        boundary_out: end(false),
         output_words: vec![Fr::from(7); output_words(program)],
     };
     (statement, proof)

@@ -9,6 +9,7 @@ mod file;
 mod layout;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD, output_words};
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, statement_len};
 use laminate_protocol::verify::Verifier;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -124,9 +125,18 @@ pub struct OutputFormat {
     pub width: u32,
     /// Value = integer · 2^-scale.
     pub scale: i8,
-    /// The values are token ids instead: id = integer + 2^15.
-    #[serde(default)]
-    pub tokens: bool,
+    /// Set if the values are token ids instead: id = integer + 2^15.
+    #[serde(default, with = "tokens")]
+    pub tokens: Option<TokenFormat>,
+}
+
+/// How a public output of tokens reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFormat {
+    /// How many of the values, the first ones, are the prompt.
+    pub prompt: u32,
+    /// How ids are packed.
+    pub packing: Packing,
 }
 
 impl OutputFormat {
@@ -137,8 +147,16 @@ impl OutputFormat {
             values: program.output_len() as u32,
             width: tensor.map_or(0, |t| t.width() as u32),
             scale: tensor.map_or(0, |t| t.scale),
-            tokens: program.sequence.is_some(),
+            tokens: program.sequence.map(|sequence| TokenFormat {
+                prompt: sequence.prompt_len() as u32,
+                packing: Packing::of(program),
+            }),
         }
+    }
+
+    /// How values are packed into words.
+    pub fn packing(&self) -> Packing {
+        self.tokens.map_or_else(Packing::default, |t| t.packing)
     }
 }
 
@@ -236,11 +254,10 @@ impl ProvingKey {
         let srs = srs.truncated(k)?;
         let vk = keygen_vk(srs.params(), &circuit).map_err(AggregationError::keygen)?;
         let pk = keygen_pk(srs.params(), vk, &circuit).map_err(AggregationError::keygen)?;
-        let words = output_words(&verifier.program);
         let meta = Meta {
             identity: Identity::new(verifier, mode, &srs),
             development: srs.origin().is_development(),
-            instances: ACCUMULATOR_LIMBS + STATEMENT_HEAD + words,
+            instances: ACCUMULATOR_LIMBS + statement_len(&verifier.program),
             output: OutputFormat::of(&verifier.program),
             pinning: circuit.pinning(),
         };

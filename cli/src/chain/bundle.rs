@@ -12,7 +12,7 @@ use std::path::Path;
 
 use alloy::primitives::{B256, Bytes};
 use eyre::{WrapErr, ensure, eyre};
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD, words};
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, STATEMENT_HEAD};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{read_bytes, write_bytes};
@@ -86,7 +86,8 @@ pub struct VerifierInfo {
     pub program_digest: B256,
     /// The weight commitment, where one was made before the verifier. The contracts take any.
     pub weight_commitment: Option<B256>,
-    /// Outputs of a statement: batch slots times output width.
+    /// Outputs of a statement as the contracts count them ([`Packing::fields`]): batch slots times output
+    /// width, or tokens.
     pub output_count: u32,
     /// Field elements that hold them.
     pub output_words: u32,
@@ -95,6 +96,12 @@ pub struct VerifierInfo {
     /// The values are token ids instead: id = integer + 2^15.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub output_tokens: bool,
+    /// How many of them, the first ones, are the prompt.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_prompt: u32,
+    /// How they are packed into words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_packing: Packing,
     /// Instances of the circuit.
     pub instances: u32,
     /// Bytes of the halo2 proof, without the accumulator limbs.
@@ -126,7 +133,8 @@ pub struct WeightInfo {
 
 impl VerifierInfo {
     fn check(&self) -> eyre::Result<()> {
-        let expected = words(self.output_count as usize);
+        let values = self.output_packing.values(self.output_count as usize);
+        let expected = self.output_packing.words(values);
         ensure!(
             self.output_words as usize == expected,
             "{} output words for {} outputs, expected {expected}",
@@ -244,6 +252,11 @@ impl Bundle {
         text.push('\n');
         write_bytes(&record, text.as_bytes(), false)
     }
+}
+
+/// Whether a field of a record is left out.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn read_code(dir: &Path, contract: Contract) -> eyre::Result<Bytes> {

@@ -133,6 +133,8 @@ pub async fn deploy(
         output_count: info.output_count,
         output_scale: info.output_scale,
         output_tokens: info.output_tokens,
+        output_prompt: info.output_prompt,
+        output_packing: info.output_packing,
         halo2_verifier: halo2.deployed(),
         inference_verifier: inference.deployed(),
         weight_halo2_verifier: weights.as_ref().map(|w| w.halo2),

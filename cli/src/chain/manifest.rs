@@ -4,9 +4,11 @@ use std::path::Path;
 
 use alloy::primitives::{Address, B256};
 use eyre::{WrapErr, ensure};
+use laminate_aggregator::keys::TokenFormat;
+use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{Contract, VERSION, check_version};
+use super::bundle::{Contract, VERSION, check_version, is_default};
 use crate::files::{read_bytes, write_bytes};
 
 /// A contract on the chain.
@@ -51,13 +53,19 @@ pub struct Manifest {
     pub program_digest: B256,
     /// Weight commitment that `register` takes if not told another.
     pub weight_commitment: Option<B256>,
-    /// Outputs of a statement.
+    /// Outputs of a statement as the contracts count them.
     pub output_count: u32,
     /// Output value = integer · 2^-scale.
     pub output_scale: i8,
     /// The values are token ids instead: id = integer + 2^15.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub output_tokens: bool,
+    /// How many of them, the first ones, are the prompt.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_prompt: u32,
+    /// How they are packed into words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_packing: Packing,
     /// The generated verifier.
     pub halo2_verifier: Deployed,
     /// The only caller it should have.
@@ -96,6 +104,14 @@ impl Manifest {
                 .map(|screen| (Contract::FraudScreen, screen)),
         );
         all
+    }
+
+    /// How public tokens read; none for numbers.
+    pub fn tokens(&self) -> Option<TokenFormat> {
+        self.output_tokens.then_some(TokenFormat {
+            prompt: self.output_prompt,
+            packing: self.output_packing,
+        })
     }
 
     /// The newest model registered with these weights.

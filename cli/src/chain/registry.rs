@@ -5,7 +5,7 @@ use alloy::sol_types::SolEvent;
 use eyre::{WrapErr, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD, VALUES_PER_WORD};
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, STATEMENT_HEAD, unpack};
 
 use super::contracts::{InferenceVerifier, Model, ModelRegistry};
 use super::{Chain, Receipt};
@@ -70,18 +70,18 @@ impl Submission {
     }
 }
 
-/// Decodes `count` outputs of a statement to integers; `None` if there are too few bytes.
-pub fn decode_output(output: &[u8], count: u32) -> Option<Vec<i32>> {
-    (0..count as usize)
-        .map(|i| {
-            let word = output
-                .get(32 * (i / VALUES_PER_WORD)..)?
-                .first_chunk::<32>()?;
-            let end = 32 - 2 * (i % VALUES_PER_WORD);
-            let value = word.get(end - 2..end)?.first_chunk()?;
-            Some(i32::from(u16::from_be_bytes(*value)) - (1 << 15))
+/// Decodes the outputs of a statement to integers, `count` as the contracts count them; `None` if there are too few bytes, or a word is
+/// no field element.
+pub fn decode_output(output: &[u8], packing: Packing, count: u32) -> Option<Vec<i32>> {
+    let words: Option<Vec<Fr>> = output
+        .chunks(32)
+        .map(|word| {
+            let mut bytes: [u8; 32] = word.try_into().ok()?;
+            bytes.reverse();
+            Fr::from_repr(bytes).into()
         })
-        .collect()
+        .collect();
+    unpack(packing, &words?, packing.values(count as usize))
 }
 
 /// A model to register.

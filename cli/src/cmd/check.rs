@@ -204,7 +204,7 @@ async fn recorded(
     let (block, event) = event.unzip();
     let output = event
         .as_ref()
-        .and_then(|e| decode_output(&e.output, manifest.output_count));
+        .and_then(|e| decode_output(&e.output, manifest.output_packing, manifest.output_count));
     Ok(StatementReport {
         statement_hash: hash,
         recorded,
@@ -212,7 +212,7 @@ async fn recorded(
         model_id: event.as_ref().map(|e| e.modelId.into()),
         input_commitment: event.as_ref().map(|e| e.inputCommitment),
         output: output
-            .map(|values| Reading::new(&values, manifest.output_scale, manifest.output_tokens)),
+            .map(|values| Reading::new(&values, manifest.output_scale, manifest.tokens())),
     })
 }
 

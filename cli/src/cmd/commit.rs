@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eyre::eyre;
+use eyre::{ensure, eyre};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_prover::prove::{Model, WeightSecret};
@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::cmd::setup::{SrsArgs, commitment_k};
 use crate::files::{ModelDir, PublishedCommitment, hex_scalar};
 use crate::output::Output;
+use crate::shards::ShardDir;
 
 /// Commit to a model's weights with a fresh salt.
 #[derive(Debug, Args)]
@@ -39,6 +40,15 @@ pub struct Report {
     pub weight_commitment: String,
     /// Whether it depends on a development reference string.
     pub development: bool,
+}
+
+/// What `commit` reports of a model in shards.
+#[derive(Debug, Serialize)]
+struct ShardsReport {
+    /// The published commitments, one a shard.
+    weight_commitments: Vec<String>,
+    /// Whether they depend on a development reference string.
+    development: bool,
 }
 
 /// Commits and writes both files; also used by `demo` and `bench`.
@@ -82,6 +92,9 @@ impl Commit {
     /// # Errors
     /// See [`commit`].
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        if let Some(shards) = ShardDir::open(&self.dir)? {
+            return self.shards(&shards, out);
+        }
         let dir = ModelDir::open(&self.dir)?;
         dir.keep_commitment(self.force)?;
         let other = self
@@ -107,5 +120,54 @@ impl Commit {
             &format!("weight commitment {}{note}", report.weight_commitment),
             &report,
         )
+    }
+
+    /// Commits to the weights of each shard.
+    fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        for dir in shards.dirs() {
+            dir.keep_commitment(self.force)?;
+        }
+        let others = match &self.secret_from {
+            None => None,
+            Some(path) => Some(ShardDir::open(path)?.ok_or_else(|| {
+                eyre!(
+                    "{} is not a model in shards, {} is one; give the folder of the same shards",
+                    path.display(),
+                    self.dir.display()
+                )
+            })?),
+        };
+        let others = others.as_ref().map_or(&[] as &[ModelDir], ShardDir::dirs);
+        ensure!(
+            others.is_empty() || others.len() == shards.dirs().len(),
+            "{} shards in --secret-from, expected {}; compile both folders with one --shard-layers",
+            others.len(),
+            shards.dirs().len()
+        );
+        let first = shards.programs()?;
+        let k = first.iter().map(commitment_k).max().unwrap_or(0);
+        let (_, srs) = self.srs.load(k, out)?;
+        let mut weight_commitments = vec![];
+        for (index, dir) in shards.dirs().iter().enumerate() {
+            let _stage = out.stage("Committing to the weights of a shard");
+            let published = commit(dir, &srs, others.get(index))?;
+            weight_commitments.push(hex_scalar(&published.commitment.0));
+        }
+        let report = ShardsReport {
+            weight_commitments,
+            development: srs.origin().is_development(),
+        };
+        let note = if report.development {
+            "\nDEV reference string"
+        } else {
+            ""
+        };
+        let lines: Vec<String> = report
+            .weight_commitments
+            .iter()
+            .enumerate()
+            .map(|(index, commitment)| format!("weight commitment of shard {index} {commitment}"))
+            .collect();
+        out.result(&format!("{}{note}", lines.join("\n")), &report)
     }
 }

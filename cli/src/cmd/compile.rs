@@ -1,6 +1,7 @@
 //! `laminate compile`: model file to program and weights; language models in `llm`.
 
 mod llm;
+mod shards;
 
 use std::path::PathBuf;
 
@@ -200,13 +201,16 @@ impl Compile {
     /// # Errors
     /// Anything wrong with the model, the rows or the folder.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
-        ModelDir::at(&self.output).keep_commitment(self.force)?;
+        shards::keep_commitments(self)?;
         if is_llm(&self.model) {
             ensure!(
                 self.batch == 1 && self.evaluation.is_none(),
                 "--batch and --evaluation are for models over rows; a language model has --tokens and --fidelity"
             );
-            return llm::run(self, out);
+            return match self.llm.shard_layers {
+                Some(layers) => shards::run(self, layers, out),
+                None => llm::run(self, out),
+            };
         }
         let (compiled, fidelity) = {
             let _stage = out.stage("Importing and quantising the model");

@@ -236,7 +236,7 @@ impl Run<'_> {
         self.accept(&format!("submit {what}"), &submitted.receipt);
         let scores = match proof.reading() {
             Reading::Real(scores) => scores,
-            Reading::Tokens(_) => vec![],
+            _ => vec![],
         };
         let shown: Vec<String> = scores.iter().take(4).map(|s| format!("{s:.4}")).collect();
         self.out

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_protocol::program::{Program, Sequence, Weights};
-use laminate_prover::exec::{Generator, run_tokens};
+use laminate_prover::exec::{ExecError, Generator, ShardGenerator, run_tokens};
 use laminate_prover::import::llm::Tokenizer;
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::files::{self, ModelDir};
 use crate::llm::TokenInput;
 use crate::measure::{peak_bytes, size};
 use crate::output::Output;
+use crate::shards::{self, ShardDir};
 
 /// Generate tokens with a language model, as a proof will show them.
 #[derive(Debug, Args)]
@@ -67,28 +68,32 @@ impl Generate {
     /// # Errors
     /// A program that is not over tokens, a prompt of another length, or a value out of its range.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
-        let dir = ModelDir::open(&self.dir)?;
-        let program = dir.program()?;
-        let sequence = program.sequence.ok_or_else(|| {
+        let shards = ShardDir::open(&self.dir)?;
+        let dir = match &shards {
+            Some(shards) => shards.model_dir(),
+            None => ModelDir::open(&self.dir)?,
+        };
+        let loaded = Loaded::read(&dir, shards.as_ref())?;
+        let sequence = loaded.sequence().ok_or_else(|| {
             eyre!(
-                "{} is a model over rows, expected a language model; use `laminate prove`",
+                "{} is a model over rows or one of several shards, expected a language model; use `laminate prove`, or give the folder that holds all shards",
                 self.dir.display()
             )
         })?;
         let tokenizer = dir.tokenizer()?;
         let prompt = self.prompt_tokens(tokenizer.as_ref())?;
         let count = self.count(&sequence, prompt.len())?;
-        let weights = dir.weights()?;
         let made = {
             let _stage = out.stage("Generating");
-            generate(&program, &weights, &prompt, count)?
+            loaded.generate(&prompt, count)?
         };
         let all: Vec<u32> = prompt.iter().chain(&made.tokens).copied().collect();
         if let Some(path) = &self.output {
             let tokens = all.get(..sequence.tokens as usize).unwrap_or(&all).to_vec();
             let _stage = out.stage("Running all slots, as the proof does");
             // Slots beyond the tokens are computed, too, and may leave their range.
-            run_tokens(&program, &weights, &tokens)
+            loaded
+                .run(&tokens)
                 .wrap_err("the model generates these tokens, but no proof can be made of them")?;
             let json = serde_json::to_vec(&TokenInput { tokens })?;
             files::write_bytes(path, &json, true)?;
@@ -151,19 +156,72 @@ struct Made {
     seconds: f64,
 }
 
+/// A model that is whole, or all of its shards.
+enum Loaded {
+    Whole(Box<(Program, Weights)>),
+    Shards(Vec<(Program, Weights)>),
+}
+
+impl Loaded {
+    fn read(dir: &ModelDir, shards: Option<&ShardDir>) -> eyre::Result<Self> {
+        let read = |dir: &ModelDir| Ok((dir.program()?, dir.weights()?));
+        Ok(match shards {
+            None => Self::Whole(Box::new(read(dir)?)),
+            Some(shards) => {
+                let all: eyre::Result<_> = shards.dirs().iter().map(read).collect();
+                Self::Shards(all?)
+            }
+        })
+    }
+
+    /// None of a model over rows, or of a single shard.
+    fn sequence(&self) -> Option<Sequence> {
+        match self {
+            Self::Whole(model) => model.0.sequence.filter(|s| s.shard.is_none()),
+            Self::Shards(shards) => shards.first()?.0.sequence,
+        }
+    }
+
+    fn generate(&self, prompt: &[u32], count: usize) -> eyre::Result<Made> {
+        match self {
+            Self::Whole(model) => {
+                let mut generator = Generator::new(&model.0, &model.1)?;
+                generate(|tokens| generator.push(tokens), prompt, count)
+            }
+            Self::Shards(shards) => {
+                let mut generator = ShardGenerator::new(shards)?;
+                generate(|tokens| generator.push(tokens), prompt, count)
+            }
+        }
+    }
+
+    /// Runs all slots.
+    fn run(&self, tokens: &[u32]) -> eyre::Result<()> {
+        match self {
+            Self::Whole(model) => drop(run_tokens(&model.0, &model.1, tokens)?),
+            Self::Shards(shards) => {
+                let mut given = None;
+                for (program, weights) in shards {
+                    let trace = shards::run_one(program, weights, tokens, given.as_ref())?;
+                    given = Some(trace.residual(program).to_vec());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 fn generate(
-    program: &Program,
-    weights: &Weights,
+    mut push: impl FnMut(&[u32]) -> Result<u32, ExecError>,
     prompt: &[u32],
     count: usize,
 ) -> eyre::Result<Made> {
-    let mut generator = Generator::new(program, weights)?;
     let start = Instant::now();
-    let mut last = generator.push(prompt)?;
+    let mut last = push(prompt)?;
     let prompt_seconds = start.elapsed().as_secs_f64();
     let mut tokens = vec![last];
     while tokens.len() < count {
-        last = generator.push(&[last])?;
+        last = push(&[last])?;
         tokens.push(last);
     }
     Ok(Made {

@@ -8,12 +8,14 @@ use halo2curves_axiom::bn256::Fr;
 use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::program::{Program, Weights};
+use laminate_protocol::proof::StoredProof;
 use laminate_protocol::relations::{LayerProof, RelationProof};
 use serde_json::{Value, json};
 
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::measure::size;
 use crate::output::Output;
+use crate::shards::{self, ShardsFile};
 
 /// Longest list of numbers of a program that is shown.
 const LONGEST: usize = 64;
@@ -96,6 +98,16 @@ impl Inspect {
             }
             Kind::LayerProof => Some(self.layer(&files::read(kind, &self.file)?.1)),
             Kind::FoldedProof => Some(self.folded(&files::read(kind, &self.file)?.1)),
+            Kind::ShardProofs => {
+                let file: ShardsFile = files::read(kind, &self.file)?.1;
+                let statements = shards::reports(&file.statements());
+                let proofs = file.shards.iter().map(|s| self.proof(&s.proof));
+                Some(json!({
+                    "digest": hex_scalar(&file.digest.0),
+                    "statements": statements,
+                    "shards": proofs.collect::<Vec<Value>>(),
+                }))
+            }
             Kind::Proof => Some(proof(&files::read(kind, &self.file)?.1)),
             Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => {
                 let bytes = files::read_bytes(&self.file)?;
@@ -121,7 +133,10 @@ impl Inspect {
     }
 
     fn folded(&self, file: &FoldedFile) -> Value {
-        let proof = &file.proof;
+        self.proof(&file.proof)
+    }
+
+    fn proof(&self, proof: &StoredProof) -> Value {
         let mut value = json!({
             "fold": proof.mode,
             "layers": proof.layers.len(),

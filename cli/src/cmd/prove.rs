@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use laminate_protocol::artifact::Kind;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::statement::Statement;
 use serde::Serialize;
 
-use super::setup::{Fold, FoldedSrs};
+use super::setup::{Fold, FoldedSrs, commitment_k};
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::llm;
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
 use crate::pipeline::{self, Folded};
 use crate::reading::Reading;
+use crate::shards::{self, ShardDir, ShardReport};
 
 /// Prove a model's inference on one batch of inputs.
 #[derive(Debug, Args)]
@@ -76,6 +77,9 @@ impl Prove {
                 "--srs and --dev-srs are of --folded-only; a published proof uses the reference string of `laminate setup`"
             ));
         }
+        if let Some(shards) = ShardDir::open(&self.dir)? {
+            return self.shards(&shards, out);
+        }
         let dir = ModelDir::open(&self.dir)?;
         let mut stages = Stages::default();
         let program = dir.program()?;
@@ -104,6 +108,53 @@ impl Prove {
             .ok_or_else(|| eyre!("no --output given"))?;
         files::write(Kind::Proof, development, &proof, path)?;
         self.report(&dir, &folded, Some(&proof), stages, out)
+    }
+
+    /// Proves all shards of a model, up to their folded proofs.
+    fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        let path = self.folded_only.as_ref().ok_or_else(|| {
+            eyre!(
+                "{} is a model in shards, which is proven up to the folded proofs of its shards; give --folded-only FILE",
+                self.dir.display()
+            )
+        })?;
+        ensure!(
+            self.keep_layers.is_none(),
+            "--keep-layers is for models that are proven as a whole; leave it out"
+        );
+        let sequence = shards.sequence()?;
+        let tokens = llm::read_input(&self.input, &sequence)?;
+        let (dir, programs) = (shards.model_dir(), shards.programs()?);
+        let widest = programs.iter().max_by_key(|p| commitment_k(p));
+        let program = widest.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
+        let srs = self.srs.load(&dir, program, out)?;
+        let mut stages = Stages::default();
+        let (file, set) = shards.prove(&tokens, &srs, self.fold.into(), &mut stages, out)?;
+        files::write(
+            Kind::ShardProofs,
+            srs.origin().is_development(),
+            &file,
+            path,
+        )?;
+        let statements = file.statements();
+        let output = shards::reading(&set, &statements);
+        let report = ShardsReport {
+            digest: hex_scalar(&set.digest()),
+            shards: shards::reports(&statements),
+            text: llm::text(&dir, std::slice::from_ref(&output))?,
+            output,
+            stages: stages.rows,
+        };
+        let table = measure::table(&report.stages);
+        let text = report.text.as_ref();
+        let text = text.map_or_else(String::new, |text| format!("\ntext   {text:?}"));
+        let human = format!(
+            "{table}\noutput {}{text}\ndigest {} of {} shards",
+            report.output,
+            report.digest,
+            report.shards.len()
+        );
+        out.result(&human, &report)
     }
 
     fn write_layers(&self, folder: &std::path::Path, folded: &Folded) -> eyre::Result<()> {
@@ -159,12 +210,30 @@ impl Prove {
     }
 }
 
+/// What `prove` reports of a model in shards.
+#[derive(Debug, Serialize)]
+struct ShardsReport {
+    /// Of the model.
+    digest: String,
+    /// What each shard's proof states.
+    shards: Vec<ShardReport>,
+    /// Public tokens.
+    output: Reading,
+    /// Their text, if the model folder has a tokenizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// Stages.
+    stages: Vec<Measured>,
+}
+
 /// The serialisable form of a statement.
 pub fn stored(statement: &Statement<halo2curves_axiom::bn256::Fr>) -> Statement<Scalar> {
     Statement {
         program_digest: Scalar(statement.program_digest),
         weight_commitment: Scalar(statement.weight_commitment),
         input_commitment: Scalar(statement.input_commitment),
+        boundary_in: None,
+        boundary_out: None,
         output_words: statement.output_words.iter().map(|w| Scalar(*w)).collect(),
     }
 }

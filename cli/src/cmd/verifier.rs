@@ -8,7 +8,7 @@ use eyre::eyre;
 use laminate_aggregator::evm::{
     GeneratedVerifier, SOLC_VERSION, SolcCompiler, SourceTree, generate_verifier,
 };
-use laminate_aggregator::keys::VerifyingKey;
+use laminate_aggregator::keys::{OutputFormat, VerifyingKey};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
@@ -161,19 +161,18 @@ fn info(
     generated: &Generated,
     weight_commitment: Option<B256>,
 ) -> eyre::Result<VerifierInfo> {
-    let output = program
-        .tensors
-        .get(program.output)
-        .ok_or_else(|| eyre!("program has no output"))?;
+    let format = OutputFormat::of(program);
     Ok(VerifierInfo {
         version: bundle::VERSION,
         program_name: program.name.clone(),
         program_digest: word(&program.digest()?),
         weight_commitment,
-        output_count: program.output_len() as u32,
+        output_count: format.packing().fields(program.output_len()) as u32,
         output_words: output_words(program) as u32,
-        output_scale: output.scale,
-        output_tokens: program.sequence.is_some(),
+        output_scale: format.scale,
+        output_tokens: format.tokens.is_some(),
+        output_prompt: format.tokens.map_or(0, |t| t.prompt),
+        output_packing: format.packing(),
         instances: generated.verifier.instances as u32,
         proof_length: generated.verifier.proof_length as u32,
         weights: None,

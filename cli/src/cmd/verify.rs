@@ -4,20 +4,21 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::statement::{Statement, unpack};
 use serde::Serialize;
 
-use super::setup::FoldedSrs;
+use super::setup::{FoldedSrs, commitment_k};
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::llm;
 use crate::measure::{peak_bytes, size};
 use crate::output::Output;
 use crate::pipeline;
 use crate::reading::Reading;
+use crate::shards::{self, ShardDir, ShardReport, ShardsFile};
 
 /// Verify a proof natively, with the checks the contract makes.
 #[derive(Debug, Args)]
@@ -66,6 +67,24 @@ pub struct Report {
     pub development: bool,
 }
 
+/// What `verify` reports of a model in shards.
+#[derive(Debug, Serialize)]
+struct ShardsReport {
+    valid: bool,
+    /// Of the model.
+    digest: String,
+    /// What each shard's proof states.
+    shards: Vec<ShardReport>,
+    /// Public tokens.
+    output: Reading,
+    /// Their text, if the model folder has a tokenizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    seconds: f64,
+    peak_bytes: u64,
+    development: bool,
+}
+
 impl Verify {
     /// Runs the command.
     ///
@@ -75,6 +94,9 @@ impl Verify {
         let head = files::read_head(&self.proof, artifact::HEADER)?;
         let header =
             artifact::read_header(&head).wrap_err_with(|| self.proof.display().to_string())?;
+        if header.kind == Kind::ShardProofs {
+            return self.shards(out);
+        }
         let dir = self.dir.as_deref().map(ModelDir::open).transpose()?;
         let checked = if header.kind == Kind::FoldedProof {
             self.folded(dir.as_ref(), out)?
@@ -99,6 +121,69 @@ impl Verify {
             development: checked.development,
         };
         out.result(&human(&report), &report)
+    }
+
+    /// The folded proofs of all shards of a model.
+    fn shards(&self, out: Output) -> eyre::Result<()> {
+        let (_, file): (_, ShardsFile) = files::read(Kind::ShardProofs, &self.proof)?;
+        let path = self.dir.as_deref().ok_or_else(|| {
+            eyre!(
+                "{} holds the folded proofs of a model's shards, which are checked against its programs; give the model folder with --dir DIR",
+                self.proof.display()
+            )
+        })?;
+        let shards = ShardDir::open(path)?.ok_or_else(|| {
+            eyre!(
+                "{} is not a model in shards, {} holds the proofs of one; give the folder that `laminate compile --shard-layers` made",
+                path.display(),
+                self.proof.display()
+            )
+        })?;
+        ensure!(
+            self.weight_commitment.is_none(),
+            "--weight-commitment names one; each shard has its own, which is compared with {}/shard-000/commitment.lam and so on",
+            path.display()
+        );
+        let set = shards.set()?;
+        let digest = hex_scalar(&set.digest());
+        expect("digest", self.program_digest.as_deref(), &digest)?;
+        let widest = set.verifiers().iter().map(|v| &v.program);
+        let widest = widest.max_by_key(|p| commitment_k(p));
+        let program = widest.ok_or_else(|| eyre!("{} holds no shards", path.display()))?;
+        let dir = shards.model_dir();
+        let srs = self.srs.load(&dir, program, out)?;
+        let start = Instant::now();
+        let statements = {
+            let _stage = out.stage("Verifying");
+            shards::verify(&set, &file, &srs)?
+        };
+        let output = shards::reading(&set, &statements);
+        let report = ShardsReport {
+            valid: true,
+            digest,
+            shards: shards::reports(&statements),
+            text: llm::text(&dir, std::slice::from_ref(&output))?,
+            output,
+            seconds: start.elapsed().as_secs_f64(),
+            peak_bytes: peak_bytes(),
+            development: srs.origin().is_development(),
+        };
+        let dev = if report.development {
+            "\nDEV reference string: proves nothing to others"
+        } else {
+            ""
+        };
+        let text = report.text.as_ref();
+        let text = text.map_or_else(String::new, |text| format!("\ntext   {text:?}"));
+        let human = format!(
+            "valid: {} shards of one run, checked in {:.3} s with {} of memory\ndigest {}\noutput {}{text}\nfolded proofs: they hold the input and are not to be published{dev}",
+            report.shards.len(),
+            report.seconds,
+            size(report.peak_bytes),
+            report.digest,
+            report.output
+        );
+        out.result(&human, &report)
     }
 
     fn published(&self, out: Output) -> eyre::Result<Checked> {
@@ -148,7 +233,11 @@ impl Verify {
         let seconds = start.elapsed().as_secs_f64();
         self.expect(&statement)?;
         let format = OutputFormat::of(&program);
-        let values = unpack(&statement.output_words, format.values as usize);
+        let values = unpack(
+            format.packing(),
+            &statement.output_words,
+            format.values as usize,
+        );
         Ok(Checked {
             statement,
             output: Reading::of(&format, &values.unwrap_or_default()),

@@ -16,6 +16,10 @@ pragma solidity 0.8.19;
 ///
 /// An output is a 16-bit fixed-point number `v` in [-2^15, 2^15), encoded as `v + 2^15`. Fifteen of them share a word,
 /// output `i` at bits `16 * (i % 15)` of word `i / 15`. Outputs are row-major with the batch as the leading axis.
+///
+/// The outputs of a language model are tokens: `v + 2^15` is the id. Ids of a vocabulary of more than 2^16 tokens take
+/// 32 bits each, token `i` at bits `32 * (i % 7)` of word `i / 7`; such a statement's `outputCount` counts their 16-bit
+/// halves and the empty fifteenth field of every word but the last (`longTokenFields`).
 library StatementLib {
     /// @notice Order of BN254's scalar field: the generated verifier reduces instances modulo it, so this side must
     /// refuse every larger word, or one statement would have several encodings.
@@ -33,6 +37,8 @@ library StatementLib {
 
     uint256 internal constant OUTPUT_BITS = 16;
     uint256 internal constant OUTPUTS_PER_WORD = 15;
+    uint256 internal constant LONG_TOKEN_BITS = 32;
+    uint256 internal constant LONG_TOKENS_PER_WORD = 7;
     int256 internal constant OUTPUT_OFFSET = 2 ** 15;
 
     /// @notice Separates statement hashes from every other hash in use.
@@ -101,6 +107,21 @@ library StatementLib {
         uint256 word = _word(output, index / OUTPUTS_PER_WORD);
         uint256 encoded = (word >> (OUTPUT_BITS * (index % OUTPUTS_PER_WORD))) & (2 ** OUTPUT_BITS - 1);
         return int256(encoded) - OUTPUT_OFFSET;
+    }
+
+    /// @notice Token `index` of a statement of a model with more than 2^16 tokens.
+    /// @dev The caller must have had the output checked (`requireOutput`) with the `outputCount` of `tokenCount` tokens.
+    function decodeLongToken(bytes calldata output, uint256 tokenCount, uint256 index) internal pure returns (uint256) {
+        if (index >= tokenCount) revert OutputIndex(index, tokenCount);
+        uint256 word = _word(output, index / LONG_TOKENS_PER_WORD);
+        return (word >> (LONG_TOKEN_BITS * (index % LONG_TOKENS_PER_WORD))) & (2 ** LONG_TOKEN_BITS - 1);
+    }
+
+    /// @notice Fields of 16 bits that `tokenCount` such tokens take: their statement's `outputCount`.
+    function longTokenFields(uint256 tokenCount) internal pure returns (uint256) {
+        if (tokenCount == 0) return 0;
+        uint256 full = (tokenCount - 1) / LONG_TOKENS_PER_WORD;
+        return OUTPUTS_PER_WORD * full + 2 * (tokenCount - LONG_TOKENS_PER_WORD * full);
     }
 
     /// @notice Replay key of an inference: what is claimed, where. Proof bytes never enter, as they are malleable.

@@ -2,7 +2,9 @@
 
 use thiserror::Error;
 
-use super::{Node, Op, Program, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG};
+use super::{
+    Node, Op, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
+};
 
 /// Largest number of nodes.
 pub const MAX_NODES: usize = 1 << 12;
@@ -18,8 +20,10 @@ pub const MAX_STACK: u32 = 1 << 10;
 const MAX_COLUMN_LOG: usize = 34;
 /// Largest number of feature axes.
 const MAX_AXES: usize = 4;
-/// Largest vocabulary: token ids are committed as 16-bit values.
-pub const MAX_VOCAB: u32 = 1 << 16;
+/// Largest vocabulary.
+pub const MAX_VOCAB: u32 = 1 << 18;
+/// Largest vocabulary whose ids are packed in 16 bits; those of a larger one take 32.
+pub const SHORT_VOCAB: u32 = 1 << 16;
 /// Smallest and largest log2 of a commitment row.
 const ROW_LOG: std::ops::RangeInclusive<u8> = 4..=24;
 
@@ -256,7 +260,7 @@ impl Program {
         let Some(sequence) = self.sequence else {
             return self.check_rows();
         };
-        self.check_ends()?;
+        self.check_ends(&sequence)?;
         bound(
             "limb width",
             self.limb_bits.into(),
@@ -311,23 +315,48 @@ impl Program {
 
     /// The tokens at both ends of a sequence are in no column: only an embedding can read the input,
     /// only an argmax give the output, and nothing can read that.
-    fn check_ends(&self) -> Result<(), ProgramError> {
-        let input = self.tensors.get(self.input);
-        let one = input.is_some_and(|t| t.axes == [1] && t.stack == 1 && t.bits == 16);
-        bound("token tensor", self.input, one, "one int16 a slot")?;
-        let found = self
-            .nodes
-            .iter()
-            .any(|n| n.op == Op::Argmax && n.output == self.output);
-        bound(
-            "output tensor",
-            self.output,
-            found,
-            "that of an argmax for a sequence",
-        )?;
+    fn check_ends(&self, sequence: &Sequence) -> Result<(), ProgramError> {
+        if let Some(Shard { index, count }) = sequence.shard {
+            bound(
+                "shards",
+                count as usize,
+                (2..=MAX_STACK).contains(&count),
+                format!("2 to {MAX_STACK}"),
+            )?;
+            bound(
+                "shard",
+                index as usize,
+                index < count,
+                format!("below {count}"),
+            )?;
+        }
+        let argmax = |n: &Node| n.op == Op::Argmax && n.output == self.output;
+        if sequence.reads_tokens() {
+            let input = self.tensors.get(self.input);
+            let one = input.is_some_and(|t| t.axes == [1] && t.stack == 1 && t.bits == 16);
+            bound("token tensor", self.input, one, "one int16 a slot")?;
+        } else {
+            self.check_residual("input tensor of a shard", self.input)?;
+        }
+        if sequence.gives_tokens() {
+            let found = self.nodes.iter().any(argmax);
+            let expected = "that of an argmax for a sequence";
+            bound("output tensor", self.output, found, expected)?;
+        } else {
+            self.check_residual("output tensor of a shard", self.output)?;
+            let view = self
+                .carry
+                .is_some_and(|c| [c.input, c.entry, c.exit].contains(&self.output));
+            let given = !view && self.output != self.input;
+            let expected = "what the last of its blocks gives";
+            bound("output tensor of a shard", self.output, given, expected)?;
+        }
         let reads = |node: &&Node| {
             let embed = matches!(node.op, Op::Embed { .. });
-            let wrong = |id: &TensorId| *id == self.output || (*id == self.input && !embed);
+            let tokens = sequence.reads_tokens() && !embed;
+            let wrong = |id: &TensorId| {
+                (*id == self.output && sequence.gives_tokens()) || (*id == self.input && tokens)
+            };
             node.inputs.iter().any(wrong)
         };
         let readers = self.nodes.iter().filter(reads).count();
@@ -337,6 +366,13 @@ impl Program {
             readers == 0,
             "0",
         )
+    }
+
+    /// An end of a shard that is no token: one copy of the residual stream.
+    fn check_residual(&self, what: &str, id: TensorId) -> Result<(), ProgramError> {
+        let tensor = self.tensors.get(id);
+        let ok = tensor.is_some_and(|t| t.bits == 32 && t.stack == 1);
+        bound(what, id, ok, "one copy of 32 bits")
     }
 
     /// Shapes along the residual stream.
@@ -361,13 +397,18 @@ impl Program {
             .iter()
             .enumerate()
             .all(|(i, a)| ids.iter().skip(i + 1).all(|b| a != b));
+        // The residual stream that comes into a shard may enter its blocks at once.
+        let residual = self.sequence.is_some_and(|s| !s.reads_tokens());
         // Only values of 32 bits are all stored alike, and zero on padding.
         let ok = distinct
             && entry.is_some_and(|e| e.1 == 32)
             && alike(input, 1)
             && alike(of(carry.exit), stack)
             && alike(of(carry.output), 1)
-            && !ids.contains(&self.input);
+            && !ids
+                .iter()
+                .skip(usize::from(residual))
+                .any(|id| *id == self.input);
         bound(
             "carried tensors",
             ids.len(),

@@ -1,6 +1,6 @@
 //! Every op's parameters and shapes.
 
-use super::{Op, Program, Tensor, WIDE_TABLE_LOG};
+use super::{Op, Program, Sequence, Tensor, WIDE_TABLE_LOG};
 
 /// Weights used so far: once by a layer, and once more by an embedding that is tied to it.
 pub(super) type Used = Vec<[bool; 2]>;
@@ -160,7 +160,8 @@ impl Program {
     ) -> Result<(), String> {
         claim_weight(used, weight, 1)?;
         bits(out, 32)?;
-        let Some(sequence) = self.sequence.filter(|_| input == Some(&self.input)) else {
+        let reads = |s: &Sequence| s.reads_tokens() && input == Some(&self.input);
+        let Some(sequence) = self.sequence.filter(reads) else {
             return Err("reads something else than the tokens of a sequence".into());
         };
         let shape = self.weights.get(weight);
@@ -183,7 +184,8 @@ impl Program {
             .map(|t| (t.axes.as_slice(), t.stack));
         match self.sequence {
             Some(s)
-                if output == self.output
+                if s.gives_tokens()
+                    && output == self.output
                     && x.axes == [s.vocab]
                     && x.stack == 1
                     && out == Some((&[1], 1)) =>

@@ -16,9 +16,10 @@ mod weights;
 
 pub use check::{
     MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
+    SHORT_VOCAB,
 };
 pub use op::{AuxColumn, Extent, Op, Role};
-pub use sequence::{Carry, RopeTable, Sequence};
+pub use sequence::{Carry, RopeTable, Sequence, Shard};
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
 pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};
 
@@ -83,6 +84,7 @@ pub struct Program {
     /// commitment needs a proof of its own.
     pub check_weights: bool,
     /// Set for programs over tokens.
+    #[serde(with = "sequence::stored")]
     pub sequence: Option<Sequence>,
     /// The residual stream of stacked blocks.
     pub carry: Option<Carry>,
@@ -116,25 +118,31 @@ impl Program {
         1 << self.batch_log
     }
 
-    /// Number of public outputs: slots times output width, or the generated tokens.
+    /// Number of public outputs: slots times output width, or the public tokens.
     pub fn output_len(&self) -> usize {
         match self.sequence {
-            Some(sequence) => sequence.generated(),
+            Some(s) => s.public_input().len() + s.public_output().len(),
             None => self.slots() * self.tensor_width(self.output),
         }
     }
 
-    /// Number of input values: slots times input width, or the tokens.
+    /// Number of input values: slots times input width, or the tokens; none of a shard that reads the
+    /// residual stream.
     pub fn input_len(&self) -> usize {
         match self.sequence {
+            Some(sequence) if !sequence.reads_tokens() => 0,
             Some(sequence) => sequence.tokens as usize,
             None => self.slots() * self.tensor_width(self.input),
         }
     }
 
-    /// Number of output values in a proof: every slot's, of which [`Self::output_len`] are public.
+    /// Number of output values in a proof: every slot's, though not all are public; none of a shard
+    /// that gives the residual stream out.
     pub fn proof_output_len(&self) -> usize {
-        self.slots() * self.tensor_width(self.output)
+        match self.sequence {
+            Some(sequence) if !sequence.gives_tokens() => 0,
+            _ => self.slots() * self.tensor_width(self.output),
+        }
     }
 
     /// Number of limbs that hold `bytes` bytes.
@@ -215,6 +223,11 @@ impl Program {
             return false;
         }
         let mut zero = vec![false; self.tensors.len()];
+        // What comes into a shard is claimed to be.
+        let comes_in = self.sequence.is_some_and(|s| !s.reads_tokens());
+        if let Some(slot) = zero.get_mut(self.input).filter(|_| comes_in) {
+            *slot = true;
+        }
         for node in &self.nodes {
             if let Some(carry) = self.carry {
                 for (from, to) in [(carry.input, carry.entry), (carry.exit, carry.output)] {

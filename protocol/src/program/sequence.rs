@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TensorId;
 
-/// A sequence program's slots are token positions. Its input is the token ids, held as int16
-/// `id - 2^15`; its output is the argmax token at the positions `prompt - 1 .. tokens`.
+/// A sequence program's slots are token positions. Its input is the token ids, held as
+/// `id - 2^15`; its output is the argmax token at the positions `prompt - 1 .. tokens`. A shard of a
+/// model has the residual stream in the place of one of them, or of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
     /// Input tokens; the slots beyond hold id 0.
@@ -16,12 +17,139 @@ pub struct Sequence {
     pub prompt: u32,
     /// Size of the vocabulary.
     pub vocab: u32,
+    /// Whether the prompt is public: it then stands before the generated tokens in the output words.
+    #[serde(default)]
+    pub prompt_public: bool,
+    /// Set for a program that is some of a model's blocks.
+    #[serde(default)]
+    pub shard: Option<Shard>,
+}
+
+/// Which part of a model a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Its place: 0 reads the tokens.
+    pub index: u32,
+    /// Number of parts: the last one gives the tokens out.
+    pub count: u32,
 }
 
 impl Sequence {
-    /// Number of public output tokens.
+    /// A whole model with a hidden prompt.
+    pub fn new(tokens: u32, prompt: u32, vocab: u32) -> Self {
+        Self {
+            tokens,
+            prompt,
+            vocab,
+            prompt_public: false,
+            shard: None,
+        }
+    }
+
+    /// Number of tokens that are generated.
     pub fn generated(&self) -> usize {
         (self.tokens + 1).saturating_sub(self.prompt) as usize
+    }
+
+    /// Whether the program reads tokens: a whole model, or its first shard.
+    pub fn reads_tokens(&self) -> bool {
+        self.shard.is_none_or(|s| s.index == 0)
+    }
+
+    /// Whether the program gives tokens out: a whole model, or its last shard.
+    pub fn gives_tokens(&self) -> bool {
+        self.shard.is_none_or(|s| s.index + 1 == s.count)
+    }
+
+    /// The input tokens that are public, as a range of positions: the prompt if it is, and in a first
+    /// shard the generated tokens that it was fed.
+    pub fn public_input(&self) -> std::ops::Range<usize> {
+        let (tokens, prompt) = (self.tokens as usize, self.prompt as usize);
+        let start = if self.prompt_public { 0 } else { prompt };
+        match self.shard {
+            None => start..prompt,
+            Some(_) if self.reads_tokens() => start..tokens,
+            Some(_) => 0..0,
+        }
+    }
+
+    /// How many of the public tokens, the first ones, are the prompt.
+    pub fn prompt_len(&self) -> usize {
+        if self.prompt_public && self.reads_tokens() {
+            self.prompt as usize
+        } else {
+            0
+        }
+    }
+
+    /// The output tokens that are public, as a range of positions.
+    pub fn public_output(&self) -> std::ops::Range<usize> {
+        if self.gives_tokens() {
+            (self.prompt as usize).saturating_sub(1)..self.tokens as usize
+        } else {
+            0..0
+        }
+    }
+}
+
+/// How a program holds its [`Sequence`]: one of the first form is encoded as it was before there were
+/// others, so that its program keeps its digest.
+pub(super) mod stored {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Sequence;
+
+    #[derive(Serialize, Deserialize)]
+    enum Stored {
+        None,
+        Plain {
+            tokens: u32,
+            prompt: u32,
+            vocab: u32,
+        },
+        Full(Sequence),
+    }
+
+    pub fn serialize<S: Serializer>(
+        sequence: &Option<Sequence>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return sequence.serialize(serializer);
+        }
+        let stored = match *sequence {
+            None => Stored::None,
+            Some(Sequence {
+                tokens,
+                prompt,
+                vocab,
+                prompt_public: false,
+                shard: None,
+            }) => Stored::Plain {
+                tokens,
+                prompt,
+                vocab,
+            },
+            Some(sequence) => Stored::Full(sequence),
+        };
+        stored.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Sequence>, D::Error> {
+        if deserializer.is_human_readable() {
+            return Option::deserialize(deserializer);
+        }
+        Ok(match Stored::deserialize(deserializer)? {
+            Stored::None => None,
+            Stored::Plain {
+                tokens,
+                prompt,
+                vocab,
+            } => Some(Sequence::new(tokens, prompt, vocab)),
+            Stored::Full(sequence) => Some(sequence),
+        })
     }
 }
 
@@ -47,4 +175,51 @@ pub struct RopeTable {
     pub cos: Vec<i32>,
     /// Sines.
     pub sin: Vec<i32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Holder(#[serde(with = "stored")] Option<Sequence>);
+
+    #[test]
+    fn the_first_form_is_encoded_as_before() {
+        #[derive(Serialize)]
+        struct Before(Option<(u32, u32, u32)>);
+        for old in [None, Some((6, 2, 70_000))] {
+            let new = Holder(old.map(|(t, p, v)| Sequence::new(t, p, v)));
+            let bytes = postcard::to_stdvec(&new).unwrap();
+            assert_eq!(bytes, postcard::to_stdvec(&Before(old)).unwrap());
+            assert_eq!(postcard::from_bytes::<Holder>(&bytes).unwrap(), new);
+        }
+        let full = Holder(Some(Sequence {
+            prompt_public: true,
+            shard: Some(Shard { index: 1, count: 3 }),
+            ..Sequence::new(6, 2, 9)
+        }));
+        let bytes = postcard::to_stdvec(&full).unwrap();
+        assert_eq!(postcard::from_bytes::<Holder>(&bytes).unwrap(), full);
+    }
+
+    #[test]
+    fn public_tokens_of_whole_models_and_shards() {
+        let whole = Sequence::new(6, 2, 9);
+        assert_eq!((whole.public_input(), whole.public_output()), (2..2, 1..6));
+        let open = Sequence {
+            prompt_public: true,
+            ..whole
+        };
+        assert_eq!((open.public_input(), open.public_output()), (0..2, 1..6));
+        let shard = |index, sequence: Sequence| Sequence {
+            shard: Some(Shard { index, count: 3 }),
+            ..sequence
+        };
+        let of = |s: Sequence| (s.public_input(), s.public_output());
+        assert_eq!(of(shard(0, whole)), (2..6, 0..0));
+        assert_eq!(of(shard(0, open)), (0..6, 0..0));
+        assert_eq!(of(shard(1, open)), (0..0, 0..0));
+        assert_eq!(of(shard(2, open)), (0..0, 1..6));
+    }
 }

@@ -24,6 +24,8 @@ pub enum Domain {
     WeightCommitment,
     /// The input commitment.
     InputCommitment,
+    /// Commitment to the residual stream between two shards.
+    Boundary,
 }
 
 impl Domain {
@@ -34,6 +36,7 @@ impl Domain {
             Self::Fork => b"fork",
             Self::WeightCommitment => b"weight-commitment",
             Self::InputCommitment => b"input-commitment",
+            Self::Boundary => b"boundary",
         };
         fr_from_digest(b"laminate/transcript/v1", name)
     }

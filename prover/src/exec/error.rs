@@ -87,6 +87,26 @@ pub enum ExecError {
     /// A program over rows was given tokens.
     #[error("the program is over rows, expected one over tokens; give it rows")]
     NotSequence,
+    /// A shard was given the other kind of input.
+    #[error(
+        "shard {shard} reads {expected}; run the shards in their order, each on what the one before gives out"
+    )]
+    ShardInput {
+        /// Which shard.
+        shard: u32,
+        /// What it reads.
+        expected: &'static str,
+    },
+    /// The residual stream of another shape.
+    #[error(
+        "{found} values of the residual stream, expected {expected}; they come from another model's shard"
+    )]
+    Residual {
+        /// Number of values.
+        found: usize,
+        /// The program's number.
+        expected: usize,
+    },
     /// Repeated nodes that do not stand together.
     #[error(
         "node {node} {name:?}: {found} blocks, expected {expected} like the nodes around it; compile the model again"

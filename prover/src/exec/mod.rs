@@ -14,7 +14,7 @@ mod trace;
 
 pub use error::{BlockRange, ExecError};
 pub use requantise::requantise;
-pub use sequence::{Generator, generate, run_tokens};
+pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens};
 pub use trace::{NodeAux, Trace, Values};
 
 use laminate_protocol::program::{

@@ -76,6 +76,13 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// The residual stream that a shard gives out, all slots, padded; empty for other programs.
+    pub fn residual(&self, program: &Program) -> &[i32] {
+        let shard = program.sequence.is_some_and(|s| !s.gives_tokens());
+        let output = self.tensors.get(program.output).filter(|_| shard);
+        output.map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The output without padded features, one row for each slot; empty if the trace is another
     /// program's.
     pub fn outputs(&self, program: &Program) -> Vec<Vec<i32>> {

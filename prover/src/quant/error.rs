@@ -141,6 +141,17 @@ pub enum QuantError {
         /// Tokens of the program.
         tokens: usize,
     },
+    /// Shards that are no parts of the model.
+    #[error(
+        "shards of {found} blocks, expected 1 to {} of the model's {all}: a shard is less than the whole",
+        all.saturating_sub(1)
+    )]
+    Shards {
+        /// Blocks of a shard.
+        found: usize,
+        /// Blocks of the model.
+        all: usize,
+    },
     /// There is no text to calibrate or compare with.
     #[error("no tokens: expected at least one sequence; give a text")]
     NoText,

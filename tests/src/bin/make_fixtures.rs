@@ -16,7 +16,7 @@ use laminate_aggregator::srs::Srs;
 use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, unpack};
+use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, unpack};
 use laminate_prover::prove::{Model, prove};
 use laminate_prover::{exec, quant};
 use rand::rngs::OsRng;
@@ -75,7 +75,8 @@ fn main() -> Outcome<()> {
 fn fixture(program: &Program, proof: &AggregationProof) -> Outcome<Value> {
     let words: Vec<String> = proof.instances.iter().map(hex).collect();
     let statement = &proof.instances[ACCUMULATOR_LIMBS..];
-    let outputs = unpack(&statement[3..], program.output_len()).ok_or("too few output words")?;
+    let outputs = unpack(Packing::of(program), &statement[3..], program.output_len())
+        .ok_or("too few output words")?;
     let bytes: String = proof.proof.iter().map(|b| format!("{b:02x}")).collect();
     Ok(json!({
         "instances": words,

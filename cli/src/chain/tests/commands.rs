@@ -71,7 +71,7 @@ impl Fixture {
                 values: 1,
                 width: 1,
                 scale: 14,
-                tokens: false,
+                tokens: None,
             },
             instances,
             proof: vec![7; PROOF_LENGTH as usize],

@@ -155,7 +155,10 @@ fn a_proof_is_submitted_once_for_its_model() {
             .unwrap()
             .unwrap();
         assert_eq!(block, submitted.receipt.block);
-        assert_eq!(decode_output(&event.output, 1), Some(vec![1234]));
+        assert_eq!(
+            decode_output(&event.output, Default::default(), 1),
+            Some(vec![1234])
+        );
 
         assert_eq!(
             name(registry.submit(&mut chain, model.model_id, &proof).await),

@@ -79,6 +79,8 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         output_words: 1,
         output_scale: 14,
         output_tokens: false,
+        output_prompt: 0,
+        output_packing: Default::default(),
         instances: 16,
         proof_length: PROOF_LENGTH,
         weights: weights.map(|_| WeightInfo {

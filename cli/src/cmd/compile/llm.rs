@@ -30,6 +30,9 @@ pub struct LlmArgs {
     /// How many of them are the prompt; every prompt must have as many [default: half of them].
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,
+    /// Show the prompt with every proof, before the generated tokens; otherwise only a commitment to it.
+    #[arg(long)]
+    pub prompt_public: bool,
     /// Integers of the weights (of a language model's blocks) [default: int8]. Dense layers whose weights are ternary in
     /// the model are taken as they are; others are made so after training: expect the results to suffer. Proofs show
     /// that ternary weights are ternary.
@@ -44,6 +47,10 @@ pub struct LlmArgs {
     /// Tokenizer (tokenizer.json), where the model came without one.
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
+    /// Compile to shards of N blocks each: programs of their own, to be proven one after another (up to their
+    /// folded proofs) and verified together.
+    #[arg(long, value_name = "N", conflicts_with = "fidelity")]
+    pub shard_layers: Option<usize>,
     /// log2 of the row length of commitments; chosen by size if not given.
     #[arg(long, value_name = "LOG")]
     pub row_log: Option<u8>,
@@ -100,9 +107,11 @@ impl LlmArgs {
         let all = [
             ("--tokens", self.tokens.is_some()),
             ("--prompt-tokens", self.prompt_tokens.is_some()),
+            ("--prompt-public", self.prompt_public),
             ("--fold", self.fold.is_some()),
             ("--fidelity", self.fidelity.is_some()),
             ("--tokenizer", self.tokenizer.is_some()),
+            ("--shard-layers", self.shard_layers.is_some()),
             ("--row-log", self.row_log.is_some()),
         ];
         all.into_iter().find(|(_, given)| *given).map(|o| o.0)
@@ -121,6 +130,7 @@ impl LlmArgs {
         let prompt = self.prompt_tokens.unwrap_or(tokens.div_ceil(2));
         let mut options = LlmOptions::new(name, tokens, prompt);
         options.row_log = self.row_log;
+        options.prompt_public = self.prompt_public;
         options.headroom = headroom.unwrap_or(options.headroom);
         options.fold = self.fold != Some(Fold::Off);
         options.weights = self.weights.unwrap_or(WeightsArg::Int8).format()?;
@@ -138,6 +148,8 @@ struct Report {
     program_parameters: usize,
     tokens: usize,
     prompt_tokens: usize,
+    /// Whether the prompt is shown, too.
+    prompt_public: bool,
     generated_tokens: usize,
     slots: usize,
     weights: &'static str,
@@ -245,7 +257,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
 }
 
 /// The model's own name, or the one of its path.
-fn name(model: &FloatLlama, path: &Path) -> String {
+pub(super) fn name(model: &FloatLlama, path: &Path) -> String {
     if !model.name.is_empty() {
         return model.name.clone();
     }
@@ -292,7 +304,8 @@ fn report(
         program_parameters: parameters(program),
         tokens: options.tokens,
         prompt_tokens: options.prompt,
-        generated_tokens: program.output_len(),
+        prompt_public: options.prompt_public,
+        generated_tokens: program.sequence.map_or(0, |s| s.generated()),
         slots: program.slots(),
         weights: args.weights.unwrap_or(WeightsArg::Int8).name(),
         fold: options.fold,
@@ -319,7 +332,7 @@ fn human(report: &Report, folder: &Path) -> String {
         "; without tokenizer, so that prompts are token ids"
     };
     format!(
-        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}\nwritten to {}{tokenizer}",
+        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt{}; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}\nwritten to {}{tokenizer}",
         table(&report.stages),
         report.program_digest,
         report.parameters,
@@ -327,6 +340,7 @@ fn human(report: &Report, folder: &Path) -> String {
         report.weights,
         report.tokens,
         report.prompt_tokens,
+        if report.prompt_public { ", shown" } else { "" },
         report.generated_tokens,
         report.calibration,
         f.positions,

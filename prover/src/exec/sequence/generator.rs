@@ -49,8 +49,21 @@ impl<'p> Generator<'p> {
     /// [`ExecError`] if they do not fit, or a value leaves its range.
     pub fn push(&mut self, tokens: &[u32]) -> Result<u32, ExecError> {
         let input = encode(self.program, tokens, self.program.slots() - self.length)?;
-        let slots = self.length..self.length + tokens.len();
+        let last = self.push_values(input, tokens.len())?.last().copied();
+        Ok((i64::from(last.unwrap_or_default()) + ACTIVATION_BOUND) as u32)
+    }
+
+    /// Appends `count` slots of the input, padded, and returns those of the output.
+    pub(super) fn push_values(
+        &mut self,
+        input: Vec<i32>,
+        count: usize,
+    ) -> Result<&[i32], ExecError> {
+        let slots = self.length..self.length + count;
         self.memory.first = slots.start;
+        if let Some(carry) = self.program.carry.filter(|c| c.input == self.program.input) {
+            self.memory.current[carry.entry].clone_from(&input);
+        }
         self.memory.current[self.program.input] = input;
         execute(
             self.program,
@@ -61,9 +74,7 @@ impl<'p> Generator<'p> {
             &mut self.memory,
         )?;
         self.length = slots.end;
-        let output = &self.memory.current[self.program.output];
-        let last = output.last().copied().unwrap_or_default();
-        Ok((i64::from(last) + ACTIVATION_BOUND) as u32)
+        Ok(&self.memory.current[self.program.output])
     }
 
     /// Number of tokens so far.

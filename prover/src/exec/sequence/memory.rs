@@ -27,11 +27,21 @@ impl<'p> TraceMemory<'p> {
     /// Memory with the input filled in and the carried tensors zero.
     pub fn new(program: &'p Program, input: Vec<i32>) -> Self {
         let mut tensors = vec![Vec::new(); program.tensors.len()];
-        tensors[program.input] = input;
+        let mut place = program.input;
         if let Some(carry) = program.carry {
             for id in [carry.entry, carry.output] {
                 tensors[id] = vec![0; 1 << program.column_log(id)];
             }
+            // What comes into a shard may be the first entry at once.
+            if carry.input == program.input {
+                place = carry.entry;
+            }
+        }
+        if place == program.input {
+            tensors[place] = input;
+        } else {
+            let first = tensors[place].iter_mut().zip(&input);
+            first.for_each(|(to, from)| *to = *from);
         }
         Self {
             program,

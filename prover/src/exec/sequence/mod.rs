@@ -7,6 +7,7 @@
 //! | sums of products of int8 weights and int16 activations | `dot`; of ternary weights the kernel |
 //! | tensors of a whole run, blocks wired by the carry | `memory` |
 //! | keys and values of earlier slots, for generation | [`generator`] |
+//! | generation by shards of a model | `shards` |
 //!
 //! The body runs block by block. Blocks beyond the model's (the stack is padded) start from zeros and
 //! compute every formula with weights and multipliers zero; so do padded heads and features. Slots
@@ -19,11 +20,13 @@ mod memory;
 mod ops;
 mod plan;
 mod rows;
+mod shards;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use generator::{Generator, generate};
+pub use shards::ShardGenerator;
 
 use laminate_protocol::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
 
@@ -47,16 +50,45 @@ pub fn run_tokens(
     run_checked(program, weights, tokens)
 }
 
+/// Runs a shard that reads the residual stream: all slots of it, padded, as the shard before gives it
+/// out ([`Trace::residual`]).
+///
+/// # Errors
+/// [`ExecError`] if the program or the weights are malformed, the program reads something else, or a
+/// value leaves its range.
+pub fn run_residual(
+    program: &Program,
+    weights: &Weights,
+    residual: &[i32],
+) -> Result<Trace, ExecError> {
+    program.check()?;
+    check_weights(program, weights)?;
+    reads(program, false)?;
+    let expected = 1 << program.column_log(program.input);
+    if residual.len() != expected {
+        return Err(ExecError::Residual {
+            found: residual.len(),
+            expected,
+        });
+    }
+    run_padded(program, weights, residual.to_vec())
+}
+
 /// [`run_tokens`] for a program and weights that have been checked.
 pub(crate) fn run_checked(
     program: &Program,
     weights: &Weights,
     tokens: &[u32],
 ) -> Result<Trace, ExecError> {
-    let plan = Plan::new(program)?;
     let slots = program.slots();
     let mut input = encode(program, tokens, slots)?;
     input.resize(slots, -(ACTIVATION_BOUND as i32));
+    run_padded(program, weights, input)
+}
+
+fn run_padded(program: &Program, weights: &Weights, input: Vec<i32>) -> Result<Trace, ExecError> {
+    let plan = Plan::new(program)?;
+    let slots = program.slots();
     let mut memory = TraceMemory::new(program, input);
     execute(
         program,
@@ -69,8 +101,24 @@ pub(crate) fn run_checked(
     Ok(memory.into_trace())
 }
 
+/// Refuses a shard that reads the other kind of input.
+fn reads(program: &Program, tokens: bool) -> Result<(), ExecError> {
+    let sequence = program.sequence.ok_or(ExecError::NotSequence)?;
+    if sequence.reads_tokens() == tokens {
+        return Ok(());
+    }
+    Err(ExecError::ShardInput {
+        shard: sequence.shard.map_or(0, |s| s.index),
+        expected: match tokens {
+            true => "the residual stream, not tokens",
+            false => "tokens, not the residual stream",
+        },
+    })
+}
+
 /// Tokens as the input tensor holds them, `id - 2^15`.
 fn encode(program: &Program, tokens: &[u32], limit: usize) -> Result<Vec<i32>, ExecError> {
+    reads(program, true)?;
     let Sequence { vocab, .. } = program.sequence.ok_or(ExecError::NotSequence)?;
     if tokens.is_empty() || tokens.len() > limit {
         return Err(ExecError::Tokens {

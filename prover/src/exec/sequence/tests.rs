@@ -37,11 +37,7 @@ fn program(op: Op, axes: &[u32], bits: u8, batch_log: u8) -> Program {
         row_log: 4,
         limb_bits: 16,
         check_weights: true,
-        sequence: Some(Sequence {
-            tokens: 1,
-            prompt: 1,
-            vocab: 3,
-        }),
+        sequence: Some(Sequence::new(1, 1, 3)),
         carry: None,
         rope: vec![],
     }

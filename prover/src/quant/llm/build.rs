@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use laminate_protocol::program::{
-    Carry, DenseShape, DenseWeights, Node, Op, Program, RopeTable, Sequence, TableKind, Tensor,
-    TensorId, Weights, padded_log,
+    Carry, DenseShape, DenseWeights, Node, Op, Program, RopeTable, Sequence, Shard, TableKind,
+    Tensor, TensorId, Weights, padded_log,
 };
 
 use super::LlmOptions;
@@ -26,12 +26,21 @@ pub(super) struct Built {
 const EXP: usize = 0;
 const SILU: usize = 1;
 
+/// What of a model is built.
+pub(super) struct Extent {
+    /// Its blocks.
+    pub blocks: Range<usize>,
+    /// Its place, if it is not the whole.
+    pub shard: Option<Shard>,
+}
+
 pub(super) fn build(
     source: Source<'_>,
     options: &LlmOptions,
     ranges: &Ranges,
     units: &Units,
     scales: &Scales,
+    extent: Extent,
 ) -> Result<Built, QuantError> {
     let model = source.model;
     let mut builder = Builder {
@@ -41,18 +50,23 @@ pub(super) fn build(
         units,
         scales,
         built: Built {
-            program: empty(model, options, scales)?,
+            program: empty(model, options, scales, extent.shard)?,
             weights: Weights { dense: vec![] },
             calibrated: vec![],
         },
         prefix: String::new(),
         stack: 1,
     };
-    builder.whole(options.fold)?;
+    builder.part(options.fold, extent)?;
     Ok(builder.built)
 }
 
-fn empty(model: &FloatLlama, options: &LlmOptions, scales: &Scales) -> Result<Program, QuantError> {
+fn empty(
+    model: &FloatLlama,
+    options: &LlmOptions,
+    scales: &Scales,
+    shard: Option<Shard>,
+) -> Result<Program, QuantError> {
     let slots = 1usize << padded_log(options.tokens);
     Ok(Program {
         name: options.name.clone(),
@@ -70,9 +84,13 @@ fn empty(model: &FloatLlama, options: &LlmOptions, scales: &Scales) -> Result<Pr
         limb_bits: 16,
         check_weights: false,
         sequence: Some(Sequence {
-            tokens: options.tokens as u32,
-            prompt: options.prompt as u32,
-            vocab: model.config.vocab as u32,
+            prompt_public: options.prompt_public,
+            shard,
+            ..Sequence::new(
+                options.tokens as u32,
+                options.prompt as u32,
+                model.config.vocab as u32,
+            )
         }),
         carry: None,
         rope: vec![rotation(&model.config, slots)],
@@ -146,50 +164,84 @@ impl Axes {
 }
 
 impl Builder<'_> {
-    fn whole(&mut self, fold: bool) -> Result<(), QuantError> {
+    fn part(&mut self, fold: bool, Extent { blocks, shard }: Extent) -> Result<(), QuantError> {
         let config = &self.model.config;
-        let (s, r) = (*self.scales, *self.ranges);
-        let axes = Axes::new(
-            config,
-            self.source.balance.hidden(),
-            self.built.program.slots(),
-        );
-        let tokens = self.tensor("tokens", &[1], (16, 0), 0.0)?;
-        self.built.program.input = tokens;
-        let embedding = self.table_weights("embed", Part::Embedding, s.residual - 16)?;
-        let op = Op::Embed { weight: embedding };
-        let residual = (32, s.residual);
-        let mut x = self.node("embed", op, &[tokens], &axes.residual, residual, r.residual)?;
-        let layers = config.layers;
-        if fold && layers > 1 {
-            self.stack = layers as u32;
-            self.prefix = "blocks.".into();
-            let entry = self.tensor("entry", &axes.residual, residual, r.residual)?;
-            let exit = self.block(0..layers, entry, &axes)?;
-            (self.stack, self.prefix) = (1, String::new());
-            let output = self.tensor("blocks.output", &axes.residual, residual, r.residual)?;
-            self.built.program.carry = Some(Carry {
-                input: x,
-                entry,
-                exit,
-                output,
-            });
-            x = output;
+        let slots = self.built.program.slots();
+        let axes = Axes::new(config, self.source.balance.hidden(), slots);
+        let residual = (32, self.scales.residual);
+        let mut embedding = None;
+        let mut x = if shard.is_none_or(|s| s.index == 0) {
+            let (x, table) = self.embed(&axes)?;
+            embedding = Some(table);
+            x
         } else {
-            for block in 0..layers {
+            let x = self.tensor("residual", &axes.residual, residual, self.ranges.residual)?;
+            self.built.program.input = x;
+            x
+        };
+        if fold && blocks.len() > 1 {
+            x = self.stacked(blocks, shard.is_some(), x, &axes)?;
+        } else {
+            for block in blocks {
                 self.prefix = format!("blocks.{block}.");
                 x = self.block(block..block + 1, x, &axes)?;
             }
             self.prefix.clear();
         }
+        self.built.program.output = match shard {
+            Some(s) if s.index + 1 < s.count => x,
+            _ => self.choice(x, embedding)?,
+        };
+        Ok(())
+    }
+
+    /// The tokens and their embedding; the table's weights.
+    fn embed(&mut self, axes: &Axes) -> Result<(TensorId, usize), QuantError> {
+        let (s, r) = (*self.scales, *self.ranges);
+        let tokens = self.tensor("tokens", &[1], (16, 0), 0.0)?;
+        self.built.program.input = tokens;
+        let weight = self.table_weights("embed", Part::Embedding, s.residual - 16)?;
+        let (op, kind) = (Op::Embed { weight }, (32, s.residual));
+        let x = self.node("embed", op, &[tokens], &axes.residual, kind, r.residual)?;
+        Ok((x, weight))
+    }
+
+    /// Equal blocks as one.
+    fn stacked(
+        &mut self,
+        blocks: Range<usize>,
+        shard: bool,
+        x: TensorId,
+        axes: &Axes,
+    ) -> Result<TensorId, QuantError> {
+        let (kind, range) = ((32, self.scales.residual), self.ranges.residual);
+        let prefix = match shard {
+            true => format!("blocks.{}-{}.", blocks.start, blocks.end - 1),
+            false => "blocks.".into(),
+        };
+        (self.stack, self.prefix) = (blocks.len() as u32, prefix.clone());
+        let entry = self.tensor("entry", &axes.residual, kind, range)?;
+        let exit = self.block(blocks, entry, axes)?;
+        (self.stack, self.prefix) = (1, String::new());
+        let output = self.tensor(&format!("{prefix}output"), &axes.residual, kind, range)?;
+        self.built.program.carry = Some(Carry {
+            input: x,
+            entry,
+            exit,
+            output,
+        });
+        Ok(output)
+    }
+
+    /// The last norm, the head and the choice of a token.
+    fn choice(&mut self, x: TensorId, embedding: Option<usize>) -> Result<TensorId, QuantError> {
+        let (s, r) = (*self.scales, *self.ranges);
         let x = self.norm("final_norm", x, s.final_norm, r.final_norm)?;
         let (weight, shift) = self.head(embedding)?;
         let op = Op::Dense { weight, shift };
-        let vocab = [config.vocab as u32];
+        let vocab = [self.model.config.vocab as u32];
         let logits = self.node("head", op, &[x], &vocab, (16, s.logits), r.logits)?;
-        self.built.program.output =
-            self.node("argmax", Op::Argmax, &[logits], &[1], (16, 0), 0.0)?;
-        Ok(())
+        self.node("argmax", Op::Argmax, &[logits], &[1], (16, 0), 0.0)
     }
 
     /// Adds a tensor of `(bits, scale)`.
@@ -388,10 +440,12 @@ impl Builder<'_> {
         Ok((self.push(shape, out), shift))
     }
 
-    /// The head's weights and shift.
-    fn head(&mut self, embedding: usize) -> Result<(usize, u8), QuantError> {
+    /// The head's weights and shift. A table that is the embedding's, too, is the last shard's own.
+    fn head(&mut self, embedding: Option<usize>) -> Result<(usize, u8), QuantError> {
         let Some(units) = &self.units.head else {
-            return Ok((embedding, 16));
+            let by = self.scales.residual - 16;
+            let own = |builder: &mut Self| builder.table_weights("head", Part::Embedding, by);
+            return Ok((embedding.map_or_else(|| own(self), Ok)?, 16));
         };
         let (x, y) = (self.scales.final_norm, self.scales.logits);
         let shift = matrix::shift(units, x, y, WeightFormat::Int8);

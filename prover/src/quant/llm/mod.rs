@@ -31,8 +31,9 @@ pub use ranges::Ranges;
 pub use scales::Scales;
 
 use balance::Balance;
+use build::Extent;
 use laminate_protocol::layout::Layout;
-use laminate_protocol::program::{MAX_BATCH_LOG, Program, Weights, padded_log};
+use laminate_protocol::program::{MAX_BATCH_LOG, Program, Shard, Weights, padded_log};
 use matrix::Source;
 
 use super::{NodeBound, QuantError, bounds};
@@ -47,6 +48,8 @@ pub struct LlmOptions {
     pub tokens: usize,
     /// How many of them are the prompt.
     pub prompt: usize,
+    /// Whether the prompt is public.
+    pub prompt_public: bool,
     /// log2 of the row length of commitments; chosen by size if not given.
     pub row_log: Option<u8>,
     /// How far beyond the calibrated range a value may go, at least.
@@ -64,6 +67,7 @@ impl LlmOptions {
             name: name.into(),
             tokens,
             prompt,
+            prompt_public: false,
             row_log: None,
             headroom: 1.5,
             fold: true,
@@ -103,35 +107,127 @@ pub fn compile(
     calibration: &[Vec<u32>],
     options: &LlmOptions,
 ) -> Result<Compiled, QuantError> {
-    check_options(model, options)?;
-    let slots = 1usize << padded_log(options.tokens);
-    let (mut ranges, channels) =
-        Ranges::observe(&FloatRun::new(model)?, model, calibration, slots)?;
-    let balance = Balance::choose(&model.config, &channels, &mut ranges);
-    let source = Source {
-        model,
-        balance: &balance,
-    };
-    let mut units = matrix::Units::measure(source, options.weights)?;
-    let mut scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
-    if units.head.is_none() && scales.final_norm < SHARED_NORM {
-        units.separate_head();
-        scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
+    Prepared::new(model, calibration, options)?.whole()
+}
+
+/// A model with its scales, to be built whole or in shards: both compute the same integers.
+pub struct Prepared<'m> {
+    model: &'m FloatLlama,
+    options: &'m LlmOptions,
+    ranges: Ranges,
+    balance: Balance,
+    units: matrix::Units,
+    scales: Scales,
+}
+
+impl<'m> Prepared<'m> {
+    /// Chooses the scales.
+    ///
+    /// # Errors
+    /// As [`compile`].
+    pub fn new(
+        model: &'m FloatLlama,
+        calibration: &[Vec<u32>],
+        options: &'m LlmOptions,
+    ) -> Result<Self, QuantError> {
+        check_options(model, options)?;
+        let slots = 1usize << padded_log(options.tokens);
+        let (mut ranges, channels) =
+            Ranges::observe(&FloatRun::new(model)?, model, calibration, slots)?;
+        let balance = Balance::choose(&model.config, &channels, &mut ranges);
+        let source = Source {
+            model,
+            balance: &balance,
+        };
+        let mut units = matrix::Units::measure(source, options.weights)?;
+        let mut scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
+        if units.head.is_none() && scales.final_norm < SHARED_NORM {
+            units.separate_head();
+            scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
+        }
+        Ok(Self {
+            model,
+            options,
+            ranges,
+            balance,
+            units,
+            scales,
+        })
     }
-    let mut built = build::build(source, options, &ranges, &units, &scales)?;
-    let program = &mut built.program;
-    program.check()?;
-    program.check_weights = Layout::new(program).weight_log <= SMALL_LOG;
-    let large = usize::from(Layout::new(program).max_log() > SMALL_LOG);
-    program.row_log = options.row_log.unwrap_or(ROW_LOGS[large]);
-    program.check()?;
-    let report = bounds::report(&built.program, &built.weights, &built.calibrated)?;
-    Ok(Compiled {
-        program: built.program,
-        weights: built.weights,
-        ranges,
-        report,
-    })
+
+    /// The whole model as one program.
+    ///
+    /// # Errors
+    /// As [`compile`].
+    pub fn whole(&self) -> Result<Compiled, QuantError> {
+        let blocks = 0..self.model.config.layers;
+        let shard = None;
+        self.finish(self.build(Extent { blocks, shard })?, None)
+    }
+
+    /// Number of shards of `layers` blocks, the last one of what is left.
+    ///
+    /// # Errors
+    /// [`QuantError::Shards`] if that is fewer than two.
+    pub fn shards(&self, layers: usize) -> Result<usize, QuantError> {
+        let all = self.model.config.layers;
+        if (1..all).contains(&layers) {
+            return Ok(all.div_ceil(layers));
+        }
+        Err(QuantError::Shards { found: layers, all })
+    }
+
+    /// Shard `index` of `layers` blocks each. All shards of a model have commitment rows of one length, so
+    /// that neighbours can commit to what they share alike.
+    ///
+    /// # Errors
+    /// As [`compile`] and [`Self::shards`].
+    pub fn shard(&self, layers: usize, index: usize) -> Result<Compiled, QuantError> {
+        let count = self.shards(layers)?;
+        let end = ((index + 1) * layers).min(self.model.config.layers);
+        let built = self.build(Extent {
+            blocks: index * layers..end,
+            shard: Some(Shard {
+                index: index as u32,
+                count: count as u32,
+            }),
+        })?;
+        self.finish(built, Some(self.model.config.weights() > 1 << SMALL_LOG))
+    }
+
+    fn build(&self, extent: Extent) -> Result<build::Built, QuantError> {
+        let source = Source {
+            model: self.model,
+            balance: &self.balance,
+        };
+        let built = build::build(
+            source,
+            self.options,
+            &self.ranges,
+            &self.units,
+            &self.scales,
+            extent,
+        )?;
+        built.program.check()?;
+        Ok(built)
+    }
+
+    /// `large` decides on the length of commitment rows; the program does if it is not given.
+    fn finish(&self, mut built: build::Built, large: Option<bool>) -> Result<Compiled, QuantError> {
+        let program = &mut built.program;
+        program.check_weights = Layout::new(program).weight_log <= SMALL_LOG;
+        let large = large.unwrap_or_else(|| Layout::new(program).max_log() > SMALL_LOG);
+        let chosen = ROW_LOGS[usize::from(large)];
+        program.row_log = self.options.row_log.unwrap_or(chosen);
+        program.check()?;
+        let report = bounds::report(&built.program, &built.weights, &built.calibrated)?;
+        Ok(Compiled {
+            program: built.program,
+            weights: built.weights,
+            ranges: self.ranges,
+            report,
+        })
+    }
 }
 
 fn check_options(model: &FloatLlama, options: &LlmOptions) -> Result<(), QuantError> {
