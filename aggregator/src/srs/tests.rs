@@ -20,7 +20,7 @@ use super::*;
 
 /// A string with an unknown secret, for tests that alter it.
 fn random_parts(k: u32, seed: u64) -> Parts {
-    dev::parts_from_tau(k, Fr::random(StdRng::seed_from_u64(seed)))
+    dev::parts_from_tau(k, Fr::random(StdRng::seed_from_u64(seed)), &|_, _| {})
 }
 
 /// halo2's own raw file of these points.
@@ -118,6 +118,42 @@ fn development_string_passes_its_checks_and_survives_the_artifact() {
         1,
         "no temporary file is left"
     );
+}
+
+/// A string for commitments only: as long ones are, here a short one.
+#[test]
+fn a_string_without_a_lagrange_basis_survives_the_artifact_and_cuts_to_one_with() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("powers.srs");
+    let mut parts = dev::parts_from_tau(6, dev::development_tau(), &|_, _| {});
+    parts.g_lagrange.clear();
+    let srs = Srs::from_parts(parts, Origin::Development);
+    assert!(!srs.has_lagrange());
+    srs.check().unwrap();
+    srs.save(&path).unwrap();
+    let loaded = Srs::load(&path).unwrap();
+    assert!(!loaded.has_lagrange());
+    assert_eq!(loaded.powers(), srs.powers());
+    // The digest is of the powers, so the basis does not change it.
+    assert_eq!(loaded.digest(), Srs::development(6).unwrap().digest());
+    assert_eq!(Srs::import(&path).unwrap().digest(), srs.digest());
+    for k in [4, 6] {
+        let cut = loaded.truncated(k).unwrap();
+        assert!(cut.has_lagrange());
+        assert_eq!(
+            cut.raw_lagrange(),
+            Srs::development(k).unwrap().raw_lagrange()
+        );
+    }
+    let bytes = fs::read(&path).unwrap();
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        fs::write(&path, &altered).unwrap();
+        assert!(Srs::load(&path).is_err(), "byte {at}");
+    }
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(Srs::load(&path).is_err());
 }
 
 #[test]

@@ -104,8 +104,8 @@ pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     {
         return Ok(srs);
     }
-    let _stage = out.stage("Making the development reference string");
-    let srs = Srs::development(k)?;
+    let stage = out.stage("Making the development reference string");
+    let srs = Srs::development_with(k, &|done, total| stage.advance(done, total))?;
     std::fs::create_dir_all(cache_dir())
         .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
     srs.save(&path)?;
@@ -186,13 +186,16 @@ impl SetupCommand {
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
-        let needed = pipeline::required_k(&program, self.fold.into())?;
+        let circuit = pipeline::circuit_k(&program, self.fold.into())?;
+        let needed = circuit.max(commitment_k(&program));
         let (path, srs) = self.srs_of(needed, out)?;
         let keys = {
+            let (cut_path, cut) = pipeline::cut_srs(&path, &srs, circuit, out)?;
             let _stage = out.stage("Making the keys");
-            pipeline::setup(&program, self.fold.into(), &srs)?
+            let keys = pipeline::setup(&program, self.fold.into(), &cut)?;
+            pipeline::link_srs(&keys, &cut_path)?;
+            keys
         };
-        pipeline::link_srs(&keys, &path)?;
         let setup = Setup {
             version: 1,
             srs: std::path::absolute(path)?,
@@ -235,18 +238,7 @@ impl SetupCommand {
         if srs.k() == k {
             return Ok((path, srs));
         }
-        let cut = cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])));
-        if let Ok(found) = Srs::load(&cut)
-            && found.setup_id() == srs.setup_id()
-            && found.k() == k
-        {
-            return Ok((cut, found));
-        }
-        let _stage = out.stage("Cutting the reference string to the circuit's size");
-        let srs = srs.truncated(k)?;
-        std::fs::create_dir_all(cache_dir())
-            .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
-        srs.save(&cut)?;
-        Ok((cut, srs))
+        let (path, srs) = pipeline::cut_srs(&path, &srs, k, out)?;
+        Ok((path, srs.into_owned()))
     }
 }

@@ -72,7 +72,7 @@ pub fn make(
 ) -> eyre::Result<Made> {
     let root = toolchain::ready(out)?;
     let _stage = out.stage("Generating and compiling the verifier contract");
-    let srs = srs.truncated(key.meta.k())?;
+    let (_, srs) = pipeline::cut_srs(std::path::Path::new(""), srs, key.meta.k(), out)?;
     let generated = generate_verifier(&srs, &key.vk, key.meta.instances)?;
     let compiler = SolcCompiler::find(&root)?;
     let halo2 = compiler.compile_verifier(&generated.source)?;
