@@ -50,6 +50,15 @@ pub enum AggregationError {
         /// k needed.
         needed: u32,
     },
+    /// The reference string holds no Lagrange basis of the circuit's size.
+    #[error(
+        "the circuit has 2^{needed} rows, reference strings serve circuits of up to 2^{}; compile with longer commitment rows",
+        crate::srs::MAX_LAGRANGE_K
+    )]
+    NoLagrange {
+        /// k needed.
+        needed: u32,
+    },
     /// A reference string cannot be cut.
     #[error(transparent)]
     Srs(#[from] SrsError),

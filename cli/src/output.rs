@@ -90,6 +90,18 @@ impl Stage {
     pub fn rename(&self, name: &'static str) {
         self.bar.set_message(name);
     }
+
+    /// Shows how much of the stage is done, once that is known.
+    pub fn advance(&self, done: u64, total: u64) {
+        if self.bar.length() != Some(total) {
+            self.bar.set_length(total);
+            let template = "{spinner} {msg} [{elapsed}] {wide_bar} {percent} %";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.bar.set_style(style);
+            }
+        }
+        self.bar.set_position(done);
+    }
 }
 
 impl Drop for Stage {

@@ -1,5 +1,6 @@
 //! The steps from model folder to proof, as every command calls them.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use laminate_aggregator::prove::{self as aggregation, AggregationProof};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
+use laminate_protocol::layout::Layout;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
@@ -20,7 +22,7 @@ use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove, quant};
 use rand::rngs::OsRng;
 
-use crate::cmd::setup::{Report as KeyReport, load_srs};
+use crate::cmd::setup::{Report as KeyReport, dev_path, load_srs};
 use crate::files::{FoldedFile, ModelDir, ProofFile, Setup, cache_dir, hex_scalar};
 use crate::llm;
 use crate::measure::{Parts, Stages};
@@ -47,14 +49,54 @@ pub fn key_folder() -> PathBuf {
     cache_dir().join("keys")
 }
 
-/// log2 of the powers that a program needs: for the rows of its circuit and for its commitments.
+/// log2 of the rows of a program's circuit.
 ///
 /// # Errors
 /// A program that fits no circuit.
+pub fn circuit_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
+    Ok(keys::required_k(&Verifier::new(program.clone())?, mode)?)
+}
+
+/// log2 of the powers that a program needs: for its circuit and for its commitments.
+///
+/// # Errors
+/// As [`circuit_k`].
 pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
-    let verifier = Verifier::new(program.clone())?;
-    let rows = verifier.layout.row_log(program) as u32;
-    Ok(keys::required_k(&verifier, mode)?.max(rows))
+    let rows = Layout::new(program).row_log(program) as u32;
+    Ok(circuit_k(program, mode)?.max(rows))
+}
+
+/// A reference string cut to `2^k` powers with their Lagrange basis, and where it lies: the string at
+/// `path` itself if it is of that size, else a cut that is kept in the cache.
+///
+/// # Errors
+/// A string that is too short, or a cut that cannot be written.
+pub fn cut_srs<'a>(
+    path: &Path,
+    srs: &'a Srs,
+    k: u32,
+    out: Output,
+) -> eyre::Result<(PathBuf, Cow<'a, Srs>)> {
+    if srs.k() == k {
+        return Ok((path.to_owned(), Cow::Borrowed(srs)));
+    }
+    let cut = if srs.origin().is_development() {
+        dev_path(k)
+    } else {
+        cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])))
+    };
+    if let Ok(found) = Srs::load(&cut)
+        && found.setup_id() == srs.setup_id()
+        && found.k() == k
+    {
+        return Ok((cut, Cow::Owned(found)));
+    }
+    let _stage = out.stage("Cutting the reference string to the circuit's size");
+    let srs = srs.truncated(k)?;
+    std::fs::create_dir_all(cache_dir())
+        .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
+    srs.save(&cut)?;
+    Ok((cut, Cow::Owned(srs)))
 }
 
 /// Reads or makes the keys of a program, both files.
@@ -406,7 +448,7 @@ pub fn aggregate_with(
     out: Output,
 ) -> eyre::Result<ProofFile> {
     let verifier = Verifier::new(program.clone())?;
-    let srs = srs.truncated(keys.meta.k())?;
+    let (_, srs) = cut_srs(Path::new(""), srs, keys.meta.k(), out)?;
     let _progress = out.stage("Aggregating into one KZG proof");
     let circuit = stages.run(
         "circuit witness",

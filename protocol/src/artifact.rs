@@ -193,6 +193,18 @@ pub struct Header {
 
 /// The header bytes of a payload.
 pub fn header(kind: Kind, development: bool, payload: &[u8]) -> [u8; HEADER] {
+    header_of(kind, development, payload.len() as u64, |hasher| {
+        hasher.update(payload);
+    })
+}
+
+/// [`header`] of a payload of `length` bytes that `feed` gives piece by piece.
+pub fn header_of(
+    kind: Kind,
+    development: bool,
+    length: u64,
+    feed: impl FnOnce(&mut Sha256),
+) -> [u8; HEADER] {
     let mut out = [0u8; HEADER];
     let fields: [&[u8]; 6] = [
         &MAGIC,
@@ -200,24 +212,20 @@ pub fn header(kind: Kind, development: bool, payload: &[u8]) -> [u8; HEADER] {
         &kind.version().to_le_bytes(),
         &[u8::from(development)],
         &[0],
-        &(payload.len() as u64).to_le_bytes(),
+        &length.to_le_bytes(),
     ];
     let bytes: Vec<u8> = fields.concat();
     for (to, from) in out.iter_mut().zip(&bytes) {
         *to = *from;
     }
-    let digest = digest(&bytes, payload);
+    let mut hasher = Sha256::new();
+    hasher.update(&bytes);
+    feed(&mut hasher);
+    let digest: [u8; 32] = hasher.finalize().into();
     for (to, from) in out.iter_mut().skip(PREFIX).zip(&digest) {
         *to = *from;
     }
     out
-}
-
-fn digest(prefix: &[u8], payload: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(prefix);
-    hasher.update(payload);
-    hasher.finalize().into()
 }
 
 /// Reads the header of any Laminate file, without checking the payload.
@@ -269,11 +277,12 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, ArtifactError> {
     })
 }
 
-/// Checks a whole file of `kind` and returns its header and payload.
+/// Reads the header of a file of `kind` that is read piece by piece, with the hasher that takes the
+/// payload and must end in [`Header::digest`].
 ///
 /// # Errors
-/// Any [`ArtifactError`] of the header, the length or the digest.
-pub fn open(kind: Kind, bytes: &[u8]) -> Result<(Header, &[u8]), ArtifactError> {
+/// As [`read_header`], and [`ArtifactError::Kind`] for a file of another kind.
+pub fn begin(kind: Kind, bytes: &[u8]) -> Result<(Header, Sha256), ArtifactError> {
     let header = read_header(bytes)?;
     if header.kind != kind {
         return Err(ArtifactError::Kind {
@@ -281,6 +290,17 @@ pub fn open(kind: Kind, bytes: &[u8]) -> Result<(Header, &[u8]), ArtifactError> 
             expected: kind.name(),
         });
     }
+    let mut hasher = Sha256::new();
+    hasher.update(bytes.get(..PREFIX).unwrap_or(&[]));
+    Ok((header, hasher))
+}
+
+/// Checks a whole file of `kind` and returns its header and payload.
+///
+/// # Errors
+/// Any [`ArtifactError`] of the header, the length or the digest.
+pub fn open(kind: Kind, bytes: &[u8]) -> Result<(Header, &[u8]), ArtifactError> {
+    let (header, mut hasher) = begin(kind, bytes)?;
     let payload = bytes.get(HEADER..).unwrap_or(&[]);
     if payload.len() as u64 != header.length {
         return Err(ArtifactError::Length {
@@ -289,7 +309,8 @@ pub fn open(kind: Kind, bytes: &[u8]) -> Result<(Header, &[u8]), ArtifactError> 
             expected: header.length.saturating_add(HEADER as u64),
         });
     }
-    if digest(bytes.get(..PREFIX).unwrap_or(&[]), payload) != header.digest {
+    hasher.update(payload);
+    if <[u8; 32]>::from(hasher.finalize()) != header.digest {
         return Err(ArtifactError::Digest { kind: kind.name() });
     }
     Ok((header, payload))

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::circuit::{AggregationCircuit, Pinning};
 use crate::error::AggregationError;
-use crate::srs::Srs;
+use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
 /// keys of another version are not found, instead of making proofs that nobody accepts.
@@ -250,6 +250,9 @@ impl ProvingKey {
                 found: srs.k(),
                 needed: k,
             });
+        }
+        if k > MAX_LAGRANGE_K {
+            return Err(AggregationError::NoLagrange { needed: k });
         }
         let srs = srs.truncated(k)?;
         let vk = keygen_vk(srs.params(), &circuit).map_err(AggregationError::keygen)?;

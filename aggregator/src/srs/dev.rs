@@ -12,7 +12,7 @@ use halo2_base::halo2_proofs::halo2curves::{
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 
-use super::{Parts, fixed_base::FixedBase};
+use super::{MAX_LAGRANGE_K, Parts, fixed_base::FixedBase};
 
 /// The public label that the development secret is hashed from.
 const LABEL: &[u8] =
@@ -26,13 +26,30 @@ pub(super) fn development_tau() -> Fr {
     Fr::from_uniform_bytes(&Sha512::digest(LABEL).into())
 }
 
-/// The string of 2^`k` powers of `tau`, with its Lagrange basis.
+/// Points made between two calls of `progress`.
+const STEP: usize = 1 << 16;
+
+/// The string of 2^`k` powers of `tau`, with its Lagrange basis up to [`MAX_LAGRANGE_K`].
 ///
 /// `tau` must not be a 2^k-th root of unity (the development secret is not one, for any k).
-pub(super) fn parts_from_tau(k: u32, tau: Fr) -> Parts {
+pub(super) fn parts_from_tau(k: u32, tau: Fr, progress: &(dyn Fn(u64, u64) + Sync)) -> Parts {
     let table = FixedBase::new(G1Affine::generator());
-    let g = table.multiply(&powers(tau, 1 << k));
-    let g_lagrange = table.multiply(&lagrange_at(tau, k));
+    let basis = k <= MAX_LAGRANGE_K;
+    let total = (1 + u64::from(basis)) << k;
+    let multiply = |scalars: Vec<Fr>, before: u64| {
+        let mut points = Vec::with_capacity(scalars.len());
+        for scalars in scalars.chunks(STEP) {
+            points.extend(table.multiply(scalars));
+            progress(before + points.len() as u64, total);
+        }
+        points
+    };
+    let g = multiply(powers(tau, 1 << k), 0);
+    let g_lagrange = if basis {
+        multiply(lagrange_at(tau, k), 1 << k)
+    } else {
+        vec![]
+    };
     Parts {
         k,
         g,
@@ -102,7 +119,7 @@ mod tests {
             let tau = Fr::random(StdRng::seed_from_u64(u64::from(k)));
             let mut bytes = Vec::new();
             expected.write(&mut bytes).unwrap();
-            let parts = parts_from_tau(k, tau);
+            let parts = parts_from_tau(k, tau, &|_, _| {});
             let mut found = k.to_le_bytes().to_vec();
             for point in parts.g.iter().chain(&parts.g_lagrange) {
                 found.extend(point.to_raw_bytes());

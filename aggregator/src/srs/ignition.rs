@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::{
-    Parts,
+    MAX_LAGRANGE_K, Parts,
     error::{PointList, SrsError, bounded_k},
     lagrange,
     points::{Encoding, G1_BYTES, G2_BYTES, read_g1, read_g2},
@@ -54,7 +54,11 @@ pub(super) fn read(reader: &mut impl Read, size: u64, k: Option<u32>) -> Result<
     let s_g2 = read_g2(reader, Encoding::Ark, 1)?;
     separator(reader, "the number after the G2 points")?;
     g.truncate(1 << k);
-    let g_lagrange = lagrange::from_powers(&g, k);
+    let g_lagrange = if k > MAX_LAGRANGE_K {
+        vec![]
+    } else {
+        lagrange::from_powers(&g, k)
+    };
     Ok(Parts {
         k,
         g,

@@ -50,13 +50,17 @@ pub use origin::Origin;
 
 /// Smallest supported logarithm of the number of powers.
 pub const MIN_K: u32 = 1;
-/// Largest supported logarithm: 2^22 powers and their Lagrange basis take 512 MiB.
-pub const MAX_K: u32 = 22;
+/// Largest supported logarithm: 2^25 powers take 2 GiB.
+pub const MAX_K: u32 = 25;
+/// Largest logarithm at which a string has its Lagrange basis: only circuits need it, and they are smaller than the rows of
+/// commitments. 2^22 powers with their basis take 512 MiB.
+pub const MAX_LAGRANGE_K: u32 = 22;
 
 /// The points of a string, before they are checked.
 struct Parts {
     k: u32,
     g: Vec<G1Affine>,
+    /// Empty in a string for commitments only.
     g_lagrange: Vec<G1Affine>,
     g2: G2Affine,
     s_g2: G2Affine,
@@ -68,17 +72,30 @@ pub struct Srs {
     params: ParamsKZG<Bn256>,
     origin: Origin,
     digest: [u8; 32],
+    lagrange: bool,
 }
 
 impl Srs {
-    /// The development string of 2^`k` powers: the same one everywhere, its secret public.
+    /// The development string of 2^`k` powers: the same one everywhere, its secret public. With its Lagrange basis up to
+    /// [`MAX_LAGRANGE_K`].
     ///
     /// # Errors
     /// [`SrsError::KOutOfRange`].
     pub fn development(k: u32) -> Result<Self, SrsError> {
+        Self::development_with(k, &|_, _| {})
+    }
+
+    /// [`Srs::development`], telling `progress` how many points of how many are made.
+    ///
+    /// # Errors
+    /// [`SrsError::KOutOfRange`].
+    pub fn development_with(
+        k: u32,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Self, SrsError> {
         let k = error::bounded_k("the requested development string", k.into())?;
         Ok(Self::from_parts(
-            dev::parts_from_tau(k, dev::development_tau()),
+            dev::parts_from_tau(k, dev::development_tau(), progress),
             Origin::Development,
         ))
     }
@@ -96,6 +113,7 @@ impl Srs {
             g2,
             s_g2,
         } = parts;
+        let lagrange = !g_lagrange.is_empty();
         // halo2 offers its constructor only as a method of an existing string; this one has two points and is dropped.
         let params = ParamsKZG::setup(1, StdRng::from_seed([0; 32])).from_parts(
             k,
@@ -108,10 +126,11 @@ impl Srs {
             params,
             origin,
             digest,
+            lagrange,
         }
     }
 
-    /// The same string cut to 2^`k` powers.
+    /// The same string cut to 2^`k` powers, with its Lagrange basis up to [`MAX_LAGRANGE_K`].
     ///
     /// A development string is made anew (seconds), another one needs the Lagrange basis of the smaller domain (4 s at k = 15).
     ///
@@ -124,7 +143,7 @@ impl Srs {
                 found: self.k(),
             });
         }
-        if k == self.k() {
+        if k == self.k() && (self.has_lagrange() || k > MAX_LAGRANGE_K) {
             return Ok(self.clone());
         }
         let k = error::bounded_k("the requested size", k.into())?;
@@ -137,7 +156,11 @@ impl Srs {
             .take(1 << k)
             .copied()
             .collect::<Vec<_>>();
-        let g_lagrange = lagrange::from_powers(&g, k);
+        let g_lagrange = if k > MAX_LAGRANGE_K {
+            vec![]
+        } else {
+            lagrange::from_powers(&g, k)
+        };
         let parts = Parts {
             k,
             g,
@@ -158,20 +181,12 @@ impl Srs {
         let bytes = self.raw_lagrange();
         let g_lagrange = points::read_g1(
             &mut &bytes[..],
-            self.n(),
+            bytes.len() / points::G1_BYTES,
             points::Encoding::Raw,
             PointList::Lagrange,
         )?;
-        let mut g_bytes = Vec::with_capacity(bytes.len());
-        for point in self.powers() {
-            g_bytes.extend(point.to_raw_bytes());
-        }
-        points::read_g1(
-            &mut &g_bytes[..],
-            self.n(),
-            points::Encoding::Raw,
-            PointList::Powers,
-        )?;
+        drop(bytes);
+        points::check_g1(self.powers(), PointList::Powers)?;
         for (index, point) in [self.g2(), self.s_g2()].iter().enumerate() {
             points::read_g2(&mut &point.to_raw_bytes()[..], points::Encoding::Raw, index)?;
         }
@@ -216,7 +231,13 @@ impl Srs {
         self.params.s_g2()
     }
 
-    /// As halo2's prover and verifier take it.
+    /// Whether a circuit can be proven under it; else it is for commitments only, see [`MAX_LAGRANGE_K`].
+    #[must_use]
+    pub fn has_lagrange(&self) -> bool {
+        self.lagrange
+    }
+
+    /// As halo2's prover and verifier take it; its Lagrange basis is empty without [`Srs::has_lagrange`].
     #[must_use]
     pub fn params(&self) -> &ParamsKZG<Bn256> {
         &self.params
@@ -246,6 +267,9 @@ impl Srs {
 
     /// The Lagrange basis as raw bytes. halo2 keeps it private, so it is cut out of halo2's own serialisation.
     fn raw_lagrange(&self) -> Vec<u8> {
+        if !self.lagrange {
+            return vec![];
+        }
         let list = self.n() * points::G1_BYTES;
         let mut window = Window {
             skip: 4 + list,
@@ -261,8 +285,8 @@ impl Srs {
 /// The digest of [`Srs::digest`].
 fn digest(k: u32, g: &[G1Affine], g2: &G2Affine, s_g2: &G2Affine) -> [u8; 32] {
     let mut list = Sha256::new();
-    for point in g {
-        list.update(point.to_raw_bytes());
+    for points in g.chunks(points::CHUNK) {
+        list.update(points::raw_bytes(points));
     }
     finish_digest(k, g2, s_g2, list.finalize().into())
 }

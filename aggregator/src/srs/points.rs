@@ -22,7 +22,7 @@ pub(super) const G1_BYTES: usize = 64;
 /// Bytes of a G2 point.
 pub(super) const G2_BYTES: usize = 128;
 /// Points read at once: 1 MiB.
-const CHUNK: usize = 1 << 14;
+pub(super) const CHUNK: usize = 1 << 14;
 
 /// How coordinates are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,25 @@ pub(super) fn read_g1(
         points.extend(chunk?);
     }
     Ok(points)
+}
+
+/// The raw encoding of some points.
+pub(super) fn raw_bytes(points: &[G1Affine]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(points.len() * G1_BYTES);
+    points
+        .iter()
+        .for_each(|point| bytes.extend(point.to_raw_bytes()));
+    bytes
+}
+
+/// What [`read_g1`] checks, of points at hand.
+pub(super) fn check_g1(points: &[G1Affine], list: PointList) -> Result<(), SrsError> {
+    points
+        .par_iter()
+        .enumerate()
+        .try_for_each(|(index, point)| {
+            g1(&point.to_raw_bytes(), Encoding::Raw, list, index).map(drop)
+        })
 }
 
 /// Reads one G2 point; the subgroup is checked too.

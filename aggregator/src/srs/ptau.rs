@@ -13,7 +13,7 @@ use halo2_base::halo2_proofs::halo2curves::{
 };
 
 use super::{
-    MAX_K, Parts,
+    MAX_K, MAX_LAGRANGE_K, Parts,
     dev::root_of_unity,
     error::{PointList, SrsError, bounded_k},
     lagrange,
@@ -97,10 +97,11 @@ pub(super) fn read(
     let s_g2 = read_g2(reader, Encoding::Raw, 1)?;
     // Bases of the sizes 2^0, 2^1, … one after another.
     let (skip, end) = ((1u64 << k) - 1, (2u64 << k) - 1);
-    let g_lagrange = match sections
+    let bases = sections
         .find(12)
-        .filter(|section| section.size >= G1_BYTES as u64 * end)
-    {
+        .filter(|section| section.size >= G1_BYTES as u64 * end);
+    let g_lagrange = match bases {
+        _ if k > MAX_LAGRANGE_K => vec![],
         Some(bases) => {
             seek(reader, bases.at + G1_BYTES as u64 * skip)?;
             reorder(

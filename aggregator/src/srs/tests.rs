@@ -20,7 +20,7 @@ use super::*;
 
 /// A string with an unknown secret, for tests that alter it.
 fn random_parts(k: u32, seed: u64) -> Parts {
-    dev::parts_from_tau(k, Fr::random(StdRng::seed_from_u64(seed)))
+    dev::parts_from_tau(k, Fr::random(StdRng::seed_from_u64(seed)), &|_, _| {})
 }
 
 /// halo2's own raw file of these points.
@@ -120,6 +120,42 @@ fn development_string_passes_its_checks_and_survives_the_artifact() {
     );
 }
 
+/// A string for commitments only: as long ones are, here a short one.
+#[test]
+fn a_string_without_a_lagrange_basis_survives_the_artifact_and_cuts_to_one_with() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("powers.srs");
+    let mut parts = dev::parts_from_tau(6, dev::development_tau(), &|_, _| {});
+    parts.g_lagrange.clear();
+    let srs = Srs::from_parts(parts, Origin::Development);
+    assert!(!srs.has_lagrange());
+    srs.check().unwrap();
+    srs.save(&path).unwrap();
+    let loaded = Srs::load(&path).unwrap();
+    assert!(!loaded.has_lagrange());
+    assert_eq!(loaded.powers(), srs.powers());
+    // The digest is of the powers, so the basis does not change it.
+    assert_eq!(loaded.digest(), Srs::development(6).unwrap().digest());
+    assert_eq!(Srs::import(&path).unwrap().digest(), srs.digest());
+    for k in [4, 6] {
+        let cut = loaded.truncated(k).unwrap();
+        assert!(cut.has_lagrange());
+        assert_eq!(
+            cut.raw_lagrange(),
+            Srs::development(k).unwrap().raw_lagrange()
+        );
+    }
+    let bytes = fs::read(&path).unwrap();
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        fs::write(&path, &altered).unwrap();
+        assert!(Srs::load(&path).is_err(), "byte {at}");
+    }
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(Srs::load(&path).is_err());
+}
+
 #[test]
 fn every_altered_byte_of_the_artifact_is_refused() {
     let folder = TempDir::new().unwrap();
@@ -152,7 +188,7 @@ fn the_artifact_cannot_pass_the_development_secret_off_as_a_ceremony() {
         sha256: [1; 32],
     };
     let lie = Srs::from_parts(
-        dev::parts_from_tau(3, dev::development_tau()),
+        dev::parts_from_tau(3, dev::development_tau(), &|_, _| {}),
         origin.clone(),
     );
     lie.save(&path).unwrap();
@@ -178,7 +214,7 @@ fn halo2_raw_parameters_are_imported() {
     srs.params().write(&mut written).unwrap();
     assert_eq!(written, bytes);
     // A development string stays one whatever file it comes in.
-    let dev = raw_file(&dev::parts_from_tau(4, dev::development_tau()));
+    let dev = raw_file(&dev::parts_from_tau(4, dev::development_tau(), &|_, _| {}));
     assert!(import_bytes(&dev).unwrap().origin().is_development());
 }
 
@@ -279,11 +315,11 @@ fn degenerate_and_public_secrets_are_refused() {
         matches!(import_bytes(&seed0), Err(SrsError::KnownSecret { which }) if which.contains("gen_srs"))
     );
     assert!(matches!(
-        import_bytes(&raw_file(&dev::parts_from_tau(4, Fr::from(5)))),
+        import_bytes(&raw_file(&dev::parts_from_tau(4, Fr::from(5), &|_, _| {}))),
         Err(SrsError::KnownSecret { .. })
     ));
     // A root of unity of the domain: τ^16 = 1, and the Lagrange basis would hold zeros; the powers alone look right.
-    let mut parts = dev::parts_from_tau(4, dev::root_of_unity(4));
+    let mut parts = dev::parts_from_tau(4, dev::root_of_unity(4), &|_, _| {});
     parts.g_lagrange = random_parts(4, 6).g_lagrange;
     assert!(matches!(
         import_bytes(&raw_file(&parts)),

@@ -104,8 +104,8 @@ pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     {
         return Ok(srs);
     }
-    let _stage = out.stage("Making the development reference string");
-    let srs = Srs::development(k)?;
+    let stage = out.stage("Making the development reference string");
+    let srs = Srs::development_with(k, &|done, total| stage.advance(done, total))?;
     std::fs::create_dir_all(cache_dir())
         .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
     srs.save(&path)?;
@@ -189,23 +189,28 @@ impl SetupCommand {
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
-        let mut needed = pipeline::required_k(&program, self.fold.into())?;
+        let circuit = pipeline::circuit_k(&program, self.fold.into())?;
         let weights = (!program.check_weights).then(|| program.weights_program());
-        if let Some(weights) = &weights {
-            needed = needed.max(pipeline::required_k(weights, FoldMode::On)?);
-        }
+        let weight_circuit = match &weights {
+            Some(weights) => pipeline::circuit_k(weights, FoldMode::On)?,
+            None => 0,
+        };
+        let needed = circuit.max(weight_circuit).max(commitment_k(&program));
         let (path, srs) = self.srs_of(needed, out)?;
         let keys = {
+            let (cut_path, cut) = pipeline::cut_srs(&path, &srs, circuit, out)?;
             let _stage = out.stage("Making the keys");
-            pipeline::setup(&program, self.fold.into(), &srs)?
+            let keys = pipeline::setup(&program, self.fold.into(), &cut)?;
+            pipeline::link_srs(&keys, &cut_path)?;
+            keys
         };
-        pipeline::link_srs(&keys, &path)?;
         let weight_keys = match &weights {
             None => None,
             Some(weights) => {
+                let (cut_path, cut) = pipeline::cut_srs(&path, &srs, weight_circuit, out)?;
                 let _stage = out.stage("Making the keys of the commitment proof");
-                let keys = pipeline::setup(weights, FoldMode::On, &srs)?;
-                pipeline::link_srs(&keys, &path)?;
+                let keys = pipeline::setup(weights, FoldMode::On, &cut)?;
+                pipeline::link_srs(&keys, &cut_path)?;
                 Some(pipeline::key_report(&keys)?)
             }
         };
@@ -262,18 +267,7 @@ impl SetupCommand {
         if srs.k() == k {
             return Ok((path, srs));
         }
-        let cut = cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])));
-        if let Ok(found) = Srs::load(&cut)
-            && found.setup_id() == srs.setup_id()
-            && found.k() == k
-        {
-            return Ok((cut, found));
-        }
-        let _stage = out.stage("Cutting the reference string to the circuit's size");
-        let srs = srs.truncated(k)?;
-        std::fs::create_dir_all(cache_dir())
-            .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
-        srs.save(&cut)?;
-        Ok((cut, srs))
+        let (path, srs) = pipeline::cut_srs(&path, &srs, k, out)?;
+        Ok((path, srs.into_owned()))
     }
 }

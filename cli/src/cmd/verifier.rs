@@ -83,16 +83,23 @@ struct Generated {
     verifier: GeneratedVerifier,
     creation: Bytes,
     runtime_bytes: usize,
+    srs_digest: B256,
 }
 
-fn generate(key: &VerifyingKey, srs: &Srs, compiler: &SolcCompiler) -> eyre::Result<Generated> {
-    let srs = srs.truncated(key.meta.k())?;
+fn generate(
+    key: &VerifyingKey,
+    srs: &Srs,
+    compiler: &SolcCompiler,
+    out: Output,
+) -> eyre::Result<Generated> {
+    let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
     let verifier = generate_verifier(&srs, &key.vk, key.meta.instances)?;
     let code = compiler.compile_verifier(&verifier.source)?;
     Ok(Generated {
         verifier,
         creation: code.creation.into(),
         runtime_bytes: code.runtime.len(),
+        srs_digest: B256::from(srs.digest()),
     })
 }
 
@@ -110,12 +117,12 @@ pub fn make(
     let root = toolchain::ready(out)?;
     let _stage = out.stage("Generating and compiling the verifier contract");
     let compiler = SolcCompiler::find(&root)?;
-    let inference = generate(keys.inference, srs, &compiler)?;
+    let inference = generate(keys.inference, srs, &compiler, out)?;
     let weights = match keys.weights {
-        Some(key) => Some((key, generate(key, srs, &compiler)?)),
+        Some(key) => Some((key, generate(key, srs, &compiler, out)?)),
         None => None,
     };
-    let mut info = info(program, keys.inference, srs, &inference, weight_commitment)?;
+    let mut info = info(program, keys.inference, &inference, weight_commitment)?;
     if let Some((key, generated)) = &weights {
         info.weights = Some(WeightInfo {
             program_digest: word(&program.weights_program().digest()?),
@@ -157,7 +164,6 @@ fn own_contracts(root: &Path) -> eyre::Result<SourceTree> {
 fn info(
     program: &Program,
     key: &VerifyingKey,
-    srs: &Srs,
     generated: &Generated,
     weight_commitment: Option<B256>,
 ) -> eyre::Result<VerifierInfo> {
@@ -177,7 +183,7 @@ fn info(
         proof_length: generated.verifier.proof_length as u32,
         weights: None,
         development_srs: key.meta.development,
-        srs_digest: B256::from(srs.truncated(key.meta.k())?.digest()),
+        srs_digest: generated.srs_digest,
         vk_digest: B256::from(key.digest()),
         solc_version: SOLC_VERSION.into(),
     })

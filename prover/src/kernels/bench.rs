@@ -213,8 +213,22 @@ fn words_pass(bytes: &[u8], rng: &mut StdRng) -> Vec<KernelFigure> {
     ]
 }
 
+/// Seconds of processor time this process has taken; in steps of a hundredth, zero where the system does
+/// not tell.
+#[cfg(test)]
+pub(crate) fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<f64> = stat
+        .split_whitespace()
+        .skip(13)
+        .take(2)
+        .filter_map(|f| f.parse().ok())
+        .collect();
+    fields.iter().sum::<f64>() / 100.0
+}
+
 /// `G, 2G, 3G, …`
-fn multiples(n: usize) -> Vec<G1Affine> {
+pub(crate) fn multiples(n: usize) -> Vec<G1Affine> {
     let mut point = G1::identity();
     let generator = G1Affine::generator();
     let points: Vec<G1> = (0..n)

@@ -1,7 +1,7 @@
 //! Arithmetic kernels. Each optimised kernel stands beside the reference it is tested against.
 
 pub mod bench;
-pub mod fft;
+pub mod blend;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 pub mod logup;

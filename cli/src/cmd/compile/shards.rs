@@ -65,7 +65,7 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
     let model = laminate_prover::import::llm::read(&args.model)?;
     let tokenizer = whole::tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
     let name = whole::name(&model, &args.model);
-    let options = args.llm.options(name, args.headroom);
+    let options = args.llm.options(name, args.headroom)?;
     let (calibration, source) = {
         let _stage = out.stage("Reading or sampling calibration texts");
         let path = args.calibration.as_deref();

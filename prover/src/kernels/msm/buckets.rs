@@ -175,7 +175,11 @@ fn sweep<A: Adder>(adder: &mut A, sorted: &mut Sorted, points: &[PointWords]) ->
     let mut out = Sorted::default();
     let mut held = vec![];
     let mut block = Block::default();
-    for (keys, order) in sorted.keys.chunks(BLOCK).zip(sorted.order.chunks(BLOCK)) {
+    let mut start = 0;
+    while start < sorted.keys.len() {
+        let end = block_end(&sorted.keys, start);
+        let (keys, order) = (&sorted.keys[start..end], &sorted.order[start..end]);
+        start = end;
         block.start(adder, keys, order, points);
         while block.pairs.len() >= FEW {
             block.step(adder);
@@ -186,6 +190,21 @@ fn sweep<A: Adder>(adder: &mut A, sorted: &mut Sorted, points: &[PointWords]) ->
     out.order = (0..held.len() as Index).collect();
     *sorted = out;
     held
+}
+
+/// Where the block that begins at `start` ends: not inside a run of equal keys, unless the block is
+/// that run. So every sweep adds at least one pair if there are any; if blocks were cut at fixed
+/// places, two equal keys on both sides of a cut would never meet.
+fn block_end(keys: &[u16], start: usize) -> usize {
+    let end = start + BLOCK;
+    if end >= keys.len() {
+        return keys.len();
+    }
+    if keys[end - 1] != keys[end] {
+        return end;
+    }
+    let run = keys[start..end].partition_point(|k| *k < keys[end]);
+    if run == 0 { end } else { start + run }
 }
 
 /// Entries in work: `points` are in the order of `keys`, and `pairs` and `singles` the next step.

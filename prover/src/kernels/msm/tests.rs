@@ -135,3 +135,22 @@ fn equal_opposite_and_identity_points() {
         signed_reference(&values, &many)
     );
 }
+
+/// One pair of equal keys on both sides of the place where a block of 2^13 entries would be cut, and no
+/// other pair that would move it.
+#[test]
+fn equal_keys_across_a_block_boundary() {
+    let points = points(20_000);
+    for cut in [8192usize, 16_384] {
+        let values: Vec<u16> = (0..20_000)
+            .map(|i| if i < cut { i + 1 } else { i } as u16)
+            .collect();
+        assert_eq!(values[cut - 1], values[cut]);
+        let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
+        let digits = values.iter().map(|v| (*v, false));
+        let source = crate::kernels::words::of_points(&points);
+        let expected = small_reference(&wide, &points);
+        assert_eq!(buckets::weighted_sum(digits.clone(), source, 16), expected);
+        assert_eq!(buckets::weighted_sum_plain(digits, source, 16), expected);
+    }
+}
