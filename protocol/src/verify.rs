@@ -376,7 +376,7 @@ impl Verifier {
         trace_rows: &[B::Point],
     ) -> (Transcript<B>, B::Scalar) {
         let mut main = Transcript::new(backend, Domain::Main);
-        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v1"));
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v2"));
         main.absorb("protocol version", &[version]);
         main.absorb(
             "program digest",

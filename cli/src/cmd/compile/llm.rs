@@ -51,9 +51,22 @@ pub struct LlmArgs {
     /// folded proofs) and verified together.
     #[arg(long, value_name = "N", conflicts_with = "fidelity")]
     pub shard_layers: Option<usize>,
+    /// Where it is shown that the weights are in range: in every proof, or once by `laminate prove-weights`, which
+    /// large models need [default: every for up to 2^20 weights].
+    #[arg(long, value_enum)]
+    pub weight_check: Option<WeightCheck>,
     /// log2 of the row length of commitments; chosen by size if not given.
     #[arg(long, value_name = "LOG")]
     pub row_log: Option<u8>,
+}
+
+/// `--weight-check every|once`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightCheck {
+    /// In every proof.
+    Every,
+    /// Once, by a commitment proof.
+    Once,
 }
 
 /// `--weights int8|ternary|auto`.
@@ -109,6 +122,7 @@ impl LlmArgs {
             ("--prompt-tokens", self.prompt_tokens.is_some()),
             ("--prompt-public", self.prompt_public),
             ("--fold", self.fold.is_some()),
+            ("--weight-check", self.weight_check.is_some()),
             ("--fidelity", self.fidelity.is_some()),
             ("--tokenizer", self.tokenizer.is_some()),
             ("--shard-layers", self.shard_layers.is_some()),
@@ -130,6 +144,7 @@ impl LlmArgs {
         let prompt = self.prompt_tokens.unwrap_or(tokens.div_ceil(2));
         let mut options = LlmOptions::new(name, tokens, prompt);
         options.row_log = self.row_log;
+        options.check_weights = self.weight_check.map(|check| check == WeightCheck::Every);
         options.prompt_public = self.prompt_public;
         options.headroom = headroom.unwrap_or(options.headroom);
         options.fold = self.fold != Some(Fold::Off);

@@ -52,6 +52,9 @@ pub struct LlmOptions {
     pub prompt_public: bool,
     /// log2 of the row length of commitments; chosen by size if not given.
     pub row_log: Option<u8>,
+    /// Whether every proof shows that the weights are in range, or one commitment proof does; by size if
+    /// not given.
+    pub check_weights: Option<bool>,
     /// How far beyond the calibrated range a value may go, at least.
     pub headroom: f64,
     /// Whether equal blocks are stacked. Both forms compute the same integers.
@@ -69,6 +72,7 @@ impl LlmOptions {
             prompt,
             prompt_public: false,
             row_log: None,
+            check_weights: None,
             headroom: 1.5,
             fold: true,
             weights: WeightFormat::Int8,
@@ -215,7 +219,8 @@ impl<'m> Prepared<'m> {
     /// `large` decides on the length of commitment rows; the program does if it is not given.
     fn finish(&self, mut built: build::Built, large: Option<bool>) -> Result<Compiled, QuantError> {
         let program = &mut built.program;
-        program.check_weights = Layout::new(program).weight_log <= SMALL_LOG;
+        let small = Layout::new(program).weight_log <= SMALL_LOG;
+        program.check_weights = self.options.check_weights.unwrap_or(small);
         let large = large.unwrap_or_else(|| Layout::new(program).max_log() > SMALL_LOG);
         let chosen = ROW_LOGS[usize::from(large)];
         program.row_log = self.options.row_log.unwrap_or(chosen);
