@@ -138,7 +138,7 @@ fn generation_by_shards_is_that_of_the_whole() {
 }
 
 #[test]
-fn honest_sets_verify_natively_and_in_the_circuit() {
+fn honest_sets_verify() {
     for (seed, layers, tied, fold) in [(1, 2, false, true), (2, 1, true, true), (3, 2, true, false)]
     {
         let float = model(seed, 2 * layers + 1, tied);
@@ -150,41 +150,59 @@ fn honest_sets_verify_natively_and_in_the_circuit() {
             .set
             .verify(&run.statements, &run.proofs, &srs().tau_g2)
             .expect("honest");
-        for (shard, verifier) in sharded.set.verifiers().iter().enumerate() {
-            let modes = [FoldMode::On, FoldMode::Off];
-            for mode in modes.into_iter().take(1 + usize::from(seed == 1)) {
-                let (trace, links) = (&run.traces[shard], &run.links[shard]);
-                let (statement, proof) = sharded.prove(shard, trace, links, mode, srs());
-                let (native, _) = verifier
-                    .verify(&mut Native, &statement, &proof)
-                    .expect("native");
-                native.check(&srs().tau_g2).expect("pairing");
-                // Large enough; nothing is laid out here.
-                let params = CircuitParams {
-                    k: 18,
-                    num_advice: 5,
-                    num_lookup_advice: 1,
-                    num_fixed: 1,
-                    lookup_bits: 17,
-                    poseidon_rows: 1 << 16,
-                };
-                let (circuit, _) =
-                    AggregationCircuit::mock(verifier, params, &statement, &proof).expect("mock");
-                let limbs = accumulator_limbs(&native).to_vec();
-                let expected = [limbs, statement.instances()].concat();
-                assert_eq!(expected.len(), 12 + statement_len(&verifier.program));
-                assert_eq!(circuit.instances().concat(), expected);
-                // Keys are made from the shape alone.
-                let (report, _) = AggregationCircuit::cost(verifier, mode).expect("a shape");
-                assert!(report.total().cells > 0);
-            }
-        }
         let last = &run.traces[2].tensors[sharded.shards[2].0.output];
         let chosen: Vec<u32> = last[1..6]
             .iter()
             .map(|v| (i64::from(*v) + ACTIVATION_BOUND) as u32)
             .collect();
         assert_eq!(chosen[..4], run.tokens[2..]);
+    }
+}
+
+/// The circuit comes to the accumulator and the instances of the native verifier, boundaries included, and
+/// its keys are made from the shape alone.
+#[test]
+fn shards_verify_in_the_circuit() {
+    let sharded = Sharded::new(
+        shards::compile(&model(6, 3, false), &options(true), 1),
+        srs(),
+        6,
+    );
+    let tokens = sharded.tokens(&[4, 11]);
+    let traces = shards::run(&sharded.shards, &tokens);
+    let links = Links::chain(3, &mut rand::rngs::OsRng);
+    for (shard, mode) in [
+        (0, FoldMode::On),
+        (1, FoldMode::On),
+        (1, FoldMode::Off),
+        (2, FoldMode::On),
+    ] {
+        let verifier = &sharded.set.verifiers()[shard];
+        let (trace, links) = (&traces[shard], &links[shard]);
+        let (statement, proof) = sharded.prove(shard, trace, links, mode, srs());
+        let (native, _) = verifier
+            .verify(&mut Native, &statement, &proof)
+            .expect("native");
+        native.check(&srs().tau_g2).expect("pairing");
+        // Large enough; nothing is laid out here.
+        let params = CircuitParams {
+            k: 18,
+            num_advice: 5,
+            num_lookup_advice: 1,
+            num_fixed: 1,
+            lookup_bits: 17,
+            poseidon_rows: 1 << 16,
+        };
+        let (circuit, found) =
+            AggregationCircuit::mock(verifier, params, &statement, &proof).expect("mock");
+        let limbs = accumulator_limbs(&native).to_vec();
+        let expected = [limbs, statement.instances()].concat();
+        assert_eq!(expected.len(), 12 + statement_len(&verifier.program));
+        assert_eq!(circuit.instances().concat(), expected);
+        if shard == 1 {
+            let (report, _) = AggregationCircuit::cost(verifier, mode).expect("a shape");
+            assert_eq!(report.total().cells, found.total().cells);
+        }
     }
 }
 

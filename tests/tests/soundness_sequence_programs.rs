@@ -12,6 +12,7 @@ use laminate_protocol::verify::Verifier;
 use laminate_prover::exec;
 use laminate_prover::prove::Model;
 use laminate_tests::sequence::{self, Shape};
+use laminate_tests::shards;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -343,15 +344,52 @@ fn use_program(program: &Program) {
     let tokens = vec![1; program.input_len()];
     // It may refuse, as values may leave their range.
     let _ = exec::run_tokens(program, &weights, &tokens);
+    if tokens.is_empty() {
+        let residual = vec![1; 1 << program.column_log(program.input)];
+        let _ = exec::run_residual(program, &weights, &residual);
+    }
 }
 
 #[test]
 fn checked_programs_do_not_panic() {
+    no_panics(
+        "altered programs",
+        &[small(true), small(false)],
+        6000,
+        mutate,
+    );
+}
+
+#[test]
+fn checked_shards_do_not_panic() {
+    let compiled = shards::compile(&shards::model(1, 5, false), &shards::options(true), 2);
+    let honest: Vec<Program> = compiled.into_iter().map(|c| c.program).collect();
+    no_panics("altered shards", &honest, 3000, |program, rng| {
+        let place = *[0u32, 1, 2, 3, 1 << 10, u32::MAX]
+            .choose(rng)
+            .expect("places");
+        let carry = program.carry;
+        match (rng.gen_range(0..6), &mut program.sequence) {
+            (0, Some(Sequence { shard: Some(s), .. })) => s.index = place,
+            (1, Some(Sequence { shard: Some(s), .. })) => s.count = place,
+            (2, Some(s)) => s.shard = None,
+            (3, _) => program.row_log = rng.gen_range(4..20),
+            (4, _) => program.output = carry.map_or(program.input, |c| c.entry),
+            _ => mutate(program, rng),
+        }
+    });
+}
+
+fn no_panics(
+    name: &str,
+    honest: &[Program],
+    count: usize,
+    mutate: impl Fn(&mut Program, &mut ChaCha20Rng),
+) {
     let mut rng = ChaCha20Rng::seed_from_u64(31);
-    let honest = [small(true), small(false)];
     let (mut tried, mut passed) = (0, 0);
-    for i in 0..6000 {
-        let mut program = honest[i % 2].clone();
+    for i in 0..count {
+        let mut program = honest[i % honest.len()].clone();
         for _ in 0..rng.gen_range(1..4) {
             mutate(&mut program, &mut rng);
         }
@@ -373,5 +411,5 @@ fn checked_programs_do_not_panic() {
         tried += 1;
     }
     assert!(passed > 100, "{passed} of {tried} pass the checks");
-    println!("altered programs: {tried} tried, {passed} pass the checks, 0 panics");
+    println!("{name}: {tried} tried, {passed} pass the checks, 0 panics");
 }

@@ -320,8 +320,8 @@ fn boundary_rows_of_other_values_or_blinds_are_refused() {
             }
             assert!(refused(&swapped, "a boundary of another run").contains("batching"));
             // One value, high or low limb, in place or on padding.
-            for limb in &boundary.limbs {
-                for at in [0, 5, 15, (1 << limb.log) - 1] {
+            for (i, limb) in boundary.limbs.iter().enumerate() {
+                for at in [5 + 10 * i, (1 << limb.log) - 1] {
                     let mut changed = honest.clone();
                     changed.trace.values[limb.offset + at] ^= 1;
                     changed.link(&run.links[shard], srs());
