@@ -15,8 +15,9 @@ use rayon::prelude::*;
 use crate::columns::{Columns, Small};
 use crate::kernels::logup;
 
-/// Numerators and denominators of the leaves.
+/// Numerators and denominators of the leaves; so many first numerators are one and not written.
 struct Level {
+    ones: usize,
     p: Vec<Fr>,
     q: Vec<Fr>,
 }
@@ -29,8 +30,8 @@ pub fn prove(
     columns: &Columns<'_>,
 ) -> (LookupProof<Fr>, Vec<EvalClaim<Fr>>) {
     let drawn = transcript.challenges(&mut Native, "lookup alpha and beta", 2);
-    let Level { p, q } = leaves(program, segments, columns, drawn[0], drawn[1]);
-    let mut levels = vec![logup::Level::new(segments.log, p, q)];
+    let Level { ones, p, q } = leaves(program, segments, columns, drawn[0], drawn[1]);
+    let mut levels = vec![logup::Level::with_ones(segments.log, ones, p, q)];
     while levels.last().is_some_and(|l| l.log() > 1) {
         levels.extend(levels.last().map(logup::Level::above));
     }
@@ -91,22 +92,35 @@ fn leaves(
     alpha: Fr,
     beta: Fr,
 ) -> Level {
-    let mut p = vec![Fr::ZERO; segments.used];
+    let ones = leading_ones(segments);
+    let mut p = vec![Fr::ZERO; segments.used - ones];
     let mut q = vec![Fr::ONE; segments.used];
     for segment in &segments.segments {
         let range = segment.offset..segment.offset + (1 << segment.log);
+        let numerators = match segment.offset.checked_sub(ones) {
+            None => &mut [],
+            Some(start) => &mut p[start..start + range.len()],
+        };
         fill(
             program,
             segment,
             columns,
             (alpha, beta),
-            &mut p[range.clone()],
+            numerators,
             &mut q[range],
         );
     }
-    Level { p, q }
+    Level { ones, p, q }
 }
 
+/// Leaves before the first table: lookups, whose numerators are one.
+fn leading_ones(segments: &Segments) -> usize {
+    let lookup = |s: &&Segment| matches!(s.kind, Kind::Range { .. } | Kind::Use { .. });
+    let leading = segments.segments.iter().take_while(lookup);
+    leading.map(|s| 1usize << s.log).sum()
+}
+
+/// Writes a segment's leaves; `p` is empty where the numerators are ones that are not written.
 fn fill(
     program: &Program,
     segment: &Segment,

@@ -7,6 +7,8 @@ use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::transcript::Transcript;
 use rayon::prelude::*;
 
+use crate::kernels::blend;
+
 /// Below this many pairs a round runs on one thread.
 const PARALLEL: usize = 1 << 10;
 
@@ -62,15 +64,7 @@ impl<'a, const N: usize> TableSumcheck<'a, N> {
         for table in &mut self.tables {
             let half = table.len() / 2;
             let (low, high) = table.split_at_mut(half);
-            if half >= PARALLEL {
-                low.par_iter_mut()
-                    .zip(high.par_iter())
-                    .for_each(|(l, h)| *l += r * (*h - *l));
-            } else {
-                low.iter_mut()
-                    .zip(high.iter())
-                    .for_each(|(l, h)| *l += r * (*h - *l));
-            }
+            blend::bind(low, high, r);
             table.truncate(half);
         }
     }

@@ -9,10 +9,43 @@ use rayon::prelude::*;
 
 use super::claims::ClaimSet;
 use crate::columns::Columns;
+use crate::kernels::blend;
 
 /// Pairs that a task takes at least, and its log2.
 const TASK: usize = 1 << TASK_LOG;
 const TASK_LOG: usize = 10;
+
+/// The equality table of a point as a product of two short ones, never written out: one multiplication
+/// an entry.
+pub struct EqTable {
+    outer: Vec<Fr>,
+    inner: Vec<Fr>,
+}
+
+impl EqTable {
+    /// The table of `point`.
+    pub fn new(point: &[Fr]) -> Self {
+        let low = point.len().min(TASK_LOG);
+        let (high, low) = point.split_at(point.len() - low);
+        Self {
+            outer: eq::table(high),
+            inner: eq::table(low),
+        }
+    }
+
+    /// `target[i] += scalar · table[i]` as far as both reach.
+    pub fn add(&self, target: &mut [Fr], scalar: Fr) {
+        target
+            .par_chunks_mut(self.inner.len())
+            .zip(&self.outer)
+            .for_each(|(part, e)| {
+                let weight = scalar * e;
+                for (k, e) in part.iter_mut().zip(&self.inner) {
+                    *k += weight * e;
+                }
+            });
+    }
+}
 
 /// Values and kernel over `2^log` entries; missing ones are zero.
 pub struct DenseHalf {
@@ -37,20 +70,9 @@ impl DenseHalf {
             .max();
         let mut kernel = vec![Fr::ZERO; end.unwrap_or(0).max(values.len())];
         for claims in &set.points {
-            // The table as a product of two short ones: one multiplication an entry.
-            let low = claims.point.len().min(TASK_LOG);
-            let (high, low) = claims.point.split_at(claims.point.len() - low);
-            let (outer, inner) = (eq::table(high), eq::table(low));
+            let table = EqTable::new(&claims.point);
             for (scalar, block) in &claims.terms {
-                kernel[block.offset..]
-                    .par_chunks_mut(inner.len())
-                    .zip(&outer)
-                    .for_each(|(part, e)| {
-                        let weight = scalar * e;
-                        for (k, e) in part.iter_mut().zip(&inner) {
-                            *k += weight * e;
-                        }
-                    });
+                table.add(&mut kernel[block.offset..], *scalar);
             }
         }
         Self::from_tables(values, kernel, log)
@@ -126,10 +148,7 @@ impl DenseHalf {
             }
             let (low, high) = table.split_at_mut(half);
             let (both, alone) = low.split_at_mut(high.len());
-            both.par_iter_mut()
-                .zip(high.par_iter())
-                .with_min_len(TASK)
-                .for_each(|(l, h)| *l += r * (*h - *l));
+            blend::bind(both, high, r);
             let rest = Fr::ONE - r;
             alone
                 .par_iter_mut()

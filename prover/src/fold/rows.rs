@@ -8,7 +8,7 @@ use laminate_protocol::poly::eq;
 use rayon::prelude::*;
 
 use super::claims::ClaimSet;
-use super::dense::DenseHalf;
+use super::dense::{DenseHalf, EqTable};
 use crate::columns::{Columns, Small};
 use crate::kernels::pass;
 
@@ -120,10 +120,7 @@ impl RowsHalf {
         let values = folded(columns, self.poly, &selector, self.row_log);
         let mut kernel = vec![Fr::ZERO; size];
         for run in &self.runs {
-            let table = eq::scaled_table(&run.point, run.kernel[0]);
-            for (k, e) in kernel[run.offset..].iter_mut().zip(table) {
-                *k += e;
-            }
+            EqTable::new(&run.point).add(&mut kernel[run.offset..], run.kernel[0]);
         }
         Some(DenseHalf::from_tables(values, kernel, self.row_log))
     }
@@ -225,4 +222,88 @@ pub fn combine(columns: &Columns<'_>, selector: &[Fr], row_log: usize, rho: Fr) 
         .with_min_len(1 << 12)
         .for_each(|(t, w)| *t = w + rho * *t);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::{TraceColumns, WeightColumns};
+    use crate::fold::claims::PointClaims;
+    use rand::{Rng, SeedableRng};
+
+    /// Blocks of several rows, of one and of parts of one, the last row not full: the rounds over rows
+    /// and the row that is left are those of the expanded polynomial, however long the rows are.
+    #[test]
+    fn rows_and_expanded_polynomial_agree() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(9);
+        let log = 9;
+        let blind = Block {
+            poly: Poly::Trace,
+            offset: 420,
+            log: 2,
+        };
+        let values = (0..424)
+            .map(|i| if i < 420 { rng.r#gen() } else { 0 })
+            .collect();
+        let bytes = (0..333).map(|_| rng.r#gen()).collect();
+        let mut random = |n: usize| -> Vec<Fr> { (0..n).map(|_| Fr::random(&mut rng)).collect() };
+        let trace = TraceColumns::of_limbs(values, (blind, random(4)));
+        let weights = WeightColumns { bytes };
+        let columns = Columns::new(&weights, &trace);
+        for poly in [Poly::Weight, Poly::Trace] {
+            let block = |offset, log| Block { poly, offset, log };
+            let claims = [
+                (8, vec![block(0, 8)]),
+                (6, vec![block(256, 6), block(64, 6)]),
+                (3, vec![block(320, 3), block(8, 3), block(72, 3)]),
+                (0, vec![block(5, 0)]),
+                (9, vec![block(0, 9)]),
+            ];
+            let points: Vec<PointClaims> = claims
+                .into_iter()
+                .map(|(log, blocks)| PointClaims {
+                    point: random(log),
+                    terms: random(3).into_iter().zip(blocks).collect(),
+                })
+                .collect();
+            for row_log in [3, 6, 8] {
+                let set = ClaimSet {
+                    points: points.clone(),
+                };
+                let mut dense = DenseHalf::new(&columns, poly, &set, log);
+                let mut rows = RowsHalf::new(&columns, poly, set, log, row_log);
+                let mut folded = None;
+                for (round, r) in random(log).iter().enumerate() {
+                    let sums = folded
+                        .as_ref()
+                        .map_or_else(|| rows.round(), DenseHalf::round);
+                    assert_eq!(sums, dense.round(), "rows of 2^{row_log}, round {round}");
+                    dense.bind(r);
+                    match &mut folded {
+                        None => folded = rows.bind(&columns, r),
+                        Some(folded) => folded.bind(r),
+                    }
+                }
+                assert_eq!(folded.map(|f| f.value()), Some(dense.value()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_an_equality_table_is_added() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(10);
+        for log in [0, 3, 12] {
+            let point: Vec<Fr> = (0..log).map(|_| Fr::random(&mut rng)).collect();
+            let scalar = Fr::random(&mut rng);
+            for length in [1, (1 << log) - 1, 1 << log, (1 << log) + 3] {
+                let mut target = vec![Fr::ONE; length];
+                EqTable::new(&point).add(&mut target, scalar);
+                let mut expected = vec![Fr::ONE; length];
+                for (e, v) in expected.iter_mut().zip(eq::scaled_table(&point, scalar)) {
+                    *e += v;
+                }
+                assert_eq!(target, expected);
+            }
+        }
+    }
 }

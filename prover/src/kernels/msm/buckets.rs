@@ -3,11 +3,6 @@
 use halo2curves_axiom::bn256::{G1, G1Affine};
 use halo2curves_axiom::group::Group;
 
-use super::affine;
-#[cfg(target_arch = "x86_64")]
-use super::vector;
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::lanes::Avx512;
 use crate::kernels::words::{self, PointWords};
 
 /// Entries added together at a time: a block's points and prefix products stay in the second cache.
@@ -74,57 +69,68 @@ impl Sorted {
         }
         Self { keys, order }
     }
-}
 
-/// What is done with an adder of any kind.
-pub trait Work {
-    /// Its result.
-    type Output;
-
-    /// Does it.
-    fn run<A: Adder>(self, adder: &mut A) -> Self::Output;
-}
-
-/// Does the work with the fastest adder of this machine.
-pub fn with_adder<W: Work>(work: W) -> W::Output {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(token) = Avx512::detect() {
-        return work.run(&mut vector::VectorAdder::new(token));
+    /// Two lists of ascending keys, the points of the second after those of the first.
+    fn merged(first: &[u16], second: &[u16]) -> Self {
+        let total = first.len() + second.len();
+        let mut out = Self {
+            keys: Vec::with_capacity(total),
+            order: Vec::with_capacity(total),
+        };
+        let (mut i, mut j) = (0, 0);
+        while i + j < total {
+            let from_first = match (first.get(i), second.get(j)) {
+                (Some(a), Some(b)) => a <= b,
+                (a, _) => a.is_some(),
+            };
+            if from_first {
+                out.keys.push(first[i]);
+                out.order.push(i as Index);
+                i += 1;
+            } else {
+                out.keys.push(second[j]);
+                out.order.push((first.len() + j) as Index);
+                j += 1;
+            }
+        }
+        out
     }
-    work.run(&mut affine::PlainAdder::default())
 }
 
-/// `Σ ±key_i · points_i`
-pub fn weighted_sum(
-    digits: impl Iterator<Item = (u16, bool)> + Clone,
-    points: &[PointWords],
-    bits: u32,
-) -> G1 {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(token) = Avx512::detect() {
-        return weigh(&mut vector::VectorAdder::new(token), digits, points, bits);
+/// One point for each scalar, of all points added so far.
+///
+/// Points come in chunks small enough that they stay in the caches and in reach of the address
+/// translation while they are read in the order of their scalars.
+#[derive(Default)]
+pub struct Sum {
+    /// Ascending, distinct.
+    keys: Vec<u16>,
+    points: Vec<PointWords>,
+}
+
+impl Sum {
+    /// Adds `±key_i · points_i`, keys below `2^bits`.
+    pub fn add<A: Adder>(
+        &mut self,
+        adder: &mut A,
+        digits: impl Iterator<Item = (u16, bool)> + Clone,
+        points: &[PointWords],
+        bits: u32,
+    ) {
+        let (keys, points) = reduce(adder, Sorted::new(digits, bits), points);
+        if self.keys.is_empty() {
+            (self.keys, self.points) = (keys, points);
+            return;
+        }
+        let merged = Sorted::merged(&self.keys, &keys);
+        self.points.extend(points);
+        (self.keys, self.points) = reduce(adder, merged, &self.points);
     }
-    weigh(&mut affine::PlainAdder::default(), digits, points, bits)
-}
 
-/// The same without vectors.
-#[cfg(test)]
-pub fn weighted_sum_plain(
-    digits: impl Iterator<Item = (u16, bool)> + Clone,
-    points: &[PointWords],
-    bits: u32,
-) -> G1 {
-    weigh(&mut affine::PlainAdder::default(), digits, points, bits)
-}
-
-fn weigh<A: Adder>(
-    adder: &mut A,
-    digits: impl Iterator<Item = (u16, bool)> + Clone,
-    points: &[PointWords],
-    bits: u32,
-) -> G1 {
-    let (keys, points) = reduce(adder, Sorted::new(digits, bits), points);
-    halve(adder, &keys, &points, bits)
+    /// The weighted sum of what was added.
+    pub fn finish<A: Adder>(&self, adder: &mut A, bits: u32) -> G1 {
+        halve(adder, &self.keys, &self.points, bits)
+    }
 }
 
 /// `Σ keys_i · points_i` for distinct keys below `2^bits`.

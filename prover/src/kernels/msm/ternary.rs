@@ -59,11 +59,12 @@ pub fn ternary(lists: &[&[i8]], points: &[G1Affine]) -> Vec<G1> {
                 .iter()
                 .map(|list| &list[list.len().min(i * block)..list.len().min((i + 1) * block)])
                 .collect();
-            buckets::with_adder(Sums {
+            let sums = Sums {
                 size,
                 lists: &parts,
                 points,
-            })
+            };
+            with_adder!(adder => sums.run(&mut adder))
         })
         .reduce(
             || vec![G1::identity(); lists.len()],
@@ -78,9 +79,7 @@ struct Sums<'a> {
     points: &'a [PointWords],
 }
 
-impl buckets::Work for Sums<'_> {
-    type Output = Vec<G1>;
-
+impl Sums<'_> {
     fn run<A: Adder>(self, adder: &mut A) -> Vec<G1> {
         let table = table(adder, self.points, self.size);
         let mut out = vec![G1::identity(); self.lists.len()];

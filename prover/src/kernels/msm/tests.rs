@@ -23,6 +23,12 @@ pub fn points(n: usize) -> Vec<G1Affine> {
     out
 }
 
+/// Without vectors.
+fn plain(values: &[u16], points: &[G1Affine], digit: impl Fn(u16) -> (u16, bool)) -> G1 {
+    let adder = &mut affine::PlainAdder::default();
+    weighted_sum(adder, values, words::of_points(points), 16, &digit)
+}
+
 fn signed_reference(values: &[i8], points: &[G1Affine]) -> G1 {
     let scalars: Vec<Fr> = values
         .iter()
@@ -89,11 +95,10 @@ fn long_inputs_and_extreme_scalars() {
     let values: Vec<u16> = (0..n).map(|_| rng.r#gen()).collect();
     let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
     assert_eq!(words(&values, &points), small_reference(&wide, &points));
-    let digits = values.iter().map(|v| (*v, *v % 3 == 0));
-    let source = crate::kernels::words::of_points(&points);
+    let digit = |v: u16| (v, v.is_multiple_of(3));
     assert_eq!(
-        buckets::weighted_sum_plain(digits.clone(), source, 16),
-        buckets::weighted_sum(digits, source, 16)
+        plain(&values, &points, digit),
+        sum(&values, &points, 16, digit)
     );
 }
 
@@ -118,9 +123,8 @@ fn equal_opposite_and_identity_points() {
         let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
         let expected = small_reference(&wide, &points);
         assert_eq!(bytes(&values, &points), expected);
-        let digits = values.iter().map(|v| (u16::from(*v), false));
-        let source = crate::kernels::words::of_points(&points);
-        assert_eq!(buckets::weighted_sum_plain(digits, source, 8), expected);
+        let short: Vec<u16> = wide.iter().map(|v| *v as u16).collect();
+        assert_eq!(plain(&short, &points, |v| (v, false)), expected);
         let values = values.map(|v| v as i8);
         assert_eq!(
             signed_bytes(&values, &points),
@@ -147,10 +151,45 @@ fn equal_keys_across_a_block_boundary() {
             .collect();
         assert_eq!(values[cut - 1], values[cut]);
         let wide: Vec<u32> = values.iter().map(|v| u32::from(*v)).collect();
-        let digits = values.iter().map(|v| (*v, false));
-        let source = crate::kernels::words::of_points(&points);
         let expected = small_reference(&wide, &points);
-        assert_eq!(buckets::weighted_sum(digits.clone(), source, 16), expected);
-        assert_eq!(buckets::weighted_sum_plain(digits, source, 16), expected);
+        assert_eq!(words(&values, &points), expected);
+        assert_eq!(plain(&values, &points, |v| (v, false)), expected);
+    }
+}
+
+/// More points than are sorted at a time, so that chunks are merged.
+#[test]
+fn chunks_are_merged() {
+    let mut rng = rng();
+    let points = points(3 * CHUNK + 77);
+    let n = points.len();
+    let bytes_: Vec<u8> = (0..n)
+        .map(|i| if i < CHUNK { 3 } else { rng.r#gen() })
+        .collect();
+    let wide: Vec<u32> = bytes_.iter().map(|v| u32::from(*v)).collect();
+    assert_eq!(bytes(&bytes_, &points), small_reference(&wide, &points));
+    let ones = vec![1; n];
+    assert_eq!(total(&points), small_reference(&ones, &points));
+    let scalars: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
+    assert_eq!(full(&scalars, &points), full_reference(&scalars, &points));
+}
+
+#[test]
+fn signed_digits_keep_the_value() {
+    let mut rng = rng();
+    let mut scalars: Vec<Fr> = (0..50).map(|_| Fr::random(&mut rng)).collect();
+    scalars.extend([Fr::ZERO, Fr::ONE, -Fr::ONE, -Fr::from(2), Fr::from(1 << 15)]);
+    for bits in 8..=16 {
+        let windows = Windows { bits };
+        for scalar in &scalars {
+            let digits = windows.digits(scalar);
+            let sum = digits[..windows.count()]
+                .iter()
+                .rev()
+                .fold(Fr::ZERO, |sum, d| {
+                    sum * Fr::from(1 << bits) + laminate_protocol::field::fr_from_i64((*d).into())
+                });
+            assert_eq!(sum, *scalar, "{bits}");
+        }
     }
 }

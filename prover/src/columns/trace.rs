@@ -1,0 +1,302 @@
+//! The trace polynomial as the prover holds it: limbs, multiplicities and blinds.
+
+use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
+use halo2curves_axiom::ff::Field;
+use halo2curves_axiom::group::Curve;
+use laminate_protocol::claim::View;
+use laminate_protocol::layout::{Block, Boundary, Layout, Poly};
+use laminate_protocol::lookup::{Kind, Range, Segments};
+use laminate_protocol::program::Program;
+use rand::RngCore;
+
+use super::{WeightColumns, cut};
+use crate::exec::Trace;
+use crate::kernels::msm;
+use crate::prove::Links;
+
+/// The trace polynomial: the used prefix of its `2^trace_log` entries.
+#[derive(Clone, Debug)]
+pub struct TraceColumns {
+    /// Limbs; zero where multiplicities and blinds stand.
+    pub values: Vec<u16>,
+    /// Multiplicities of the lookup tables.
+    pub multiplicities: Vec<(Block, Vec<u32>)>,
+    /// Random entries: those of the whole, then those of each boundary.
+    pub blinds: Vec<(Block, Vec<Fr>)>,
+    /// Whether limbs have 16 bits.
+    pub(super) wide: bool,
+}
+
+impl TraceColumns {
+    /// Lays out a trace and counts the lookups.
+    pub fn new(
+        program: &Program,
+        layout: &Layout,
+        trees: &[Segments],
+        weights: &WeightColumns,
+        trace: &Trace,
+        rng: &mut impl RngCore,
+    ) -> Self {
+        let bits = u32::from(program.limb_bits);
+        let mut values = vec![0u16; layout.trace_used];
+        let mask = (1u128 << bits) - 1;
+        let mut put = |blocks: &[Block], i: usize, value: u128| {
+            for (limb, block) in blocks.iter().enumerate() {
+                values[block.offset + i] = ((value >> (bits * limb as u32)) & mask) as u16;
+            }
+        };
+        for (id, tensor) in trace.tensors.iter().enumerate() {
+            let blocks = &layout.tensors[id];
+            if blocks.is_empty() {
+                continue;
+            }
+            let offset = match program.tensors[id].bits {
+                _ if layout.unsigned[id] => 0,
+                bits => 1i64 << (bits - 1),
+            };
+            for (i, value) in tensor.iter().enumerate() {
+                put(blocks, i, (i64::from(*value) + offset) as u128);
+            }
+        }
+        for (blocks, aux) in layout.aux.iter().zip(&trace.aux) {
+            for (role, blocks) in blocks {
+                if let Some(column) = aux.column(*role) {
+                    for i in 0..column.len() {
+                        put(blocks, i, column.get(i));
+                    }
+                }
+            }
+        }
+        let mut out = Self {
+            values,
+            multiplicities: vec![],
+            blinds: vec![],
+            wide: bits > 8,
+        };
+        out.recount(program, trees, weights);
+        for boundary in &layout.boundaries {
+            out.copy_boundary(layout, boundary);
+        }
+        let ends = layout.boundaries.iter().map(|b| b.blinds);
+        out.blinds = std::iter::once(layout.blinds)
+            .chain(ends)
+            .map(|block| {
+                let values = (0..1 << block.log).map(|_| Fr::random(&mut *rng));
+                (block, values.collect())
+            })
+            .collect();
+        out
+    }
+
+    /// Limbs of 16 bits and blinds that no trace was laid out for.
+    #[cfg(test)]
+    pub(crate) fn of_limbs(values: Vec<u16>, blinds: (Block, Vec<Fr>)) -> Self {
+        Self {
+            values,
+            multiplicities: vec![],
+            blinds: vec![blinds],
+            wide: true,
+        }
+    }
+
+    /// Copies the limbs of a tensor to the rows of its boundary.
+    pub fn copy_boundary(&mut self, layout: &Layout, boundary: &Boundary) {
+        let tensor = View::tensor(layout, boundary.tensor);
+        for (term, copy) in tensor.terms.iter().zip(&boundary.limbs) {
+            let from = term.block.offset;
+            let limb = from..from + (1 << copy.log);
+            self.values.copy_within(limb, copy.offset);
+        }
+    }
+
+    /// Takes the blinds that are given for the boundaries.
+    pub fn link(&mut self, layout: &Layout, links: &Links) {
+        for (boundary, (_, blinds)) in layout.boundaries.iter().zip(self.blinds.iter_mut().skip(1))
+        {
+            let given = if boundary.input {
+                links.input
+            } else {
+                links.output
+            };
+            if let Some(given) = given {
+                *blinds = given.to_vec();
+            }
+        }
+    }
+
+    /// Counts the lookups of the stored limbs. A value that is in no table is not counted: no proof
+    /// of it is accepted.
+    pub fn recount(&mut self, program: &Program, trees: &[Segments], weights: &WeightColumns) {
+        self.multiplicities = count(program, trees, weights, self);
+    }
+
+    /// Commits every row of `2^row_log` values.
+    pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
+        let size = 1usize << row_log;
+        let mut rows: Vec<G1> = self
+            .values
+            .chunks(size)
+            .map(|row| {
+                if self.wide {
+                    return msm::words(row, powers);
+                }
+                let bytes: Vec<u8> = row.iter().map(|v| *v as u8).collect();
+                msm::bytes(&bytes, powers)
+            })
+            .collect();
+        let mut place = |block: &Block, commit: &dyn Fn(usize, usize, &[G1Affine]) -> G1| {
+            let (mut at, end) = (block.offset, block.offset + (1 << block.log));
+            while at < end {
+                let next = end.min((at / size + 1) * size);
+                let points = &powers[at % size..at % size + (next - at)];
+                rows[at / size] += commit(at - block.offset, next - block.offset, points);
+                at = next;
+            }
+        };
+        for (block, values) in &self.multiplicities {
+            place(block, &|from, to, points| {
+                msm::small(&values[from..to], points)
+            });
+        }
+        for (block, values) in &self.blinds {
+            place(block, &|from, to, points| {
+                msm::full(&values[from..to], points)
+            });
+        }
+        rows.iter().map(Curve::to_affine).collect()
+    }
+}
+
+/// How often each table entry is looked up, tree by tree.
+fn count(
+    program: &Program,
+    trees: &[Segments],
+    weights: &WeightColumns,
+    trace: &TraceColumns,
+) -> Vec<(Block, Vec<u32>)> {
+    trees
+        .iter()
+        .flat_map(|tree| count_tree(program, tree, weights, trace))
+        .collect()
+}
+
+fn count_tree(
+    program: &Program,
+    tree: &Segments,
+    weights: &WeightColumns,
+    trace: &TraceColumns,
+) -> Vec<(Block, Vec<u32>)> {
+    let kinds = || tree.segments.iter().map(|s| &s.kind);
+    let mut counted = vec![];
+    for kind in kinds() {
+        match kind {
+            Kind::RangeTable {
+                multiplicity,
+                range,
+            } => {
+                let mut values = vec![0u32; 1 << range.log()];
+                let same =
+                    |kind: &&Kind| matches!(kind, Kind::Range { range: r, .. } if r == range);
+                for looked_up in kinds().filter(same).flat_map(Kind::columns) {
+                    count_range(
+                        *range,
+                        looked_up.terms[0].block,
+                        weights,
+                        trace,
+                        &mut values,
+                    );
+                }
+                counted.push((multiplicity.terms[0].block, values));
+            }
+            Kind::Table {
+                table,
+                multiplicity,
+            } => {
+                let block = multiplicity.terms[0].block;
+                let mut values = vec![0u32; 1 << block.log];
+                let lowest = program.tables[*table].lowest();
+                for kind in kinds() {
+                    if let Kind::Use {
+                        table: t, input, ..
+                    } = kind
+                        && t == table
+                    {
+                        // Stored limbs of the index column; the table starts at the lowest index.
+                        for index in trace.indices(input) {
+                            tally(&mut values, usize::try_from(index - lowest).ok());
+                        }
+                    }
+                }
+                counted.push((block, values));
+            }
+            Kind::Range { .. } | Kind::Use { .. } => {}
+        }
+    }
+    counted
+}
+
+/// Counts a block's entries; those that nothing covers are zero.
+fn count_range(
+    range: Range,
+    block: Block,
+    weights: &WeightColumns,
+    trace: &TraceColumns,
+    counts: &mut [u32],
+) {
+    fn all<T: Copy + Into<u64>>(range: Range, values: &[T], counts: &mut [u32]) {
+        for value in values {
+            tally(counts, range.index((*value).into()));
+        }
+    }
+    let covered = match block.poly {
+        Poly::Trace => {
+            let values = cut(&trace.values, &block);
+            all(range, values, counts);
+            values.len()
+        }
+        Poly::Weight => {
+            let values = cut(&weights.bytes, &block);
+            all(range, values, counts);
+            values.len()
+        }
+    };
+    if let Some(zero) = range.index(0) {
+        counts[zero] += ((1usize << block.log) - covered) as u32;
+    }
+}
+
+fn tally(table: &mut [u32], entry: Option<usize>) {
+    if let Some(count) = entry.and_then(|i| table.get_mut(i)) {
+        *count += 1;
+    }
+}
+
+impl TraceColumns {
+    /// The integers of an index column: limbs and a small constant.
+    fn indices(&self, view: &View) -> Vec<i64> {
+        let bits = if self.wide { 16 } else { 8 };
+        let constant = small(view.constant);
+        (0..1usize << view.log())
+            .map(|i| {
+                let limbs = view.terms.iter().enumerate();
+                limbs.fold(constant, |acc, (limb, term)| {
+                    acc + (i64::from(self.values[term.block.offset + i]) << (bits * limb))
+                })
+            })
+            .collect()
+    }
+}
+
+/// A constant between -2^31 and 2^31 as an integer.
+fn small(value: Fr) -> i64 {
+    let low = |v: Fr| {
+        i64::from(u32::from_le_bytes(
+            v.to_bytes()[..4].try_into().unwrap_or([0; 4]),
+        ))
+    };
+    if value.to_bytes()[31] == 0 {
+        low(value)
+    } else {
+        -low(-value)
+    }
+}

@@ -1,0 +1,87 @@
+//! The weight polynomial as the prover holds it: bytes.
+
+use halo2curves_axiom::bn256::G1Affine;
+use halo2curves_axiom::group::Curve;
+use laminate_protocol::layout::{Block, Layout};
+use laminate_protocol::program::{DenseShape, Program, Weights, axes_log, padded_index};
+use rayon::prelude::*;
+
+use crate::kernels::msm;
+
+/// The weight polynomial: bytes, the used prefix of its `2^weight_log` entries.
+#[derive(Clone, Debug)]
+pub struct WeightColumns {
+    /// Entries.
+    pub bytes: Vec<u8>,
+}
+
+impl WeightColumns {
+    /// Lays out the parameters; shapes must match the program (checked by the executor).
+    pub fn new(program: &Program, layout: &Layout, weights: &Weights) -> Self {
+        let mut bytes = vec![0u8; layout.weight_used];
+        for ((shape, blocks), dense) in program
+            .weights
+            .iter()
+            .zip(&layout.dense)
+            .zip(&weights.dense)
+        {
+            let block = blocks.weight;
+            let target = &mut bytes[block.offset..block.offset + (1 << block.log)];
+            place_matrix(target, shape, &dense.weight);
+            place_words(&mut bytes, &blocks.multiplier, shape, |i| {
+                dense.multiplier.get(i).copied().unwrap_or(0)
+            });
+            if let Some(bias) = &blocks.bias {
+                let zero = 1u32 << 31;
+                for block in &bias[..] {
+                    let fill = if block == &bias[3] { 128 } else { 0 };
+                    bytes[block.offset..block.offset + (1 << block.log)].fill(fill);
+                }
+                place_words(&mut bytes, bias, shape, |i| {
+                    let bias = dense.bias.get(i).copied().unwrap_or(0);
+                    (bias as u32).wrapping_add(zero)
+                });
+            }
+        }
+        Self { bytes }
+    }
+
+    /// Commits every row of `2^row_log` values.
+    pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
+        let rows = msm::rows(&self.bytes, 1 << row_log, powers);
+        rows.iter().map(Curve::to_affine).collect()
+    }
+}
+
+/// Bytes `w + 128` of a `(stack, rows, cols)` matrix, padding included.
+fn place_matrix(target: &mut [u8], shape: &DenseShape, weight: &[i8]) {
+    let (rows, cols) = (shape.row_count(), shape.col_count());
+    let (width, height) = (1 << axes_log(&shape.cols), 1 << axes_log(&shape.rows));
+    let map: Vec<usize> = (0..cols).map(|k| padded_index(&shape.cols, k)).collect();
+    target.par_chunks_mut(width).for_each(|row| row.fill(128));
+    for (i, source) in weight.chunks_exact(cols).enumerate() {
+        let (block, j) = (i / rows, i % rows);
+        let start = (block * height + padded_index(&shape.rows, j)) * width;
+        let row = &mut target[start..start + width];
+        for (at, w) in map.iter().zip(source) {
+            row[*at] = (i16::from(*w) + 128) as u8;
+        }
+    }
+}
+
+/// Bytes of one number for each row of each copy.
+fn place_words(
+    bytes: &mut [u8],
+    blocks: &[Block],
+    shape: &DenseShape,
+    value: impl Fn(usize) -> u32,
+) {
+    let rows = shape.row_count();
+    let height = 1 << axes_log(&shape.rows);
+    for i in 0..shape.stack as usize * rows {
+        let at = (i / rows) * height + padded_index(&shape.rows, i % rows);
+        for (block, byte) in blocks.iter().zip(value(i).to_le_bytes()) {
+            bytes[block.offset + at] = byte;
+        }
+    }
+}
