@@ -89,7 +89,7 @@ pub(crate) fn prove_in_stages(
     let halves = [Poly::Weight, Poly::Trace].map(|poly| {
         let set = ClaimSet::new(claims, eta, poly);
         if poly == Poly::Weight && columns.used(poly) > EXPANDED && row_log < log {
-            Half::Rows(RowsHalf::new(columns, poly, set, log, row_log))
+            Half::Rows(RowsHalf::new(columns, set, log, row_log))
         } else {
             Half::Dense(DenseHalf::new(columns, poly, &set, log))
         }

@@ -1,5 +1,5 @@
-//! A large polynomial kept as integers: the rounds over its rows work on inner products of every row
-//! with the claims' equality tables, then the rows collapse into one.
+//! A large weight polynomial kept as integers: the rounds over its rows work on inner products of every
+//! row with the claims' equality tables, then the rows collapse into one.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
@@ -25,7 +25,6 @@ struct Run {
 
 /// See the module.
 pub struct RowsHalf {
-    poly: Poly,
     runs: Vec<Run>,
     challenges: Vec<Fr>,
     rows_log: usize,
@@ -34,13 +33,7 @@ pub struct RowsHalf {
 
 impl RowsHalf {
     /// Prepares the rounds over the `log - row_log` row variables.
-    pub fn new(
-        columns: &Columns<'_>,
-        poly: Poly,
-        set: ClaimSet,
-        log: usize,
-        row_log: usize,
-    ) -> Self {
+    pub fn new(columns: &Columns<'_>, set: ClaimSet, log: usize, row_log: usize) -> Self {
         let rows_log = log - row_log;
         let mut runs = vec![];
         for claims in set.points {
@@ -66,14 +59,13 @@ impl RowsHalf {
                 }
                 runs.push(Run {
                     kernel,
-                    inner: inner_products(columns, (poly, row_log, 1 << rows_log), offset, point),
+                    inner: inner_products(columns, (row_log, 1 << rows_log), offset, point),
                     point: point.to_vec(),
                     offset,
                 });
             }
         }
         Self {
-            poly,
             runs,
             challenges: vec![],
             rows_log,
@@ -117,7 +109,7 @@ impl RowsHalf {
         }
         let size = 1usize << self.row_log;
         let selector = eq::table(&self.challenges);
-        let values = folded(columns, self.poly, &selector, self.row_log);
+        let values = folded(columns, Poly::Weight, &selector, self.row_log);
         let mut kernel = vec![Fr::ZERO; size];
         for run in &self.runs {
             EqTable::new(&run.point).add(&mut kernel[run.offset..], run.kernel[0]);
@@ -133,7 +125,7 @@ const PASS_LOG: usize = 13;
 /// `point`: a pass over the integers with the table of the last variables, then the rest.
 fn inner_products(
     columns: &Columns<'_>,
-    (poly, row_log, rows): (Poly, usize, usize),
+    (row_log, rows): (usize, usize),
     offset: usize,
     point: &[Fr],
 ) -> Vec<Fr> {
@@ -141,7 +133,7 @@ fn inner_products(
     let (outer, table) = (eq::table(high), eq::table(low));
     let part = |row: usize| {
         columns.small(&Block {
-            poly,
+            poly: Poly::Weight,
             offset: (row << row_log) + offset,
             log: point.len(),
         })
@@ -237,55 +229,51 @@ mod tests {
     fn rows_and_expanded_polynomial_agree() {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(9);
         let log = 9;
-        let blind = Block {
-            poly: Poly::Trace,
-            offset: 420,
-            log: 2,
-        };
-        let values = (0..424)
-            .map(|i| if i < 420 { rng.r#gen() } else { 0 })
-            .collect();
         let bytes = (0..333).map(|_| rng.r#gen()).collect();
         let mut random = |n: usize| -> Vec<Fr> { (0..n).map(|_| Fr::random(&mut rng)).collect() };
-        let trace = TraceColumns::of_limbs(values, (blind, random(4)));
+        let poly = Poly::Weight;
+        let none = Block {
+            poly: Poly::Trace,
+            offset: 0,
+            log: 0,
+        };
+        let trace = TraceColumns::of_limbs(vec![], (none, vec![]));
         let weights = WeightColumns { bytes };
         let columns = Columns::new(&weights, &trace);
-        for poly in [Poly::Weight, Poly::Trace] {
-            let block = |offset, log| Block { poly, offset, log };
-            let claims = [
-                (8, vec![block(0, 8)]),
-                (6, vec![block(256, 6), block(64, 6)]),
-                (3, vec![block(320, 3), block(8, 3), block(72, 3)]),
-                (0, vec![block(5, 0)]),
-                (9, vec![block(0, 9)]),
-            ];
-            let points: Vec<PointClaims> = claims
-                .into_iter()
-                .map(|(log, blocks)| PointClaims {
-                    point: random(log),
-                    terms: random(3).into_iter().zip(blocks).collect(),
-                })
-                .collect();
-            for row_log in [3, 6, 8] {
-                let set = ClaimSet {
-                    points: points.clone(),
-                };
-                let mut dense = DenseHalf::new(&columns, poly, &set, log);
-                let mut rows = RowsHalf::new(&columns, poly, set, log, row_log);
-                let mut folded = None;
-                for (round, r) in random(log).iter().enumerate() {
-                    let sums = folded
-                        .as_ref()
-                        .map_or_else(|| rows.round(), DenseHalf::round);
-                    assert_eq!(sums, dense.round(), "rows of 2^{row_log}, round {round}");
-                    dense.bind(r);
-                    match &mut folded {
-                        None => folded = rows.bind(&columns, r),
-                        Some(folded) => folded.bind(r),
-                    }
+        let block = |offset, log| Block { poly, offset, log };
+        let claims = [
+            (8, vec![block(0, 8)]),
+            (6, vec![block(256, 6), block(64, 6)]),
+            (3, vec![block(320, 3), block(8, 3), block(72, 3)]),
+            (0, vec![block(5, 0)]),
+            (9, vec![block(0, 9)]),
+        ];
+        let points: Vec<PointClaims> = claims
+            .into_iter()
+            .map(|(log, blocks)| PointClaims {
+                point: random(log),
+                terms: random(3).into_iter().zip(blocks).collect(),
+            })
+            .collect();
+        for row_log in [3, 6, 8] {
+            let set = ClaimSet {
+                points: points.clone(),
+            };
+            let mut dense = DenseHalf::new(&columns, poly, &set, log);
+            let mut rows = RowsHalf::new(&columns, set, log, row_log);
+            let mut folded = None;
+            for (round, r) in random(log).iter().enumerate() {
+                let sums = folded
+                    .as_ref()
+                    .map_or_else(|| rows.round(), DenseHalf::round);
+                assert_eq!(sums, dense.round(), "rows of 2^{row_log}, round {round}");
+                dense.bind(r);
+                match &mut folded {
+                    None => folded = rows.bind(&columns, r),
+                    Some(folded) => folded.bind(r),
                 }
-                assert_eq!(folded.map(|f| f.value()), Some(dense.value()));
             }
+            assert_eq!(folded.map(|f| f.value()), Some(dense.value()));
         }
     }
 

@@ -115,9 +115,9 @@ impl FoldBench {
         ));
         let options = args.options(model.name.clone(), None)?;
         let compiled = quant::compile(model, texts, &options)?;
-        let (program, integers) = (&compiled.program, &compiled.weights);
-        let fidelity = quant::fidelity(model, program, integers, texts)?;
-        let proven = sequence::prove(program, integers, tokens, out)?;
+        let program = &compiled.program;
+        let fidelity = quant::fidelity(model, program, &compiled.weights, texts)?;
+        let proven = sequence::prove(program, compiled.weights, tokens, out)?;
         let cells = if self.no_cells {
             None
         } else {

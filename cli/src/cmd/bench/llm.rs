@@ -17,6 +17,9 @@ use crate::output::Output;
 /// Vocabulary of the large shapes: their own would not fit beside the blocks, or not at all.
 const SMALL_VOCAB: usize = 512;
 
+/// Token ids are int16 values.
+const MAX_VOCAB: usize = 1 << 16;
+
 /// Measure the prover on blocks of a model's shape, with seeded random weights.
 #[derive(Debug, Args)]
 #[command(
@@ -211,7 +214,7 @@ impl LlmBench {
             quant::compile(&model, std::slice::from_ref(&tokens), &options)?
         };
         drop(model);
-        let proven = sequence::prove(&compiled.program, &compiled.weights, &tokens, out)?;
+        let proven = sequence::prove(&compiled.program, compiled.weights, &tokens, out)?;
         let report = Report {
             shape: self.shape.name(),
             layers: self.layers,
@@ -254,10 +257,26 @@ fn extrapolate(proven: &Proven, factor: f64) -> Extrapolated {
     }
 }
 
+/// What a bench with a vocabulary cut short leaves out.
+fn cut_note(report: &Report) -> String {
+    if report.vocab == report.whole_vocab {
+        return String::new();
+    }
+    let unsupported = if report.whole_vocab > MAX_VOCAB {
+        format!(", which no program has: token ids are 16 bits, at most {MAX_VOCAB}")
+    } else {
+        String::new()
+    };
+    format!(
+        "\nvocabulary cut to {} of {}{unsupported}: embedding, head and argmax of the model's own size are in no figure here",
+        report.vocab, report.whole_vocab
+    )
+}
+
 fn human(report: &Report) -> String {
     let e = &report.extrapolated;
     format!(
-        "{}\n{}, {} of {} blocks, vocabulary {} of {}, {} tokens, weights {}, fold {}, {} threads, random weights\nweights measured {} (whole model {}), polynomials 2^{} and 2^{}, {} and {} commitment rows\ninference {:.3} s, prover {:.2} s: x {:.0}; native check {:.3} s\nfolded proof {}, peak memory {}\nextrapolated, not measured ({}): x {:.1}: prover {:.1} s, weight commitment {:.1} s, inference {:.2} s",
+        "{}\n{}, {} of {} blocks, vocabulary {} of {}, {} tokens, weights {}, fold {}, {} threads, random weights\nweights measured {} (whole model {}), polynomials 2^{} and 2^{}, {} and {} commitment rows\ninference {:.3} s, prover {:.2} s: x {:.0}; native check {:.3} s\nfolded proof {}, peak memory {}{}\nextrapolated, not measured ({}): x {:.1}: prover {:.1} s, weight commitment {:.1} s, inference {:.2} s",
         table(&report.stages),
         report.shape,
         report.layers,
@@ -280,6 +299,7 @@ fn human(report: &Report) -> String {
         report.verify_seconds,
         size(report.folded_bytes),
         size(report.peak_bytes),
+        cut_note(report),
         e.method,
         e.factor,
         e.prove_seconds,

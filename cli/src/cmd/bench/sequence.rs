@@ -41,13 +41,14 @@ pub struct Proven {
     proof: NativeProof,
 }
 
-/// Runs, commits, proves and verifies, on the development reference string.
+/// Runs, commits, proves and verifies, on the development reference string. The weights are given up once
+/// they are laid out.
 ///
 /// # Errors
 /// A value out of its range, or too little memory for the reference string.
 pub fn prove(
     program: &Program,
-    weights: &Weights,
+    weights: Weights,
     tokens: &[u32],
     out: Output,
 ) -> eyre::Result<Proven> {
@@ -55,16 +56,17 @@ pub fn prove(
     let srs = development(commitment_k(program), out)?;
     let progress = out.stage("Running the model");
     reset_peak();
-    let mut generator = Generator::new(program, weights)?;
+    let mut generator = Generator::new(program, &weights)?;
     let next = || Ok(generator.push(tokens)?);
     stages.run("inference", next, |_| None)?;
     drop(generator);
     reset_peak();
-    let run = || Ok(exec::run_tokens(program, weights, tokens)?);
+    let run = || Ok(exec::run_tokens(program, &weights, tokens)?);
     let trace = stages.run("run with its trace", run, |_| None)?;
     reset_peak();
-    let layout = || Ok(Model::new(program.clone(), weights)?);
+    let layout = || Ok(Model::new(program.clone(), &weights)?);
     let model = stages.run("lay out weights", layout, |_| None)?;
+    drop(weights);
     progress.rename("Committing to the weights");
     reset_peak();
     let commit = || Ok(model.commit(srs.powers(), &mut OsRng)?);
