@@ -201,7 +201,8 @@ fn shards_verify_in_the_circuit() {
         assert_eq!(circuit.instances().concat(), expected);
         if shard == 1 {
             let (report, _) = AggregationCircuit::cost(verifier, mode).expect("a shape");
-            assert_eq!(report.total().cells, found.total().cells);
+            // Cells depend on the size of the range table, permutations do not.
+            assert_eq!(report.total().poseidon_rows, found.total().poseidon_rows);
         }
     }
 }
