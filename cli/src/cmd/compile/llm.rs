@@ -30,9 +30,9 @@ pub struct LlmArgs {
     /// How many of them are the prompt; every prompt must have as many [default: half of them].
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,
-    /// Integers of the weights (of a language model's blocks) [default: int8]. Dense layers whose weights are ternary in
-    /// the model are taken as they are; others are made so after training: expect the results to suffer. Proofs show
-    /// that ternary weights are ternary.
+    /// Integers of the weights (of a language model's blocks) [default: int8]. Ternary layers of an ONNX model are taken
+    /// as they are; others are made ternary after training: expect the results to suffer. Proofs show that ternary weights
+    /// are ternary.
     #[arg(long, value_enum, help_heading = "Options")]
     pub weights: Option<WeightsArg>,
     /// Prove equal blocks together (on, the default) or each on its own (off, the baseline). Both compute the same.
