@@ -263,31 +263,4 @@ mod tests {
             );
         }
     }
-
-    #[test]
-    #[ignore = "measures for a minute"]
-    fn figures() {
-        use crate::kernels::bench::{cpu_seconds, multiples};
-        use laminate_protocol::transcript::Domain;
-        for log in [20, 22] {
-            let powers = multiples(1 << log);
-            let (values, point) = (random(1 << log, 1), random(log, 2));
-            let timed = |name: &str, work: &mut dyn FnMut()| {
-                let (wall, cpu) = (std::time::Instant::now(), cpu_seconds());
-                work();
-                let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-                println!("2^{log} {name:20} {wall:8.2} s, {cpu:8.2} s of all cores");
-            };
-            timed("inner polynomial", &mut || {
-                std::hint::black_box(inner_polynomial(&values, &point));
-            });
-            timed("sum of points", &mut || {
-                std::hint::black_box(msm::full(&values, &powers));
-            });
-            timed("opening", &mut || {
-                let mut transcript = Transcript::new(&mut Native, Domain::InputCommitment);
-                std::hint::black_box(prove(&mut transcript, &powers, &values, &point));
-            });
-        }
-    }
 }

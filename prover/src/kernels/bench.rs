@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use halo2curves_axiom::group::{Curve, Group};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -213,31 +212,18 @@ fn words_pass(bytes: &[u8], rng: &mut StdRng) -> Vec<KernelFigure> {
     ]
 }
 
-/// Seconds of processor time this process has taken; in steps of a hundredth, zero where the system does
-/// not tell.
-#[cfg(test)]
-pub(crate) fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<f64> = stat
-        .split_whitespace()
-        .skip(13)
-        .take(2)
-        .filter_map(|f| f.parse().ok())
-        .collect();
-    fields.iter().sum::<f64>() / 100.0
-}
-
-/// `G, 2G, 3G, …`
-pub(crate) fn multiples(n: usize) -> Vec<G1Affine> {
-    let mut point = G1::identity();
-    let generator = G1Affine::generator();
-    let points: Vec<G1> = (0..n)
-        .map(|_| {
-            point += generator;
-            point
+/// Points without small relations: sums of equal or opposite points would take the slow path.
+fn points(n: usize, rng: &mut StdRng) -> Vec<G1Affine> {
+    let few: Vec<G1> = (0..1024).map(|_| G1::random(&mut *rng)).collect();
+    let choices: Vec<u32> = (0..n).map(|_| rng.r#gen()).collect();
+    let points: Vec<G1> = choices
+        .par_iter()
+        .map(|choice| {
+            let four = (0..4).map(|i| few[256 * i + usize::from(choice.to_le_bytes()[i])]);
+            four.sum()
         })
         .collect();
-    let mut out = vec![G1Affine::identity(); n];
+    let mut out = vec![G1Affine::default(); n];
     out.par_chunks_mut(1 << 12)
         .zip(points.par_chunks(1 << 12))
         .for_each(|(out, points)| G1::batch_normalize(points, out));
@@ -245,7 +231,7 @@ pub(crate) fn multiples(n: usize) -> Vec<G1Affine> {
 }
 
 fn sums_of_points(rng: &mut StdRng) -> Vec<KernelFigure> {
-    let points = multiples(1 << 20);
+    let points = points(1 << 20, rng);
     let mut out = vec![];
     for log in [12, 16, 20] {
         let n = 1 << log;
@@ -282,7 +268,7 @@ fn sums_of_points(rng: &mut StdRng) -> Vec<KernelFigure> {
 /// Lists of ternary weights over the same points, together and each by itself.
 fn ternary_sums_of_points(rng: &mut StdRng) -> Vec<KernelFigure> {
     let log = 16;
-    let points = multiples(1 << log);
+    let points = points(1 << log, rng);
     let count = 512;
     let weights: Vec<i8> = (0..count << log).map(|_| rng.gen_range(-1..=1)).collect();
     let all: Vec<&[i8]> = weights.chunks(1 << log).collect();

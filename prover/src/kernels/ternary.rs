@@ -30,7 +30,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs rows of `cols` weights; other integers count as their sign.
+    /// Packs rows of `cols` weights. What comes of other integers than -1, 0 and 1 is not specified.
     ///
     /// # Panics
     /// If `weights` is not whole rows of 1 to 2^20 columns.
@@ -39,18 +39,19 @@ impl Packed {
         assert!(weights.len().is_multiple_of(cols), "whole rows");
         let stride = cols.div_ceil(4);
         let mut codes = vec![0; weights.len() / cols * stride];
-        let code = |w: i8| (w.signum() + 1) as u8;
         codes
             .par_chunks_exact_mut(stride)
             .zip(weights.par_chunks_exact(cols))
             .with_min_len(ROWS)
             .for_each(|(codes, row)| {
-                let (fours, rest) = row.as_chunks::<4>();
-                for (byte, [a, b, c, d]) in codes.iter_mut().zip(fours) {
-                    *byte = code(*a) | code(*b) << 2 | code(*c) << 4 | code(*d) << 6;
+                let (fours, rest) = row.as_chunks();
+                for (byte, four) in codes.iter_mut().zip(fours) {
+                    *byte = byte_of(*four);
                 }
-                for (i, w) in rest.iter().enumerate() {
-                    codes[stride - 1] |= code(*w) << (2 * i);
+                if let Some(byte) = codes.last_mut().filter(|_| !rest.is_empty()) {
+                    let mut four = [-1; 4];
+                    four[..rest.len()].copy_from_slice(rest);
+                    *byte = byte_of(four);
                 }
             });
         Self { cols, codes }
@@ -93,6 +94,13 @@ impl Packed {
             });
         out
     }
+}
+
+/// The codes of four weights: -1, 0, 1 end in the bits 11, 00, 01.
+fn byte_of(four: [i8; 4]) -> u8 {
+    let bits = u32::from_le_bytes(four.map(|w| w as u8)) & 0x0303_0303;
+    let codes = (bits + 0x0101_0101) & 0x0303_0303;
+    (codes | codes >> 6 | codes >> 12 | codes >> 18) as u8
 }
 
 /// The weights of a row.

@@ -33,9 +33,9 @@ pub struct LlmArgs {
     /// Show the prompt with every proof, before the generated tokens; otherwise only a commitment to it.
     #[arg(long)]
     pub prompt_public: bool,
-    /// Integers of the weights (of a language model's blocks) [default: int8]. Dense layers whose weights are ternary in
-    /// the model are taken as they are; others are made so after training: expect the results to suffer. Proofs show
-    /// that ternary weights are ternary.
+    /// Integers of the weights (of a language model's blocks) [default: int8]. Ternary layers of an ONNX model are taken
+    /// as they are; others are made ternary after training: expect the results to suffer. Proofs show that ternary weights
+    /// are ternary.
     #[arg(long, value_enum, help_heading = "Options")]
     pub weights: Option<WeightsArg>,
     /// Prove equal blocks together (on, the default) or each on its own (off, the baseline). Both compute the same.
