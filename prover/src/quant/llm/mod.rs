@@ -88,10 +88,20 @@ pub struct Compiled {
 /// Least scale of the last norm at which head and embedding share a table.
 const SHARED_NORM: i32 = 7;
 /// Largest log2 of the weight polynomial at which every proof checks the weights' range, and of both
-/// polynomials for the shorter commitment rows.
+/// polynomials for the shortest commitment rows.
 const SMALL_LOG: usize = 20;
-/// Commitment rows of small and of large programs.
-const ROW_LOGS: [u8; 2] = [18, 20];
+/// Largest log2 of the row length that is chosen.
+const MAX_ROW_LOG: u8 = 24;
+
+/// log2 of the row length of commitments for polynomials of `2^log`. A row costs the aggregation circuit
+/// 66,000 cells, seven hundredths of all others, a value of a row the opening three sums of points; both
+/// are alike where the row is about the root of `2^19` times the polynomial.
+fn row_log(log: usize) -> u8 {
+    if log <= SMALL_LOG {
+        return 18;
+    }
+    (log.midpoint(19) as u8).min(MAX_ROW_LOG)
+}
 
 /// Quantises `model` with scales from the `calibration` sequences.
 ///
@@ -122,8 +132,8 @@ pub fn compile(
     let program = &mut built.program;
     program.check()?;
     program.check_weights = Layout::new(program).weight_log <= SMALL_LOG;
-    let large = usize::from(Layout::new(program).max_log() > SMALL_LOG);
-    program.row_log = options.row_log.unwrap_or(ROW_LOGS[large]);
+    let log = Layout::new(program).max_log();
+    program.row_log = options.row_log.unwrap_or_else(|| row_log(log));
     program.check()?;
     let report = bounds::report(&built.program, &built.weights, &built.calibrated)?;
     Ok(Compiled {
