@@ -18,9 +18,13 @@ use tempfile::TempDir;
 
 use super::*;
 
+fn parts_from_tau(k: u32, tau: Fr) -> Parts {
+    dev::parts_from_tau(k, tau, &|_, _| {})
+}
+
 /// A string with an unknown secret, for tests that alter it.
 fn random_parts(k: u32, seed: u64) -> Parts {
-    dev::parts_from_tau(k, Fr::random(StdRng::seed_from_u64(seed)), &|_, _| {})
+    parts_from_tau(k, Fr::random(StdRng::seed_from_u64(seed)))
 }
 
 /// halo2's own raw file of these points.
@@ -125,7 +129,7 @@ fn development_string_passes_its_checks_and_survives_the_artifact() {
 fn a_string_without_a_lagrange_basis_survives_the_artifact_and_cuts_to_one_with() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("powers.srs");
-    let mut parts = dev::parts_from_tau(6, dev::development_tau(), &|_, _| {});
+    let mut parts = parts_from_tau(6, dev::development_tau());
     parts.g_lagrange.clear();
     let srs = Srs::from_parts(parts, Origin::Development);
     assert!(!srs.has_lagrange());
@@ -187,10 +191,7 @@ fn the_artifact_cannot_pass_the_development_secret_off_as_a_ceremony() {
         name: "Aztec Ignition".into(),
         sha256: [1; 32],
     };
-    let lie = Srs::from_parts(
-        dev::parts_from_tau(3, dev::development_tau(), &|_, _| {}),
-        origin.clone(),
-    );
+    let lie = Srs::from_parts(parts_from_tau(3, dev::development_tau()), origin.clone());
     lie.save(&path).unwrap();
     assert!(
         matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Origin { .. }))
@@ -214,7 +215,7 @@ fn halo2_raw_parameters_are_imported() {
     srs.params().write(&mut written).unwrap();
     assert_eq!(written, bytes);
     // A development string stays one whatever file it comes in.
-    let dev = raw_file(&dev::parts_from_tau(4, dev::development_tau(), &|_, _| {}));
+    let dev = raw_file(&parts_from_tau(4, dev::development_tau()));
     assert!(import_bytes(&dev).unwrap().origin().is_development());
 }
 
@@ -315,11 +316,11 @@ fn degenerate_and_public_secrets_are_refused() {
         matches!(import_bytes(&seed0), Err(SrsError::KnownSecret { which }) if which.contains("gen_srs"))
     );
     assert!(matches!(
-        import_bytes(&raw_file(&dev::parts_from_tau(4, Fr::from(5), &|_, _| {}))),
+        import_bytes(&raw_file(&parts_from_tau(4, Fr::from(5)))),
         Err(SrsError::KnownSecret { .. })
     ));
     // A root of unity of the domain: τ^16 = 1, and the Lagrange basis would hold zeros; the powers alone look right.
-    let mut parts = dev::parts_from_tau(4, dev::root_of_unity(4), &|_, _| {});
+    let mut parts = parts_from_tau(4, dev::root_of_unity(4));
     parts.g_lagrange = random_parts(4, 6).g_lagrange;
     assert!(matches!(
         import_bytes(&raw_file(&parts)),

@@ -80,7 +80,7 @@ fn empty(
             table(TableKind::Exp, narrow("scores", scales.scores)?),
             table(TableKind::Silu, narrow("gate", scales.gate)?),
         ],
-        row_log: options.row_log.unwrap_or(super::ROW_LOGS[1]),
+        row_log: options.row_log.unwrap_or(super::MAX_ROW_LOG),
         limb_bits: 16,
         check_weights: false,
         sequence: Some(Sequence {

@@ -96,10 +96,20 @@ pub struct Compiled {
 /// Least scale of the last norm at which head and embedding share a table.
 const SHARED_NORM: i32 = 7;
 /// Largest log2 of the weight polynomial at which every proof checks the weights' range, and of both
-/// polynomials for the shorter commitment rows.
+/// polynomials for the shortest commitment rows.
 const SMALL_LOG: usize = 20;
-/// Commitment rows of small and of large programs.
-const ROW_LOGS: [u8; 2] = [18, 20];
+/// Largest log2 of the row length that is chosen.
+const MAX_ROW_LOG: u8 = 24;
+
+/// log2 of the row length of commitments for polynomials of `2^log`. A row costs the aggregation circuit
+/// 66,000 cells, seven hundredths of all others, a value of a row the opening three sums of points; both
+/// are alike where the row is about the root of `2^19` times the polynomial.
+fn row_log(log: usize) -> u8 {
+    if log <= SMALL_LOG {
+        return 18;
+    }
+    (log.midpoint(19) as u8).min(MAX_ROW_LOG)
+}
 
 /// Quantises `model` with scales from the `calibration` sequences.
 ///
@@ -196,7 +206,7 @@ impl<'m> Prepared<'m> {
                 count: count as u32,
             }),
         })?;
-        self.finish(built, Some(self.model.config.weights() > 1 << SMALL_LOG))
+        self.finish(built, Some(padded_log(self.model.config.weights())))
     }
 
     fn build(&self, extent: Extent) -> Result<build::Built, QuantError> {
@@ -216,14 +226,13 @@ impl<'m> Prepared<'m> {
         Ok(built)
     }
 
-    /// `large` decides on the length of commitment rows; the program does if it is not given.
-    fn finish(&self, mut built: build::Built, large: Option<bool>) -> Result<Compiled, QuantError> {
+    /// Rows of commitments are chosen for polynomials of `2^log`, the program's if it is not given.
+    fn finish(&self, mut built: build::Built, log: Option<usize>) -> Result<Compiled, QuantError> {
         let program = &mut built.program;
         let small = Layout::new(program).weight_log <= SMALL_LOG;
         program.check_weights = self.options.check_weights.unwrap_or(small);
-        let large = large.unwrap_or_else(|| Layout::new(program).max_log() > SMALL_LOG);
-        let chosen = ROW_LOGS[usize::from(large)];
-        program.row_log = self.options.row_log.unwrap_or(chosen);
+        let log = log.unwrap_or_else(|| Layout::new(program).max_log());
+        program.row_log = self.options.row_log.unwrap_or_else(|| row_log(log));
         program.check()?;
         let report = bounds::report(&built.program, &built.weights, &built.calibrated)?;
         Ok(Compiled {
