@@ -85,9 +85,19 @@ impl FloatRun {
     /// # Errors
     /// [`LlmError`] if a part cannot be converted.
     pub fn new(model: &FloatLlama) -> Result<Self, LlmError> {
-        let config = model.config.clone();
-        let block = |layer| -> Result<Block, LlmError> {
-            let part = |part| model.part(Part::Block(layer, part));
+        Self::from_parts(model.config.clone(), |part| model.part(part))
+    }
+
+    /// A model of this shape with weights from elsewhere, each of the shape [`LlamaConfig::shape`].
+    ///
+    /// # Errors
+    /// What `part` says.
+    pub fn from_parts<E>(
+        config: LlamaConfig,
+        part: impl Fn(Part) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let block = |layer| -> Result<Block, E> {
+            let part = |of| part(Part::Block(layer, of));
             Ok(Block {
                 attention_norm: part(BlockPart::AttentionNorm)?,
                 q: part(BlockPart::Q)?,
@@ -101,13 +111,13 @@ impl FloatRun {
             })
         };
         Ok(Self {
-            embedding: model.part(Part::Embedding)?,
+            embedding: part(Part::Embedding)?,
             head: if config.tied {
                 None
             } else {
-                Some(model.part(Part::Head)?)
+                Some(part(Part::Head)?)
             },
-            final_norm: model.part(Part::FinalNorm)?,
+            final_norm: part(Part::FinalNorm)?,
             blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,
             frequencies: config.rope.frequencies(config.head_dim),
             config,
@@ -160,14 +170,25 @@ impl FloatRun {
     fn body(&self, tokens: &[u32], observer: &mut Observer<'_>) -> Result<Vec<f32>, LlmError> {
         let mut x = self.embed(tokens)?;
         observer(Site::Embedding, &x);
-        for (layer, block) in self.blocks.iter().enumerate() {
-            self.attention(layer, block, &mut x, observer);
-            self.mlp(layer, block, &mut x, observer);
+        for layer in 0..self.blocks.len() {
+            self.block(layer, &mut x, observer);
         }
         Ok(x)
     }
 
-    fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, LlmError> {
+    /// Takes the residual stream `x`, `(n, dim)`, through a block.
+    pub fn block(&self, layer: usize, x: &mut [f32], observer: &mut Observer<'_>) {
+        if let Some(block) = self.blocks.get(layer) {
+            self.attention(layer, block, x, observer);
+            self.mlp(layer, block, x, observer);
+        }
+    }
+
+    /// The residual stream before the first block, `(n, dim)`.
+    ///
+    /// # Errors
+    /// [`LlmError::Tokens`] if there are no tokens, too many or unknown ones.
+    pub fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, LlmError> {
         let limit = self.config.max_tokens;
         if tokens.is_empty() || tokens.len() > limit {
             return Err(LlmError::Tokens {

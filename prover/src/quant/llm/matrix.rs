@@ -10,6 +10,7 @@ use laminate_protocol::program::{DenseWeights, MULTIPLIER_BOUND};
 use rayon::prelude::*;
 
 use super::balance::{Balance, Feature};
+use super::rotation::Rotation;
 use crate::import::llm::{BlockPart, FloatLlama, LlmError, Part};
 
 /// Largest int8 weight: symmetric, so that -128 is never used.
@@ -104,7 +105,9 @@ fn shares_table(model: &FloatLlama) -> Result<bool, LlmError> {
 pub struct Source<'m> {
     /// The model.
     pub model: &'m FloatLlama,
-    /// Its changes.
+    /// Of its residual stream.
+    pub rotation: &'m Rotation,
+    /// Its other changes.
     pub balance: &'m Balance,
 }
 
@@ -118,7 +121,7 @@ impl Source<'_> {
     }
 
     /// A matrix, row-major with its number of columns: with the norm before it folded in, for queries the
-    /// root of the head size, and balanced.
+    /// root of the head size, turned with the residual stream, and balanced.
     ///
     /// # Errors
     /// [`LlmError`] if a part cannot be read.
@@ -142,6 +145,12 @@ impl Source<'_> {
                     *w *= g;
                 }
             });
+        }
+        match part {
+            Part::Block(_, BlockPart::O | BlockPart::Down) => {
+                self.rotation.columns(&mut matrix, cols);
+            }
+            _ => self.rotation.rows(&mut matrix),
         }
         Ok(match part {
             Part::Block(block, part) => self.balanced(block, part, matrix, cols),

@@ -3,6 +3,7 @@
 //! | step | module |
 //! | --- | --- |
 //! | largest value at every site, over all blocks | [`ranges`] |
+//! | a residual stream without outliers | [`rotation`] |
 //! | outliers and blocks of unlike ranges | [`balance`] |
 //! | float matrices with norms folded in, their units | [`matrix`] |
 //! | one scale a site | [`scales`] |
@@ -21,6 +22,7 @@ mod build;
 mod fidelity;
 pub mod matrix;
 pub mod ranges;
+pub mod rotation;
 pub mod scales;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ use balance::Balance;
 use laminate_protocol::layout::Layout;
 use laminate_protocol::program::{MAX_BATCH_LOG, Program, Weights, padded_log};
 use matrix::Source;
+use rotation::Rotation;
 
 use super::{NodeBound, QuantError, bounds};
 use crate::import::llm::{FloatLlama, FloatRun};
@@ -105,11 +108,13 @@ pub fn compile(
 ) -> Result<Compiled, QuantError> {
     check_options(model, options)?;
     let slots = 1usize << padded_log(options.tokens);
-    let (mut ranges, channels) =
-        Ranges::observe(&FloatRun::new(model)?, model, calibration, slots)?;
+    let rotation = Rotation::new(model.config.dim);
+    let run = FloatRun::new(model)?;
+    let (mut ranges, channels) = Ranges::observe(&run, model, &rotation, calibration, slots)?;
     let balance = Balance::choose(&model.config, &channels, &mut ranges);
     let source = Source {
         model,
+        rotation: &rotation,
         balance: &balance,
     };
     let mut units = matrix::Units::measure(source, options.weights)?;
