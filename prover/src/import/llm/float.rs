@@ -56,16 +56,17 @@ pub enum Site {
 /// Called with the values of each site, in the order of evaluation.
 pub type Observer<'a> = dyn FnMut(Site, &[f32]) + 'a;
 
-struct Block {
-    attention_norm: Vec<f32>,
-    q: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
-    o: Vec<f32>,
-    mlp_norm: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    down: Vec<f32>,
+/// The weights of a block.
+pub(super) struct Block {
+    pub(super) attention_norm: Vec<f32>,
+    pub(super) q: Vec<f32>,
+    pub(super) k: Vec<f32>,
+    pub(super) v: Vec<f32>,
+    pub(super) o: Vec<f32>,
+    pub(super) mlp_norm: Vec<f32>,
+    pub(super) gate: Vec<f32>,
+    pub(super) up: Vec<f32>,
+    pub(super) down: Vec<f32>,
 }
 
 /// A model with all its weights in memory as floats.
@@ -212,8 +213,15 @@ impl FloatRun {
         Ok(x)
     }
 
+    /// The rows of a residual stream normalised, without the norm's scale.
+    pub fn normalised(&self, x: &[f32]) -> Vec<f32> {
+        let mut x = x.to_vec();
+        normalise(&mut x, self.config.dim, self.config.norm_eps);
+        x
+    }
+
     /// Logits of normalised rows.
-    fn head_of(&self, mut x: Vec<f32>) -> Vec<f32> {
+    pub(super) fn head_of(&self, mut x: Vec<f32>) -> Vec<f32> {
         scale(&mut x, &self.final_norm);
         let head = self.head.as_ref().unwrap_or(&self.embedding);
         matmul(head, &x, self.config.dim)
@@ -285,25 +293,28 @@ impl FloatRun {
         (scores, mixed)
     }
 
-    /// Rotates every head of every row by its position, in half-split order.
+    /// Rotates every row by its position.
     fn rotate(&self, rows: &mut [f32], width: usize) {
-        let half = self.config.head_dim / 2;
         for (position, row) in rows.chunks_exact_mut(width).enumerate() {
-            let turns: Vec<(f32, f32)> = self
-                .frequencies
-                .iter()
-                .map(|f| {
-                    let (sin, cos) = libm::sincos(position as f64 * f);
-                    (sin as f32, cos as f32)
-                })
-                .collect();
-            for head in row.chunks_exact_mut(self.config.head_dim) {
-                let (first, second) = head.split_at_mut(half);
-                for ((a, b), (sin, cos)) in first.iter_mut().zip(second).zip(&turns) {
-                    (*a, *b) = (cos * *a - sin * *b, sin * *a + cos * *b);
-                }
-            }
+            rotate(row, &self.turns(position));
         }
+    }
+
+    /// Sine and cosine of every pair at a position.
+    pub(super) fn turns(&self, position: usize) -> Vec<(f32, f32)> {
+        let turn = |f: &f64| {
+            let (sin, cos) = libm::sincos(position as f64 * f);
+            (sin as f32, cos as f32)
+        };
+        self.frequencies.iter().map(turn).collect()
+    }
+
+    pub(super) fn config(&self) -> &LlamaConfig {
+        &self.config
+    }
+
+    pub(super) fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     fn mlp(&self, layer: usize, block: &Block, x: &mut [f32], observer: &mut Observer<'_>) {
@@ -351,8 +362,25 @@ fn normalise(rows: &mut [f32], width: usize, eps: f32) {
     }
 }
 
+/// Rotates every head of a row, in half-split order.
+pub(super) fn rotate(row: &mut [f32], turns: &[(f32, f32)]) {
+    for head in row.chunks_exact_mut(2 * turns.len()) {
+        let (first, second) = head.split_at_mut(turns.len());
+        for ((a, b), (sin, cos)) in first.iter_mut().zip(second).zip(turns) {
+            (*a, *b) = (cos * *a - sin * *b, sin * *a + cos * *b);
+        }
+    }
+}
+
+/// Each gate becomes its SiLU times the other.
+pub(super) fn silu_times(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + (-*gate).exp()) * up;
+    }
+}
+
 /// Multiplies each row by a vector.
-fn scale(rows: &mut [f32], by: &[f32]) {
+pub(super) fn scale(rows: &mut [f32], by: &[f32]) {
     for row in rows.chunks_exact_mut(by.len()) {
         for (value, by) in row.iter_mut().zip(by) {
             *value *= by;
@@ -360,7 +388,8 @@ fn scale(rows: &mut [f32], by: &[f32]) {
     }
 }
 
-fn add(x: &mut [f32], y: &[f32]) {
+/// `x += y`
+pub(super) fn add(x: &mut [f32], y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
     }

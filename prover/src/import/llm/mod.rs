@@ -32,6 +32,7 @@ pub mod mapped;
 mod matmul;
 pub mod model;
 pub mod rope;
+mod sample;
 #[cfg(test)]
 mod tests;
 pub mod tokenizer;

@@ -5,21 +5,27 @@
 //! | largest value at every site, over all blocks | [`ranges`] |
 //! | a residual stream without outliers | [`rotation`] |
 //! | outliers and blocks of unlike ranges | [`balance`] |
-//! | float matrices with norms folded in, their units | [`matrix`] |
+//! | float matrices with norms folded in | [`matrix`] |
+//! | units of their rows | [`grid`] |
+//! | integers whose errors make up for each other | [`integers`], `compensate`, `cholesky` |
 //! | one scale a site | [`scales`] |
 //! | tensors, nodes and weights | `build` |
 //! | integer against float | [`fidelity()`] |
 //!
 //! A norm's scale is folded into the matrices that read it, and `1/sqrt(head size)` into the queries'
 //! matrix, so that factors between activations are powers of two. Weights are int8 with one integer
-//! multiplier a row: the row's unit is that multiplier times a power of two, so rounding a weight is the
+//! multiplier a row: the row's unit is that multiplier times a power of two, so rounding weights is the
 //! only error. Where head and embedding are one matrix in the model, they are one table of the program
 //! only if the final norm has no scale (all ones) and the logits are not so large that the one
 //! multiplier leaves the norm too coarse; else the head is a table of its own, with that scale folded in.
 
 pub mod balance;
 mod build;
+mod cholesky;
+mod compensate;
 mod fidelity;
+pub mod grid;
+pub mod integers;
 pub mod matrix;
 pub mod ranges;
 pub mod rotation;
@@ -28,14 +34,16 @@ pub mod scales;
 mod tests;
 
 pub use fidelity::{LlmFidelity, fidelity};
-pub use matrix::WeightFormat;
+pub use grid::WeightFormat;
 pub use ranges::Ranges;
 pub use scales::Scales;
 
 use balance::Balance;
+use integers::Integers;
 use laminate_protocol::layout::Layout;
 use laminate_protocol::program::{MAX_BATCH_LOG, Program, Weights, padded_log};
 use matrix::Source;
+use ranges::pieces;
 use rotation::Rotation;
 
 use super::{NodeBound, QuantError, bounds};
@@ -117,13 +125,16 @@ pub fn compile(
         rotation: &rotation,
         balance: &balance,
     };
-    let mut units = matrix::Units::measure(source, options.weights)?;
+    let mut units = grid::Units::measure(source, options.weights)?;
     let mut scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
     if units.head.is_none() && scales.final_norm < SHARED_NORM {
         units.separate_head();
         scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
     }
-    let mut built = build::build(source, options, &ranges, &units, &scales)?;
+    let texts: Vec<&[u32]> = pieces(model, calibration, slots).collect();
+    let mut integers = Integers::new(&run, source, (&units, &scales), &texts)?;
+    drop(run);
+    let mut built = build::build(source, options, &ranges, &units, &mut integers, &scales)?;
     let program = &mut built.program;
     program.check()?;
     program.check_weights = Layout::new(program).weight_log <= SMALL_LOG;

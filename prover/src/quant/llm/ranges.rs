@@ -87,6 +87,16 @@ fn raise(maxima: &mut [f64], block: usize, value: f32) {
     }
 }
 
+/// The sequences, cut to what the program and the model can take at once.
+pub fn pieces<'a>(
+    model: &FloatLlama,
+    calibration: &'a [Vec<u32>],
+    slots: usize,
+) -> impl Iterator<Item = &'a [u32]> {
+    let length = slots.min(model.config.max_tokens);
+    calibration.iter().flat_map(move |c| c.chunks(length))
+}
+
 /// Whether a site has the residual stream, normalised or not.
 fn is_of_stream(site: Site) -> bool {
     matches!(
@@ -117,7 +127,7 @@ impl Ranges {
         let query = 1.0 / (model.config.head_dim as f64).sqrt();
         let mut ranges = Self::default();
         let mut channels = Channels::new(&model.config);
-        let mut pieces = calibration.iter().flat_map(|c| c.chunks(length)).peekable();
+        let mut pieces = pieces(model, calibration, slots).peekable();
         if pieces.peek().is_none() {
             return Err(QuantError::NoText);
         }
