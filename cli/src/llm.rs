@@ -16,7 +16,9 @@ use crate::reading::{Reading, token};
 /// Seed of sampled calibration texts.
 const SEED: u64 = 0x1a41;
 /// Tokens of all sampled calibration texts together.
-const SAMPLED: usize = 256;
+const SAMPLED: usize = 1024;
+/// Tokens of texts sampled for the fidelity report.
+const COMPARED: usize = 512;
 /// Longest calibration text.
 const LONGEST: usize = 64;
 /// The token that llama2.c begins every text with.
@@ -37,6 +39,16 @@ enum Sequences {
     Many(Vec<Vec<u32>>),
     One(Vec<u32>),
     Input(TokenInput),
+}
+
+/// Texts for a compilation.
+pub struct Texts {
+    /// What the model is quantised with.
+    pub calibration: Vec<Vec<u32>>,
+    /// What it is compared with the float model on.
+    pub fidelity: Vec<Vec<u32>>,
+    /// What to call the first.
+    pub source: String,
 }
 
 /// Whether a path is of a language model rather than of an ONNX graph.
@@ -111,27 +123,34 @@ pub fn sample(
     model: &FloatLlama,
     tokenizer: Option<&Tokenizer>,
     length: usize,
-) -> Result<Vec<Vec<u32>>, LlmError> {
+) -> Result<Texts, LlmError> {
     let run = FloatRun::new(model)?;
     let vocab = model.config.vocab as u32;
     let first = tokenizer.and_then(|t| t.encode("").ok()?.first().copied());
     let first = first.unwrap_or(FIRST).min(vocab - 1);
     let mut rng = StdRng::seed_from_u64(SEED);
-    let count = (SAMPLED / length.max(1)).max(2);
-    let mut texts = Vec::with_capacity(count);
-    for index in 0..count {
-        let start = rng.gen_range(0..vocab);
-        let mut text = vec![if index % 2 == 0 { first } else { start }];
-        while text.len() < length {
-            let logits = run.logits(&text)?.pop().unwrap_or_default();
-            text.push(draw(&logits, rng.gen_range(0.0..1.0)));
-        }
-        texts.push(text);
-    }
-    Ok(texts)
+    let count = |tokens: usize| (tokens / length.max(1)).max(2);
+    let starts: Vec<u32> = (0..count(SAMPLED) + count(COMPARED))
+        .map(|index| match (index % 2, rng.gen_range(0..vocab)) {
+            (0, _) => first,
+            (_, any) => any,
+        })
+        .collect();
+    let mut calibration = run.grow(&starts, length, |_, logits| {
+        draw(logits, rng.gen_range(0.0..1.0))
+    })?;
+    let fidelity = calibration.split_off(count(SAMPLED));
+    Ok(Texts {
+        source: format!(
+            "{} texts of {length} tokens sampled from the model",
+            calibration.len()
+        ),
+        calibration,
+        fidelity,
+    })
 }
 
-/// Calibration texts from a file, else sampled from the model; and what to call them.
+/// Calibration texts from a file, which serve for the comparison, too; else sampled from the model.
 ///
 /// # Errors
 /// See [`read_sequences`] and [`sample`].
@@ -140,18 +159,17 @@ pub fn calibration(
     model: &FloatLlama,
     tokenizer: Option<&Tokenizer>,
     tokens: usize,
-) -> eyre::Result<(Vec<Vec<u32>>, String)> {
+) -> eyre::Result<Texts> {
     let length = piece_length(model, tokens);
-    if let Some(path) = path {
-        let texts = read_sequences(path, tokenizer, length)?;
-        return Ok((texts, path.display().to_string()));
-    }
-    let texts = sample(model, tokenizer, length)?;
-    let name = format!(
-        "{} texts of {length} tokens sampled from the model",
-        texts.len()
-    );
-    Ok((texts, name))
+    let Some(path) = path else {
+        return Ok(sample(model, tokenizer, length)?);
+    };
+    let texts = read_sequences(path, tokenizer, length)?;
+    Ok(Texts {
+        fidelity: texts.clone(),
+        calibration: texts,
+        source: path.display().to_string(),
+    })
 }
 
 /// How long a text is that a program of `tokens` tokens is calibrated with: as long as what it runs on, up to

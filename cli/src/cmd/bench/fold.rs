@@ -74,7 +74,7 @@ impl FoldBench {
         let model = import::read(&self.model)?;
         let tokenizer = tokenizer(self.tokenizer.as_deref(), &model, out)?;
         let path = self.calibration.as_deref();
-        let (texts, _) = llm::calibration(path, &model, tokenizer.as_ref(), self.tokens)?;
+        let texts = llm::calibration(path, &model, tokenizer.as_ref(), self.tokens)?.calibration;
         let mut tokens: Vec<u32> = texts.iter().flatten().copied().collect();
         ensure!(
             tokens.len() >= self.tokens,

@@ -41,7 +41,8 @@ pub struct LlmArgs {
     /// Prove equal blocks together (on, the default) or each on its own (off, the baseline). Both compute the same.
     #[arg(long, value_enum)]
     pub fold: Option<Fold>,
-    /// Text or lists of token ids (.json) for the fidelity report; the calibration texts by default.
+    /// Text or lists of token ids (.json) for the fidelity report; by default the
+    /// calibration texts, or others sampled from the model where those were sampled.
     #[arg(long, value_name = "FILE")]
     pub fidelity: Option<PathBuf>,
     /// Tokenizer (tokenizer.json), where the model came without one.
@@ -223,7 +224,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
     let model = import::read(&args.model)?;
     let tokenizer = tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
     let options = args.llm.options(name(&model, &args.model), args.headroom)?;
-    let (calibration, source) = {
+    let sampled = {
         let _stage = out.stage("Reading or sampling calibration texts");
         let path = args.calibration.as_deref();
         let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.tokens);
@@ -233,7 +234,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
         let _stage = out.stage("Quantising the model");
         stages.run(
             "quantise",
-            || Ok(quant::compile(&model, &calibration, &options)?),
+            || Ok(quant::compile(&model, &sampled.calibration, &options)?),
             |_| None,
         )?
     };
@@ -242,7 +243,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
             let length = llm::piece_length(&model, options.tokens);
             llm::read_sequences(path, tokenizer.as_ref(), length)?
         }
-        None => calibration,
+        None => sampled.fidelity,
     };
     let fidelity = {
         let _stage = out.stage("Comparing with the float model");
@@ -263,7 +264,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
     }
     let measured = Outcome {
         tokenizer: tokenizer.is_some(),
-        calibration: source,
+        calibration: sampled.source,
         fidelity: fidelity.into(),
         stages: stages.rows,
     };

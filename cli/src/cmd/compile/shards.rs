@@ -66,14 +66,14 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
     let tokenizer = whole::tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
     let name = whole::name(&model, &args.model);
     let options = args.llm.options(name, args.headroom)?;
-    let (calibration, source) = {
+    let sampled = {
         let _stage = out.stage("Reading or sampling calibration texts");
         let path = args.calibration.as_deref();
         let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.tokens);
         stages.run("calibration texts", texts, |_| None)?
     };
     let _stage = out.stage("Quantising the model");
-    let choose = || Ok(Prepared::new(&model, &calibration, &options)?);
+    let choose = || Ok(Prepared::new(&model, &sampled.calibration, &options)?);
     let prepared = stages.run("choose scales", choose, |_| None)?;
     let count = prepared.shards(layers)?;
     let dir = ModelDir::create(&args.output)?;
@@ -109,7 +109,7 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
         fold: options.fold,
         tokenizer: tokenizer.is_some(),
         row_log,
-        calibration: source,
+        calibration: sampled.source,
         stages: stages.rows,
     };
     out.result(&human(&report, &options, &args.output), &report)

@@ -56,16 +56,17 @@ pub enum Site {
 /// Called with the values of each site, in the order of evaluation.
 pub type Observer<'a> = dyn FnMut(Site, &[f32]) + 'a;
 
-struct Block {
-    attention_norm: Vec<f32>,
-    q: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
-    o: Vec<f32>,
-    mlp_norm: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    down: Vec<f32>,
+/// The weights of a block.
+pub(super) struct Block {
+    pub(super) attention_norm: Vec<f32>,
+    pub(super) q: Vec<f32>,
+    pub(super) k: Vec<f32>,
+    pub(super) v: Vec<f32>,
+    pub(super) o: Vec<f32>,
+    pub(super) mlp_norm: Vec<f32>,
+    pub(super) gate: Vec<f32>,
+    pub(super) up: Vec<f32>,
+    pub(super) down: Vec<f32>,
 }
 
 /// A model with all its weights in memory as floats.
@@ -85,9 +86,19 @@ impl FloatRun {
     /// # Errors
     /// [`LlmError`] if a part cannot be converted.
     pub fn new(model: &FloatLlama) -> Result<Self, LlmError> {
-        let config = model.config.clone();
-        let block = |layer| -> Result<Block, LlmError> {
-            let part = |part| model.part(Part::Block(layer, part));
+        Self::from_parts(model.config.clone(), |part| model.part(part))
+    }
+
+    /// A model of this shape with weights from elsewhere, each of the shape [`LlamaConfig::shape`].
+    ///
+    /// # Errors
+    /// What `part` says.
+    pub fn from_parts<E>(
+        config: LlamaConfig,
+        part: impl Fn(Part) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let block = |layer| -> Result<Block, E> {
+            let part = |of| part(Part::Block(layer, of));
             Ok(Block {
                 attention_norm: part(BlockPart::AttentionNorm)?,
                 q: part(BlockPart::Q)?,
@@ -101,13 +112,13 @@ impl FloatRun {
             })
         };
         Ok(Self {
-            embedding: model.part(Part::Embedding)?,
+            embedding: part(Part::Embedding)?,
             head: if config.tied {
                 None
             } else {
-                Some(model.part(Part::Head)?)
+                Some(part(Part::Head)?)
             },
-            final_norm: model.part(Part::FinalNorm)?,
+            final_norm: part(Part::FinalNorm)?,
             blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,
             frequencies: config.rope.frequencies(config.head_dim),
             config,
@@ -160,14 +171,25 @@ impl FloatRun {
     fn body(&self, tokens: &[u32], observer: &mut Observer<'_>) -> Result<Vec<f32>, LlmError> {
         let mut x = self.embed(tokens)?;
         observer(Site::Embedding, &x);
-        for (layer, block) in self.blocks.iter().enumerate() {
-            self.attention(layer, block, &mut x, observer);
-            self.mlp(layer, block, &mut x, observer);
+        for layer in 0..self.blocks.len() {
+            self.block(layer, &mut x, observer);
         }
         Ok(x)
     }
 
-    fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, LlmError> {
+    /// Takes the residual stream `x`, `(n, dim)`, through a block.
+    pub fn block(&self, layer: usize, x: &mut [f32], observer: &mut Observer<'_>) {
+        if let Some(block) = self.blocks.get(layer) {
+            self.attention(layer, block, x, observer);
+            self.mlp(layer, block, x, observer);
+        }
+    }
+
+    /// The residual stream before the first block, `(n, dim)`.
+    ///
+    /// # Errors
+    /// [`LlmError::Tokens`] if there are no tokens, too many or unknown ones.
+    pub fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, LlmError> {
         let limit = self.config.max_tokens;
         if tokens.is_empty() || tokens.len() > limit {
             return Err(LlmError::Tokens {
@@ -191,8 +213,15 @@ impl FloatRun {
         Ok(x)
     }
 
+    /// The rows of a residual stream normalised, without the norm's scale.
+    pub fn normalised(&self, x: &[f32]) -> Vec<f32> {
+        let mut x = x.to_vec();
+        normalise(&mut x, self.config.dim, self.config.norm_eps);
+        x
+    }
+
     /// Logits of normalised rows.
-    fn head_of(&self, mut x: Vec<f32>) -> Vec<f32> {
+    pub(super) fn head_of(&self, mut x: Vec<f32>) -> Vec<f32> {
         scale(&mut x, &self.final_norm);
         let head = self.head.as_ref().unwrap_or(&self.embedding);
         matmul(head, &x, self.config.dim)
@@ -264,25 +293,28 @@ impl FloatRun {
         (scores, mixed)
     }
 
-    /// Rotates every head of every row by its position, in half-split order.
+    /// Rotates every row by its position.
     fn rotate(&self, rows: &mut [f32], width: usize) {
-        let half = self.config.head_dim / 2;
         for (position, row) in rows.chunks_exact_mut(width).enumerate() {
-            let turns: Vec<(f32, f32)> = self
-                .frequencies
-                .iter()
-                .map(|f| {
-                    let (sin, cos) = libm::sincos(position as f64 * f);
-                    (sin as f32, cos as f32)
-                })
-                .collect();
-            for head in row.chunks_exact_mut(self.config.head_dim) {
-                let (first, second) = head.split_at_mut(half);
-                for ((a, b), (sin, cos)) in first.iter_mut().zip(second).zip(&turns) {
-                    (*a, *b) = (cos * *a - sin * *b, sin * *a + cos * *b);
-                }
-            }
+            rotate(row, &self.turns(position));
         }
+    }
+
+    /// Sine and cosine of every pair at a position.
+    pub(super) fn turns(&self, position: usize) -> Vec<(f32, f32)> {
+        let turn = |f: &f64| {
+            let (sin, cos) = libm::sincos(position as f64 * f);
+            (sin as f32, cos as f32)
+        };
+        self.frequencies.iter().map(turn).collect()
+    }
+
+    pub(super) fn config(&self) -> &LlamaConfig {
+        &self.config
+    }
+
+    pub(super) fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     fn mlp(&self, layer: usize, block: &Block, x: &mut [f32], observer: &mut Observer<'_>) {
@@ -330,8 +362,25 @@ fn normalise(rows: &mut [f32], width: usize, eps: f32) {
     }
 }
 
+/// Rotates every head of a row, in half-split order.
+pub(super) fn rotate(row: &mut [f32], turns: &[(f32, f32)]) {
+    for head in row.chunks_exact_mut(2 * turns.len()) {
+        let (first, second) = head.split_at_mut(turns.len());
+        for ((a, b), (sin, cos)) in first.iter_mut().zip(second).zip(turns) {
+            (*a, *b) = (cos * *a - sin * *b, sin * *a + cos * *b);
+        }
+    }
+}
+
+/// Each gate becomes its SiLU times the other.
+pub(super) fn silu_times(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + (-*gate).exp()) * up;
+    }
+}
+
 /// Multiplies each row by a vector.
-fn scale(rows: &mut [f32], by: &[f32]) {
+pub(super) fn scale(rows: &mut [f32], by: &[f32]) {
     for row in rows.chunks_exact_mut(by.len()) {
         for (value, by) in row.iter_mut().zip(by) {
             *value *= by;
@@ -339,7 +388,8 @@ fn scale(rows: &mut [f32], by: &[f32]) {
     }
 }
 
-fn add(x: &mut [f32], y: &[f32]) {
+/// `x += y`
+pub(super) fn add(x: &mut [f32], y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
     }

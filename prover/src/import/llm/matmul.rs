@@ -2,10 +2,12 @@
 
 use rayon::prelude::*;
 
-/// Floats summed side by side.
-const LANES: usize = 4;
+use super::vector::{Kernel, LANES, Lanes, run};
+
 /// Rows of a task.
 const ROWS: usize = 32;
+/// Rows of `w` and tokens of a step.
+const STEP: [usize; 2] = [4, 4];
 
 /// `y[t][j] = Σ_k w[j][k] x[t][k]`: `w` is `(rows, cols)`, `x` is `(tokens, cols)`, the result
 /// `(tokens, rows)`. Each sum is taken in the same order whatever the number of tokens or threads, so
@@ -13,7 +15,7 @@ const ROWS: usize = 32;
 ///
 /// # Panics
 /// If the lengths are not multiples of `cols`.
-pub(super) fn matmul(w: &[f32], x: &[f32], cols: usize) -> Vec<f32> {
+pub(crate) fn matmul(w: &[f32], x: &[f32], cols: usize) -> Vec<f32> {
     assert!(w.len().is_multiple_of(cols) && x.len().is_multiple_of(cols));
     let (rows, tokens) = (w.len() / cols, x.len() / cols);
     let x: Vec<&[f32]> = x.chunks_exact(cols).collect();
@@ -22,37 +24,52 @@ pub(super) fn matmul(w: &[f32], x: &[f32], cols: usize) -> Vec<f32> {
     by_row
         .par_chunks_mut(ROWS * tokens.max(1))
         .zip(w.par_chunks(ROWS * cols))
-        .for_each(|(out, w)| rows_times(w, &x, cols, out));
+        .for_each(|(out, w)| {
+            run(Rows {
+                w,
+                x: &x,
+                cols,
+                out,
+            });
+        });
     transpose(&by_row, rows, tokens)
 }
 
-/// Some rows of the product, two rows and four tokens at a time.
-fn rows_times(w: &[f32], x: &[&[f32]], cols: usize, out: &mut [f32]) {
-    let tokens = x.len();
-    for (w, out) in w.chunks(2 * cols).zip(out.chunks_mut(2 * tokens)) {
-        let w: Vec<&[f32]> = w.chunks_exact(cols).collect();
-        let mut outs: Vec<&mut [f32]> = out.chunks_exact_mut(tokens).collect();
-        for (block, x) in x.chunks(4).enumerate() {
-            let mut set = |sums: &[&[f32]]| {
-                for (out, sums) in outs.iter_mut().zip(sums) {
-                    for (out, sum) in out.iter_mut().skip(4 * block).zip(*sums) {
-                        *out = *sum;
+/// Some rows of the product, a few rows and tokens at a time.
+struct Rows<'a> {
+    w: &'a [f32],
+    x: &'a [&'a [f32]],
+    cols: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let tokens = self.x.len();
+        let steps = self.w.chunks(STEP[0] * self.cols);
+        for (w, out) in steps.zip(self.out.chunks_mut(STEP[0] * tokens)) {
+            let w: Vec<&[f32]> = w.chunks_exact(self.cols).collect();
+            for (first, x) in (0..).step_by(STEP[1]).zip(self.x.chunks(STEP[1])) {
+                let mut put = |row: usize, sums: &[f32]| {
+                    let places = out.iter_mut().skip(row * tokens + first);
+                    places.zip(sums).for_each(|(out, sum)| *out = *sum);
+                };
+                match (&w[..], x) {
+                    ([a, b, c, d], [p, q, r, s]) => {
+                        let sums = dots::<L, 4, 4>([a, b, c, d], [p, q, r, s]);
+                        for (row, sums) in sums.iter().enumerate() {
+                            put(row, sums);
+                        }
                     }
-                }
-            };
-            match (&w[..], x) {
-                ([a, b], [p, q, r, s]) => {
-                    let [first, second] = dots([a, b], [p, q, r, s]);
-                    set(&[&first, &second]);
-                }
-                ([a], [p, q, r, s]) => set(&[&dots([a], [p, q, r, s])[0]]),
-                (w, x) => {
-                    let sums: Vec<Vec<f32>> = w
-                        .iter()
-                        .map(|w| x.iter().map(|x| dots([w], [x])[0][0]).collect())
-                        .collect();
-                    let sums: Vec<&[f32]> = sums.iter().map(Vec::as_slice).collect();
-                    set(&sums);
+                    (w, x) => {
+                        for (row, w) in w.iter().enumerate() {
+                            let dot = |x: &&[f32]| dots::<L, 1, 1>([w], [x])[0][0];
+                            put(row, &x.iter().map(dot).collect::<Vec<f32>>());
+                        }
+                    }
                 }
             }
         }
@@ -67,37 +84,51 @@ fn rows_times(w: &[f32], x: &[&[f32]], cols: usize, out: &mut [f32]) {
         reason = "slices are cut to one length, the rest are arrays"
     )
 )]
-fn dots<const R: usize, const T: usize>(w: [&[f32]; R], x: [&[f32]; T]) -> [[f32; T]; R] {
+#[inline(always)]
+fn dots<L: Lanes, const R: usize, const T: usize>(w: [&[f32]; R], x: [&[f32]; T]) -> [[f32; T]; R] {
     let length = w.iter().chain(&x).map(|v| v.len()).min().unwrap_or(0) / LANES;
     let (w_main, w_rest) = split(w, length);
     let (x_main, x_rest) = split(x, length);
-    let mut lanes = [[[0.0f32; LANES]; T]; R];
+    let mut sums = [[L::splat(0.0); T]; R];
     for k in 0..length {
+        let mut lanes = [L::splat(0.0); T];
+        for t in 0..T {
+            lanes[t] = L::load(&x_main[t][k]);
+        }
         for r in 0..R {
+            let w = L::load(&w_main[r][k]);
             for t in 0..T {
-                for l in 0..LANES {
-                    lanes[r][t][l] += w_main[r][k][l] * x_main[t][k][l];
-                }
+                sums[r][t] = sums[r][t].add_product(w, lanes[t]);
             }
         }
     }
-    std::array::from_fn(|r| {
-        std::array::from_fn(|t| {
+    // No closures: they would be compiled for narrow registers.
+    let mut out = [[0.0; T]; R];
+    for r in 0..R {
+        for t in 0..T {
             let rest = w_rest[r].iter().zip(x_rest[t]).map(|(a, b)| a * b);
-            lanes[r][t].iter().sum::<f32>() + rest.sum::<f32>()
-        })
-    })
+            out[r][t] = sums[r][t].values().iter().sum::<f32>() + rest.sum::<f32>();
+        }
+    }
+    out
 }
 
 /// Each vector as `length` chunks and what follows them.
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::indexing_slicing,
+        reason = "no vector is shorter; the compiler learns that lengths are equal"
+    )
+)]
+#[inline(always)]
 fn split<const N: usize>(
     vectors: [&[f32]; N],
     length: usize,
 ) -> ([&[[f32; LANES]]; N], [&[f32]; N]) {
-    let chunks = |v: &'_ [f32]| -> usize { length.min(v.len() / LANES) * LANES };
     (
-        vectors.map(|v| v.split_at(chunks(v)).0.as_chunks().0),
-        vectors.map(|v| v.split_at(chunks(v)).1),
+        vectors.map(|v| &v.as_chunks().0[..length]),
+        vectors.map(|v| &v[length * LANES..]),
     )
 }
 

@@ -32,16 +32,19 @@ pub mod mapped;
 mod matmul;
 pub mod model;
 pub mod rope;
+mod sample;
 #[cfg(test)]
 mod tests;
 pub mod tokenizer;
 mod tokenizer_gguf;
+pub(crate) mod vector;
 mod weights;
 
 pub use config::{BlockPart, LlamaConfig, Part};
 pub use error::LlmError;
 pub use float::{FloatRun, Observer, Site, argmax};
 pub use mapped::FileBytes;
+pub(crate) use matmul::matmul;
 pub use model::FloatLlama;
 pub use rope::{Llama3Scaling, Rope};
 pub use tokenizer::{Tokenizer, TokenizerSource};

@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use laminate_protocol::program::{
     Carry, DenseShape, DenseWeights, Node, Op, Program, RopeTable, Sequence, Shard, TableKind,
-    Tensor, TensorId, Weights, padded_log,
+    Tensor, TensorId, WeightFormat, Weights, padded_log,
 };
 
 use super::LlmOptions;
-use super::matrix::{self, Source, Units, WeightFormat};
+use super::grid::{Grid, Units};
+use super::integers::{self, Integers};
+use super::matrix::Source;
 use super::ranges::Ranges;
 use super::scales::{Scales, epsilon, numerator};
 use crate::import::llm::{BlockPart, FloatLlama, LlamaConfig, Part};
@@ -39,6 +41,7 @@ pub(super) fn build(
     options: &LlmOptions,
     ranges: &Ranges,
     units: &Units,
+    integers: &Integers,
     scales: &Scales,
     extent: Extent,
 ) -> Result<Built, QuantError> {
@@ -48,6 +51,7 @@ pub(super) fn build(
         model,
         ranges,
         units,
+        integers,
         scales,
         built: Built {
             program: empty(model, options, scales, extent.shard)?,
@@ -122,6 +126,7 @@ struct Builder<'m> {
     model: &'m FloatLlama,
     ranges: &'m Ranges,
     units: &'m Units,
+    integers: &'m Integers,
     scales: &'m Scales,
     built: Built,
     /// Of names.
@@ -200,7 +205,7 @@ impl Builder<'_> {
         let (s, r) = (*self.scales, *self.ranges);
         let tokens = self.tensor("tokens", &[1], (16, 0), 0.0)?;
         self.built.program.input = tokens;
-        let weight = self.table_weights("embed", Part::Embedding, s.residual - 16)?;
+        let weight = self.table_weights(Part::Embedding)?.0;
         let (op, kind) = (Op::Embed { weight }, (32, s.residual));
         let x = self.node("embed", op, &[tokens], &axes.residual, kind, r.residual)?;
         Ok((x, weight))
@@ -309,25 +314,10 @@ impl Builder<'_> {
     ) -> Result<TensorId, QuantError> {
         let (s, r) = (*self.scales, *self.ranges);
         let normed = self.norm("attention_norm", x, s.attention_norm, r.attention_norm)?;
-        let of = |part, x, y| (part, blocks.clone(), x, y);
-        let q = self.dense(
-            of(BlockPart::Q, s.attention_norm, s.q),
-            normed,
-            [&axes.residual, &axes.q],
-            r.q,
-        )?;
-        let k = self.dense(
-            of(BlockPart::K, s.attention_norm, s.k),
-            normed,
-            [&axes.residual, &axes.k],
-            r.k,
-        )?;
-        let v = self.dense(
-            of(BlockPart::V, s.attention_norm, s.v),
-            normed,
-            [&axes.residual, &axes.v],
-            r.v,
-        )?;
+        let of = |part| (part, blocks.clone());
+        let q = self.dense(of(BlockPart::Q), normed, [&axes.residual, &axes.q], r.q)?;
+        let k = self.dense(of(BlockPart::K), normed, [&axes.residual, &axes.k], r.k)?;
+        let v = self.dense(of(BlockPart::V), normed, [&axes.residual, &axes.v], r.v)?;
         let rope = Op::Rope { table: 0 };
         let q = self.node("q_rotated", rope, &[q], &axes.q, (16, s.q), r.q)?;
         let k = self.node("k_rotated", rope, &[k], &axes.k, (16, s.k), r.k)?;
@@ -344,20 +334,16 @@ impl Builder<'_> {
         let op = Op::Softmax { table: EXP };
         let weights = self.node("softmax", op, &[scores], &axes.scores, (16, 14), 1.0)?;
         let mixed = self.node("mix", Op::Mix, &[weights, v], &axes.mix, (16, s.v), r.mix)?;
-        let x = self.dense_add(
-            of(BlockPart::O, s.v, s.residual),
-            [mixed, x],
-            [&axes.mix, &axes.residual],
-        )?;
+        let x = self.dense_add(of(BlockPart::O), [mixed, x], [&axes.mix, &axes.residual])?;
         let normed = self.norm("mlp_norm", x, s.mlp_norm, r.mlp_norm)?;
         let gate = self.dense(
-            of(BlockPart::Gate, s.mlp_norm, s.gate),
+            of(BlockPart::Gate),
             normed,
             [&axes.residual, &axes.hidden],
             r.gate,
         )?;
         let up = self.dense(
-            of(BlockPart::Up, s.mlp_norm, s.up),
+            of(BlockPart::Up),
             normed,
             [&axes.residual, &axes.hidden],
             r.up,
@@ -375,7 +361,7 @@ impl Builder<'_> {
             r.hidden,
         )?;
         self.dense_add(
-            of(BlockPart::Down, s.hidden, s.residual),
+            of(BlockPart::Down),
             [hidden, x],
             [&axes.hidden, &axes.residual],
         )
@@ -383,12 +369,12 @@ impl Builder<'_> {
 
     fn dense(
         &mut self,
-        of: (BlockPart, Range<usize>, i32, i32),
+        of: (BlockPart, Range<usize>),
         x: TensorId,
         [cols, rows]: [&[u32]; 2],
         range: f64,
     ) -> Result<TensorId, QuantError> {
-        let (part, scale) = (of.0, of.3);
+        let (part, (_, scale)) = (of.0, self.scales.around(of.0));
         let (weight, shift) = self.block_weights(of, [cols, rows])?;
         let op = Op::Dense { weight, shift };
         self.node(name(part), op, &[x], rows, (16, scale), range)
@@ -396,11 +382,11 @@ impl Builder<'_> {
 
     fn dense_add(
         &mut self,
-        of: (BlockPart, Range<usize>, i32, i32),
+        of: (BlockPart, Range<usize>),
         inputs: [TensorId; 2],
         [cols, rows]: [&[u32]; 2],
     ) -> Result<TensorId, QuantError> {
-        let (part, scale) = (of.0, of.3);
+        let (part, (_, scale)) = (of.0, self.scales.around(of.0));
         let (weight, shift) = self.block_weights(of, [cols, rows])?;
         let op = Op::DenseAdd { weight, shift };
         self.node(
@@ -413,55 +399,40 @@ impl Builder<'_> {
         )
     }
 
-    /// Weights of some blocks between scales `x` and `y`. The shift comes from all blocks, so that
-    /// stacked and separate blocks compute the same.
+    /// Weights of some blocks, and their shift.
     fn block_weights(
         &mut self,
-        (part, blocks, x, y): (BlockPart, Range<usize>, i32, i32),
+        (part, blocks): (BlockPart, Range<usize>),
         [cols, rows]: [&[u32]; 2],
     ) -> Result<(usize, u8), QuantError> {
-        let (all, format) = (self.units.of(part), self.units.format);
-        // Outputs onto the residual stream have large factors, 16 is always fine.
-        let shift = matrix::shift(all, x, y, format);
-        let count = self.source.rows(part);
         let mut out = no_weights();
+        let mut shift = 16;
         for block in blocks {
-            let matrix = self.source.matrix(Part::Block(block, part))?;
-            let units = all.get(block * count..(block + 1) * count).unwrap_or(&[]);
-            self.append(&mut out, &matrix, (units, y - x, shift), format, name(part))?;
+            shift = self.append(&mut out, Part::Block(block, part))?;
         }
         let shape = DenseShape {
             stack: self.stack,
             rows: rows.to_vec(),
             cols: cols.to_vec(),
             bias: false,
-            format,
+            format: self.units.format,
         };
         Ok((self.push(shape, out), shift))
     }
 
     /// The head's weights and shift. A table that is the embedding's, too, is the last shard's own.
     fn head(&mut self, embedding: Option<usize>) -> Result<(usize, u8), QuantError> {
-        let Some(units) = &self.units.head else {
-            let by = self.scales.residual - 16;
-            let own = |builder: &mut Self| builder.table_weights("head", Part::Embedding, by);
-            return Ok((embedding.map_or_else(|| own(self), Ok)?, 16));
-        };
-        let (x, y) = (self.scales.final_norm, self.scales.logits);
-        let shift = matrix::shift(units, x, y, WeightFormat::Int8);
-        let by = y - x + i32::from(shift) - 16;
-        Ok((self.table_weights("head", Part::Head, by)?, shift))
+        match (&self.units.head, embedding) {
+            (Some(_), _) => self.table_weights(Part::Head),
+            (None, Some(embedding)) => Ok((embedding, 16)),
+            (None, None) => self.table_weights(Part::Embedding),
+        }
     }
 
-    /// A `(vocabulary, width)` table with the factor `2^(by + 16)`.
-    fn table_weights(&mut self, name: &str, part: Part, by: i32) -> Result<usize, QuantError> {
-        let units = match (part, &self.units.head) {
-            (Part::Head, Some(head)) => head,
-            _ => &self.units.embedding,
-        };
+    /// A `(vocabulary, width)` table, and its shift.
+    fn table_weights(&mut self, part: Part) -> Result<(usize, u8), QuantError> {
         let mut out = no_weights();
-        let matrix = self.source.matrix(part)?;
-        self.append(&mut out, &matrix, (units, by, 16), WeightFormat::Int8, name)?;
+        let shift = self.append(&mut out, part)?;
         let config = &self.model.config;
         let shape = DenseShape {
             stack: 1,
@@ -470,27 +441,17 @@ impl Builder<'_> {
             bias: false,
             format: WeightFormat::Int8,
         };
-        Ok(self.push(shape, out))
+        Ok((self.push(shape, out), shift))
     }
 
-    fn append(
-        &self,
-        out: &mut DenseWeights,
-        matrix: &(Vec<f32>, usize),
-        (units, exponent, shift): (&[f64], i32, u8),
-        format: WeightFormat,
-        name: &str,
-    ) -> Result<(), QuantError> {
-        let factor = libm::exp2(f64::from(exponent + i32::from(shift)));
-        if matrix::append(out, matrix, (units, factor), format) {
-            return Ok(());
-        }
-        Err(QuantError::Scales {
-            node: format!("{}{name}", self.prefix),
-            op: "dense",
-            inputs: vec![0],
-            output: exponent,
-        })
+    /// Appends the integers of a matrix to `out`; its shift.
+    fn append(&mut self, out: &mut DenseWeights, part: Part) -> Result<u8, QuantError> {
+        let Grid {
+            multipliers, shift, ..
+        } = integers::grid(self.units, self.scales, part)?;
+        out.weight.extend(self.integers.of(part));
+        out.multiplier.extend(multipliers);
+        Ok(shift)
     }
 
     fn push(&mut self, shape: DenseShape, weights: DenseWeights) -> usize {

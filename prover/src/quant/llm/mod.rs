@@ -3,38 +3,49 @@
 //! | step | module |
 //! | --- | --- |
 //! | largest value at every site, over all blocks | [`ranges`] |
+//! | a residual stream without outliers | [`rotation`] |
 //! | outliers and blocks of unlike ranges | [`balance`] |
-//! | float matrices with norms folded in, their units | [`matrix`] |
+//! | float matrices with norms folded in | [`matrix`] |
+//! | units of their rows | [`grid`] |
+//! | integers whose errors make up for each other | [`integers`], `compensate`, `cholesky` |
 //! | one scale a site | [`scales`] |
 //! | tensors, nodes and weights | `build` |
 //! | integer against float | [`fidelity()`] |
 //!
 //! A norm's scale is folded into the matrices that read it, and `1/sqrt(head size)` into the queries'
 //! matrix, so that factors between activations are powers of two. Weights are int8 with one integer
-//! multiplier a row: the row's unit is that multiplier times a power of two, so rounding a weight is the
+//! multiplier a row: the row's unit is that multiplier times a power of two, so rounding weights is the
 //! only error. Where head and embedding are one matrix in the model, they are one table of the program
 //! only if the final norm has no scale (all ones) and the logits are not so large that the one
 //! multiplier leaves the norm too coarse; else the head is a table of its own, with that scale folded in.
 
 pub mod balance;
 mod build;
+mod cholesky;
+mod compensate;
 mod fidelity;
+pub mod grid;
+pub mod integers;
 pub mod matrix;
 pub mod ranges;
+pub mod rotation;
 pub mod scales;
 #[cfg(test)]
 mod tests;
 
 pub use fidelity::{LlmFidelity, fidelity};
-pub use matrix::WeightFormat;
+pub use grid::WeightFormat;
 pub use ranges::Ranges;
 pub use scales::Scales;
 
 use balance::Balance;
 use build::Extent;
+use integers::Integers;
 use laminate_protocol::layout::Layout;
 use laminate_protocol::program::{MAX_BATCH_LOG, Program, Shard, Weights, padded_log};
 use matrix::Source;
+use ranges::pieces;
+use rotation::Rotation;
 
 use super::{NodeBound, QuantError, bounds};
 use crate::import::llm::{FloatLlama, FloatRun};
@@ -130,8 +141,10 @@ pub struct Prepared<'m> {
     options: &'m LlmOptions,
     ranges: Ranges,
     balance: Balance,
-    units: matrix::Units,
+    rotation: Rotation,
+    units: grid::Units,
     scales: Scales,
+    integers: Integers,
 }
 
 impl<'m> Prepared<'m> {
@@ -146,26 +159,32 @@ impl<'m> Prepared<'m> {
     ) -> Result<Self, QuantError> {
         check_options(model, options)?;
         let slots = 1usize << padded_log(options.tokens);
-        let (mut ranges, channels) =
-            Ranges::observe(&FloatRun::new(model)?, model, calibration, slots)?;
+        let rotation = Rotation::new(model.config.dim);
+        let run = FloatRun::new(model)?;
+        let (mut ranges, channels) = Ranges::observe(&run, model, &rotation, calibration, slots)?;
         let balance = Balance::choose(&model.config, &channels, &mut ranges);
         let source = Source {
             model,
+            rotation: &rotation,
             balance: &balance,
         };
-        let mut units = matrix::Units::measure(source, options.weights)?;
+        let mut units = grid::Units::measure(source, options.weights)?;
         let mut scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
         if units.head.is_none() && scales.final_norm < SHARED_NORM {
             units.separate_head();
             scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
         }
+        let texts: Vec<&[u32]> = pieces(model, calibration, slots).collect();
+        let integers = Integers::new(&run, source, (&units, &scales), &texts)?;
         Ok(Self {
             model,
             options,
             ranges,
             balance,
+            rotation,
             units,
             scales,
+            integers,
         })
     }
 
@@ -206,12 +225,16 @@ impl<'m> Prepared<'m> {
                 count: count as u32,
             }),
         })?;
-        self.finish(built, Some(padded_log(self.model.config.weights())))
+        self.finish(
+            built,
+            Some(padded_log(self.model.config.weights() as usize)),
+        )
     }
 
     fn build(&self, extent: Extent) -> Result<build::Built, QuantError> {
         let source = Source {
             model: self.model,
+            rotation: &self.rotation,
             balance: &self.balance,
         };
         let built = build::build(
@@ -219,6 +242,7 @@ impl<'m> Prepared<'m> {
             self.options,
             &self.ranges,
             &self.units,
+            &self.integers,
             &self.scales,
             extent,
         )?;

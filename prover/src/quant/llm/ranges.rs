@@ -3,6 +3,8 @@
 use crate::import::llm::{FloatLlama, FloatRun, LlamaConfig, Site};
 use crate::quant::QuantError;
 
+use super::rotation::Rotation;
+
 /// Largest absolute values, as the program has them: queries divided by the root of the head size; values,
 /// mixed values, up projection and hidden features after [`super::balance`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -85,6 +87,29 @@ fn raise(maxima: &mut [f64], block: usize, value: f32) {
     }
 }
 
+/// The sequences, cut to what the program and the model can take at once.
+pub fn pieces<'a>(
+    model: &FloatLlama,
+    calibration: &'a [Vec<u32>],
+    slots: usize,
+) -> impl Iterator<Item = &'a [u32]> {
+    let length = slots.min(model.config.max_tokens);
+    calibration.iter().flat_map(move |c| c.chunks(length))
+}
+
+/// Whether a site has the residual stream, normalised or not.
+fn is_of_stream(site: Site) -> bool {
+    matches!(
+        site,
+        Site::Embedding
+            | Site::AttentionNorm(_)
+            | Site::AttentionResidual(_)
+            | Site::MlpNorm(_)
+            | Site::MlpResidual(_)
+            | Site::FinalNorm
+    )
+}
+
 impl Ranges {
     /// Runs the float model on the sequences, cut into pieces of at most `slots` tokens. Each piece is
     /// filled up with token 0 as the integer program does with its unused slots.
@@ -94,6 +119,7 @@ impl Ranges {
     pub fn observe(
         run: &FloatRun,
         model: &FloatLlama,
+        rotation: &Rotation,
         calibration: &[Vec<u32>],
         slots: usize,
     ) -> Result<(Self, Channels), QuantError> {
@@ -101,7 +127,7 @@ impl Ranges {
         let query = 1.0 / (model.config.head_dim as f64).sqrt();
         let mut ranges = Self::default();
         let mut channels = Channels::new(&model.config);
-        let mut pieces = calibration.iter().flat_map(|c| c.chunks(length)).peekable();
+        let mut pieces = pieces(model, calibration, slots).peekable();
         if pieces.peek().is_none() {
             return Err(QuantError::NoText);
         }
@@ -109,6 +135,12 @@ impl Ranges {
             let mut tokens = piece.to_vec();
             tokens.resize(length, 0);
             run.observe(&tokens, &mut |site, values| {
+                let turned = is_of_stream(site).then(|| {
+                    let mut values = values.to_vec();
+                    rotation.rows(&mut values);
+                    values
+                });
+                let values = turned.as_deref().unwrap_or(values);
                 let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
                 let factor = if matches!(site, Site::Q(_) | Site::QRot(_)) {
                     query

@@ -7,7 +7,7 @@
 use crate::import::llm::{BlockPart, LlamaConfig};
 use crate::quant::QuantError;
 
-use super::matrix::{Units, fitting};
+use super::grid::{Units, fitting};
 use super::ranges::Ranges;
 
 /// Scale of the residual stream where nothing asks for a lower one.
@@ -110,6 +110,23 @@ impl Scales {
             final_norm,
             logits,
         })
+    }
+}
+
+impl Scales {
+    /// Scales of what a block's matrix reads and of what it gives.
+    pub fn around(&self, part: BlockPart) -> (i32, i32) {
+        match part {
+            BlockPart::Q => (self.attention_norm, self.q),
+            BlockPart::K => (self.attention_norm, self.k),
+            BlockPart::V => (self.attention_norm, self.v),
+            BlockPart::O => (self.v, self.residual),
+            BlockPart::Gate => (self.mlp_norm, self.gate),
+            BlockPart::Up => (self.mlp_norm, self.up),
+            BlockPart::Down => (self.hidden, self.residual),
+            BlockPart::AttentionNorm => (self.residual, self.attention_norm),
+            BlockPart::MlpNorm => (self.residual, self.mlp_norm),
+        }
     }
 }
 
