@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use eyre::eyre;
+use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::verify::Verifier;
@@ -110,6 +111,17 @@ pub struct PartReport {
     pub lookups: usize,
     /// Rows of the Poseidon chip.
     pub poseidon_rows: usize,
+}
+
+impl PartReport {
+    fn new(part: &str, cost: &PartCost) -> Self {
+        Self {
+            part: part.to_owned(),
+            cells: cost.cells,
+            lookups: cost.lookups,
+            poseidon_rows: cost.poseidon_rows,
+        }
+    }
 }
 
 struct Run {
@@ -268,12 +280,7 @@ fn parts(cells: &laminate_aggregator::backend::CellReport) -> Vec<PartReport> {
     cells
         .parts
         .iter()
-        .map(|(part, cost)| PartReport {
-            part: format!("{part:?}").to_lowercase(),
-            cells: cost.cells,
-            lookups: cost.lookups,
-            poseidon_rows: cost.poseidon_rows,
-        })
+        .map(|(part, cost)| PartReport::new(&format!("{part:?}").to_lowercase(), cost))
         .collect()
 }
 

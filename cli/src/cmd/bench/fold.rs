@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::ensure;
 use laminate_aggregator::backend::PartCost;
+use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_protocol::fold::FoldMode;
+use laminate_protocol::layout::Poly;
+use laminate_protocol::verify::Verifier;
 use laminate_prover::import::llm as import;
 use laminate_prover::quant::llm as quant;
 use serde::Serialize;
 
-use super::sequence;
+use super::{PartReport, sequence};
 use crate::cmd::compile::{LlmArgs, WeightsArg, tokenizer};
 use crate::cmd::setup::Fold;
 use crate::llm;
@@ -19,7 +23,7 @@ use crate::output::Output;
 /// Compare `compile --fold on` with `--fold off` on a language model, for int8 and ternary weights.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate bench fold stories260K.bin --tokens 16\n\nBoth forms compute the same integers. The aggregation circuit is laid out to count its cells, not proven."
+    after_help = "Example:\n  laminate bench fold stories260K.bin --tokens 16\n  laminate bench fold smollm2.gguf --circuit-only\n\nBoth forms compute the same integers. The aggregation circuit is laid out to count its cells, not proven."
 )]
 pub struct FoldBench {
     /// The language model.
@@ -39,6 +43,25 @@ pub struct FoldBench {
     /// Do not count the cells of the aggregation circuit.
     #[arg(long)]
     pub no_cells: bool,
+    /// Only count the cells, part by part: nothing is proven, so that large models can be compared.
+    #[arg(long, conflicts_with = "no_cells")]
+    pub circuit_only: bool,
+}
+
+/// The aggregation circuit of one form of the model.
+#[derive(Debug, Serialize)]
+struct CircuitRow {
+    /// Whether equal blocks are proven together.
+    fold: bool,
+    weights: &'static str,
+    nodes: usize,
+    /// Commitment rows of weights and trace.
+    rows: [usize; 2],
+    /// log2 of the circuit's rows; none if no shape holds it.
+    k: Option<usize>,
+    /// Cells by part.
+    parts: Vec<PartReport>,
+    total: PartReport,
 }
 
 /// One form of the model.
@@ -83,6 +106,9 @@ impl FoldBench {
             self.tokens
         );
         tokens.truncate(self.tokens);
+        if self.circuit_only {
+            return self.circuits(&model, &texts, out);
+        }
         let mut rows = vec![];
         for weights in [WeightsArg::Int8, WeightsArg::Ternary] {
             for fold in [Fold::Off, Fold::On] {
@@ -90,6 +116,45 @@ impl FoldBench {
             }
         }
         out.result(&human(&rows, self.tokens), &rows)
+    }
+
+    fn args(&self, fold: Fold, weights: WeightsArg) -> LlmArgs {
+        LlmArgs {
+            tokens: Some(self.tokens),
+            prompt_tokens: Some(self.tokens),
+            weights: Some(weights),
+            fold: Some(fold),
+            row_log: self.row_log,
+            ..LlmArgs::default()
+        }
+    }
+
+    /// Circuits of both forms; they do not depend on the weights.
+    fn circuits(
+        &self,
+        model: &import::FloatLlama,
+        texts: &[Vec<u32>],
+        out: Output,
+    ) -> eyre::Result<()> {
+        let weights = WeightsArg::Int8;
+        let mut rows = vec![];
+        for fold in [Fold::Off, Fold::On] {
+            let options = self.args(fold, weights).options(model.name.clone(), None);
+            let program = quant::compile(model, texts, &options)?.program;
+            let verifier = Verifier::new(program)?;
+            let (report, shape) = AggregationCircuit::cost(&verifier, FoldMode::On)?;
+            let (program, layout) = (&verifier.program, &verifier.layout);
+            rows.push(CircuitRow {
+                fold: fold == Fold::On,
+                weights: weights.name(),
+                nodes: program.nodes.len(),
+                rows: [Poly::Weight, Poly::Trace].map(|p| layout.rows(program, p)),
+                k: shape.ok().map(|params| params.k),
+                total: PartReport::new("total", &report.total()),
+                parts: super::parts(&report),
+            });
+        }
+        out.result(&human_circuits(&rows, self.tokens), &rows)
     }
 
     fn one(
@@ -100,14 +165,7 @@ impl FoldBench {
         (fold, weights): (Fold, WeightsArg),
         out: Output,
     ) -> eyre::Result<Row> {
-        let args = LlmArgs {
-            tokens: Some(self.tokens),
-            prompt_tokens: Some(self.tokens),
-            weights: Some(weights),
-            fold: Some(fold),
-            row_log: self.row_log,
-            ..LlmArgs::default()
-        };
+        let args = self.args(fold, weights);
         out.line(&format!(
             "fold {}, weights {}",
             if fold == Fold::On { "on" } else { "off" },
@@ -144,6 +202,36 @@ impl FoldBench {
             perplexity_int: fidelity.perplexity_int,
         })
     }
+}
+
+fn human_circuits(rows: &[CircuitRow], tokens: usize) -> String {
+    let mut table = crate::table::new(&["fold", "part", "cells", "lookups", "Poseidon rows"]);
+    for row in rows {
+        for part in row.parts.iter().chain([&row.total]) {
+            table.add_row(vec![
+                if row.fold { "on" } else { "off" }.to_string(),
+                part.part.clone(),
+                part.cells.to_string(),
+                part.lookups.to_string(),
+                part.poseidon_rows.to_string(),
+            ]);
+        }
+    }
+    let shapes = rows.iter().map(|row| {
+        let k = row.k.map_or_else(|| "none".to_owned(), |k| k.to_string());
+        format!(
+            "fold {}: {} nodes, {} and {} commitment rows, k = {k}",
+            if row.fold { "on" } else { "off" },
+            row.nodes,
+            row.rows[0],
+            row.rows[1]
+        )
+    });
+    let shapes: Vec<String> = shapes.collect();
+    format!(
+        "{table}\n{}\n{tokens} tokens; nothing was proven",
+        shapes.join("\n")
+    )
 }
 
 fn human(rows: &[Row], tokens: usize) -> String {
