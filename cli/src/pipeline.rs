@@ -1,18 +1,20 @@
 //! The steps from model folder to proof, as every command calls them.
 
-use std::borrow::Cow;
+mod keys;
+
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_aggregator::keys::{self, Identity, OutputFormat, ProvingKey, VerifyingKey};
+use laminate_aggregator::keys::{
+    CIRCUIT_VERSION, Identity, OutputFormat, ProvingKey, VerifyingKey,
+};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::Layout;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
@@ -22,12 +24,17 @@ use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove, quant};
 use rand::rngs::OsRng;
 
-use crate::cmd::setup::{Report as KeyReport, dev_path, load_srs};
-use crate::files::{FoldedFile, ModelDir, ProofFile, Setup, cache_dir, hex_scalar};
+use crate::files::{FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::llm;
 use crate::measure::{Parts, Stages};
 use crate::output::Output;
 use crate::reading::Reading;
+
+pub use keys::{
+    circuit_k, cut_srs, key_folder, key_report, link_srs, load_keys, load_setup_srs,
+    load_verifying_key, required_k, setup,
+};
+use keys::{pairing_srs, vk_path};
 
 /// A proof up to aggregation.
 #[derive(Clone, Debug)]
@@ -42,162 +49,6 @@ pub struct Folded {
     pub names: Vec<String>,
     /// How layers are joined.
     pub mode: FoldMode,
-}
-
-/// Folder of keys.
-pub fn key_folder() -> PathBuf {
-    cache_dir().join("keys")
-}
-
-/// log2 of the rows of a program's circuit.
-///
-/// # Errors
-/// A program that fits no circuit.
-pub fn circuit_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
-    Ok(keys::required_k(&Verifier::new(program.clone())?, mode)?)
-}
-
-/// log2 of the powers that a program needs: for its circuit and for its commitments.
-///
-/// # Errors
-/// As [`circuit_k`].
-pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
-    let rows = Layout::new(program).row_log(program) as u32;
-    Ok(circuit_k(program, mode)?.max(rows))
-}
-
-/// A reference string cut to `2^k` powers with their Lagrange basis, and where it lies: the string at
-/// `path` itself if it is of that size, else a cut that is kept in the cache.
-///
-/// # Errors
-/// A string that is too short, or a cut that cannot be written.
-pub fn cut_srs<'a>(
-    path: &Path,
-    srs: &'a Srs,
-    k: u32,
-    out: Output,
-) -> eyre::Result<(PathBuf, Cow<'a, Srs>)> {
-    if srs.k() == k {
-        return Ok((path.to_owned(), Cow::Borrowed(srs)));
-    }
-    let cut = if srs.origin().is_development() {
-        dev_path(k)
-    } else {
-        cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])))
-    };
-    if let Ok(found) = Srs::load(&cut)
-        && found.setup_id() == srs.setup_id()
-        && found.k() == k
-    {
-        return Ok((cut, Cow::Owned(found)));
-    }
-    let _stage = out.stage("Cutting the reference string to the circuit's size");
-    let srs = srs.truncated(k)?;
-    std::fs::create_dir_all(cache_dir())
-        .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
-    srs.save(&cut)?;
-    Ok((cut, Cow::Owned(srs)))
-}
-
-/// Reads or makes the keys of a program, both files.
-///
-/// # Errors
-/// A reference string that is too small, or an altered key file.
-pub fn setup(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
-    let folder = key_folder();
-    std::fs::create_dir_all(&folder)
-        .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
-    let verifier = Verifier::new(program.clone())?;
-    let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
-    let path = vk_path(&keys.meta.identity);
-    if !path.exists() {
-        keys.verifying_key().save(&path)?;
-    }
-    Ok(keys)
-}
-
-fn vk_path(identity: &Identity) -> PathBuf {
-    key_folder().join(format!("{}.vkey", identity.file_stem()))
-}
-
-/// Sizes and shape of keys.
-///
-/// # Errors
-/// If a key file is missing.
-pub fn key_report(keys: &ProvingKey) -> eyre::Result<KeyReport> {
-    let identity = &keys.meta.identity;
-    let size = |path: &Path| std::fs::metadata(path).map(|m| m.len());
-    let params = keys.meta.pinning.params;
-    Ok(KeyReport {
-        k: keys.meta.k(),
-        advice_columns: params.num_advice + params.num_lookup_advice,
-        vk_digest: hex::encode(keys.verifying_key().digest()),
-        proving_key_bytes: size(&ProvingKey::path(&key_folder(), identity))?,
-        verifying_key_bytes: size(&vk_path(identity))?,
-        development: keys.meta.development,
-        weights: None,
-    })
-}
-
-/// The reference string a setup recorded.
-///
-/// # Errors
-/// If it was moved, altered or replaced.
-pub fn load_setup_srs(setup: &Setup) -> eyre::Result<Srs> {
-    let srs = load_srs(&setup.srs)?;
-    let found = hex::encode(srs.digest());
-    if found != setup.srs_digest {
-        return Err(eyre!(
-            "reference string {} has digest {found}, setup used {}; run setup again",
-            setup.srs.display(),
-            setup.srs_digest
-        ));
-    }
-    Ok(srs)
-}
-
-fn fold_name(mode: FoldMode) -> &'static str {
-    match mode {
-        FoldMode::On => "on",
-        FoldMode::Off => "off",
-    }
-}
-
-/// The proving key of a program that `setup` made.
-///
-/// # Errors
-/// Missing, altered or foreign keys.
-pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
-    let identity = Identity::new(&Verifier::new(program.clone())?, mode, srs);
-    let path = ProvingKey::path(&key_folder(), &identity);
-    if !path.exists() {
-        return Err(eyre!(
-            "no keys of this program with --fold {} in {}; make them with `laminate setup DIR --fold {0}`",
-            fold_name(mode),
-            key_folder().display()
-        ));
-    }
-    ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
-}
-
-/// The verifying key of a program that `setup` made.
-///
-/// # Errors
-/// Missing, altered or foreign keys.
-pub fn load_verifying_key(
-    program: &Program,
-    mode: FoldMode,
-    srs: &Srs,
-) -> eyre::Result<VerifyingKey> {
-    let identity = Identity::new(&Verifier::new(program.clone())?, mode, srs);
-    let path = vk_path(&identity);
-    if !path.exists() {
-        return Err(eyre!(
-            "no verifying key of this program in {}; make it with `laminate setup`",
-            key_folder().display()
-        ));
-    }
-    VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())
 }
 
 /// What a program runs on.
@@ -531,7 +382,7 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
         program: file.program_digest,
         mode: file.fold,
         setup: file.setup,
-        circuit: keys::CIRCUIT_VERSION,
+        circuit: CIRCUIT_VERSION,
     };
     let path = vk_path(&identity);
     if !path.exists() {
@@ -570,36 +421,6 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
     };
     aggregation::verify(&key, &pairing_srs(&key)?, &proof)?;
     Ok(key.meta.development)
-}
-
-/// The smallest reference string that a verifier needs is made or found by its setup.
-fn pairing_srs(key: &VerifyingKey) -> eyre::Result<Srs> {
-    let path = srs_link(&key.meta.identity);
-    let target = std::fs::read_to_string(&path).wrap_err_with(|| {
-        format!(
-            "cannot read {}, which setup writes; run setup again",
-            path.display()
-        )
-    })?;
-    Ok(load_srs(Path::new(target.trim()))?.truncated(key.meta.k())?)
-}
-
-/// File that names the reference string of a key.
-fn srs_link(identity: &Identity) -> PathBuf {
-    key_folder().join(format!("{}.srs-path", identity.file_stem()))
-}
-
-/// Records where the reference string of a key lies.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn link_srs(keys: &ProvingKey, path: &Path) -> eyre::Result<()> {
-    let absolute = std::path::absolute(path)?;
-    crate::files::write_bytes(
-        &srs_link(&keys.meta.identity),
-        absolute.to_string_lossy().as_bytes(),
-        false,
-    )
 }
 
 /// The public outputs as people read them: row by row, or one row of generated tokens.

@@ -26,11 +26,15 @@ contract Deploy {
     /// @notice A verifier of a development SRS may only be deployed on a local chain.
     error DevelopmentSrsOnPublicChain(uint256 chainId);
     error DeploymentFailed();
+    /// @notice Models of this verifier need a verifier of commitment proofs: deploy with `laminate deploy`.
+    error WeightVerifierNotDeployed();
 
     function run() external returns (Deployment memory deployment) {
         string memory json = vm.readFile(DESCRIPTION);
         bool development = vm.parseJsonBool(json, ".developmentSrs");
         if (development && !isLocal(block.chainid)) revert DevelopmentSrsOnPublicChain(block.chainid);
+
+        if (vm.keyExistsJson(json, ".weights")) revert WeightVerifierNotDeployed();
 
         bytes memory creationCode = vm.getCode("Halo2Verifier.sol:Halo2Verifier");
         uint256 outputs = vm.parseJsonUint(json, ".outputCount");

@@ -23,6 +23,8 @@ contract InferenceVerifier is IInferenceVerifier, Halo2Caller {
     uint256 public immutable outputCount;
     /// @inheritdoc IInferenceVerifier
     IWeightVerifier public immutable weightVerifier;
+    /// @inheritdoc IInferenceVerifier
+    bytes32 public immutable weightVerifierCodeHash;
 
     /// @param verifier The generated verifier, already deployed.
     /// @param outputs Outputs in a statement: batch slots times output width.
@@ -37,6 +39,7 @@ contract InferenceVerifier is IInferenceVerifier, Halo2Caller {
         }
         outputCount = outputs;
         weightVerifier = weights;
+        weightVerifierCodeHash = address(weights) == address(0) ? bytes32(0) : address(weights).codehash;
     }
 
     /// @inheritdoc IInferenceVerifier

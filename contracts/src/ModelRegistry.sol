@@ -42,6 +42,9 @@ contract ModelRegistry is IModelRegistry, IERC165 {
     ) external returns (uint256 modelId) {
         IWeightVerifier weights = _weightVerifier(verifier);
         if (address(weights) == address(0)) revert WeightProofNotExpected(address(verifier));
+        bytes32 expected = verifier.weightVerifierCodeHash();
+        bytes32 found = address(weights).codehash;
+        if (found != expected) revert WeightVerifierCodeChanged(address(weights), expected, found);
         modelId = _register(programDigest, weightCommitment, verifier, metadataHash);
         weights.verifyWeights(weightCommitment, inputCommitment, weightProof);
     }

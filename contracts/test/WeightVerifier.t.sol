@@ -61,6 +61,20 @@ contract WeightVerifierTest is TestBase {
         _registry.registerModel(PROGRAM, WEIGHTS, _verifier, 0);
     }
 
+    /// Another contract that came to stand at the address of the verifier of weights is not believed.
+    function test_refusesAnotherVerifierOfWeights() public {
+        bytes32 expected = address(_weights).codehash;
+        vm.assertEq(_verifier.weightVerifierCodeHash(), expected, "noted at construction");
+        vm.etch(address(_weights), address(new AcceptAll()).code);
+        bytes32 found = address(_weights).codehash;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IModelRegistry.WeightVerifierCodeChanged.selector, address(_weights), expected, found
+            )
+        );
+        _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, _verifier, 0, INPUT, _proof);
+    }
+
     function test_refusesAWeightProofThatNobodyChecks() public {
         InferenceVerifier plain = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WeightProofNotExpected.selector, address(plain)));

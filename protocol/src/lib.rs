@@ -33,6 +33,7 @@
     )
 )]
 
+pub mod accumulator;
 pub mod artifact;
 pub mod backend;
 pub mod claim;

@@ -1,7 +1,7 @@
 //! The verifier of folded proofs, written once over [`Backend`]; `docs/specs/protocol.md` lists every
 //! message in this order.
 
-use halo2curves_axiom::bn256::{Fr, G1Affine, G2Affine, pairing};
+use halo2curves_axiom::bn256::{Fr, G1Affine, G2Affine};
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
 
 use crate::backend::{Backend, Native, Part};
@@ -11,7 +11,6 @@ use crate::field::{fr_from_digest, fr_from_i64};
 use crate::fold::{self, Commitments};
 use crate::layout::{Boundary, Layout, Poly};
 use crate::lookup::{self, Segments};
-use crate::pcs::OpeningTerms;
 use crate::poly::eq;
 use crate::program::{ACTIVATION_BOUND, Program, TensorId, padded_log};
 use crate::proof::{FoldedProof, NativeProof};
@@ -20,15 +19,8 @@ use crate::relations::{self, Context};
 use crate::statement::{self, Packing, Statement};
 use crate::transcript::{Domain, Event, Transcript};
 
-/// `e(left, [τ]_2) = e(right, [1]_2)`, deferred.
-#[must_use = "an accumulator proves nothing until its pairing is checked"]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accumulator<P> {
-    /// Pairs with `[τ]_2`.
-    pub left: P,
-    /// Pairs with `[1]_2`.
-    pub right: P,
-}
+pub use crate::accumulator::Accumulator;
+use crate::accumulator::combine;
 
 /// A program that was checked, with its layout; the verifier's only public parameter.
 #[derive(Clone, Debug)]
@@ -501,58 +493,4 @@ fn close<B: Backend>(
 ) {
     states.push(transcript.challenge(backend, "final state"));
     log.transcripts.push((name, transcript.events().to_vec()));
-}
-
-/// Joins the pairings of all openings with powers of a challenge that covers every opening proof.
-fn combine<B: Backend>(
-    backend: &mut B,
-    main: &mut Transcript<B>,
-    terms: Vec<OpeningTerms<B::Scalar, B::Point>>,
-) -> Result<Accumulator<B::Point>, VerifyError> {
-    let single = terms.len() == 1;
-    for term in &terms {
-        main.absorb_point(backend, "opening proof", &term.left);
-    }
-    let delta = main.challenge(backend, "opening delta");
-    let powers = fold::powers(backend, &delta, terms.len());
-    let mut left = vec![];
-    let mut right = vec![];
-    let mut generator = backend.constant(Fr::from(0));
-    for (i, (term, power)) in terms.into_iter().zip(&powers).enumerate() {
-        left.push(((i > 0).then(|| power.clone()), term.left));
-        generator = backend.mul_add(power, &term.generator, &generator);
-        for (scalar, point) in term.right {
-            let scalar = match scalar {
-                _ if i == 0 => scalar,
-                None => Some(power.clone()),
-                Some(s) => Some(backend.mul(&s, power)),
-            };
-            right.push((scalar, point));
-        }
-    }
-    let right = backend.msm(&right, Some(&generator))?;
-    let left = match (single, left.pop()) {
-        (true, Some((_, point))) => point,
-        (_, last) => {
-            left.extend(last);
-            backend.msm(&left, None)?
-        }
-    };
-    Ok(Accumulator { left, right })
-}
-
-impl Accumulator<G1Affine> {
-    /// Checks `e(left, [τ]_2) = e(right, [1]_2)`.
-    ///
-    /// # Errors
-    /// [`VerifyError::Check`].
-    pub fn check(&self, tau_g2: &G2Affine) -> Result<(), VerifyError> {
-        if pairing(&self.left, tau_g2) == pairing(&self.right, &G2Affine::generator()) {
-            Ok(())
-        } else {
-            Err(VerifyError::Check {
-                check: Check::Pairing,
-            })
-        }
-    }
 }

@@ -29,6 +29,7 @@ sol! {
         error ModelVerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
         error WeightProofRequired(address weightVerifier);
         error WeightProofNotExpected(address verifier);
+        error WeightVerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
         error StatementReplayed(bytes32 statementHash);
         // CanonicalCalldata
         error NonCanonicalOffset(uint256 expected, uint256 found);
@@ -150,6 +151,10 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
         E::WeightProofRequired(e) => format!(
             "inferences of this model do not show that its weights are in range: register it with the commitment proof (`laminate prove-weights`) that {} checks",
             e.weightVerifier
+        ),
+        E::WeightVerifierCodeChanged(e) => format!(
+            "the code at the verifier of weights {} has changed: hash {}, expected {}",
+            e.verifier, e.found, e.expected
         ),
         E::WeightProofNotExpected(e) => format!(
             "every inference that {} verifies shows that the weights are in range: register the model without a commitment proof",

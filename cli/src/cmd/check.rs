@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use clap::Args;
-use eyre::{WrapErr, bail};
+use eyre::{WrapErr, bail, ensure};
 use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
@@ -267,6 +267,7 @@ fn derive(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<Vec<(Contract, B
             manifest.program_digest
         );
     }
+    compare(manifest, bundle)?;
     let derive = || -> eyre::Result<_> {
         let halo2 = Neighbour {
             address: manifest.halo2_verifier.address,
@@ -292,6 +293,38 @@ fn derive(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<Vec<(Contract, B
         Ok(all)
     };
     derive().wrap_err("cannot derive the code from the verifier's folder")
+}
+
+/// Refuses a deployment record that says otherwise than the verifier's folder: it may be another's.
+fn compare(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<()> {
+    let info = &bundle.info;
+    let weights = info.weights.is_some();
+    let recorded = [manifest.weight_halo2_verifier, manifest.weight_verifier].map(|c| c.is_some());
+    ensure!(
+        recorded == [weights; 2],
+        "the deployment records {} verifier of commitment proofs, the verifier's folder has {}: without it, models may have any weights",
+        if recorded == [true; 2] { "a" } else { "no" },
+        if weights { "one" } else { "none" }
+    );
+    let same = (
+        manifest.output_count,
+        manifest.output_scale,
+        manifest.output_tokens,
+    ) == (info.output_count, info.output_scale, info.output_tokens)
+        && (
+            manifest.output_prompt,
+            manifest.output_packing,
+            manifest.development,
+        ) == (
+            info.output_prompt,
+            info.output_packing,
+            info.development_srs,
+        );
+    ensure!(
+        same,
+        "the deployment record reads outputs otherwise than the verifier's folder, or hides that it is a development one; the record is altered or of another version"
+    );
+    Ok(())
 }
 
 /// The contracts of commitment proofs, if there are any.

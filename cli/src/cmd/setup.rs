@@ -189,6 +189,12 @@ impl SetupCommand {
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
+        if program.sequence.is_some_and(|s| s.shard.is_some()) {
+            return Err(eyre!(
+                "{} is one shard of a model: shards are proven up to their folded proofs and verified together (`laminate prove --folded-only`)",
+                self.dir.display()
+            ));
+        }
         let circuit = pipeline::circuit_k(&program, self.fold.into())?;
         let weights = (!program.check_weights).then(|| program.weights_program());
         let weight_circuit = match &weights {

@@ -57,6 +57,10 @@ pub struct Report {
     /// Text of the generated tokens, if the model folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Whether the proof shows that the weights are in range; otherwise a commitment proof must. Unknown for a
+    /// published proof without --dir.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_checked: Option<bool>,
     /// Whether it is a folded proof, which holds the input and is not to be published.
     pub folded: bool,
     /// Wall time of the verification.
@@ -80,6 +84,8 @@ struct ShardsReport {
     /// Their text, if the model folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    /// Whether the proofs show that all weights are in range; otherwise commitment proofs must.
+    weights_checked: bool,
     seconds: f64,
     peak_bytes: u64,
     development: bool,
@@ -108,8 +114,13 @@ impl Verify {
             Some(dir) => llm::text(dir, std::slice::from_ref(&checked.output))?,
             None => None,
         };
+        let checks = |dir: &ModelDir| -> eyre::Result<bool> {
+            let program = dir.program()?;
+            Ok(program.check_weights || statement.program_digest != program.digest()?)
+        };
         let report = Report {
             valid: true,
+            weights_checked: dir.as_ref().map(checks).transpose()?,
             program_digest: hex_scalar(&statement.program_digest),
             weight_commitment: hex_scalar(&statement.weight_commitment),
             input_commitment: hex_scalar(&statement.input_commitment),
@@ -164,6 +175,7 @@ impl Verify {
             shards: shards::reports(&statements),
             text: llm::text(&dir, std::slice::from_ref(&output))?,
             output,
+            weights_checked: set.verifiers().iter().all(|v| v.program.check_weights),
             seconds: start.elapsed().as_secs_f64(),
             peak_bytes: peak_bytes(),
             development: srs.origin().is_development(),
@@ -175,8 +187,9 @@ impl Verify {
         };
         let text = report.text.as_ref();
         let text = text.map_or_else(String::new, |text| format!("\ntext   {text:?}"));
+        let weights = unchecked(!report.weights_checked);
         let human = format!(
-            "valid: {} shards of one run, checked in {:.3} s with {} of memory\ndigest {}\noutput {}{text}\nfolded proofs: they hold the input and are not to be published{dev}",
+            "valid: {} shards of one run, checked in {:.3} s with {} of memory\ndigest {}\noutput {}{text}{weights}\nfolded proofs: they hold the input and are not to be published{dev}",
             report.shards.len(),
             report.seconds,
             size(report.peak_bytes),
@@ -267,6 +280,15 @@ struct Checked {
     development: bool,
 }
 
+/// What a proof of a large model leaves to its commitment proof.
+fn unchecked(unchecked: bool) -> &'static str {
+    if unchecked {
+        "\nnot shown here: that the committed weights are in range; ask for the commitment proof (`laminate prove-weights`) of this weight commitment"
+    } else {
+        ""
+    }
+}
+
 fn human(report: &Report) -> String {
     let text = report.text.as_ref();
     let text = text.map_or_else(String::new, |text| format!("\ntext              {text:?}"));
@@ -275,6 +297,10 @@ fn human(report: &Report) -> String {
     } else {
         ""
     };
+    let folded = format!(
+        "{}{folded}",
+        unchecked(report.weights_checked == Some(false))
+    );
     let dev = if report.development {
         "\nDEV reference string: proves nothing to others"
     } else {

@@ -27,6 +27,9 @@ interface IInferenceVerifier is IHalo2Caller {
     /// @notice Who shows that the weights are in range: zero if every proof of an inference does.
     function weightVerifier() external view returns (IWeightVerifier);
 
+    /// @notice Code hash of `weightVerifier` at construction, which the registry compares; zero if there is none.
+    function weightVerifierCodeHash() external view returns (bytes32);
+
     /// @notice Instances of the circuit.
     function instanceCount() external view returns (uint256);
 }

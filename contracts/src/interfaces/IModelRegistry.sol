@@ -70,6 +70,8 @@ interface IModelRegistry {
     error WeightProofRequired(address weightVerifier);
     /// @notice Every inference of this model shows that its weights are in range.
     error WeightProofNotExpected(address verifier);
+    /// @notice The code at the verifier of weights is not the code that the model's verifier was built beside.
+    error WeightVerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
     /// @notice The statement has been recorded before.
     error StatementReplayed(bytes32 statementHash);
 

@@ -1,6 +1,7 @@
 //! Blocks of the weight polynomial, and the pieces in which its range is proven.
 
-use super::{Block, DenseBlocks, EMPTY, Packer, Poly};
+use super::regions::{EMPTY, Packer};
+use super::{Block, DenseBlocks, Poly};
 use crate::program::{Program, WeightFormat, padded_log};
 
 /// A program that is about weights alone has one lookup tree for every `2^2` commitment rows…

@@ -197,8 +197,9 @@ impl Program {
                 "weights of a layer",
                 log,
                 log <= MAX_COLUMN_LOG
+                    && (1..=MAX_STACK).contains(&shape.stack)
                     && counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c)),
-                format!("a log2 of at most {MAX_COLUMN_LOG}"),
+                format!("a log2 of at most {MAX_COLUMN_LOG}, no axis of zero"),
             )?;
         }
         for Table { values, .. } in &self.tables {

@@ -33,8 +33,8 @@ impl Program {
             + usize::from(self.batch_log)
             + usize::from(self.sequence.is_some())
             + usize::from(self.carry.is_some())
-            + self.input
-            + self.output
+            + usize::from(self.input != 0)
+            + usize::from(self.output != 0)
             + usize::from(self.limb_bits != 8)
             + usize::from(!self.check_weights);
         bound(

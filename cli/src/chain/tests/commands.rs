@@ -274,3 +274,39 @@ fn code_that_is_not_the_right_code_is_found() {
         f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
     });
 }
+
+/// A genuine verifier of inferences that names no verifier of weights would take models with any weights.
+#[test]
+fn a_record_without_the_verifier_of_weights_is_refused() {
+    wait(async {
+        let Some(f) = Fixture::new() else { return };
+        f.deploy(&[]).await.unwrap();
+        let own = bundle_with(ACCEPT, Some(ACCEPT)).unwrap();
+        own.write(&f.path("own")).unwrap();
+        let error = text(f.check(&["--verifier-dir", "@own"]).await);
+        assert!(
+            error.contains("records no verifier of commitment proofs"),
+            "{error}"
+        );
+
+        own.write(&f.path("verifier")).unwrap();
+        f.deploy(&["--force"]).await.unwrap();
+        f.check(&["--verifier-dir", "@own"]).await.unwrap();
+        let record = f.path("deployment.json");
+        let good = fs::read_to_string(&record).unwrap();
+        for name in ["weightVerifier", "weightHalo2Verifier"] {
+            let mut json: serde_json::Value = serde_json::from_str(&good).unwrap();
+            json.as_object_mut().unwrap().remove(name).unwrap();
+            fs::write(&record, json.to_string()).unwrap();
+            let error = text(f.check(&["--verifier-dir", "@own"]).await);
+            assert!(
+                error.contains("verifier of commitment proofs"),
+                "{name}: {error}"
+            );
+        }
+        fs::write(&record, &good).unwrap();
+        alter(&record, "\"outputScale\": 14", "\"outputScale\": 3");
+        let error = text(f.check(&["--verifier-dir", "@own"]).await);
+        assert!(error.contains("reads outputs otherwise"), "{error}");
+    });
+}

@@ -139,7 +139,7 @@ impl FoldBench {
         let weights = WeightsArg::Int8;
         let mut rows = vec![];
         for fold in [Fold::Off, Fold::On] {
-            let options = self.args(fold, weights).options(model.name.clone(), None);
+            let options = self.args(fold, weights).options(model.name.clone(), None)?;
             let program = quant::compile(model, texts, &options)?.program;
             let verifier = Verifier::new(program)?;
             let (report, shape) = AggregationCircuit::cost(&verifier, FoldMode::On)?;
