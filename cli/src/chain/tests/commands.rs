@@ -13,7 +13,7 @@ use laminate_protocol::field::Scalar;
 use super::super::LOCAL_CHAIN_ID;
 use super::super::manifest::Manifest;
 use super::anvil::{Anvil, KEY};
-use super::{ACCEPT, PROOF_LENGTH, bundle};
+use super::{ACCEPT, PROOF_LENGTH, bundle, bundle_with};
 use crate::cmd::check::Check;
 use crate::cmd::deploy::Deploy;
 use crate::cmd::register::Register;
