@@ -62,7 +62,7 @@ fn commitment_proofs_agree() {
             .map(|i| (i * i % (2 * bound + 1) - bound) as i8)
             .collect(),
         bias: vec![],
-        multiplier: vec![3; 40],
+        multiplier: vec![0x01_0203; 40],
     };
     let weights = Weights {
         dense: vec![layer(1), layer(127)],
