@@ -263,7 +263,7 @@ fn cut_note(report: &Report) -> String {
         return String::new();
     }
     let unsupported = if report.whole_vocab > MAX_VOCAB {
-        format!(", which no program has: token ids are 16 bits, at most {MAX_VOCAB}")
+        format!(", which no program has: at most {MAX_VOCAB} tokens")
     } else {
         String::new()
     };
