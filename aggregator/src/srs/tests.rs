@@ -222,7 +222,7 @@ fn halo2_raw_parameters_are_imported() {
 #[test]
 fn headers_are_bounded_before_allocation() {
     let bytes = raw_file(&random_parts(4, 3));
-    for k in [0u32, 26, 28, 31, 40, 63, 64, 255, u32::MAX] {
+    for k in [0u32, MAX_K + 1, 28, 31, 40, 63, 64, 255, u32::MAX] {
         let bomb = [&k.to_le_bytes(), &bytes[4..]].concat();
         let refusal = import_bytes(&bomb).unwrap_err();
         assert!(
@@ -230,7 +230,7 @@ fn headers_are_bounded_before_allocation() {
             "{k}: {refusal}"
         );
     }
-    for k in [1u32, 3, 5, 25] {
+    for k in [1u32, 3, 5, MAX_K] {
         let other = [&k.to_le_bytes(), &bytes[4..]].concat();
         assert!(
             matches!(import_bytes(&other), Err(SrsError::FileSize { .. })),
