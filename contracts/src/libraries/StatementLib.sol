@@ -120,8 +120,8 @@ library StatementLib {
     /// @notice Fields of 16 bits that `tokenCount` such tokens take: their statement's `outputCount`.
     function longTokenFields(uint256 tokenCount) internal pure returns (uint256) {
         if (tokenCount == 0) return 0;
-        uint256 full = (tokenCount - 1) / LONG_TOKENS_PER_WORD;
-        return OUTPUTS_PER_WORD * full + 2 * (tokenCount - LONG_TOKENS_PER_WORD * full);
+        // Two fields a token, and the empty one of every word but the last.
+        return 2 * tokenCount + (tokenCount - 1) / LONG_TOKENS_PER_WORD;
     }
 
     /// @notice Replay key of an inference: what is claimed, where. Proof bytes never enter, as they are malleable.
