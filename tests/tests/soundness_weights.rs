@@ -270,13 +270,17 @@ fn malformed_programs_of_weights_are_refused() {
     let (good, _) = layers();
     assert_eq!(good.check(), Ok(()));
     type Change = fn(&mut Program);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 10] = [
         ("no layers", |p| p.weights.clear()),
         ("unchecked", |p| p.check_weights = false),
         ("wide limbs", |p| p.limb_bits = 16),
         ("a batch", |p| p.batch_log = 1),
         ("an input", |p| p.input = 1),
         ("an output", |p| p.output = 1),
+        ("ends whose sum wraps", |p| {
+            (p.input, p.output) = (1 << 63, 1 << 63);
+        }),
+        ("no copies", |p| p.weights[0].stack = 0),
         ("too many layers", |p| {
             p.weights = vec![DenseShape::new(1, 1); 5000]
         }),

@@ -328,25 +328,3 @@ fn lookup_tree(rng: &mut StdRng) -> KernelFigure {
         ..figure("lookup tree, leaves, 2^20".into(), n, 64 * n, seconds)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    #[ignore = "measures for a minute"]
-    fn figures() {
-        let bandwidth = super::memory_bandwidth();
-        println!("memory: {:.1} GB/s", bandwidth / 1e9);
-        for f in super::run() {
-            let rate = f.bytes as f64 / f.seconds;
-            println!(
-                "{:44} {:8.3} ns/element {:7.2} G/s {:7.2} GB/s ({:3.0}%) reference x{:.1}",
-                f.name,
-                f.seconds / f.elements as f64 * 1e9,
-                f.elements as f64 / f.seconds / 1e9,
-                rate / 1e9,
-                rate / bandwidth * 100.0,
-                f.reference_seconds.map_or(f64::NAN, |r| r / f.seconds),
-            );
-        }
-    }
-}

@@ -55,8 +55,8 @@ impl ShardReport {
     }
 }
 
-/// Compiles the model that the arguments name to programs of `layers` blocks. One shard's weights are in
-/// memory at a time.
+/// Compiles the model that the arguments name to programs of `layers` blocks. All integers are made first, as
+/// rounding a block needs what the blocks before it give; shards are then laid out one by one.
 ///
 /// # Errors
 /// Anything wrong with the model, the texts or the folder; a shard that would be the whole model.
