@@ -11,12 +11,10 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_base::{AssignedValue, Context, QuantumCell};
-use laminate_protocol::backend::{Backend, LIMB_BITS, Native, Part};
+use laminate_protocol::backend::{Backend, Native, Part, point_scalars};
 use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::field::pow2;
 use laminate_protocol::transcript::poseidon::WIDTH;
 
-use crate::chips::curve::{self, FieldChip, msm};
 use crate::chips::poseidon::Input;
 use crate::circuit::Builder;
 pub use crate::report::{CellReport, PartCost};
@@ -68,14 +66,19 @@ impl Scalar {
     }
 }
 
-/// A point on the curve, not the identity.
-#[derive(Clone, Debug)]
+/// A point, by its transcript encoding. Nothing shows that the three scalars encode a point: they are
+/// public values, and whoever verifies the aggregation proof encodes them from points itself.
+#[derive(Clone, Copy, Debug)]
 pub struct Point {
-    point: curve::Point,
-    /// Numbers the points in the order of creation.
-    id: u32,
-    /// Its transcript encoding, made when a point of the proof is loaded.
-    encoding: Option<[Scalar; 3]>,
+    value: G1Affine,
+    encoding: [Scalar; 3],
+}
+
+impl Point {
+    /// The value it has in this witness.
+    pub fn value(&self) -> G1Affine {
+        self.value
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,7 +98,6 @@ enum Operation {
 pub struct CircuitBackend<'a> {
     builder: &'a mut Builder,
     range: RangeChip<Fr>,
-    field: FieldChip,
     memo: HashMap<Operation, Cell>,
     next_id: u32,
     part: Part,
@@ -107,11 +109,9 @@ impl<'a> CircuitBackend<'a> {
     /// A backend that appends to `builder`.
     pub fn new(builder: &'a mut Builder) -> Self {
         let range = builder.base.range_chip();
-        let field = FieldChip::new(range.clone());
         let mut backend = Self {
             builder,
             range,
-            field,
             memo: HashMap::new(),
             next_id: 0,
             part: Part::Witness,
@@ -134,36 +134,18 @@ impl<'a> CircuitBackend<'a> {
         Scalar::Cell(self.cell(assigned))
     }
 
-    /// Loads a point; see [`curve::Point::load`].
+    /// Loads the encoding of a point.
     ///
     /// # Errors
-    /// [`VerifyError::Degenerate`] for the identity, of which no circuit can be made.
+    /// [`VerifyError::Degenerate`] for the identity, which has none.
     pub fn load_point(&mut self, point: &G1Affine) -> Result<Point, VerifyError> {
         if bool::from(point.is_identity()) {
             return Err(VerifyError::Degenerate { what: "commitment" });
         }
-        let point = curve::Point::load(&self.field, self.builder.base.main(0), point);
-        let encoding = Some(self.encode(&point));
-        let id = self.number();
         Ok(Point {
-            point,
-            id,
-            encoding,
+            value: *point,
+            encoding: point_scalars(point).map(|scalar| self.load(scalar)),
         })
-    }
-
-    /// The limbs of a point, `[x, y]`.
-    pub fn limbs(&self, point: &Point) -> [[AssignedValue<Fr>; 3]; 2] {
-        [point.point.x.limbs, point.point.y.limbs]
-    }
-
-    /// [`laminate_protocol::backend::point_scalars`].
-    fn encode(&mut self, point: &curve::Point) -> [Scalar; 3] {
-        let [[x0, x1, x2], [y0, y1, y2]] = [&point.x, &point.y]
-            .map(|coordinate| coordinate.limbs.map(|limb| Scalar::Cell(self.cell(limb))));
-        let shift = pow2(LIMB_BITS);
-        [(x0, x1), (y0, y1), (x2, y2)]
-            .map(|(low, high)| self.linear(Fr::ZERO, &[(Fr::ONE, low), (shift, high)]))
     }
 
     /// The cell of a scalar; constants get one.
@@ -397,44 +379,7 @@ impl Backend for CircuitBackend<'_> {
     }
 
     fn encode_point(&mut self, point: &Point) -> [Scalar; 3] {
-        match point.encoding {
-            Some(encoding) => encoding,
-            None => self.encode(&point.point),
-        }
-    }
-
-    fn msm(
-        &mut self,
-        pairs: &[(Option<Scalar>, Point)],
-        generator: Option<&Scalar>,
-    ) -> Result<Point, VerifyError> {
-        // Terms of one point are added up first: without folding, every opening names all rows.
-        let mut merged: BTreeMap<u32, (Scalar, &Point)> = BTreeMap::new();
-        for (scalar, point) in pairs {
-            let scalar = scalar.unwrap_or(Scalar::Constant(Fr::ONE));
-            let sum = match merged.get(&point.id) {
-                Some((before, _)) => self.add(before, &scalar),
-                None => scalar,
-            };
-            merged.insert(point.id, (sum, point));
-        }
-        let mut units = vec![];
-        let mut scaled = vec![];
-        for (scalar, point) in merged.into_values() {
-            match scalar {
-                Scalar::Constant(one) if one == Fr::ONE => units.push(point.point.clone()),
-                scalar => scaled.push((self.assigned(&scalar), point.point.clone())),
-            }
-        }
-        let generator = generator.map(|scalar| self.assigned(scalar));
-        let ctx = self.builder.base.main(0);
-        let point = msm(&self.field, ctx, &scaled, &units, generator.as_ref());
-        let id = self.number();
-        Ok(Point {
-            point,
-            id,
-            encoding: None,
-        })
+        point.encoding
     }
 
     fn enter(&mut self, part: Part) {

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::circuit::{CircuitParams, Demand};
 use crate::evm::EvmError;
+use crate::keys::PublicShape;
 use crate::srs::SrsError;
 
 /// A failure in this crate outside reference strings and contract generation.
@@ -90,13 +91,13 @@ pub enum AggregationError {
     /// halo2 could not make keys.
     #[error("key generation failed: {0}")]
     Keygen(halo2_base::halo2_proofs::plonk::Error),
-    /// Wrong number of instances.
-    #[error("the proof has {found} public instances, its key wants {expected}")]
-    Instances {
+    /// Public values of another circuit.
+    #[error("the proof makes public {found}, its key expects {expected}")]
+    PublicValues {
         /// Found.
-        found: usize,
+        found: PublicShape,
         /// Expected.
-        expected: usize,
+        expected: PublicShape,
     },
     /// The proof cannot be made or does not verify.
     #[error(transparent)]

@@ -2,55 +2,35 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::statement::ACCUMULATOR_LIMBS;
-use serde::{Deserialize, Serialize};
+use laminate_protocol::public::PublicValues;
 use snark_verifier_sdk::CircuitExt;
 
 use crate::circuit::AggregationCircuit;
 use crate::error::AggregationError;
 use crate::evm;
-use crate::keys::{Meta, ProvingKey, VerifyingKey};
+use crate::keys::{Meta, ProvingKey, PublicShape, VerifyingKey};
 use crate::srs::Srs;
 
-/// An aggregation proof with its instances: accumulator limbs, then the statement.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+/// An aggregation proof with what it makes public.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AggregationProof {
-    /// All public instances; see `laminate_protocol::statement`.
-    pub instances: Vec<Fr>,
+    /// Statement, and the group operations left to the verifier.
+    pub public: PublicValues<Fr, G1Affine>,
+    /// The circuit's digest of its public values.
+    pub digest: Fr,
     /// The proof as the contract reads it.
     pub proof: Vec<u8>,
 }
 
 impl AggregationProof {
-    /// The instances after the accumulator.
-    pub fn statement(&self) -> &[Fr] {
-        self.instances.get(ACCUMULATOR_LIMBS..).unwrap_or(&[])
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    instances: Vec<Scalar>,
-    proof: Vec<u8>,
-}
-
-impl From<Stored> for AggregationProof {
-    fn from(stored: Stored) -> Self {
-        Self {
-            instances: stored.instances.iter().map(|s| s.0).collect(),
-            proof: stored.proof,
-        }
-    }
-}
-
-impl From<AggregationProof> for Stored {
-    fn from(proof: AggregationProof) -> Self {
-        Self {
-            instances: proof.instances.iter().map(|s| Scalar(*s)).collect(),
-            proof: proof.proof,
-        }
+    /// The instances: accumulator limbs, digest, challenge and evaluation of the public values.
+    ///
+    /// # Errors
+    /// [`AggregationError::Verifier`] if a sum of points is the identity.
+    pub fn instances(&self) -> Result<Vec<Fr>, AggregationError> {
+        let limbs = evm::accumulator_limbs(&self.public.deferred.accumulator()?);
+        let rest = self.public.instances(self.digest);
+        Ok(limbs.into_iter().chain(rest).collect())
     }
 }
 
@@ -67,9 +47,11 @@ pub fn prove(
 ) -> Result<AggregationProof, AggregationError> {
     keys.meta.check_setup(srs)?;
     let instances = circuit.instances().concat();
+    let public = circuit.public().clone();
     let bytes = evm::create_proof(srs, &keys.pk, circuit, &instances)?;
     let proof = AggregationProof {
-        instances,
+        digest: public.digest(),
+        public,
         proof: bytes,
     };
     check(&keys.meta, keys.pk.get_vk(), srs, &proof)?;
@@ -80,7 +62,7 @@ pub fn prove(
 /// `srs` must be cut to [`crate::keys::Meta::k`].
 ///
 /// # Errors
-/// [`AggregationError::Instances`], [`AggregationError::Evm`], or a foreign reference string.
+/// [`AggregationError::PublicValues`], [`AggregationError::Evm`], or a foreign reference string.
 pub fn verify(
     key: &VerifyingKey,
     srs: &Srs,
@@ -96,11 +78,12 @@ fn check(
     srs: &Srs,
     proof: &AggregationProof,
 ) -> Result<(), AggregationError> {
-    if proof.instances.len() != meta.instances {
-        return Err(AggregationError::Instances {
-            found: proof.instances.len(),
-            expected: meta.instances,
+    let shape = PublicShape::of(&proof.public);
+    if shape != meta.public {
+        return Err(AggregationError::PublicValues {
+            found: shape,
+            expected: meta.public,
         });
     }
-    Ok(evm::verify_proof(srs, vk, &proof.instances, &proof.proof)?)
+    Ok(evm::verify_proof(srs, vk, &proof.instances()?, &proof.proof)?)
 }

@@ -5,7 +5,6 @@
 
 use halo2curves_axiom::bn256::{Fq, Fr, G1Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
-use halo2curves_axiom::group::{Curve, Group};
 
 use crate::error::{Check, VerifyError};
 use crate::field::pow2;
@@ -24,8 +23,8 @@ pub enum Part {
     Lookup,
     /// Batching sumcheck and evaluation of its weights.
     Batching,
-    /// Group operations of the opening.
-    Group,
+    /// The opening and the public values.
+    Opening,
 }
 
 /// Scalars, points and assertions of a verifier run.
@@ -83,15 +82,6 @@ pub trait Backend {
     fn permute(&mut self, state: [Self::Scalar; WIDTH]) -> [Self::Scalar; WIDTH];
     /// The canonical encoding of a point as three scalars; see [`point_scalars`].
     fn encode_point(&mut self, point: &Self::Point) -> [Self::Scalar; 3];
-    /// `Σ scalar · point + generator · G`, where a missing scalar means one. At least one pair.
-    ///
-    /// # Errors
-    /// [`VerifyError::Degenerate`] if the sum is the identity.
-    fn msm(
-        &mut self,
-        pairs: &[(Option<Self::Scalar>, Self::Point)],
-        generator: Option<&Self::Scalar>,
-    ) -> Result<Self::Point, VerifyError>;
     /// Tells which part of the verifier follows.
     fn enter(&mut self, _part: Part) {}
 }
@@ -183,27 +173,5 @@ impl Backend for Native {
     }
     fn encode_point(&mut self, point: &G1Affine) -> [Fr; 3] {
         point_scalars(point)
-    }
-    fn msm(
-        &mut self,
-        pairs: &[(Option<Fr>, G1Affine)],
-        generator: Option<&Fr>,
-    ) -> Result<G1Affine, VerifyError> {
-        let mut sum = halo2curves_axiom::bn256::G1::identity();
-        for (scalar, point) in pairs {
-            match scalar {
-                Some(scalar) => sum += point * scalar,
-                None => sum += point,
-            }
-        }
-        if let Some(scalar) = generator {
-            sum += G1Affine::generator() * scalar;
-        }
-        if bool::from(sum.is_identity()) {
-            return Err(VerifyError::Degenerate {
-                what: "linear combination of commitments",
-            });
-        }
-        Ok(sum.to_affine())
     }
 }

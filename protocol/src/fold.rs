@@ -44,23 +44,6 @@ pub struct OpeningProof<S, P> {
     pub pcs: PcsProof<S, P>,
 }
 
-/// Rows of the two committed polynomials.
-#[derive(Debug)]
-pub struct Commitments<'a, P> {
-    /// Rows of the weight polynomial.
-    pub weight: &'a [P],
-    /// Rows of the trace polynomial.
-    pub trace: &'a [P],
-}
-
-impl<P> Clone for Commitments<'_, P> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<P> Copy for Commitments<'_, P> {}
-
 /// Groups claims for opening: one group if folded, otherwise one per part that has claims.
 pub fn group<S>(mode: FoldMode, parts: Vec<Vec<EvalClaim<S>>>) -> Vec<Vec<EvalClaim<S>>> {
     match mode {
@@ -69,7 +52,14 @@ pub fn group<S>(mode: FoldMode, parts: Vec<Vec<EvalClaim<S>>>) -> Vec<Vec<EvalCl
     }
 }
 
-/// Verifies the opening of one group up to its pairing. Consumes the claims.
+/// The scalar of every row, weights first, and what is left to check of the opening of their sum.
+pub type RowsAndOpening<B> = (
+    Vec<<B as Backend>::Scalar>,
+    OpeningTerms<<B as Backend>::Scalar, <B as Backend>::Point>,
+);
+
+/// Verifies the opening of one group up to its pairing, given the numbers of weight and trace rows.
+/// Consumes the claims.
 ///
 /// # Errors
 /// Shape errors and a failed batching check.
@@ -77,10 +67,10 @@ pub fn verify<B: Backend>(
     backend: &mut B,
     transcript: &mut Transcript<B>,
     (program, layout): (&Program, &Layout),
-    commitments: Commitments<'_, B::Point>,
+    [weight_rows, trace_rows]: [usize; 2],
     claims: Vec<EvalClaim<B::Scalar>>,
     proof: &OpeningProof<B::Scalar, B::Point>,
-) -> Result<OpeningTerms<B::Scalar, B::Point>, VerifyError> {
+) -> Result<RowsAndOpening<B>, VerifyError> {
     backend.enter(Part::Batching);
     let eta = transcript.challenge(backend, "batching eta");
     let powers = powers(backend, &eta, claims.len());
@@ -117,18 +107,16 @@ pub fn verify<B: Backend>(
     let value = backend.mul_add(&rho, trace, weight);
     let row_log = layout.row_log(program);
     let (high, low) = point.split_at(log.saturating_sub(row_log));
-    let mut terms = vec![];
-    for (rows, scale) in [(commitments.weight, None), (commitments.trace, Some(&rho))] {
-        for (row, commitment) in rows.iter().enumerate() {
-            let selector = (!high.is_empty()).then(|| eq::select(backend, row, high));
-            let scalar = match (selector, scale) {
-                (Some(s), Some(scale)) => Some(backend.mul(&s, scale)),
-                (s, scale) => s.or(scale.cloned()),
-            };
-            terms.push((scalar, commitment.clone()));
+    let one = backend.constant(Fr::ONE);
+    let mut scalars = vec![];
+    for (rows, scale) in [(weight_rows, &one), (trace_rows, &rho)] {
+        for row in 0..rows {
+            let selector = eq::select(backend, row, high);
+            scalars.push(backend.mul(&selector, scale));
         }
     }
-    pcs::verify(backend, transcript, terms, low, &value, &proof.pcs)
+    let opening = pcs::verify(backend, transcript, low, &value, &proof.pcs)?;
+    Ok((scalars, opening))
 }
 
 /// `1, η, …, η^(count-1)`

@@ -11,8 +11,9 @@
 //! whole vector). `f` and `S` are opened at `z` and `1/z` by the two-step batch opening of
 //! Boneh–Drake–Fisch–Gabizon (eprint 2020/81, §4).
 //!
-//! Coefficients of `f` above `N` do not matter: `P` has none there. `S` needs no degree bound: any
-//! polynomial leaves the constant term alone.
+//! Coefficients of `f` above `N` do not matter: `P` has none there. So every committed row carries a
+//! random coefficient of `X^N`, its *blind*, which makes the commitment hiding; a reference string must
+//! have `N + 1` powers. `S` needs no degree bound: any polynomial leaves the constant term alone.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
@@ -39,14 +40,13 @@ pub struct PcsProof<S, P> {
     pub opening: P,
 }
 
-/// What is left to check of an opening: `e(left, [τ]_2) = e(Σ scalar·point + generator·G, [1]_2)`.
+/// What is left to check of an opening of a vector under the commitment `C`:
+/// `e(W, [τ]_2) = e(C + Σ scalar·point + generator·G, [1]_2)`, with `W` the last point.
 #[must_use = "an opening proves nothing until its pairing is checked"]
 #[derive(Clone, Debug)]
 pub struct OpeningTerms<S, P> {
-    /// The KZG proof.
-    pub left: P,
-    /// Terms of the right side; a missing scalar means one.
-    pub right: Vec<(Option<S>, P)>,
+    /// Terms of the right side beside the commitment: `S`, the quotient and the KZG proof `W`.
+    pub terms: [(S, P); 3],
     /// Scalar of the generator.
     pub generator: S,
 }
@@ -68,8 +68,8 @@ pub fn eq_polynomial<B: Backend>(backend: &mut B, point: &[B::Scalar], x: &B::Sc
     acc.unwrap_or_else(|| backend.constant(Fr::ONE))
 }
 
-/// Verifies that the vector committed by `Σ scalar·point` of `commitment` evaluates to `value` at
-/// `point`, up to the returned pairing.
+/// Verifies that a committed vector evaluates to `value` at `point`, up to the returned pairing. The
+/// commitment itself enters there only; the transcript must have absorbed what it is made of.
 ///
 /// # Errors
 /// [`VerifyError::Degenerate`] for the negligible challenges `z = 0` or `z = ±1`.
@@ -80,7 +80,6 @@ pub fn eq_polynomial<B: Backend>(backend: &mut B, point: &[B::Scalar], x: &B::Sc
 pub fn verify<B: Backend>(
     backend: &mut B,
     transcript: &mut Transcript<B>,
-    mut commitment: Vec<(Option<B::Scalar>, B::Point)>,
     point: &[B::Scalar],
     value: &B::Scalar,
     proof: &PcsProof<B::Scalar, B::Point>,
@@ -130,12 +129,12 @@ pub fn verify<B: Backend>(
 
     // [F] - R(y)·G - Z(y)·[Q] + y·[W] = τ·[W]
     let zero = backend.constant(Fr::ZERO);
-    commitment.push((Some(gamma), proof.inner.clone()));
-    commitment.push((Some(backend.sub(&zero, &vanishing)), proof.quotient.clone()));
-    commitment.push((Some(y), proof.opening.clone()));
     Ok(OpeningTerms {
-        left: proof.opening.clone(),
-        right: commitment,
+        terms: [
+            (gamma, proof.inner.clone()),
+            (backend.sub(&zero, &vanishing), proof.quotient.clone()),
+            (y, proof.opening.clone()),
+        ],
         generator: backend.sub(&zero, &remainder),
     })
 }

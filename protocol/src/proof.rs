@@ -15,6 +15,9 @@ use crate::sumcheck::SumcheckProof;
 pub struct FoldedProof<S, P> {
     /// How the layers are joined.
     pub mode: FoldMode,
+    /// Random, absorbed before everything else: public points and scalars of the final check follow from
+    /// challenges, which nobody can recompute from a guess of the witness.
+    pub transcript_salt: S,
     /// Salt of the weight commitment.
     pub weight_salt: S,
     /// Rows of the weight polynomial.
@@ -52,6 +55,7 @@ impl<S, P> FoldedProof<S, P> {
     ) -> Result<FoldedProof<T, Q>, E> {
         Ok(FoldedProof {
             mode: self.mode,
+            transcript_salt: scalar(&self.transcript_salt)?,
             weight_salt: scalar(&self.weight_salt)?,
             weight_rows: all(&self.weight_rows, point)?,
             input_salt: scalar(&self.input_salt)?,

@@ -1,7 +1,7 @@
 //! The public statement, its field encoding, and the two published commitments.
 //!
-//! The layout of the on-chain instances is fixed here and mirrored by `StatementLib.sol`:
-//! `[12 accumulator limbs] ++ [program digest, weight commitment, input commitment] ++ output words`.
+//! The order of its fields is fixed here and mirrored by `StatementLib.sol`: program digest, weight
+//! commitment, input commitment, output words. [`crate::public`] lays out the on-chain instances.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::{Field, PrimeField};
@@ -12,9 +12,7 @@ use crate::field::{fr_from_i64, pow2};
 use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB};
 use crate::transcript::{Domain, hash};
 
-/// Number of accumulator limbs that lead the instances.
-pub const ACCUMULATOR_LIMBS: usize = 12;
-/// Instances between the accumulator and the output words.
+/// Fields of the statement before the output words.
 pub const STATEMENT_HEAD: usize = 3;
 /// 16-bit values packed into one field element.
 pub const VALUES_PER_WORD: usize = 15;
@@ -54,8 +52,8 @@ impl<S> Statement<S> {
 }
 
 impl<S: Clone> Statement<S> {
-    /// The instances after the accumulator.
-    pub fn instances(&self) -> Vec<S> {
+    /// All fields in their order.
+    pub fn fields(&self) -> Vec<S> {
         let head = [
             &self.program_digest,
             &self.weight_commitment,
@@ -134,7 +132,7 @@ impl Packing {
     }
 }
 
-/// Number of scalars of a program's statement, the instances behind the accumulator.
+/// Number of fields of a program's statement.
 pub fn statement_len(program: &Program) -> usize {
     let ends = program.sequence.map_or(0, |s| {
         usize::from(!s.reads_tokens()) + usize::from(!s.gives_tokens())

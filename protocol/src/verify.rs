@@ -8,7 +8,8 @@ use crate::backend::{Backend, Native, Part};
 use crate::claim::{EvalClaim, View};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::field::{fr_from_digest, fr_from_i64};
-use crate::fold::{self, Commitments};
+use crate::deferred::{Deferred, combine};
+use crate::fold;
 use crate::layout::{Boundary, Layout, Poly};
 use crate::lookup::{self, Segments};
 use crate::poly::eq;
@@ -20,7 +21,6 @@ use crate::statement::{self, Packing, Statement};
 use crate::transcript::{Domain, Event, Transcript};
 
 pub use crate::accumulator::Accumulator;
-use crate::accumulator::combine;
 
 /// A program that was checked, with its layout; the verifier's only public parameter.
 #[derive(Clone, Debug)]
@@ -64,10 +64,10 @@ impl Verifier {
         })
     }
 
-    /// Verifies `proof` for `statement` up to one pairing.
+    /// Verifies `proof` for `statement` up to one linear combination of points and its pairing.
     ///
-    /// The caller of a circuit backend must expose the statement's scalars and the accumulator as
-    /// instances; the native caller checks the pairing ([`Self::verify_native`]).
+    /// The caller of a circuit backend must expose statement and combination ([`crate::public`]); the
+    /// native caller checks the pairing ([`Self::verify_native`]).
     ///
     /// # Errors
     /// The first violated check; a circuit backend records violations as constraints instead.
@@ -76,7 +76,7 @@ impl Verifier {
         backend: &mut B,
         statement: &Statement<B::Scalar>,
         proof: &FoldedProof<B::Scalar, B::Point>,
-    ) -> Result<(Accumulator<B::Point>, EventLog), VerifyError> {
+    ) -> Result<(Deferred<B::Scalar, B::Point>, EventLog), VerifyError> {
         self.check_shape(statement, proof)?;
         let mut log = EventLog::default();
         backend.enter(Part::Statement);
@@ -87,7 +87,13 @@ impl Verifier {
             tokens: &tokens,
             choices: &choices,
         };
-        let (mut main, seed) = self.start(backend, statement, &proof.output, &proof.trace_rows);
+        let (mut main, seed) = self.start(
+            backend,
+            &proof.transcript_salt,
+            statement,
+            &proof.output,
+            &proof.trace_rows,
+        );
 
         backend.enter(Part::Sumcheck);
         let mut parts = vec![];
@@ -138,10 +144,7 @@ impl Verifier {
         main.absorb("final states of the parts", &states);
         let groups = fold::group(proof.mode, parts);
         expect_len("openings", proof.openings.len(), groups.len())?;
-        let commitments = Commitments {
-            weight: &proof.weight_rows,
-            trace: &proof.trace_rows,
-        };
+        let rows = [&proof.weight_rows, &proof.trace_rows].map(Vec::len);
         let mut terms = vec![];
         for (claims, opening) in groups.into_iter().zip(&proof.openings) {
             let context = (&self.program, &self.layout);
@@ -149,16 +152,17 @@ impl Verifier {
                 backend,
                 &mut main,
                 context,
-                commitments,
+                rows,
                 claims,
                 opening,
             )?);
         }
-        backend.enter(Part::Group);
-        let accumulator = combine(backend, &mut main, terms)?;
+        backend.enter(Part::Opening);
+        let rows = proof.weight_rows.iter().chain(&proof.trace_rows);
+        let deferred = combine(backend, &mut main, rows.cloned().collect(), terms);
         log.transcripts
             .push(("main".into(), main.events().to_vec()));
-        Ok((accumulator, log))
+        Ok((deferred, log))
     }
 
     /// Verifies natively, pairing included. `tau_g2` is `[τ]_2` of the reference string.
@@ -185,8 +189,8 @@ impl Verifier {
         if points.into_iter().any(|p| bool::from(p.is_identity())) {
             return Err(VerifyError::Degenerate { what: "commitment" });
         }
-        let (accumulator, _) = self.verify(&mut Native, statement, proof)?;
-        accumulator.check(tau_g2)
+        let (deferred, _) = self.verify(&mut Native, statement, proof)?;
+        deferred.accumulator()?.check(tau_g2)
     }
 
     /// Lengths of everything in the proof that is not checked where it is read.
@@ -358,18 +362,20 @@ impl Verifier {
         Ok(both)
     }
 
-    /// Absorbs the statement, those of a proof's output values that it does not hold and the trace
+    /// Absorbs the salt, the statement, those of a proof's output values that it does not hold and the trace
     /// commitment, and draws the seed of the forks.
     pub fn start<B: Backend>(
         &self,
         backend: &mut B,
+        salt: &B::Scalar,
         statement: &Statement<B::Scalar>,
         output: &[B::Scalar],
         trace_rows: &[B::Point],
     ) -> (Transcript<B>, B::Scalar) {
         let mut main = Transcript::new(backend, Domain::Main);
-        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v2"));
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v3"));
         main.absorb("protocol version", &[version]);
+        main.absorb("transcript salt", std::slice::from_ref(salt));
         main.absorb(
             "program digest",
             std::slice::from_ref(&statement.program_digest),

@@ -1,5 +1,6 @@
 //! The committed polynomials as the prover holds them: small integers, multiplicities and blinds.
 
+pub mod blinds;
 mod trace;
 mod weights;
 
@@ -30,6 +31,7 @@ fn cut<'v, T>(values: &'v [T], block: &Block) -> &'v [T] {
 pub struct Columns<'a> {
     weights: &'a WeightColumns,
     trace: &'a TraceColumns,
+    weight_blinds: Vec<Fr>,
     limbs: Vec<Fr>,
 }
 
@@ -43,12 +45,17 @@ pub enum Small<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Borrows both polynomials.
-    pub fn new(weights: &'a WeightColumns, trace: &'a TraceColumns) -> Self {
+    /// Borrows both polynomials; `weight_blinds` are those of the weight commitment's rows.
+    pub fn new(
+        weights: &'a WeightColumns,
+        trace: &'a TraceColumns,
+        weight_blinds: Vec<Fr>,
+    ) -> Self {
         let count = if trace.wide { 1u64 << 16 } else { 1 << 8 };
         Self {
             weights,
             trace,
+            weight_blinds,
             limbs: (0..count).map(Fr::from).collect(),
         }
     }
@@ -56,6 +63,12 @@ impl<'a> Columns<'a> {
     /// A limb as a field element.
     pub fn limb(&self, limb: u16) -> Fr {
         self.limbs[usize::from(limb)]
+    }
+
+    /// The blind of `Σ_row selector[row]·(W_row + ρ·T_row)`.
+    pub fn blind(&self, selector: &[Fr], rho: Fr) -> Fr {
+        let sum = |blinds: &[Fr]| -> Fr { selector.iter().zip(blinds).map(|(s, b)| s * b).sum() };
+        sum(&self.weight_blinds) + rho * sum(&self.trace.row_blinds)
     }
 
     /// The weight polynomial's used prefix.

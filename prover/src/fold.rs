@@ -100,11 +100,13 @@ pub(crate) fn prove_in_stages(
 
     let rho = transcript.challenge(&mut Native, "batching rho");
     let (high, low) = point.split_at(log - row_log);
-    let values = rows::combine(columns, &eq::table(high), row_log, rho);
+    let selector = eq::table(high);
+    let blind = columns.blind(&selector, rho);
+    let values = rows::combine(columns, &selector, row_log, rho);
     OpeningProof {
         batching,
         evaluations,
-        pcs: pcs::prove(transcript, powers, &values, low),
+        pcs: pcs::prove(transcript, powers, values, blind, low),
     }
 }
 

@@ -5,31 +5,36 @@ use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use laminate_protocol::backend::Native;
 use laminate_protocol::pcs::PcsProof;
+use laminate_protocol::poly::eq;
 use laminate_protocol::transcript::Transcript;
 use rayon::prelude::*;
 
 use crate::kernels::{blend, msm};
 
-/// Opens `values` (length `2^point.len()`) at `point`. `powers` has at least as many points.
+/// Opens `values` (length `N = 2^point.len()`), committed with the coefficient `blind` of `X^N`, at
+/// `point`. `powers` has more than `N` points.
 pub fn prove(
     transcript: &mut Transcript<Native>,
     powers: &[G1Affine],
-    values: &[Fr],
+    mut values: Vec<Fr>,
+    blind: Fr,
     point: &[Fr],
 ) -> PcsProof<Fr, G1Affine> {
     let commit = |coefficients: &[Fr]| msm::full(coefficients, powers).to_affine();
-    let inner_poly = inner_polynomial(values, point);
+    let mut inner_poly = inner_polynomial(&values, point);
+    blind_inner(&mut inner_poly, blind, point);
+    values.push(blind);
     let inner = commit(&inner_poly);
     transcript.absorb_point(&mut Native, "opening inner commitment", &inner);
     let z = transcript.challenge(&mut Native, "opening z");
     let z_inverse = z.invert().unwrap_or(Fr::ZERO);
-    let (parts, inner_parts) = (Parts::new(values, z), Parts::new(&inner_poly, z));
+    let (parts, inner_parts) = (Parts::new(&values, z), Parts::new(&inner_poly, z));
     let (value_z, inner_z) = (parts.value(), inner_parts.value());
-    let value_inverse = Parts::new(values, z_inverse).value();
+    let value_inverse = Parts::new(&values, z_inverse).value();
     transcript.absorb("opening values", &[value_z, value_inverse, inner_z]);
     let gamma = transcript.challenge(&mut Native, "opening gamma");
 
-    let mut combined = values.to_vec();
+    let mut combined = values;
     add_scaled(&mut combined, gamma, &inner_poly);
     drop(inner_poly);
     let parts = parts.plus(gamma, &inner_parts);
@@ -73,6 +78,14 @@ fn inner_polynomial(values: &[Fr], point: &[Fr]) -> Vec<Fr> {
         .with_min_len(CHUNK)
         .map(|j| correlation[n + j] + correlation[n - j])
         .collect()
+}
+
+/// Adds what `blind·X^N` makes of `S`: `blind·X^{N-1}·P(1/X)`, one coefficient more than before.
+fn blind_inner(inner: &mut Vec<Fr>, blind: Fr, point: &[Fr]) {
+    let mut reversed = eq::scaled_table(point, blind);
+    reversed.reverse();
+    add_scaled(&mut reversed, Fr::ONE, inner);
+    *inner = reversed;
 }
 
 /// Coefficient `j` of `f(X)·P(1/X)` at `n + j`, for `-n <= j < n`. `P` is a product of a factor for each
@@ -189,7 +202,6 @@ fn divide(coefficients: &[Fr], parts: &Parts) -> (Vec<Fr>, Fr) {
 mod tests {
     use super::*;
     use laminate_protocol::pcs::eq_polynomial;
-    use laminate_protocol::poly::eq;
     use rand::SeedableRng;
 
     fn random(n: usize, seed: u64) -> Vec<Fr> {
@@ -211,6 +223,14 @@ mod tests {
             let left = horner(&values, z) * p(w) + horner(&values, w) * p(z);
             assert_eq!(
                 left,
+                v.double() + z * horner(&inner, z) + w * horner(&inner, w)
+            );
+            let blind = random(1, 5)[0];
+            let (mut blinded, mut inner) = (values, inner);
+            blind_inner(&mut inner, blind, &point);
+            blinded.push(blind);
+            assert_eq!(
+                horner(&blinded, z) * p(w) + horner(&blinded, w) * p(z),
                 v.double() + z * horner(&inner, z) + w * horner(&inner, w)
             );
         }

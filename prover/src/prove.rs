@@ -2,7 +2,6 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
@@ -20,7 +19,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::columns::{Columns, TraceColumns, WeightColumns};
+use crate::columns::{Columns, TraceColumns, WeightColumns, blinds};
 use crate::exec::{ExecError, Trace, check_weights};
 use crate::layers::Inputs;
 use crate::{fold, layers, lookup};
@@ -40,18 +39,6 @@ pub enum ProveError {
         /// log2 of the need.
         k: u32,
     },
-    /// A commitment row holds only zeros, which has no encodable commitment.
-    #[error(
-        "row {row} of the {what} polynomial holds only zeros and cannot be committed; compile with longer rows (row log {row_log} or more)"
-    )]
-    EmptyRow {
-        /// Which polynomial.
-        what: &'static str,
-        /// Its row.
-        row: usize,
-        /// log2 of a row that holds the whole polynomial.
-        row_log: usize,
-    },
     /// The weights do not have the program's shapes or formats.
     #[error(transparent)]
     Weights(#[from] ExecError),
@@ -70,7 +57,8 @@ pub enum ProveError {
     Program(#[from] VerifyError),
 }
 
-/// What the owner of a model keeps beside its weights: the salt, and the rows the salt hides.
+/// What the owner of a model keeps beside its weights: the salt, which the rows' blinds follow from,
+/// and the rows. The salt must not be published; the rows are with every proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightSecret {
     /// Salt of the published commitment.
@@ -84,6 +72,11 @@ impl WeightSecret {
     pub fn commitment(&self) -> Fr {
         let rows: Vec<G1Affine> = self.rows.iter().map(|p| p.0).collect();
         statement::weight_commitment(&mut Native, &self.salt.0, &rows)
+    }
+
+    /// Blinds of `count` rows.
+    pub fn blinds(&self, count: usize) -> Vec<Fr> {
+        blinds::derive(&[self.salt.0], count)
     }
 }
 
@@ -115,33 +108,25 @@ impl Model {
         &self.verifier.layout
     }
 
-    /// log2 of the powers needed to commit and open.
+    /// log2 of the powers needed to commit and open: a row's, and one more for its blind.
     pub fn required_log(&self) -> usize {
+        self.row_log() + 1
+    }
+
+    fn row_log(&self) -> usize {
         self.layout().row_log(self.program())
     }
 
     fn check_powers(&self, powers: &[G1Affine]) -> Result<(), ProveError> {
-        let needed = 1usize << self.required_log();
+        let needed = (1usize << self.row_log()) + 1;
         if powers.len() >= needed {
             return Ok(());
         }
         Err(ProveError::SrsTooSmall {
             found: powers.len(),
             needed,
-            k: needed.trailing_zeros(),
+            k: self.required_log() as u32,
         })
-    }
-
-    fn check_rows(&self, what: &'static str, rows: &[G1Affine]) -> Result<(), ProveError> {
-        let identity = |row: &G1Affine| bool::from(row.is_identity());
-        match rows.iter().position(identity) {
-            None => Ok(()),
-            Some(row) => Err(ProveError::EmptyRow {
-                what,
-                row,
-                row_log: self.layout().max_log(),
-            }),
-        }
     }
 
     /// Commits to the weights with a fresh salt. `powers` are `[τ^i]_1`.
@@ -154,12 +139,15 @@ impl Model {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<WeightSecret, ProveError> {
         self.check_powers(powers)?;
-        let rows = self.columns.commit(self.required_log(), powers);
-        self.check_rows("weight", &rows)?;
-        Ok(WeightSecret {
+        let count = self.layout().rows(self.program(), Poly::Weight);
+        let mut secret = WeightSecret {
             salt: Scalar(Fr::random(rng)),
-            rows: rows.into_iter().map(Point).collect(),
-        })
+            rows: vec![],
+        };
+        let blinds = secret.blinds(count);
+        let rows = self.columns.commit(self.row_log(), &blinds, powers);
+        secret.rows = rows.into_iter().map(Point).collect();
+        Ok(secret)
     }
 }
 
@@ -262,14 +250,13 @@ pub fn prove_linked(
         });
     }
     stage(Stage::CommitTrace);
-    let input_salt = Fr::random(&mut *rng);
+    let [transcript_salt, input_salt] = [(); 2].map(|()| Fr::random(&mut *rng));
     let input = tensor_values(program, trace, program.input, program.input_len());
     let output = tensor_values(program, trace, program.output, program.proof_output_len());
     let trees = &model.verifier.trees;
     let mut trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
-    trace_columns.link(layout, links);
-    let trace_rows = trace_columns.commit(model.required_log(), powers);
-    model.check_rows("trace", &trace_rows)?;
+    trace_columns.link(program, layout, links);
+    let trace_rows = trace_columns.commit(model.row_log(), powers);
     let packing = Packing::of(program);
     let public = model.verifier.public_values(&input, &output);
     let end = |input| model.verifier.boundary_commitment(input, &trace_rows);
@@ -284,8 +271,15 @@ pub fn prove_linked(
 
     stage(Stage::Layers);
     let verifier = &model.verifier;
-    let (mut main, seed) = verifier.start(&mut Native, &statement, &output, &trace_rows);
-    let columns = Columns::new(&model.columns, &trace_columns);
+    let (mut main, seed) = verifier.start(
+        &mut Native,
+        &transcript_salt,
+        &statement,
+        &output,
+        &trace_rows,
+    );
+    let weight_blinds = secret.blinds(expected);
+    let columns = Columns::new(&model.columns, &trace_columns, weight_blinds);
     let mut parts = prove_layers(model, &columns, trace, seed);
     stage(Stage::Lookups);
     let mut states: Vec<Fr> = parts.iter().map(|p| p.state).collect();
@@ -316,6 +310,7 @@ pub fn prove_linked(
         .collect();
     let proof = NativeProof {
         mode,
+        transcript_salt,
         weight_salt: secret.salt.0,
         weight_rows: secret.rows.iter().map(|p| p.0).collect(),
         input_salt,

@@ -61,6 +61,7 @@ pub fn point_name(proof: &NativeProof, index: usize) -> String {
 
 fn name(a: &NativeProof, b: &NativeProof) -> String {
     let differs = [
+        ("transcript salt", a.transcript_salt != b.transcript_salt),
         ("weight salt", a.weight_salt != b.weight_salt),
         ("weight rows", a.weight_rows != b.weight_rows),
         ("input salt", a.input_salt != b.input_salt),

@@ -40,6 +40,8 @@ pub struct Forger {
     pub secret: WeightSecret,
     /// Trace columns, as they are committed.
     pub trace: TraceColumns,
+    /// Salt of the transcript.
+    pub transcript_salt: Fr,
     /// Salt of the input commitment.
     pub input_salt: Fr,
     /// Claimed input, `(slots, width)`; the tokens of a sequence.
@@ -99,6 +101,7 @@ impl Forger {
             weights,
             secret,
             trace: columns,
+            transcript_salt: Fr::random(&mut rng),
             input_salt: Fr::random(&mut rng),
         };
         forger.restate();
@@ -112,7 +115,7 @@ impl Forger {
         if verifier.layout.boundaries.is_empty() {
             return;
         }
-        self.trace.link(&verifier.layout, links);
+        self.trace.link(&verifier.program, &verifier.layout, links);
         let row_log = verifier.layout.row_log(&verifier.program);
         let rows = self.trace.commit(row_log, &srs.powers);
         self.statement.boundary_in = verifier.boundary_commitment(true, &rows);
@@ -132,10 +135,17 @@ impl Forger {
     pub fn register(&mut self, srs: &TestSrs, change: impl FnOnce(&mut [u8])) {
         change(&mut self.weights.bytes);
         let row_log = self.verifier.layout.row_log(&self.verifier.program);
-        let rows = self.weights.commit(row_log, &srs.powers);
+        let blinds = self.secret.blinds(self.secret.rows.len());
+        let rows = self.weights.commit(row_log, &blinds, &srs.powers);
         self.secret.rows = rows.into_iter().map(Point).collect();
         self.statement.weight_commitment = self.secret.commitment();
         self.recount();
+    }
+
+    /// The columns that layers are proven with.
+    pub fn columns(&self) -> Columns<'_> {
+        let blinds = self.secret.blinds(self.secret.rows.len());
+        Columns::new(&self.weights, &self.trace, blinds)
     }
 
     /// Recounts the lookups after committed limbs were altered.
@@ -173,7 +183,7 @@ impl Forger {
         let (program, layout) = (&self.verifier.program, &self.verifier.layout);
         let row_log = layout.row_log(program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
-        let columns = Columns::new(&self.weights, &self.trace);
+        let columns = self.columns();
         let (mut main, seed) = self.start(&trace_rows);
         let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
         let mut lookups = vec![];
@@ -239,7 +249,7 @@ impl Forger {
     pub fn refusal_by_layers(&self, srs: &TestSrs) -> Option<VerifyError> {
         let row_log = self.verifier.layout.row_log(&self.verifier.program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
-        let columns = Columns::new(&self.weights, &self.trace);
+        let columns = self.columns();
         let (_, seed) = self.start(&trace_rows);
         let lookup = LookupProof {
             layers: vec![],
@@ -258,7 +268,9 @@ impl Forger {
     /// The main transcript up to the seed, and the seed.
     fn start(&self, trace_rows: &[G1Affine]) -> (Transcript<Native>, Fr) {
         let verifier = &self.verifier;
-        verifier.start(&mut Native, &self.statement, &self.output, trace_rows)
+        let salt = &self.transcript_salt;
+        let (statement, output) = (&self.statement, &self.output);
+        verifier.start(&mut Native, salt, statement, output, trace_rows)
     }
 
     /// The challenge that batches the claims of a folded proof.
@@ -278,6 +290,7 @@ impl Forger {
     ) -> NativeProof {
         NativeProof {
             mode,
+            transcript_salt: self.transcript_salt,
             weight_salt: self.secret.salt.0,
             weight_rows: self.secret.rows.iter().map(|p| p.0).collect(),
             input_salt: self.input_salt,

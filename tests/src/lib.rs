@@ -40,13 +40,13 @@ pub struct TestSrs {
 }
 
 impl TestSrs {
-    /// `2^log` powers of a τ derived from `label`.
+    /// `2^log + 1` powers of a τ derived from `label`.
     pub fn new(label: &[u8], log: usize) -> Self {
         let tau = fr_from_digest(b"laminate/test-srs", label);
         let table = byte_multiples();
         let mut power = Fr::ONE;
-        let mut powers = Vec::with_capacity(1 << log);
-        for _ in 0..1 << log {
+        let mut powers = Vec::with_capacity((1 << log) + 1);
+        for _ in 0..=1 << log {
             let bytes = power.to_repr();
             let terms = bytes
                 .iter()

@@ -69,13 +69,6 @@ impl Backend for Recorder {
     fn encode_point(&mut self, point: &G1Affine) -> [Fr; 3] {
         Native.encode_point(point)
     }
-    fn msm(
-        &mut self,
-        pairs: &[(Option<Fr>, G1Affine)],
-        generator: Option<&Fr>,
-    ) -> Result<G1Affine, VerifyError> {
-        Native.msm(pairs, generator)
-    }
 }
 
 /// A squeeze, and what was absorbed since the one before it on the same transcript.

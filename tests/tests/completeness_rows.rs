@@ -3,41 +3,43 @@
 use halo2curves_axiom::bn256::Fr;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
-use laminate_prover::exec;
-use laminate_prover::prove::{Model, ProveError, prove};
 use laminate_tests::fields::{count, with_point};
 use laminate_tests::{TestSrs, every_op, prove_case};
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
 
-/// A row of zeros has no encodable commitment: a clear error, and no proof.
+/// Rows of zeros are committed like all others: their blinds make them points.
 #[test]
-fn rows_of_zeros_are_named() {
+fn rows_of_zeros_are_accepted() {
     let srs = TestSrs::new(b"rows", 14);
     let mut case = every_op(3, 1);
     case.program.row_log = 6;
-    let model = Model::new(case.program.clone(), &case.weights).expect("model");
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let error = model.commit(&srs.powers, &mut rng).and_then(|secret| {
-        let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
-        prove(
-            &model,
-            &secret,
-            &trace,
-            &srs.powers,
-            FoldMode::On,
-            &mut rng,
-            &|_| {},
-        )
-        .map(|_| ())
-    });
-    assert!(
-        matches!(error, Err(ProveError::EmptyRow { .. })),
-        "{error:?}"
+    let proven = prove_case(&case, &srs, FoldMode::On, 1);
+    let rows = proven.proof.weight_rows.len() + proven.proof.trace_rows.len();
+    assert!(rows > 20, "{rows}");
+    let verifier = &proven.model.verifier;
+    assert_eq!(
+        verifier.verify_native(&proven.statement, &proven.proof, &srs.tau_g2),
+        Ok(())
     );
 }
 
-/// Several rows, none of them all zero.
+/// The same weights and input give other rows every time: blinds and salts are fresh.
+#[test]
+fn rows_are_blinded_afresh() {
+    let srs = TestSrs::new(b"rows", 14);
+    let mut case = every_op(3, 1);
+    case.program.row_log = 8;
+    let [a, b] = [1, 2].map(|seed| prove_case(&case, &srs, FoldMode::On, seed).proof);
+    for (a, b) in a.trace_rows.iter().zip(&b.trace_rows) {
+        assert_ne!(a, b);
+    }
+    for (a, b) in a.weight_rows.iter().zip(&b.weight_rows) {
+        assert_ne!(a, b);
+    }
+    assert_ne!(a.transcript_salt, b.transcript_salt);
+    assert_ne!(a.openings[0].evaluations, b.openings[0].evaluations);
+}
+
+/// Several rows.
 #[test]
 fn two_rows_are_accepted_and_bound() {
     let srs = TestSrs::new(b"rows", 14);

@@ -19,7 +19,7 @@ struct Lookups {
 
 fn lookups(case: &laminate_tests::Case) -> Lookups {
     let forger = Forger::new(case, &TestSrs::new(b"lookup", 14));
-    let columns = Columns::new(&forger.weights, &forger.trace);
+    let columns = forger.columns();
     let views = forger.verifier.trees[0]
         .segments
         .iter()
@@ -91,7 +91,7 @@ impl Lookups {
 fn reference_prover_agrees_with_the_real_one() {
     for case in [every_op(31, 1), mlp(32, 0, &[3, 2]), mlp(33, 2, &[9, 5, 1])] {
         let lookups = lookups(&case);
-        let columns = Columns::new(&lookups.forger.weights, &lookups.forger.trace);
+        let columns = lookups.forger.columns();
         let v = &lookups.forger.verifier;
         let (real, _) = laminate_prover::lookup::prove(
             &mut Lookups::transcript(),

@@ -97,12 +97,6 @@ fn recommit(
     let trace = exec::run(&same.program, &same.weights, &same.inputs).ok()?;
     let mut out = Forger::with_trace(&same, &trace, srs);
     out.weights = forged.weights;
-    let rows = out
-        .weights
-        .commit(out.verifier.layout.row_log(&case.program), &srs.powers);
-    out.secret.rows = rows.into_iter().map(Point).collect();
-    out.secret.salt = Scalar(out.secret.salt.0);
-    out.statement.weight_commitment = out.secret.commitment();
-    out.recount();
+    out.register(srs, |_| {});
     Some(out)
 }

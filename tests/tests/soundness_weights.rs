@@ -229,7 +229,7 @@ fn every_field_of_a_commitment_proof_counts() {
 fn weights_that_are_not_bytes_are_refused_in_every_piece() {
     let srs = srs();
     let honest = forger(&layers(), &srs);
-    let columns = Columns::new(&honest.weights, &honest.trace);
+    let columns = honest.columns();
     let verifier = &honest.verifier;
     let transcript = || Transcript::fork(&mut Native, &Fr::from(5), 0);
     let mut tried = 0;

@@ -1,23 +1,28 @@
-//! The circuit that runs the verifier of folded proofs.
+//! The circuit that runs the verifier of folded proofs. Group operations are left to whoever verifies
+//! the aggregation proof; see `laminate_protocol::public`.
 
 use std::cell::RefCell;
 
 use halo2_base::gates::circuit::CircuitBuilderStage;
 use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
 use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
-use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem, Error, Selector};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Statement};
-use laminate_protocol::verify::{Accumulator, Verifier};
+use laminate_protocol::backend::{Backend, Part};
+use laminate_protocol::deferred::Deferred;
+use laminate_protocol::public::{self, ACCUMULATOR_LIMBS, PublicValues};
+use laminate_protocol::statement::Statement;
+use laminate_protocol::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
 
 use super::builder::{Builder, Config};
 use super::params::{CircuitParams, MIN_K};
 use super::shape::placeholder;
-use crate::backend::{CellReport, CircuitBackend};
+use crate::backend::{CellReport, CircuitBackend, Point, Scalar};
 use crate::error::AggregationError;
+use crate::evm::accumulator_limbs;
 
 /// Shape and column changes of a program's circuit; derived from the program alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -55,6 +60,7 @@ impl Pinning {
 #[derive(Clone, Debug)]
 pub struct AggregationCircuit {
     builder: Builder,
+    public: PublicValues<Fr, G1Affine>,
 }
 
 impl AggregationCircuit {
@@ -73,12 +79,11 @@ impl AggregationCircuit {
                 CircuitBuilderStage::Mock,
                 lookup_bits,
             );
-            run.map(|(builder, _)| builder.demand())
+            run.map(|made| made.builder.demand())
         })?;
         let stage = CircuitBuilderStage::Keygen;
-        let (mut builder, _) = assign(verifier, &statement, &proof, stage, params.lookup_bits)?;
-        builder.set_params(params);
-        Ok(Self { builder })
+        let made = assign(verifier, &statement, &proof, stage, params.lookup_bits)?;
+        Ok(made.circuit(params).0)
     }
 
     /// What the circuit of a program costs, by part, without proof or keys; and its shape, if one
@@ -93,8 +98,8 @@ impl AggregationCircuit {
         let (statement, proof) = placeholder(verifier, mode);
         let stage = CircuitBuilderStage::Mock;
         let run = |lookup_bits| assign(verifier, &statement, &proof, stage, lookup_bits);
-        let (_, report) = run(MIN_K)?;
-        let params = CircuitParams::choose(|bits| run(bits).map(|(b, _)| b.demand()));
+        let report = run(MIN_K)?.report;
+        let params = CircuitParams::choose(|bits| run(bits).map(|made| made.builder.demand()));
         Ok((report, params))
     }
 
@@ -110,9 +115,8 @@ impl AggregationCircuit {
     ) -> Result<(Self, CellReport), AggregationError> {
         params.check()?;
         let stage = CircuitBuilderStage::Mock;
-        let (mut builder, report) = assign(verifier, statement, proof, stage, params.lookup_bits)?;
-        builder.set_params(params);
-        Ok((Self { builder }, report))
+        let made = assign(verifier, statement, proof, stage, params.lookup_bits)?;
+        Ok(made.circuit(params))
     }
 
     /// The circuit for a real proof, witnesses only.
@@ -129,10 +133,11 @@ impl AggregationCircuit {
         pinning.check()?;
         let params = pinning.params;
         let stage = CircuitBuilderStage::Prover;
-        let (mut builder, _) = assign(verifier, statement, proof, stage, params.lookup_bits)?;
-        builder.set_params(params);
-        builder.base.set_break_points(pinning.break_points.clone());
-        Ok(Self { builder })
+        let made = assign(verifier, statement, proof, stage, params.lookup_bits)?;
+        let (mut circuit, _) = made.circuit(params);
+        let break_points = pinning.break_points.clone();
+        circuit.builder.base.set_break_points(break_points);
+        Ok(circuit)
     }
 
     /// Shape and break points; call it after key generation has laid the circuit out.
@@ -143,20 +148,46 @@ impl AggregationCircuit {
         }
     }
 
+    /// What the proof will make public.
+    pub fn public(&self) -> &PublicValues<Fr, G1Affine> {
+        &self.public
+    }
+
     /// log2 of the number of rows.
     pub fn k(&self) -> u32 {
         self.builder.params().k as u32
     }
 }
 
-/// Runs the verifier on cells and exposes accumulator and statement.
+/// The verifier laid out in a circuit.
+pub(super) struct Made {
+    /// The circuit.
+    pub builder: Builder,
+    /// Values of what it makes public.
+    pub public: PublicValues<Fr, G1Affine>,
+    /// What it costs.
+    pub report: CellReport,
+}
+
+impl Made {
+    fn circuit(mut self, params: CircuitParams) -> (AggregationCircuit, CellReport) {
+        self.builder.set_params(params);
+        let circuit = AggregationCircuit {
+            builder: self.builder,
+            public: self.public,
+        };
+        (circuit, self.report)
+    }
+}
+
+/// Runs the verifier on cells and exposes its public values by digest and evaluation.
 pub(super) fn assign(
     verifier: &Verifier,
     statement: &Statement<Fr>,
     proof: &NativeProof,
     stage: CircuitBuilderStage,
     lookup_bits: usize,
-) -> Result<(Builder, CellReport), AggregationError> {
+) -> Result<Made, AggregationError> {
     let mut builder = Builder::new(stage, lookup_bits);
     let mut backend = CircuitBackend::new(&mut builder);
     let loaded = Statement {
@@ -176,23 +207,37 @@ pub(super) fn assign(
         &mut |scalar| Ok(cell.borrow_mut().load(*scalar)),
         &mut |point| cell.borrow_mut().load_point(point),
     )?;
-    let (accumulator, _) = verifier.verify(&mut backend, &loaded, &witness)?;
-    let mut instances = vec![];
-    for point in pairing_order(accumulator) {
-        instances.extend(backend.limbs(&point).concat());
-    }
-    for scalar in loaded.instances() {
-        instances.push(backend.assigned(&scalar));
-    }
+    let (deferred, _) = verifier.verify(&mut backend, &loaded, &witness)?;
+    backend.enter(Part::Opening);
+    let public = PublicValues::new(&verifier.program, &loaded, deferred);
+    let values = public.values(&mut backend);
+    let digest = public::digest(&mut backend, &values);
+    let known: Vec<Fr> = values.iter().map(Scalar::value).collect();
+    let omega = backend.load(public::challenge(&digest.value(), &known));
+    let evaluation = public::evaluate(&mut backend, &omega, &values);
+    let exposed = [digest, omega, evaluation].map(|scalar| backend.assigned(&scalar));
     let report = backend.finish();
-    builder.base.assigned_instances = vec![instances];
-    Ok((builder, report))
+    builder.expose(exposed.to_vec());
+    Ok(Made {
+        builder,
+        public: values_of(&public),
+        report,
+    })
 }
 
-/// The accumulator in snark-verifier's order `[lhs, rhs]` with `e(lhs, [1]_2) = e(rhs, [τ]_2)`; the
-/// protocol's is `e(left, [τ]_2) = e(right, [1]_2)`, so `lhs = right` and `rhs = left`.
-pub fn pairing_order<P>(accumulator: Accumulator<P>) -> [P; 2] {
-    [accumulator.right, accumulator.left]
+/// The values in their cells.
+fn values_of(public: &PublicValues<Scalar, Point>) -> PublicValues<Fr, G1Affine> {
+    let deferred = &public.deferred;
+    let terms = deferred.terms.iter();
+    PublicValues {
+        outputs: public.outputs,
+        statement: public.statement.iter().map(Scalar::value).collect(),
+        deferred: Deferred {
+            terms: terms.map(|(s, p)| (s.value(), p.value())).collect(),
+            generator: deferred.generator.value(),
+            left: deferred.left.iter().map(Scalar::value).collect(),
+        },
+    }
 }
 
 impl Circuit<Fr> for AggregationCircuit {
@@ -223,11 +268,15 @@ impl Circuit<Fr> for AggregationCircuit {
 
 impl CircuitExt<Fr> for AggregationCircuit {
     fn num_instance(&self) -> Vec<usize> {
-        vec![self.builder.instances().len()]
+        vec![public::INSTANCES]
     }
 
     fn instances(&self) -> Vec<Vec<Fr>> {
-        vec![self.builder.instances()]
+        // The circuit leaves the limbs free. A proof that gives no accumulator is not accepted with
+        // any; it only has to have some here.
+        let limbs = self.public.deferred.accumulator();
+        let limbs = limbs.map_or([Fr::zero(); ACCUMULATOR_LIMBS], |a| accumulator_limbs(&a));
+        vec![[limbs.to_vec(), self.builder.exposed()].concat()]
     }
 
     fn accumulator_indices() -> Option<Vec<(usize, usize)>> {

@@ -1,5 +1,8 @@
 //! A halo2-base circuit with the Poseidon chip in the rows below its gates.
 
+use std::sync::PoisonError;
+
+use halo2_base::AssignedValue;
 use halo2_base::gates::circuit::builder::BaseCircuitBuilder;
 use halo2_base::gates::circuit::{BaseConfig, CircuitBuilderStage, MaybeRangeConfig};
 use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
@@ -7,6 +10,8 @@ use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2_base::virtual_region::manager::VirtualRegionManager;
+
+use laminate_protocol::public::ACCUMULATOR_LIMBS;
 
 use super::params::{CircuitParams, Demand, UNUSABLE_ROWS};
 use crate::chips::poseidon::{PoseidonChip, PoseidonConfig};
@@ -33,6 +38,7 @@ pub struct Builder {
     /// Permutations.
     pub poseidon: PoseidonChip,
     params: CircuitParams,
+    pub(super) exposed: Vec<AssignedValue<Fr>>,
 }
 
 impl Builder {
@@ -47,6 +53,7 @@ impl Builder {
             base,
             poseidon,
             params: CircuitParams::default(),
+            exposed: vec![],
         }
     }
 
@@ -72,14 +79,35 @@ impl Builder {
         self.base.break_points()
     }
 
-    /// Values of the instance column.
-    pub fn instances(&self) -> Vec<Fr> {
-        self.base
-            .assigned_instances
-            .iter()
-            .flatten()
-            .map(|cell| *cell.value())
-            .collect()
+    /// Binds the instances behind the accumulator limbs to cells; the limbs stay free.
+    pub fn expose(&mut self, cells: Vec<AssignedValue<Fr>>) {
+        self.exposed = cells;
+    }
+
+    /// Values of those instances.
+    pub fn exposed(&self) -> Vec<Fr> {
+        self.exposed.iter().map(|cell| *cell.value()).collect()
+    }
+}
+
+impl Builder {
+    fn constrain_instances(
+        &self,
+        config: &Config,
+        mut layouter: impl Layouter<Fr>,
+    ) -> Result<(), Error> {
+        let column = config.base.instance.first().ok_or(Error::Synthesis)?;
+        if self.base.witness_gen_only() {
+            return Ok(());
+        }
+        let copies = &self.base.core().copy_manager;
+        let copies = copies.lock().unwrap_or_else(PoisonError::into_inner);
+        for (i, exposed) in self.exposed.iter().enumerate() {
+            let cell = exposed.cell.ok_or(Error::Synthesis)?;
+            let cell = copies.assigned_advices.get(&cell).ok_or(Error::Synthesis)?;
+            layouter.constrain_instance(*cell, *column, ACCUMULATOR_LIMBS + i);
+        }
+        Ok(())
     }
 }
 
@@ -163,8 +191,6 @@ impl Circuit<Fr> for Builder {
         if self.poseidon.rows() > config.params.poseidon_rows {
             return Err(Error::Synthesis);
         }
-        self.base
-            .assign_instances(&config.base.instance, layouter.namespace(|| "expose"));
-        Ok(())
+        self.constrain_instances(&config, layouter.namespace(|| "expose"))
     }
 }

@@ -15,6 +15,6 @@ pub mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use aggregation::{AggregationCircuit, Pinning, pairing_order};
+pub use aggregation::{AggregationCircuit, Pinning};
 pub use builder::Builder;
 pub use params::{CircuitParams, Demand};

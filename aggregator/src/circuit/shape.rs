@@ -40,6 +40,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
     };
     let shape: FoldedProof<(), ()> = FoldedProof {
         mode,
+        transcript_salt: (),
         weight_salt: (),
         weight_rows: rows(Poly::Weight),
         input_salt: (),

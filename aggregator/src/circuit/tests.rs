@@ -8,6 +8,7 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
+use laminate_protocol::public::INSTANCES;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
@@ -28,7 +29,7 @@ fn params(verifier: &Verifier, mode: FoldMode) -> CircuitParams {
             CircuitBuilderStage::Mock,
             bits,
         );
-        run.map(|(builder, _)| builder.demand())
+        run.map(|made| made.builder.demand())
     })
     .unwrap()
 }
@@ -40,9 +41,7 @@ fn satisfied(params: CircuitParams, sample: &Sample) -> bool {
     else {
         return false;
     };
-    let mut instances = circuit.instances();
-    instances[0].splice(12.., sample.statement.instances());
-    MockProver::run(params.k as u32, &circuit, instances)
+    MockProver::run(params.k as u32, &circuit, circuit.instances())
         .unwrap()
         .verify()
         .is_ok()
@@ -88,7 +87,7 @@ fn contract_fits_the_code_limit() {
     let verifier = Verifier::new(perceptron(&[29, 64, 32, 1], 0)).unwrap();
     let keys = ProvingKey::derive(&verifier, FoldMode::On, &srs).unwrap();
     let srs = srs.truncated(keys.meta.k()).unwrap();
-    let generated = generate_verifier(&srs, keys.pk.get_vk(), keys.meta.instances).unwrap();
+    let generated = generate_verifier(&srs, keys.pk.get_vk(), INSTANCES).unwrap();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap();
@@ -114,13 +113,14 @@ fn altered_statements_and_proofs_are_refused() {
     let one = Fr::one();
     let other = (sample.proof.trace_rows[0] + sample.proof.trace_rows[0]).to_affine();
     type Alter<'a> = (&'static str, &'a dyn Fn(&mut Sample));
-    let alterations: [Alter<'_>; 22] = [
+    let alterations: [Alter<'_>; 23] = [
         ("program digest", &|s| s.statement.program_digest += one),
         ("weight commitment", &|s| {
             s.statement.weight_commitment += one
         }),
         ("input commitment", &|s| s.statement.input_commitment += one),
         ("output word", &|s| s.statement.output_words[0] += one),
+        ("transcript salt", &|s| s.proof.transcript_salt += one),
         ("weight salt", &|s| s.proof.weight_salt += one),
         ("weight row", &|s| s.proof.weight_rows[0] = other),
         ("input salt", &|s| s.proof.input_salt += one),
@@ -169,12 +169,13 @@ fn altered_statements_and_proofs_are_refused() {
     println!("{} alterations, 0 accepted", alterations.len());
 }
 
-/// Whether the circuit's accumulator pairs: what the contract checks beside the constraints.
+/// Whether the accumulator of the circuit's public values pairs: what the contract checks beside the
+/// constraints.
 fn pairs(params: CircuitParams, sample: &Sample, srs: &Srs) -> bool {
     let verifier = &sample.model.verifier;
     let (circuit, _) =
         AggregationCircuit::mock(verifier, params, &sample.statement, &sample.proof).unwrap();
-    let accumulator = crate::evm::accumulator_from_limbs(&circuit.instances()[0]).unwrap();
+    let accumulator = circuit.public().deferred.accumulator().unwrap();
     accumulator.check(&srs.s_g2()).is_ok()
 }
 
@@ -184,8 +185,8 @@ fn layout_depends_on_the_program_alone() {
     let srs = Srs::development(13).unwrap();
     for mode in [FoldMode::On, FoldMode::Off] {
         let demand = |verifier: &Verifier, statement: &Statement<Fr>, proof: &NativeProof| {
-            let (builder, _) =
-                assign(verifier, statement, proof, CircuitBuilderStage::Mock, 14).unwrap();
+            let stage = CircuitBuilderStage::Mock;
+            let builder = assign(verifier, statement, proof, stage, 14).unwrap().builder;
             let copies = builder
                 .base
                 .core()
@@ -243,8 +244,9 @@ fn no_witness_stands_in_a_single_constraint() {
     let verifier = Verifier::new(perceptron(&[3, 4, 1], 0)).unwrap();
     let (statement, proof) = placeholder(&verifier, FoldMode::On);
     let stage = CircuitBuilderStage::Mock;
-    let (mut builder, _) = assign(&verifier, &statement, &proof, stage, 14).unwrap();
-    let instances: Vec<_> = builder.base.assigned_instances.concat();
+    let made = assign(&verifier, &statement, &proof, stage, 14).unwrap();
+    let mut builder = made.builder;
+    let instances = builder.exposed.clone();
     let lookups = builder.base.lookup_manager()[0]
         .cells_to_lookup
         .lock()

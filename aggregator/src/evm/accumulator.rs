@@ -16,7 +16,7 @@ use halo2_base::halo2_proofs::halo2curves::{
 };
 use laminate_protocol::{
     backend::{LIMB_BITS, limbs},
-    statement::ACCUMULATOR_LIMBS,
+    public::ACCUMULATOR_LIMBS,
     verify::Accumulator,
 };
 

@@ -11,15 +11,17 @@ mod layout;
 mod tests;
 mod tokens;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use halo2_base::halo2_proofs::halo2curves::bn256::G1Affine;
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, statement_len};
+use laminate_protocol::public::PublicValues;
+use laminate_protocol::statement::Packing;
 use laminate_protocol::verify::Verifier;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -30,7 +32,7 @@ use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
 /// keys of another version are not found, instead of making proofs that nobody accepts.
-pub const CIRCUIT_VERSION: u32 = 3;
+pub const CIRCUIT_VERSION: u32 = 4;
 
 /// What a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +162,46 @@ impl OutputFormat {
     }
 }
 
+/// Numbers of public values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicShape {
+    /// Outputs as the contracts count them.
+    pub outputs: u32,
+    /// Fields of the statement.
+    pub statement: u32,
+    /// Terms of the linear combination.
+    pub terms: u32,
+    /// Scalars of its left side.
+    pub left: u32,
+}
+
+impl PublicShape {
+    /// That of some values.
+    pub fn of(public: &PublicValues<Fr, G1Affine>) -> Self {
+        Self {
+            outputs: public.outputs,
+            statement: public.statement.len() as u32,
+            terms: public.deferred.terms.len() as u32,
+            left: public.deferred.left.len() as u32,
+        }
+    }
+}
+
+impl fmt::Display for PublicShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            outputs,
+            statement,
+            terms,
+            left,
+        } = self;
+        write!(
+            f,
+            "{outputs} outputs in {statement} fields, {terms} points and {left} factors of openings"
+        )
+    }
+}
+
 /// Everything about a key but its polynomials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
@@ -167,8 +209,8 @@ pub struct Meta {
     pub identity: Identity,
     /// Whether the reference string is the development one.
     pub development: bool,
-    /// Number of instances.
-    pub instances: usize,
+    /// How many values proofs make public.
+    pub public: PublicShape,
     /// How the output words read.
     pub output: OutputFormat,
     /// Shape of the circuit.
@@ -211,13 +253,16 @@ pub struct VerifyingKey {
 
 impl VerifyingKey {
     /// Digest of the circuit and its commitments: SHA-256 of halo2's transcript representation, the
-    /// number of instances and the setup.
+    /// shape of the public values and the setup.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
-        hasher.update(b"laminate vk v1");
+        hasher.update(b"laminate vk v2");
         let repr: [u8; 32] = self.vk.transcript_repr().to_repr();
         hasher.update(repr);
-        hasher.update((self.meta.instances as u64).to_le_bytes());
+        let public = &self.meta.public;
+        for number in [public.outputs, public.statement, public.terms, public.left] {
+            hasher.update(number.to_le_bytes());
+        }
         hasher.update(self.meta.identity.setup);
         hasher.finalize().into()
     }
@@ -260,7 +305,7 @@ impl ProvingKey {
         let meta = Meta {
             identity: Identity::new(verifier, mode, &srs),
             development: srs.origin().is_development(),
-            instances: ACCUMULATOR_LIMBS + statement_len(&verifier.program),
+            public: PublicShape::of(circuit.public()),
             output: OutputFormat::of(&verifier.program),
             pinning: circuit.pinning(),
         };

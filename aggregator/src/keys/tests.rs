@@ -1,8 +1,10 @@
 use std::time::Instant;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
+use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_protocol::artifact::ArtifactError;
 use laminate_protocol::fold::FoldMode;
+use laminate_protocol::public::INSTANCES;
 use laminate_protocol::verify::Verifier;
 
 use super::*;
@@ -63,19 +65,17 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
     let proof = timed("prove", || prove(&keys, &srs, circuit).unwrap());
     println!(
         "{} instances, {} bytes of proof",
-        proof.instances.len(),
+        INSTANCES,
         proof.proof.len()
     );
-    assert_eq!(proof.statement(), sample.statement.instances());
+    assert_eq!(proof.public.statement, sample.statement.fields());
     let key = keys.verifying_key();
     timed("verify", || verify(&key, &srs, &proof).unwrap());
 
     let refused = |altered: &AggregationProof| verify(&key, &srs, altered).is_err();
     let mut tried = 0;
-    for index in 0..proof.instances.len() {
-        let mut altered = proof.clone();
-        altered.instances[index] += Fr::one();
-        assert!(refused(&altered), "instance {index}");
+    for (what, altered) in altered_public_values(&proof) {
+        assert!(refused(&altered), "{what}");
         tried += 1;
     }
     for index in (0..proof.proof.len()).step_by(29) {
@@ -101,6 +101,61 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
     println!("{tried} alterations tried, 0 accepted");
     files_are_refused(&key, verifier, folder.path());
     unsatisfied_proof_is_refused(&keys, &srs, &sample);
+}
+
+/// Every public value altered, moved, left out or added; the digest recomputed or not.
+fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationProof)> {
+    type Public = PublicValues<Fr, G1Affine>;
+    let mut alterations: Vec<(String, Public)> = vec![];
+    let mut add = |what: String, alter: &dyn Fn(&mut Public)| {
+        let mut public = proof.public.clone();
+        alter(&mut public);
+        alterations.push((what, public));
+    };
+    add("outputs".into(), &|p| p.outputs += 1);
+    for i in 0..proof.public.statement.len() {
+        add(format!("field {i}"), &|p| p.statement[i] += Fr::one());
+    }
+    add("no field".into(), &|p| drop(p.statement.pop()));
+    let terms = proof.public.deferred.terms.len();
+    for i in 0..terms {
+        add(format!("scalar {i}"), &|p| p.deferred.terms[i].0 += Fr::one());
+        add(format!("point {i}"), &|p| {
+            let point = &mut p.deferred.terms[i].1;
+            *point = (*point + *point).to_affine();
+        });
+        // The negated point and scalar leave the sum alone.
+        add(format!("negated term {i}"), &|p| {
+            let (scalar, point) = &mut p.deferred.terms[i];
+            (*scalar, *point) = (-*scalar, -*point);
+        });
+        add(format!("swapped {i}"), &|p| p.deferred.terms.swap(i, (i + 1) % terms));
+    }
+    add("term more".into(), &|p| p.deferred.terms.insert(0, p.deferred.terms[0]));
+    add("term less".into(), &|p| drop(p.deferred.terms.remove(0)));
+    add("generator".into(), &|p| p.deferred.generator += Fr::one());
+    add("left".into(), &|p| p.deferred.left.push(Fr::one()));
+    // A field and the first term's encoding change places.
+    add("fields as terms".into(), &|p| {
+        let last = p.statement.len() - 1;
+        let scalar = p.deferred.terms[0].0;
+        p.deferred.terms[0].0 = p.statement[last];
+        p.statement[last] = scalar;
+    });
+    let both = alterations.into_iter().flat_map(|(what, public)| {
+        [false, true].map(|recompute| {
+            let digest = if recompute { public.digest() } else { proof.digest };
+            let public = public.clone();
+            let proof = proof.proof.clone();
+            let altered = AggregationProof { public, digest, proof };
+            (format!("{what}, digest recomputed: {recompute}"), altered)
+        })
+    });
+    let mut out: Vec<_> = both.collect();
+    let digest = proof.digest + Fr::one();
+    let altered = AggregationProof { digest, ..proof.clone() };
+    out.push(("digest".into(), altered));
+    out
 }
 
 fn unsatisfied_proof_is_refused(keys: &ProvingKey, srs: &Srs, sample: &crate::testing::Sample) {

@@ -82,9 +82,9 @@ impl FoldedSrs {
     }
 }
 
-/// log2 of the powers that a program's commitments need.
+/// log2 of the powers that a program's commitments need: a row's, and one more for its blind.
 pub fn commitment_k(program: &Program) -> u32 {
-    Layout::new(program).row_log(program) as u32
+    Layout::new(program).row_log(program) as u32 + 1
 }
 
 /// Where the development reference string of `2^k` powers is cached.

@@ -26,6 +26,10 @@ pub enum Domain {
     InputCommitment,
     /// Commitment to the residual stream between two shards.
     Boundary,
+    /// Blinds of commitment rows, derived from a secret.
+    RowBlind,
+    /// Digest of a proof's public values.
+    PublicValues,
 }
 
 impl Domain {
@@ -37,6 +41,8 @@ impl Domain {
             Self::WeightCommitment => b"weight-commitment",
             Self::InputCommitment => b"input-commitment",
             Self::Boundary => b"boundary",
+            Self::RowBlind => b"row-blind",
+            Self::PublicValues => b"public-values",
         };
         fr_from_digest(b"laminate/transcript/v1", name)
     }

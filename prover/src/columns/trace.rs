@@ -9,6 +9,7 @@ use laminate_protocol::lookup::{Kind, Range, Segments};
 use laminate_protocol::program::Program;
 use rand::RngCore;
 
+use super::blinds::{self, blind_rows};
 use super::{WeightColumns, cut};
 use crate::exec::Trace;
 use crate::kernels::msm;
@@ -23,6 +24,8 @@ pub struct TraceColumns {
     pub multiplicities: Vec<(Block, Vec<u32>)>,
     /// Random entries: those of the whole, then those of each boundary.
     pub blinds: Vec<(Block, Vec<Fr>)>,
+    /// Blinds of the commitment's rows.
+    pub row_blinds: Vec<Fr>,
     /// Whether limbs have 16 bits.
     pub(super) wide: bool,
 }
@@ -71,6 +74,7 @@ impl TraceColumns {
             values,
             multiplicities: vec![],
             blinds: vec![],
+            row_blinds: vec![],
             wide: bits > 8,
         };
         out.recount(program, trees, weights);
@@ -85,6 +89,9 @@ impl TraceColumns {
                 (block, values.collect())
             })
             .collect();
+        let rows = layout.rows(program, Poly::Trace);
+        out.row_blinds = (0..rows).map(|_| Fr::random(&mut *rng)).collect();
+        out.blind_boundaries(program, layout);
         out
     }
 
@@ -95,6 +102,7 @@ impl TraceColumns {
             values,
             multiplicities: vec![],
             blinds: vec![blinds],
+            row_blinds: vec![],
             wide: true,
         }
     }
@@ -110,7 +118,7 @@ impl TraceColumns {
     }
 
     /// Takes the blinds that are given for the boundaries.
-    pub fn link(&mut self, layout: &Layout, links: &Links) {
+    pub fn link(&mut self, program: &Program, layout: &Layout, links: &Links) {
         for (boundary, (_, blinds)) in layout.boundaries.iter().zip(self.blinds.iter_mut().skip(1))
         {
             let given = if boundary.input {
@@ -122,6 +130,18 @@ impl TraceColumns {
                 *blinds = given.to_vec();
             }
         }
+        self.blind_boundaries(program, layout);
+    }
+
+    /// Rows of a boundary take blinds that follow from the boundary's, which neighbours share.
+    fn blind_boundaries(&mut self, program: &Program, layout: &Layout) {
+        for (boundary, (_, shared)) in layout.boundaries.iter().zip(self.blinds.iter().skip(1)) {
+            let rows: Vec<usize> = boundary.rows(layout.row_log(program)).collect();
+            let derived = blinds::derive(shared, rows.len());
+            for (row, blind) in rows.into_iter().zip(derived) {
+                self.row_blinds[row] = blind;
+            }
+        }
     }
 
     /// Counts the lookups of the stored limbs. A value that is in no table is not counted: no proof
@@ -130,7 +150,7 @@ impl TraceColumns {
         self.multiplicities = count(program, trees, weights, self);
     }
 
-    /// Commits every row of `2^row_log` values.
+    /// Commits every row of `2^row_log` values, each with its blind.
     pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
         let size = 1usize << row_log;
         let mut rows: Vec<G1> = self
@@ -163,6 +183,7 @@ impl TraceColumns {
                 msm::full(&values[from..to], points)
             });
         }
+        blind_rows(&mut rows, &self.row_blinds, &powers[size]);
         rows.iter().map(Curve::to_affine).collect()
     }
 }

@@ -1,11 +1,12 @@
 //! The weight polynomial as the prover holds it: bytes.
 
-use halo2curves_axiom::bn256::G1Affine;
+use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::group::Curve;
 use laminate_protocol::layout::{Block, Layout};
 use laminate_protocol::program::{DenseShape, Program, Weights, axes_log, padded_index};
 use rayon::prelude::*;
 
+use super::blinds::blind_rows;
 use crate::kernels::msm;
 
 /// The weight polynomial: bytes, the used prefix of its `2^weight_log` entries.
@@ -46,9 +47,10 @@ impl WeightColumns {
         Self { bytes }
     }
 
-    /// Commits every row of `2^row_log` values.
-    pub fn commit(&self, row_log: usize, powers: &[G1Affine]) -> Vec<G1Affine> {
-        let rows = msm::rows(&self.bytes, 1 << row_log, powers);
+    /// Commits every row of `2^row_log` values, each with its blind.
+    pub fn commit(&self, row_log: usize, blinds: &[Fr], powers: &[G1Affine]) -> Vec<G1Affine> {
+        let mut rows = msm::rows(&self.bytes, 1 << row_log, powers);
+        blind_rows(&mut rows, blinds, &powers[1 << row_log]);
         rows.iter().map(Curve::to_affine).collect()
     }
 }

@@ -239,7 +239,7 @@ mod tests {
         };
         let trace = TraceColumns::of_limbs(vec![], (none, vec![]));
         let weights = WeightColumns { bytes };
-        let columns = Columns::new(&weights, &trace);
+        let columns = Columns::new(&weights, &trace, vec![]);
         let block = |offset, log| Block { poly, offset, log };
         let claims = [
             (8, vec![block(0, 8)]),

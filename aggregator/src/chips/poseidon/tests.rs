@@ -45,7 +45,7 @@ fn circuit(seed: u64) -> (Builder, Vec<Fr>) {
         Input::Cell(first[3]),
     ]);
     let output = second.to_vec();
-    builder.base.assigned_instances[0] = output.clone();
+    builder.expose(output.clone());
     builder.set_params(params(2));
     (builder, output.iter().map(|c| *c.value()).collect())
 }
