@@ -2,7 +2,10 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk;
+use laminate_protocol::deferred::Deferred;
+use laminate_protocol::field::{Point, Scalar};
 use laminate_protocol::public::PublicValues;
+use serde::{Deserialize, Serialize};
 use snark_verifier_sdk::CircuitExt;
 
 use crate::circuit::AggregationCircuit;
@@ -12,7 +15,8 @@ use crate::keys::{Meta, ProvingKey, PublicShape, VerifyingKey};
 use crate::srs::Srs;
 
 /// An aggregation proof with what it makes public.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct AggregationProof {
     /// Statement, and the group operations left to the verifier.
     pub public: PublicValues<Fr, G1Affine>,
@@ -31,6 +35,58 @@ impl AggregationProof {
         let limbs = evm::accumulator_limbs(&self.public.deferred.accumulator()?);
         let rest = self.public.instances(self.digest);
         Ok(limbs.into_iter().chain(rest).collect())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    outputs: u32,
+    statement: Vec<Scalar>,
+    terms: Vec<(Scalar, Point)>,
+    generator: Scalar,
+    left: Vec<Scalar>,
+    digest: Scalar,
+    proof: Vec<u8>,
+}
+
+impl From<Stored> for AggregationProof {
+    fn from(stored: Stored) -> Self {
+        let scalars = |all: Vec<Scalar>| all.into_iter().map(|s| s.0).collect();
+        let terms = stored.terms.into_iter().map(|(s, p)| (s.0, p.0));
+        Self {
+            public: PublicValues {
+                outputs: stored.outputs,
+                statement: scalars(stored.statement),
+                deferred: Deferred {
+                    terms: terms.collect(),
+                    generator: stored.generator.0,
+                    left: scalars(stored.left),
+                },
+            },
+            digest: stored.digest.0,
+            proof: stored.proof,
+        }
+    }
+}
+
+impl From<AggregationProof> for Stored {
+    fn from(proof: AggregationProof) -> Self {
+        let scalars = |all: Vec<Fr>| all.into_iter().map(Scalar).collect();
+        let PublicValues {
+            outputs,
+            statement,
+            deferred,
+        } = proof.public;
+        let terms = deferred.terms.into_iter();
+        Self {
+            outputs,
+            statement: scalars(statement),
+            terms: terms.map(|(s, p)| (Scalar(s), Point(p))).collect(),
+            generator: Scalar(deferred.generator),
+            left: scalars(deferred.left),
+            digest: Scalar(proof.digest),
+            proof: proof.proof,
+        }
     }
 }
 
@@ -85,5 +141,10 @@ fn check(
             expected: meta.public,
         });
     }
-    Ok(evm::verify_proof(srs, vk, &proof.instances()?, &proof.proof)?)
+    Ok(evm::verify_proof(
+        srs,
+        vk,
+        &proof.instances()?,
+        &proof.proof,
+    )?)
 }

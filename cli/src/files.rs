@@ -8,6 +8,7 @@ use eyre::{Context, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::keys::OutputFormat;
+use laminate_aggregator::prove::AggregationProof;
 use laminate_protocol::artifact::{self, Header, Kind};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
@@ -78,30 +79,30 @@ pub struct ProofFile {
     pub vk_digest: [u8; 32],
     /// How the output reads; `verify` compares it with the verifying key's.
     pub output: OutputFormat,
-    /// Accumulator limbs, then the statement.
-    pub instances: Vec<Scalar>,
-    /// The KZG proof.
-    pub proof: Vec<u8>,
+    /// Public values and the KZG proof.
+    pub proof: AggregationProof,
 }
 
 impl ProofFile {
-    /// The instances as field elements.
-    pub fn instances(&self) -> Vec<Fr> {
-        self.instances.iter().map(|s| s.0).collect()
-    }
-
-    /// The statement, if the instances are long enough to hold one.
+    /// The statement, if there are enough fields for one.
     pub fn statement(&self) -> Option<Statement<Fr>> {
-        use laminate_protocol::statement::{ACCUMULATOR_LIMBS, STATEMENT_HEAD};
-        let instances = self.instances();
-        let head = instances.get(ACCUMULATOR_LIMBS..ACCUMULATOR_LIMBS + STATEMENT_HEAD)?;
+        let fields = &self.proof.public.statement;
+        let [
+            program_digest,
+            weight_commitment,
+            input_commitment,
+            output_words @ ..,
+        ] = fields.as_slice()
+        else {
+            return None;
+        };
         Some(Statement {
-            program_digest: head[0],
-            weight_commitment: head[1],
-            input_commitment: head[2],
+            program_digest: *program_digest,
+            weight_commitment: *weight_commitment,
+            input_commitment: *input_commitment,
             boundary_in: None,
             boundary_out: None,
-            output_words: instances[ACCUMULATOR_LIMBS + STATEMENT_HEAD..].to_vec(),
+            output_words: output_words.to_vec(),
         })
     }
 

@@ -325,8 +325,7 @@ pub fn aggregate_with(
         setup: keys.meta.identity.setup,
         vk_digest: keys.verifying_key().digest(),
         output: keys.meta.output,
-        instances: proof.instances.iter().map(|i| Scalar(*i)).collect(),
-        proof: proof.proof,
+        proof,
     })
 }
 
@@ -402,7 +401,7 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
     }
     let statement = file
         .statement()
-        .ok_or_else(|| eyre!("the proof has too few instances"))?;
+        .ok_or_else(|| eyre!("the proof has no statement"))?;
     if statement.program_digest != file.program_digest.0 {
         return Err(eyre!(
             "the proof's statement is of another program than its header"
@@ -415,11 +414,7 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
             key.meta.output
         ));
     }
-    let proof = AggregationProof {
-        instances: file.instances(),
-        proof: file.proof.clone(),
-    };
-    aggregation::verify(&key, &pairing_srs(&key)?, &proof)?;
+    aggregation::verify(&key, &pairing_srs(&key)?, &file.proof)?;
     Ok(key.meta.development)
 }
 

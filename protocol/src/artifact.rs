@@ -103,14 +103,13 @@ impl Kind {
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
+            Self::FoldedProof | Self::Proof | Self::VerifyingKey | Self::ProvingKey => 3,
             Self::Program
             | Self::Weights
+            | Self::WeightSecret
             | Self::LayerProof
-            | Self::FoldedProof
-            | Self::Proof
-            | Self::VerifyingKey
-            | Self::ProvingKey => 2,
-            Self::WeightSecret | Self::WeightCommitment | Self::ShardProofs | Self::Srs => 1,
+            | Self::ShardProofs => 2,
+            Self::WeightCommitment | Self::Srs => 1,
         }
     }
 }

@@ -109,11 +109,7 @@ pub fn digest<B: Backend>(backend: &mut B, values: &[B::Scalar]) -> B::Scalar {
 }
 
 /// `E`.
-pub fn evaluate<B: Backend>(
-    backend: &mut B,
-    omega: &B::Scalar,
-    values: &[B::Scalar],
-) -> B::Scalar {
+pub fn evaluate<B: Backend>(backend: &mut B, omega: &B::Scalar, values: &[B::Scalar]) -> B::Scalar {
     let mut sum = backend.constant(Fr::ZERO);
     for value in values.iter().rev() {
         sum = backend.mul_add(&sum, omega, value);
@@ -140,7 +136,6 @@ pub fn challenge(digest: &Fr, values: &[Fr]) -> Fr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use halo2curves_axiom::group::prime::PrimeCurveAffine;
 
     fn sample() -> PublicValues<Fr, G1Affine> {
         let point = |n: u64| G1Affine::from(G1Affine::generator() * Fr::from(n));

@@ -6,9 +6,9 @@ use halo2curves_axiom::group::prime::PrimeCurveAffine;
 
 use crate::backend::{Backend, Native, Part};
 use crate::claim::{EvalClaim, View};
+use crate::deferred::{Deferred, combine};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::field::{fr_from_digest, fr_from_i64};
-use crate::deferred::{Deferred, combine};
 use crate::fold;
 use crate::layout::{Boundary, Layout, Poly};
 use crate::lookup::{self, Segments};
@@ -149,12 +149,7 @@ impl Verifier {
         for (claims, opening) in groups.into_iter().zip(&proof.openings) {
             let context = (&self.program, &self.layout);
             terms.push(fold::verify(
-                backend,
-                &mut main,
-                context,
-                rows,
-                claims,
-                opening,
+                backend, &mut main, context, rows, claims, opening,
             )?);
         }
         backend.enter(Part::Opening);

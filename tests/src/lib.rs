@@ -2,6 +2,7 @@
 //! inputs that stay in range.
 
 pub mod attack;
+pub mod circuit;
 pub mod fields;
 pub mod forger;
 pub mod fuzz;

@@ -1,48 +1,11 @@
 //! The native verifier and the circuit run the same code: on random programs both come to the same
-//! accumulator and statement, and transcripts agree (a different challenge anywhere would change the
-//! accumulator).
+//! public values, and transcripts agree (a different challenge anywhere would change a scalar).
 
-use halo2curves_axiom::bn256::Fr;
-use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams, pairing_order};
-use laminate_aggregator::evm::accumulator_limbs;
-use laminate_protocol::backend::Native;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{DenseShape, DenseWeights, Program, WeightFormat, Weights};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::{Accumulator, Verifier};
 use laminate_prover::exec::Trace;
+use laminate_tests::circuit::assert_agreement;
 use laminate_tests::{TestSrs, every_op, mlp, prove_case, prove_trace, random};
-use snark_verifier_sdk::CircuitExt;
-
-/// Large enough for every case; nothing is laid out here.
-fn params() -> CircuitParams {
-    CircuitParams {
-        k: 18,
-        num_advice: 5,
-        num_lookup_advice: 1,
-        num_fixed: 1,
-        lookup_bits: 17,
-        poseidon_rows: 1 << 16,
-    }
-}
-
-/// Native verifier and circuit come to the same instances.
-fn agree(verifier: &Verifier, (statement, proof): (&Statement<Fr>, &NativeProof), name: &str) {
-    let (native, _) = verifier
-        .verify(&mut Native, statement, proof)
-        .expect("native");
-    let (circuit, _) =
-        AggregationCircuit::mock(verifier, params(), statement, proof).expect("circuit");
-    let instances = circuit.instances().concat();
-    let [first, _] = pairing_order(Accumulator {
-        left: native.left,
-        right: native.right,
-    });
-    assert_eq!(first, native.right);
-    let expected = [accumulator_limbs(&native).to_vec(), statement.instances()].concat();
-    assert_eq!(instances, expected, "{name}");
-}
 
 /// A commitment proof of several pieces and both formats.
 #[test]
@@ -76,11 +39,7 @@ fn commitment_proofs_agree() {
             verifier.verify_native(&proven.statement, &proven.proof, &srs.tau_g2),
             Ok(())
         );
-        agree(
-            verifier,
-            (&proven.statement, &proven.proof),
-            &format!("{mode:?}"),
-        );
+        assert_agreement(verifier, &proven.statement, &proven.proof);
     }
 }
 
@@ -99,11 +58,7 @@ fn accumulators_and_statements_agree() {
         for mode in [FoldMode::On, FoldMode::Off] {
             let proven = prove_case(case, &srs, mode, i as u64);
             let verifier = &proven.model.verifier;
-            agree(
-                verifier,
-                (&proven.statement, &proven.proof),
-                &format!("case {i} {mode:?}"),
-            );
+            assert_agreement(verifier, &proven.statement, &proven.proof);
             compared += 1;
         }
     }

@@ -1,18 +1,15 @@
 //! Models in shards: they compute what the whole model computes, and their proofs verify together.
 
-use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams};
-use laminate_aggregator::evm::accumulator_limbs;
-use laminate_protocol::backend::Native;
+use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::layout::{Block, Layout};
 use laminate_protocol::program::{ACTIVATION_BOUND, Program, Role};
-use laminate_protocol::statement::statement_len;
 use laminate_prover::exec::{self, Trace, generate};
 use laminate_prover::prove::Links;
 use laminate_prover::quant::llm::{Prepared, compile};
 use laminate_tests::attack::srs;
+use laminate_tests::circuit::assert_agreement;
 use laminate_tests::shards::{self, Sharded, model, options, texts};
-use snark_verifier_sdk::CircuitExt;
 
 /// One block's values of every tensor of a run, by the tensor's name in a program of separate blocks.
 fn by_block(program: &Program, trace: &Trace) -> Vec<(String, Vec<i32>)> {
@@ -159,7 +156,7 @@ fn honest_sets_verify() {
     }
 }
 
-/// The circuit comes to the accumulator and the instances of the native verifier, boundaries included, and
+/// The circuit comes to the public values of the native verifier, boundaries included, and
 /// its keys are made from the shape alone.
 #[test]
 fn shards_verify_in_the_circuit() {
@@ -180,28 +177,12 @@ fn shards_verify_in_the_circuit() {
         let verifier = &sharded.set.verifiers()[shard];
         let (trace, links) = (&traces[shard], &links[shard]);
         let (statement, proof) = sharded.prove(shard, trace, links, mode, srs());
-        let (native, _) = verifier
-            .verify(&mut Native, &statement, &proof)
-            .expect("native");
-        native.check(&srs().tau_g2).expect("pairing");
-        // Large enough; nothing is laid out here.
-        let params = CircuitParams {
-            k: 18,
-            num_advice: 5,
-            num_lookup_advice: 1,
-            num_fixed: 1,
-            lookup_bits: 17,
-            poseidon_rows: 1 << 16,
-        };
-        let (circuit, found) =
-            AggregationCircuit::mock(verifier, params, &statement, &proof).expect("mock");
-        let limbs = accumulator_limbs(&native).to_vec();
-        let expected = [limbs, statement.instances()].concat();
-        assert_eq!(expected.len(), 12 + statement_len(&verifier.program));
-        assert_eq!(circuit.instances().concat(), expected);
+        verifier
+            .verify_native(&statement, &proof, &srs().tau_g2)
+            .expect("honest");
+        let found = assert_agreement(verifier, &statement, &proof);
         if shard == 1 {
             let (report, _) = AggregationCircuit::cost(verifier, mode).expect("a shape");
-            // Cells depend on the size of the range table, permutations do not.
             assert_eq!(report.total().poseidon_rows, found.total().poseidon_rows);
         }
     }

@@ -6,7 +6,6 @@ use laminate_protocol::backend::Native;
 use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::lookup::{self, Kind, LookupProof};
 use laminate_protocol::transcript::Transcript;
-use laminate_prover::columns::Columns;
 use laminate_tests::forger::Forger;
 use laminate_tests::lookup_reference::{Lie, prove};
 use laminate_tests::{TestSrs, every_op, mlp};

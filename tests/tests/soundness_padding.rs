@@ -84,7 +84,6 @@ fn recommit(
     node: usize,
     srs: &TestSrs,
 ) -> Option<Forger> {
-    use laminate_protocol::field::{Point, Scalar};
     use laminate_protocol::program::Op;
     let Op::Dense { weight, .. } = case.program.nodes[node].op else {
         return None;

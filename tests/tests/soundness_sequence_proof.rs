@@ -89,7 +89,7 @@ fn every_scalar_and_point_is_bound() {
 #[test]
 fn every_statement_field_is_bound() {
     let (forger, proof) = honest();
-    let fields = forger.statement.instances().len();
+    let fields = forger.statement.fields().len();
     for i in 0..fields {
         for delta in [Fr::ONE, -Fr::ONE, Fr::from(1 << 16)] {
             let mut statement = forger.statement.clone();

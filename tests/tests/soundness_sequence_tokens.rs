@@ -3,18 +3,15 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams};
-use laminate_aggregator::evm::accumulator_limbs;
-use laminate_protocol::backend::Native;
 use laminate_protocol::field::{fr_from_i64, pow2};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::ACTIVATION_BOUND;
 use laminate_protocol::statement::{Packing, output_words, unpack};
 use laminate_prover::exec;
 use laminate_tests::attack::{Attack, Tally, srs};
+use laminate_tests::circuit::assert_agreement;
 use laminate_tests::forger::Forger;
 use laminate_tests::sequence::{self, SequenceCase, Shape};
-use snark_verifier_sdk::CircuitExt;
 
 /// Ids of 17 bits; few slots, as a column of logits has 2^17 entries a slot.
 const LARGE: Shape = Shape {
@@ -53,30 +50,14 @@ fn id(token: u32) -> Fr {
     fr_from_i64(i64::from(token) - ACTIVATION_BOUND)
 }
 
-/// The honest proof holds natively, and the circuit comes to the same accumulator and instances.
+/// The honest proof holds natively, and the circuit comes to the same public values.
 fn accepted(forger: &Forger) {
     let proof = forger.prove(srs(), FoldMode::On);
     let verifier = &forger.verifier;
     verifier
         .verify_native(&forger.statement, &proof, &srs().tau_g2)
         .expect("honest");
-    let (native, _) = verifier
-        .verify(&mut Native, &forger.statement, &proof)
-        .expect("native");
-    // Large enough; nothing is laid out here.
-    let params = CircuitParams {
-        k: 18,
-        num_advice: 5,
-        num_lookup_advice: 1,
-        num_fixed: 1,
-        lookup_bits: 17,
-        poseidon_rows: 1 << 16,
-    };
-    let (circuit, _) =
-        AggregationCircuit::mock(verifier, params, &forger.statement, &proof).expect("circuit");
-    let limbs = accumulator_limbs(&native).to_vec();
-    let expected = [limbs, forger.statement.instances()].concat();
-    assert_eq!(circuit.instances().concat(), expected);
+    assert_agreement(verifier, &forger.statement, &proof);
 }
 
 fn tokens(forger: &Forger) -> Vec<u32> {

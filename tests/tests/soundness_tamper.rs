@@ -62,7 +62,7 @@ fn every_scalar_and_point_is_bound() {
 fn every_statement_field_is_bound() {
     let srs = TestSrs::new(b"tamper", 14);
     let proven = prove_case(&every_op(5, 0), &srs, FoldMode::On, 2);
-    let fields = proven.statement.instances().len();
+    let fields = proven.statement.fields().len();
     for i in 0..fields {
         let mut statement = proven.statement.clone();
         let head = [

@@ -13,7 +13,6 @@ use laminate_protocol::program::{
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::transcript::Transcript;
 use laminate_protocol::verify::Verifier;
-use laminate_prover::columns::Columns;
 use laminate_prover::exec::{ExecError, Trace, check_weights};
 use laminate_prover::prove::{Model, ProveError, prove_weights};
 use laminate_tests::forger::Forger;

@@ -70,7 +70,7 @@ fn cells_of_a_batch_of_64() {
 
 #[test]
 fn accepts_a_folded_proof_and_refuses_altered_ones() {
-    let srs = Srs::development(13).unwrap();
+    let srs = Srs::development(14).unwrap();
     let mut sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
     let params = params(&sample.model.verifier, FoldMode::On);
     assert!(satisfied(params, &sample));
@@ -107,7 +107,7 @@ fn contract_fits_the_code_limit() {
 /// Everything in a statement or a proof that the circuit reads, each altered once.
 #[test]
 fn altered_statements_and_proofs_are_refused() {
-    let srs = Srs::development(13).unwrap();
+    let srs = Srs::development(14).unwrap();
     let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 2);
     let params = params(&sample.model.verifier, FoldMode::On);
     let one = Fr::one();
@@ -182,11 +182,13 @@ fn pairs(params: CircuitParams, sample: &Sample, srs: &Srs) -> bool {
 /// The layout is the program's: a placeholder and two proofs of other values need the same.
 #[test]
 fn layout_depends_on_the_program_alone() {
-    let srs = Srs::development(13).unwrap();
+    let srs = Srs::development(14).unwrap();
     for mode in [FoldMode::On, FoldMode::Off] {
         let demand = |verifier: &Verifier, statement: &Statement<Fr>, proof: &NativeProof| {
             let stage = CircuitBuilderStage::Mock;
-            let builder = assign(verifier, statement, proof, stage, 14).unwrap().builder;
+            let builder = assign(verifier, statement, proof, stage, 14)
+                .unwrap()
+                .builder;
             let copies = builder
                 .base
                 .core()
@@ -214,7 +216,7 @@ fn layout_depends_on_the_program_alone() {
 
 #[test]
 fn the_identity_and_wrong_shapes_are_errors() {
-    let srs = Srs::development(13).unwrap();
+    let srs = Srs::development(14).unwrap();
     let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 5);
     let verifier = &sample.model.verifier;
     let build = |proof: &NativeProof| {

@@ -1,15 +1,61 @@
-//! What the generated contract takes: no selector, no lengths.
+//! What the contracts take: the generated one, no selector and no lengths; its caller, a proof in one string.
 
-use halo2_base::halo2_proofs::halo2curves::{bn256::Fr, ff::PrimeField};
+use halo2_base::halo2_proofs::halo2curves::{
+    bn256::{Fq, Fr},
+    ff::PrimeField,
+};
+
+use super::error::EvmError;
+use crate::prove::AggregationProof;
+
+/// Bytes of the digest and the generator's scalar.
+const FIXED: usize = 64;
+/// Bytes of a term: both coordinates and the scalar.
+const TERM: usize = 96;
+
+/// The proof as `InferenceVerifier` takes it: the digest of the public values, coordinates and scalar of each term, the
+/// generator's scalar, then the halo2 proof.
+///
+/// # Errors
+/// [`EvmError::SeveralOpenings`]: the contracts take proofs with one opening.
+pub fn encode_proof(proof: &AggregationProof) -> Result<Vec<u8>, EvmError> {
+    let deferred = &proof.public.deferred;
+    if !deferred.left.is_empty() {
+        return Err(EvmError::SeveralOpenings {
+            found: deferred.left.len(),
+        });
+    }
+    let mut out = Vec::with_capacity(FIXED + TERM * deferred.terms.len() + proof.proof.len());
+    out.extend(word(&proof.digest));
+    for (scalar, point) in &deferred.terms {
+        out.extend(coordinate(&point.x));
+        out.extend(coordinate(&point.y));
+        out.extend(word(scalar));
+    }
+    out.extend(word(&deferred.generator));
+    out.extend_from_slice(&proof.proof);
+    Ok(out)
+}
+
+/// 32 bytes, big-endian.
+fn word(value: &Fr) -> [u8; 32] {
+    let mut bytes = value.to_repr();
+    bytes.reverse();
+    bytes
+}
+
+fn coordinate(value: &Fq) -> [u8; 32] {
+    let mut bytes = value.to_repr();
+    bytes.reverse();
+    bytes
+}
 
 /// `instances` as 32-byte big-endian words, then the proof's bytes.
 ///
 /// The contract reads by position only: it reduces an instance modulo r and ignores trailing bytes, so its caller must check ranges and length.
 #[must_use]
 pub fn encode_calldata(instances: &[Fr], proof: &[u8]) -> Vec<u8> {
-    let words = instances
-        .iter()
-        .flat_map(|instance| instance.to_repr().into_iter().rev());
+    let words = instances.iter().flat_map(word);
     words.chain(proof.iter().copied()).collect()
 }
 

@@ -7,6 +7,14 @@ use super::compile::{INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION};
 /// A failure of verifier generation, compilation, or of a proof for the EVM.
 #[derive(Debug, thiserror::Error)]
 pub enum EvmError {
+    /// A proof of layers that keep an opening each.
+    #[error(
+        "the proof has {found} openings, the contracts take proofs with one; prove with `--fold on`"
+    )]
+    SeveralOpenings {
+        /// Openings.
+        found: usize,
+    },
     /// Key and string are of different sizes.
     #[error(
         "the verifying key is for 2^{key} rows, the structured reference string has 2^{srs}; cut the string with `truncated({key})`"

@@ -18,7 +18,7 @@ mod prove;
 mod tests;
 
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
-pub use calldata::encode_calldata;
+pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{
     CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION, SolcCompiler, SourceTree,
 };

@@ -116,10 +116,12 @@ fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationPr
     for i in 0..proof.public.statement.len() {
         add(format!("field {i}"), &|p| p.statement[i] += Fr::one());
     }
-    add("no field".into(), &|p| drop(p.statement.pop()));
+    add("no field".into(), &|p| p.statement.truncate(3));
     let terms = proof.public.deferred.terms.len();
     for i in 0..terms {
-        add(format!("scalar {i}"), &|p| p.deferred.terms[i].0 += Fr::one());
+        add(format!("scalar {i}"), &|p| {
+            p.deferred.terms[i].0 += Fr::one()
+        });
         add(format!("point {i}"), &|p| {
             let point = &mut p.deferred.terms[i].1;
             *point = (*point + *point).to_affine();
@@ -129,10 +131,16 @@ fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationPr
             let (scalar, point) = &mut p.deferred.terms[i];
             (*scalar, *point) = (-*scalar, -*point);
         });
-        add(format!("swapped {i}"), &|p| p.deferred.terms.swap(i, (i + 1) % terms));
+        add(format!("swapped {i}"), &|p| {
+            p.deferred.terms.swap(i, (i + 1) % terms)
+        });
     }
-    add("term more".into(), &|p| p.deferred.terms.insert(0, p.deferred.terms[0]));
-    add("term less".into(), &|p| drop(p.deferred.terms.remove(0)));
+    add("term more".into(), &|p| {
+        p.deferred.terms.insert(0, p.deferred.terms[0])
+    });
+    add("term less".into(), &|p| {
+        p.deferred.terms.remove(0);
+    });
     add("generator".into(), &|p| p.deferred.generator += Fr::one());
     add("left".into(), &|p| p.deferred.left.push(Fr::one()));
     // A field and the first term's encoding change places.
@@ -144,16 +152,27 @@ fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationPr
     });
     let both = alterations.into_iter().flat_map(|(what, public)| {
         [false, true].map(|recompute| {
-            let digest = if recompute { public.digest() } else { proof.digest };
+            let digest = if recompute {
+                public.digest()
+            } else {
+                proof.digest
+            };
             let public = public.clone();
             let proof = proof.proof.clone();
-            let altered = AggregationProof { public, digest, proof };
+            let altered = AggregationProof {
+                public,
+                digest,
+                proof,
+            };
             (format!("{what}, digest recomputed: {recompute}"), altered)
         })
     });
     let mut out: Vec<_> = both.collect();
     let digest = proof.digest + Fr::one();
-    let altered = AggregationProof { digest, ..proof.clone() };
+    let altered = AggregationProof {
+        digest,
+        ..proof.clone()
+    };
     out.push(("digest".into(), altered));
     out
 }

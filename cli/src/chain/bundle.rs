@@ -12,13 +12,13 @@ use std::path::Path;
 
 use alloy::primitives::{B256, Bytes};
 use eyre::{WrapErr, ensure, eyre};
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, STATEMENT_HEAD};
+use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{read_bytes, write_bytes};
 
 /// Version of `verifier.json` that this build reads and writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// EIP-3860: most bytes of creation code.
 const INIT_CODE_LIMIT: usize = 49_152;
 
@@ -102,9 +102,9 @@ pub struct VerifierInfo {
     /// How they are packed into words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_packing: Packing,
-    /// Instances of the circuit.
-    pub instances: u32,
-    /// Bytes of the halo2 proof, without the accumulator limbs.
+    /// Points of the group operations that a proof leaves to the contract.
+    pub terms: u32,
+    /// Bytes of the halo2 proof, without public values.
     pub proof_length: u32,
     /// The verifier of commitment proofs; none if every proof shows that the weights are in range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,13 +119,18 @@ pub struct VerifierInfo {
     pub solc_version: String,
 }
 
+/// Most points that the contracts take.
+pub const MAX_TERMS: u32 = 4096;
+
 /// What the verifier of commitment proofs verifies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WeightInfo {
     /// Digest of the program without nodes.
     pub program_digest: B256,
-    /// Bytes of the halo2 proof, without the accumulator limbs.
+    /// As in [`VerifierInfo`].
+    pub terms: u32,
+    /// Bytes of the halo2 proof, without public values.
     pub proof_length: u32,
     /// Digest of the verifying key.
     pub vk_digest: B256,
@@ -141,14 +146,12 @@ impl VerifierInfo {
             self.output_words,
             self.output_count
         );
-        let expected = ACCUMULATOR_LIMBS + STATEMENT_HEAD + expected;
-        ensure!(
-            self.instances as usize == expected,
-            "{} instances, expected {expected}",
-            self.instances
-        );
-        let weights = self.weights.iter().map(|w| w.proof_length);
-        for length in weights.chain([self.proof_length]) {
+        let weights = self.weights.iter().map(|w| (w.terms, w.proof_length));
+        for (terms, length) in weights.chain([(self.terms, self.proof_length)]) {
+            ensure!(
+                (1..=MAX_TERMS).contains(&terms),
+                "{terms} points, expected 1 to {MAX_TERMS}; compile with longer commitment rows",
+            );
             ensure!(
                 length > 0 && length.is_multiple_of(32),
                 "a proof length of {length} bytes, expected a positive multiple of 32",

@@ -29,6 +29,7 @@ pub fn inference_arguments(bundle: &Bundle, halo2: Address, weights: Option<Addr
         verifier: halo2,
         outputs: U256::from(bundle.info.output_count),
         halo2ProofLength: U256::from(bundle.info.proof_length),
+        terms: U256::from(bundle.info.terms),
         weights: weights.unwrap_or_default(),
     }
     .abi_encode()
@@ -41,6 +42,7 @@ pub fn weight_arguments(bundle: &Bundle, halo2: Address) -> Vec<u8> {
             verifier: halo2,
             weightProgramDigest: info.program_digest,
             halo2ProofLength: U256::from(info.proof_length),
+            terms: U256::from(info.terms),
         }
         .abi_encode()
     })

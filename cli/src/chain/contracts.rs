@@ -39,7 +39,7 @@ sol! {
 
     /// Verifier of one circuit: one program, any weights.
     contract InferenceVerifier {
-        constructor(address verifier, uint256 outputs, uint256 halo2ProofLength, address weights);
+        constructor(address verifier, uint256 outputs, uint256 halo2ProofLength, uint256 terms, address weights);
 
         function halo2Verifier() external view returns (address);
         function weightVerifier() external view returns (address);
@@ -56,7 +56,7 @@ sol! {
 
     /// Verifier of the commitment proofs of one program's weights.
     contract WeightVerifier {
-        constructor(address verifier, bytes32 weightProgramDigest, uint256 halo2ProofLength);
+        constructor(address verifier, bytes32 weightProgramDigest, uint256 halo2ProofLength, uint256 terms);
 
         function halo2Verifier() external view returns (address);
     }

@@ -5,7 +5,9 @@ use alloy::sol_types::SolEvent;
 use eyre::{WrapErr, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, STATEMENT_HEAD, unpack};
+use laminate_aggregator::evm::encode_proof;
+use laminate_aggregator::prove::AggregationProof;
+use laminate_protocol::statement::{Packing, unpack};
 
 use super::contracts::{InferenceVerifier, Model, ModelRegistry};
 use super::{Chain, Receipt};
@@ -21,7 +23,7 @@ pub struct Submission {
     pub input_commitment: B256,
     /// Output words, 32 bytes each.
     pub output: Bytes,
-    /// Accumulator limbs, 32 bytes each, then the halo2 proof.
+    /// Digest of the public values, points and scalars, then the halo2 proof.
     pub proof: Bytes,
 }
 
@@ -33,39 +35,28 @@ pub fn word(value: &Fr) -> B256 {
 }
 
 impl Submission {
-    /// From the circuit's instances, accumulator limbs first, and the halo2 proof.
+    /// From a proof.
     ///
     /// # Errors
-    /// Too few instances, or an empty proof.
-    pub fn new(instances: &[Fr], proof: &[u8]) -> eyre::Result<Self> {
-        let words: Vec<B256> = instances.iter().map(word).collect();
-        let (limbs, statement) = words
-            .split_at_checked(ACCUMULATOR_LIMBS)
-            .filter(|(_, statement)| statement.len() >= STATEMENT_HEAD)
-            .ok_or_else(|| {
-                eyre!(
-                    "the proof has {} instances, expected at least {}",
-                    words.len(),
-                    ACCUMULATOR_LIMBS + STATEMENT_HEAD
-                )
-            })?;
+    /// No statement, an empty proof, or one with several openings.
+    pub fn new(proof: &AggregationProof) -> eyre::Result<Self> {
+        let fields: Vec<B256> = proof.public.statement.iter().map(word).collect();
         let [
             program_digest,
             weight_commitment,
             input_commitment,
             output @ ..,
-        ] = statement
+        ] = fields.as_slice()
         else {
             return Err(eyre!("the proof has no statement"));
         };
-        ensure!(!proof.is_empty(), "the proof is empty");
-        let limbs: Vec<u8> = limbs.iter().flatten().copied().collect();
+        ensure!(!proof.proof.is_empty(), "the proof is empty");
         Ok(Self {
             program_digest: *program_digest,
             weight_commitment: *weight_commitment,
             input_commitment: *input_commitment,
             output: output.iter().flatten().copied().collect(),
-            proof: [limbs.as_slice(), proof].concat().into(),
+            proof: encode_proof(proof)?.into(),
         })
     }
 }

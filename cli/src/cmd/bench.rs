@@ -260,7 +260,7 @@ impl Bench {
             let start = Instant::now();
             pipeline::verify(&proof)?;
             result.verify = Some(start.elapsed().as_secs_f64());
-            result.proof_bytes = Some(proof.proof.len() as u64);
+            result.proof_bytes = Some(proof.proof.proof.len() as u64);
             result.keys = Some(pipeline::key_report(&keys)?);
             let verifier = Verifier::new(program.clone())?;
             let params = keys.meta.pinning.params;

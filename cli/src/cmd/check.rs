@@ -152,7 +152,7 @@ impl Check {
             });
         };
         let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
-        let submission = Submission::new(&file.instances(), &file.proof)?;
+        let submission = Submission::new(&file.proof)?;
         let id = model_id(manifest, self.model, &submission)?;
         let model = registry.model(chain, id).await?;
         let reason = match registry.verify(chain, id, &submission).await {

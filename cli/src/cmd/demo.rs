@@ -231,7 +231,7 @@ impl Run<'_> {
         model: U256,
         proof: &ProofFile,
     ) -> eyre::Result<()> {
-        let submission = Submission::new(&proof.instances(), &proof.proof)?;
+        let submission = Submission::new(&proof.proof)?;
         let submitted = registry.submit(&mut self.chain, model, &submission).await?;
         self.accept(&format!("submit {what}"), &submitted.receipt);
         let scores = match proof.reading() {
@@ -261,7 +261,7 @@ impl Run<'_> {
             .into_iter()
             .enumerate()
         {
-            let submission = Submission::new(&proof.instances(), &proof.proof)?;
+            let submission = Submission::new(&proof.proof)?;
             let create = FraudScreen::createPaymentCall {
                 payee,
                 modelId: model,

@@ -173,6 +173,6 @@ fn proof(file: &ProofFile) -> Value {
         "weight_commitment": statement.as_ref().map(|s| hex(&s.weight_commitment)),
         "input_commitment": statement.as_ref().map(|s| hex(&s.input_commitment)),
         "output": file.reading(),
-        "proof_bytes": file.proof.len(),
+        "proof_bytes": file.proof.proof.len(),
     })
 }

@@ -191,7 +191,7 @@ impl Prove {
             input_commitment: hex_scalar(&folded.statement.input_commitment),
             text: llm::text(dir, &folded.outputs)?,
             output: folded.outputs.clone(),
-            proof_bytes: proof.map(|p| p.proof.len()),
+            proof_bytes: proof.map(|p| p.proof.proof.len()),
             stages: stages.rows,
         };
         let table = measure::table(&report.stages);

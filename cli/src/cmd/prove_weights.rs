@@ -69,7 +69,7 @@ impl ProveWeights {
             let weights = program.weights_program();
             let proof = pipeline::aggregate(&weights, &folded, &srs, &mut stages, out)?;
             files::write(Kind::Proof, development, &proof, path)?;
-            Some(proof.proof.len())
+            Some(proof.proof.proof.len())
         } else if let Some(path) = &self.folded_only {
             let file = FoldedFile {
                 statement: stored(&folded.statement),

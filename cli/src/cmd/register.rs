@@ -136,7 +136,7 @@ impl Register {
             }
         };
         let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
-        let proof = Submission::new(&file.instances(), &file.proof)?;
+        let proof = Submission::new(&file.proof)?;
         ensure!(
             proof.weight_commitment == weight_commitment,
             "{} is of weights {}, to be registered are {weight_commitment}",

@@ -12,6 +12,7 @@ use laminate_aggregator::keys::{OutputFormat, VerifyingKey};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
+use laminate_protocol::public::INSTANCES;
 use laminate_protocol::statement::output_words;
 use serde::Serialize;
 
@@ -43,7 +44,7 @@ pub struct Report {
     /// Bytes of a halo2 proof.
     pub proof_bytes: usize,
     /// Instances.
-    pub instances: usize,
+    pub terms: usize,
     /// Whether the keys depend on a development reference string.
     pub development: bool,
 }
@@ -93,7 +94,7 @@ fn generate(
     out: Output,
 ) -> eyre::Result<Generated> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    let verifier = generate_verifier(&srs, &key.vk, key.meta.instances)?;
+    let verifier = generate_verifier(&srs, &key.vk, INSTANCES)?;
     let code = compiler.compile_verifier(&verifier.source)?;
     Ok(Generated {
         verifier,
@@ -126,6 +127,7 @@ pub fn make(
     if let Some((key, generated)) = &weights {
         info.weights = Some(WeightInfo {
             program_digest: word(&program.weights_program().digest()?),
+            terms: key.meta.public.terms,
             proof_length: generated.verifier.proof_length as u32,
             vk_digest: B256::from(key.digest()),
         });
@@ -179,7 +181,7 @@ fn info(
         output_tokens: format.tokens.is_some(),
         output_prompt: format.tokens.map_or(0, |t| t.prompt),
         output_packing: format.packing(),
-        instances: generated.verifier.instances as u32,
+        terms: key.meta.public.terms,
         proof_length: generated.verifier.proof_length as u32,
         weights: None,
         development_srs: key.meta.development,
@@ -223,15 +225,15 @@ impl VerifierCommand {
         let report = Report {
             contract_bytes: made.contract_bytes,
             proof_bytes: made.bundle.info.proof_length as usize,
-            instances: made.bundle.info.instances as usize,
+            terms: made.bundle.info.terms as usize,
             development: key.meta.development,
         };
         let human = format!(
-            "Halo2Verifier {}, of at most {}\nproof {} and {} instances\nwritten to {}",
+            "Halo2Verifier {}, of at most {}\nproof {} and {} points\nwritten to {}",
             size(report.contract_bytes as u64),
             size(24_576),
             size(report.proof_bytes as u64),
-            report.instances,
+            report.terms,
             self.output.display()
         );
         out.result(&human, &report)

@@ -209,9 +209,9 @@ impl Verify {
         }
         let statement = proof.statement().ok_or_else(|| {
             eyre!(
-                "{}: {} instances are too few for a statement; make the proof again",
+                "{}: {} public values are too few for a statement; make the proof again",
                 self.proof.display(),
-                proof.instances.len()
+                proof.proof.public.statement.len()
             )
         })?;
         self.expect(&statement)?;

@@ -10,13 +10,14 @@ use std::{env, fs};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_aggregator::evm::encode_proof;
 use laminate_aggregator::keys::{ProvingKey, required_k};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::statement::{ACCUMULATOR_LIMBS, Packing, unpack};
+use laminate_protocol::statement::{Packing, unpack};
 use laminate_prover::prove::{Model, prove};
 use laminate_prover::{exec, quant};
 use rand::rngs::OsRng;
@@ -73,14 +74,18 @@ fn main() -> Outcome<()> {
 }
 
 fn fixture(program: &Program, proof: &AggregationProof) -> Outcome<Value> {
-    let words: Vec<String> = proof.instances.iter().map(hex).collect();
-    let statement = &proof.instances[ACCUMULATOR_LIMBS..];
+    let instances: Vec<String> = proof.instances()?.iter().map(hex).collect();
+    let statement = &proof.public.statement;
+    let words: Vec<String> = statement[3..].iter().map(hex).collect();
     let outputs = unpack(Packing::of(program), &statement[3..], program.output_len())
         .ok_or("too few output words")?;
-    let bytes: String = proof.proof.iter().map(|b| format!("{b:02x}")).collect();
+    let bytes = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
     Ok(json!({
-        "instances": words,
-        "proof": format!("0x{bytes}"),
+        "instances": instances,
+        "halo2Proof": format!("0x{}", bytes(&proof.proof)),
+        "proof": format!("0x{}", bytes(&encode_proof(proof)?)),
+        "terms": proof.public.deferred.terms.len(),
+        "outputWords": words,
         "programDigest": hex(&statement[0]),
         "weightCommitment": hex(&statement[1]),
         "inputCommitment": hex(&statement[2]),

@@ -13,7 +13,7 @@ use laminate_protocol::field::Scalar;
 use super::super::LOCAL_CHAIN_ID;
 use super::super::manifest::Manifest;
 use super::anvil::{Anvil, KEY};
-use super::{ACCEPT, PROOF_LENGTH, bundle, bundle_with};
+use super::{ACCEPT, bundle, bundle_with, stand_in};
 use crate::cmd::check::Check;
 use crate::cmd::deploy::Deploy;
 use crate::cmd::register::Register;
@@ -59,8 +59,7 @@ impl Fixture {
 
     /// Writes a proof file of the stand-in program.
     fn proof(&self, name: &str, weights: u64) {
-        let mut instances = vec![Scalar(Fr::from(1)); 12];
-        instances.extend([1, weights, 3, 40_000].map(|v| Scalar(Fr::from(v))));
+        let fields = [1, weights, 3, 40_000].map(Fr::from).to_vec();
         let proof = ProofFile {
             program_name: "stand-in".into(),
             program_digest: Scalar(Fr::from(1)),
@@ -73,8 +72,7 @@ impl Fixture {
                 scale: 14,
                 tokens: None,
             },
-            instances,
-            proof: vec![7; PROOF_LENGTH as usize],
+            proof: stand_in(fields),
         };
         files::write(Kind::Proof, true, &proof, &self.path(name)).unwrap();
     }
@@ -222,7 +220,7 @@ fn what_does_not_fit_is_refused() {
             assert!(text(result).contains("the deployment is on chain 1"));
         }
         for (from, to, what) in [
-            ("\"version\": 2", "\"version\": 7", "version 7"),
+            ("\"version\": 3", "\"version\": 7", "version 7"),
             ("\"halo2Verifier\"", "\"halo3\"", "malformed"),
         ] {
             fs::write(&record, &good).unwrap();

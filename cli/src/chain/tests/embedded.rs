@@ -8,7 +8,7 @@ use super::super::deploy::{Plan, Step, deploy};
 use super::super::manifest::Manifest;
 use super::super::registry::{Registry, Submission, decode_output};
 use super::super::{CODE_LIMIT, Chain, EmbeddedChain, LOCAL_CHAIN_ID, refusal};
-use super::{ACCEPT, REFUSE, bundle, bundle_with, creation, new_model, submission};
+use super::{ACCEPT, REFUSE, bundle, bundle_with, creation, new_model, stand_in, submission};
 
 const PAYEE: Address = address!("0x00000000000000000000000000000000000beef0");
 
@@ -81,9 +81,9 @@ fn a_model_is_registered_with_its_commitment_proof() {
             );
             let refused = registry.register(&mut chain, &model).await;
             assert_eq!(name(refused), "WeightProofRequired");
-            let mut instances: Vec<Fr> = (0..12).map(Fr::from).collect();
-            instances.extend([3, 2, 5].map(Fr::from));
-            let proof = Submission::new(&instances, &[7; 64]).unwrap();
+            let mut proof = stand_in([3, 2, 5].map(Fr::from).to_vec());
+            proof.public.outputs = 0;
+            let proof = Submission::new(&proof).unwrap();
             model.weight_proof = Some(&proof);
             let registered = registry.register(&mut chain, &model).await;
             if accepts {

@@ -14,8 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use alloy::primitives::{Address, B256, Bytes};
-use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::evm::{SolcCompiler, SourceTree};
+use laminate_aggregator::prove::AggregationProof;
+use laminate_protocol::deferred::Deferred;
+use laminate_protocol::public::PublicValues;
 
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
 use super::registry::{NewModel, Submission};
@@ -81,10 +84,11 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         output_tokens: false,
         output_prompt: 0,
         output_packing: Default::default(),
-        instances: 16,
+        terms: 1,
         proof_length: PROOF_LENGTH,
         weights: weights.map(|_| WeightInfo {
             program_digest: B256::with_last_byte(3),
+            terms: 1,
             proof_length: PROOF_LENGTH,
             vk_digest: B256::ZERO,
         }),
@@ -114,12 +118,29 @@ fn new_model(program: B256, weights: B256, verifier: Address) -> NewModel<'stati
     }
 }
 
+/// A proof of nothing: one point, and the bytes that the stand-in verifiers take.
+fn stand_in(statement: Vec<Fr>) -> AggregationProof {
+    let public = PublicValues {
+        outputs: 1,
+        statement,
+        deferred: Deferred {
+            terms: vec![(Fr::from(2), G1Affine::generator())],
+            generator: Fr::from(3),
+            left: vec![],
+        },
+    };
+    AggregationProof {
+        digest: public.digest(),
+        public,
+        proof: vec![7; PROOF_LENGTH as usize],
+    }
+}
+
 /// A statement of the bundle's program with one output.
 fn submission(weights: u64, input: u64, output: i32) -> Submission {
-    let mut instances: Vec<Fr> = (0..12).map(Fr::from).collect();
-    instances.extend([Fr::from(1), Fr::from(weights), Fr::from(input)]);
-    instances.push(Fr::from(u64::try_from(output + (1 << 15)).unwrap()));
-    Submission::new(&instances, &[7; PROOF_LENGTH as usize]).unwrap()
+    let output = u64::try_from(output + (1 << 15)).unwrap();
+    let fields = [1, weights, input, output].map(Fr::from);
+    Submission::new(&stand_in(fields.to_vec())).unwrap()
 }
 
 #[test]
@@ -137,12 +158,8 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
-        ("\"version\": 2", "\"version\": 3", "version 3"),
-        (
-            "\"instances\": 16",
-            "\"instances\": 17",
-            "17 instances, expected 16",
-        ),
+        ("\"version\": 3", "\"version\": 4", "version 4"),
+        ("\"terms\": 1,", "\"terms\": 5000,", "5000 points"),
         ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
         ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),
         ("\"vkDigest\"", "\"vkdigest\"", "vkdigest"),

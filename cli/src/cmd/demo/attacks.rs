@@ -14,8 +14,8 @@ impl Run<'_> {
         model: U256,
         prepared: &Prepared,
     ) -> eyre::Result<()> {
-        let honest = Submission::new(&prepared.fraud.instances(), &prepared.fraud.proof)?;
-        let other = Submission::new(&prepared.other.instances(), &prepared.other.proof)?;
+        let honest = Submission::new(&prepared.fraud.proof)?;
+        let other = Submission::new(&prepared.other.proof)?;
         let replay = registry.submit(&mut self.chain, model, &honest).await;
         self.refuse("the same statement again (replay)", replay)?;
         let mut tries = vec![("a proof made with one weight changed", other)];
@@ -28,7 +28,7 @@ impl Run<'_> {
         let mut proof = honest.clone();
         proof.proof = flip(&honest.proof);
         tries.push(("a changed proof", proof));
-        let legit = Submission::new(&prepared.legit.instances(), &prepared.legit.proof)?;
+        let legit = Submission::new(&prepared.legit.proof)?;
         let mut swapped = honest;
         swapped.proof = legit.proof;
         tries.push(("the proof of another payment", swapped));

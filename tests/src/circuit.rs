@@ -1,0 +1,48 @@
+//! The native verifier and the circuit side by side.
+
+use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::backend::CellReport;
+use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams};
+use laminate_aggregator::evm::accumulator_limbs;
+use laminate_protocol::backend::Native;
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::public::{ACCUMULATOR_LIMBS, INSTANCES, PublicValues};
+use laminate_protocol::statement::{Statement, statement_len};
+use laminate_protocol::verify::Verifier;
+use snark_verifier_sdk::CircuitExt;
+
+/// Large enough for every program of the tests; nothing is laid out.
+fn params() -> CircuitParams {
+    CircuitParams {
+        k: 18,
+        num_advice: 5,
+        num_lookup_advice: 1,
+        num_fixed: 1,
+        lookup_bits: 17,
+        poseidon_rows: 1 << 16,
+    }
+}
+
+/// Asserts that native verifier and circuit come to the same public values, and that the instances are
+/// theirs. Returns what the circuit costs.
+pub fn assert_agreement(
+    verifier: &Verifier,
+    statement: &Statement<Fr>,
+    proof: &NativeProof,
+) -> CellReport {
+    let (deferred, _) = verifier
+        .verify(&mut Native, statement, proof)
+        .expect("native");
+    let expected = PublicValues::new(&verifier.program, statement, deferred);
+    assert_eq!(expected.statement.len(), statement_len(&verifier.program));
+    let (circuit, report) =
+        AggregationCircuit::mock(verifier, params(), statement, proof).expect("circuit");
+    assert_eq!(circuit.public(), &expected);
+    let accumulator = expected.deferred.accumulator().expect("accumulator");
+    let instances = circuit.instances().concat();
+    assert_eq!(instances.len(), INSTANCES);
+    let (limbs, exposed) = instances.split_at(ACCUMULATOR_LIMBS);
+    assert_eq!(limbs, accumulator_limbs(&accumulator));
+    assert_eq!(exposed, expected.instances(expected.digest()));
+    report
+}
