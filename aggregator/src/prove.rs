@@ -10,7 +10,7 @@ use snark_verifier_sdk::CircuitExt;
 
 use crate::circuit::AggregationCircuit;
 use crate::error::AggregationError;
-use crate::evm;
+use crate::evm::{self, EvmError};
 use crate::keys::{Meta, ProvingKey, PublicShape, VerifyingKey};
 use crate::srs::Srs;
 
@@ -102,6 +102,11 @@ pub fn prove(
     circuit: AggregationCircuit,
 ) -> Result<AggregationProof, AggregationError> {
     keys.meta.check_setup(srs)?;
+    // Blinds hide the points of one opening.
+    let openings = circuit.public().deferred.left.len();
+    if openings > 0 {
+        return Err(EvmError::SeveralOpenings { found: openings }.into());
+    }
     let instances = circuit.instances().concat();
     let public = circuit.public().clone();
     let bytes = evm::create_proof(srs, &keys.pk, circuit, &instances)?;

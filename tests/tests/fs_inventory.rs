@@ -151,6 +151,10 @@ fn account_for(proven: &Proven) -> usize {
     let mut account: BTreeMap<usize, usize> = BTreeMap::new();
     let mut tried = 0;
     let mut hidden = 0usize;
+    let last = |p: &NativeProof| match p.openings.as_slice() {
+        [opening] => Some(opening.pcs.opening),
+        _ => None,
+    };
     for (name, size, proof) in alterations(&proven.proof) {
         let (altered, failed) = run(proven, &proven.statement, &proof);
         let changed = changes(&honest, &altered);
@@ -159,6 +163,9 @@ fn account_for(proven: &Proven) -> usize {
             reaches(&name, &honest, &changed);
             assert_eq!(changed[0], 0, "an unpublished output misses the seed");
             hidden += 1;
+        } else if last(&proof) != last(&proven.proof) {
+            // The last message of all: no challenge follows, the pairing is about it.
+            assert!(changed.is_empty(), "{name}");
         } else if HASHED.contains(&name.as_str()) {
             assert!(failed > 0, "{name}: neither absorbed nor bound by a hash");
             assert!(

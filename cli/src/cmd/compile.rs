@@ -22,7 +22,7 @@ use crate::output::Output;
 
 /// log2 of the default commitment row: one row for models of up to 262,144 weights, so that the
 /// circuit handles one point for each polynomial.
-const ROW_LOG: u8 = 18;
+const ROW_LOG: u8 = 17;
 
 /// Quantise a model and write its program and weights.
 #[derive(Debug, Args)]

@@ -30,7 +30,8 @@ pub struct Prove {
     /// `laminate generate -o` writes.
     #[arg(long)]
     pub input: PathBuf,
-    /// Join all layers in one opening, or prove each on its own.
+    /// Join all layers in one opening, or prove each on its own: a baseline for --folded-only, as published proofs
+    /// have one opening.
     #[arg(long, value_enum, default_value_t = Fold::On)]
     pub fold: Fold,
     /// Write each layer's proof into this folder (private).
@@ -75,6 +76,11 @@ impl Prove {
         if self.srs.is_given() && self.folded_only.is_none() {
             return Err(eyre!(
                 "--srs and --dev-srs are of --folded-only; a published proof uses the reference string of `laminate setup`"
+            ));
+        }
+        if self.fold == Fold::Off && self.folded_only.is_none() {
+            return Err(eyre!(
+                "--fold off is of --folded-only: a published proof has one opening, whose points its blinds hide"
             ));
         }
         if let Some(shards) = ShardDir::open(&self.dir)? {

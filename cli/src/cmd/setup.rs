@@ -130,13 +130,9 @@ pub struct SetupCommand {
     pub dir: PathBuf,
     #[command(flatten)]
     pub srs: SrsArgs,
-    /// Keys for `prove --fold off` instead.
-    #[arg(long, value_enum, default_value_t = Fold::On)]
-    pub fold: Fold,
 }
 
-/// Whether the recorded reference string is of the same ceremony and longer: the keys of both fold
-/// modes are then served by it.
+/// Whether the recorded reference string is of the same ceremony and longer: it serves the keys then.
 fn serves(dir: &ModelDir, wanted: &Setup, srs: &Srs) -> bool {
     let recorded = dir.setup().ok().filter(|recorded| recorded.k > wanted.k);
     let longer = recorded.and_then(|recorded| pipeline::load_setup_srs(&recorded).ok());
@@ -195,7 +191,7 @@ impl SetupCommand {
                 self.dir.display()
             ));
         }
-        let circuit = pipeline::circuit_k(&program, self.fold.into())?;
+        let circuit = pipeline::circuit_k(&program, FoldMode::On)?;
         let weights = (!program.check_weights).then(|| program.weights_program());
         let weight_circuit = match &weights {
             Some(weights) => pipeline::circuit_k(weights, FoldMode::On)?,
@@ -206,7 +202,7 @@ impl SetupCommand {
         let keys = {
             let (cut_path, cut) = pipeline::cut_srs(&path, &srs, circuit, out)?;
             let _stage = out.stage("Making the keys");
-            let keys = pipeline::setup(&program, self.fold.into(), &cut)?;
+            let keys = pipeline::setup(&program, FoldMode::On, &cut)?;
             pipeline::link_srs(&keys, &cut_path)?;
             keys
         };

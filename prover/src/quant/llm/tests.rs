@@ -90,7 +90,7 @@ fn programs_have_the_shape_of_the_model() {
         assert_eq!(program.slots(), tokens.next_power_of_two());
         assert_eq!(
             (program.limb_bits, program.check_weights, program.row_log),
-            (16, true, 18)
+            (16, true, 17)
         );
         assert_eq!(program.carry.is_some(), fold);
         let blocks = if fold { 1 } else { 3 };
