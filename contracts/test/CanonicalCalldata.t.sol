@@ -26,7 +26,7 @@ contract CanonicalCalldataTest is TestBase {
 
     function setUp() public {
         InferenceVerifier verifier =
-            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         FraudScreen screen = new FraudScreen(registry);
         bytes32 program = bytes32(uint256(1));

@@ -21,7 +21,7 @@ contract GasTest is Fixtures {
     uint256 private _modelId;
 
     function setUp() public {
-        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         _screen = new FraudScreen(_registry);
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _verifier, 0);
@@ -57,8 +57,7 @@ contract GasTest is Fixtures {
 contract RealProofGasTest is Fixtures {
     function test_submission() public {
         Proven memory fraud = load(FRAUD);
-        InferenceVerifier verifier =
-            new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength, IWeightVerifier(address(0)));
+        InferenceVerifier verifier = deployVerifier(deployHalo2Verifier(), fraud);
         ModelRegistry registry = new ModelRegistry();
         uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);
         registry.submit(modelId, fraud.inputCommitment, fraud.output, fraud.proof);
@@ -68,8 +67,7 @@ contract RealProofGasTest is Fixtures {
 
     function test_settlement() public {
         Proven memory fraud = load(FRAUD);
-        InferenceVerifier verifier =
-            new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength, IWeightVerifier(address(0)));
+        InferenceVerifier verifier = deployVerifier(deployHalo2Verifier(), fraud);
         ModelRegistry registry = new ModelRegistry();
         FraudScreen screen = new FraudScreen(registry);
         uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);

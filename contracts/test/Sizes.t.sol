@@ -18,7 +18,8 @@ contract SizesTest is Fixtures {
         _check("ModelRegistry", address(registry), type(ModelRegistry).creationCode);
         address screen = address(new FraudScreen(registry));
         _check("FraudScreen", screen, type(FraudScreen).creationCode);
-        address verifier = address(new InferenceVerifier(address(new AcceptAll()), 1, 32, IWeightVerifier(address(0))));
+        address verifier =
+            address(new InferenceVerifier(address(new AcceptAll()), 1, 32, TERMS, IWeightVerifier(address(0))));
         _check("InferenceVerifier", verifier, type(InferenceVerifier).creationCode);
     }
 
