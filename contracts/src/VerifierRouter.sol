@@ -64,6 +64,7 @@ contract VerifierRouter is IVerifierRouter {
 
     /// @inheritdoc IVerifierRouter
     function transferOwnership(address newOwner) external onlyOwner {
+        if (newOwner == address(0)) revert ZeroOwner();
         pendingOwner = newOwner;
         emit OwnershipTransferStarted(msg.sender, newOwner);
     }

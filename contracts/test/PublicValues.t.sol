@@ -157,6 +157,14 @@ contract PublicValuesTest is Honest {
         _refuse(_deferred(abi.encode(x, y, scalar), 1), PublicValues.PointNotOnCurve.selector, "a point off the curve");
     }
 
+    /// What is no whole number of terms is refused, whoever calls the library.
+    function testFuzz_refusesLengths(uint256 length) public view {
+        Case memory made;
+        made.deferred = new bytes(bound(length, 0, 512));
+        vm.assume(made.deferred.length < 160 || (made.deferred.length - 64) % 96 != 0);
+        _refuse(made, PublicValues.TermCountOutOfRange.selector, "length");
+    }
+
     function testFuzz_termsIn(uint256 terms, uint256 rest, uint256 off) public view {
         terms = bound(terms, 1, 4096);
         rest = bound(rest, 0, 2 ** 40);

@@ -206,11 +206,14 @@ contract VerifierRouterTest is Universal {
         vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.NotOwner.selector, OWNER));
         _add(SELECTOR, _verifier);
 
+        vm.expectRevert(IVerifierRouter.ZeroOwner.selector);
+        vm.prank(NEXT);
+        _router.transferOwnership(address(0));
         // A name taken back is no name.
         vm.prank(NEXT);
         _router.transferOwnership(OWNER);
         vm.prank(NEXT);
-        _router.transferOwnership(address(0));
+        _router.transferOwnership(NEXT);
         vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.NotPendingOwner.selector, OWNER));
         vm.prank(OWNER);
         _router.acceptOwnership();

@@ -34,7 +34,7 @@ interface IVerifierRouter is IStatementVerifier {
     event OwnershipTransferStarted(address indexed owner, address indexed pendingOwner);
     event OwnershipTransferred(address indexed previousOwner, address indexed owner);
 
-    /// @notice The owner at construction is the zero address.
+    /// @notice The zero address cannot be the owner.
     error ZeroOwner();
     /// @notice Only the owner may do this.
     error NotOwner(address caller);
@@ -67,7 +67,7 @@ interface IVerifierRouter is IStatementVerifier {
     /// @notice Makes the routes at hand the last ones. Only the owner may; there is no way back.
     function freeze() external;
 
-    /// @notice Names the next owner, who becomes it by `acceptOwnership`. The zero address takes the name back.
+    /// @notice Names the next owner, who becomes it by `acceptOwnership`. An owner that names itself takes a name back.
     function transferOwnership(address newOwner) external;
 
     /// @notice Makes the caller the owner, if the owner has named it.

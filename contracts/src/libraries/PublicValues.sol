@@ -82,7 +82,7 @@ library PublicValues {
 
     /// @notice The 15 instances of a circuit that the statement holds for, 32 bytes each.
     /// @param output Output words; canonical already (`StatementLib.requireOutput`).
-    /// @param deferred D, the terms and the generator's scalar: `deferredLength` of some number of terms in range.
+    /// @param deferred D, the terms and the generator's scalar: of the length of some number of terms in range.
     function instances(Statement memory statement, bytes calldata output, bytes calldata deferred)
         internal
         view
@@ -119,7 +119,7 @@ library PublicValues {
         uint256 digest = _word(deferred, 0);
         if (digest >= StatementLib.SCALAR_MODULUS) revert DigestNotCanonical(digest);
 
-        uint256 terms = (deferred.length - 64) / TERM_BYTES;
+        uint256 terms = _terms(deferred);
         uint256 at = PREFIX + StatementLib.FIXED_VALUES + output.length / 32;
         hashed = new uint256[](at + VALUES_PER_TERM * terms + 1);
         hashed[0] = uint256(PUBLIC_DOMAIN);
@@ -132,8 +132,11 @@ library PublicValues {
         for (uint256 i = 0; i < output.length / 32; ++i) {
             hashed[PREFIX + StatementLib.FIXED_VALUES + i] = _word(output, 32 * i);
         }
-        for (uint256 i = 0; i < terms; ++i) {
-            _putTerm(hashed, at + VALUES_PER_TERM * i, deferred, i);
+        // `at` is in bounds, and so is all that counts up to it.
+        unchecked {
+            for (uint256 i = 0; i < terms; ++i) {
+                _putTerm(hashed, at + VALUES_PER_TERM * i, deferred, i);
+            }
         }
         at += VALUES_PER_TERM * terms;
         uint256 generator = _word(deferred, deferred.length - 32);
@@ -141,21 +144,28 @@ library PublicValues {
         hashed[at] = generator;
     }
 
-    /// @dev The four values of term `index`, from place `at` on.
+    /// @dev The four values of term `index`, to the places `at` to `at + 3` of `hashed`.
     function _putTerm(uint256[] memory hashed, uint256 at, bytes calldata deferred, uint256 index) private pure {
-        uint256 offset = 32 + TERM_BYTES * index;
-        uint256 x = _word(deferred, offset);
-        uint256 y = _word(deferred, offset + 32);
-        uint256 scalar = _word(deferred, offset + 64);
-        if (x >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, x);
-        if (y >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, y);
-        if (x | y == 0) revert PointAtInfinity(index);
-        StatementLib.requireCanonical(at + 3 - PREFIX, bytes32(scalar));
-        hashed[at] = x & (2 ** LOW_BITS - 1);
-        hashed[at + 1] = y & (2 ** LOW_BITS - 1);
-        // Coordinates have 254 bits, so what is left of each has 78.
-        hashed[at + 2] = (x >> LOW_BITS) | ((y >> LOW_BITS) << LIMB_BITS);
-        hashed[at + 3] = scalar;
+        unchecked {
+            uint256 offset = 32 + TERM_BYTES * index;
+            uint256 x = _word(deferred, offset);
+            uint256 y = _word(deferred, offset + 32);
+            uint256 scalar = _word(deferred, offset + 64);
+            if (x >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, x);
+            if (y >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, y);
+            if (x | y == 0) revert PointAtInfinity(index);
+            StatementLib.requireCanonical(at + 3 - PREFIX, bytes32(scalar));
+            // In assembly, as four bounds checks a term cost more than all else here. Coordinates have 254 bits, so
+            // what is left of each has 78, and the third value has 166.
+            uint256 low = 2 ** LOW_BITS - 1;
+            assembly ("memory-safe") {
+                let place := add(hashed, mul(32, add(at, 1)))
+                mstore(place, and(x, low))
+                mstore(add(place, 32), and(y, low))
+                mstore(add(place, 64), or(shr(LOW_BITS, x), shl(LIMB_BITS, shr(LOW_BITS, y))))
+                mstore(add(place, 96), scalar)
+            }
+        }
     }
 
     /// @dev E: the public values, all that follows the prefix, as a polynomial at `omega`.
@@ -176,13 +186,15 @@ library PublicValues {
         // Five words, so that no call's input or result has to be moved:
         // 0, 1 the sum so far; 2, 3 a point; 4 its scalar. Multiplication: words 2..4 to 2..3. Addition: 0..3 to 0..1.
         uint256[5] memory work;
-        uint256 terms = (deferred.length - 64) / TERM_BYTES;
-        for (uint256 i = 0; i < terms; ++i) {
-            uint256 offset = 32 + TERM_BYTES * i;
-            assembly ("memory-safe") {
-                calldatacopy(add(work, 64), add(deferred.offset, offset), 96)
+        uint256 terms = _terms(deferred);
+        unchecked {
+            for (uint256 i = 0; i < terms; ++i) {
+                uint256 offset = 32 + TERM_BYTES * i;
+                assembly ("memory-safe") {
+                    calldatacopy(add(work, 64), add(deferred.offset, offset), 96)
+                }
+                if (!_addMultiple(work)) revert PointNotOnCurve(i);
             }
-            if (!_addMultiple(work)) revert PointNotOnCurve(i);
         }
         (work[2], work[3], work[4]) = (1, 2, _word(deferred, deferred.length - 32));
         // Of a point on the curve, so only for want of gas.
@@ -201,6 +213,12 @@ library PublicValues {
             }
             if done { done := staticcall(gas(), 6, work, 128, work, 64) }
         }
+    }
+
+    /// @dev Terms in `deferred`, which must be nothing but D, terms and the generator's scalar.
+    function _terms(bytes calldata deferred) private pure returns (uint256 terms) {
+        terms = termsIn(deferred.length, 0);
+        requireTermCount(terms);
     }
 
     /// @dev A coordinate as three limbs of 88 bits, least significant first, at words `index` to `index + 2`.
