@@ -10,7 +10,8 @@ import {Vm} from "../test/helpers/Vm.sol";
 /// @title Deploys the fraud model's verifier, its wrapper, a registry and the example application
 /// @notice `forge script contracts/script/Deploy.s.sol --rpc-url URL --broadcast --account NAME`. The figures come from
 /// `contracts/src/generated/verifier.json`, which the `laminate` CLI writes beside the generated verifier:
-/// `outputCount`, `proofLength`, and `developmentSrs`, true when whoever made the keys knows how to forge proofs.
+/// `outputCount`, `proofLength` (bytes of the halo2 proof alone), `terms` (terms of the deferred sum in a proof),
+/// `developmentSrs` (true when whoever made the keys knows how to forge proofs), and whether there is a `weights`.
 contract Deploy {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
@@ -39,6 +40,7 @@ contract Deploy {
         bytes memory creationCode = vm.getCode("Halo2Verifier.sol:Halo2Verifier");
         uint256 outputs = vm.parseJsonUint(json, ".outputCount");
         uint256 proofLength = vm.parseJsonUint(json, ".proofLength");
+        uint256 terms = vm.parseJsonUint(json, ".terms");
 
         vm.startBroadcast();
         address halo2;
@@ -47,7 +49,8 @@ contract Deploy {
         }
         if (halo2 == address(0)) revert DeploymentFailed();
         deployment.halo2Verifier = halo2;
-        deployment.inferenceVerifier = new InferenceVerifier(halo2, outputs, proofLength, IWeightVerifier(address(0)));
+        deployment.inferenceVerifier =
+            new InferenceVerifier(halo2, outputs, proofLength, terms, IWeightVerifier(address(0)));
         deployment.registry = new ModelRegistry();
         deployment.fraudScreen = new FraudScreen(deployment.registry);
         vm.stopBroadcast();

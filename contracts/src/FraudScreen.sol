@@ -94,7 +94,7 @@ contract FraudScreen {
         if (msg.value == 0 || msg.value > type(uint96).max) revert AmountOutOfRange(msg.value);
         if (threshold <= 0 || threshold > SCORE_ONE) revert ThresholdOutOfRange(threshold);
         if (deadline <= block.timestamp) revert DeadlineNotInFuture(deadline, block.timestamp);
-        StatementLib.requireCanonical(14, inputCommitment);
+        StatementLib.requireCanonical(4, inputCommitment);
         _requireUsable(modelId);
 
         bytes32 binding = keccak256(abi.encode(modelId, inputCommitment));
@@ -116,7 +116,7 @@ contract FraudScreen {
 
     /// @notice Pays the payee, given a proof that the score of the payment's input is below its threshold.
     /// @param output The one output word of the statement.
-    /// @param proof The 12 accumulator limbs, 32 bytes each, then the halo2 proof.
+    /// @param proof As the model's verifier takes it.
     function settle(uint256 paymentId, bytes calldata output, bytes calldata proof) external {
         CanonicalCalldata.requireTails(SETTLE_HEAD_WORDS, output, proof);
         Payment storage payment = _open(paymentId);

@@ -1,53 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
-import {IInferenceVerifier} from "./interfaces/IInferenceVerifier.sol";
 import {IWeightVerifier} from "./interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
-import {Halo2Caller} from "./libraries/Halo2Caller.sol";
+import {DirectVerifier} from "./libraries/DirectVerifier.sol";
+import {ModelShape} from "./libraries/ModelShape.sol";
+import {PublicValues} from "./libraries/PublicValues.sol";
 import {StatementLib} from "./libraries/StatementLib.sol";
 
 /// @title Verifier of one circuit's inferences
-/// @notice Encodes the statement into the circuit's instances and refuses every other encoding of it.
+/// @notice Makes the circuit's instances from the statement and the proof's terms, and refuses every other encoding of
+/// them. The bytes of a proof are laid out as `IDirectVerifier` says.
 /// @dev What the caller still owes: that `weightCommitment` and `programDigest` are the registered ones
 /// (`ModelRegistry`), that the weights are in range where `weightVerifier` says so, and that a statement is used once,
 /// as a proof can be shown any number of times.
-contract InferenceVerifier is IInferenceVerifier, Halo2Caller {
-    /// @notice Limit on the outputs of one statement; far above what a block's gas lets through.
-    uint256 public constant MAX_OUTPUTS = 2 ** 16;
-
-    /// @dev Head words of `verify`: three commitments and two offsets.
-    uint256 private constant VERIFY_HEAD_WORDS = 5;
-
-    /// @inheritdoc IInferenceVerifier
-    uint256 public immutable outputCount;
-    /// @inheritdoc IInferenceVerifier
-    IWeightVerifier public immutable weightVerifier;
-    /// @inheritdoc IInferenceVerifier
-    bytes32 public immutable weightVerifierCodeHash;
-
+contract InferenceVerifier is ModelShape, DirectVerifier {
     /// @param verifier The generated verifier, already deployed.
     /// @param outputs Outputs in a statement: batch slots times output width.
-    /// @param halo2ProofLength Bytes of the halo2 proof, without the accumulator limbs.
+    /// @param halo2ProofLength Bytes of the halo2 proof alone.
+    /// @param terms Terms of the deferred sum in a proof.
     /// @param weights Verifier of the weights' range, or zero if every proof shows it.
-    constructor(address verifier, uint256 outputs, uint256 halo2ProofLength, IWeightVerifier weights)
-        Halo2Caller(verifier, halo2ProofLength)
-    {
-        if (outputs == 0 || outputs > MAX_OUTPUTS) revert OutputCountOutOfRange(outputs, MAX_OUTPUTS);
-        if (address(weights) != address(0) && address(weights).code.length == 0) {
-            revert VerifierWithoutCode(address(weights));
-        }
-        outputCount = outputs;
-        weightVerifier = weights;
-        weightVerifierCodeHash = address(weights) == address(0) ? bytes32(0) : address(weights).codehash;
-    }
+    constructor(address verifier, uint256 outputs, uint256 halo2ProofLength, uint256 terms, IWeightVerifier weights)
+        ModelShape(outputs, weights)
+        DirectVerifier(verifier, halo2ProofLength, terms)
+    {}
 
-    /// @inheritdoc IInferenceVerifier
-    function instanceCount() external view returns (uint256) {
-        return StatementLib.FIXED_INSTANCES + StatementLib.outputWords(outputCount);
-    }
-
-    /// @inheritdoc IInferenceVerifier
+    /// @notice Reverts unless `proof` shows that the program, with weights opening `weightCommitment`, on an input
+    /// opening `inputCommitment`, gives `output`.
+    /// @param output The output words, 32 bytes each (`StatementLib`).
+    /// @param proof The published proof, laid out as `IDirectVerifier` says.
     function verify(
         bytes32 programDigest,
         bytes32 weightCommitment,
@@ -57,6 +38,6 @@ contract InferenceVerifier is IInferenceVerifier, Halo2Caller {
     ) external view {
         CanonicalCalldata.requireTails(VERIFY_HEAD_WORDS, output, proof);
         StatementLib.requireOutput(output, outputCount);
-        _verify(programDigest, weightCommitment, inputCommitment, output, proof);
+        _verify(PublicValues.Statement(outputCount, programDigest, weightCommitment, inputCommitment), output, proof);
     }
 }

@@ -152,8 +152,8 @@ contract ModelRegistry is IModelRegistry, IERC165 {
         bytes32 metadataHash
     ) private returns (uint256 modelId) {
         if (programDigest == 0 || weightCommitment == 0) revert ZeroCommitment();
-        StatementLib.requireCanonical(12, programDigest);
-        StatementLib.requireCanonical(13, weightCommitment);
+        StatementLib.requireCanonical(2, programDigest);
+        StatementLib.requireCanonical(3, weightCommitment);
 
         modelId = modelIdOf(msg.sender, programDigest, weightCommitment, verifier, metadataHash);
         Model storage model = _models[modelId];

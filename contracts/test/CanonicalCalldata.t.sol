@@ -4,6 +4,9 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {RoutedVerifier} from "../src/RoutedVerifier.sol";
+import {UniversalVerifier} from "../src/UniversalVerifier.sol";
+import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
@@ -18,6 +21,7 @@ contract CanonicalCalldataTest is TestBase {
         string name;
         address target;
         bytes head;
+        bytes proof;
     }
 
     bytes private _output;
@@ -26,7 +30,7 @@ contract CanonicalCalldataTest is TestBase {
 
     function setUp() public {
         InferenceVerifier verifier =
-            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         FraudScreen screen = new FraudScreen(registry);
         bytes32 program = bytes32(uint256(1));
@@ -42,13 +46,14 @@ contract CanonicalCalldataTest is TestBase {
         _add("submit", address(registry), registry.submit.selector, inference);
         _add("verify", address(verifier), verifier.verify.selector, abi.encode(program, weights, input));
         _add("settle", address(screen), screen.settle.selector, abi.encode(1));
+        _addRouted(abi.encode(program, weights, input));
     }
 
     function test_acceptsTheCanonicalEncoding() public {
         for (uint256 i = 0; i < _entries.length; ++i) {
             Entry storage entry = _entries[i];
             uint256 at = _firstTail(entry);
-            (bool accepted,) = entry.target.call(_spell(entry, at, at + 64, _tail(_output), _tail(_proof)));
+            (bool accepted,) = entry.target.call(_spell(entry, at, at + 64, _tail(_output), _tail(entry.proof)));
             vm.assertTrue(accepted, entry.name);
         }
     }
@@ -62,11 +67,11 @@ contract CanonicalCalldataTest is TestBase {
             uint256 at = _firstTail(entry);
             uint256 size = gap.length;
             bytes memory data =
-                _spell(entry, at + size, at + size + 64, bytes.concat(gap, _tail(_output)), _tail(_proof));
+                _spell(entry, at + size, at + size + 64, bytes.concat(gap, _tail(_output)), _tail(entry.proof));
             _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "gap before the output");
-            data = _spell(entry, at, at + size + 64, bytes.concat(_tail(_output), gap), _tail(_proof));
+            data = _spell(entry, at, at + size + 64, bytes.concat(_tail(_output), gap), _tail(entry.proof));
             _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "gap before the proof");
-            data = _spell(entry, at, at + 64, _tail(_output), bytes.concat(_tail(_proof), gap));
+            data = _spell(entry, at, at + 64, _tail(_output), bytes.concat(_tail(entry.proof), gap));
             _refused(entry, data, CanonicalCalldata.NonCanonicalLength.selector, "words after the proof");
         }
     }
@@ -77,7 +82,7 @@ contract CanonicalCalldataTest is TestBase {
         for (uint256 i = 0; i < _entries.length; ++i) {
             Entry storage entry = _entries[i];
             uint256 at = _firstTail(entry);
-            bytes memory data = _spell(entry, at, at + 64, _tail(_output), bytes.concat(_tail(_proof), trailing));
+            bytes memory data = _spell(entry, at, at + 64, _tail(_output), bytes.concat(_tail(entry.proof), trailing));
             _refused(entry, data, CanonicalCalldata.NonCanonicalLength.selector, "trailing bytes");
         }
     }
@@ -87,7 +92,7 @@ contract CanonicalCalldataTest is TestBase {
         for (uint256 i = 0; i < _entries.length; ++i) {
             Entry storage entry = _entries[i];
             uint256 at = _firstTail(entry);
-            bytes memory data = _spell(entry, at + 32 + _proof.length, at, _tail(_proof), _tail(_output));
+            bytes memory data = _spell(entry, at + 32 + entry.proof.length, at, _tail(entry.proof), _tail(_output));
             _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "swapped tails");
         }
     }
@@ -98,8 +103,8 @@ contract CanonicalCalldataTest is TestBase {
             Entry storage entry = _entries[i];
             uint256 at = _firstTail(entry);
             // A copy of the output's tail as the proof's last words, which the output's offset points at.
-            bytes memory proof = bytes.concat(slice(_proof, 0, _proof.length - 64), _tail(_output));
-            bytes memory data = _spell(entry, at + 32 + _proof.length - 64, at, _tail(proof), "");
+            bytes memory proof = bytes.concat(slice(entry.proof, 0, entry.proof.length - 64), _tail(_output));
+            bytes memory data = _spell(entry, at + 32 + entry.proof.length - 64, at, _tail(proof), "");
             _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "output inside the proof");
             data = _spell(entry, at, at, _tail(_output), "");
             _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "both at one place");
@@ -113,7 +118,7 @@ contract CanonicalCalldataTest is TestBase {
             Entry storage entry = _entries[i];
             uint256 at = _firstTail(entry);
             bytes memory output = inOutput ? bytes.concat(_output, new bytes(extra)) : _output;
-            bytes memory proof = inOutput ? _proof : bytes.concat(_proof, new bytes(extra));
+            bytes memory proof = inOutput ? entry.proof : bytes.concat(entry.proof, new bytes(extra));
             uint256 second = at + (inOutput ? 96 : 64);
             bytes memory data = _spell(entry, at, second, _padded(output), _padded(proof));
             _refused(entry, data, CanonicalCalldata.UnalignedArgument.selector, "unaligned");
@@ -125,13 +130,31 @@ contract CanonicalCalldataTest is TestBase {
         for (uint256 i = 0; i < _entries.length; ++i) {
             Entry storage entry = _entries[i];
             uint256 at = _firstTail(entry);
-            bytes memory data = _spell(entry, at, at + 64, _tail(_output), _tail(_proof));
+            bytes memory data = _spell(entry, at, at + 64, _tail(_output), _tail(entry.proof));
             _refused(entry, slice(data, 0, data.length - 1), bytes4(0), "truncated");
         }
     }
 
+    /// @dev The entries of statements of any program.
+    function _addRouted(bytes memory commitments) private {
+        UniversalVerifier universal = new UniversalVerifier(address(new AcceptAll()), PROOF - 32, 32);
+        bytes32 circuit = bytes32(uint256(4));
+        bytes memory proof = _entries[0].proof;
+        bytes32 digest = universal.programDigestOf(slice(proof, DEFERRED, DEFERRED + PROOF - 32), circuit);
+        bytes memory statement = bytes.concat(digest, slice(commitments, 32, 96), bytes32(uint256(1)));
+        VerifierRouter router = new VerifierRouter(address(this));
+        router.addRoute(universal.selector(), universal);
+        bytes4 selector = universal.verifyStatement.selector;
+        _proof = bytes.concat(circuit, proof);
+        _add("universal verifyStatement", address(universal), selector, statement);
+        RoutedVerifier verifier = new RoutedVerifier(universal, 1, IWeightVerifier(address(0)));
+        _add("routed verify", address(verifier), verifier.verify.selector, slice(statement, 0, 96));
+        _proof = bytes.concat(bytes32(universal.selector()), circuit, proof);
+        _add("router verifyStatement", address(router), selector, statement);
+    }
+
     function _add(string memory name, address target, bytes4 selector, bytes memory arguments) private {
-        _entries.push(Entry(name, target, bytes.concat(selector, arguments)));
+        _entries.push(Entry(name, target, bytes.concat(selector, arguments), _proof));
     }
 
     /// @dev Offset of the first tail from the end of the selector: the head with its two offsets.

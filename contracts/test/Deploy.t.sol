@@ -11,6 +11,7 @@ contract DeployTest is Fixtures {
         Proven memory fraud = load(FRAUD);
         Deploy.Deployment memory deployment = new Deploy().run();
         vm.assertEq(deployment.inferenceVerifier.proofLength(), fraud.halo2ProofLength, "proof length");
+        vm.assertEq(deployment.inferenceVerifier.termCount(), fraud.terms, "terms");
         vm.assertEq(deployment.inferenceVerifier.halo2Verifier(), deployment.halo2Verifier, "verifier");
         vm.assertEq(address(deployment.fraudScreen.registry()), address(deployment.registry), "registry");
         uint256 id = deployment.registry

@@ -41,7 +41,7 @@ contract FraudScreenTest is TestBase {
     event PaymentRefunded(uint256 indexed paymentId);
 
     function setUp() public {
-        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         _screen = new FraudScreen(_registry);
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _verifier, 0);
@@ -129,7 +129,7 @@ contract FraudScreenTest is TestBase {
 
     function test_refusedProofPaysNothing() public {
         InferenceVerifier rejecting =
-            new InferenceVerifier(address(new RejectAll()), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new RejectAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), rejecting, 0);
         uint256 id = _create(PAYEE, INPUT);
         vm.expectRevert(IHalo2Caller.InvalidProof.selector);
@@ -189,7 +189,7 @@ contract FraudScreenTest is TestBase {
         uint64 now_ = uint64(block.timestamp);
         vm.expectRevert(abi.encodeWithSelector(FraudScreen.DeadlineNotInFuture.selector, now_, now_));
         _screen.createPayment{value: 1}(PAYEE, _modelId, INPUT, HALF, now_);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 14, R));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 4, R));
         this.create(PAYEE, bytes32(R));
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotFound.selector, 5));
         _screen.createPayment{value: 1}(PAYEE, 5, INPUT, HALF, _deadline);
@@ -199,7 +199,7 @@ contract FraudScreenTest is TestBase {
     /// The last row of a batch fills its unused slots, so one score could stand for several transactions.
     function test_refusesBatchModel() public {
         InferenceVerifier batch =
-            new InferenceVerifier(address(new AcceptAll()), 64, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new AcceptAll()), 64, PROOF, TERMS, IWeightVerifier(address(0)));
         uint256 id = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), batch, 0);
         vm.expectRevert(abi.encodeWithSelector(FraudScreen.NotSingleOutput.selector, id, 64));
         _screen.createPayment{value: 1}(PAYEE, id, INPUT, HALF, _deadline);

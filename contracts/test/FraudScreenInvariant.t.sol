@@ -29,7 +29,7 @@ contract FraudScreenHandler is TestBase {
 
     constructor() {
         InferenceVerifier verifier =
-            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         ModelRegistry registry = new ModelRegistry();
         screen = new FraudScreen(registry);
         _modelId = registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), verifier, 0);

@@ -4,9 +4,16 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {RoutedVerifier} from "../src/RoutedVerifier.sol";
+import {UniversalVerifier} from "../src/UniversalVerifier.sol";
+import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
+import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
+import {PublicValuesHarness} from "./helpers/Harnesses.sol";
+import {Honest} from "./helpers/Honest.sol";
+import {Universal} from "./helpers/Universal.sol";
 
 /// @dev Gas of our own contracts around a double that accepts everything: all of it is overhead to the generated
 /// verifier. Each call is a transaction of its own (isolation), so the figures hold base cost and calldata.
@@ -21,7 +28,7 @@ contract GasTest is Fixtures {
     uint256 private _modelId;
 
     function setUp() public {
-        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         _screen = new FraudScreen(_registry);
         _modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _verifier, 0);
@@ -52,13 +59,52 @@ contract GasTest is Fixtures {
     }
 }
 
+/// @dev Gas of making the instances, the group operations above all: about 7,400 a term, of which 6,408 are the two
+/// calls of precompiles. One output word.
+contract PublicValuesGasTest is Honest {
+    function test_instances() public {
+        PublicValuesHarness lib = new PublicValuesHarness();
+        uint256[3] memory terms = [uint256(6), 12, 30];
+        for (uint256 i = 0; i < terms.length; ++i) {
+            Case memory made = honest("gas", 1, terms[i]);
+            PublicValues.Statement memory statement =
+                PublicValues.Statement(made.outputCount, made.program, made.weights, made.input);
+            uint256 used = lib.gasOfInstances(statement, made.output, made.deferred);
+            vm.snapshotValue("PublicValues", string.concat("instances, ", vm.toString(terms[i]), " terms"), used);
+        }
+    }
+}
+
+/// @dev Gas of what a proof passes before it reaches the generated universal verifier, a transaction each, as in
+/// `GasTest`: three terms, a verifying key of four words and a halo2 proof of three.
+/// forge-config: default.isolate = true
+contract UniversalGasTest is Universal {
+    function test_submission() public {
+        Case memory made = honest("gas", 1, 3);
+        bytes memory key = keyOf("gas");
+        UniversalVerifier universal = new UniversalVerifier(address(new AcceptAll()), key.length, made.halo2.length);
+        VerifierRouter router = new VerifierRouter(address(this));
+        router.addRoute(universal.selector(), universal);
+        vm.snapshotGasLastCall("Overhead", "addRoute");
+        ModelRegistry registry = new ModelRegistry();
+        IWeightVerifier none = IWeightVerifier(address(0));
+        bytes32 digest = universalDigest(key, made.program);
+        bytes memory proof = universalProof(made, key);
+        uint256 id = registry.registerModel(digest, made.weights, new RoutedVerifier(universal, 1, none), 0);
+        registry.submit(id, made.input, made.output, proof);
+        vm.snapshotGasLastCall("Overhead", "submit to a universal verifier, without the generated one");
+        id = registry.registerModel(digest, made.weights, new RoutedVerifier(router, 1, none), 0);
+        registry.submit(id, made.input, made.output, bytes.concat(bytes32(universal.selector()), proof));
+        vm.snapshotGasLastCall("Overhead", "submit to a router, without the generated verifier");
+    }
+}
+
 /// @dev Gas of the real thing, a transaction each.
 /// forge-config: default.isolate = true
 contract RealProofGasTest is Fixtures {
     function test_submission() public {
         Proven memory fraud = load(FRAUD);
-        InferenceVerifier verifier =
-            new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength, IWeightVerifier(address(0)));
+        InferenceVerifier verifier = deployVerifier(deployHalo2Verifier(), fraud);
         ModelRegistry registry = new ModelRegistry();
         uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);
         registry.submit(modelId, fraud.inputCommitment, fraud.output, fraud.proof);
@@ -68,8 +114,7 @@ contract RealProofGasTest is Fixtures {
 
     function test_settlement() public {
         Proven memory fraud = load(FRAUD);
-        InferenceVerifier verifier =
-            new InferenceVerifier(deployHalo2Verifier(), 1, fraud.halo2ProofLength, IWeightVerifier(address(0)));
+        InferenceVerifier verifier = deployVerifier(deployHalo2Verifier(), fraud);
         ModelRegistry registry = new ModelRegistry();
         FraudScreen screen = new FraudScreen(registry);
         uint256 modelId = registry.registerModel(fraud.programDigest, fraud.weightCommitment, verifier, 0);

@@ -3,10 +3,12 @@ pragma solidity 0.8.19;
 
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
-import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
+import {CodePin} from "../src/libraries/CodePin.sol";
+import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {AcceptAll, AcceptExactly, RejectAll} from "./helpers/Doubles.sol";
+import {PublicValuesHarness} from "./helpers/Harnesses.sol";
 import {TestBase} from "./helpers/TestBase.sol";
 
 /// @dev The wrapper's own checks, around a double that accepts everything, so that nothing but the wrapper can refuse.
@@ -23,7 +25,7 @@ contract InferenceVerifierTest is TestBase {
 
     function setUp() public {
         _halo2 = address(new AcceptAll());
-        _verifier = new InferenceVerifier(_halo2, 1, PROOF, IWeightVerifier(address(0)));
+        _verifier = new InferenceVerifier(_halo2, 1, PROOF, TERMS, IWeightVerifier(address(0)));
         _output = scoreOutput(1234);
         _proof = shapedProof(PROOF);
     }
@@ -33,21 +35,18 @@ contract InferenceVerifierTest is TestBase {
         vm.assertEq(_verifier.halo2VerifierCodeHash(), _halo2.codehash, "code hash");
         vm.assertEq(_verifier.outputCount(), 1, "outputs");
         vm.assertEq(_verifier.proofLength(), PROOF, "proof length");
-        vm.assertEq(_verifier.instanceCount(), 16, "instances of the fraud model");
+        vm.assertEq(_verifier.termCount(), TERMS, "terms");
     }
 
-    function test_batchOf64HasTwentyInstances() public {
-        vm.assertEq(
-            new InferenceVerifier(_halo2, 64, PROOF, IWeightVerifier(address(0))).instanceCount(), 20, "instances"
-        );
-    }
-
-    /// The generated verifier gets the instances in their fixed order, then the proof, and nothing else.
+    /// The generated verifier gets the instances in their fixed order, then the proof, and nothing else. What they are
+    /// is tested in `PublicValues.t.sol`.
     function test_forwardsInstancesThenProof() public {
-        bytes memory instances = bytes.concat(slice(_proof, 0, 384), PROGRAM, WEIGHTS, INPUT, _output);
-        bytes32 expected = keccak256(bytes.concat(instances, slice(_proof, 384, 384 + PROOF)));
+        PublicValuesHarness lib = new PublicValuesHarness();
+        PublicValues.Statement memory statement = PublicValues.Statement(1, PROGRAM, WEIGHTS, INPUT);
+        bytes memory instances = lib.instances(statement, _output, slice(_proof, 0, DEFERRED));
+        bytes32 expected = keccak256(bytes.concat(instances, slice(_proof, DEFERRED, DEFERRED + PROOF)));
         InferenceVerifier verifier =
-            new InferenceVerifier(address(new AcceptExactly(expected)), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new AcceptExactly(expected)), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         verifier.verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
         vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         verifier.verify(WEIGHTS, PROGRAM, INPUT, _output, _proof);
@@ -55,44 +54,53 @@ contract InferenceVerifierTest is TestBase {
 
     function test_refusesWhatTheGeneratedVerifierRefuses() public {
         InferenceVerifier verifier =
-            new InferenceVerifier(address(new RejectAll()), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new RejectAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         verifier.verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
 
     function test_constructorRefusesZeroAddress() public {
-        vm.expectRevert(IHalo2Caller.ZeroVerifier.selector);
-        new InferenceVerifier(address(0), 1, PROOF, IWeightVerifier(address(0)));
+        vm.expectRevert(CodePin.ZeroVerifier.selector);
+        new InferenceVerifier(address(0), 1, PROOF, TERMS, IWeightVerifier(address(0)));
     }
 
     function testFuzz_constructorRefusesAddressWithoutCode(address verifier) public {
         vm.assume(verifier != address(0) && verifier.code.length == 0);
-        vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.VerifierWithoutCode.selector, verifier));
-        new InferenceVerifier(verifier, 1, PROOF, IWeightVerifier(address(0)));
+        vm.expectRevert(abi.encodeWithSelector(CodePin.VerifierWithoutCode.selector, verifier));
+        new InferenceVerifier(verifier, 1, PROOF, TERMS, IWeightVerifier(address(0)));
     }
 
     function test_constructorRefusesOutputCounts() public {
-        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.OutputCountOutOfRange.selector, 0, 2 ** 16));
-        new InferenceVerifier(_halo2, 0, PROOF, IWeightVerifier(address(0)));
-        vm.expectRevert(abi.encodeWithSelector(IInferenceVerifier.OutputCountOutOfRange.selector, 65537, 2 ** 16));
-        new InferenceVerifier(_halo2, 65537, PROOF, IWeightVerifier(address(0)));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputCountOutOfRange.selector, 0, 2 ** 16));
+        new InferenceVerifier(_halo2, 0, PROOF, TERMS, IWeightVerifier(address(0)));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputCountOutOfRange.selector, 65537, 2 ** 16));
+        new InferenceVerifier(_halo2, 65537, PROOF, TERMS, IWeightVerifier(address(0)));
     }
 
     function test_constructorRefusesProofLengths() public {
         uint256[4] memory lengths = [uint256(0), 31, 321, 2 ** 32];
         for (uint256 i = 0; i < lengths.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLengthOutOfRange.selector, lengths[i]));
-            new InferenceVerifier(_halo2, 1, lengths[i], IWeightVerifier(address(0)));
+            new InferenceVerifier(_halo2, 1, lengths[i], TERMS, IWeightVerifier(address(0)));
         }
+    }
+
+    function test_constructorRefusesTermCounts() public {
+        uint256[3] memory counts = [uint256(0), 4097, type(uint256).max];
+        for (uint256 i = 0; i < counts.length; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(PublicValues.TermCountOutOfRange.selector, counts[i]));
+            new InferenceVerifier(_halo2, 1, PROOF, counts[i], IWeightVerifier(address(0)));
+        }
+        vm.assertEq(
+            new InferenceVerifier(_halo2, 1, PROOF, 4096, IWeightVerifier(address(0))).termCount(), 4096, "the limit"
+        );
     }
 
     /// Code that goes away, or changes, after construction.
     function test_refusesVerifierThatLostItsCode() public {
         bytes32 expected = _halo2.codehash;
         vm.etch(_halo2, "");
-        vm.expectRevert(
-            abi.encodeWithSelector(IHalo2Caller.VerifierCodeChanged.selector, _halo2, expected, _halo2.codehash)
-        );
+        vm.expectRevert(abi.encodeWithSelector(CodePin.VerifierCodeChanged.selector, _halo2, expected, _halo2.codehash));
         _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
 
@@ -100,7 +108,7 @@ contract InferenceVerifierTest is TestBase {
         bytes32 expected = _halo2.codehash;
         vm.etch(_halo2, hex"00");
         vm.expectRevert(
-            abi.encodeWithSelector(IHalo2Caller.VerifierCodeChanged.selector, _halo2, expected, keccak256(hex"00"))
+            abi.encodeWithSelector(CodePin.VerifierCodeChanged.selector, _halo2, expected, keccak256(hex"00"))
         );
         _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
@@ -108,28 +116,20 @@ contract InferenceVerifierTest is TestBase {
     function testFuzz_refusesUnreducedCommitments(uint256 value) public {
         value = bound(value, R, type(uint256).max);
         bytes32 word = bytes32(value);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 12, value));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 2, value));
         _verify(word, WEIGHTS, INPUT, _output, _proof);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 13, value));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 3, value));
         _verify(PROGRAM, word, INPUT, _output, _proof);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 14, value));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 4, value));
         _verify(PROGRAM, WEIGHTS, word, _output, _proof);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 15, value));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 5, value));
         _verify(PROGRAM, WEIGHTS, INPUT, abi.encode(value), _proof);
-    }
-
-    function testFuzz_refusesUnreducedOrLargeLimb(uint256 value, uint256 index) public {
-        index = bound(index, 0, 11);
-        value = bound(value, 2 ** 88, type(uint256).max);
-        bytes4 expected = value >= R ? StatementLib.InstanceNotCanonical.selector : StatementLib.LimbTooLarge.selector;
-        vm.expectRevert(abi.encodeWithSelector(expected, index, value));
-        _verify(PROGRAM, WEIGHTS, INPUT, _output, withWord(_proof, index, value));
     }
 
     /// Whole words: an odd number of bytes is already refused by the canonical encoding (`CanonicalCalldata.t.sol`).
     function testFuzz_refusesProofLength(uint256 words) public {
         words = bound(words, 0, 64);
-        uint256 expected = 384 + PROOF;
+        uint256 expected = DEFERRED + PROOF;
         vm.assume(32 * words != expected);
         vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLength.selector, expected, 32 * words));
         _verify(PROGRAM, WEIGHTS, INPUT, _output, new bytes(32 * words));

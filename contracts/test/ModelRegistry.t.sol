@@ -48,7 +48,7 @@ contract ModelRegistryTest is TestBase {
 
     function setUp() public {
         _halo2 = address(new AcceptAll());
-        _verifier = new InferenceVerifier(_halo2, 1, PROOF, IWeightVerifier(address(0)));
+        _verifier = new InferenceVerifier(_halo2, 1, PROOF, TERMS, IWeightVerifier(address(0)));
         _registry = new ModelRegistry();
         vm.prank(OWNER);
         _modelId = _registry.registerModel(PROGRAM, WEIGHTS, _verifier, METADATA);
@@ -89,9 +89,9 @@ contract ModelRegistryTest is TestBase {
         _registry.registerModel(PROGRAM, WEIGHTS, IInferenceVerifier(address(0)), METADATA);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelVerifierWithoutCode.selector, STRANGER));
         _registry.registerModel(PROGRAM, WEIGHTS, IInferenceVerifier(STRANGER), METADATA);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 12, R));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 2, R));
         _registry.registerModel(bytes32(R), WEIGHTS, _verifier, METADATA);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 13, R + 1));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 3, R + 1));
         _registry.registerModel(PROGRAM, bytes32(R + 1), _verifier, METADATA);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelExists.selector, _modelId));
         vm.prank(OWNER);
@@ -165,7 +165,7 @@ contract ModelRegistryTest is TestBase {
 
     /// The same statement with other proof bytes, which the double accepts, is still the same statement.
     function testFuzz_refusesReplayWithOtherProofBytes(uint256 index, bytes32 word) public {
-        index = bound(index, 12, 12 + PROOF / 32 - 1);
+        index = bound(index, DEFERRED / 32, (DEFERRED + PROOF) / 32 - 1);
         bytes32 statement = _registry.submit(_modelId, INPUT, _output, _proof);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.StatementReplayed.selector, statement));
         _registry.submit(_modelId, INPUT, _output, withWord(_proof, index, uint256(word)));
@@ -173,7 +173,7 @@ contract ModelRegistryTest is TestBase {
 
     function test_refusedProofRecordsNothing() public {
         InferenceVerifier rejecting =
-            new InferenceVerifier(address(new RejectAll()), 1, PROOF, IWeightVerifier(address(0)));
+            new InferenceVerifier(address(new RejectAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         uint256 modelId = _registry.registerModel(PROGRAM, WEIGHTS, rejecting, METADATA);
         vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         _registry.submit(modelId, INPUT, _output, _proof);

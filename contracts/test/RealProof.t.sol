@@ -6,14 +6,15 @@ import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
-import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
-import {StatementLib} from "../src/libraries/StatementLib.sol";
+import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
+import {PublicValuesHarness} from "./helpers/Harnesses.sol";
 
 /// @dev The generated verifier behind its wrapper and the registry, on real proofs: what is accepted, and the
 /// statements that no proof at hand supports.
 contract RealProofTest is Fixtures {
+    PublicValuesHarness private _lib;
     address private _halo2;
     InferenceVerifier private _verifier;
     ModelRegistry private _registry;
@@ -27,14 +28,15 @@ contract RealProofTest is Fixtures {
         _fraud = load(FRAUD);
         _other = load(FRAUD_OTHER);
         _otherModel = load(OTHER_MODEL);
+        _lib = new PublicValuesHarness();
         _halo2 = deployHalo2Verifier();
-        _verifier = new InferenceVerifier(_halo2, 1, _fraud.halo2ProofLength, IWeightVerifier(address(0)));
+        _verifier = deployVerifier(_halo2, _fraud);
         _registry = new ModelRegistry();
         _modelId = _registry.registerModel(_fraud.programDigest, _fraud.weightCommitment, _verifier, 0);
         _otherModelId = _registry.registerModel(_otherModel.programDigest, _otherModel.weightCommitment, _verifier, 0);
     }
 
-    /// The fixtures are what they are said to be, and their instances are laid out as `StatementLib` says.
+    /// The fixtures are what they are said to be, and their instances are what `PublicValues` makes.
     function test_fixtures() public view {
         vm.assertEq(_fraud.programDigest, _other.programDigest, "one program");
         vm.assertEq(_fraud.programDigest, _otherModel.programDigest, "one program for both models");
@@ -84,11 +86,15 @@ contract RealProofTest is Fixtures {
     }
 
     /// A pairing that holds, but of another proof.
-    function test_refusesAnotherValidAccumulator() public view {
-        _refuseAccumulator(_other.proof, "the other input's accumulator");
-        _refuseAccumulator(_otherModel.proof, "the other model's accumulator");
-        // lhs = rhs = the point at infinity: e(0, a) = e(0, b) for all a, b.
-        _refuseAccumulator(new bytes(384), "accumulator of infinities");
+    function test_refusesOtherValidTerms() public view {
+        _refuseTerms(_other.proof, "the other input's terms");
+        _refuseTerms(_otherModel.proof, "the other model's terms");
+        // Terms of infinities: e(0, a) = e(0, b) for all a, b.
+        bytes memory zeros = bytes.concat(
+            new bytes(deferredLength(_fraud)), slice(_fraud.proof, deferredLength(_fraud), _fraud.proof.length)
+        );
+        bytes4 infinity = PublicValues.PointAtInfinity.selector;
+        _refuseFor(_modelId, _fraud.inputCommitment, _fraud.output, zeros, infinity, "terms of infinities");
     }
 
     function test_refusesProofLengths() public view {
@@ -150,20 +156,18 @@ contract RealProofTest is Fixtures {
     }
 
     function _checkLayout(Proven memory proven) private view {
-        vm.assertEq(proven.instances.length, _verifier.instanceCount(), "instance count");
-        vm.assertEq(proven.instances[12], proven.programDigest, "program digest");
-        vm.assertEq(proven.instances[13], proven.weightCommitment, "weight commitment");
-        vm.assertEq(proven.instances[14], proven.inputCommitment, "input commitment");
+        PublicValues.Statement memory statement =
+            PublicValues.Statement(1, proven.programDigest, proven.weightCommitment, proven.inputCommitment);
+        bytes memory deferred = slice(proven.proof, 0, deferredLength(proven));
+        vm.assertEq(_lib.instances(statement, proven.output, deferred), abi.encodePacked(proven.instances), "instances");
         vm.assertEq(proven.outputs.length, 1, "one output");
         vm.assertEq(proven.output, scoreOutput(proven.outputs[0]), "score");
         vm.assertEq(proven.halo2ProofLength, _verifier.proofLength(), "proof length");
-        for (uint256 i = 0; i < 12; ++i) {
-            vm.assertLe(uint256(proven.instances[i]), 2 ** 88 - 1, "limb");
-        }
     }
 
-    function _refuseAccumulator(bytes memory from, string memory what) private view {
-        bytes memory proof = bytes.concat(slice(from, 0, 384), slice(_fraud.proof, 384, _fraud.proof.length));
+    function _refuseTerms(bytes memory from, string memory what) private view {
+        uint256 length = deferredLength(_fraud);
+        bytes memory proof = bytes.concat(slice(from, 0, length), slice(_fraud.proof, length, _fraud.proof.length));
         _refuse(_modelId, _fraud.inputCommitment, _fraud.output, proof, what);
     }
 

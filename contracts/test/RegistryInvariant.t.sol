@@ -27,8 +27,8 @@ contract RegistryHandler is TestBase {
         registry = new ModelRegistry();
         address halo2 = address(new AcceptAll());
         _verifiers = [
-            new InferenceVerifier(halo2, 1, PROOF, IWeightVerifier(address(0))),
-            new InferenceVerifier(halo2, 1, PROOF, IWeightVerifier(address(0)))
+            new InferenceVerifier(halo2, 1, PROOF, TERMS, IWeightVerifier(address(0))),
+            new InferenceVerifier(halo2, 1, PROOF, TERMS, IWeightVerifier(address(0)))
         ];
         _proof = shapedProof(PROOF);
     }

@@ -4,6 +4,11 @@ pragma solidity 0.8.19;
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {RoutedVerifier} from "../src/RoutedVerifier.sol";
+import {RoutedWeightVerifier} from "../src/RoutedWeightVerifier.sol";
+import {UniversalVerifier} from "../src/UniversalVerifier.sol";
+import {VerifierRouter} from "../src/VerifierRouter.sol";
+import {WeightVerifier} from "../src/WeightVerifier.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
@@ -18,8 +23,19 @@ contract SizesTest is Fixtures {
         _check("ModelRegistry", address(registry), type(ModelRegistry).creationCode);
         address screen = address(new FraudScreen(registry));
         _check("FraudScreen", screen, type(FraudScreen).creationCode);
-        address verifier = address(new InferenceVerifier(address(new AcceptAll()), 1, 32, IWeightVerifier(address(0))));
+        address verifier =
+            address(new InferenceVerifier(address(new AcceptAll()), 1, 32, TERMS, IWeightVerifier(address(0))));
         _check("InferenceVerifier", verifier, type(InferenceVerifier).creationCode);
+        address halo2 = address(new AcceptAll());
+        address weights = address(new WeightVerifier(halo2, bytes32(uint256(1)), 32, TERMS));
+        _check("WeightVerifier", weights, type(WeightVerifier).creationCode);
+        UniversalVerifier universal = new UniversalVerifier(halo2, 32, 32);
+        _check("UniversalVerifier", address(universal), type(UniversalVerifier).creationCode);
+        _check("VerifierRouter", address(new VerifierRouter(address(this))), type(VerifierRouter).creationCode);
+        address routed = address(new RoutedVerifier(universal, 1, IWeightVerifier(address(0))));
+        _check("RoutedVerifier", routed, type(RoutedVerifier).creationCode);
+        address routedWeights = address(new RoutedWeightVerifier(universal, bytes32(uint256(1))));
+        _check("RoutedWeightVerifier", routedWeights, type(RoutedWeightVerifier).creationCode);
     }
 
     function test_generatedVerifier() public {

@@ -6,10 +6,6 @@ import {TestBase} from "./helpers/TestBase.sol";
 
 /// @dev Gives the internal library an outside.
 contract StatementHarness {
-    function requireAccumulator(bytes calldata accumulator) external pure {
-        StatementLib.requireAccumulator(accumulator);
-    }
-
     function requireOutput(bytes calldata output, uint256 outputCount) external pure {
         StatementLib.requireOutput(output, outputCount);
     }
@@ -41,7 +37,7 @@ contract StatementLibTest is TestBase {
     function test_constants() public pure {
         vm.assertEq(StatementLib.SCALAR_MODULUS, R, "r");
         vm.assertEq(StatementLib.BASE_MODULUS, Q, "q");
-        vm.assertEq(StatementLib.FIXED_INSTANCES, 12 + 3, "fixed instances");
+        vm.assertEq(StatementLib.FIXED_VALUES, 5, "fixed values");
     }
 
     function test_outputWords() public pure {
@@ -111,7 +107,7 @@ contract StatementLibTest is TestBase {
 
     function testFuzz_refusesUnreducedOutput(uint256 value) public {
         value = bound(value, R, type(uint256).max);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 15, value));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 5, value));
         _lib.requireOutput(abi.encode(value), 1);
     }
 
@@ -121,47 +117,6 @@ contract StatementLibTest is TestBase {
         value = bound(value, 2 ** (16 * count), R - 1);
         vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputWordTooLarge.selector, 0, value));
         _lib.requireOutput(abi.encode(value), count);
-    }
-
-    function testFuzz_acceptsCanonicalAccumulator(uint256[4] memory coordinates) public view {
-        for (uint256 i = 0; i < 4; ++i) {
-            coordinates[i] = bound(coordinates[i], 0, Q - 1);
-        }
-        _lib.requireAccumulator(_limbs(coordinates));
-    }
-
-    /// q and everything above it is a second spelling of a coordinate.
-    function testFuzz_refusesUnreducedCoordinate(uint256 value, uint256 which) public {
-        which = bound(which, 0, 3);
-        uint256[4] memory coordinates = [uint256(1), 2, 3, 4];
-        coordinates[which] = bound(value, Q, type(uint256).max);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.CoordinateNotCanonical.selector, which));
-        _lib.requireAccumulator(_limbs(coordinates));
-    }
-
-    /// Limbs within 88 bits whose recomposition would wrap around 2^256.
-    function testFuzz_refusesWrappingCoordinate(uint256 high, uint256 which) public {
-        which = bound(which, 0, 3);
-        high = bound(high, 2 ** 80, 2 ** 88 - 1);
-        bytes memory limbs = withWord(_limbs([uint256(1), 2, 3, 4]), 3 * which + 2, high);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.CoordinateNotCanonical.selector, which));
-        _lib.requireAccumulator(limbs);
-    }
-
-    function testFuzz_refusesLargeLimb(uint256 value, uint256 which) public {
-        which = bound(which, 0, 11);
-        value = bound(value, 2 ** 88, R - 1);
-        bytes memory limbs = withWord(_limbs([uint256(1), 2, 3, 4]), which, value);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.LimbTooLarge.selector, which, value));
-        _lib.requireAccumulator(limbs);
-    }
-
-    function testFuzz_refusesUnreducedLimb(uint256 value, uint256 which) public {
-        which = bound(which, 0, 11);
-        value = bound(value, R, type(uint256).max);
-        bytes memory limbs = withWord(_limbs([uint256(1), 2, 3, 4]), which, value);
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, which, value));
-        _lib.requireAccumulator(limbs);
     }
 
     /// The replay key binds chain, registry, model, input and output, each on its own.
@@ -179,12 +134,5 @@ contract StatementLibTest is TestBase {
         vm.assertNotEq(key, _lib.statementHash(registry, modelId, input, bytes.concat(output, hex"00")), "output");
         vm.chainId(block.chainid + 1);
         vm.assertNotEq(key, _lib.statementHash(registry, modelId, input, output), "chain");
-    }
-
-    function _limbs(uint256[4] memory coordinates) private pure returns (bytes memory limbs) {
-        for (uint256 i = 0; i < 4; ++i) {
-            uint256 c = coordinates[i];
-            limbs = bytes.concat(limbs, abi.encode(c % 2 ** 88, (c >> 88) % 2 ** 88, c >> 176));
-        }
     }
 }

@@ -6,7 +6,7 @@ import {ModelRegistry} from "../src/ModelRegistry.sol";
 import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IInferenceVerifier} from "../src/interfaces/IInferenceVerifier.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
-import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
+import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
 
@@ -15,61 +15,66 @@ import {Fixtures} from "./helpers/Fixtures.sol";
 contract TamperTest is Fixtures {
     InferenceVerifier private _verifier;
     Proven private _fraud;
+    /// Words of the proof before the halo2 proof: D, the terms, the generator's scalar.
+    uint256 private _deferredWords;
 
     function setUp() public {
         _fraud = load(FRAUD);
-        _verifier =
-            new InferenceVerifier(deployHalo2Verifier(), 1, _fraud.halo2ProofLength, IWeightVerifier(address(0)));
+        _verifier = deployVerifier(deployHalo2Verifier(), _fraud);
+        _deferredWords = deferredLength(_fraud) / 32;
     }
 
-    /// `+ r` on each instance: the same field element, so only the wrapper's range check can refuse it.
-    function test_refusesEachInstancePlusR() public {
-        for (uint256 i = 0; i < _fraud.instances.length; ++i) {
-            bytes memory data = _withInstance(i, uint256(_fraud.instances[i]) + R);
-            requireRefusal(
-                address(_verifier), data, StatementLib.InstanceNotCanonical.selector, _label("+ r, instance ", i)
-            );
+    /// The modulus added to each commitment, output word, scalar and coordinate: the same element, so only the wrapper's
+    /// range check can refuse it.
+    function test_refusesEachUnreducedWord() public {
+        for (uint256 i = 0; i < 4 + _deferredWords; ++i) {
+            bool coordinate = i > 4 && i + 1 < 4 + _deferredWords && (i - 5) % 3 != 2;
+            bytes4 reason = coordinate
+                ? PublicValues.CoordinateNotCanonical.selector
+                : i == 4 ? PublicValues.DigestNotCanonical.selector : StatementLib.ValueNotCanonical.selector;
+            bytes memory data = _withWord(i, _wordOf(i) + (coordinate ? Q : R));
+            requireRefusal(address(_verifier), data, reason, _label("unreduced word ", i));
         }
-        emit log_named_uint("instances + r tried, 0 accepted", _fraud.instances.length);
+        emit log_named_uint("unreduced words tried, 0 accepted", 4 + _deferredWords);
     }
 
-    /// + 1, - 1, 0 and the neighbour's value, in each instance.
-    function test_refusesEachChangedInstance() public {
-        uint256 count = _fraud.instances.length;
+    /// + 1, - 1, 0 and the neighbour's value, in each word of the statement and of what precedes the halo2 proof.
+    function test_refusesEachChangedWord() public {
+        uint256 count = 4 + _deferredWords;
         uint256 tried = 0;
         for (uint256 i = 0; i < count; ++i) {
-            uint256 value = uint256(_fraud.instances[i]);
-            uint256[4] memory changed =
-                [value + 1, value == 0 ? R - 1 : value - 1, 0, uint256(_fraud.instances[(i + 1) % count])];
+            uint256 value = _wordOf(i);
+            uint256[4] memory changed = [value + 1, value == 0 ? R - 1 : value - 1, 0, _wordOf((i + 1) % count)];
             for (uint256 j = 0; j < changed.length; ++j) {
                 if (changed[j] == value) continue;
-                (bool accepted,) = address(_verifier).staticcall{gas: CALL_GAS}(_withInstance(i, changed[j]));
-                vm.assertTrue(!accepted, _label("changed instance ", i));
+                (bool accepted,) = address(_verifier).staticcall{gas: CALL_GAS}(_withWord(i, changed[j]));
+                vm.assertTrue(!accepted, _label("changed word ", i));
                 ++tried;
             }
         }
-        emit log_named_uint("changed instances tried, 0 accepted", tried);
+        emit log_named_uint("changed words tried, 0 accepted", tried);
     }
 
-    /// A limb of 89 bits, with one less in the next limb: the recomposed coordinate stays the same.
-    function test_refusesCarriedLimbs() public {
-        uint256 tried = 0;
-        for (uint256 i = 0; i < 12; ++i) {
-            if (i % 3 == 2 || uint256(_fraud.instances[i + 1]) == 0) continue;
-            bytes memory proof = withWord(_fraud.proof, i, uint256(_fraud.instances[i]) + 2 ** 88);
-            proof = withWord(proof, i + 1, uint256(_fraud.instances[i + 1]) - 1);
-            requireRefusal(
-                address(_verifier), _call(_fraud.output, proof), StatementLib.LimbTooLarge.selector, _label("limb ", i)
-            );
-            ++tried;
+    /// Each term negated, and each swapped with the next: other sums of real points.
+    function test_refusesOtherTerms() public view {
+        for (uint256 i = 0; i < _fraud.terms; ++i) {
+            bytes memory proof = withWord(_fraud.proof, 2 + 3 * i, Q - wordAt(_fraud.proof, 2 + 3 * i));
+            bytes4 reason = IHalo2Caller.InvalidProof.selector;
+            requireRefusal(address(_verifier), _call(_fraud.output, proof), reason, _label("negated term ", i));
+            if (i + 1 == _fraud.terms) break;
+            proof = bytes.concat(_fraud.proof);
+            for (uint256 j = 1 + 3 * i; j < 4 + 3 * i; ++j) {
+                proof = withWord(proof, j, wordAt(_fraud.proof, j + 3));
+                proof = withWord(proof, j + 3, wordAt(_fraud.proof, j));
+            }
+            requireRefusal(address(_verifier), _call(_fraud.output, proof), reason, _label("swapped term ", i));
         }
-        emit log_named_uint("carried limbs tried, 0 accepted", tried);
     }
 
     /// + 1, 0 and a flipped low bit in each word of the halo2 proof.
     function test_refusesEachChangedProofWord() public {
         uint256 tried = 0;
-        for (uint256 i = 12; i < _fraud.proof.length / 32; ++i) {
+        for (uint256 i = _deferredWords; i < _fraud.proof.length / 32; ++i) {
             uint256 value = wordAt(_fraud.proof, i);
             uint256[3] memory changed;
             unchecked {
@@ -89,7 +94,7 @@ contract TamperTest is Fixtures {
         emit log_named_uint("changed proof words tried, 0 accepted", tried);
     }
 
-    /// A flipped bit anywhere in the proof, accumulator included.
+    /// A flipped bit anywhere in the proof, terms included.
     function testFuzz_refusesFlippedBit(uint256 bit) public view {
         bit = bound(bit, 0, 8 * _fraud.proof.length - 1);
         bytes memory proof = bytes.concat(_fraud.proof);
@@ -106,7 +111,7 @@ contract TamperTest is Fixtures {
         registry.submit(id, _fraud.inputCommitment, _fraud.output, _fraud.proof);
         uint256 malleable = 0;
         uint256 words = _fraud.proof.length / 32;
-        for (uint256 i = 12; i < words; ++i) {
+        for (uint256 i = _deferredWords; i < words; ++i) {
             bytes memory proof = withWord(_fraud.proof, i, wordAt(_fraud.proof, i) + R);
             (bool accepted,) = address(_verifier).staticcall{gas: CALL_GAS}(_call(_fraud.output, proof));
             if (accepted) ++malleable;
@@ -116,16 +121,23 @@ contract TamperTest is Fixtures {
             vm.assertTrue(!replayed, "replayed");
             vm.assertEq(bytes32(bytes4(reason)), bytes32(IModelRegistry.StatementReplayed.selector), "reason");
         }
-        emit log_named_uint("proof words tried with + r", words - 12);
+        emit log_named_uint("proof words tried with + r", words - _deferredWords);
         emit log_named_uint("of which the verifier reduces, so accepts", malleable);
         emit log_named_uint("of which the registry accepts as a new statement", 0);
     }
 
-    function _withInstance(uint256 index, uint256 value) private view returns (bytes memory) {
-        if (index < 12) return _call(_fraud.output, withWord(_fraud.proof, index, value));
-        if (index > 14) return _call(withWord(_fraud.output, index - 15, value), _fraud.proof);
+    /// @dev Words of a statement with one output word, then of its proof.
+    function _wordOf(uint256 index) private view returns (uint256) {
+        if (index > 3) return wordAt(_fraud.proof, index - 4);
+        if (index == 3) return wordAt(_fraud.output, 0);
+        return uint256([_fraud.programDigest, _fraud.weightCommitment, _fraud.inputCommitment][index]);
+    }
+
+    function _withWord(uint256 index, uint256 value) private view returns (bytes memory) {
+        if (index > 3) return _call(_fraud.output, withWord(_fraud.proof, index - 4, value));
+        if (index == 3) return _call(abi.encode(value), _fraud.proof);
         bytes32[3] memory fixedPart = [_fraud.programDigest, _fraud.weightCommitment, _fraud.inputCommitment];
-        fixedPart[index - 12] = bytes32(value);
+        fixedPart[index] = bytes32(value);
         return abi.encodeCall(
             IInferenceVerifier.verify, (fixedPart[0], fixedPart[1], fixedPart[2], _fraud.output, _fraud.proof)
         );

@@ -7,8 +7,11 @@ import {WeightVerifier} from "../src/WeightVerifier.sol";
 import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
+import {CodePin} from "../src/libraries/CodePin.sol";
+import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
 import {AcceptAll, AcceptExactly} from "./helpers/Doubles.sol";
+import {PublicValuesHarness} from "./helpers/Harnesses.sol";
 import {TestBase} from "./helpers/TestBase.sol";
 
 /// @dev Registration of models whose weights are shown to be in range once, around a double that accepts one exact
@@ -27,27 +30,29 @@ contract WeightVerifierTest is TestBase {
 
     function setUp() public {
         _proof = shapedProof(PROOF);
-        bytes memory instances = bytes.concat(slice(_proof, 0, 384), WEIGHT_PROGRAM, WEIGHTS, INPUT);
-        bytes32 expected = keccak256(bytes.concat(instances, slice(_proof, 384, 384 + PROOF)));
-        _weights = new WeightVerifier(address(new AcceptExactly(expected)), WEIGHT_PROGRAM, PROOF);
-        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, _weights);
+        PublicValues.Statement memory statement = PublicValues.Statement(0, WEIGHT_PROGRAM, WEIGHTS, INPUT);
+        bytes memory instances = new PublicValuesHarness().instances(statement, "", slice(_proof, 0, DEFERRED));
+        bytes32 expected = keccak256(bytes.concat(instances, slice(_proof, DEFERRED, DEFERRED + PROOF)));
+        _weights = new WeightVerifier(address(new AcceptExactly(expected)), WEIGHT_PROGRAM, PROOF, TERMS);
+        _verifier = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, _weights);
         _registry = new ModelRegistry();
     }
 
     function test_describesItself() public view {
         vm.assertEq(_weights.programDigest(), WEIGHT_PROGRAM, "program");
         vm.assertEq(_weights.proofLength(), PROOF, "proof length");
+        vm.assertEq(_weights.termCount(), TERMS, "terms");
         vm.assertEq(address(_verifier.weightVerifier()), address(_weights), "of the model's verifier");
     }
 
     function test_constructionRefusals() public {
         address halo2 = address(new AcceptAll());
         vm.expectRevert(IWeightVerifier.ZeroProgramDigest.selector);
-        new WeightVerifier(halo2, 0, PROOF);
-        vm.expectRevert(IHalo2Caller.ZeroVerifier.selector);
-        new WeightVerifier(address(0), WEIGHT_PROGRAM, PROOF);
-        vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.VerifierWithoutCode.selector, address(7)));
-        new InferenceVerifier(halo2, 1, PROOF, IWeightVerifier(address(7)));
+        new WeightVerifier(halo2, 0, PROOF, TERMS);
+        vm.expectRevert(CodePin.ZeroVerifier.selector);
+        new WeightVerifier(address(0), WEIGHT_PROGRAM, PROOF, TERMS);
+        vm.expectRevert(abi.encodeWithSelector(CodePin.VerifierWithoutCode.selector, address(7)));
+        new InferenceVerifier(halo2, 1, PROOF, TERMS, IWeightVerifier(address(7)));
     }
 
     function test_registersWithAWeightProof() public {
@@ -76,7 +81,8 @@ contract WeightVerifierTest is TestBase {
     }
 
     function test_refusesAWeightProofThatNobodyChecks() public {
-        InferenceVerifier plain = new InferenceVerifier(address(new AcceptAll()), 1, PROOF, IWeightVerifier(address(0)));
+        InferenceVerifier plain =
+            new InferenceVerifier(address(new AcceptAll()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.WeightProofNotExpected.selector, address(plain)));
         _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, plain, 0, INPUT, _proof);
     }
@@ -88,10 +94,12 @@ contract WeightVerifierTest is TestBase {
         vm.expectRevert(IHalo2Caller.InvalidProof.selector);
         _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, _verifier, 0, bytes32(uint256(7)), _proof);
         vm.expectRevert(IHalo2Caller.InvalidProof.selector);
-        _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, _verifier, 0, INPUT, withWord(_proof, 14, 1));
-        vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLength.selector, 384 + PROOF, 384));
-        _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, _verifier, 0, INPUT, slice(_proof, 0, 384));
-        vm.expectRevert(abi.encodeWithSelector(StatementLib.InstanceNotCanonical.selector, 14, R));
+        _registry.registerModelWithWeightProof(
+            PROGRAM, WEIGHTS, _verifier, 0, INPUT, withWord(_proof, DEFERRED / 32, 1)
+        );
+        vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLength.selector, DEFERRED + PROOF, DEFERRED));
+        _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, _verifier, 0, INPUT, slice(_proof, 0, DEFERRED));
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 4, R));
         _registry.registerModelWithWeightProof(PROGRAM, WEIGHTS, _verifier, 0, bytes32(R), _proof);
         vm.assertEq(_registry.modelCount(), 0, "none registered");
     }

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
-import {IHalo2Caller} from "./IHalo2Caller.sol";
 import {IWeightVerifier} from "./IWeightVerifier.sol";
 
-/// @title Verifier of one circuit: one program shape, any weights
-interface IInferenceVerifier is IHalo2Caller {
-    /// @notice The number of outputs is zero or above the limit.
-    error OutputCountOutOfRange(uint256 count, uint256 limit);
-
+/// @title Verifier of one program shape's inferences, with any weights
+/// @notice What `ModelRegistry` and applications need of a verifier: `InferenceVerifier` calls one circuit's generated
+/// verifier, `RoutedVerifier` one that is shared by all circuits.
+interface IInferenceVerifier {
     /// @notice Reverts unless `proof` shows that the program, with weights opening `weightCommitment`, on an input
     /// opening `inputCommitment`, gives `output`.
     /// @param output The output words, 32 bytes each (`StatementLib`).
-    /// @param proof The 12 accumulator limbs, 32 bytes each, then the halo2 proof.
+    /// @param proof A multiple of 32 bytes, laid out as `IDirectVerifier` or `IStatementVerifier` says.
     function verify(
         bytes32 programDigest,
         bytes32 weightCommitment,
@@ -29,7 +27,4 @@ interface IInferenceVerifier is IHalo2Caller {
 
     /// @notice Code hash of `weightVerifier` at construction, which the registry compares; zero if there is none.
     function weightVerifierCodeHash() external view returns (bytes32);
-
-    /// @notice Instances of the circuit.
-    function instanceCount() external view returns (uint256);
 }

@@ -89,7 +89,7 @@ interface IModelRegistry {
 
     /// @notice Registers a model whose inferences do not show that its weights are in range, with a proof that they are.
     /// @param inputCommitment As the commitment proof states it.
-    /// @param weightProof The commitment proof: 12 accumulator limbs, 32 bytes each, then the halo2 proof.
+    /// @param weightProof The commitment proof, as the verifier of weights takes it (`IDirectVerifier`).
     function registerModelWithWeightProof(
         bytes32 programDigest,
         bytes32 weightCommitment,
@@ -106,7 +106,7 @@ interface IModelRegistry {
     /// @dev Records nothing: an application that acts on the statement must make sure that it does so once, by
     /// noting the returned hash.
     /// @param output The output words, 32 bytes each (`StatementLib`).
-    /// @param proof The 12 accumulator limbs, 32 bytes each, then the halo2 proof.
+    /// @param proof As the model's verifier takes it (`IDirectVerifier`, `IStatementVerifier`).
     /// @return statementHash The statement's replay key.
     function verifyInference(uint256 modelId, bytes32 inputCommitment, bytes calldata output, bytes calldata proof)
         external

@@ -2,17 +2,19 @@
 pragma solidity 0.8.19;
 
 /// @title The public statement of an inference proof, as the circuit lays it out
-/// @notice Mirrors the instance layout of the proving side; nothing else on chain knows these numbers.
+/// @notice Mirrors the layout of the proving side; nothing else on chain knows these numbers.
 ///
-/// Instances, one big-endian 32-byte word each, all elements of BN254's scalar field:
+/// A statement is the first of a proof's public values, one big-endian 32-byte word each, all elements of BN254's
+/// scalar field. What follows them, and how 15 instances stand for all of them, is in `PublicValues`.
 ///
-/// | index          | content                                                                               |
-/// | -------------- | ------------------------------------------------------------------------------------- |
-/// | 0..11          | KZG accumulator: lhs.x, lhs.y, rhs.x, rhs.y, each as 3 limbs of 88 bits, least first  |
-/// | 12             | program digest (architecture and integer semantics)                                   |
-/// | 13             | weight commitment                                                                     |
-/// | 14             | input commitment                                                                      |
-/// | 15..           | output words                                                                          |
+/// | index | content                                             |
+/// | ----- | --------------------------------------------------- |
+/// | 0     | number of public values                             |
+/// | 1     | output count                                        |
+/// | 2     | program digest (architecture and integer semantics) |
+/// | 3     | weight commitment                                   |
+/// | 4     | input commitment                                    |
+/// | 5..   | output words                                        |
 ///
 /// An output is a 16-bit fixed-point number `v` in [-2^15, 2^15), encoded as `v + 2^15`. Fifteen of them share a word,
 /// output `i` at bits `16 * (i % 15)` of word `i / 15`. Outputs are row-major with the batch as the leading axis.
@@ -21,19 +23,18 @@ pragma solidity 0.8.19;
 /// 32 bits each, token `i` at bits `32 * (i % 7)` of word `i / 7`; such a statement's `outputCount` counts their 16-bit
 /// halves and the empty fifteenth field of every word but the last (`longTokenFields`).
 library StatementLib {
-    /// @notice Order of BN254's scalar field: the generated verifier reduces instances modulo it, so this side must
-    /// refuse every larger word, or one statement would have several encodings.
+    /// @notice Order of BN254's scalar field: public values are evaluated modulo it, so this side must refuse every
+    /// larger word, or one statement would have several encodings.
     uint256 internal constant SCALAR_MODULUS =
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
-    /// @notice Order of BN254's base field, which the accumulator's coordinates belong to.
+    /// @notice Order of BN254's base field, which the coordinates of points belong to.
     uint256 internal constant BASE_MODULUS =
         21888242871839275222246405745257275088696311157297823662689037894645226208583;
 
-    uint256 internal constant LIMB_BITS = 88;
-    uint256 internal constant LIMBS_PER_COORDINATE = 3;
-    uint256 internal constant ACCUMULATOR_LIMBS = 12;
-    uint256 internal constant ACCUMULATOR_BYTES = 32 * ACCUMULATOR_LIMBS;
-    uint256 internal constant FIXED_INSTANCES = 15;
+    /// @notice Public values that precede the output words.
+    uint256 internal constant FIXED_VALUES = 5;
+    /// @notice Limit on the outputs of one statement; far above what a block's gas lets through.
+    uint256 internal constant MAX_OUTPUTS = 2 ** 16;
 
     uint256 internal constant OUTPUT_BITS = 16;
     uint256 internal constant OUTPUTS_PER_WORD = 15;
@@ -46,12 +47,10 @@ library StatementLib {
     /// @notice Separates model identifiers from every other hash in use.
     bytes32 internal constant MODEL_DOMAIN = keccak256("laminate.model.v1");
 
-    /// @notice An instance is not reduced modulo the scalar field; `index` counts in the layout above.
-    error InstanceNotCanonical(uint256 index, uint256 value);
-    /// @notice An accumulator limb has more than 88 bits.
-    error LimbTooLarge(uint256 index, uint256 value);
-    /// @notice An accumulator coordinate (0 = lhs.x … 3 = rhs.y) is not reduced modulo the base field.
-    error CoordinateNotCanonical(uint256 coordinate);
+    /// @notice A public value is not reduced modulo the scalar field; `index` counts in the layout above.
+    error ValueNotCanonical(uint256 index, uint256 value);
+    /// @notice The number of outputs is above the limit, or zero where there must be one.
+    error OutputCountOutOfRange(uint256 count, uint256 limit);
     /// @notice The output is not the exact number of bytes of the model's output words.
     error OutputLength(uint256 expected, uint256 found);
     /// @notice An output word has bits beyond its last output.
@@ -65,26 +64,14 @@ library StatementLib {
     }
 
     /// @notice Refuses a digest or commitment that is not a reduced field element.
-    /// @param index Its place in the instance layout, for the error.
+    /// @param index Its place among the public values, for the error.
     function requireCanonical(uint256 index, bytes32 value) internal pure {
-        if (uint256(value) >= SCALAR_MODULUS) revert InstanceNotCanonical(index, uint256(value));
+        if (uint256(value) >= SCALAR_MODULUS) revert ValueNotCanonical(index, uint256(value));
     }
 
-    /// @notice Refuses limbs of more than 88 bits, and limbs that spell a coordinate at or above the base modulus
-    /// (a second spelling of the same point, or one whose recomposition would wrap around 2^256).
-    /// @param accumulator At least `ACCUMULATOR_BYTES` bytes; only that prefix is read.
-    function requireAccumulator(bytes calldata accumulator) internal pure {
-        for (uint256 coordinate = 0; coordinate < 4; ++coordinate) {
-            uint256 first = LIMBS_PER_COORDINATE * coordinate;
-            uint256 low = _limb(accumulator, first);
-            uint256 middle = _limb(accumulator, first + 1);
-            uint256 high = _limb(accumulator, first + 2);
-            // The high limb must fit the bits left in a word before it may be shifted.
-            if (high >> (256 - 2 * LIMB_BITS) != 0) revert CoordinateNotCanonical(coordinate);
-            if ((high << (2 * LIMB_BITS)) | (middle << LIMB_BITS) | low >= BASE_MODULUS) {
-                revert CoordinateNotCanonical(coordinate);
-            }
-        }
+    /// @notice Refuses a number of outputs above the limit.
+    function requireOutputCount(uint256 outputCount) internal pure {
+        if (outputCount > MAX_OUTPUTS) revert OutputCountOutOfRange(outputCount, MAX_OUTPUTS);
     }
 
     /// @notice Refuses output bytes of another length than `outputCount` outputs take, words that are not reduced, and
@@ -94,7 +81,7 @@ library StatementLib {
         if (output.length != 32 * words) revert OutputLength(32 * words, output.length);
         for (uint256 i = 0; i < words; ++i) {
             uint256 value = _word(output, i);
-            if (value >= SCALAR_MODULUS) revert InstanceNotCanonical(FIXED_INSTANCES + i, value);
+            if (value >= SCALAR_MODULUS) revert ValueNotCanonical(FIXED_VALUES + i, value);
             uint256 slots = i + 1 == words ? outputCount - i * OUTPUTS_PER_WORD : OUTPUTS_PER_WORD;
             if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(i, value);
         }
@@ -133,12 +120,6 @@ library StatementLib {
         return keccak256(
             abi.encode(STATEMENT_DOMAIN, block.chainid, registry, modelId, inputCommitment, keccak256(output))
         );
-    }
-
-    function _limb(bytes calldata accumulator, uint256 index) private pure returns (uint256 value) {
-        value = _word(accumulator, index);
-        if (value >= SCALAR_MODULUS) revert InstanceNotCanonical(index, value);
-        if (value >> LIMB_BITS != 0) revert LimbTooLarge(index, value);
     }
 
     /// @dev Bounds-checked read of the big-endian word `index`.

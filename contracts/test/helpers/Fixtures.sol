@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {InferenceVerifier} from "../../src/InferenceVerifier.sol";
+import {IWeightVerifier} from "../../src/interfaces/IWeightVerifier.sol";
 import {TestBase} from "./TestBase.sol";
 
 /// @title Real proofs of the fraud model, as the `laminate` CLI made them
 /// @notice `fraud.json` and `fraud_other.json`: two inputs of one model; `other_model.json`: the same program with
 /// other weights. A missing file fails the tests that need it.
 ///
-/// Fields: `instances` (32-byte hex words, all of the circuit's), `proof` (hex, the halo2 proof alone),
-/// `programDigest`, `weightCommitment`, `inputCommitment` (32-byte hex), `outputs` (integers at the output scale).
+/// Fields: `instances` (32-byte hex words, the circuit's 15), `outputWords` (32-byte hex words), `proof` (hex, the
+/// published proof as `IDirectVerifier` lays it out), `terms` (integer, the number of terms in it), `programDigest`,
+/// `weightCommitment`, `inputCommitment` (32-byte hex), `outputs` (integers at the output scale).
 abstract contract Fixtures is TestBase {
     string internal constant FRAUD = "fraud.json";
     string internal constant FRAUD_OTHER = "fraud_other.json";
@@ -22,8 +25,9 @@ abstract contract Fixtures is TestBase {
         int256[] outputs;
         /// The output words, as the contracts take them.
         bytes output;
-        /// The accumulator limbs, then the halo2 proof, as the contracts take them.
+        /// D, the terms, the generator's scalar, then the halo2 proof, as the contracts take them.
         bytes proof;
+        uint256 terms;
         uint256 halo2ProofLength;
     }
 
@@ -34,11 +38,10 @@ abstract contract Fixtures is TestBase {
         proven.weightCommitment = vm.parseJsonBytes32(json, ".weightCommitment");
         proven.inputCommitment = vm.parseJsonBytes32(json, ".inputCommitment");
         proven.outputs = vm.parseJsonIntArray(json, ".outputs");
-        bytes memory halo2Proof = vm.parseJsonBytes(json, ".proof");
-        bytes memory words = abi.encodePacked(proven.instances);
-        proven.output = slice(words, 15 * 32, words.length);
-        proven.proof = bytes.concat(slice(words, 0, 12 * 32), halo2Proof);
-        proven.halo2ProofLength = halo2Proof.length;
+        proven.output = abi.encodePacked(vm.parseJsonBytes32Array(json, ".outputWords"));
+        proven.proof = vm.parseJsonBytes(json, ".proof");
+        proven.terms = vm.parseJsonUint(json, ".terms");
+        proven.halo2ProofLength = proven.proof.length - deferredLength(proven);
     }
 
     /// @dev The generated verifier, by artifact name: its source is generated, and the tests compile without it.
@@ -46,8 +49,21 @@ abstract contract Fixtures is TestBase {
         return vm.deployCode("Halo2Verifier.sol:Halo2Verifier");
     }
 
+    /// @dev The wrapper of the generated verifier, for proofs such as this one.
+    function deployVerifier(address halo2, Proven memory proven) internal returns (InferenceVerifier) {
+        return new InferenceVerifier(
+            halo2, proven.outputs.length, proven.halo2ProofLength, proven.terms, IWeightVerifier(address(0))
+        );
+    }
+
+    /// @dev Bytes of a proof that precede the halo2 proof.
+    function deferredLength(Proven memory proven) internal pure returns (uint256) {
+        return 64 + 96 * proven.terms;
+    }
+
     /// @dev Calldata of the generated verifier.
     function rawCalldata(Proven memory proven) internal pure returns (bytes memory) {
-        return bytes.concat(abi.encodePacked(proven.instances), slice(proven.proof, 12 * 32, proven.proof.length));
+        bytes memory halo2Proof = slice(proven.proof, deferredLength(proven), proven.proof.length);
+        return bytes.concat(abi.encodePacked(proven.instances), halo2Proof);
     }
 }

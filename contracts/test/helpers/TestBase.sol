@@ -14,6 +14,10 @@ abstract contract TestBase {
     /// @dev About five times what a real verification takes.
     uint256 internal constant CALL_GAS = 3_000_000;
 
+    /// @dev Terms of a `shapedProof`, and the bytes of it that precede the halo2 proof.
+    uint256 internal constant TERMS = 2;
+    uint256 internal constant DEFERRED = 64 + 96 * TERMS;
+
     event log_named_uint(string key, uint256 value);
 
     /// @dev `value` brought into [low, high].
@@ -26,11 +30,9 @@ abstract contract TestBase {
         return abi.encode(uint256(score + 2 ** 15));
     }
 
-    /// @dev Twelve canonical limbs, then `halo2Length` bytes that no real verifier would take.
+    /// @dev `TERMS` terms that add up to something, then `halo2Length` bytes that no real verifier would take.
     function shapedProof(uint256 halo2Length) internal pure returns (bytes memory proof) {
-        for (uint256 i = 0; i < 12; ++i) {
-            proof = bytes.concat(proof, bytes32(i + 1));
-        }
+        proof = bytes.concat(bytes32(uint256(0xd1)), abi.encode(1, 2, 5), abi.encode(1, 2, 1), bytes32(uint256(7)));
         for (uint256 i = 0; i < halo2Length / 32; ++i) {
             proof = bytes.concat(proof, keccak256(abi.encode("proof word", i)));
         }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.19;
+
+import {IRoutableVerifier} from "./interfaces/IRoutableVerifier.sol";
+import {IStatementVerifier} from "./interfaces/IStatementVerifier.sol";
+import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
+import {Halo2Caller} from "./libraries/Halo2Caller.sol";
+import {PublicValues} from "./libraries/PublicValues.sol";
+import {StatementLib} from "./libraries/StatementLib.sol";
+
+/// @title Verifier of the statements of all circuits
+/// @notice The generated verifier behind it takes a circuit's verifying key as calldata, so a model needs no contract
+/// of its own: its program digest is a hash of the verifying key and of the digest that the circuit itself states.
+///
+/// The bytes of a proof, all numbers big-endian words of 32 bytes, for some T from 1 to 4096:
+///
+/// | offset       | length                  | content                                                         |
+/// | ------------ | ----------------------- | --------------------------------------------------------------- |
+/// | 0            | 32                      | program digest that the circuit states                          |
+/// | 32           | 32                      | D, the circuit's hash of its public values                      |
+/// | 64           | 96 · T                  | terms of the deferred sum: x, y of the point, then the scalar   |
+/// | 64 + 96 · T  | 32                      | scalar of the group's generator                                 |
+/// | 96 + 96 · T  | `verifyingKeyLength()`  | verifying key                                                   |
+/// | then         | `proofLength()`         | halo2 proof                                                     |
+///
+/// T is what the length makes it. It is no choice of the prover's: the number of public values is one of them.
+/// @dev As for every verifier, what the caller still owes is that the program digest and weight commitment are the
+/// registered ones, and that a statement is used once. Verifying keys are believed here, whatever they are: who relies
+/// on a program digest must know that the key in it was derived from the program.
+contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
+    /// @notice Separates the digests of programs verified here from every other hash in use.
+    bytes32 public constant UNIVERSAL_DOMAIN = keccak256("laminate.universal-program.v1");
+    /// @notice Separates selectors from every other hash in use.
+    bytes32 public constant SELECTOR_DOMAIN = keccak256("laminate.universal-selector.v1");
+
+    /// @dev Head words of `verifyStatement`: three commitments, a count and two offsets.
+    uint256 private constant STATEMENT_HEAD_WORDS = 6;
+
+    /// @notice Exact length in bytes of a verifying key.
+    uint256 public immutable verifyingKeyLength;
+
+    /// @notice No number of terms makes a proof this long.
+    error ProofLengthWithoutTerms(uint256 length);
+    /// @notice The verifying key and the circuit's digest in the proof are those of another program.
+    error ProgramDigestMismatch(bytes32 expected, bytes32 found);
+
+    /// @param verifier The generated universal verifier, already deployed.
+    /// @param keyLength Bytes of a verifying key.
+    /// @param halo2ProofLength Bytes of the halo2 proof alone.
+    constructor(address verifier, uint256 keyLength, uint256 halo2ProofLength) Halo2Caller(verifier, halo2ProofLength) {
+        _requireWords(keyLength);
+        verifyingKeyLength = keyLength;
+    }
+
+    /// @inheritdoc IStatementVerifier
+    function verifyStatement(
+        bytes32 programDigest,
+        bytes32 weightCommitment,
+        bytes32 inputCommitment,
+        uint256 outputCount,
+        bytes calldata output,
+        bytes calldata proof
+    ) external view {
+        CanonicalCalldata.requireTails(STATEMENT_HEAD_WORDS, output, proof);
+        StatementLib.requireOutputCount(outputCount);
+        StatementLib.requireOutput(output, outputCount);
+        (bytes32 circuitDigest, bytes calldata deferred, bytes calldata keyAndProof) = _split(proof);
+        bytes32 found = _programDigest(keccak256(keyAndProof[:verifyingKeyLength]), circuitDigest);
+        if (found != programDigest) revert ProgramDigestMismatch(programDigest, found);
+        _verify(
+            PublicValues.Statement(outputCount, circuitDigest, weightCommitment, inputCommitment),
+            output,
+            deferred,
+            keyAndProof
+        );
+    }
+
+    /// @notice Digest under which a circuit's program is registered to be verified here.
+    /// @param circuitDigest The program digest that the circuit states.
+    function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external pure returns (bytes32) {
+        return _programDigest(keccak256(verifyingKey), circuitDigest);
+    }
+
+    /// @inheritdoc IRoutableVerifier
+    function selector() external view returns (bytes4) {
+        return bytes4(keccak256(abi.encode(SELECTOR_DOMAIN, halo2VerifierCodeHash, verifyingKeyLength, proofLength)));
+    }
+
+    function _verify(
+        PublicValues.Statement memory statement,
+        bytes calldata output,
+        bytes calldata deferred,
+        bytes calldata keyAndProof
+    ) private view {
+        _call(bytes.concat(PublicValues.instances(statement, output, deferred), keyAndProof));
+    }
+
+    /// @dev The three parts of a proof; the last is exactly a verifying key and a halo2 proof.
+    function _split(bytes calldata proof)
+        private
+        view
+        returns (bytes32 circuitDigest, bytes calldata deferred, bytes calldata keyAndProof)
+    {
+        uint256 terms = PublicValues.termsIn(proof.length, 32 + verifyingKeyLength + proofLength);
+        if (terms == 0) revert ProofLengthWithoutTerms(proof.length);
+        uint256 keyAt = 32 + PublicValues.deferredLength(terms);
+        return (bytes32(proof[:32]), proof[32:keyAt], proof[keyAt:]);
+    }
+
+    function _programDigest(bytes32 keyHash, bytes32 circuitDigest) private pure returns (bytes32) {
+        uint256 hash = uint256(keccak256(abi.encodePacked(UNIVERSAL_DOMAIN, keyHash, circuitDigest)));
+        return bytes32(hash % StatementLib.SCALAR_MODULUS);
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.19;
+
+import {StatementLib} from "./StatementLib.sol";
+
+/// @title The public values of a proof, and the instances that a circuit is shown for them
+/// @notice A circuit does no group operations of the proof system it verifies: it states which ones it needs, as terms
+/// of a sum, and whoever calls its verifier carries them out. Its public values, all elements of BN254's scalar field:
+///
+/// | index         | content                                                                                   |
+/// | ------------- | ----------------------------------------------------------------------------------------- |
+/// | 0             | n, the number of public values                                                            |
+/// | 1             | output count                                                                              |
+/// | 2, 3, 4       | program digest, weight commitment, input commitment                                       |
+/// | 5..           | output words (`StatementLib`)                                                             |
+/// | then, 4 each  | terms: x mod 2^176, y mod 2^176, (x >> 176) + 2^88 · (y >> 176) of a point; its scalar s  |
+/// | n - 1         | scalar g of the generator G                                                               |
+///
+/// The circuit hashes them (Poseidon) to D and evaluates them as a polynomial, E = Σ v_i · ω^i, at a point ω that it is
+/// given. Its 15 instances are twelve limbs, D, ω and E: as many for every circuit, and no Poseidon on chain.
+/// @dev Why that binds the caller's values v to the circuit's values v': D fixes v' (collisions of Poseidon aside), ω is
+/// a hash of D and v, so neither can be chosen after it; and if v and v' differ, E = Σ v_i ω^i = Σ v'_i ω^i holds for
+/// less than n of the 2^254 points ω. n among the values keeps apart vectors that differ by zeros at the end.
+///
+/// The sum `right = Σ s_i · P_i + g · G` and `left`, the last term's point, are right iff
+/// `e(left, [τ]_2) = e(right, [1]_2)`. That pair is the accumulator whose limbs are the first twelve instances; the
+/// circuit leaves them free, and the generated verifier checks the pairing.
+library PublicValues {
+    /// @notice What a proof claims, without the output words.
+    struct Statement {
+        uint256 outputCount;
+        bytes32 programDigest;
+        bytes32 weightCommitment;
+        bytes32 inputCommitment;
+    }
+
+    /// @notice Instances of every circuit: twelve limbs, D, ω, E.
+    uint256 internal constant INSTANCES = 15;
+    uint256 internal constant MAX_TERMS = 4096;
+
+    /// @notice Separates the hashes that ω comes from from every other hash in use.
+    bytes32 internal constant PUBLIC_DOMAIN = keccak256("laminate.public-values.v1");
+
+    uint256 private constant TERM_BYTES = 96;
+    uint256 private constant VALUES_PER_TERM = 4;
+    /// @dev Words that precede the public values in what ω is the hash of: the domain and D.
+    uint256 private constant PREFIX = 2;
+    uint256 private constant LOW_BITS = 176;
+    uint256 private constant LIMB_BITS = 88;
+
+    /// @notice A proof has 1 to 4096 terms.
+    error TermCountOutOfRange(uint256 terms);
+    /// @notice D is not reduced modulo the scalar field.
+    error DigestNotCanonical(uint256 value);
+    /// @notice A coordinate of a term's point is not reduced modulo the base field.
+    error CoordinateNotCanonical(uint256 term, uint256 value);
+    /// @notice A term's point is (0, 0), which the precompiles take for the point at infinity.
+    error PointAtInfinity(uint256 term);
+    /// @notice The precompiles refuse a term's point: it is not on the curve.
+    error PointNotOnCurve(uint256 term);
+    /// @notice The sum of the terms is the point at infinity.
+    error SumAtInfinity();
+
+    /// @notice Refuses a number of terms out of range.
+    function requireTermCount(uint256 terms) internal pure {
+        if (terms == 0 || terms > MAX_TERMS) revert TermCountOutOfRange(terms);
+    }
+
+    /// @notice Bytes of D, `terms` terms and the generator's scalar.
+    function deferredLength(uint256 terms) internal pure returns (uint256) {
+        return 64 + TERM_BYTES * terms;
+    }
+
+    /// @notice Terms in bytes that hold D, terms, the generator's scalar and `rest` bytes.
+    /// @return terms Zero if there is no such number, or none in range.
+    function termsIn(uint256 length, uint256 rest) internal pure returns (uint256 terms) {
+        uint256 without = 64 + rest;
+        if (length < without || (length - without) % TERM_BYTES != 0) return 0;
+        terms = (length - without) / TERM_BYTES;
+        if (terms > MAX_TERMS) return 0;
+    }
+
+    /// @notice The 15 instances of a circuit that the statement holds for, 32 bytes each.
+    /// @param output Output words; canonical already (`StatementLib.requireOutput`).
+    /// @param deferred D, the terms and the generator's scalar: of the length of some number of terms in range.
+    function instances(Statement memory statement, bytes calldata output, bytes calldata deferred)
+        internal
+        view
+        returns (bytes memory)
+    {
+        uint256[] memory hashed = _publicValues(statement, output, deferred);
+        (uint256 rightX, uint256 rightY) = _sum(deferred);
+        uint256 last = deferred.length - 32 - TERM_BYTES;
+        uint256 omega;
+        assembly ("memory-safe") {
+            omega := keccak256(add(hashed, 32), mul(32, mload(hashed)))
+        }
+        omega %= StatementLib.SCALAR_MODULUS;
+        bytes memory words = new bytes(32 * INSTANCES);
+        _putLimbs(words, 0, rightX);
+        _putLimbs(words, 3, rightY);
+        _putLimbs(words, 6, _word(deferred, last));
+        _putLimbs(words, 9, _word(deferred, last + 32));
+        _put(words, 12, hashed[1]);
+        _put(words, 13, omega);
+        _put(words, 14, _evaluate(hashed, omega));
+        return words;
+    }
+
+    /// @dev The domain, D, then the public values: what ω is the hash of. Refuses all that is not reduced.
+    function _publicValues(Statement memory statement, bytes calldata output, bytes calldata deferred)
+        private
+        pure
+        returns (uint256[] memory hashed)
+    {
+        StatementLib.requireCanonical(2, statement.programDigest);
+        StatementLib.requireCanonical(3, statement.weightCommitment);
+        StatementLib.requireCanonical(4, statement.inputCommitment);
+        uint256 digest = _word(deferred, 0);
+        if (digest >= StatementLib.SCALAR_MODULUS) revert DigestNotCanonical(digest);
+
+        uint256 terms = _terms(deferred);
+        uint256 at = PREFIX + StatementLib.FIXED_VALUES + output.length / 32;
+        hashed = new uint256[](at + VALUES_PER_TERM * terms + 1);
+        hashed[0] = uint256(PUBLIC_DOMAIN);
+        hashed[1] = digest;
+        hashed[2] = hashed.length - PREFIX;
+        hashed[3] = statement.outputCount;
+        hashed[4] = uint256(statement.programDigest);
+        hashed[5] = uint256(statement.weightCommitment);
+        hashed[6] = uint256(statement.inputCommitment);
+        for (uint256 i = 0; i < output.length / 32; ++i) {
+            hashed[PREFIX + StatementLib.FIXED_VALUES + i] = _word(output, 32 * i);
+        }
+        // `at` is in bounds, and so is all that counts up to it.
+        unchecked {
+            for (uint256 i = 0; i < terms; ++i) {
+                _putTerm(hashed, at + VALUES_PER_TERM * i, deferred, i);
+            }
+        }
+        at += VALUES_PER_TERM * terms;
+        uint256 generator = _word(deferred, deferred.length - 32);
+        StatementLib.requireCanonical(at - PREFIX, bytes32(generator));
+        hashed[at] = generator;
+    }
+
+    /// @dev The four values of term `index`, to the places `at` to `at + 3` of `hashed`.
+    function _putTerm(uint256[] memory hashed, uint256 at, bytes calldata deferred, uint256 index) private pure {
+        unchecked {
+            uint256 offset = 32 + TERM_BYTES * index;
+            uint256 x = _word(deferred, offset);
+            uint256 y = _word(deferred, offset + 32);
+            uint256 scalar = _word(deferred, offset + 64);
+            if (x >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, x);
+            if (y >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, y);
+            if (x | y == 0) revert PointAtInfinity(index);
+            StatementLib.requireCanonical(at + 3 - PREFIX, bytes32(scalar));
+            // In assembly, as four bounds checks a term cost more than all else here. Coordinates have 254 bits, so
+            // what is left of each has 78, and the third value has 166.
+            uint256 low = 2 ** LOW_BITS - 1;
+            assembly ("memory-safe") {
+                let place := add(hashed, mul(32, add(at, 1)))
+                mstore(place, and(x, low))
+                mstore(add(place, 32), and(y, low))
+                mstore(add(place, 64), or(shr(LOW_BITS, x), shl(LIMB_BITS, shr(LOW_BITS, y))))
+                mstore(add(place, 96), scalar)
+            }
+        }
+    }
+
+    /// @dev E: the public values, all that follows the prefix, as a polynomial at `omega`.
+    function _evaluate(uint256[] memory hashed, uint256 omega) private pure returns (uint256 value) {
+        uint256 modulus = StatementLib.SCALAR_MODULUS;
+        // Horner from the last value to the first. In assembly, as the bounds checks cost more than the arithmetic.
+        // Reads the elements 2.. of `hashed` only, which has more than two.
+        assembly ("memory-safe") {
+            let first := add(hashed, 96)
+            for { let at := add(hashed, mul(32, mload(hashed))) } iszero(lt(at, first)) { at := sub(at, 32) } {
+                value := addmod(mulmod(value, omega, modulus), mload(at), modulus)
+            }
+        }
+    }
+
+    /// @dev Σ s_i · P_i + g · G by the precompiles for addition (6) and multiplication (7) of EIP-196.
+    function _sum(bytes calldata deferred) private view returns (uint256 x, uint256 y) {
+        // Five words, so that no call's input or result has to be moved:
+        // 0, 1 the sum so far; 2, 3 a point; 4 its scalar. Multiplication: words 2..4 to 2..3. Addition: 0..3 to 0..1.
+        uint256[5] memory work;
+        uint256 terms = _terms(deferred);
+        unchecked {
+            for (uint256 i = 0; i < terms; ++i) {
+                uint256 offset = 32 + TERM_BYTES * i;
+                assembly ("memory-safe") {
+                    calldatacopy(add(work, 64), add(deferred.offset, offset), 96)
+                }
+                if (!_addMultiple(work)) revert PointNotOnCurve(i);
+            }
+        }
+        (work[2], work[3], work[4]) = (1, 2, _word(deferred, deferred.length - 32));
+        // Of a point on the curve, so only for want of gas.
+        if (!_addMultiple(work)) revert PointNotOnCurve(terms);
+        (x, y) = (work[0], work[1]);
+        if (x | y == 0) revert SumAtInfinity();
+    }
+
+    /// @dev Adds the multiple to the sum. False if a precompile refuses: an addition checks its points as a
+    /// multiplication does, so the multiplication by 1 may be left out.
+    function _addMultiple(uint256[5] memory work) private view returns (bool done) {
+        assembly ("memory-safe") {
+            done := 1
+            if iszero(eq(mload(add(work, 128)), 1)) {
+                done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64)
+            }
+            if done { done := staticcall(gas(), 6, work, 128, work, 64) }
+        }
+    }
+
+    /// @dev Terms in `deferred`, which must be nothing but D, terms and the generator's scalar.
+    function _terms(bytes calldata deferred) private pure returns (uint256 terms) {
+        terms = termsIn(deferred.length, 0);
+        requireTermCount(terms);
+    }
+
+    /// @dev A coordinate as three limbs of 88 bits, least significant first, at words `index` to `index + 2`.
+    function _putLimbs(bytes memory words, uint256 index, uint256 coordinate) private pure {
+        _put(words, index, coordinate & (2 ** LIMB_BITS - 1));
+        _put(words, index + 1, (coordinate >> LIMB_BITS) & (2 ** LIMB_BITS - 1));
+        _put(words, index + 2, coordinate >> (2 * LIMB_BITS));
+    }
+
+    /// @dev Writes word `index` of `words`; every index used here is a constant below `INSTANCES`.
+    function _put(bytes memory words, uint256 index, uint256 value) private pure {
+        assembly ("memory-safe") {
+            mstore(add(add(words, 32), mul(32, index)), value)
+        }
+    }
+
+    /// @dev The word at byte `offset` of `data`; every offset used here was derived from the length of `data`.
+    function _word(bytes calldata data, uint256 offset) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := calldataload(add(data.offset, offset))
+        }
+    }
+}
