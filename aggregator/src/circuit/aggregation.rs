@@ -14,7 +14,7 @@ use laminate_protocol::verify::{Accumulator, Verifier};
 use snark_verifier_sdk::CircuitExt;
 
 use super::builder::{Builder, Config};
-use super::params::{CircuitParams, MIN_K};
+use super::params::{ADVICE_COLUMNS, CircuitParams};
 use super::shape::placeholder;
 use crate::backend::{CellReport, CircuitBackend};
 use crate::error::AggregationError;
@@ -38,8 +38,7 @@ impl Pinning {
         let params = self.params;
         let fits = match self.break_points.as_slice() {
             [points] => {
-                points.len() < params.num_advice
-                    && points.iter().all(|row| *row < params.base_rows())
+                points.len() < ADVICE_COLUMNS && points.iter().all(|row| *row < params.base_rows())
             }
             _ => false,
         };
@@ -65,18 +64,9 @@ impl AggregationCircuit {
     /// [`AggregationError::TooLarge`] if no allowed shape holds it.
     pub fn keygen(verifier: &Verifier, mode: FoldMode) -> Result<Self, AggregationError> {
         let (statement, proof) = placeholder(verifier, mode);
-        let params = CircuitParams::choose(|lookup_bits| {
-            let run = assign(
-                verifier,
-                &statement,
-                &proof,
-                CircuitBuilderStage::Mock,
-                lookup_bits,
-            );
-            run.map(|(builder, _)| builder.demand())
-        })?;
         let stage = CircuitBuilderStage::Keygen;
-        let (mut builder, _) = assign(verifier, &statement, &proof, stage, params.lookup_bits)?;
+        let (mut builder, _) = assign(verifier, &statement, &proof, stage)?;
+        let params = CircuitParams::choose(&builder.demand())?;
         builder.set_params(params);
         Ok(Self { builder })
     }
@@ -92,10 +82,8 @@ impl AggregationCircuit {
     ) -> Result<(CellReport, Result<CircuitParams, AggregationError>), AggregationError> {
         let (statement, proof) = placeholder(verifier, mode);
         let stage = CircuitBuilderStage::Mock;
-        let run = |lookup_bits| assign(verifier, &statement, &proof, stage, lookup_bits);
-        let (_, report) = run(MIN_K)?;
-        let params = CircuitParams::choose(|bits| run(bits).map(|(b, _)| b.demand()));
-        Ok((report, params))
+        let (builder, report) = assign(verifier, &statement, &proof, stage)?;
+        Ok((report, CircuitParams::choose(&builder.demand())))
     }
 
     /// The circuit with all constraints, for the mock prover, and what it costs by part.
@@ -110,7 +98,7 @@ impl AggregationCircuit {
     ) -> Result<(Self, CellReport), AggregationError> {
         params.check()?;
         let stage = CircuitBuilderStage::Mock;
-        let (mut builder, report) = assign(verifier, statement, proof, stage, params.lookup_bits)?;
+        let (mut builder, report) = assign(verifier, statement, proof, stage)?;
         builder.set_params(params);
         Ok((Self { builder }, report))
     }
@@ -129,7 +117,7 @@ impl AggregationCircuit {
         pinning.check()?;
         let params = pinning.params;
         let stage = CircuitBuilderStage::Prover;
-        let (mut builder, _) = assign(verifier, statement, proof, stage, params.lookup_bits)?;
+        let (mut builder, _) = assign(verifier, statement, proof, stage)?;
         builder.set_params(params);
         builder.base.set_break_points(pinning.break_points.clone());
         Ok(Self { builder })
@@ -155,9 +143,8 @@ pub(super) fn assign(
     statement: &Statement<Fr>,
     proof: &NativeProof,
     stage: CircuitBuilderStage,
-    lookup_bits: usize,
 ) -> Result<(Builder, CellReport), AggregationError> {
-    let mut builder = Builder::new(stage, lookup_bits);
+    let mut builder = Builder::new(stage);
     let mut backend = CircuitBackend::new(&mut builder);
     let loaded = Statement {
         program_digest: backend.load(statement.program_digest),
