@@ -187,11 +187,8 @@ fn shards_verify_in_the_circuit() {
         // Large enough; nothing is laid out here.
         let params = CircuitParams {
             k: 18,
-            num_advice: 5,
-            num_lookup_advice: 1,
-            num_fixed: 1,
-            lookup_bits: 17,
             poseidon_rows: 1 << 16,
+            range_rows: 1 << 12,
         };
         let (circuit, found) =
             AggregationCircuit::mock(verifier, params, &statement, &proof).expect("mock");
