@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use halo2_base::gates::{GateInstructions, RangeChip, RangeInstructions};
+use halo2_base::gates::{GateChip, GateInstructions};
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
@@ -97,7 +97,7 @@ enum Operation {
 /// The backend. Borrow it from a [`Builder`] for one run of the verifier.
 pub struct CircuitBackend<'a> {
     builder: &'a mut Builder,
-    range: RangeChip<Fr>,
+    gate: GateChip<Fr>,
     memo: HashMap<Operation, Cell>,
     next_id: u32,
     part: Part,
@@ -108,10 +108,10 @@ pub struct CircuitBackend<'a> {
 impl<'a> CircuitBackend<'a> {
     /// A backend that appends to `builder`.
     pub fn new(builder: &'a mut Builder) -> Self {
-        let range = builder.base.range_chip();
+        let gate = GateChip::default();
         let mut backend = Self {
             builder,
-            range,
+            gate,
             memo: HashMap::new(),
             next_id: 0,
             part: Part::Witness,
@@ -181,11 +181,7 @@ impl<'a> CircuitBackend<'a> {
                 .iter()
                 .map(|phase| phase.total_advice())
                 .sum(),
-            lookups: base
-                .lookup_manager()
-                .iter()
-                .map(|lookup| lookup.total_rows())
-                .sum(),
+            range_cells: self.builder.range.cells(),
             poseidon_rows: self.builder.poseidon.rows(),
         }
     }
@@ -322,7 +318,7 @@ impl Backend for CircuitBackend<'_> {
             (Scalar::Constant(_), Scalar::Constant(_)) => return Err(VerifyError::Check { check }),
             (Scalar::Cell(cell), Scalar::Constant(value))
             | (Scalar::Constant(value), Scalar::Cell(cell)) => {
-                let gate = self.range.gate().clone();
+                let gate = self.gate.clone();
                 gate.assert_is_const(self.ctx(), &cell.assigned, value);
             }
             (Scalar::Cell(a), Scalar::Cell(b)) => {
@@ -339,8 +335,7 @@ impl Backend for CircuitBackend<'_> {
             }
             Scalar::Constant(_) => Err(VerifyError::Check { check }),
             Scalar::Cell(cell) => {
-                let range = self.range.clone();
-                range.range_check(self.ctx(), cell.assigned, 16);
+                self.builder.range.check(cell.assigned, 16);
                 Ok(())
             }
         }
@@ -354,7 +349,7 @@ impl Backend for CircuitBackend<'_> {
             }
             Scalar::Cell(cell) => {
                 // Bits and their recomposition are constrained; 2^16 is far below the field.
-                let gate = self.range.gate.clone();
+                let gate = self.gate.clone();
                 let bits = gate.num_to_bits(self.ctx(), cell.assigned, count);
                 let bits = bits.into_iter().rev();
                 Ok(bits
@@ -386,7 +381,7 @@ impl Backend for CircuitBackend<'_> {
         let now = self.count();
         let cost = self.report.parts.entry(self.part).or_default();
         cost.cells += now.cells - self.entered.cells;
-        cost.lookups += now.lookups - self.entered.lookups;
+        cost.range_cells += now.range_cells - self.entered.range_cells;
         cost.poseidon_rows += now.poseidon_rows - self.entered.poseidon_rows;
         self.part = part;
         self.entered = now;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct PartCost {
     /// Cells of basic gates.
     pub cells: usize,
-    /// Range lookups.
-    pub lookups: usize,
+    /// Cells of the range chip.
+    pub range_cells: usize,
     /// Rows of the Poseidon chip.
     pub poseidon_rows: usize,
 }
@@ -30,7 +30,7 @@ impl CellReport {
             .values()
             .fold(PartCost::default(), |a, b| PartCost {
                 cells: a.cells + b.cells,
-                lookups: a.lookups + b.lookups,
+                range_cells: a.range_cells + b.range_cells,
                 poseidon_rows: a.poseidon_rows + b.poseidon_rows,
             })
     }
@@ -40,14 +40,14 @@ impl std::fmt::Display for CellReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{:<10} {:>9} {:>9} {:>13}",
-            "part", "cells", "lookups", "poseidon rows"
+            "{:<10} {:>9} {:>11} {:>13}",
+            "part", "cells", "range cells", "poseidon rows"
         )?;
         let mut line = |name: &str, c: &PartCost| {
             writeln!(
                 f,
-                "{name:<10} {:>9} {:>9} {:>13}",
-                c.cells, c.lookups, c.poseidon_rows
+                "{name:<10} {:>9} {:>11} {:>13}",
+                c.cells, c.range_cells, c.poseidon_rows
             )
         };
         for (part, cost) in &self.parts {

@@ -15,11 +15,8 @@ use snark_verifier_sdk::CircuitExt;
 fn params() -> CircuitParams {
     CircuitParams {
         k: 18,
-        num_advice: 5,
-        num_lookup_advice: 1,
-        num_fixed: 1,
-        lookup_bits: 17,
         poseidon_rows: 1 << 16,
+        range_rows: 1 << 12,
     }
 }
 

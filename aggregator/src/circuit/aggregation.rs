@@ -18,7 +18,7 @@ use laminate_protocol::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
 
 use super::builder::{Builder, Config};
-use super::params::{CircuitParams, MIN_K};
+use super::params::{ADVICE_COLUMNS, CircuitParams};
 use super::shape::placeholder;
 use crate::backend::{CellReport, CircuitBackend, Point, Scalar};
 use crate::error::AggregationError;
@@ -43,8 +43,7 @@ impl Pinning {
         let params = self.params;
         let fits = match self.break_points.as_slice() {
             [points] => {
-                points.len() < params.num_advice
-                    && points.iter().all(|row| *row < params.base_rows())
+                points.len() < ADVICE_COLUMNS && points.iter().all(|row| *row < params.base_rows())
             }
             _ => false,
         };
@@ -71,18 +70,8 @@ impl AggregationCircuit {
     /// [`AggregationError::TooLarge`] if no allowed shape holds it.
     pub fn keygen(verifier: &Verifier, mode: FoldMode) -> Result<Self, AggregationError> {
         let (statement, proof) = placeholder(verifier, mode);
-        let params = CircuitParams::choose(|lookup_bits| {
-            let run = assign(
-                verifier,
-                &statement,
-                &proof,
-                CircuitBuilderStage::Mock,
-                lookup_bits,
-            );
-            run.map(|made| made.builder.demand())
-        })?;
-        let stage = CircuitBuilderStage::Keygen;
-        let made = assign(verifier, &statement, &proof, stage, params.lookup_bits)?;
+        let made = assign(verifier, &statement, &proof, CircuitBuilderStage::Keygen)?;
+        let params = CircuitParams::choose(&made.builder.demand())?;
         Ok(made.circuit(params).0)
     }
 
@@ -97,10 +86,9 @@ impl AggregationCircuit {
     ) -> Result<(CellReport, Result<CircuitParams, AggregationError>), AggregationError> {
         let (statement, proof) = placeholder(verifier, mode);
         let stage = CircuitBuilderStage::Mock;
-        let run = |lookup_bits| assign(verifier, &statement, &proof, stage, lookup_bits);
-        let report = run(MIN_K)?.report;
-        let params = CircuitParams::choose(|bits| run(bits).map(|made| made.builder.demand()));
-        Ok((report, params))
+        let made = assign(verifier, &statement, &proof, stage)?;
+        let params = CircuitParams::choose(&made.builder.demand());
+        Ok((made.report, params))
     }
 
     /// The circuit with all constraints, for the mock prover, and what it costs by part.
@@ -115,7 +103,7 @@ impl AggregationCircuit {
     ) -> Result<(Self, CellReport), AggregationError> {
         params.check()?;
         let stage = CircuitBuilderStage::Mock;
-        let made = assign(verifier, statement, proof, stage, params.lookup_bits)?;
+        let made = assign(verifier, statement, proof, stage)?;
         Ok(made.circuit(params))
     }
 
@@ -133,7 +121,7 @@ impl AggregationCircuit {
         pinning.check()?;
         let params = pinning.params;
         let stage = CircuitBuilderStage::Prover;
-        let made = assign(verifier, statement, proof, stage, params.lookup_bits)?;
+        let made = assign(verifier, statement, proof, stage)?;
         let (mut circuit, _) = made.circuit(params);
         let break_points = pinning.break_points.clone();
         circuit.builder.base.set_break_points(break_points);
@@ -186,9 +174,8 @@ pub(super) fn assign(
     statement: &Statement<Fr>,
     proof: &NativeProof,
     stage: CircuitBuilderStage,
-    lookup_bits: usize,
 ) -> Result<Made, AggregationError> {
-    let mut builder = Builder::new(stage, lookup_bits);
+    let mut builder = Builder::new(stage);
     let mut backend = CircuitBackend::new(&mut builder);
     let loaded = Statement {
         program_digest: backend.load(statement.program_digest),

@@ -1,10 +1,21 @@
-//! A halo2-base circuit with the Poseidon chip in the rows below its gates.
+//! A halo2-base circuit with the Poseidon chip and the range chip in the rows below its gates.
+//!
+//! The constraint system is the same for all programs: four advice columns, no lookup, one instance
+//! column. Only the number of rows and the contents of the fixed columns vary:
+//!
+//! | fixed column | what |
+//! | --- | --- |
+//! | 1 | constants, and the first round constants of the Poseidon chip below them; with equality |
+//! | 1 | the second round constants |
+//! | 1 | tag that selects the Poseidon chip's gates |
+//! | 4 | selectors of the basic gate, one an advice column |
+//! | 1 | selector of the range chip |
 
 use std::sync::PoisonError;
 
 use halo2_base::AssignedValue;
 use halo2_base::gates::circuit::builder::BaseCircuitBuilder;
-use halo2_base::gates::circuit::{BaseConfig, CircuitBuilderStage, MaybeRangeConfig};
+use halo2_base::gates::circuit::{BaseConfig, CircuitBuilderStage};
 use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
 use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
@@ -15,10 +26,10 @@ use laminate_protocol::public::ACCUMULATOR_LIMBS;
 
 use super::params::{CircuitParams, Demand, UNUSABLE_ROWS};
 use crate::chips::poseidon::{PoseidonChip, PoseidonConfig};
+use crate::chips::range::{RangeChip, RangeConfig};
 
-/// Degree of the constraint system. Gates and lookups need 4; with 5 the quotient still fits the
-/// domain of 4·2^k points, and the permutation takes three columns a product instead of two: one
-/// commitment and 96 bytes of proof fewer, the same proving time.
+/// Degree of the constraint system: both chips have gates of degree 5. The quotient fits the domain of
+/// 4·2^k points as it would with 4, and the permutation takes three columns a product instead of two.
 pub const DEGREE: usize = 5;
 
 /// Columns and gates.
@@ -26,6 +37,7 @@ pub const DEGREE: usize = 5;
 pub struct Config {
     base: BaseConfig<Fr>,
     poseidon: PoseidonConfig,
+    range: RangeConfig,
     params: CircuitParams,
 }
 
@@ -33,25 +45,26 @@ pub struct Config {
 /// builder, so the layout depends on the program only.
 #[derive(Clone, Debug)]
 pub struct Builder {
-    /// Basic gates, lookups, copies and instances.
+    /// Basic gates, copies and instances.
     pub base: BaseCircuitBuilder<Fr>,
     /// Permutations.
     pub poseidon: PoseidonChip,
+    /// Range checks.
+    pub range: RangeChip,
     params: CircuitParams,
     pub(super) exposed: Vec<AssignedValue<Fr>>,
 }
 
 impl Builder {
-    /// An empty circuit for `stage`. Range checks made while it is built use `lookup_bits`.
-    pub fn new(stage: CircuitBuilderStage, lookup_bits: usize) -> Self {
-        let base = BaseCircuitBuilder::from_stage(stage)
-            .use_lookup_bits(lookup_bits)
-            .use_instance_columns(1);
-        let poseidon =
-            PoseidonChip::new(stage.witness_gen_only(), base.core().copy_manager.clone());
+    /// An empty circuit for `stage`.
+    pub fn new(stage: CircuitBuilderStage) -> Self {
+        let base = BaseCircuitBuilder::from_stage(stage).use_instance_columns(1);
+        let copies = &base.core().copy_manager;
+        let witness_only = stage.witness_gen_only();
         Self {
+            poseidon: PoseidonChip::new(witness_only, copies.clone()),
+            range: RangeChip::new(witness_only, copies.clone()),
             base,
-            poseidon,
             params: CircuitParams::default(),
             exposed: vec![],
         }
@@ -62,9 +75,9 @@ impl Builder {
         let statistics = self.base.statistics();
         Demand {
             cells: statistics.gate.total_advice_per_phase.iter().sum(),
-            lookups: statistics.total_lookup_advice_per_phase.iter().sum(),
             constants: statistics.gate.total_fixed,
             poseidon_rows: self.poseidon.rows(),
+            range_rows: self.range.rows(),
         }
     }
 
@@ -134,8 +147,9 @@ impl Circuit<Fr> for Builder {
         params: CircuitParams,
     ) -> Self::Config {
         let mut base = BaseConfig::configure(meta, params.base());
-        let Some(poseidon) = PoseidonConfig::configure(meta, &base) else {
-            panic!("{params:?} has no room for the Poseidon chip");
+        let poseidon = PoseidonConfig::configure(meta, &base);
+        let (Some(poseidon), Some(range)) = (poseidon, RangeConfig::configure(meta, &base)) else {
+            panic!("{params:?} has no room for the chips");
         };
         meta.set_minimum_degree(DEGREE);
         assert_eq!(
@@ -147,6 +161,7 @@ impl Circuit<Fr> for Builder {
         Config {
             base,
             poseidon,
+            range,
             params,
         }
     }
@@ -161,14 +176,18 @@ impl Circuit<Fr> for Builder {
 
     fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
         let gate = config.base.gate();
-        let MaybeRangeConfig::WithRange(range) = &config.base.base else {
-            return Err(Error::Synthesis);
-        };
-        range.load_lookup_table(&mut layouter)?;
+        let params = config.params;
         let witness_only = self.base.witness_gen_only();
-        if self.demand().constants > gate.max_rows * gate.constants.len() {
+        let demand = self.demand();
+        let lookups = self.base.lookup_manager().iter().map(|l| l.total_rows());
+        if demand.constants > gate.max_rows * gate.constants.len()
+            || demand.poseidon_rows > params.poseidon_rows
+            || demand.range_rows > params.range_rows
+            || lookups.sum::<usize>() > 0
+        {
             return Err(Error::Synthesis);
         }
+        let below = gate.max_rows + params.poseidon_rows;
         layouter.assign_region(
             || "verifier",
             |mut region| {
@@ -177,8 +196,8 @@ impl Circuit<Fr> for Builder {
                     phase.assign_raw(&(columns.clone(), gate.max_rows), &mut region);
                 }
                 self.poseidon
-                    .assign_raw(&config.poseidon, gate.max_rows, &mut region)?;
-                self.base.assign_lookups_in_phase(range, &mut region, 0);
+                    .assign_raw(&config.poseidon, gate.max_rows, &mut region);
+                self.range.assign_raw(&config.range, below, &mut region)?;
                 if !witness_only {
                     self.base
                         .core()
@@ -188,9 +207,6 @@ impl Circuit<Fr> for Builder {
                 Ok(())
             },
         )?;
-        if self.poseidon.rows() > config.params.poseidon_rows {
-            return Err(Error::Synthesis);
-        }
         self.constrain_instances(&config, layouter.namespace(|| "expose"))
     }
 }

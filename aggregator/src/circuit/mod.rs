@@ -2,8 +2,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | [`builder`] | halo2-base columns with the Poseidon chip below them |
-//! | [`params`] | shape: rows and columns, chosen from what the circuit needs |
+//! | [`builder`] | four halo2-base columns with the Poseidon and range chips below them |
+//! | [`params`] | shape: rows, chosen from what the circuit needs |
 //! | [`shape`] | a proof without meaning, for key generation |
 //! | [`aggregation`] | the verifier as a circuit, and its instances |
 
@@ -17,4 +17,4 @@ mod tests;
 
 pub use aggregation::{AggregationCircuit, Pinning};
 pub use builder::Builder;
-pub use params::{CircuitParams, Demand};
+pub use params::{ADVICE_COLUMNS, CircuitParams, Demand};

@@ -21,17 +21,8 @@ use crate::testing::{Sample, perceptron, sample};
 
 fn params(verifier: &Verifier, mode: FoldMode) -> CircuitParams {
     let (statement, proof) = placeholder(verifier, mode);
-    CircuitParams::choose(|bits| {
-        let run = assign(
-            verifier,
-            &statement,
-            &proof,
-            CircuitBuilderStage::Mock,
-            bits,
-        );
-        run.map(|made| made.builder.demand())
-    })
-    .unwrap()
+    let made = assign(verifier, &statement, &proof, CircuitBuilderStage::Mock).unwrap();
+    CircuitParams::choose(&made.builder.demand()).unwrap()
 }
 
 fn satisfied(params: CircuitParams, sample: &Sample) -> bool {
@@ -186,9 +177,7 @@ fn layout_depends_on_the_program_alone() {
     for mode in [FoldMode::On, FoldMode::Off] {
         let demand = |verifier: &Verifier, statement: &Statement<Fr>, proof: &NativeProof| {
             let stage = CircuitBuilderStage::Mock;
-            let builder = assign(verifier, statement, proof, stage, 14)
-                .unwrap()
-                .builder;
+            let builder = assign(verifier, statement, proof, stage).unwrap().builder;
             let copies = builder
                 .base
                 .core()
@@ -225,7 +214,6 @@ fn the_identity_and_wrong_shapes_are_errors() {
             &sample.statement,
             proof,
             CircuitBuilderStage::Mock,
-            14,
         )
     };
     let mut identity = sample.proof.clone();
@@ -246,18 +234,13 @@ fn no_witness_stands_in_a_single_constraint() {
     let verifier = Verifier::new(perceptron(&[3, 4, 1], 0)).unwrap();
     let (statement, proof) = placeholder(&verifier, FoldMode::On);
     let stage = CircuitBuilderStage::Mock;
-    let made = assign(&verifier, &statement, &proof, stage, 14).unwrap();
+    let made = assign(&verifier, &statement, &proof, stage).unwrap();
     let mut builder = made.builder;
     let instances = builder.exposed.clone();
-    let lookups = builder.base.lookup_manager()[0]
-        .cells_to_lookup
-        .lock()
-        .unwrap()
-        .clone();
     let copies = builder.base.core().copy_manager.lock().unwrap().clone();
     let ctx = builder.base.main(0);
     let cells = ctx.advice.len();
-    // Classes of equal cells; class `cells` stands for the Poseidon chip, where all cells are bound.
+    // Classes of equal cells; class `cells` stands for the chips, where all cells are bound.
     let mut class: Vec<usize> = (0..=cells).collect();
     let index = |cell: &ContextCell| {
         if cell.type_id == ctx.type_id() {
@@ -285,11 +268,7 @@ fn no_witness_stands_in_a_single_constraint() {
     }
     let constants = copies.constant_equalities.iter().map(|(_, cell)| cell);
     let exposed = instances.iter().filter_map(|cell| cell.cell.as_ref());
-    let looked_up = lookups
-        .values()
-        .flatten()
-        .filter_map(|cell| cell[0].cell.as_ref());
-    for cell in constants.chain(exposed).chain(looked_up) {
+    for cell in constants.chain(exposed) {
         count[root(&mut class, index(cell))] += 1;
     }
     let fixed: HashSet<usize> = copies

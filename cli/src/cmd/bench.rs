@@ -107,8 +107,8 @@ pub struct PartReport {
     pub part: String,
     /// Cells of the basic gates.
     pub cells: usize,
-    /// Cells with a range lookup.
-    pub lookups: usize,
+    /// Cells of the range chip.
+    pub range_cells: usize,
     /// Rows of the Poseidon chip.
     pub poseidon_rows: usize,
 }
@@ -118,7 +118,7 @@ impl PartReport {
         Self {
             part: part.to_owned(),
             cells: cost.cells,
-            lookups: cost.lookups,
+            range_cells: cost.range_cells,
             poseidon_rows: cost.poseidon_rows,
         }
     }
@@ -333,12 +333,12 @@ fn human(report: &Report) -> String {
     row("published proof", report.proof_bytes.map(size));
     row("proving key", report.proving_key_bytes.map(size));
     row("verifying key", report.verifying_key_bytes.map(size));
-    let mut cells = crate::table::new(&["circuit part", "cells", "lookups", "Poseidon rows"]);
+    let mut cells = crate::table::new(&["circuit part", "cells", "range cells", "Poseidon rows"]);
     for part in &report.circuit {
         cells.add_row(vec![
             part.part.clone(),
             part.cells.to_string(),
-            part.lookups.to_string(),
+            part.range_cells.to_string(),
             part.poseidon_rows.to_string(),
         ]);
     }

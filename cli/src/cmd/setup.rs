@@ -162,7 +162,7 @@ impl From<Fold> for FoldMode {
 pub struct Report {
     /// log2 of the circuit's rows.
     pub k: u32,
-    /// Advice columns of the circuit, lookups included.
+    /// Advice columns of the circuit.
     pub advice_columns: usize,
     /// Digest of the verifying key.
     pub vk_digest: String,

@@ -98,10 +98,9 @@ pub(super) fn vk_path(identity: &Identity) -> PathBuf {
 pub fn key_report(keys: &ProvingKey) -> eyre::Result<KeyReport> {
     let identity = &keys.meta.identity;
     let size = |path: &Path| std::fs::metadata(path).map(|m| m.len());
-    let params = keys.meta.pinning.params;
     Ok(KeyReport {
         k: keys.meta.k(),
-        advice_columns: params.num_advice + params.num_lookup_advice,
+        advice_columns: laminate_aggregator::circuit::ADVICE_COLUMNS,
         vk_digest: hex::encode(keys.verifying_key().digest()),
         proving_key_bytes: size(&ProvingKey::path(&key_folder(), identity))?,
         verifying_key_bytes: size(&vk_path(identity))?,

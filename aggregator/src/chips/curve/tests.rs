@@ -1,4 +1,4 @@
-use halo2_base::gates::circuit::CircuitBuilderStage;
+use halo2_base::gates::circuit::builder::BaseCircuitBuilder;
 use halo2_base::halo2_proofs::dev::MockProver;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
@@ -10,12 +10,18 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use super::library::LibraryCurve;
 use super::point::Sum;
 use super::*;
-use crate::circuit::{Builder, CircuitParams};
 
 const BITS: usize = 14;
 
 fn builder() -> Builder {
-    Builder::new(CircuitBuilderStage::Mock, BITS)
+    let base = BaseCircuitBuilder::new(false).use_lookup_bits(BITS);
+    Builder { base }
+}
+
+/// A plain circuit of halo2-base.
+#[derive(Clone)]
+struct Builder {
+    base: BaseCircuitBuilder<Fr>,
 }
 
 fn field(builder: &Builder) -> FieldChip {
@@ -23,16 +29,10 @@ fn field(builder: &Builder) -> FieldChip {
 }
 
 fn satisfied(mut builder: Builder) -> bool {
-    let demand = builder.demand();
-    let params = (BITS + 1..22).find_map(|k| {
-        CircuitParams::fit(k, &demand).map(|p| CircuitParams {
-            lookup_bits: BITS,
-            ..p
-        })
-    });
-    let params = params.unwrap();
-    builder.set_params(params);
-    MockProver::run(params.k as u32, &builder, vec![vec![]])
+    let k = 17;
+    builder.base.set_k(k);
+    builder.base.calculate_params(Some(20));
+    MockProver::run(k as u32, &builder.base, vec![])
         .unwrap()
         .verify()
         .is_ok()

@@ -8,15 +8,15 @@ use halo2_base::AssignedValue;
 use halo2_base::ContextCell;
 use halo2_base::halo2_proofs::circuit::{Cell, Region, Value};
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
-use halo2_base::halo2_proofs::plonk::{Assigned, Error};
+use halo2_base::halo2_proofs::plonk::{Assigned, Column, Fixed};
 use halo2_base::utils::halo2::{raw_assign_advice, raw_assign_fixed};
 use halo2_base::virtual_region::copy_constraints::SharedCopyConstraintManager;
 use laminate_protocol::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
 use std::sync::PoisonError;
 
 use super::config::PoseidonConfig;
-use super::constants::{apply, gate_constants, is_partial};
-use super::{COLUMNS, ROWS};
+use super::constants::{apply, gate_constants};
+use super::{ROWS, tags};
 
 /// Tag of the chip's virtual cells; `context_id` is the permutation, `offset` is the input word, or
 /// `WIDTH` plus the output word.
@@ -49,6 +49,9 @@ pub struct PoseidonChip {
     /// `(row, column)` of the chip's region whose witness is increased by one.
     #[cfg(test)]
     pub(super) tampered: Option<(usize, usize)>,
+    /// `(round, word)` of the first permutation whose state is increased by one before that round.
+    #[cfg(test)]
+    pub(super) forged: Option<(usize, usize)>,
 }
 
 impl PoseidonChip {
@@ -60,6 +63,8 @@ impl PoseidonChip {
             states: vec![],
             #[cfg(test)]
             tampered: None,
+            #[cfg(test)]
+            forged: None,
         }
     }
 
@@ -115,17 +120,9 @@ impl PoseidonChip {
         })
     }
 
-    /// Assigns all permutations from row `first` on. Must run before the lookups and the copy
-    /// constraint manager, which look the outputs up.
-    ///
-    /// # Errors
-    /// Those of the floor planner when it enables a selector.
-    pub fn assign_raw(
-        &self,
-        config: &PoseidonConfig,
-        first: usize,
-        region: &mut Region<'_, Fr>,
-    ) -> Result<(), Error> {
+    /// Assigns all permutations from row `first` on. Must run before the copy constraint manager, which
+    /// looks inputs and outputs up.
+    pub fn assign_raw(&self, config: &PoseidonConfig, first: usize, region: &mut Region<'_, Fr>) {
         let mut rows = Rows {
             chip: self,
             config,
@@ -135,9 +132,8 @@ impl PoseidonChip {
         };
         for (index, state) in self.states.iter().enumerate() {
             rows.row = index * ROWS;
-            rows.permutation(index, *state)?;
+            rows.permutation(index, *state);
         }
-        Ok(())
     }
 }
 
@@ -151,53 +147,99 @@ struct Rows<'a, 'r> {
 }
 
 impl Rows<'_, '_> {
-    fn permutation(&mut self, index: usize, mut state: [Fr; WIDTH]) -> Result<(), Error> {
-        let constants = gate_constants();
-        self.words(&state, Some((index, 0)));
-        for round in 0..FULL_ROUNDS + PARTIAL_ROUNDS {
-            let c = constants.round[round];
-            let mut sbox = state;
-            if is_partial(round) {
-                let x = state[0] + c[0];
-                let square = x.square();
-                self.advice(self.row, 4, square);
-                self.fixed(self.row, 0, c[0]);
-                self.enable(false, self.row - 1)?;
-                sbox[0] = square.square() * x;
-                self.row += 1;
-            } else {
-                let x: [Fr; WIDTH] = std::array::from_fn(|i| state[i] + c[i]);
-                let squares = x.map(|x| x.square());
-                self.fixed(self.row, 0, c[0]);
-                self.fixed(self.row, 1, c[1]);
-                self.fixed(self.row + 1, 0, c[2]);
-                self.fixed(self.row + 1, 1, c[3]);
-                self.enable(true, self.row)?;
-                self.row += 1;
-                self.words(&squares, None);
-                sbox = std::array::from_fn(|i| squares[i].square() * x[i]);
-                self.row += 1;
-            }
-            state = apply(&constants.mds, &sbox);
-            let last = round + 1 == FULL_ROUNDS + PARTIAL_ROUNDS;
-            self.words(&state, last.then_some((index, WIDTH)));
+    fn permutation(&mut self, index: usize, mut state: [Fr; WIDTH]) {
+        // The tag of a row stands one row below it.
+        for (row, tag) in tags().into_iter().enumerate().filter(|(_, tag)| *tag != 0) {
+            self.fixed(self.row + row + 1, self.config.tag, Fr::from(tag));
         }
-        Ok(())
+        for round in 0..FULL_ROUNDS / 2 {
+            let inputs = (round == 0).then_some((index, 0));
+            state = self.full_round(round, state, inputs);
+        }
+        state = self.partial_rounds(state);
+        for round in FULL_ROUNDS / 2 + PARTIAL_ROUNDS..FULL_ROUNDS + PARTIAL_ROUNDS {
+            state = self.full_round(round, state, None);
+        }
+        for (i, word) in state.into_iter().enumerate() {
+            let cell = self.advice(self.row + i / 2, 2 * (i % 2), word);
+            self.place((index, WIDTH + i), cell);
+        }
     }
 
-    /// Assigns four words in the current row; `tag` is the permutation and the first virtual offset.
-    fn words(&mut self, words: &[Fr; WIDTH], tag: Option<(usize, usize)>) {
-        for (i, word) in words.iter().enumerate() {
-            let cell = self.advice(self.row, i, *word);
-            if let (Some((index, offset)), false) = (tag, self.chip.witness_gen_only) {
-                let own = ContextCell::new(TYPE_ID, index, offset + i);
-                let copies = &self.chip.copy_manager;
-                copies
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .assigned_advices
-                    .insert(own, cell);
+    /// Two rows; the state after them.
+    fn full_round(
+        &mut self,
+        round: usize,
+        state: [Fr; WIDTH],
+        inputs: Option<(usize, usize)>,
+    ) -> [Fr; WIDTH] {
+        let state = self.forged(round, state);
+        let constants = gate_constants().round[round];
+        let mut sbox = state;
+        for (i, word) in state.into_iter().enumerate() {
+            let row = self.row + i / 2;
+            let (cell, output) = self.word(row, i % 2, word, constants[i]);
+            if let Some((index, offset)) = inputs {
+                self.place((index, offset + i), cell);
             }
+            self.fixed(row, self.config.constants[i % 2], constants[i]);
+            sbox[i] = output;
+        }
+        self.row += 2;
+        apply(&gate_constants().mds, &sbox)
+    }
+
+    /// Two rounds a row; the state after all, without the constant of the exit.
+    fn partial_rounds(&mut self, mut state: [Fr; WIDTH]) -> [Fr; WIDTH] {
+        let constants = gate_constants();
+        for i in 0..PARTIAL_ROUNDS {
+            let round = FULL_ROUNDS / 2 + i;
+            state = self.forged(round, state);
+            let (row, slot) = (self.row + i / 2, i % 2);
+            let word = state[0] + constants.round[round][0];
+            (_, state[0]) = self.word(row, slot, word, Fr::zero());
+            state = apply(&constants.mds, &state);
+            if let Some(step) = constants.recurrence.steps.get(i) {
+                self.fixed(row, self.config.constants[slot], *step);
+            }
+        }
+        self.row += PARTIAL_ROUNDS / 2;
+        let constant = &constants.recurrence.exit.constant;
+        std::array::from_fn(|i| state[i] - constant[i])
+    }
+
+    #[cfg(not(test))]
+    fn forged(&self, _: usize, state: [Fr; WIDTH]) -> [Fr; WIDTH] {
+        state
+    }
+
+    #[cfg(test)]
+    fn forged(&self, round: usize, mut state: [Fr; WIDTH]) -> [Fr; WIDTH] {
+        if let Some((_, word)) = self.chip.forged.filter(|(at, _)| *at == round) {
+            state[word] += Fr::one();
+        }
+        state
+    }
+
+    /// Assigns a word and its square; the word's cell and its S-box output.
+    fn word(&mut self, row: usize, slot: usize, word: Fr, constant: Fr) -> (Cell, Fr) {
+        let x = word + constant;
+        let square = x.square();
+        let cell = self.advice(row, 2 * slot, word);
+        self.advice(row, 2 * slot + 1, square);
+        (cell, square.square() * x)
+    }
+
+    /// Maps a virtual cell, permutation and offset, to its place.
+    fn place(&mut self, (index, offset): (usize, usize), cell: Cell) {
+        if !self.chip.witness_gen_only {
+            let own = ContextCell::new(TYPE_ID, index, offset);
+            let copies = &self.chip.copy_manager;
+            copies
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .assigned_advices
+                .insert(own, cell);
         }
     }
 
@@ -212,28 +254,9 @@ impl Rows<'_, '_> {
         raw_assign_advice(self.region, column, self.first + row, Value::known(value)).cell()
     }
 
-    fn fixed(&mut self, row: usize, column: usize, value: Fr) {
+    fn fixed(&mut self, row: usize, column: Column<Fixed>, value: Fr) {
         if !self.chip.witness_gen_only {
-            raw_assign_fixed(
-                self.region,
-                self.config.constants[column],
-                self.first + row,
-                value,
-            );
+            raw_assign_fixed(self.region, column, self.first + row, value);
         }
-    }
-
-    fn enable(&mut self, full: bool, row: usize) -> Result<(), Error> {
-        if self.chip.witness_gen_only {
-            return Ok(());
-        }
-        let selector = if full {
-            self.config.full
-        } else {
-            self.config.partial
-        };
-        selector.enable(self.region, self.first + row)
     }
 }
-
-const _: () = assert!(COLUMNS == WIDTH + 1);

@@ -1,46 +1,58 @@
 //! Columns and gates.
 //!
-//! With words `x_i`, constants `c_i`, `u_i` the outputs of a round's S-box layer and `n = M·u` the next
-//! state (the next two lines show the cells of a round; `n` is the first row of the next round):
+//! Every row but the two of the output holds two words and their squares `s = (x + k)²`, so that
+//! `s²·(x + k)` is the S-box output, of degree 3:
 //!
-//! | row | a0 | a1 | a2 | a3 | a4 | k0 | k1 |
+//! | row | a0 | a1 | a2 | a3 | k0 | k1 | tag `t` |
 //! | --- | --- | --- | --- | --- | --- | --- | --- |
-//! | full, r | x0 | x1 | x2 | x3 | | c0 | c1 |
-//! | full, r+1 | s0 | s1 | s2 | s3 | | c2 | c3 |
-//! | partial, r | x0 | x1 | x2 | x3 | s0 | c0 | |
+//! | full round, r | x0 | s0 | x1 | s1 | c0 | c1 | 1; before the partial rounds 2 |
+//! | full round, r+1 | x2 | s2 | x3 | s3 | c2 | c3 | 0 |
+//! | partial rounds i and i+1 | u_i | u_i² | u_{i+1} | u_{i+1}² | step of u_{i+4} | of u_{i+5} | 1; the last row 0 |
+//! | output | y0 | | y1 | | | | 0 |
+//! | output | y2 | | y3 | | | | 0 |
 //!
-//! - full, selected at its first row: `s_i = (x_i + c_i)²`, `(M⁻¹·n)_i = s_i²·(x_i + c_i)`;
-//! - partial, selected one row above it: `s_0 = (x_0 + c_0)²`, `(M⁻¹·n)_0 = s_0²·(x_0 + c_0)`,
-//!   `(M⁻¹·n)_i = x_i` for `i = 1, 2, 3`.
+//! The words of partial rounds include their constants; those rows use `k` for the steps of the
+//! recurrence instead, 0 in the last two rows. One tag column selects four gates, by the tags
+//! `(t₋, t, t₊, t₊₊)` of the row above, the row, and the two below it:
 //!
-//! Both read `n` two rows below the selector, so the sixteen products `M⁻¹·n` are the same
-//! expressions in both gates and the generated contract computes them once. `k0` is halo2-base's
-//! constants column: its constants fill it from the top, the round constants stand in the chip's rows.
+//! | gate | factor | is not 0 for | states |
+//! | --- | --- | --- | --- |
+//! | squares | `t·(1 - t₊)` | `t ≠ 0, t₊ = 0` | the squares of two rows, with `k` |
+//! | linear layer | `t·(2 - t - t₊)` | `t = 1, t₊ = 0` | `sbox = M⁻¹·next`, or the exit if `t₋·t₊₊ = 1` |
+//! | entry | `t·(t - 1)` | `t = 2` | the first four words of partial rounds |
+//! | recurrence | `t·t₊` | `t = t₊ = 1` | the squares of the row, without `k`, and the next two words but two |
 //!
-//! Degree 4 with the selector, as halo2-base with range lookups has already.
+//! Tags stand in one full round and one run of partial rounds at a time: `t = 1` is followed by 0 in full
+//! rounds and by 1 in partial ones, up to the last but one row of them, the only one with `t₊ = 0` that
+//! has a 1 above it and, two rows below, the first full round. Everywhere else `t = 0`, which is a factor
+//! of all four.
+//!
+//! In the column the tag of a row stands one row below it, so that gates read it at rotations 0 to 3,
+//! as the advice columns: openings then group it with them. `k0` is halo2-base's constants column; its
+//! constants fill it from the top, the round constants stand in the chip's rows.
+//!
+//! Degree 5: factor and S-box output.
 
 use halo2_base::gates::circuit::BaseConfig;
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{
-    Advice, Column, ConstraintSystem, Expression, Fixed, Selector,
+    Advice, Column, ConstraintSystem, Expression, Fixed, VirtualCells,
 };
 use halo2_base::halo2_proofs::poly::Rotation;
 use laminate_protocol::transcript::poseidon::WIDTH;
 
 use super::COLUMNS;
-use super::constants::gate_constants;
+use super::constants::{GateConstants, gate_constants};
 
-/// Columns and selectors of the chip.
+/// Columns of the chip.
 #[derive(Clone, Debug)]
 pub struct PoseidonConfig {
-    /// State words and, in partial rounds, the square.
+    /// Words and their squares.
     pub advice: [Column<Advice>; COLUMNS],
     /// Round constants; the first is shared with halo2-base.
     pub constants: [Column<Fixed>; 2],
-    /// Selects full rounds.
-    pub full: Selector,
-    /// Selects partial rounds, one row above them.
-    pub partial: Selector,
+    /// Selects the gates: tag of the row above.
+    pub tag: Column<Fixed>,
 }
 
 impl PoseidonConfig {
@@ -52,61 +64,160 @@ impl PoseidonConfig {
         let config = Self {
             advice: advice.try_into().ok()?,
             constants: [*base.constants().first()?, meta.fixed_column()],
-            full: meta.selector(),
-            partial: meta.selector(),
+            tag: meta.fixed_column(),
         };
-        config.create_gates(meta);
+        meta.create_gate("poseidon", |meta| Cells::query(&config, meta).constraints());
         Some(config)
     }
+}
 
-    fn create_gates(&self, meta: &mut ConstraintSystem<Fr>) {
-        let [_, _, _, _, square] = self.advice;
-        let [k0, k1] = self.constants;
-        meta.create_gate("poseidon full round", |meta| {
-            let selector = meta.query_selector(self.full);
-            let constants = [(k0, 0), (k1, 0), (k0, 1), (k1, 1)]
-                .map(|(column, row)| meta.query_fixed(column, Rotation(row)));
-            let mut out = vec![];
-            let linear = self.inverse_layer(meta);
-            for (i, (constant, linear)) in constants.into_iter().zip(linear).enumerate() {
-                let x = meta.query_advice(self.advice[i], Rotation(0)) + constant;
-                let s = meta.query_advice(self.advice[i], Rotation(1));
-                out.push(selector.clone() * (s.clone() - x.clone() * x.clone()));
-                out.push(selector.clone() * (linear - s.clone() * s * x));
-            }
-            out
-        });
-        meta.create_gate("poseidon partial round", |meta| {
-            let selector = meta.query_selector(self.partial);
-            let constant = meta.query_fixed(k0, Rotation(1));
-            let x = meta.query_advice(self.advice[0], Rotation(1)) + constant;
-            let s = meta.query_advice(square, Rotation(1));
-            let mut out = vec![selector.clone() * (s.clone() - x.clone() * x.clone())];
-            for (i, linear) in self.inverse_layer(meta).into_iter().enumerate() {
-                let word = if i == 0 {
-                    s.clone() * s.clone() * x.clone()
-                } else {
-                    meta.query_advice(self.advice[i], Rotation(1))
-                };
-                out.push(selector.clone() * (linear - word));
-            }
-            out
-        });
+/// A word, its square, and its fifth power.
+#[derive(Clone)]
+struct Word {
+    word: Expression<Fr>,
+    square: Expression<Fr>,
+}
+
+impl Word {
+    /// `s - (x + k)²`
+    fn is_square(&self, constant: Option<&Expression<Fr>>) -> Expression<Fr> {
+        let x = self.shifted(constant);
+        self.square.clone() - x.clone() * x
     }
 
-    /// `M⁻¹·n` with `n` two rows below.
-    fn inverse_layer(
-        &self,
-        meta: &mut halo2_base::halo2_proofs::plonk::VirtualCells<'_, Fr>,
-    ) -> [Expression<Fr>; WIDTH] {
-        let next: [Expression<Fr>; WIDTH] =
-            std::array::from_fn(|i| meta.query_advice(self.advice[i], Rotation(2)));
-        gate_constants().mds_inverse.map(|row| {
-            row.into_iter()
-                .zip(&next)
-                .map(|(m, n)| n.clone() * m)
-                .reduce(|a, b| a + b)
-                .unwrap_or(Expression::Constant(Fr::zero()))
-        })
+    /// `s²·(x + k)`
+    fn power(&self, constant: Option<&Expression<Fr>>) -> Expression<Fr> {
+        self.square.clone() * self.square.clone() * self.shifted(constant)
     }
+
+    fn shifted(&self, constant: Option<&Expression<Fr>>) -> Expression<Fr> {
+        match constant {
+            Some(constant) => self.word.clone() + constant.clone(),
+            None => self.word.clone(),
+        }
+    }
+}
+
+/// What the gates read from a row and the three below it.
+struct Cells {
+    /// Two a row.
+    words: [Word; 2 * WIDTH],
+    /// `k0, k1` of the row and the next.
+    constants: [Expression<Fr>; WIDTH],
+    /// `t₋, t, t₊, t₊₊`
+    tags: [Expression<Fr>; 4],
+}
+
+impl Cells {
+    fn query(config: &PoseidonConfig, meta: &mut VirtualCells<'_, Fr>) -> Self {
+        let mut advice =
+            |row: usize, column| meta.query_advice(config.advice[column], Rotation(row as i32));
+        let words = std::array::from_fn(|i| Word {
+            word: advice(i / 2, 2 * (i % 2)),
+            square: advice(i / 2, 2 * (i % 2) + 1),
+        });
+        Self {
+            words,
+            constants: std::array::from_fn(|i| {
+                meta.query_fixed(config.constants[i % 2], Rotation(i as i32 / 2))
+            }),
+            tags: std::array::from_fn(|row| meta.query_fixed(config.tag, Rotation(row as i32))),
+        }
+    }
+
+    fn constraints(&self) -> Vec<Expression<Fr>> {
+        let constants = gate_constants();
+        let [_, tag, next, _] = self.tags.clone();
+        let one = || Expression::Constant(Fr::one());
+        let squares = tag.clone() * (one() - next.clone());
+        let linear = tag.clone() * (one() + one() - tag.clone() - next.clone());
+        let entry = tag.clone() * (tag.clone() - one());
+        let recurrence = tag * next;
+        let mut out = select(&squares, self.squares());
+        out.extend(select(&linear, self.linear_layer(constants)));
+        out.extend(select(&entry, self.entry(constants)));
+        out.extend(select(&recurrence, self.recurrence(constants)));
+        out
+    }
+
+    /// The S-box outputs of the row and the next.
+    fn outputs(&self) -> [Expression<Fr>; WIDTH] {
+        std::array::from_fn(|i| self.words[i].power(Some(&self.constants[i])))
+    }
+
+    fn squares(&self) -> Vec<Expression<Fr>> {
+        let words = self.words.iter().zip(&self.constants);
+        words.map(|(w, k)| w.is_square(Some(k))).collect()
+    }
+
+    /// `sbox - M⁻¹·next`, plus at the exit the difference to `sbox - (after·next + words·u)`.
+    fn linear_layer(&self, constants: &GateConstants) -> Vec<Expression<Fr>> {
+        let [above, _, _, below] = self.tags.clone();
+        let is_exit = above * below;
+        let exit = &constants.recurrence.exit;
+        let output = self.outputs().into_iter().enumerate();
+        output
+            .map(|(l, output)| {
+                let next = |i: usize| &self.words[WIDTH + i].word;
+                let inverse = constants.mds_inverse[l];
+                let layer = sum((0..WIDTH).map(|i| (inverse[i], next(i))));
+                let after = (0..WIDTH).map(|i| (exit.after[l][i] - inverse[i], next(i)));
+                let words = (0..WIDTH).map(|i| (exit.words[l][i], &self.words[i].word));
+                output - layer - is_exit.clone() * sum(after.chain(words))
+            })
+            .collect()
+    }
+
+    fn entry(&self, constants: &GateConstants) -> Vec<Expression<Fr>> {
+        let entry = &constants.recurrence.entry;
+        let outputs = self.outputs();
+        let word = |j: usize| &self.words[WIDTH + j];
+        // b - u
+        let added: Vec<Expression<Fr>> = (0..WIDTH - 1)
+            .map(|j| word(j).power(None) - word(j).word.clone())
+            .collect();
+        (0..WIDTH)
+            .map(|j| {
+                let before = entry.before[j].into_iter().zip(&outputs);
+                let shares = (0..j).map(|l| (entry.shares[j - l - 1], &added[l]));
+                word(j).word.clone()
+                    - sum(before.chain(shares))
+                    - Expression::Constant(entry.constant[j])
+            })
+            .collect()
+    }
+
+    fn recurrence(&self, constants: &GateConstants) -> Vec<Expression<Fr>> {
+        let recurrence = &constants.recurrence;
+        let powers: Vec<Expression<Fr>> = self.words.iter().map(|w| w.power(None)).collect();
+        let mut out: Vec<_> = self
+            .words
+            .iter()
+            .take(2)
+            .map(|w| w.is_square(None))
+            .collect();
+        for i in 0..2 {
+            let words = (0..WIDTH).map(|l| (recurrence.words[l], &self.words[i + l].word));
+            let powers = (0..WIDTH).map(|l| (recurrence.powers[l], &powers[i + l]));
+            out.push(
+                self.words[i + WIDTH].word.clone()
+                    - sum(words.chain(powers))
+                    - self.constants[i].clone(),
+            );
+        }
+        out
+    }
+}
+
+fn select(factor: &Expression<Fr>, constraints: Vec<Expression<Fr>>) -> Vec<Expression<Fr>> {
+    let constraints = constraints.into_iter();
+    constraints.map(|c| factor.clone() * c).collect()
+}
+
+/// `Σ coefficient·expression`
+fn sum<'a>(terms: impl Iterator<Item = (Fr, &'a Expression<Fr>)>) -> Expression<Fr> {
+    terms
+        .map(|(coefficient, expression)| expression.clone() * coefficient)
+        .reduce(|a, b| a + b)
+        .unwrap_or(Expression::Constant(Fr::zero()))
 }

@@ -1,19 +1,29 @@
 //! The Poseidon permutation (width 4, `x^5`, 8 + 56 rounds) as a wide chip.
 //!
-//! It shares the first five advice columns and the first constants column of halo2-base, in rows
-//! below those of the base gates, so it adds two selectors and one fixed column, no advice column and
-//! no new advice rotation. halo2-base's own gadget (`halo2_base::poseidon`) costs about 2,260 cells a
-//! permutation at width 3; this chip takes [`ROWS`] rows of [`COLUMNS`] cells.
+//! It shares the four advice columns and the constants column of halo2-base, in rows below those of the
+//! base gates, and adds two fixed columns, no advice column and no new advice rotation.
+//!
+//! | | rows | cells |
+//! | --- | --- | --- |
+//! | 8 full rounds, four words and their squares each | 16 | 64 |
+//! | 56 partial rounds, one word and its square each | 28 | 112 |
+//! | output, four words and four cells that nothing reads | 2 | 8 |
+//! | a permutation | 46 | 184 |
+//!
+//! With the whole state in the rows of partial rounds it took 73 rows of five columns, 365 cells;
+//! halo2-base's own gadget (`halo2_base::poseidon`) takes about 2,260 at width 3.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | [`constants`] | round constants moved so that a partial round needs one |
+//! | [`partial`] | the partial rounds as a recurrence in one word |
 //! | [`config`] | columns and gates |
 //! | [`chip`] | recording and assignment of permutations |
 
 pub mod chip;
 pub mod config;
 pub mod constants;
+pub mod partial;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +33,23 @@ pub use config::PoseidonConfig;
 
 use laminate_protocol::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS};
 
-/// Advice columns of the chip: four state words and the square of a partial round's first word.
-pub const COLUMNS: usize = 5;
-/// Rows of one permutation: two a full round, one a partial round, one for the output.
-pub const ROWS: usize = 2 * FULL_ROUNDS + PARTIAL_ROUNDS + 1;
+/// Advice columns of the chip: two words and their squares.
+pub const COLUMNS: usize = 4;
+/// Rows of one permutation: two a full round, one for two partial rounds, two for the output.
+pub const ROWS: usize = 2 * FULL_ROUNDS + PARTIAL_ROUNDS / 2 + 2;
+
+/// Tag of the first row of a full round, and of a row of partial rounds but the last.
+const ROUND: u64 = 1;
+/// Tag of the first row of the full round before the partial rounds.
+const ENTRY: u64 = 2;
+
+/// Tags of a permutation's rows; [`config`] says what they select.
+fn tags() -> [u64; ROWS] {
+    let partial = FULL_ROUNDS..FULL_ROUNDS + PARTIAL_ROUNDS / 2;
+    std::array::from_fn(|row| match row {
+        row if row + 2 == partial.start => ENTRY,
+        row if partial.contains(&row) => u64::from(row + 1 < partial.end) * ROUND,
+        row if row + 2 < ROWS && row % 2 == 0 => ROUND,
+        _ => 0,
+    })
+}

@@ -81,7 +81,7 @@ struct Row {
     peak_bytes: u64,
     /// Basic cells of the aggregation circuit.
     cells: Option<usize>,
-    lookups: Option<usize>,
+    range_cells: Option<usize>,
     poseidon_rows: Option<usize>,
     top1_agreement: f64,
     perplexity_float: f64,
@@ -195,7 +195,7 @@ impl FoldBench {
             folded_bytes: proven.folded_bytes,
             peak_bytes: proven.peak_bytes(),
             cells: sum(|c| c.cells),
-            lookups: sum(|c| c.lookups),
+            range_cells: sum(|c| c.range_cells),
             poseidon_rows: sum(|c| c.poseidon_rows),
             top1_agreement: fidelity.top1_agreement,
             perplexity_float: fidelity.perplexity_float,
@@ -205,14 +205,14 @@ impl FoldBench {
 }
 
 fn human_circuits(rows: &[CircuitRow], tokens: usize) -> String {
-    let mut table = crate::table::new(&["fold", "part", "cells", "lookups", "Poseidon rows"]);
+    let mut table = crate::table::new(&["fold", "part", "cells", "range cells", "Poseidon rows"]);
     for row in rows {
         for part in row.parts.iter().chain([&row.total]) {
             table.add_row(vec![
                 if row.fold { "on" } else { "off" }.to_string(),
                 part.part.clone(),
                 part.cells.to_string(),
-                part.lookups.to_string(),
+                part.range_cells.to_string(),
                 part.poseidon_rows.to_string(),
             ]);
         }
@@ -245,7 +245,7 @@ fn human(rows: &[Row], tokens: usize) -> String {
         "folded proof",
         "peak memory",
         "circuit cells",
-        "lookups",
+        "range cells",
         "Poseidon rows",
         "same token",
         "perplexity float, integer",
@@ -262,7 +262,7 @@ fn human(rows: &[Row], tokens: usize) -> String {
             size(row.folded_bytes),
             size(row.peak_bytes),
             count(row.cells),
-            count(row.lookups),
+            count(row.range_cells),
             count(row.poseidon_rows),
             format!("{:.1} %", 100.0 * row.top1_agreement),
             format!("{:.3}, {:.3}", row.perplexity_float, row.perplexity_int),

@@ -129,18 +129,15 @@ impl Proven {
         self.stages.iter().map(|r| r.peak_bytes).max().unwrap_or(0)
     }
 
-    /// Cells of the aggregation circuit, laid out but not proven, with range tables of 2^21 entries.
+    /// Cells of the aggregation circuit, laid out but not proven.
     ///
     /// # Errors
     /// A program that no circuit verifies.
     pub fn cells(&self) -> eyre::Result<CellReport> {
         let params = CircuitParams {
             k: 22,
-            num_advice: 6,
-            num_lookup_advice: 1,
-            num_fixed: 1,
-            lookup_bits: 21,
             poseidon_rows: 0,
+            range_rows: 0,
         };
         let (statement, proof) = (&self.statement, &self.proof);
         Ok(AggregationCircuit::mock(&self.verifier, params, statement, proof)?.1)
