@@ -214,7 +214,9 @@ impl<'a> Writer<'a> {
             Base::Constant(G1Affine { x, y }) => {
                 let y_at = to + 0x20;
                 let (x, y) = (Hex(x), Hex(y));
-                self.line(&format!("mstore({to:#x}, {x:#x})\nmstore({y_at:#x}, {y:#x})"));
+                self.line(&format!(
+                    "mstore({to:#x}, {x:#x})\nmstore({y_at:#x}, {y:#x})"
+                ));
             }
         }
     }
@@ -229,8 +231,12 @@ impl<'a> Writer<'a> {
     pub(super) fn decide(&mut self, g2: &G2Affine, minus_s_g2: &G2Affine) {
         let (lhs, rhs) = (CLAIMS, CLAIMS + 0x40);
         let (other_lhs, other_rhs) = (CLAIMS + 0x80, CLAIMS + 0xc0);
-        self.line(&format!("claim(0, {other_lhs:#x})\nclaim(0xc0, {other_rhs:#x})"));
-        self.line(&format!("let fold := mod(keccak256({CLAIMS:#x}, 0x100), q)"));
+        self.line(&format!(
+            "claim(0, {other_lhs:#x})\nclaim(0xc0, {other_rhs:#x})"
+        ));
+        self.line(&format!(
+            "let fold := mod(keccak256({CLAIMS:#x}, 0x100), q)"
+        ));
         let sides = [
             (lhs, other_lhs, PAIRING, g2),
             (rhs, other_rhs, PAIRING + 0xc0, minus_s_g2),
@@ -320,7 +326,8 @@ impl<'a> Writer<'a> {
         });
         // The second operand is computed first, with less below it: the higher goes there.
         operands.sort_by_key(|operand| operand.0);
-        let total = |operands: &[(usize, Id, String); 2]| (operands[0].0 + 2).max(operands[1].0 + 1);
+        let total =
+            |operands: &[(usize, Id, String); 2]| (operands[0].0 + 2).max(operands[1].0 + 1);
         while total(&operands) > MAX_HEIGHT {
             let [_, (height, operand, text)] = &mut operands;
             *text = self.spill(*operand, text);

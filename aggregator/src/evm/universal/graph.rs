@@ -1,7 +1,14 @@
 //! The verifier's field arithmetic as a graph, recorded before any text is written.
 //!
 //! A [`Recorder`] is a snark-verifier loader: its verifier runs on it once and leaves a graph of sums, products and inverses over words of the calldata
-//! and challenges. Equal nodes are one node. The graph knows nothing of the chain; [`super::emit`] writes it down.
+//! and challenges. The graph knows nothing of the chain; [`super::emit`] writes it down.
+//!
+//! # Equal functions are computed once
+//! Every node carries its value where each leaf (a word, a challenge, a power to `n`) has a value drawn by a hash of its name. Nodes are rational functions
+//! of the leaves of low degree (below 2^24); two that differ take the same value there with probability below 2^-220, so equal values are taken for
+//! equal functions and the later node is not made. This finds, among others, that the sum of barycentric weights inverts to the product of its
+//! denominators, which saves SHPLONK's second inversion. Where both functions are defined they agree, and the contract refuses where the inverses it
+//! computes are not defined.
 //!
 //! # Domain
 //! snark-verifier takes the powers of the domain's generator, `1/n` and the exponent `n` as constants from the protocol's [`Domain`] and gives no way to
@@ -94,7 +101,7 @@ pub(super) struct DomainWords {
 /// Exponent that stands for `n`: no domain has as many rows.
 const ROWS: u64 = 1 << 62;
 /// Powers of ω and of its inverse that are known: instances and blinding rows must be fewer.
-pub(super) const MAX_ROTATION: i32 = 512;
+pub(super) const MAX_ROTATION: usize = 512;
 
 fn hash(label: &str) -> Fr {
     let digest = Sha512::digest(format!("laminate.universal.{label}"));
@@ -116,7 +123,9 @@ pub(super) fn stand_in() -> Domain<Fr> {
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
-    ids: HashMap<Node, Id>,
+    /// Of each node, where every leaf has a value of its own, drawn by a hash.
+    values: Vec<Fr>,
+    by_value: HashMap<Fr, Id>,
     stand_ins: HashMap<Fr, Id>,
     /// A loader's function that the contract cannot do and the verifier asked for.
     pub unsupported: Option<&'static str>,
@@ -135,37 +144,82 @@ impl Graph {
         }
     }
 
-    /// The node, or an equal one, or a simpler one of the same value.
+    /// The node, or another that is the same function of the leaves.
     pub(super) fn add(&mut self, node: Node) -> Id {
-        let node = match node {
-            Node::Negated(a) => match self.nodes[a] {
-                Node::Negated(inner) => return inner,
-                Node::Constant(value) => Node::Constant(-value),
-                _ => node,
+        let node = self.simple(node);
+        let value = self.value(node);
+        if let Some(id) = self.by_value.get(&value) {
+            return *id;
+        }
+        if let Some(id) = self.by_value.get(&-value).copied()
+            && matches!(node, Node::Sum(..) | Node::Product(..))
+        {
+            return self.add(Node::Negated(id));
+        }
+        let id = self.nodes.len();
+        self.nodes.push(self.reassociated(node));
+        self.values.push(value);
+        self.by_value.insert(value, id);
+        id
+    }
+
+    /// The same value with constants folded.
+    fn simple(&self, node: Node) -> Node {
+        match node {
+            Node::Negated(a) => match self.constant(a) {
+                Some(value) => Node::Constant(-value),
+                None => node,
             },
             Node::Sum(a, b) => match (self.constant(a), self.constant(b)) {
                 (Some(a), Some(b)) => Node::Constant(a + b),
-                (Some(zero), _) if zero == Fr::ZERO => return b,
-                (_, Some(zero)) if zero == Fr::ZERO => return a,
-                _ => Node::Sum(a.min(b), a.max(b)),
+                _ => node,
             },
             Node::Product(a, b) => match (self.constant(a), self.constant(b)) {
                 (Some(a), Some(b)) => Node::Constant(a * b),
-                (Some(factor), _) if factor == Fr::ONE => return b,
-                (_, Some(factor)) if factor == Fr::ONE => return a,
-                (Some(factor), _) if factor == -Fr::ONE => return self.add(Node::Negated(b)),
-                (_, Some(factor)) if factor == -Fr::ONE => return self.add(Node::Negated(a)),
-                _ => Node::Product(a.min(b), a.max(b)),
+                (Some(factor), _) if factor == -Fr::ONE => Node::Negated(b),
+                (_, Some(factor)) if factor == -Fr::ONE => Node::Negated(a),
+                _ => node,
             },
             other => other,
-        };
-        if let Some(id) = self.ids.get(&node) {
-            return *id;
         }
-        let id = self.nodes.len();
-        self.nodes.push(node);
-        self.ids.insert(node, id);
-        id
+    }
+
+    /// `(a·b)·c` as `(a·c)·b` where `a·c` is there already.
+    fn reassociated(&self, node: Node) -> Node {
+        let Node::Product(x, y) = node else {
+            return node;
+        };
+        let known = |a: Id, b: Id| {
+            self.by_value
+                .get(&(self.values[a] * self.values[b]))
+                .copied()
+        };
+        let turned = |product: Id, c: Id| match self.nodes[product] {
+            Node::Product(a, b) => known(a, c)
+                .map(|ac| Node::Product(ac, b))
+                .or_else(|| known(b, c).map(|bc| Node::Product(bc, a))),
+            _ => None,
+        };
+        turned(x, y).or_else(|| turned(y, x)).unwrap_or(node)
+    }
+
+    fn value(&mut self, node: Node) -> Fr {
+        match node {
+            Node::Constant(value) => value,
+            Node::Calldata(at) => hash(&format!("calldata.{at}")),
+            Node::Challenge(number) => hash(&format!("challenge.{number}")),
+            Node::Negated(a) => -self.values[a],
+            Node::Sum(a, b) => self.values[a] + self.values[b],
+            Node::Product(a, b) => self.values[a] * self.values[b],
+            Node::Inverse(a) => {
+                let inverse = Option::from(self.values[a].invert());
+                if inverse.is_none() {
+                    self.unsupported = Some("the inverse of zero");
+                }
+                inverse.unwrap_or_default()
+            }
+            Node::RowsPower(a) => hash(&format!("power.{:?}", self.values[a])),
+        }
     }
 }
 

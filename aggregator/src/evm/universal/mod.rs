@@ -34,8 +34,18 @@
 //! - the quotient identity and the SHPLONK opening as snark-verifier 0.2.7 states them: its verifier is run on a loader that records;
 //! - the pairing of the proof and of the accumulator, folded by a hash of the four points.
 //!
-//! # Where the gas goes
-//! At a fixed number of points the curve operations are given: 6,150 a point, 113,000 for the pairing. See the tests for the rest.
+//! # Gas
+//! Transactions that call the contract directly, Osaka's prices, beside the contract of one key for the same proof:
+//!
+//! | constraint system | points in key, proof | universal | one key |
+//! | --- | --- | --- | --- |
+//! | 2 advice, 1 lookup | 9, 15 | 371,300 gas, 7,468 bytes | 379,100 gas, 15,960 bytes |
+//! | 4 advice, no lookup | 11, 15 | 393,600 gas, 7,746 bytes | 393,200 gas, 16,319 bytes |
+//! | 5 advice, 1 lookup, Poseidon | 18, 19 | 486,000 gas, 10,280 bytes | 491,800 gas, 22,270 bytes |
+//!
+//! A point costs 6,150 for the curve operations, some 300 around them and 1,024 of calldata; the pairing 113,000; a transaction 21,000. What is left,
+//! 20,000 to 28,000, is field arithmetic, hashing and two exponentiations. The contract of one key has no calldata for the key (500 gas a word), but
+//! inverts three times instead of once and stores every intermediate value.
 
 mod emit;
 mod graph;
@@ -43,22 +53,23 @@ mod graph;
 mod tests;
 mod transcript;
 
-use std::fmt::{Debug, Write};
+use std::{
+    fmt::{Debug, Write},
+    rc::Rc,
+};
 
 use halo2_base::halo2_proofs::{
     halo2curves::{
-        CurveAffine,
-        bn256::{Fr, G1Affine},
+        Coordinates, CurveAffine,
+        bn256::{Bn256, Fr, G1Affine},
         ff::PrimeField,
     },
     plonk::VerifyingKey,
 };
 use laminate_protocol::statement::ACCUMULATOR_LIMBS;
 use snark_verifier::{
-    util::{
-        arithmetic::root_of_unity,
-        hash::{Digest, Keccak256},
-    },
+    pcs::kzg::KzgDecidingKey,
+    util::hash::{Digest, Keccak256},
     verifier::{
         SnarkVerifier,
         plonk::{PlonkProtocol, PlonkSuccinctVerifier},
@@ -68,7 +79,7 @@ use snark_verifier_sdk::SHPLONK;
 
 use self::{
     emit::Writer,
-    graph::{Base, DomainWords, MAX_ROTATION, Node, PointNode, Recorder},
+    graph::{Base, DomainWords, Id, MAX_ROTATION, Node, PointNode, Recorder},
     transcript::RecordedTranscript,
 };
 use super::{
@@ -118,6 +129,14 @@ impl UniversalVerifier {
     }
 }
 
+/// What snark-verifier's verifier leaves on the recording loader.
+struct Recording {
+    recorder: Recorder,
+    transcript: RecordedTranscript,
+    /// The sides of the pairing, each a sum of points.
+    sides: [Rc<Vec<(Id, Base)>>; 2],
+}
+
 /// Generates the contract for the constraint system of `template`, whose fixed columns and size do not enter it; the same constraint system and
 /// ceremony give the same text.
 ///
@@ -130,16 +149,49 @@ pub fn generate_universal(
 ) -> Result<UniversalVerifier, EvmError> {
     let template = protocol(srs, template, instances)?;
     let proof_length = length_of(&template);
-    let generate = |reason: String| EvmError::Generate { reason };
-    let rotations = template.queries.iter().map(|q| q.rotation.0.unsigned_abs());
+    let key_words = KEY_HEAD + 2 * template.preprocessed.len();
+    let key = deciding_key(srs);
+    let recording = record(&key, &template, instances)?;
+    let head = 32 * instances;
+    let end = head + 32 * key_words + proof_length;
+    if recording.transcript.end() != end {
+        let found = recording.transcript.end();
+        return Err(refused(format!(
+            "the proof ends at {found}, expected {end}"
+        )));
+    }
+    let contract = UniversalVerifier {
+        source: String::new(),
+        instances,
+        key_words,
+        proof_length,
+    };
+    let assembly = write(&recording, &key, instances, end);
+    let source = contract_text(srs, &contract, &assembly);
+    Ok(UniversalVerifier { source, ..contract })
+}
+
+fn refused(reason: String) -> EvmError {
+    EvmError::Generate { reason }
+}
+
+/// Runs the verifier on words of the calldata.
+fn record(
+    key: &KzgDecidingKey<Bn256>,
+    template: &PlonkProtocol<G1Affine>,
+    instances: usize,
+) -> Result<Recording, EvmError> {
+    let rotations = template
+        .queries
+        .iter()
+        .map(|query| query.rotation.0.unsigned_abs());
     let reach = instances + rotations.max().unwrap_or(0) as usize;
-    if reach >= MAX_ROTATION as usize {
-        return Err(generate(format!(
+    if reach >= MAX_ROTATION {
+        return Err(refused(format!(
             "{instances} instances and the rotations in use need {reach} powers of ω, fewer than {MAX_ROTATION} are known"
         )));
     }
     let head = 32 * instances;
-    let key_words = KEY_HEAD + 2 * template.preprocessed.len();
     let recorder = Recorder::new(DomainWords {
         n_inverse: head + 0x40,
         generator: head + 0x60,
@@ -149,56 +201,70 @@ pub fn generate_universal(
         .map(|index| recorder.scalar(Node::Calldata(32 * index)))
         .collect();
     let words = [words];
-    let protocol = recorded(&template, &recorder, head);
-    let mut transcript = RecordedTranscript::new(&recorder, head + 32 * key_words);
-    let key = deciding_key(srs);
-    let refused = |error: snark_verifier::Error| generate(format!("{error:?}"));
+    let protocol = recorded(template, &recorder, head);
+    let points = head + 32 * KEY_HEAD;
+    let proof = points + 64 * template.preprocessed.len();
+    let mut transcript = RecordedTranscript::new(&recorder, proof);
+    let failed = |error: snark_verifier::Error| refused(format!("{error:?}"));
     type Verifier = PlonkSuccinctVerifier<SHPLONK>;
-    let proof = Verifier::read_proof(&key.svk(), &protocol, &words, &mut transcript)
-        .map_err(refused)?;
-    let claims = Verifier::verify(&key.svk(), &protocol, &words, &proof).map_err(refused)?;
+    let proof =
+        Verifier::read_proof(&key.svk(), &protocol, &words, &mut transcript).map_err(failed)?;
+    let claims = Verifier::verify(&key.svk(), &protocol, &words, &proof).map_err(failed)?;
     let [claim] = claims.as_slice() else {
-        return Err(generate(format!("{} pairings, expected 1", claims.len())));
+        let found = claims.len();
+        return Err(refused(format!("{found} pairings, expected 1")));
     };
     let (PointNode::Sum(lhs), PointNode::Sum(rhs)) = (&claim.lhs.node, &claim.rhs.node) else {
-        return Err(generate("a side of the pairing is no sum".to_owned()));
+        return Err(refused("a side of the pairing is no sum".to_owned()));
     };
-    let end = head + 32 * key_words + proof_length;
-    if transcript.end() != end {
-        let found = transcript.end();
-        return Err(generate(format!("the proof ends at {found}, expected {end}")));
+    let sides = [lhs.clone(), rhs.clone()];
+    if let Some(function) = recorder.0.borrow().unsupported {
+        return Err(refused(format!("the verifier needs {function}")));
     }
+    Ok(Recording {
+        recorder,
+        transcript,
+        sides,
+    })
+}
+
+/// The assembly for calldata of `size` bytes.
+fn write(
+    recording: &Recording,
+    key: &KzgDecidingKey<Bn256>,
+    instances: usize,
+    size: usize,
+) -> String {
+    let Recording {
+        recorder,
+        transcript,
+        sides,
+    } = recording;
     let graph = recorder.0.borrow();
-    if let Some(function) = graph.unsupported {
-        return Err(generate(format!("the verifier needs {function}")));
-    }
-    let roots: Vec<_> = lhs.iter().chain(rhs.iter()).map(|term| term.0).collect();
-    let rows = head + 0x20;
+    let roots: Vec<_> = sides
+        .iter()
+        .flat_map(|side| side.iter())
+        .map(|term| term.0)
+        .collect();
+    let [rows, n_inverse, generator, generator_inverse] =
+        [1, 2, 3, 4].map(|word| 32 * (instances + word));
     let mut writer = Writer::new(graph.nodes(), &roots, transcript.segments.len(), rows);
-    let domain = [2, 3, 4].map(|word| head + 32 * word);
-    let instance_words = (0..instances).map(|index| 32 * index);
-    let scalars: Vec<_> = instance_words
-        .chain(domain)
+    let scalars: Vec<_> = (0..instances)
+        .map(|index| 32 * index)
+        .chain([n_inverse, generator, generator_inverse])
         .chain(transcript.scalars.iter().copied())
         .collect();
-    writer.check_words(end, &scalars);
-    writer.check_inverse(rows, domain[0]);
-    writer.check_inverse(domain[1], domain[2]);
+    writer.check_words(size, &scalars);
+    writer.check_inverse(rows, n_inverse);
+    writer.check_inverse(generator, generator_inverse);
     writer.transcript(&transcript.segments);
     writer.shared();
-    for (side, terms) in [lhs, rhs].into_iter().enumerate() {
+    for (side, terms) in sides.iter().enumerate() {
         writer.sum(terms);
         writer.keep(side);
     }
     writer.decide(&key.g2(), &-key.s_g2());
-    let contract = UniversalVerifier {
-        source: String::new(),
-        instances,
-        key_words,
-        proof_length,
-    };
-    let source = contract_text(srs, &contract, &writer.finish());
-    Ok(UniversalVerifier { source, ..contract })
+    writer.finish()
 }
 
 /// The template's protocol over words of the calldata, without its domain, commitments and digest. The accumulator in the instances is left out: the
@@ -239,7 +305,6 @@ pub fn key_words(
 ) -> Result<Vec<Word>, EvmError> {
     let protocol = protocol(srs, key, instances)?;
     let domain = &protocol.domain;
-    debug_assert_eq!(domain.r#gen, root_of_unity::<Fr>(domain.k));
     let state = protocol.transcript_initial_state.unwrap_or_default();
     let rows = Fr::from(domain.n as u64);
     let mut words: Vec<Word> = [state, rows, domain.n_inv, domain.r#gen, domain.gen_inv]
@@ -247,12 +312,8 @@ pub fn key_words(
         .map(word)
         .collect();
     for (index, point) in protocol.preprocessed.iter().enumerate() {
-        let coordinates = Option::<halo2_base::halo2_proofs::halo2curves::Coordinates<_>>::from(
-            point.coordinates(),
-        )
-        .ok_or_else(|| EvmError::Generate {
-            reason: format!("commitment {index} of the key is to zero"),
-        })?;
+        let coordinates = Option::<Coordinates<_>>::from(point.coordinates())
+            .ok_or_else(|| refused(format!("commitment {index} of the key is to zero")))?;
         words.extend([word(coordinates.x()), word(coordinates.y())]);
     }
     Ok(words)
@@ -294,16 +355,21 @@ pub fn check_same_constraints(
     }
     let [template, key] = [template, key].map(|(srs, key)| protocol(srs, key, instances));
     let [template, key] = [template?, key?];
-    let parts: [(&'static str, &dyn Fn(&PlonkProtocol<G1Affine>) -> String); 9] = [
-        ("number of fixed columns and columns with copies", &|p| text(&p.preprocessed.len())),
-        ("number of instances", &|p| text(&p.num_instance)),
-        ("number of commitments in a proof", &|p| text(&p.num_witness)),
-        ("number of challenges", &|p| text(&p.num_challenge)),
-        ("evaluations", &|p| text(&p.evaluations)),
-        ("openings", &|p| text(&p.queries)),
-        ("constraints", &|p| text(&p.quotient)),
-        ("linearization", &|p| text(&p.linearization)),
-        ("commitment to instances", &|p| text(&p.instance_committing_key)),
+    type Part = fn(&PlonkProtocol<G1Affine>) -> String;
+    let parts: [(&'static str, Part); 9] = [
+        ("number of fixed columns and columns with copies", |p| {
+            text(&p.preprocessed.len())
+        }),
+        ("number of instances", |p| text(&p.num_instance)),
+        ("number of commitments in a proof", |p| text(&p.num_witness)),
+        ("number of challenges", |p| text(&p.num_challenge)),
+        ("evaluations", |p| text(&p.evaluations)),
+        ("openings", |p| text(&p.queries)),
+        ("constraints", |p| text(&p.quotient)),
+        ("linearization", |p| text(&p.linearization)),
+        ("commitment to instances", |p| {
+            text(&p.instance_committing_key)
+        }),
     ];
     match parts.iter().find(|(_, part)| part(&template) != part(&key)) {
         None => Ok(()),

@@ -92,9 +92,14 @@ impl Setup {
             lookup_bits: kind.lookup_bits,
             num_instance_columns: 1,
         };
-        let mut builder = BaseCircuitBuilder::from_stage(CircuitBuilderStage::Keygen)
-            .use_params(params.clone());
-        fill(&mut builder, columns, kind, &instances(&[Fr::ONE; 12], kind, 3));
+        let mut builder =
+            BaseCircuitBuilder::from_stage(CircuitBuilderStage::Keygen).use_params(params.clone());
+        fill(
+            &mut builder,
+            columns,
+            kind,
+            &instances(&[Fr::ONE; 12], kind, 3),
+        );
         let key = keygen_vk(srs.params(), &builder).unwrap();
         let key = keygen_pk(srs.params(), key, &builder).unwrap();
         let break_points = builder.break_points();
@@ -183,7 +188,10 @@ fn compare(
     let gas = Chain::deploy(&single.creation)
         .call(encode_calldata(statement, proof))
         .expect("the contract of one key accepts");
-    println!("{name}: one key   {} bytes of code, {gas} gas", single.runtime.len());
+    println!(
+        "{name}: one key   {} bytes of code, {gas} gas",
+        single.runtime.len()
+    );
     chain
 }
 
@@ -226,7 +234,13 @@ fn one_contract_verifies_the_circuits_of_a_constraint_system() {
     refuses_altered_words(&chain, statement, words, proof);
     refuses_false_accumulators(&chain, &setups[0]);
     let setup = &setups[0];
-    compare("2 + 1 columns", &compiler, (&setup.srs, setup.key.get_vk()), statement, proof);
+    compare(
+        "2 + 1 columns",
+        &compiler,
+        (&setup.srs, setup.key.get_vk()),
+        statement,
+        proof,
+    );
 }
 
 /// Every word of the calldata, each altered in several ways, and every other size.
@@ -316,7 +330,13 @@ fn other_constraint_systems_are_named() {
         result => panic!("{result:?}"),
     };
     let wider = differs(kind, 3);
-    let plain = differs(Kind { lookup_bits: None, ..kind }, 2);
+    let plain = differs(
+        Kind {
+            lookup_bits: None,
+            ..kind
+        },
+        2,
+    );
     println!("another width: {wider}; without lookups: {plain}");
     assert!(matches!(
         generate_universal(&setup.srs, setup.key.get_vk(), 600),
