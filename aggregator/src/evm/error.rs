@@ -49,6 +49,15 @@ pub enum EvmError {
         /// Found in the code.
         found: usize,
     },
+    /// A key that the universal contract of another constraint system does not verify.
+    #[error(
+        "the key's {part} differs from the template's, expected equal: circuits of one universal contract must have the same columns, gates, copies and \
+         degree, and differ in fixed values and rows only"
+    )]
+    OtherConstraints {
+        /// The first part that differs.
+        part: &'static str,
+    },
     /// The generator refused.
     #[error("the verifier cannot be generated: {reason}")]
     Generate {

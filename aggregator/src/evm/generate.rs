@@ -119,7 +119,7 @@ pub(super) fn deciding_key(srs: &Srs) -> KzgDecidingKey<Bn256> {
     (G1Affine::generator(), srs.g2(), srs.s_g2()).into()
 }
 
-fn length_of(protocol: &PlonkProtocol<G1Affine>) -> usize {
+pub(super) fn length_of(protocol: &PlonkProtocol<G1Affine>) -> usize {
     let queries = PlonkProof::<G1Affine, NativeLoader, SHPLONK>::empty_queries(protocol);
     let openings = <SHPLONK as CostEstimation<G1Affine>>::estimate_cost(&queries).num_commitment;
     let points =

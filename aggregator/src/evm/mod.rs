@@ -6,6 +6,7 @@
 //! | `compile` | bytecode with the pinned solc and explicit settings, size limits |
 //! | `accumulator` | the 12 leading instances |
 //! | `prove` | proof with the Keccak transcript; the same check natively |
+//! | `universal` | one contract for all circuits of a constraint system, the key in the calldata |
 //! | `calldata` | what the contract takes |
 
 mod accumulator;
@@ -16,6 +17,7 @@ mod generate;
 mod prove;
 #[cfg(test)]
 mod tests;
+mod universal;
 
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::{encode_calldata, encode_proof};
@@ -25,3 +27,7 @@ pub use compile::{
 pub use error::EvmError;
 pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proof_length};
 pub use prove::{create_proof, verify_proof};
+pub use universal::{
+    UNIVERSAL_CONTRACT, UniversalVerifier, Word, check_same_constraints, encode_universal_calldata,
+    generate_universal, key_hash, key_words,
+};

@@ -110,13 +110,13 @@ impl Setup {
 }
 
 /// One contract on a chain of its own.
-struct Chain {
+pub(super) struct Chain {
     database: InMemoryDB,
     contract: Address,
 }
 
 impl Chain {
-    fn deploy(creation: &[u8]) -> Self {
+    pub(super) fn deploy(creation: &[u8]) -> Self {
         let mut evm = Context::mainnet()
             .with_db(InMemoryDB::default())
             .build_mainnet();
@@ -139,7 +139,7 @@ impl Chain {
     }
 
     /// Gas used where the contract accepts.
-    fn call(&self, calldata: Vec<u8>) -> Option<u64> {
+    pub(super) fn call(&self, calldata: Vec<u8>) -> Option<u64> {
         let mut evm = Context::mainnet()
             .with_db(self.database.clone())
             .build_mainnet();

@@ -1,0 +1,409 @@
+//! Text of the contract from what was recorded.
+//!
+//! # Memory
+//! | from | what |
+//! | --- | --- |
+//! | `SUM` | running sum of points, the next point, its scalar |
+//! | `CLAIMS` | `lhs`, `rhs` of the proof, then of the accumulator: what the folding challenge hashes |
+//! | `PAIRING` | input of the pairing |
+//! | `POWER` | input of the modular exponentiation |
+//! | `CHALLENGES` | one word a challenge |
+//! | after | what the transcript hashes; later, words of arithmetic that are used more than once |
+//!
+//! # Text of a scalar
+//! A node that is used once stands where it is used; one used more often gets a word of memory. An expression that would put more than [`MAX_HEIGHT`] words
+//! on the stack is cut, as the compiler must reach the modulus under them. Inverses that do not depend on each other share one exponentiation.
+
+use std::fmt::Write;
+
+use halo2_base::halo2_proofs::halo2curves::{
+    bn256::{Fq2, Fr, G1Affine, G2Affine},
+    ff::{Field, PrimeField},
+};
+
+use super::graph::{Base, Id, Node};
+
+const SUM: usize = 0x80;
+const OPERAND: usize = SUM + 0x40;
+const SCALAR: usize = OPERAND + 0x40;
+const CLAIMS: usize = SCALAR + 0x20;
+const PAIRING: usize = CLAIMS + 0x100;
+const POWER: usize = PAIRING + 0x180;
+const CHALLENGES: usize = POWER + 0xc0;
+/// Words of an expression on the stack; 16 can be reached, some are the contract's own.
+const MAX_HEIGHT: usize = 11;
+
+/// Functions of the contract; each ends the call where a precompile refuses.
+fn functions() -> String {
+    format!(
+        "function scale(scalar) {{
+mstore({OPERAND:#x}, scalar)
+if iszero(staticcall(gas(), 7, {SUM:#x}, 0x60, {SUM:#x}, 0x40)) {{ revert(0, 0) }}
+}}
+function include(scalar) {{
+mstore({SCALAR:#x}, scalar)
+if iszero(staticcall(gas(), 7, {OPERAND:#x}, 0x60, {OPERAND:#x}, 0x40)) {{ revert(0, 0) }}
+if iszero(staticcall(gas(), 6, {SUM:#x}, 0x80, {SUM:#x}, 0x40)) {{ revert(0, 0) }}
+}}
+function move(from, to) {{
+mstore(to, mload(from))
+mstore(add(to, 0x20), mload(add(from, 0x20)))
+}}
+function power(base, exponent, modulus) -> result {{
+mstore({base:#x}, base)
+mstore({exponent:#x}, exponent)
+mstore({modulus:#x}, modulus)
+if iszero(staticcall(gas(), 5, {POWER:#x}, 0xc0, 0, 0x20)) {{ revert(0, 0) }}
+result := mload(0)
+}}
+function coordinate(at) -> value {{
+let low := calldataload(at)
+let middle := calldataload(add(at, 0x20))
+let high := calldataload(add(at, 0x40))
+if or(or(shr(88, low), shr(88, middle)), shr(80, high)) {{ revert(0, 0) }}
+value := or(low, or(shl(88, middle), shl(176, high)))
+}}
+function claim(at, to) {{
+let x := coordinate(at)
+let y := coordinate(add(at, 0x60))
+if iszero(or(x, y)) {{ revert(0, 0) }}
+mstore(to, x)
+mstore(add(to, 0x20), y)
+}}
+mstore({POWER:#x}, 0x20)
+mstore({length:#x}, 0x20)
+mstore({modulus_length:#x}, 0x20)
+",
+        length = POWER + 0x20,
+        modulus_length = POWER + 0x40,
+        base = POWER + 0x60,
+        exponent = POWER + 0x80,
+        modulus = POWER + 0xa0,
+    )
+}
+
+/// Writes the assembly of one contract.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    nodes: &'a [Node],
+    uses: Vec<usize>,
+    levels: Vec<usize>,
+    slots: Vec<Option<usize>>,
+    next_slot: usize,
+    rows: usize,
+    text: String,
+}
+
+impl<'a> Writer<'a> {
+    /// For a graph of which the contract needs `roots`; `rows` is the calldata offset of the word `n`.
+    pub(super) fn new(nodes: &'a [Node], roots: &[Id], challenges: usize, rows: usize) -> Self {
+        let mut uses = vec![0; nodes.len()];
+        for root in roots {
+            uses[*root] += 1;
+        }
+        for (id, node) in nodes.iter().enumerate().rev() {
+            let factor = match node {
+                _ if uses[id] == 0 => 0,
+                // A negation is written at every use.
+                Node::Negated(_) => uses[id],
+                // Forward and backward pass of the batch.
+                Node::Inverse(_) => 2,
+                _ => 1,
+            };
+            node.operands().for_each(|operand| uses[operand] += factor);
+        }
+        let mut levels = vec![0; nodes.len()];
+        for (id, node) in nodes.iter().enumerate() {
+            let below = node.operands().map(|operand| levels[operand]).max();
+            levels[id] = below.unwrap_or(0) + usize::from(matches!(node, Node::Inverse(_)));
+        }
+        Self {
+            nodes,
+            uses,
+            levels,
+            slots: vec![None; nodes.len()],
+            next_slot: CHALLENGES + 32 * challenges,
+            rows,
+            text: format!("let q := {}\n", Fr::MODULUS) + &functions(),
+        }
+    }
+
+    /// The assembly.
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// Ends the call unless the calldata has `size` bytes and each word of `scalars` is below the modulus.
+    pub(super) fn check_words(&mut self, size: usize, scalars: &[usize]) {
+        self.line(&format!("{{\nlet ok := eq(calldatasize(), {size:#x})"));
+        for at in scalars {
+            self.line(&format!("ok := and(ok, lt(calldataload({at:#x}), q))"));
+        }
+        self.line("if iszero(ok) { revert(0, 0) }\n}");
+    }
+
+    /// Ends the call unless the product of two words of the calldata is 1.
+    pub(super) fn check_inverse(&mut self, a: usize, b: usize) {
+        self.line(&format!(
+            "if sub(mulmod(calldataload({a:#x}), calldataload({b:#x}), q), 1) {{ revert(0, 0) }}"
+        ));
+    }
+
+    /// The challenges, in order.
+    pub(super) fn transcript(&mut self, segments: &[Vec<std::ops::Range<usize>>]) {
+        let state = self.next_slot;
+        for (number, segment) in segments.iter().enumerate() {
+            let mut at = if number == 0 { state } else { state + 0x20 };
+            for words in segment {
+                let (from, length) = (words.start, words.len());
+                self.line(&format!("calldatacopy({at:#x}, {from:#x}, {length:#x})"));
+                at += length;
+            }
+            let mut length = at - state;
+            if length == 0x20 {
+                self.line(&format!("mstore8({at:#x}, 1)"));
+                length += 1;
+            }
+            let challenge = CHALLENGES + 32 * number;
+            self.line(&format!(
+                "mstore({state:#x}, keccak256({state:#x}, {length:#x}))\n\
+                 mstore({challenge:#x}, mod(mload({state:#x}), q))"
+            ));
+        }
+    }
+
+    /// Computes the nodes that are used more than once, so that nothing later recurses far.
+    pub(super) fn shared(&mut self) {
+        for id in 0..self.nodes.len() {
+            let node = self.nodes[id];
+            let shared = match node {
+                Node::Sum(..) | Node::Product(..) => self.uses[id] > 1,
+                Node::RowsPower(_) | Node::Inverse(_) => self.uses[id] > 0,
+                _ => false,
+            };
+            if shared {
+                self.word(id);
+            }
+        }
+    }
+
+    /// `Σ scalar · point` into `SUM`.
+    pub(super) fn sum(&mut self, terms: &[(Id, Base)]) {
+        let unit = |(scalar, _): &(Id, Base)| self.nodes[*scalar] == Node::Constant(Fr::ONE);
+        let (units, scaled): (Vec<_>, Vec<_>) = terms.iter().copied().partition(unit);
+        let unscaled = units.len();
+        for (place, (scalar, point)) in units.into_iter().chain(scaled).enumerate() {
+            let scalar = self.expression(scalar).0;
+            self.place(point, if place == 0 { SUM } else { OPERAND });
+            match (place, unscaled) {
+                (0, 0) => self.line(&format!("scale({scalar})")),
+                (0, _) => {}
+                _ => self.line(&format!("include({scalar})")),
+            }
+        }
+    }
+
+    fn place(&mut self, point: Base, to: usize) {
+        match point {
+            Base::Calldata(at) => self.line(&format!("calldatacopy({to:#x}, {at:#x}, 0x40)")),
+            Base::Constant(G1Affine { x, y }) => {
+                let y_at = to + 0x20;
+                let (x, y) = (Hex(x), Hex(y));
+                self.line(&format!(
+                    "mstore({to:#x}, {x:#x})\nmstore({y_at:#x}, {y:#x})"
+                ));
+            }
+        }
+    }
+
+    /// Keeps the sum as the proof's `lhs` (0) or `rhs` (1).
+    pub(super) fn keep(&mut self, side: usize) {
+        let to = CLAIMS + 0x40 * side;
+        self.line(&format!("move({SUM:#x}, {to:#x})"));
+    }
+
+    /// Folds the proof's pairing with the accumulator's, whose limbs lead the calldata, and ends the call unless the two hold.
+    pub(super) fn decide(&mut self, g2: &G2Affine, minus_s_g2: &G2Affine) {
+        let (lhs, rhs) = (CLAIMS, CLAIMS + 0x40);
+        let (other_lhs, other_rhs) = (CLAIMS + 0x80, CLAIMS + 0xc0);
+        self.line(&format!(
+            "claim(0, {other_lhs:#x})\nclaim(0xc0, {other_rhs:#x})"
+        ));
+        self.line(&format!(
+            "let fold := mod(keccak256({CLAIMS:#x}, 0x100), q)"
+        ));
+        let sides = [
+            (lhs, other_lhs, PAIRING, g2),
+            (rhs, other_rhs, PAIRING + 0xc0, minus_s_g2),
+        ];
+        for (own, other, to, factor) in sides {
+            self.line(&format!(
+                "move({own:#x}, {SUM:#x})\nmove({other:#x}, {OPERAND:#x})\ninclude(fold)\nmove({SUM:#x}, {to:#x})"
+            ));
+            let [Fq2 { c0: x0, c1: x1 }, Fq2 { c0: y0, c1: y1 }] = [factor.x, factor.y];
+            for (place, word) in [x1, x0, y1, y0].into_iter().enumerate() {
+                let (at, word) = (to + 0x40 + 0x20 * place, Hex(word));
+                self.line(&format!("mstore({at:#x}, {word:#x})"));
+            }
+        }
+        self.line(&format!(
+            "mstore(0, 0)\n\
+             if iszero(staticcall(gas(), 8, {PAIRING:#x}, 0x180, 0, 0x20)) {{ revert(0, 0) }}\n\
+             if sub(mload(0), 1) {{ revert(0, 0) }}\n\
+             return(0, 0)"
+        ));
+    }
+
+    fn allocate(&mut self) -> usize {
+        let slot = self.next_slot;
+        self.next_slot += 0x20;
+        slot
+    }
+
+    /// A node that costs one load: no computation, or done.
+    fn loaded(&self, id: Id) -> Option<String> {
+        let memory = |at: usize| format!("mload({at:#x})");
+        match (self.slots[id], self.nodes[id]) {
+            (Some(slot), _) => Some(memory(slot)),
+            (None, Node::Constant(value)) => Some(format!("{:#x}", Hex(value))),
+            (None, Node::Calldata(at)) => Some(format!("calldataload({at:#x})")),
+            (None, Node::Challenge(number)) => Some(memory(CHALLENGES + 32 * number)),
+            _ => None,
+        }
+    }
+
+    /// Computes a node into a word of memory unless it is loaded already; the text that loads it.
+    fn word(&mut self, id: Id) -> String {
+        if let Some(text) = self.loaded(id) {
+            return text;
+        }
+        if let Node::Inverse(_) = self.nodes[id] {
+            self.invert(self.levels[id]);
+        } else {
+            let (text, _) = self.operation(id);
+            let slot = self.allocate();
+            self.line(&format!("mstore({slot:#x}, {text})"));
+            self.slots[id] = Some(slot);
+        }
+        self.loaded(id).unwrap_or_default()
+    }
+
+    /// Text of a node and the words of stack that it takes.
+    fn expression(&mut self, id: Id) -> (String, usize) {
+        if let Some(text) = self.loaded(id) {
+            return (text, 1);
+        }
+        match self.nodes[id] {
+            Node::Negated(_) => self.operation(id),
+            Node::Sum(..) | Node::Product(..) if self.uses[id] < 2 => self.operation(id),
+            _ => (self.word(id), 1),
+        }
+    }
+
+    fn operation(&mut self, id: Id) -> (String, usize) {
+        let (name, a, b) = match self.nodes[id] {
+            Node::Sum(a, b) => ("addmod", a, b),
+            Node::Product(a, b) => ("mulmod", a, b),
+            Node::Negated(a) => {
+                let (text, height) = self.expression(a);
+                return (format!("sub(q, {text})"), height.max(2));
+            }
+            Node::RowsPower(a) => {
+                let (text, _) = self.expression(a);
+                let rows = self.rows;
+                return (format!("power({text}, calldataload({rows:#x}), q)"), 4);
+            }
+            _ => return (self.word(id), 1),
+        };
+        let mut operands = [a, b].map(|operand| {
+            let (text, height) = self.expression(operand);
+            (height, operand, text)
+        });
+        // The second operand is computed first, with less below it: the higher goes there.
+        operands.sort_by_key(|operand| operand.0);
+        let total =
+            |operands: &[(usize, Id, String); 2]| (operands[0].0 + 2).max(operands[1].0 + 1);
+        while total(&operands) > MAX_HEIGHT {
+            let [_, (height, operand, text)] = &mut operands;
+            *text = self.spill(*operand, text);
+            *height = 1;
+            operands.sort_by_key(|operand| operand.0);
+        }
+        let height = total(&operands);
+        let [(_, _, first), (_, _, second)] = operands;
+        (format!("{name}({first}, {second}, q)"), height)
+    }
+
+    /// Puts a text into memory.
+    fn spill(&mut self, id: Id, text: &str) -> String {
+        let slot = self.allocate();
+        self.line(&format!("mstore({slot:#x}, {text})"));
+        self.slots[id] = Some(slot);
+        format!("mload({slot:#x})")
+    }
+
+    /// Inverts every node to invert of a level: one exponentiation and three products each. While the product grows, the word of an inverse keeps the
+    /// product of those before it.
+    fn invert(&mut self, level: usize) {
+        let batch: Vec<(Id, Id)> = (0..self.nodes.len())
+            .filter(|id| self.uses[*id] > 0 && self.levels[*id] == level)
+            .filter_map(|id| match self.nodes[id] {
+                Node::Inverse(operand) => Some((id, operand)),
+                _ => None,
+            })
+            .collect();
+        let mut words = vec![];
+        for (id, operand) in batch {
+            let text = self.word(operand);
+            words.push((id, self.allocate(), text));
+        }
+        let Some(((first, first_slot, first_text), rest)) = words.split_first() else {
+            return;
+        };
+        let mut text = format!("{{\nlet product := {first_text}\n");
+        for (_, slot, value) in rest {
+            let _ = write!(
+                text,
+                "mstore({slot:#x}, product)\nproduct := mulmod({value}, product, q)\n"
+            );
+        }
+        text.push_str(
+            "let inverse := power(product, sub(q, 2), q)\n\
+             if sub(mulmod(product, inverse, q), 1) { revert(0, 0) }\n",
+        );
+        for (_, slot, value) in rest.iter().rev() {
+            let _ = write!(
+                text,
+                "mstore({slot:#x}, mulmod(mload({slot:#x}), inverse, q))\ninverse := mulmod({value}, inverse, q)\n"
+            );
+        }
+        let _ = write!(text, "mstore({first_slot:#x}, inverse)\n}}");
+        self.line(&text);
+        self.slots[*first] = Some(*first_slot);
+        for (id, slot, _) in rest {
+            self.slots[*id] = Some(*slot);
+        }
+    }
+}
+
+/// A field element as a literal.
+struct Hex<F>(F);
+
+impl<F: PrimeField<Repr = [u8; 32]>> std::fmt::LowerHex for Hex<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digits: String = self
+            .0
+            .to_repr()
+            .iter()
+            .rev()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let digits = digits.trim_start_matches('0');
+        write!(f, "0x{}", if digits.is_empty() { "0" } else { digits })
+    }
+}

@@ -1,0 +1,410 @@
+//! One contract for every circuit of a constraint system: the verifying key is calldata, not code.
+//!
+//! Circuits that differ in their fixed columns, copies and number of rows only have the same verifier up to the words of their keys. The contract
+//! generated here takes these words between instances and proof:
+//!
+//! | words | what |
+//! | --- | --- |
+//! | `instances` | the accumulator's 12 limbs, then the statement |
+//! | 1 | the key's digest in the transcript (halo2's `transcript_repr`) |
+//! | 1 | rows `n = 2^k` |
+//! | 1 | `1/n` |
+//! | 1 | generator ω of the domain |
+//! | 1 | `1/ω` |
+//! | 2 a column | commitments of fixed columns, then of the permutation |
+//! | rest | the proof |
+//!
+//! `τ·G2` is in the code, so all circuits use one ceremony, of any size.
+//!
+//! # What is trusted
+//! The contract believes the key's words. **A proof says nothing unless its caller knows the key**: the caller hashes the words ([`key_hash`] is Keccak-256 of
+//! them) and compares with a registered hash, and whoever registers or relies on that hash derives the circuit, its key and the words from the program
+//! with [`key_words`]. A registered hash of other words (another circuit, another ω, an `n` that is not the order of ω, a digest that does not bind the
+//! key) can let false statements pass. The contract checks `n·(1/n) = 1` and `ω·(1/ω) = 1`; it does not check that ω generates a domain of `n`
+//! points nor that the digest is of these points. Neither matters against a hash of words that were derived.
+//!
+//! Which constraint system the contract verifies is in its code: the caller must fix its address. [`check_same_constraints`] tells whether a key is of the
+//! contract's constraint system; words of another key make proofs fail, as the numbers in them have other meanings, but this is no promise.
+//!
+//! # What is checked
+//! - the calldata has exactly the expected size, and instances, `1/n`, ω, `1/ω` and evaluations are below r (the per-key contract reduces instead);
+//! - limbs of the accumulator are in range, its points on the curve and not infinity;
+//! - every point of key and proof is an operand of the addition or multiplication precompile (EIP-196), which refuse coordinates from p on and points
+//!   off the curve; unlike the per-key contract's own check they take (0, 0), infinity, which commits to zero;
+//! - the quotient identity and the SHPLONK opening as snark-verifier 0.2.7 states them: its verifier is run on a loader that records;
+//! - the pairing of the proof and of the accumulator, folded by a hash of the four points.
+//!
+//! # Gas
+//! Transactions that call the contract directly, Osaka's prices, beside the contract of one key for the same proof:
+//!
+//! | constraint system | points in key, proof | universal | one key |
+//! | --- | --- | --- | --- |
+//! | 2 advice, 1 lookup | 9, 15 | 371,300 gas, 7,468 bytes | 379,100 gas, 15,960 bytes |
+//! | 4 advice, no lookup | 11, 15 | 393,600 gas, 7,746 bytes | 393,200 gas, 16,319 bytes |
+//! | 5 advice, 1 lookup, Poseidon | 18, 19 | 486,000 gas, 10,280 bytes | 491,800 gas, 22,270 bytes |
+//!
+//! A point costs 6,150 for the curve operations, some 300 around them and 1,024 of calldata; the pairing 113,000; a transaction 21,000. What is left,
+//! 20,000 to 28,000, is field arithmetic, hashing and two exponentiations. The contract of one key has no calldata for the key (500 gas a word), but
+//! inverts three times instead of once and stores every intermediate value.
+
+mod emit;
+mod graph;
+#[cfg(test)]
+mod tests;
+mod transcript;
+
+use std::{
+    fmt::{Debug, Write},
+    rc::Rc,
+};
+
+use halo2_base::halo2_proofs::{
+    halo2curves::{
+        Coordinates, CurveAffine,
+        bn256::{Bn256, Fr, G1Affine},
+        ff::PrimeField,
+    },
+    plonk::VerifyingKey,
+};
+use laminate_protocol::public::ACCUMULATOR_LIMBS;
+use snark_verifier::{
+    pcs::kzg::KzgDecidingKey,
+    util::hash::{Digest, Keccak256},
+    verifier::{
+        SnarkVerifier,
+        plonk::{PlonkProtocol, PlonkSuccinctVerifier},
+    },
+};
+use snark_verifier_sdk::SHPLONK;
+
+use self::{
+    emit::Writer,
+    graph::{Base, DomainWords, Id, MAX_ROTATION, Node, PointNode, Recorder},
+    transcript::RecordedTranscript,
+};
+use super::{
+    compile::{CompiledContract, SolcCompiler, SourceTree},
+    error::EvmError,
+    generate::{deciding_key, length_of, protocol},
+};
+use crate::srs::Srs;
+
+/// Name of the generated contract.
+pub const UNIVERSAL_CONTRACT: &str = "Halo2UniversalVerifier";
+
+/// Words of a key before its points.
+const KEY_HEAD: usize = 5;
+
+/// A word of calldata, big-endian.
+pub type Word = [u8; 32];
+
+/// A generated contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniversalVerifier {
+    /// Solidity source.
+    pub source: String,
+    /// Instances it takes.
+    pub instances: usize,
+    /// Words of a key.
+    pub key_words: usize,
+    /// Bytes of a proof.
+    pub proof_length: usize,
+}
+
+impl UniversalVerifier {
+    /// Bytecode.
+    ///
+    /// # Errors
+    /// As [`SolcCompiler::compile`].
+    pub fn compile(&self, compiler: &SolcCompiler) -> Result<CompiledContract, EvmError> {
+        let file = format!("{UNIVERSAL_CONTRACT}.sol");
+        let tree = SourceTree::single(&file, self.source.clone());
+        let mut contracts = compiler.compile(&tree, &[UNIVERSAL_CONTRACT])?;
+        contracts
+            .remove(UNIVERSAL_CONTRACT)
+            .ok_or_else(|| EvmError::ContractMissing {
+                name: UNIVERSAL_CONTRACT.to_owned(),
+                found: Vec::new(),
+            })
+    }
+}
+
+/// What snark-verifier's verifier leaves on the recording loader.
+struct Recording {
+    recorder: Recorder,
+    transcript: RecordedTranscript,
+    /// The sides of the pairing, each a sum of points.
+    sides: [Rc<Vec<(Id, Base)>>; 2],
+}
+
+/// Generates the contract for the constraint system of `template`, whose fixed columns and size do not enter it; the same constraint system and
+/// ceremony give the same text.
+///
+/// # Errors
+/// As [`super::generate_verifier`].
+pub fn generate_universal(
+    srs: &Srs,
+    template: &VerifyingKey<G1Affine>,
+    instances: usize,
+) -> Result<UniversalVerifier, EvmError> {
+    let template = protocol(srs, template, instances)?;
+    let proof_length = length_of(&template);
+    let key_words = KEY_HEAD + 2 * template.preprocessed.len();
+    let key = deciding_key(srs);
+    let recording = record(&key, &template, instances)?;
+    let head = 32 * instances;
+    let end = head + 32 * key_words + proof_length;
+    if recording.transcript.end() != end {
+        let found = recording.transcript.end();
+        return Err(refused(format!(
+            "the proof ends at {found}, expected {end}"
+        )));
+    }
+    let contract = UniversalVerifier {
+        source: String::new(),
+        instances,
+        key_words,
+        proof_length,
+    };
+    let assembly = write(&recording, &key, instances, end);
+    let source = contract_text(srs, &contract, &assembly);
+    Ok(UniversalVerifier { source, ..contract })
+}
+
+fn refused(reason: String) -> EvmError {
+    EvmError::Generate { reason }
+}
+
+/// Runs the verifier on words of the calldata.
+fn record(
+    key: &KzgDecidingKey<Bn256>,
+    template: &PlonkProtocol<G1Affine>,
+    instances: usize,
+) -> Result<Recording, EvmError> {
+    let rotations = template
+        .queries
+        .iter()
+        .map(|query| query.rotation.0.unsigned_abs());
+    let reach = instances + rotations.max().unwrap_or(0) as usize;
+    if reach >= MAX_ROTATION {
+        return Err(refused(format!(
+            "{instances} instances and the rotations in use need {reach} powers of ω, fewer than {MAX_ROTATION} are known"
+        )));
+    }
+    let head = 32 * instances;
+    let recorder = Recorder::new(DomainWords {
+        n_inverse: head + 0x40,
+        generator: head + 0x60,
+        generator_inverse: head + 0x80,
+    });
+    let words: Vec<_> = (0..instances)
+        .map(|index| recorder.scalar(Node::Calldata(32 * index)))
+        .collect();
+    let words = [words];
+    let protocol = recorded(template, &recorder, head);
+    let points = head + 32 * KEY_HEAD;
+    let proof = points + 64 * template.preprocessed.len();
+    let mut transcript = RecordedTranscript::new(&recorder, proof);
+    let failed = |error: snark_verifier::Error| refused(format!("{error:?}"));
+    type Verifier = PlonkSuccinctVerifier<SHPLONK>;
+    let proof =
+        Verifier::read_proof(&key.svk(), &protocol, &words, &mut transcript).map_err(failed)?;
+    let claims = Verifier::verify(&key.svk(), &protocol, &words, &proof).map_err(failed)?;
+    let [claim] = claims.as_slice() else {
+        let found = claims.len();
+        return Err(refused(format!("{found} pairings, expected 1")));
+    };
+    let (PointNode::Sum(lhs), PointNode::Sum(rhs)) = (&claim.lhs.node, &claim.rhs.node) else {
+        return Err(refused("a side of the pairing is no sum".to_owned()));
+    };
+    let sides = [lhs.clone(), rhs.clone()];
+    if let Some(function) = recorder.0.borrow().unsupported {
+        return Err(refused(format!("the verifier needs {function}")));
+    }
+    Ok(Recording {
+        recorder,
+        transcript,
+        sides,
+    })
+}
+
+/// The assembly for calldata of `size` bytes.
+fn write(
+    recording: &Recording,
+    key: &KzgDecidingKey<Bn256>,
+    instances: usize,
+    size: usize,
+) -> String {
+    let Recording {
+        recorder,
+        transcript,
+        sides,
+    } = recording;
+    let graph = recorder.0.borrow();
+    let roots: Vec<_> = sides
+        .iter()
+        .flat_map(|side| side.iter())
+        .map(|term| term.0)
+        .collect();
+    let [rows, n_inverse, generator, generator_inverse] =
+        [1, 2, 3, 4].map(|word| 32 * (instances + word));
+    let mut writer = Writer::new(graph.nodes(), &roots, transcript.segments.len(), rows);
+    let scalars: Vec<_> = (0..instances)
+        .map(|index| 32 * index)
+        .chain([n_inverse, generator, generator_inverse])
+        .chain(transcript.scalars.iter().copied())
+        .collect();
+    writer.check_words(size, &scalars);
+    writer.check_inverse(rows, n_inverse);
+    writer.check_inverse(generator, generator_inverse);
+    writer.transcript(&transcript.segments);
+    writer.shared();
+    for (side, terms) in sides.iter().enumerate() {
+        writer.sum(terms);
+        writer.keep(side);
+    }
+    writer.decide(&key.g2(), &-key.s_g2());
+    writer.finish()
+}
+
+/// The template's protocol over words of the calldata, without its domain, commitments and digest. The accumulator in the instances is left out: the
+/// writer reads its limbs itself.
+fn recorded(
+    template: &PlonkProtocol<G1Affine>,
+    recorder: &Recorder,
+    head: usize,
+) -> PlonkProtocol<G1Affine, Recorder> {
+    let points = head + 32 * KEY_HEAD;
+    let preprocessed = (0..template.preprocessed.len())
+        .map(|index| recorder.point(PointNode::Base(Base::Calldata(points + 64 * index))));
+    PlonkProtocol {
+        domain: graph::stand_in(),
+        domain_as_witness: None,
+        preprocessed: preprocessed.collect(),
+        num_instance: template.num_instance.clone(),
+        num_witness: template.num_witness.clone(),
+        num_challenge: template.num_challenge.clone(),
+        evaluations: template.evaluations.clone(),
+        queries: template.queries.clone(),
+        quotient: template.quotient.clone(),
+        transcript_initial_state: Some(recorder.scalar(Node::Calldata(head))),
+        instance_committing_key: None,
+        linearization: template.linearization,
+        accumulator_indices: Vec::new(),
+    }
+}
+
+/// The words of a key, as the contract takes them.
+///
+/// # Errors
+/// As [`super::generate_verifier`]; [`EvmError::Generate`] for a commitment to zero (a fixed column that is empty), for which there is no native verifier.
+pub fn key_words(
+    srs: &Srs,
+    key: &VerifyingKey<G1Affine>,
+    instances: usize,
+) -> Result<Vec<Word>, EvmError> {
+    let protocol = protocol(srs, key, instances)?;
+    let domain = &protocol.domain;
+    let state = protocol.transcript_initial_state.unwrap_or_default();
+    let rows = Fr::from(domain.n as u64);
+    let mut words: Vec<Word> = [state, rows, domain.n_inv, domain.r#gen, domain.gen_inv]
+        .iter()
+        .map(word)
+        .collect();
+    for (index, point) in protocol.preprocessed.iter().enumerate() {
+        let coordinates = Option::<Coordinates<_>>::from(point.coordinates())
+            .ok_or_else(|| refused(format!("commitment {index} of the key is to zero")))?;
+        words.extend([word(coordinates.x()), word(coordinates.y())]);
+    }
+    Ok(words)
+}
+
+/// Keccak-256 of the words.
+#[must_use]
+pub fn key_hash(words: &[Word]) -> Word {
+    Keccak256::digest(words.concat()).into()
+}
+
+/// Instances, words of the key and proof, as the contract takes them.
+#[must_use]
+pub fn encode_universal_calldata(instances: &[Fr], key: &[Word], proof: &[u8]) -> Vec<u8> {
+    let instances = instances.iter().map(word).collect::<Vec<_>>().concat();
+    [&instances, &key.concat(), proof].concat()
+}
+
+fn word<F: PrimeField<Repr = [u8; 32]>>(value: &F) -> Word {
+    let mut bytes = value.to_repr();
+    bytes.reverse();
+    bytes
+}
+
+/// Whether two keys, each with a string of its size, are verified by one contract: everything that snark-verifier derives from them is equal but the
+/// domain, the commitments and the digest.
+///
+/// # Errors
+/// As [`super::generate_verifier`]; [`EvmError::OtherConstraints`] names the first part that differs.
+pub fn check_same_constraints(
+    template: (&Srs, &VerifyingKey<G1Affine>),
+    key: (&Srs, &VerifyingKey<G1Affine>),
+    instances: usize,
+) -> Result<(), EvmError> {
+    if template.0.s_g2() != key.0.s_g2() {
+        return Err(EvmError::OtherConstraints {
+            part: "reference string",
+        });
+    }
+    let [template, key] = [template, key].map(|(srs, key)| protocol(srs, key, instances));
+    let [template, key] = [template?, key?];
+    type Part = fn(&PlonkProtocol<G1Affine>) -> String;
+    let parts: [(&'static str, Part); 9] = [
+        ("number of fixed columns and columns with copies", |p| {
+            text(&p.preprocessed.len())
+        }),
+        ("number of instances", |p| text(&p.num_instance)),
+        ("number of commitments in a proof", |p| text(&p.num_witness)),
+        ("number of challenges", |p| text(&p.num_challenge)),
+        ("evaluations", |p| text(&p.evaluations)),
+        ("openings", |p| text(&p.queries)),
+        ("constraints", |p| text(&p.quotient)),
+        ("linearization", |p| text(&p.linearization)),
+        ("commitment to instances", |p| {
+            text(&p.instance_committing_key)
+        }),
+    ];
+    match parts.iter().find(|(_, part)| part(&template) != part(&key)) {
+        None => Ok(()),
+        Some((part, _)) => Err(EvmError::OtherConstraints { part }),
+    }
+}
+
+/// snark-verifier's types have no equality, but all print all that they hold.
+fn text(value: &dyn Debug) -> String {
+    format!("{value:?}")
+}
+
+fn contract_text(srs: &Srs, contract: &UniversalVerifier, assembly: &str) -> String {
+    let UniversalVerifier {
+        instances,
+        key_words,
+        proof_length,
+        ..
+    } = contract;
+    let setup = srs.setup_id().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let origin = if srs.origin().is_development() {
+        "DEV, its secret is public: never deploy"
+    } else {
+        "ceremony"
+    };
+    format!(
+        "// SPDX-License-Identifier: MIT\n\
+         // Generated by Laminate from a constraint system through snark-verifier; do not edit.\n\
+         // reference string {setup} ({origin})\n\
+         // calldata: {instances} instances of 32 bytes ({ACCUMULATOR_LIMBS} limbs first), {key_words} words of a verifying key, {proof_length} bytes of proof\n\
+         // The key is believed: the caller must compare its hash with a registered one.\n\n\
+         pragma solidity 0.8.19;\n\n\
+         contract {UNIVERSAL_CONTRACT} {{\nfallback() external {{\nassembly {{\n{assembly}}}\n}}\n}}\n"
+    )
+}
