@@ -149,7 +149,7 @@ impl Cells {
         words.map(|(w, k)| w.is_square(Some(k))).collect()
     }
 
-    /// `sbox - M⁻¹·next`, plus at the exit the difference to `sbox - (after·next + words·u)`.
+    /// `sbox - M⁻¹·next`, or at the exit `sbox - (after·next + words·u)`.
     fn linear_layer(&self, constants: &GateConstants) -> Vec<Expression<Fr>> {
         let [above, _, _, below] = self.tags.clone();
         let is_exit = above * below.clone();
@@ -160,12 +160,12 @@ impl Cells {
             .map(|(l, output)| {
                 let inverse = constants.mds_inverse[l];
                 let layer = sum(inverse.into_iter().zip(&next));
-                let after = (0..WIDTH).map(|i| {
-                    let word = &self.words[WIDTH + i].word;
-                    (exit.after[l][i] - inverse[i], word)
-                });
-                let words = (0..WIDTH).map(|i| (exit.words[l][i], &self.words[i].word));
-                output - layer - is_exit.clone() * sum(after.chain(words))
+                // The exit is not the output: the next words stand in two rows.
+                let words = self.words.iter().map(|word| &word.word);
+                let after = (0..WIDTH).map(|i| exit.after[l][i] - inverse[i]);
+                let after = after.zip(words.clone().skip(WIDTH));
+                let difference = sum(after.chain(exit.words[l].into_iter().zip(words)));
+                output - layer - is_exit.clone() * difference
             })
             .collect()
     }
@@ -237,6 +237,7 @@ fn select(factor: &Expression<Fr>, constraints: Vec<Expression<Fr>>) -> Vec<Expr
 /// `Σ coefficient·expression`
 fn sum<'a>(terms: impl Iterator<Item = (Fr, &'a Expression<Fr>)>) -> Expression<Fr> {
     terms
+        .filter(|(coefficient, _)| *coefficient != Fr::zero())
         .map(|(coefficient, expression)| expression.clone() * coefficient)
         .reduce(|a, b| a + b)
         .unwrap_or(Expression::Constant(Fr::zero()))
