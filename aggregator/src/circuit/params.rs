@@ -107,14 +107,14 @@ mod tests {
         Demand {
             cells,
             constants: 100,
-            poseidon_rows: 46 * 20,
+            poseidon_rows: 45 * 20,
             range_rows: 90,
         }
     }
 
     #[test]
     fn smallest_that_fits() {
-        let rows = (1 << MIN_K) - 46 * 20 - 90 - UNUSABLE_ROWS - 4;
+        let rows = (1 << MIN_K) - 45 * 20 - 90 - UNUSABLE_ROWS - 4;
         let largest = CircuitParams::choose(&demand(4 * rows)).unwrap();
         assert_eq!((largest.k, largest.base_rows()), (MIN_K, rows + 4));
         largest.check().unwrap();

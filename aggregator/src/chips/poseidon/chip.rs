@@ -161,7 +161,7 @@ impl Rows<'_, '_> {
             state = self.full_round(round, state, None);
         }
         for (i, word) in state.into_iter().enumerate() {
-            let cell = self.advice(self.row + i / 2, 2 * (i % 2), word);
+            let cell = self.advice(self.row, i, word);
             self.place((index, WIDTH + i), cell);
         }
     }

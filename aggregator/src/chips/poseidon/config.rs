@@ -1,6 +1,6 @@
 //! Columns and gates.
 //!
-//! Every row but the two of the output holds two words and their squares `s = (x + k)²`, so that
+//! Every row but that of the output holds two words and their squares `s = (x + k)²`, so that
 //! `s²·(x + k)` is the S-box output, of degree 3:
 //!
 //! | row | a0 | a1 | a2 | a3 | k0 | k1 | tag `t` |
@@ -8,8 +8,7 @@
 //! | full round, r | x0 | s0 | x1 | s1 | c0 | c1 | 1; before the partial rounds 2 |
 //! | full round, r+1 | x2 | s2 | x3 | s3 | c2 | c3 | 0 |
 //! | partial rounds i and i+1 | u_i | u_i² | u_{i+1} | u_{i+1}² | step of u_{i+4} | of u_{i+5} | 1; the last row 0 |
-//! | output | y0 | | y1 | | | | 0 |
-//! | output | y2 | | y3 | | | | 0 |
+//! | output | y0 | y1 | y2 | y3 | | | 0 |
 //!
 //! The words of partial rounds include their constants; those rows use `k` for the steps of the
 //! recurrence instead, 0 in the last two rows. One tag column selects four gates, by the tags
@@ -25,7 +24,7 @@
 //! Tags stand in one full round and one run of partial rounds at a time: `t = 1` is followed by 0 in full
 //! rounds and by 1 in partial ones, up to the last but one row of them, the only one with `t₊ = 0` that
 //! has a 1 above it and, two rows below, the first full round. Everywhere else `t = 0`, which is a factor
-//! of all four.
+//! of all four. `t₊₊` is 0 only two rows above the output, where the next words stand in one row.
 //!
 //! In the column the tag of a row stands one row below it, so that gates read it at rotations 0 to 3,
 //! as the advice columns: openings then group it with them. `k0` is halo2-base's constants column; its
@@ -71,7 +70,7 @@ impl PoseidonConfig {
     }
 }
 
-/// A word, its square, and its fifth power.
+/// A word and its square.
 #[derive(Clone)]
 struct Word {
     word: Expression<Fr>,
@@ -150,22 +149,43 @@ impl Cells {
         words.map(|(w, k)| w.is_square(Some(k))).collect()
     }
 
-    /// `sbox - M⁻¹·next`, plus at the exit the difference to `sbox - (after·next + words·u)`.
+    /// `sbox - M⁻¹·next`, or at the exit `sbox - (after·next + words·u)`.
     fn linear_layer(&self, constants: &GateConstants) -> Vec<Expression<Fr>> {
         let [above, _, _, below] = self.tags.clone();
-        let is_exit = above * below;
+        let is_exit = above * below.clone();
+        let next = self.next(below);
         let exit = &constants.recurrence.exit;
         let output = self.outputs().into_iter().enumerate();
         output
             .map(|(l, output)| {
-                let next = |i: usize| &self.words[WIDTH + i].word;
                 let inverse = constants.mds_inverse[l];
-                let layer = sum((0..WIDTH).map(|i| (inverse[i], next(i))));
-                let after = (0..WIDTH).map(|i| (exit.after[l][i] - inverse[i], next(i)));
-                let words = (0..WIDTH).map(|i| (exit.words[l][i], &self.words[i].word));
-                output - layer - is_exit.clone() * sum(after.chain(words))
+                let layer = sum(inverse.into_iter().zip(&next));
+                // The exit is not the output: the next words stand in two rows.
+                let words = self.words.iter().map(|word| &word.word);
+                let after = (0..WIDTH).map(|i| exit.after[l][i] - inverse[i]);
+                let after = after.zip(words.clone().skip(WIDTH));
+                let difference = sum(after.chain(exit.words[l].into_iter().zip(words)));
+                output - layer - is_exit.clone() * difference
             })
             .collect()
+    }
+
+    /// The words two rows below and three, or if `t₊₊ = 0` the four cells two rows below.
+    fn next(&self, below: Expression<Fr>) -> [Expression<Fr>; WIDTH] {
+        let constant = |value: u64| Expression::Constant(Fr::from(value));
+        let half = Option::<Fr>::from(Fr::from(2).invert()).unwrap_or_default();
+        let is_output = (constant(1) - below.clone()) * (constant(2) - below) * half;
+        let [first, second, ..] = &self.words[WIDTH..] else {
+            unreachable!("two words a row, four rows")
+        };
+        let row = [&first.word, &first.square, &second.word, &second.square];
+        std::array::from_fn(|i| {
+            let word = self.words[WIDTH + i].word.clone();
+            match i {
+                0 => word,
+                i => word.clone() + is_output.clone() * (row[i].clone() - word),
+            }
+        })
     }
 
     fn entry(&self, constants: &GateConstants) -> Vec<Expression<Fr>> {
@@ -217,6 +237,7 @@ fn select(factor: &Expression<Fr>, constraints: Vec<Expression<Fr>>) -> Vec<Expr
 /// `Σ coefficient·expression`
 fn sum<'a>(terms: impl Iterator<Item = (Fr, &'a Expression<Fr>)>) -> Expression<Fr> {
     terms
+        .filter(|(coefficient, _)| *coefficient != Fr::zero())
         .map(|(coefficient, expression)| expression.clone() * coefficient)
         .reduce(|a, b| a + b)
         .unwrap_or(Expression::Constant(Fr::zero()))

@@ -42,7 +42,8 @@ pub struct Entry {
 }
 
 /// `b_l = Σ after[l][i]·n_i + Σ words[l][j]·u_j` with the last four words `u_j` and the next state
-/// `n + constant`.
+/// `n + constant`. Round by round backwards, `b_3` is the first entry of `M⁻¹·n` and each power before
+/// takes one word more: six coefficients of words are not 0.
 #[derive(Clone, Debug)]
 pub struct Exit {
     /// Of the state.
@@ -230,5 +231,17 @@ mod tests {
         assert_eq!(multiply(&rows, &powers.observe), identity());
         let after = &c.recurrence.exit.after;
         assert_eq!(multiply(after, &invert(after)), identity());
+    }
+
+    #[test]
+    fn exit_is_sparse() {
+        let c = gate_constants();
+        let exit = &c.recurrence.exit;
+        assert_eq!(exit.after[WIDTH - 1], c.mds_inverse[0]);
+        for l in 0..WIDTH {
+            for j in 0..WIDTH {
+                assert_eq!(exit.words[l][j] == Fr::zero(), j <= l, "b_{l}, u_{j}");
+            }
+        }
     }
 }
