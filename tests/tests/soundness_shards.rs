@@ -153,7 +153,7 @@ fn programs_that_are_not_of_one_model_are_refused() {
         sequence(&|s| s.prompt += 1),
         sequence(&|s| s.tokens -= 1),
         sequence(&|s| s.prompt_public = true),
-        alter(1, &|p| p.row_log = 17),
+        alter(1, &|p| p.row_log = 16),
         alter(2, &|p| {
             let input = p.input;
             p.tensors[input].scale += 1;
