@@ -65,10 +65,21 @@ impl<'a> Columns<'a> {
         self.limbs[usize::from(limb)]
     }
 
-    /// The blind of `Σ_row selector[row]·(W_row + ρ·T_row)`.
-    pub fn blind(&self, selector: &[Fr], rho: Fr) -> Fr {
+    /// The coefficient of `X^(2^row_log)` of `Σ_row selector[row]·(W_row + ρ·T_row)`.
+    pub fn blind(&self, selector: &[Fr], row_log: usize, rho: Fr) -> Fr {
         let sum = |blinds: &[Fr]| -> Fr { selector.iter().zip(blinds).map(|(s, b)| s * b).sum() };
-        sum(&self.weight_blinds) + rho * sum(&self.trace.row_blinds)
+        let trace = rho * sum(&self.trace.row_blinds);
+        match self.inner_blind(row_log) {
+            Some(_) => trace,
+            None => trace + sum(&self.weight_blinds),
+        }
+    }
+
+    /// The blind of the one row of weights, and where it stands, if that is inside rows of `2^row_log`.
+    pub fn inner_blind(&self, row_log: usize) -> Option<(usize, Fr)> {
+        let at = self.weights.blind_log;
+        let blind = self.weight_blinds.first().filter(|_| at < row_log)?;
+        Some((1 << at, *blind))
     }
 
     /// The weight polynomial's used prefix.
@@ -224,12 +235,17 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// The used prefix of a polynomial as field elements.
-    pub fn polynomial(&self, poly: Poly) -> Vec<Fr> {
+    /// The used prefix of a polynomial as field elements, with what blinds stand inside rows of `2^row_log`.
+    pub fn polynomial(&self, poly: Poly, row_log: usize) -> Vec<Fr> {
         match poly {
             Poly::Weight => {
                 let bytes = self.weights.bytes.par_iter();
-                bytes.map(|byte| self.limbs[usize::from(*byte)]).collect()
+                let mut out: Vec<Fr> = bytes.map(|byte| self.limbs[usize::from(*byte)]).collect();
+                if let Some((at, blind)) = self.inner_blind(row_log) {
+                    out.resize(at, Fr::ZERO);
+                    out.push(blind);
+                }
+                out
             }
             Poly::Trace => {
                 let limbs = self.trace.values.par_iter();

@@ -91,7 +91,7 @@ pub(crate) fn prove_in_stages(
         if poly == Poly::Weight && columns.used(poly) > EXPANDED && row_log < log {
             Half::Rows(RowsHalf::new(columns, set, log, row_log))
         } else {
-            Half::Dense(DenseHalf::new(columns, poly, &set, log))
+            Half::Dense(DenseHalf::new(columns, poly, &set, log, row_log))
         }
     });
     let (batching, point, evaluations) = sumcheck(transcript, columns, halves, log, claim);
@@ -101,7 +101,7 @@ pub(crate) fn prove_in_stages(
     let rho = transcript.challenge(&mut Native, "batching rho");
     let (high, low) = point.split_at(log - row_log);
     let selector = eq::table(high);
-    let blind = columns.blind(&selector, rho);
+    let blind = columns.blind(&selector, row_log, rho);
     let values = rows::combine(columns, &selector, row_log, rho);
     OpeningProof {
         batching,

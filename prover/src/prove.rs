@@ -138,10 +138,19 @@ impl Model {
         powers: &[G1Affine],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<WeightSecret, ProveError> {
+        self.commit_salted(powers, Fr::random(rng))
+    }
+
+    /// Commits to the weights with the salt of another program's commitment: one with the same weights
+    /// and row length gives the same rows.
+    ///
+    /// # Errors
+    /// [`ProveError::SrsTooSmall`].
+    pub fn commit_salted(&self, powers: &[G1Affine], salt: Fr) -> Result<WeightSecret, ProveError> {
         self.check_powers(powers)?;
         let count = self.layout().rows(self.program(), Poly::Weight);
         let mut secret = WeightSecret {
-            salt: Scalar(Fr::random(rng)),
+            salt: Scalar(salt),
             rows: vec![],
         };
         let blinds = secret.blinds(count);

@@ -137,8 +137,8 @@ impl Attack {
     /// The same, by a registrant who has committed to `weights`, padding included.
     pub fn registered(&self, trace: &Trace, weights: &[Padded]) -> Forger {
         let mut out = self.forger(trace);
-        let columns = Padded::columns(weights, &out.verifier.layout);
-        out.register(srs(), |bytes| bytes.copy_from_slice(&columns.bytes));
+        let padded = Padded::bytes(weights, &out.verifier.layout);
+        out.register(srs(), |bytes| bytes.copy_from_slice(&padded));
         out
     }
 }

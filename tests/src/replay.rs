@@ -8,7 +8,6 @@ use laminate_protocol::layout::Layout;
 use laminate_protocol::program::{
     ACTIVATION_BOUND, DenseShape, MASKED, Node, Op, Program, Role, TensorId, axes_log, padded_index,
 };
-use laminate_prover::columns::WeightColumns;
 use laminate_prover::exec::{NodeAux, Trace, Values};
 
 use crate::sequence::SequenceCase;
@@ -69,8 +68,8 @@ impl Padded {
             .collect()
     }
 
-    /// The weight polynomial that holds these, padding included.
-    pub fn columns(all: &[Self], layout: &Layout) -> WeightColumns {
+    /// Bytes of the weight polynomial that holds these, padding included.
+    pub fn bytes(all: &[Self], layout: &Layout) -> Vec<u8> {
         let mut bytes = vec![0; layout.weight_used];
         for (layer, blocks) in all.iter().zip(&layout.dense) {
             for (i, w) in layer.weight.iter().enumerate() {
@@ -82,7 +81,7 @@ impl Padded {
                 }
             }
         }
-        WeightColumns { bytes }
+        bytes
     }
 }
 

@@ -3,8 +3,12 @@
 use halo2curves_axiom::bn256::Fr;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
+use laminate_prover::exec;
+use laminate_prover::prove::{Model, prove};
 use laminate_tests::fields::{count, with_point};
 use laminate_tests::{TestSrs, every_op, prove_case};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
 
 /// Rows of zeros are committed like all others: their blinds make them points.
 #[test]
@@ -65,4 +69,33 @@ fn two_rows_are_accepted_and_bound() {
         );
     }
     println!("two rows: {} mutations tried, 0 accepted", points + 1);
+}
+
+/// Programs of one model for other batches have one weight commitment, whatever the length of their
+/// traces: the blind of a short weight polynomial stands inside the long rows.
+#[test]
+fn batches_share_a_weight_commitment() {
+    let srs = TestSrs::new(b"rows", 16);
+    let cases = [0, 5].map(|batch| every_op(3, batch));
+    let models = cases
+        .each_ref()
+        .map(|case| Model::new(case.program.clone(), &cases[0].weights).expect("model"));
+    let lengths = models.each_ref().map(Model::required_log);
+    assert!(lengths[0] < lengths[1], "{lengths:?}");
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let secret = models[0].commit(&srs.powers, &mut rng).expect("commit");
+    let again = models[1].commit_salted(&srs.powers, secret.salt.0);
+    assert_eq!(again.expect("commit"), secret);
+    for (case, model) in cases.iter().zip(&models) {
+        let trace = exec::run(&case.program, &cases[0].weights, &case.inputs).expect("run");
+        let mode = FoldMode::On;
+        let powers = &srs.powers;
+        let (statement, proof) =
+            prove(model, &secret, &trace, powers, mode, &mut rng, &|_| {}).expect("prove");
+        assert_eq!(statement.weight_commitment, secret.commitment());
+        let verdict = model
+            .verifier
+            .verify_native(&statement, &proof, &srs.tau_g2);
+        assert_eq!(verdict, Ok(()));
+    }
 }

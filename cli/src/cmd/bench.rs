@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::commit::commit;
 use super::compile::{Compile, FidelityReport, LlmArgs, compile};
-use super::setup::development;
+use super::setup::{commitment_k, development};
 use crate::files::ModelDir;
 use crate::measure::{Measured, Stages, peak_bytes, size};
 use crate::output::Output;
@@ -198,9 +198,8 @@ impl Bench {
         let dir = ModelDir::create(folder.path())?;
         dir.write_compiled(&compiled.program, &compiled.weights)?;
         let program = compiled.program;
-        let layout = laminate_protocol::layout::Layout::new(&program);
         let k = match self.layers_only {
-            true => layout.row_log(&program) as u32,
+            true => commitment_k(&program),
             false => pipeline::required_k(&program, FoldMode::On)?,
         };
         let srs = development(k, out)?;

@@ -62,10 +62,9 @@ pub fn commit(
 ) -> eyre::Result<PublishedCommitment> {
     let program = dir.program()?;
     let model = Model::new(program, &dir.weights()?)?;
-    let fresh = model.commit(srs.powers(), &mut OsRng)?;
     let secret = match secret_from {
-        None => fresh,
-        Some(other) => shared_secret(&fresh, other)?,
+        None => model.commit(srs.powers(), &mut OsRng)?,
+        Some(other) => shared_secret(&model, srs, other)?,
     };
     let published = PublishedCommitment {
         commitment: Scalar(secret.commitment()),
@@ -75,8 +74,9 @@ pub fn commit(
     Ok(published)
 }
 
-fn shared_secret(fresh: &WeightSecret, other: &ModelDir) -> eyre::Result<WeightSecret> {
+fn shared_secret(model: &Model, srs: &Srs, other: &ModelDir) -> eyre::Result<WeightSecret> {
     let (_, secret) = other.secret()?;
+    let fresh = model.commit_salted(srs.powers(), secret.salt.0)?;
     if secret.rows != fresh.rows {
         return Err(eyre!(
             "{} commits to other weights, or under another reference string; compile both from one model and commit both with one reference string",

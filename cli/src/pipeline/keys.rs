@@ -7,11 +7,10 @@ use eyre::{Context, eyre};
 use laminate_aggregator::keys::{self, Identity, ProvingKey, VerifyingKey};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::Layout;
 use laminate_protocol::program::Program;
 use laminate_protocol::verify::Verifier;
 
-use crate::cmd::setup::{Report as KeyReport, dev_path, load_srs};
+use crate::cmd::setup::{Report as KeyReport, commitment_k, dev_path, load_srs};
 use crate::files::{Setup, cache_dir};
 use crate::output::Output;
 
@@ -33,8 +32,7 @@ pub fn circuit_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
 /// # Errors
 /// As [`circuit_k`].
 pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
-    let rows = Layout::new(program).row_log(program) as u32;
-    Ok(circuit_k(program, mode)?.max(rows))
+    Ok(circuit_k(program, mode)?.max(commitment_k(program)))
 }
 
 /// A reference string cut to `2^k` powers with their Lagrange basis, and where it lies: the string at

@@ -1,4 +1,5 @@
-//! Blinds of commitment rows: a row of `N` values is committed with a random coefficient of `X^N`.
+//! Blinds of commitment rows: a row of `N` values is committed with a random coefficient of `X^N`; of
+//! weights with one behind the weight polynomial, if that is shorter.
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use laminate_protocol::backend::Native;
@@ -14,7 +15,7 @@ pub fn derive(secret: &[Fr], count: usize) -> Vec<Fr> {
         .collect()
 }
 
-/// Adds `blind·[τ^N]` to every row.
+/// Adds `blind·[τ^i]` to every row.
 pub(super) fn blind_rows(rows: &mut [G1], blinds: &[Fr], power: &G1Affine) {
     debug_assert_eq!(rows.len(), blinds.len());
     for (row, blind) in rows.iter_mut().zip(blinds) {

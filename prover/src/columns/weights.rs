@@ -14,6 +14,10 @@ use crate::kernels::msm;
 pub struct WeightColumns {
     /// Entries.
     pub bytes: Vec<u8>,
+    /// Where a row's blind stands: `2^blind_log`. It follows from the weights and the row length alone, so
+    /// that programs of several batches share a commitment. In a longer row of the trace it is an entry that
+    /// no block covers.
+    pub blind_log: usize,
 }
 
 impl WeightColumns {
@@ -44,13 +48,14 @@ impl WeightColumns {
                 });
             }
         }
-        Self { bytes }
+        let blind_log = layout.weight_log.min(program.row_log.into());
+        Self { bytes, blind_log }
     }
 
     /// Commits every row of `2^row_log` values, each with its blind.
     pub fn commit(&self, row_log: usize, blinds: &[Fr], powers: &[G1Affine]) -> Vec<G1Affine> {
         let mut rows = msm::rows(&self.bytes, 1 << row_log, powers);
-        blind_rows(&mut rows, blinds, &powers[1 << row_log]);
+        blind_rows(&mut rows, blinds, &powers[1 << self.blind_log]);
         rows.iter().map(Curve::to_affine).collect()
     }
 }

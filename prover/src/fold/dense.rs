@@ -60,8 +60,14 @@ pub struct DenseHalf {
 
 impl DenseHalf {
     /// Expands a polynomial and the kernel of its claims.
-    pub fn new(columns: &Columns<'_>, poly: Poly, set: &ClaimSet, log: usize) -> Self {
-        let values = columns.polynomial(poly);
+    pub fn new(
+        columns: &Columns<'_>,
+        poly: Poly,
+        set: &ClaimSet,
+        log: usize,
+        row_log: usize,
+    ) -> Self {
+        let values = columns.polynomial(poly, row_log);
         // A block may reach beyond the used prefix. Values are zero there, but a round polynomial
         // multiplies the kernel there with values of the other half.
         let blocks = set.points.iter().flat_map(|p| &p.terms);

@@ -199,8 +199,13 @@ fn folded(columns: &Columns<'_>, poly: Poly, selector: &[Fr], row_log: usize) ->
             out
         }
     };
-    if poly == Poly::Trace {
-        columns.add_unlimbed(&mut out, selector, row_log);
+    match poly {
+        Poly::Trace => columns.add_unlimbed(&mut out, selector, row_log),
+        Poly::Weight => {
+            if let Some((at, blind)) = columns.inner_blind(row_log) {
+                out[at] += selector[0] * blind;
+            }
+        }
     }
     out
 }
@@ -238,7 +243,8 @@ mod tests {
             log: 0,
         };
         let trace = TraceColumns::of_limbs(vec![], (none, vec![]));
-        let weights = WeightColumns { bytes };
+        let blind_log = log;
+        let weights = WeightColumns { bytes, blind_log };
         let columns = Columns::new(&weights, &trace, vec![]);
         let block = |offset, log| Block { poly, offset, log };
         let claims = [
@@ -259,7 +265,7 @@ mod tests {
             let set = ClaimSet {
                 points: points.clone(),
             };
-            let mut dense = DenseHalf::new(&columns, poly, &set, log);
+            let mut dense = DenseHalf::new(&columns, poly, &set, log, row_log);
             let mut rows = RowsHalf::new(&columns, set, log, row_log);
             let mut folded = None;
             for (round, r) in random(log).iter().enumerate() {
