@@ -1,96 +1,39 @@
 //! The whole path as a user walks it: one small model from compilation to a record on a real anvil, with
 //! a real proof, and what is refused on the way.
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
-
-use assert_cmd::Command;
-use serde_json::Value;
-
 #[path = "../src/chain/tests/anvil.rs"]
 mod anvil;
+mod user;
 
-use anvil::{Anvil, KEY};
+use std::path::PathBuf;
 
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+use anvil::Anvil;
+use user::{User, workspace};
+
+/// A file of the user's folder.
+fn path(user: &User, name: &str) -> PathBuf {
+    user.dir.path().join(name)
 }
 
-/// A folder of a user, with a cache of its own.
-struct User {
-    dir: tempfile::TempDir,
-}
-
-impl User {
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::cargo_bin("laminate").expect("binary");
-        command
-            .current_dir(self.dir.path())
-            .env("LAMINATE_CACHE", self.dir.path().join("cache"))
-            .env("LAMINATE_ROOT", workspace())
-            .env("LAMINATE_PRIVATE_KEY", KEY)
-            .args(["--json", "-q"])
-            .args(args);
-        command.output().expect("the binary runs")
-    }
-
-    fn accepted(&self, args: &[&str]) -> Value {
-        let output = self.run(args);
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success(),
-            "{args:?}: {text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e} in {text}"))
-    }
-
-    fn refused(&self, args: &[&str], expected: &str) {
-        let output = self.run(args);
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{args:?} was accepted");
-        assert!(
-            text.contains(expected),
-            "{args:?}: expected {expected:?} in {text}"
-        );
-        assert!(!text.contains("panicked"), "{args:?}: {text}");
-        assert_eq!(
-            text.trim().lines().count(),
-            1,
-            "{args:?}: more than one line: {text}"
-        );
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Flips one byte of a file, runs the command that must refuse it, and mends the file.
-    fn altered(&self, name: &str, at: usize, args: &[&str], expected: &str) {
-        let path = self.path(name);
-        let good = std::fs::read(&path).expect("file");
-        let mut bad = good.clone();
-        let at = at.min(bad.len() - 1);
-        bad[at] ^= 1;
-        std::fs::write(&path, &bad).expect("write");
-        self.refused(args, expected);
-        std::fs::write(&path, &good[..good.len() / 2]).expect("write");
-        self.refused(args, "truncated");
-        std::fs::write(&path, &good).expect("write");
-    }
+/// Flips one byte of a file, runs the command that must refuse it, and mends the file.
+fn altered(user: &User, name: &str, at: usize, args: &[&str], expected: &str) {
+    let path = path(user, name);
+    let good = std::fs::read(&path).expect("file");
+    let mut bad = good.clone();
+    let at = at.min(bad.len() - 1);
+    bad[at] ^= 1;
+    std::fs::write(&path, &bad).expect("write");
+    user.refused(args, expected);
+    std::fs::write(&path, &good[..good.len() / 2]).expect("write");
+    user.refused(args, "truncated");
+    std::fs::write(&path, &good).expect("write");
 }
 
 #[test]
 fn from_model_to_chain() {
-    if !workspace().join("node_modules/solc").exists() {
-        eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
-        return;
-    }
+    let Some(user) = User::new() else { return };
     let Some(anvil) = Anvil::start(31337) else {
         return;
-    };
-    let user = User {
-        dir: tempfile::tempdir().expect("folder"),
     };
     let models = workspace().join("models/fraud");
     let file = |name: &str| models.join(name).to_string_lossy().into_owned();
@@ -124,10 +67,10 @@ fn from_model_to_chain() {
     user.accepted(&["setup", "m", "--dev-srs"]);
 
     let prove = ["prove", "m", "--input", &input, "-o", "p.proof"];
-    user.altered("m/program.lam", 200, &prove, "altered");
-    user.altered("m/weights.lam", 300, &prove, "altered");
-    user.altered("m/weight_secret.lam", 80, &prove, "altered");
-    assert!(!user.path("p.proof").exists());
+    altered(&user, "m/program.lam", 200, &prove, "altered");
+    altered(&user, "m/weights.lam", 300, &prove, "altered");
+    altered(&user, "m/weight_secret.lam", 80, &prove, "altered");
+    assert!(!path(&user, "p.proof").exists());
     let proven = user.accepted(&prove);
     assert!(proven["output"][0][0].as_f64().expect("score") > 0.9);
 
@@ -143,7 +86,7 @@ fn from_model_to_chain() {
         &["verify", "p.proof", "--weight-commitment", "0x01"],
         "weight commitment",
     );
-    user.altered("p.proof", 600, &["verify", "p.proof"], "altered");
+    altered(&user, "p.proof", 600, &["verify", "p.proof"], "altered");
     refuses_another_reading_of_the_output(&user);
     user.refused(&["commit", "m", "--dev-srs"], "--force");
     user.refused(
@@ -178,7 +121,7 @@ fn from_model_to_chain() {
 /// The proof does not bind how its output words read; `verify` takes that from the key.
 fn refuses_another_reading_of_the_output(user: &User) {
     use laminate_protocol::artifact::{self, Kind};
-    let good = std::fs::read(user.path("p.proof")).expect("proof");
+    let good = std::fs::read(path(&user, "p.proof")).expect("proof");
     let (header, payload) = artifact::open(Kind::Proof, &good).expect("proof");
     // name, program digest, mode, setup and vk digest precede the format: values, width, scale.
     let format = 1 + "fraud".len() + 32 + 1 + 32 + 32;
@@ -196,7 +139,7 @@ fn refuses_another_reading_of_the_output(user: &User) {
         forged[format + field] = value;
         let head = artifact::header(Kind::Proof, header.development, &forged);
         std::fs::write(
-            user.path("forged.proof"),
+            path(&user, "forged.proof"),
             [head.as_slice(), &forged].concat(),
         )
         .expect("write");

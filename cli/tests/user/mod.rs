@@ -1,0 +1,75 @@
+//! A user of the command line, for the tests that walk whole paths.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use crate::anvil::KEY;
+
+/// The repository.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A folder of a user, with a cache of its own.
+pub struct User {
+    /// It.
+    pub dir: tempfile::TempDir,
+}
+
+impl User {
+    /// An empty folder; none without the Solidity compiler, which is told.
+    pub fn new() -> Option<Self> {
+        if !workspace().join("node_modules/solc").exists() {
+            eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+            return None;
+        }
+        Some(Self {
+            dir: tempfile::tempdir().expect("folder"),
+        })
+    }
+
+    /// Runs the binary with JSON output.
+    pub fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("laminate").expect("binary");
+        command
+            .current_dir(self.dir.path())
+            .env("LAMINATE_CACHE", self.dir.path().join("cache"))
+            .env("LAMINATE_ROOT", workspace())
+            .env("LAMINATE_PRIVATE_KEY", KEY)
+            .args(["--json", "-q"])
+            .args(args);
+        command.output().expect("the binary runs")
+    }
+
+    /// Runs what must succeed; its JSON.
+    pub fn accepted(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{args:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e} in {text}"))
+    }
+
+    /// Runs what must be refused with one line that holds `expected`.
+    pub fn refused(&self, args: &[&str], expected: &str) {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{args:?} was accepted");
+        assert!(
+            text.contains(expected),
+            "{args:?}: expected {expected:?} in {text}"
+        );
+        assert!(!text.contains("panicked"), "{args:?}: {text}");
+        assert_eq!(
+            text.trim().lines().count(),
+            1,
+            "{args:?}: more than one line: {text}"
+        );
+    }
+}
