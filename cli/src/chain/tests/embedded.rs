@@ -203,11 +203,15 @@ fn gas_is_that_of_a_receipt() {
             .await
             .unwrap()
             .receipt;
-        // Selector, 4 head words, length and output, length, 12 limbs and the proof.
-        assert_eq!(receipt.calldata_bytes, 4 + 4 * 32 + 64 + 32 + 12 * 32 + 64);
+        // Selector, 4 head words, length and output, length; digest, one point with its scalar, the generator's
+        // scalar and the halo2 proof.
+        assert_eq!(
+            receipt.calldata_bytes,
+            4 + 4 * 32 + 64 + 32 + (32 + 96 + 32) + 64
+        );
         // Above: transaction, calldata at 4 to 16 gas a byte, one new storage slot. Below: nothing else is large.
         assert!(
-            (21_000 + 4 * 676 + 22_100..90_000).contains(&receipt.gas_used),
+            (21_000 + 4 * 452 + 22_100..120_000).contains(&receipt.gas_used),
             "{}",
             receipt.gas_used
         );
