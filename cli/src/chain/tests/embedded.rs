@@ -33,8 +33,8 @@ async fn deployed(halo2: &[u8]) -> Option<(Chain, Manifest, Registry)> {
     let mut chain = Chain::embedded();
     let mut steps = 0;
     let plan = Plan {
-        registry: None,
         screen: true,
+        ..Plan::default()
     };
     let manifest = deploy(&mut chain, &bundle(halo2)?, plan, |_| steps += 1)
         .await
@@ -350,7 +350,7 @@ fn addresses_without_the_right_contract_are_refused() {
         if let Some(bundle) = bundle(ACCEPT) {
             let plan = Plan {
                 registry: Some(other),
-                screen: false,
+                ..Plan::default()
             };
             let text = deploy(&mut chain, &bundle, plan, |_| panic!("deployed"))
                 .await
