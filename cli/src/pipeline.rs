@@ -31,8 +31,8 @@ use crate::output::Output;
 use crate::reading::Reading;
 
 pub use keys::{
-    circuit_k, cut_srs, key_folder, key_report, link_srs, load_keys, load_setup_srs,
-    load_verifying_key, required_k, setup,
+    circuit_k, cut_srs, key_folder, key_report, link_srs, load_keys, load_program_keys,
+    load_setup_srs, load_verifying_key, required_k, setup,
 };
 use keys::{pairing_srs, vk_path};
 

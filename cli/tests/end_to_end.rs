@@ -116,6 +116,90 @@ fn from_model_to_chain() {
         &["check", "p.proof", "--rpc-url", "http://127.0.0.1:1"],
         "127.0.0.1",
     );
+    one_contract_verifies_two_programs(&user, url);
+}
+
+/// Two programs through one universal verifier; the proof of the first is the one that its own contract took above.
+fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
+    let models = workspace().join("models/fraud");
+    let file = |name: &str| models.join(name).to_string_lossy().into_owned();
+    let (model, calibration, input) = (
+        file("ternary.onnx"),
+        file("calibration.csv"),
+        file("fraud.csv"),
+    );
+    user.accepted(&[
+        "compile",
+        &model,
+        "--weights",
+        "ternary",
+        "--calibration",
+        &calibration,
+        "-o",
+        "t",
+    ]);
+    user.accepted(&["commit", "t", "--dev-srs"]);
+    user.accepted(&["setup", "t", "--dev-srs"]);
+    user.accepted(&["prove", "t", "--input", &input, "-o", "t.proof"]);
+    for (dir, folder) in [("m", "um"), ("t", "ut")] {
+        let made = user.accepted(&["verifier", dir, "-o", folder, "--mode", "universal"]);
+        println!(
+            "universal verifier from {dir}: {} bytes",
+            made["contract_bytes"]
+        );
+    }
+    let text = |path: &str| std::fs::read_to_string(user.path(path)).expect(path);
+    for name in ["Halo2UniversalVerifier.sol", "Halo2UniversalVerifier.bin"] {
+        assert!(
+            text(&format!("um/{name}")) == text(&format!("ut/{name}")),
+            "{name} depends on the program"
+        );
+    }
+
+    let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());
+    let deployed = on_chain(&["deploy", "um", "-o", "um.json", "--screen"]);
+    println!("universal deployment: {} gas", deployed["total_gas"]);
+    let universal = deployed["contracts"][1]["address"]
+        .as_str()
+        .expect("address");
+    let registry = deployed["registry"].as_str().expect("registry");
+    let second = ["deploy", "ut", "-o", "ut.json", "--universal", universal];
+    let second = on_chain(&[&second[..], &["--registry", registry]].concat());
+    println!("second program's: {} gas", second["total_gas"]);
+    let all = [
+        ("m", "p.proof", "um", "um.json"),
+        ("t", "t.proof", "ut", "ut.json"),
+    ];
+    let mut ids = Vec::new();
+    for (dir, _, folder, record) in all {
+        let model = on_chain(&["register", dir, "--deployment", record]);
+        ids.push(model["model_id"].as_str().expect("id").to_owned());
+        let check = ["check", "--dir", dir, "--verifier-dir", folder];
+        on_chain(&[&check[..], &["--deployment", record]].concat());
+    }
+    for (own, (dir, proof, _, record)) in all.into_iter().enumerate() {
+        let (other_dir, other_proof, _, _) = all[1 - own];
+        let refused = |args: &[&str], expected: &str| {
+            user.refused(&[args, &["--deployment", record], &url].concat(), expected);
+        };
+        // Under the other's digest; with the other's key; with the other's circuit and this one's key.
+        refused(
+            &["submit", proof, "--model", &ids[1 - own]],
+            "ProgramDigestMismatch",
+        );
+        refused(
+            &["submit", other_proof, "--model", &ids[own]],
+            "ProgramDigestMismatch",
+        );
+        refused(&["submit", other_proof], "the proof is of program");
+        refused(&["check", "--dir", other_dir], "the deployment is not of");
+        let submitted = on_chain(&["submit", proof, "--deployment", record]);
+        println!(
+            "{dir} through the universal verifier: {} gas, {} calldata bytes",
+            submitted["gas"], submitted["calldata_bytes"]
+        );
+        on_chain(&["check", proof, "--dir", dir, "--deployment", record]);
+    }
 }
 
 /// The proof does not bind how its output words read; `verify` takes that from the key.

@@ -6,15 +6,19 @@
 //! | `Halo2Verifier.bin` | creation code of the generated verifier, hex |
 //! | `WeightHalo2Verifier.bin`, `WeightVerifier.bin` | the same for the verifier of commitment proofs, if there is one |
 //! | `InferenceVerifier.bin`, `ModelRegistry.bin`, `FraudScreen.bin` | creation code without arguments, hex |
+//!
+//! A universal bundle has `Halo2UniversalVerifier.bin`, `UniversalVerifier.bin`, `VerifierRouter.bin` and
+//! `RoutedVerifier.bin` (`RoutedWeightVerifier.bin`) instead of the generated verifiers and their callers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use alloy::primitives::{B256, Bytes};
-use eyre::{WrapErr, ensure, eyre};
+use eyre::{WrapErr, bail, ensure, eyre};
 use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
+use super::universal::{Mode, UniversalInfo};
 use crate::files::{read_bytes, write_bytes};
 
 /// Version of `verifier.json` that this build reads and writes.
@@ -33,6 +37,16 @@ pub enum Contract {
     WeightVerifier,
     /// The only caller that the generated verifier should have.
     InferenceVerifier,
+    /// The generated verifier of all programs, which takes their keys.
+    Halo2UniversalVerifier,
+    /// The only caller that one should have.
+    UniversalVerifier,
+    /// What sends proofs to one of several verifiers of statements.
+    VerifierRouter,
+    /// What a model of the universal verifier names as its verifier.
+    RoutedVerifier,
+    /// The same for commitment proofs.
+    RoutedWeightVerifier,
     /// Models and proven inferences.
     ModelRegistry,
     /// The example application.
@@ -42,23 +56,50 @@ pub enum Contract {
 impl Contract {
     /// In order of deployment; those of commitment proofs only where inferences do not show that the weights
     /// are in range.
-    pub fn all(weights: bool) -> Vec<Self> {
-        let weights: &[Self] = if weights {
-            &[Self::WeightHalo2Verifier, Self::WeightVerifier]
-        } else {
-            &[]
+    pub fn all(mode: Mode, weights: bool) -> Vec<Self> {
+        let (shared, of_weights, inference): (&[Self], &[Self], _) = match mode {
+            Mode::Direct => (
+                &[Self::Halo2Verifier],
+                &[Self::WeightHalo2Verifier, Self::WeightVerifier],
+                Self::InferenceVerifier,
+            ),
+            Mode::Universal => (
+                &[
+                    Self::Halo2UniversalVerifier,
+                    Self::UniversalVerifier,
+                    Self::VerifierRouter,
+                ],
+                &[Self::RoutedWeightVerifier],
+                Self::RoutedVerifier,
+            ),
         };
-        let others = [
-            Self::InferenceVerifier,
-            Self::ModelRegistry,
-            Self::FraudScreen,
-        ];
-        [&[Self::Halo2Verifier], weights, &others].concat()
+        let of_weights = if weights { of_weights } else { &[] };
+        let others = [inference, Self::ModelRegistry, Self::FraudScreen];
+        [shared, of_weights, &others].concat()
     }
 
-    /// Whether its source is generated for a program.
+    /// What a model of this mode names as its verifier.
+    pub fn of_inferences(mode: Mode) -> Self {
+        match mode {
+            Mode::Direct => Self::InferenceVerifier,
+            Mode::Universal => Self::RoutedVerifier,
+        }
+    }
+
+    /// What checks commitment proofs in this mode.
+    pub fn of_weights(mode: Mode) -> Self {
+        match mode {
+            Mode::Direct => Self::WeightVerifier,
+            Mode::Universal => Self::RoutedWeightVerifier,
+        }
+    }
+
+    /// Whether its source is generated from a verifying key.
     pub fn is_generated(self) -> bool {
-        matches!(self, Self::Halo2Verifier | Self::WeightHalo2Verifier)
+        matches!(
+            self,
+            Self::Halo2Verifier | Self::WeightHalo2Verifier | Self::Halo2UniversalVerifier
+        )
     }
 
     /// Name of the source and of the contract in it.
@@ -68,6 +109,11 @@ impl Contract {
             Self::WeightHalo2Verifier => "WeightHalo2Verifier",
             Self::WeightVerifier => "WeightVerifier",
             Self::InferenceVerifier => "InferenceVerifier",
+            Self::Halo2UniversalVerifier => "Halo2UniversalVerifier",
+            Self::UniversalVerifier => "UniversalVerifier",
+            Self::VerifierRouter => "VerifierRouter",
+            Self::RoutedVerifier => "RoutedVerifier",
+            Self::RoutedWeightVerifier => "RoutedWeightVerifier",
             Self::ModelRegistry => "ModelRegistry",
             Self::FraudScreen => "FraudScreen",
         }
@@ -80,10 +126,16 @@ impl Contract {
 pub struct VerifierInfo {
     /// [`VERSION`].
     pub version: u32,
+    /// Whose code the verifying key is in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: Mode,
     /// Name of the program.
     pub program_name: String,
     /// Digest of the program.
     pub program_digest: B256,
+    /// How the universal verifier knows it, in that mode only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universal: Option<UniversalInfo>,
     /// The weight commitment, where one was made before the verifier. The contracts take any.
     pub weight_commitment: Option<B256>,
     /// Outputs of a statement as the contracts count them ([`Packing::fields`]): batch slots times output
@@ -128,6 +180,9 @@ pub const MAX_TERMS: u32 = 4096;
 pub struct WeightInfo {
     /// Digest of the program without nodes.
     pub program_digest: B256,
+    /// How the universal verifier knows it, in that mode only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universal: Option<UniversalInfo>,
     /// As in [`VerifierInfo`].
     pub terms: u32,
     /// Bytes of the halo2 proof, without public values.
@@ -157,6 +212,30 @@ impl VerifierInfo {
                 "a proof length of {length} bytes, expected a positive multiple of 32",
             );
         }
+        self.check_universal()
+    }
+
+    /// Refuses keys in a direct bundle, and a universal one whose digests are not those of its keys.
+    fn check_universal(&self) -> eyre::Result<()> {
+        let own = (self.program_digest, &self.universal, self.proof_length);
+        let weights = self.weights.iter();
+        let weights = weights.map(|w| (w.program_digest, &w.universal, w.proof_length));
+        let mut shapes = BTreeSet::new();
+        for (program, universal, proof_length) in weights.chain([own]) {
+            match (self.mode, universal) {
+                (Mode::Direct, None) => {}
+                (Mode::Universal, Some(info)) => {
+                    info.check(program)?;
+                    shapes.insert((info.verifying_key.len(), proof_length));
+                }
+                (Mode::Direct, Some(_)) => bail!("a verifying key, but mode \"direct\""),
+                (Mode::Universal, None) => bail!("mode \"universal\", but no verifying key"),
+            }
+        }
+        ensure!(
+            shapes.len() <= 1,
+            "keys and proofs of several lengths {shapes:?}: one contract takes one"
+        );
         Ok(())
     }
 }
@@ -184,7 +263,7 @@ impl Bundle {
     ) -> eyre::Result<Self> {
         info.check()?;
         let mut all = BTreeMap::new();
-        for contract in Contract::all(info.weights.is_some()) {
+        for contract in Contract::all(info.mode, info.weights.is_some()) {
             let code = code(contract)?;
             ensure!(
                 (1..=INIT_CODE_LIMIT).contains(&code.len()),
@@ -199,7 +278,7 @@ impl Bundle {
 
     /// Its contracts in order of deployment.
     pub fn contracts(&self) -> Vec<Contract> {
-        Contract::all(self.info.weights.is_some())
+        Contract::all(self.info.mode, self.info.weights.is_some())
     }
 
     /// Creation code of a contract, without arguments; empty if it is not one of [`Self::contracts`].

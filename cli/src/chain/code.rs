@@ -9,7 +9,11 @@ use eyre::WrapErr;
 
 use super::EmbeddedChain;
 use super::bundle::{Bundle, Contract};
-use super::contracts::{FraudScreen, InferenceVerifier, WeightVerifier};
+use super::contracts::{
+    FraudScreen, InferenceVerifier, RoutedVerifier, RoutedWeightVerifier, UniversalVerifier,
+    VerifierRouter, WeightVerifier,
+};
+use super::universal::Mode;
 
 /// Who creates here. Not the sender of any chain: its first contract must not get a neighbour's address.
 const DERIVER: Address = address!("0x0000000000000000000000000064657269766572");
@@ -23,29 +27,64 @@ pub struct Neighbour {
     pub code: Bytes,
 }
 
-/// Constructor arguments of the inference verifier.
-pub fn inference_arguments(bundle: &Bundle, halo2: Address, weights: Option<Address>) -> Vec<u8> {
-    InferenceVerifier::constructorCall {
+/// Constructor arguments of the verifier that a model names, before `behind`: its generated verifier, or in universal
+/// mode the verifier of statements.
+pub fn inference_arguments(bundle: &Bundle, behind: Address, weights: Option<Address>) -> Vec<u8> {
+    let outputs = U256::from(bundle.info.output_count);
+    let weights = weights.unwrap_or_default();
+    match bundle.info.mode {
+        Mode::Direct => InferenceVerifier::constructorCall {
+            verifier: behind,
+            outputs,
+            halo2ProofLength: U256::from(bundle.info.proof_length),
+            terms: U256::from(bundle.info.terms),
+            weights,
+        }
+        .abi_encode(),
+        Mode::Universal => RoutedVerifier::constructorCall {
+            verifier: behind,
+            outputs,
+            weights,
+        }
+        .abi_encode(),
+    }
+}
+
+/// Constructor arguments of the universal verifier before its generated one.
+pub fn universal_arguments(bundle: &Bundle, halo2: Address) -> Vec<u8> {
+    let key = bundle.info.universal.as_ref();
+    UniversalVerifier::constructorCall {
         verifier: halo2,
-        outputs: U256::from(bundle.info.output_count),
+        keyLength: U256::from(key.map_or(0, |u| u.verifying_key.len())),
         halo2ProofLength: U256::from(bundle.info.proof_length),
-        terms: U256::from(bundle.info.terms),
-        weights: weights.unwrap_or_default(),
     }
     .abi_encode()
 }
 
+/// Constructor arguments of a router.
+pub fn router_arguments(owner: Address) -> Vec<u8> {
+    VerifierRouter::constructorCall { firstOwner: owner }.abi_encode()
+}
+
 /// Constructor arguments of the verifier of commitment proofs; none if the bundle has no such contract.
-pub fn weight_arguments(bundle: &Bundle, halo2: Address) -> Vec<u8> {
-    bundle.info.weights.as_ref().map_or_else(Vec::new, |info| {
-        WeightVerifier::constructorCall {
-            verifier: halo2,
+pub fn weight_arguments(bundle: &Bundle, behind: Address) -> Vec<u8> {
+    let Some(info) = &bundle.info.weights else {
+        return Vec::new();
+    };
+    match &info.universal {
+        None => WeightVerifier::constructorCall {
+            verifier: behind,
             weightProgramDigest: info.program_digest,
             halo2ProofLength: U256::from(info.proof_length),
             terms: U256::from(info.terms),
         }
-        .abi_encode()
-    })
+        .abi_encode(),
+        Some(universal) => RoutedWeightVerifier::constructorCall {
+            verifier: behind,
+            weightProgramDigest: universal.program_digest,
+        }
+        .abi_encode(),
+    }
 }
 
 /// Constructor arguments of the fraud screen.
@@ -61,13 +100,32 @@ pub fn halo2(bundle: &Bundle, contract: Contract) -> eyre::Result<Bytes> {
     run(bundle, contract, &[], &[])
 }
 
-/// Runtime code of the verifier of commitment proofs beside its generated verifier.
+/// Runtime code of the universal verifier beside its generated one.
 ///
 /// # Errors
 /// As [`halo2`].
-pub fn weights(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
-    let arguments = weight_arguments(bundle, halo2.address);
-    run(bundle, Contract::WeightVerifier, &arguments, &[halo2])
+pub fn universal(bundle: &Bundle, halo2: &Neighbour) -> eyre::Result<Bytes> {
+    let arguments = universal_arguments(bundle, halo2.address);
+    run(bundle, Contract::UniversalVerifier, &arguments, &[halo2])
+}
+
+/// Runtime code of a router, which refers to nothing: routes and owner are in its storage.
+///
+/// # Errors
+/// As [`halo2`].
+pub fn router(bundle: &Bundle) -> eyre::Result<Bytes> {
+    let arguments = router_arguments(DERIVER);
+    run(bundle, Contract::VerifierRouter, &arguments, &[])
+}
+
+/// Runtime code of the verifier of commitment proofs beside what it calls.
+///
+/// # Errors
+/// As [`halo2`].
+pub fn weights(bundle: &Bundle, behind: &Neighbour) -> eyre::Result<Bytes> {
+    let arguments = weight_arguments(bundle, behind.address);
+    let contract = Contract::of_weights(bundle.info.mode);
+    run(bundle, contract, &arguments, &[behind])
 }
 
 /// Runtime code of the registry, which refers to nothing.
@@ -78,18 +136,19 @@ pub fn registry(bundle: &Bundle) -> eyre::Result<Bytes> {
     run(bundle, Contract::ModelRegistry, &[], &[])
 }
 
-/// Runtime code of the inference verifier beside its generated verifier and the verifier of commitment proofs.
+/// Runtime code of the verifier that a model names beside what it calls and the verifier of commitment proofs.
 ///
 /// # Errors
 /// As [`halo2`].
 pub fn inference(
     bundle: &Bundle,
-    halo2: &Neighbour,
+    behind: &Neighbour,
     weights: Option<&Neighbour>,
 ) -> eyre::Result<Bytes> {
-    let arguments = inference_arguments(bundle, halo2.address, weights.map(|w| w.address));
-    let neighbours: Vec<&Neighbour> = std::iter::once(halo2).chain(weights).collect();
-    run(bundle, Contract::InferenceVerifier, &arguments, &neighbours)
+    let arguments = inference_arguments(bundle, behind.address, weights.map(|w| w.address));
+    let neighbours: Vec<&Neighbour> = std::iter::once(behind).chain(weights).collect();
+    let contract = Contract::of_inferences(bundle.info.mode);
+    run(bundle, contract, &arguments, &neighbours)
 }
 
 /// Runtime code of the fraud screen beside its registry.

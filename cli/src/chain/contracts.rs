@@ -24,6 +24,14 @@ sol! {
         uint64 registeredAt;
     }
 
+    /// A route of a router; state 1 is open.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Route {
+        address verifier;
+        uint8 state;
+        bytes32 codeHash;
+    }
+
     /// An escrowed payment.
     #[derive(Debug, PartialEq, Eq)]
     struct Payment {
@@ -59,6 +67,38 @@ sol! {
         constructor(address verifier, bytes32 weightProgramDigest, uint256 halo2ProofLength, uint256 terms);
 
         function halo2Verifier() external view returns (address);
+    }
+
+    /// Verifier of the statements of all circuits.
+    contract UniversalVerifier {
+        constructor(address verifier, uint256 keyLength, uint256 halo2ProofLength);
+
+        function halo2Verifier() external view returns (address);
+        function selector() external view returns (bytes4);
+        function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external pure returns (bytes32);
+    }
+
+    /// What sends proofs to the verifier that their first word names.
+    contract VerifierRouter {
+        constructor(address firstOwner);
+
+        function owner() external view returns (address);
+        function addRoute(bytes4 selector, address verifier) external;
+        function getRoute(bytes4 selector) external view returns (Route memory);
+    }
+
+    /// A model's verifier that leaves its proofs to a verifier of statements.
+    contract RoutedVerifier {
+        constructor(address verifier, uint256 outputs, address weights);
+
+        function statementVerifier() external view returns (address);
+    }
+
+    /// The same for commitment proofs.
+    contract RoutedWeightVerifier {
+        constructor(address verifier, bytes32 weightProgramDigest);
+
+        function statementVerifier() external view returns (address);
     }
 
     /// Append-only registry of models and of the inferences proven of them.

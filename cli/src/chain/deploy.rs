@@ -1,11 +1,15 @@
 //! Deploys a bundle and checks what came to stand on the chain.
 
+mod shared;
+
 use alloy::primitives::{Address, Bytes, keccak256};
 use eyre::{WrapErr, bail, ensure};
 
+use self::shared::{Found, Shared};
 use super::bundle::{Bundle, Contract};
 use super::code::{self, Neighbour};
 use super::manifest::{Deployed, MANIFEST_VERSION, Manifest};
+use super::universal::{Mode, UniversalRecord};
 use super::{Chain, Created, is_local};
 
 /// What to deploy beside the verifiers.
@@ -15,28 +19,55 @@ pub struct Plan {
     pub registry: Option<Address>,
     /// Whether to deploy the example application.
     pub screen: bool,
+    /// A universal verifier that is there already; otherwise a new one. For universal bundles only.
+    pub universal: Option<Address>,
+    /// What to put before it. For universal bundles only.
+    pub router: Router,
 }
 
-/// One contract deployed.
+/// What models' verifiers call in universal mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Router {
+    /// The universal verifier itself.
+    #[default]
+    None,
+    /// A new router of the sender.
+    New,
+    /// A router that is there already.
+    At(Address),
+}
+
+/// One contract deployed, or called on the way.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Which.
     pub contract: Contract,
+    /// The function called, if this step deployed nothing.
+    pub call: Option<&'static str>,
     /// Where, and at what cost.
     pub created: Created,
+}
+
+impl Step {
+    /// Its name for people.
+    pub fn name(&self) -> String {
+        let name = self.contract.name();
+        self.call
+            .map_or_else(|| name.into(), |call| format!("{name}.{call}"))
+    }
 }
 
 /// Deploys, telling `note` of each contract as soon as it stands: should a later step fail, the earlier contracts and
 /// their gas are known.
 ///
 /// # Errors
-/// Keys of a development reference string on a chain that is not local; a given registry that is not this build's;
+/// Keys of a development reference string on a chain that is not local; a given contract that is not this build's;
 /// creation code that does not run; any failure of [`Chain::deploy`]; code on the chain that is not the bundle's.
 pub async fn deploy(
     chain: &mut Chain,
     bundle: &Bundle,
     plan: Plan,
-    mut note: impl FnMut(&Step),
+    note: impl FnMut(&Step),
 ) -> eyre::Result<Manifest> {
     let info = &bundle.info;
     ensure!(
@@ -47,85 +78,60 @@ pub async fn deploy(
         super::LOCAL_CHAIN_IDS
     );
     // Everything that can fail here fails before the first transaction.
-    let halo2_code = code::halo2(bundle, Contract::Halo2Verifier)?;
+    let found = match info.mode {
+        Mode::Universal => Some(shared::find(chain, bundle, plan).await?),
+        Mode::Direct => {
+            ensure!(
+                plan.universal.is_none() && plan.router == Router::None,
+                "the verifier's folder is of a verifier of its own; make it with `laminate verifier DIR --mode universal` to use --universal or --router"
+            );
+            code::halo2(bundle, Contract::Halo2Verifier)?;
+            None
+        }
+    };
     let registry_code = code::registry(bundle)?;
     if let Some(address) = plan.registry {
-        require_registry(chain, address, &registry_code).await?;
-    }
-    let deployer = chain.sender()?;
-
-    let halo2 = step(
-        chain,
-        bundle,
-        Contract::Halo2Verifier,
-        &[],
-        &halo2_code,
-        &mut note,
-    )
-    .await?;
-    let block = halo2.created.receipt.block;
-    let neighbour = Neighbour {
-        address: halo2.created.address,
-        code: halo2_code,
-    };
-    let weights = match bundle.info.weights {
-        Some(_) => Some(deploy_weights(chain, bundle, &mut note).await?),
-        None => None,
-    };
-    let beside = weights.as_ref().map(|w| &w.neighbour);
-    let expected = code::inference(bundle, &neighbour, beside)?;
-    let arguments = code::inference_arguments(bundle, neighbour.address, beside.map(|w| w.address));
-    let inference = step(
-        chain,
-        bundle,
-        Contract::InferenceVerifier,
-        &arguments,
-        &expected,
-        &mut note,
-    )
-    .await?;
-    let registry = match plan.registry {
-        Some(address) => Deployed {
-            address,
-            code_hash: keccak256(&registry_code),
-        },
-        None => step(
+        require_code(
             chain,
-            bundle,
-            Contract::ModelRegistry,
-            &[],
+            address,
             &registry_code,
-            &mut note,
+            "registry",
+            Contract::ModelRegistry,
         )
-        .await?
-        .deployed(),
+        .await?;
+    }
+    let mut run = Run {
+        deployer: chain.sender()?,
+        chain,
+        bundle,
+        note,
+        block: None,
+    };
+    let verifiers = run.verifiers(found).await?;
+    let registry = match plan.registry {
+        Some(address) => Neighbour {
+            address,
+            code: registry_code,
+        },
+        None => {
+            run.step(Contract::ModelRegistry, &[], registry_code)
+                .await?
+        }
     };
     let mut screen = None;
     if plan.screen {
-        let neighbour = Neighbour {
-            address: registry.address,
-            code: registry_code,
-        };
-        let expected = code::screen(bundle, &neighbour)?;
+        let expected = code::screen(bundle, &registry)?;
         let arguments = code::screen_arguments(registry.address);
         screen = Some(
-            step(
-                chain,
-                bundle,
-                Contract::FraudScreen,
-                &arguments,
-                &expected,
-                &mut note,
-            )
-            .await?
-            .deployed(),
+            run.step(Contract::FraudScreen, &arguments, expected)
+                .await?,
         );
     }
     Ok(Manifest {
         version: MANIFEST_VERSION,
-        chain_id: chain.chain_id(),
-        deployer,
-        block,
+        chain_id: run.chain.chain_id(),
+        deployer: run.deployer,
+        block: run.block.unwrap_or_default(),
         development: info.development_srs,
         program_name: info.program_name.clone(),
         program_digest: info.program_digest,
@@ -135,96 +141,143 @@ pub async fn deploy(
         output_tokens: info.output_tokens,
         output_prompt: info.output_prompt,
         output_packing: info.output_packing,
-        halo2_verifier: halo2.deployed(),
-        inference_verifier: inference.deployed(),
-        weight_halo2_verifier: weights.as_ref().map(|w| w.halo2),
-        weight_verifier: weights.as_ref().map(|w| w.verifier),
-        model_registry: registry,
-        fraud_screen: screen,
+        halo2_verifier: verifiers.halo2,
+        universal: verifiers.universal,
+        inference_verifier: verifiers.inference,
+        weight_halo2_verifier: verifiers.weight_halo2,
+        weight_verifier: verifiers.weights,
+        model_registry: registry.deployed(),
+        fraud_screen: screen.map(|s| s.deployed()),
         models: Vec::new(),
     })
 }
 
-/// The contracts of commitment proofs.
-struct Weights {
+/// What checks proofs.
+struct Verifiers {
     halo2: Deployed,
-    verifier: Deployed,
-    neighbour: Neighbour,
+    universal: Option<UniversalRecord>,
+    inference: Deployed,
+    weight_halo2: Option<Deployed>,
+    weights: Option<Deployed>,
 }
 
-async fn deploy_weights(
-    chain: &mut Chain,
-    bundle: &Bundle,
-    note: &mut impl FnMut(&Step),
-) -> eyre::Result<Weights> {
-    let contract = Contract::WeightHalo2Verifier;
-    let code = code::halo2(bundle, contract)?;
-    let halo2 = step(chain, bundle, contract, &[], &code, note).await?;
-    let neighbour = Neighbour {
-        address: halo2.created.address,
-        code,
-    };
-    let code = code::weights(bundle, &neighbour)?;
-    let arguments = code::weight_arguments(bundle, neighbour.address);
-    let contract = Contract::WeightVerifier;
-    let verifier = step(chain, bundle, contract, &arguments, &code, note).await?;
-    Ok(Weights {
-        halo2: halo2.deployed(),
-        verifier: verifier.deployed(),
-        neighbour: Neighbour {
-            address: verifier.created.address,
-            code,
-        },
-    })
+/// A deployment under way.
+struct Run<'a, N> {
+    deployer: Address,
+    chain: &'a mut Chain,
+    bundle: &'a Bundle,
+    note: N,
+    /// Of the first transaction.
+    block: Option<u64>,
 }
 
-impl Step {
+impl<N: FnMut(&Step)> Run<'_, N> {
+    async fn verifiers(&mut self, found: Option<Found>) -> eyre::Result<Verifiers> {
+        let bundle = self.bundle;
+        let shared = match found {
+            Some(found) => Some(self.shared(found).await?),
+            None => None,
+        };
+        let (halo2, behind) = match &shared {
+            Some(Shared { halo2, front, .. }) => (*halo2, front.clone()),
+            None => {
+                let code = code::halo2(bundle, Contract::Halo2Verifier)?;
+                let halo2 = self.step(Contract::Halo2Verifier, &[], code).await?;
+                (halo2.deployed(), halo2)
+            }
+        };
+        let (weight_halo2, weights) = match (&bundle.info.weights, &shared) {
+            (None, _) => (None, None),
+            (Some(_), Some(shared)) => (None, Some(self.weights(&shared.front).await?)),
+            (Some(_), None) => {
+                let contract = Contract::WeightHalo2Verifier;
+                let code = code::halo2(bundle, contract)?;
+                let halo2 = self.step(contract, &[], code).await?;
+                let weights = self.weights(&halo2).await?;
+                (Some(halo2.deployed()), Some(weights))
+            }
+        };
+        let expected = code::inference(bundle, &behind, weights.as_ref())?;
+        let beside = weights.as_ref().map(|w| w.address);
+        let arguments = code::inference_arguments(bundle, behind.address, beside);
+        let contract = Contract::of_inferences(bundle.info.mode);
+        let inference = self.step(contract, &arguments, expected).await?;
+        Ok(Verifiers {
+            halo2,
+            universal: shared.map(|s| s.record),
+            inference: inference.deployed(),
+            weight_halo2,
+            weights: weights.map(|w| w.deployed()),
+        })
+    }
+
+    /// The verifier of commitment proofs before `behind`.
+    async fn weights(&mut self, behind: &Neighbour) -> eyre::Result<Neighbour> {
+        let code = code::weights(self.bundle, behind)?;
+        let arguments = code::weight_arguments(self.bundle, behind.address);
+        let contract = Contract::of_weights(self.bundle.info.mode);
+        self.step(contract, &arguments, code).await
+    }
+
+    async fn step(
+        &mut self,
+        contract: Contract,
+        arguments: &[u8],
+        code: Bytes,
+    ) -> eyre::Result<Neighbour> {
+        let name = contract.name();
+        let created = self
+            .chain
+            .deploy(self.bundle.code(contract), arguments)
+            .await
+            .wrap_err_with(|| format!("cannot deploy {name}"))?;
+        let expected = keccak256(&code);
+        let address = created.address;
+        ensure!(
+            created.code_hash == expected,
+            "the code of {name} at {address} has hash {}, expected {expected}: this chain does not run Ethereum's rules",
+            created.code_hash
+        );
+        self.noted(Step {
+            contract,
+            call: None,
+            created,
+        });
+        Ok(Neighbour { address, code })
+    }
+
+    fn noted(&mut self, step: Step) {
+        self.block.get_or_insert(step.created.receipt.block);
+        (self.note)(&step);
+    }
+}
+
+impl Neighbour {
     fn deployed(&self) -> Deployed {
         Deployed {
-            address: self.created.address,
-            code_hash: self.created.code_hash,
+            address: self.address,
+            code_hash: keccak256(&self.code),
         }
     }
 }
 
-async fn step(
-    chain: &mut Chain,
-    bundle: &Bundle,
-    contract: Contract,
-    arguments: &[u8],
-    expected: &Bytes,
-    note: &mut impl FnMut(&Step),
-) -> eyre::Result<Step> {
-    let name = contract.name();
-    let created = chain
-        .deploy(bundle.code(contract), arguments)
-        .await
-        .wrap_err_with(|| format!("cannot deploy {name}"))?;
-    let expected = keccak256(expected);
-    ensure!(
-        created.code_hash == expected,
-        "the code of {name} at {} has hash {}, expected {expected}: this chain does not run Ethereum's rules",
-        created.address,
-        created.code_hash
-    );
-    let step = Step { contract, created };
-    note(&step);
-    Ok(step)
-}
-
-async fn require_registry(
+/// Refuses a contract given with `--option` that is not the bundle's `contract`.
+async fn require_code(
     chain: &mut Chain,
     address: Address,
     expected: &Bytes,
+    option: &str,
+    contract: Contract,
 ) -> eyre::Result<()> {
     let found = chain.code(address).await?;
     if found.is_empty() {
-        bail!("no contract at --registry {address} on {}", chain.name());
+        bail!("no contract at --{option} {address} on {}", chain.name());
     }
     ensure!(
         found == *expected,
-        "the contract at --registry {address} is not this build's ModelRegistry: code hash {}, expected {}; leave --registry out \
+        "the contract at --{option} {address} is not this build's {}: code hash {}, expected {}; leave --{option} out \
          to deploy a new one",
+        contract.name(),
         keccak256(&found),
         keccak256(expected)
     );

@@ -9,6 +9,7 @@ use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::{Contract, VERSION, check_version, is_default};
+use super::universal::{Mode, UniversalRecord};
 use crate::files::{read_bytes, write_bytes};
 
 /// A contract on the chain.
@@ -66,14 +67,18 @@ pub struct Manifest {
     /// How they are packed into words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_packing: Packing,
-    /// The generated verifier.
+    /// The generated verifier: of this program, or of all.
     pub halo2_verifier: Deployed,
-    /// The only caller it should have.
+    /// The shared verifier between the two, and this program's keys, where the generated verifier is of all programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universal: Option<UniversalRecord>,
+    /// What models name as their verifier.
     pub inference_verifier: Deployed,
-    /// The generated verifier of commitment proofs, where inferences do not show that the weights are in range.
+    /// The generated verifier of commitment proofs, where inferences do not show that the weights are in range and
+    /// it is not [`Self::halo2_verifier`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_halo2_verifier: Option<Deployed>,
-    /// The only caller that one should have.
+    /// What checks commitment proofs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_verifier: Option<Deployed>,
     /// Models and proven inferences.
@@ -87,16 +92,40 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whose code the verifying key is in.
+    pub fn mode(&self) -> Mode {
+        match self.universal {
+            None => Mode::Direct,
+            Some(_) => Mode::Universal,
+        }
+    }
+
+    /// The digest that models of this deployment are registered under.
+    pub fn registered_digest(&self) -> B256 {
+        self.universal
+            .as_ref()
+            .map_or(self.program_digest, |u| u.inference.program_digest)
+    }
+
     /// The contracts of this deployment.
     pub fn contracts(&self) -> Vec<(Contract, Deployed)> {
+        let mode = self.mode();
         let mut all = vec![
-            (Contract::Halo2Verifier, self.halo2_verifier),
-            (Contract::InferenceVerifier, self.inference_verifier),
+            (Contract::of_inferences(mode), self.inference_verifier),
             (Contract::ModelRegistry, self.model_registry),
         ];
+        match &self.universal {
+            None => all.push((Contract::Halo2Verifier, self.halo2_verifier)),
+            Some(universal) => {
+                all.push((Contract::Halo2UniversalVerifier, self.halo2_verifier));
+                all.push((Contract::UniversalVerifier, universal.verifier));
+                let router = universal.router.map(|r| r.contract);
+                all.extend(router.map(|r| (Contract::VerifierRouter, r)));
+            }
+        }
         let weights = [
             (Contract::WeightHalo2Verifier, self.weight_halo2_verifier),
-            (Contract::WeightVerifier, self.weight_verifier),
+            (Contract::of_weights(mode), self.weight_verifier),
         ];
         all.extend(weights.into_iter().filter_map(|(c, d)| Some((c, d?))));
         all.extend(
@@ -147,7 +176,15 @@ impl Manifest {
         );
         let text = read_bytes(path)?;
         check_version(path, &text)?;
-        serde_json::from_slice(&text).wrap_err_with(|| format!("{} is malformed", path.display()))
+        let manifest: Self = serde_json::from_slice(&text)
+            .wrap_err_with(|| format!("{} is malformed", path.display()))?;
+        if let Some(universal) = &manifest.universal {
+            universal
+                .inference
+                .check(manifest.program_digest)
+                .wrap_err_with(|| format!("{} is malformed", path.display()))?;
+        }
+        Ok(manifest)
     }
 
     /// Writes the file under a temporary name, then renames it.

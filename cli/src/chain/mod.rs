@@ -11,6 +11,7 @@
 //! | [`manifest`] | `deployment.json` |
 //! | [`deploy`], [`code`] | deployment, and the code that must be at each address |
 //! | [`registry`] | registering, submitting and checking |
+//! | [`universal`] | programs that share one verifier |
 //!
 //! A contract's refusal is a [`Revert`] inside the [`eyre::Report`]; [`refusal`] finds it.
 
@@ -27,6 +28,7 @@ pub mod rpc;
 pub mod signer;
 #[cfg(test)]
 mod tests;
+pub mod universal;
 
 use alloy::primitives::{Address, B256, Bytes, Log, U256, keccak256};
 use alloy::sol_types::SolCall;

@@ -1,7 +1,7 @@
 //! Registering models and submitting proofs.
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use alloy::sol_types::SolEvent;
+use alloy::sol_types::{SolCall, SolEvent};
 use eyre::{WrapErr, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
@@ -9,7 +9,9 @@ use laminate_aggregator::evm::encode_proof;
 use laminate_aggregator::prove::AggregationProof;
 use laminate_protocol::statement::{Packing, unpack};
 
-use super::contracts::{InferenceVerifier, Model, ModelRegistry};
+use super::contracts::{InferenceVerifier, Model, ModelRegistry, RoutedVerifier, VerifierRouter};
+use super::manifest::Manifest;
+use super::universal::{Selector, UniversalInfo};
 use super::{Chain, Receipt};
 
 /// A proof with its statement, as the registry takes it.
@@ -23,7 +25,8 @@ pub struct Submission {
     pub input_commitment: B256,
     /// Output words, 32 bytes each.
     pub output: Bytes,
-    /// Digest of the public values, points and scalars, then the halo2 proof.
+    /// Digest of the public values, points and scalars, then the halo2 proof; with the verifying key where the
+    /// verifier takes it.
     pub proof: Bytes,
 }
 
@@ -57,6 +60,64 @@ impl Submission {
             input_commitment: *input_commitment,
             output: output.iter().flatten().copied().collect(),
             proof: encode_proof(proof)?.into(),
+        })
+    }
+
+    /// From a proof of an inference, as this deployment takes it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_inference(proof: &AggregationProof, manifest: &Manifest) -> eyre::Result<Self> {
+        let info = manifest.universal.as_ref().map(|u| &u.inference);
+        Self::through(proof, info, manifest)
+    }
+
+    /// From a commitment proof, as this deployment takes it.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_weights(proof: &AggregationProof, manifest: &Manifest) -> eyre::Result<Self> {
+        let info = manifest.universal.as_ref().and_then(|u| u.weights.as_ref());
+        Self::through(proof, info, manifest)
+    }
+
+    fn through(
+        proof: &AggregationProof,
+        info: Option<&UniversalInfo>,
+        manifest: &Manifest,
+    ) -> eyre::Result<Self> {
+        let router = manifest.universal.as_ref().and_then(|u| u.router);
+        match info {
+            None => Self::new(proof),
+            Some(info) => Self::universal(proof, info, router.map(|r| r.selector)),
+        }
+    }
+
+    /// From a proof, as the universal verifier takes it: the circuit's program digest first, the verifying key
+    /// before the halo2 proof; behind a router, after the word that names its route.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn universal(
+        proof: &AggregationProof,
+        info: &UniversalInfo,
+        selector: Option<Selector>,
+    ) -> eyre::Result<Self> {
+        let direct = Self::new(proof)?;
+        let key_at = direct.proof.len().saturating_sub(proof.proof.len());
+        let (deferred, halo2) = direct.proof.split_at(key_at);
+        let route = selector.map(|s| [s.as_slice(), &[0; 28]].concat());
+        let bytes = [
+            route.as_deref().unwrap_or_default(),
+            direct.program_digest.as_slice(),
+            deferred,
+            &info.verifying_key,
+            halo2,
+        ]
+        .concat();
+        Ok(Self {
+            proof: bytes.into(),
+            ..direct
         })
     }
 }
@@ -297,15 +358,51 @@ impl Registry {
     }
 }
 
-/// The generated verifier behind an inference verifier.
+/// Refuses a deployment whose contracts call others than the record says.
 ///
 /// # Errors
-/// If the address is no inference verifier, or a failure of the chain.
-pub async fn halo2_behind(chain: &mut Chain, inference: Address) -> eyre::Result<Address> {
-    chain
-        .read(inference, &InferenceVerifier::halo2VerifierCall {})
-        .await
-        .wrap_err_with(|| format!("{inference} is not an InferenceVerifier"))
+/// Two contracts that do not belong together, a contract of another kind, or a failure of the chain.
+pub async fn require_calls(chain: &mut Chain, manifest: &Manifest) -> eyre::Result<()> {
+    let inference = manifest.inference_verifier.address;
+    let halo2 = manifest.halo2_verifier.address;
+    let call = InferenceVerifier::halo2VerifierCall {};
+    let Some(universal) = &manifest.universal else {
+        return require_call(chain, inference, &call, halo2).await;
+    };
+    let verifier = universal.verifier.address;
+    require_call(chain, verifier, &call, halo2).await?;
+    let call = RoutedVerifier::statementVerifierCall {};
+    let callers = std::iter::once(inference).chain(manifest.weight_verifier.map(|w| w.address));
+    for caller in callers {
+        require_call(chain, caller, &call, universal.front()).await?;
+    }
+    if let Some(router) = &universal.router {
+        let (address, selector) = (router.contract.address, router.selector);
+        let call = VerifierRouter::getRouteCall { selector };
+        let route = chain.read(address, &call).await?;
+        ensure!(
+            route.state == 1 && route.verifier == verifier,
+            "the router {address} does not send {selector} to {verifier}: its route is to {}, state {}",
+            route.verifier,
+            route.state
+        );
+    }
+    Ok(())
+}
+
+async fn require_call<C: SolCall<Return = Address>>(
+    chain: &mut Chain,
+    caller: Address,
+    call: &C,
+    expected: Address,
+) -> eyre::Result<()> {
+    let read = chain.read(caller, call).await;
+    let found = read.wrap_err_with(|| format!("{caller} is not the contract of the record"))?;
+    ensure!(
+        found == expected,
+        "the contract at {caller} calls {found}, the record says {expected}"
+    );
+    Ok(())
 }
 
 fn submit_call(model_id: U256, submission: &Submission) -> ModelRegistry::submitCall {

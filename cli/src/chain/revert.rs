@@ -9,7 +9,7 @@ use alloy::sol_types::{Panic, Revert as Reason, SolError, SolInterface};
 sol! {
     /// The errors of all contracts in one selector space.
     contract Refusals {
-        // Halo2Caller, InferenceVerifier, WeightVerifier
+        // CodePin, Halo2Caller, ModelShape and what derives from them
         error ZeroVerifier();
         error VerifierWithoutCode(address verifier);
         error VerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
@@ -35,10 +35,30 @@ sol! {
         error NonCanonicalOffset(uint256 expected, uint256 found);
         error NonCanonicalLength(uint256 expected, uint256 found);
         error UnalignedArgument(uint256 length);
+        // PublicValues
+        error TermCountOutOfRange(uint256 terms);
+        error DigestNotCanonical(uint256 value);
+        error CoordinateNotCanonical(uint256 term, uint256 value);
+        error PointAtInfinity(uint256 term);
+        error PointNotOnCurve(uint256 term);
+        error SumAtInfinity();
+        // UniversalVerifier
+        error ProofLengthWithoutTerms(uint256 length);
+        error ProgramDigestMismatch(bytes32 expected, bytes32 found);
+        // VerifierRouter
+        error ZeroOwner();
+        error NotOwner(address caller);
+        error NotPendingOwner(address caller);
+        error RouterFrozen();
+        error ZeroSelector();
+        error SelectorMismatch(bytes4 expected, bytes4 found);
+        error RouteExists(bytes4 selector);
+        error RouteNotFound(bytes4 selector);
+        error RouteIsRemoved(bytes4 selector);
+        error SelectorMissing();
+        error SelectorNotCanonical(bytes32 word);
         // StatementLib
-        error InstanceNotCanonical(uint256 index, uint256 value);
-        error LimbTooLarge(uint256 index, uint256 value);
-        error CoordinateNotCanonical(uint256 coordinate);
+        error ValueNotCanonical(uint256 index, uint256 value);
         error OutputLength(uint256 expected, uint256 found);
         error OutputWordTooLarge(uint256 word, uint256 value);
         error OutputIndex(uint256 index, uint256 count);
@@ -168,11 +188,19 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
         E::OutputCountOutOfRange(e) => format!("{} outputs, expected 1 to {}", e.count, e.limit),
         E::ProofLengthOutOfRange(e) => format!("a halo2 proof length of {} bytes, expected a positive multiple of 32", e.length),
         E::ProofLength(e) => format!(
-            "the proof with its accumulator has {} bytes, expected {}; was it made for another program or batch size?",
+            "the proof has {} bytes, expected {}; was it made for another program or batch size?",
+            e.found, e.expected
+        ),
+        E::ProofLengthWithoutTerms(e) => format!(
+            "a proof of {} bytes, which no number of points makes; was it encoded for a verifier of one circuit?",
+            e.length
+        ),
+        E::ProgramDigestMismatch(e) => format!(
+            "the verifying key and program in the proof have digest {}, the model is registered with {}: the proof is of another program",
             e.found, e.expected
         ),
         E::OutputLength(e) => format!("the output has {} bytes, expected {}", e.found, e.expected),
-        other => encoding(other).unwrap_or_else(|| screen(other)),
+        other => encoding(other).or_else(|| router(other)).unwrap_or_else(|| screen(other)),
     }
 }
 
@@ -187,7 +215,40 @@ fn code_changed(
     )
 }
 
-/// Errors of `CanonicalCalldata` and `StatementLib`.
+/// Errors of `VerifierRouter`.
+fn router(error: &Refusals::RefusalsErrors) -> Option<String> {
+    use Refusals::RefusalsErrors as E;
+    Some(match error {
+        E::ZeroOwner(_) => "the owner is the zero address".into(),
+        E::NotOwner(e) => format!("{} is not the owner of the router", e.caller),
+        E::NotPendingOwner(e) => {
+            format!("the router's owner has not named {} as the next", e.caller)
+        }
+        E::RouterFrozen(_) => "the router is frozen and takes no more routes".into(),
+        E::ZeroSelector(_) => "a selector of zero names no route".into(),
+        E::SelectorMismatch(e) => format!(
+            "the verifier has selector {}, its route was to have {}",
+            e.found, e.expected
+        ),
+        E::RouteExists(e) => format!("the router has a route {} already", e.selector),
+        E::RouteNotFound(e) => format!(
+            "the router has no route {}; does it serve this verifier?",
+            e.selector
+        ),
+        E::RouteIsRemoved(e) => format!(
+            "the route {} was removed for good; do not rely on its verifier",
+            e.selector
+        ),
+        E::SelectorMissing(_) => "the proof does not start with a route's selector".into(),
+        E::SelectorNotCanonical(e) => format!(
+            "the proof starts with {}, expected a selector of 4 bytes and zeros",
+            e.word
+        ),
+        _ => return None,
+    })
+}
+
+/// Errors of `CanonicalCalldata`, `StatementLib` and `PublicValues`.
 fn encoding(error: &Refusals::RefusalsErrors) -> Option<String> {
     use Refusals::RefusalsErrors as E;
     Some(match error {
@@ -203,18 +264,22 @@ fn encoding(error: &Refusals::RefusalsErrors) -> Option<String> {
             "a call argument of {} bytes, expected a multiple of 32",
             e.length
         ),
-        E::InstanceNotCanonical(e) => format!(
-            "instance {} is {:#x}, not below the scalar field's order",
+        E::ValueNotCanonical(e) => format!(
+            "public value {} is {:#x}, not below the scalar field's order",
             e.index, e.value
         ),
-        E::LimbTooLarge(e) => format!(
-            "accumulator limb {} is {:#x}, more than 88 bits",
-            e.index, e.value
+        E::DigestNotCanonical(e) => format!(
+            "the digest of the public values is {:#x}, not below the scalar field's order",
+            e.value
         ),
+        E::TermCountOutOfRange(e) => format!("{} points in a proof, expected 1 to 4096", e.terms),
         E::CoordinateNotCanonical(e) => format!(
-            "accumulator coordinate {} is not below the base field's order",
-            e.coordinate
+            "a coordinate of point {} is {:#x}, not below the base field's order",
+            e.term, e.value
         ),
+        E::PointAtInfinity(e) => format!("point {} of the proof is infinity", e.term),
+        E::PointNotOnCurve(e) => format!("point {} of the proof is not on the curve", e.term),
+        E::SumAtInfinity(_) => "the sum of the proof's points is infinity".into(),
         E::OutputWordTooLarge(e) => format!(
             "output word {} is {:#x}: bits beyond the last output",
             e.word, e.value
@@ -264,7 +329,7 @@ fn screen(error: &Refusals::RefusalsErrors) -> String {
             e.paymentId, e.deadline
         ),
         E::TransferFailed(e) => format!("{} does not take the {} wei", e.to, e.amount),
-        // Every other variant is named in `sentence` and `encoding`; their names say what is meant.
+        // Every other variant is named in `sentence`, `encoding` and `router`; their names say what is meant.
         _ => "see the error's name".into(),
     }
 }

@@ -9,21 +9,24 @@ use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
 use super::submit::model_id;
+use super::verifier::universal_info;
 use crate::chain::bundle::{Bundle, Contract};
 use crate::chain::code::{self, Neighbour};
 use crate::chain::contracts::Model;
 use crate::chain::manifest::{Deployed, Manifest};
-use crate::chain::registry::{Registry, Submission, decode_output, halo2_behind};
+use crate::chain::registry::{Registry, Submission, decode_output, require_calls, word};
 use crate::chain::rpc::NodeArgs;
+use crate::chain::universal::{Mode, UniversalRecord};
 use crate::chain::{Chain, RpcChain, refusal};
-use crate::files::{self, ProofFile};
+use crate::files::{self, ModelDir, ProofFile};
 use crate::output::Output;
+use crate::pipeline;
 use crate::reading::Reading;
 
 /// Check a deployment, a proof or a statement on a chain, without sending anything.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate check fraud.proof --rpc-url http://127.0.0.1:8545 --verifier-dir fraud-verifier\n  laminate check --statement 0x… --rpc-url http://127.0.0.1:8545\n\nThe code at every address is compared with the deployment record and, with --verifier-dir, with code\nderived again from the verifier's folder. The exit code is not zero if anything does not hold."
+    after_help = "Example:\n  laminate check fraud.proof --rpc-url http://127.0.0.1:8545 --verifier-dir fraud-verifier\n  laminate check --statement 0x… --rpc-url http://127.0.0.1:8545\n\nThe code at every address is compared with the deployment record and, with --verifier-dir, with code\nderived again from the verifier's folder; with --dir, digests and verifying keys are compared with those\nof the model's program. The exit code is not zero if anything does not hold."
 )]
 pub struct Check {
     /// Proof file: does it verify on chain, and is its statement recorded?
@@ -37,6 +40,9 @@ pub struct Check {
     /// Folder made by `laminate verifier`, to derive the code from.
     #[arg(long, value_name = "DIR")]
     pub verifier_dir: Option<PathBuf>,
+    /// Model folder, to derive the verifying keys and digests from (needs `setup`).
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     #[command(flatten)]
     pub node: NodeArgs,
     /// Record made by `laminate deploy`.
@@ -104,6 +110,10 @@ impl Check {
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         let manifest = Manifest::read(&self.deployment)?;
         let bundle = self.verifier_dir.as_deref().map(Bundle::read).transpose()?;
+        if let Some(dir) = &self.dir {
+            check_program(&ModelDir::open(dir)?, &manifest, out)
+                .wrap_err_with(|| format!("the deployment is not of {}", dir.display()))?;
+        }
         let rpc = RpcChain::connect(&self.node, None).await?;
         manifest.require_chain(rpc.chain_id())?;
         let mut chain = Chain::Rpc(rpc);
@@ -152,7 +162,7 @@ impl Check {
             });
         };
         let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
-        let submission = Submission::new(&file.proof)?;
+        let submission = Submission::of_inference(&file.proof, manifest)?;
         let id = model_id(manifest, self.model, &submission)?;
         let model = registry.model(chain, id).await?;
         let reason = match registry.verify(chain, id, &submission).await {
@@ -180,7 +190,7 @@ fn foreign(model: &Model, manifest: &Manifest) -> Option<String> {
             model.verifier
         ));
     }
-    let expected = manifest.program_digest;
+    let expected = manifest.registered_digest();
     (model.programDigest != expected).then(|| {
         format!(
             "the model is of program {}, not {expected}",
@@ -216,6 +226,34 @@ async fn recorded(
     })
 }
 
+/// Compares the digests, and in universal mode the verifying keys, with those of the model folder's program.
+fn check_program(dir: &ModelDir, manifest: &Manifest, out: Output) -> eyre::Result<()> {
+    let program = dir.program()?;
+    let digest = word(&program.digest()?);
+    ensure!(
+        digest == manifest.program_digest,
+        "program digest {}, expected {digest}",
+        manifest.program_digest
+    );
+    let Some(universal) = &manifest.universal else {
+        return Ok(());
+    };
+    let srs = pipeline::load_setup_srs(&dir.setup()?)?;
+    let keys = pipeline::load_program_keys(&program, &srs)?;
+    let inference = universal_info(&program, &keys.inference, &srs, out)?;
+    let weights = keys.weights.as_ref().map(|key| {
+        let weights = program.weights_program();
+        universal_info(&weights, key, &srs, out)
+    });
+    ensure!(
+        universal.inference == inference && universal.weights == weights.transpose()?,
+        "its record has other verifying keys than the program's: digest {}, expected {}; do not rely on it",
+        universal.inference.program_digest,
+        inference.program_digest
+    );
+    Ok(())
+}
+
 /// Compares the code at every address of a deployment with its record and with what the bundle makes.
 async fn check_code(
     chain: &mut Chain,
@@ -248,13 +286,7 @@ async fn check_code(
         });
     }
     if reports.iter().all(|r| r.holds) {
-        let behind = halo2_behind(chain, manifest.inference_verifier.address).await?;
-        if behind != manifest.halo2_verifier.address {
-            bail!(
-                "the InferenceVerifier calls {behind}, the record says {}",
-                manifest.halo2_verifier.address
-            );
-        }
+        require_calls(chain, manifest).await?;
     }
     Ok(reports)
 }
@@ -269,43 +301,95 @@ fn derive(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<Vec<(Contract, B
     }
     compare(manifest, bundle)?;
     let derive = || -> eyre::Result<_> {
-        let halo2 = Neighbour {
-            address: manifest.halo2_verifier.address,
-            code: code::halo2(bundle, Contract::Halo2Verifier)?,
+        let mut all = vec![];
+        let behind = match &manifest.universal {
+            None => Neighbour {
+                address: manifest.halo2_verifier.address,
+                code: code::halo2(bundle, Contract::Halo2Verifier)?,
+            },
+            Some(universal) => derive_shared(manifest, universal, bundle, &mut all)?,
         };
         let registry = Neighbour {
             address: manifest.model_registry.address,
             code: code::registry(bundle)?,
         };
-        let mut all = vec![];
-        let weights = derive_weights(manifest, bundle, &mut all)?;
+        let weights = derive_weights(manifest, bundle, &behind, &mut all)?;
         all.push((
-            Contract::InferenceVerifier,
-            code::inference(bundle, &halo2, weights.as_ref())?,
+            Contract::of_inferences(bundle.info.mode),
+            code::inference(bundle, &behind, weights.as_ref())?,
         ));
         if manifest.fraud_screen.is_some() {
             all.push((Contract::FraudScreen, code::screen(bundle, &registry)?));
         }
-        all.extend([
-            (Contract::Halo2Verifier, halo2.code),
-            (Contract::ModelRegistry, registry.code),
-        ]);
+        if bundle.info.mode == Mode::Direct {
+            all.push((Contract::Halo2Verifier, behind.code));
+        }
+        all.push((Contract::ModelRegistry, registry.code));
         Ok(all)
     };
     derive().wrap_err("cannot derive the code from the verifier's folder")
 }
 
+/// The contracts that all universal models share; returns what models' verifiers call.
+fn derive_shared(
+    manifest: &Manifest,
+    universal: &UniversalRecord,
+    bundle: &Bundle,
+    all: &mut Vec<(Contract, Bytes)>,
+) -> eyre::Result<Neighbour> {
+    let halo2 = Neighbour {
+        address: manifest.halo2_verifier.address,
+        code: code::halo2(bundle, Contract::Halo2UniversalVerifier)?,
+    };
+    let code = code::universal(bundle, &halo2)?;
+    all.push((Contract::Halo2UniversalVerifier, halo2.code));
+    all.push((Contract::UniversalVerifier, code.clone()));
+    let front = universal.front();
+    if universal.router.is_none() {
+        return Ok(Neighbour {
+            address: front,
+            code,
+        });
+    }
+    let code = code::router(bundle)?;
+    all.push((Contract::VerifierRouter, code.clone()));
+    Ok(Neighbour {
+        address: front,
+        code,
+    })
+}
+
 /// Refuses a deployment record that says otherwise than the verifier's folder: it may be another's.
 fn compare(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<()> {
     let info = &bundle.info;
+    ensure!(
+        manifest.mode() == info.mode,
+        "the deployment is in {:?} mode, the verifier's folder is of {:?} mode; check --verifier-dir",
+        manifest.mode(),
+        info.mode
+    );
     let weights = info.weights.is_some();
     let recorded = [manifest.weight_halo2_verifier, manifest.weight_verifier].map(|c| c.is_some());
+    // A universal deployment has one generated verifier for both.
+    let expected = [weights && info.mode == Mode::Direct, weights];
     ensure!(
-        recorded == [weights; 2],
+        recorded == expected,
         "the deployment records {} verifier of commitment proofs, the verifier's folder has {}: without it, models may have any weights",
-        if recorded == [true; 2] { "a" } else { "no" },
+        if recorded[1] && (recorded[0] || info.mode == Mode::Universal) {
+            "a"
+        } else {
+            "no"
+        },
         if weights { "one" } else { "none" }
     );
+    if let Some(universal) = &manifest.universal {
+        let of_weights = info.weights.as_ref().and_then(|w| w.universal.as_ref());
+        ensure!(
+            Some(&universal.inference) == info.universal.as_ref()
+                && universal.weights.as_ref() == of_weights,
+            "the deployment records other verifying keys than the verifier's folder; do not rely on it"
+        );
+    }
     let same = (
         manifest.output_count,
         manifest.output_scale,
@@ -331,19 +415,25 @@ fn compare(manifest: &Manifest, bundle: &Bundle) -> eyre::Result<()> {
 fn derive_weights(
     manifest: &Manifest,
     bundle: &Bundle,
+    front: &Neighbour,
     all: &mut Vec<(Contract, Bytes)>,
 ) -> eyre::Result<Option<Neighbour>> {
-    let (Some(halo2), Some(verifier)) = (manifest.weight_halo2_verifier, manifest.weight_verifier)
-    else {
+    let Some(verifier) = manifest.weight_verifier else {
         return Ok(None);
     };
-    let halo2 = Neighbour {
-        address: halo2.address,
-        code: code::halo2(bundle, Contract::WeightHalo2Verifier)?,
+    let code = match manifest.weight_halo2_verifier {
+        None => code::weights(bundle, front)?,
+        Some(halo2) => {
+            let halo2 = Neighbour {
+                address: halo2.address,
+                code: code::halo2(bundle, Contract::WeightHalo2Verifier)?,
+            };
+            let code = code::weights(bundle, &halo2)?;
+            all.push((Contract::WeightHalo2Verifier, halo2.code));
+            code
+        }
     };
-    let code = code::weights(bundle, &halo2)?;
-    all.push((Contract::WeightVerifier, code.clone()));
-    all.push((Contract::WeightHalo2Verifier, halo2.code));
+    all.push((Contract::of_weights(bundle.info.mode), code.clone()));
     Ok(Some(Neighbour {
         address: verifier.address,
         code,
@@ -362,7 +452,7 @@ fn human(report: &Report) -> String {
                 derived.unwrap_or(c.recorded)
             ),
         };
-        lines.push(format!("{:<18} {}  {state}", c.contract.name(), c.address));
+        lines.push(format!("{:<22} {}  {state}", c.contract.name(), c.address));
     }
     if let Some(proof) = &report.proof {
         lines.push(match &proof.reason {

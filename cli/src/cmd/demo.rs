@@ -148,8 +148,8 @@ impl Run<'_> {
             .deploy(
                 &prepared.verifier.bundle,
                 Plan {
-                    registry: None,
                     screen: true,
+                    ..Plan::default()
                 },
             )
             .await?;
@@ -158,7 +158,7 @@ impl Run<'_> {
         };
         let plan = Plan {
             registry: Some(registry.address),
-            screen: false,
+            ..Plan::default()
         };
         let batch = self.deploy(&prepared.batch_verifier.bundle, plan).await?;
         let model = self.register(&single, &prepared.dir).await?;

@@ -9,7 +9,7 @@ use eyre::{WrapErr, ensure};
 use serde::Serialize;
 
 use crate::chain::bundle::{Bundle, Contract};
-use crate::chain::deploy::{Plan, Step, deploy};
+use crate::chain::deploy::{Plan, Router, Step, deploy};
 use crate::chain::manifest::Manifest;
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
@@ -19,7 +19,7 @@ use crate::output::Output;
 /// Deploy a verifier, with its registry, to a chain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only."
+    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.\n\nA folder made with `verifier --mode universal` brings the verifier of all programs; later programs reuse it\nwith --universal ADDRESS."
 )]
 pub struct Deploy {
     /// Folder made by `laminate verifier`.
@@ -31,6 +31,13 @@ pub struct Deploy {
     /// Use this registry instead of a new one.
     #[arg(long, value_name = "ADDRESS")]
     pub registry: Option<Address>,
+    /// Universal mode: use this universal verifier instead of a new one, if its code is exactly the expected one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub universal: Option<Address>,
+    /// Universal mode: call the universal verifier through a router, a new one of the sender unless given. Its owner
+    /// can add verifiers, and so is trusted until the router is frozen.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true)]
+    pub router: Option<Option<Address>>,
     /// Deploy the example application, too.
     #[arg(long)]
     pub screen: bool,
@@ -45,7 +52,12 @@ pub struct Deploy {
 /// One contract in the report.
 #[derive(Debug, Serialize)]
 struct Row {
+    #[serde(skip)]
+    name: String,
     contract: Contract,
+    /// The function called, if nothing was deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<&'static str>,
     address: Address,
     code_hash: B256,
     code_bytes: usize,
@@ -97,11 +109,17 @@ impl Deploy {
         let plan = Plan {
             registry: self.registry,
             screen: self.screen,
+            universal: self.universal,
+            router: match self.router {
+                None => Router::None,
+                Some(None) => Router::New,
+                Some(Some(address)) => Router::At(address),
+            },
         };
         let manifest = deploy(&mut chain, &bundle, plan, |step| {
             out.line(&format!(
                 "{} at {}, {} gas",
-                step.contract.name(),
+                step.name(),
                 step.created.address,
                 step.created.receipt.gas_used
             ));
@@ -120,11 +138,8 @@ impl Deploy {
         let mut human = String::new();
         for row in &contracts {
             human.push_str(&format!(
-                "{:<18} {}  {:>6} bytes  {:>9} gas\n",
-                row.contract.name(),
-                row.address,
-                row.code_bytes,
-                row.cost.gas
+                "{:<23} {}  {:>6} bytes  {:>9} gas\n",
+                row.name, row.address, row.code_bytes, row.cost.gas
             ));
         }
         human.push_str(&format!(
@@ -151,7 +166,9 @@ impl Deploy {
 fn row(step: &Step) -> Row {
     let created = &step.created;
     Row {
+        name: step.name(),
         contract: step.contract,
+        call: step.call,
         address: created.address,
         code_hash: created.code_hash,
         code_bytes: created.code_bytes,

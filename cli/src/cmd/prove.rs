@@ -21,7 +21,7 @@ use crate::shards::{self, ShardDir, ShardReport};
 /// Prove a model's inference on one batch of inputs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate prove fraud --input models/fraud/fraud.csv -o fraud.proof\n\nThe folder needs `commit` and `setup` first. The proof file is public: it shows the output and hides\nweights and input. A layer folder or folded proof is private: it holds both."
+    after_help = "Example:\n  laminate prove fraud --input models/fraud/fraud.csv -o fraud.proof\n\nThe folder needs `commit` and `setup` first. The proof file is public: it shows the output and hides\nweights and input. A layer folder or folded proof is private: it holds both.\nWhichever contract checks it (`verifier --mode`), the proof is the same."
 )]
 pub struct Prove {
     /// Folder with program, weights, commitment and keys.

@@ -19,7 +19,7 @@ use crate::output::Output;
 /// Register a model: its program digest and weight commitment.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it."
+    after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it. In universal mode the digest registered is that of\nthe verifying key and the program; `check` derives it again."
 )]
 pub struct Register {
     /// Model folder whose published weight commitment to register; by default the one of the verifier.
@@ -64,6 +64,7 @@ impl Register {
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         let mut manifest = Manifest::read(&self.deployment)?;
         let weight_commitment = self.commitment(&manifest)?;
+        let program_digest = manifest.registered_digest();
         let weight_proof = self.weight_proof(&manifest, weight_commitment)?;
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
@@ -78,7 +79,7 @@ impl Register {
             .register(
                 &mut chain,
                 &NewModel {
-                    program_digest: manifest.program_digest,
+                    program_digest,
                     weight_commitment,
                     verifier,
                     metadata_hash: self.metadata_hash,
@@ -96,7 +97,7 @@ impl Register {
             registry: registry.address,
             verifier,
             owner: model.owner,
-            program_digest: manifest.program_digest,
+            program_digest,
             weight_commitment,
             cost: Cost::from(&registered.receipt),
         };
@@ -136,7 +137,7 @@ impl Register {
             }
         };
         let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
-        let proof = Submission::new(&file.proof)?;
+        let proof = Submission::of_weights(&file.proof, manifest)?;
         ensure!(
             proof.weight_commitment == weight_commitment,
             "{} is of weights {}, to be registered are {weight_commitment}",

@@ -62,7 +62,7 @@ impl Submit {
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         let manifest = Manifest::read(&self.deployment)?;
         let (_, proof): (_, ProofFile) = files::read(Kind::Proof, &self.proof)?;
-        let submission = Submission::new(&proof.proof)?;
+        let submission = Submission::of_inference(&proof.proof, &manifest)?;
         let model_id = model_id(&manifest, self.model, &submission)?;
         let signer = if self.dry_run {
             None

@@ -6,11 +6,11 @@ use alloy::primitives::{B256, Bytes};
 use clap::Args;
 use eyre::eyre;
 use laminate_aggregator::evm::{
-    GeneratedVerifier, SOLC_VERSION, SolcCompiler, SourceTree, generate_verifier,
+    SOLC_VERSION, SolcCompiler, SourceTree, check_same_constraints, generate_universal,
+    generate_verifier,
 };
 use laminate_aggregator::keys::{OutputFormat, VerifyingKey};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
 use laminate_protocol::public::INSTANCES;
 use laminate_protocol::statement::output_words;
@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
+use crate::chain::universal::{Mode, UniversalInfo};
 use crate::files::{self, ModelDir};
 use crate::measure::size;
 use crate::output::Output;
@@ -26,7 +27,7 @@ use crate::{pipeline, toolchain};
 /// Write the verifier contract of a program, with everything `deploy` needs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n\nNeeds `setup`. The compiler is the npm package solc behind scripts/solc (LAMINATE_SOLC names another)."
+    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate verifier fraud -o fraud-verifier --mode universal\n\nNeeds `setup`. The compiler is the npm package solc behind scripts/solc (LAMINATE_SOLC names another)."
 )]
 pub struct VerifierCommand {
     /// Folder with program and keys.
@@ -34,6 +35,10 @@ pub struct VerifierCommand {
     /// The folder to write.
     #[arg(short, long)]
     pub output: PathBuf,
+    /// `direct`: a contract of this program, its key in the code. `universal`: one contract for all programs, which
+    /// takes the key with each proof. The proofs are the same.
+    #[arg(long, value_enum, default_value_t = Mode::Direct)]
+    pub mode: Mode,
 }
 
 /// What `verifier` reports.
@@ -56,6 +61,8 @@ pub struct Keys<'a> {
     pub inference: &'a VerifyingKey,
     /// Of its commitment proofs, where inferences do not show that the weights are in range.
     pub weights: Option<&'a VerifyingKey>,
+    /// Whose code they go into.
+    pub mode: Mode,
 }
 
 impl<'a> Keys<'a> {
@@ -64,6 +71,7 @@ impl<'a> Keys<'a> {
         Self {
             inference,
             weights: None,
+            mode: Mode::Direct,
         }
     }
 }
@@ -81,7 +89,8 @@ pub struct Made {
 
 /// A generated contract, compiled.
 struct Generated {
-    verifier: GeneratedVerifier,
+    source: String,
+    proof_length: usize,
     creation: Bytes,
     runtime_bytes: usize,
     srs_digest: B256,
@@ -90,18 +99,58 @@ struct Generated {
 fn generate(
     key: &VerifyingKey,
     srs: &Srs,
+    mode: Mode,
     compiler: &SolcCompiler,
     out: Output,
 ) -> eyre::Result<Generated> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    let verifier = generate_verifier(&srs, &key.vk, INSTANCES)?;
-    let code = compiler.compile_verifier(&verifier.source)?;
+    let (source, proof_length, code) = match mode {
+        Mode::Direct => {
+            let verifier = generate_verifier(&srs, &key.vk, INSTANCES)?;
+            let code = compiler.compile_verifier(&verifier.source)?;
+            (verifier.source, verifier.proof_length, code)
+        }
+        Mode::Universal => {
+            let verifier = generate_universal(&srs, &key.vk, INSTANCES)?;
+            let code = verifier.compile(compiler)?;
+            (verifier.source, verifier.proof_length, code)
+        }
+    };
     Ok(Generated {
-        verifier,
+        source,
+        proof_length,
         creation: code.creation.into(),
         runtime_bytes: code.runtime.len(),
         srs_digest: B256::from(srs.digest()),
     })
+}
+
+/// How the universal verifier knows a program.
+///
+/// # Errors
+/// A reference string that is too short, or a key with an empty column.
+pub fn universal_info(
+    program: &Program,
+    key: &VerifyingKey,
+    srs: &Srs,
+    out: Output,
+) -> eyre::Result<UniversalInfo> {
+    let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
+    UniversalInfo::new(word(&program.digest()?), key, &srs)
+}
+
+/// Refuses a key that the contract generated from `template` does not verify.
+fn require_same_constraints(
+    template: &VerifyingKey,
+    key: &VerifyingKey,
+    srs: &Srs,
+    out: Output,
+) -> eyre::Result<()> {
+    let (_, first) = pipeline::cut_srs(Path::new(""), srs, template.meta.k(), out)?;
+    let (_, second) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
+    let (first, second) = ((&*first, &template.vk), (&*second, &key.vk));
+    check_same_constraints(first, second, INSTANCES)?;
+    Ok(())
 }
 
 /// Generates and compiles; also used by `demo`.
@@ -118,40 +167,76 @@ pub fn make(
     let root = toolchain::ready(out)?;
     let _stage = out.stage("Generating and compiling the verifier contract");
     let compiler = SolcCompiler::find(&root)?;
-    let inference = generate(keys.inference, srs, &compiler, out)?;
-    let weights = match keys.weights {
-        Some(key) => Some((key, generate(key, srs, &compiler, out)?)),
-        None => None,
-    };
+    let mode = keys.mode;
+    let inference = generate(keys.inference, srs, mode, &compiler, out)?;
     let mut info = info(program, keys.inference, &inference, weight_commitment)?;
-    if let Some((key, generated)) = &weights {
-        info.weights = Some(WeightInfo {
-            program_digest: word(&program.weights_program().digest()?),
-            terms: key.meta.public.terms,
-            proof_length: generated.verifier.proof_length as u32,
-            vk_digest: B256::from(key.digest()),
-        });
+    if mode == Mode::Universal {
+        require_same_constraints(keys.inference, keys.inference, srs, out)?;
+        info.mode = mode;
+        info.universal = Some(universal_info(program, keys.inference, srs, out)?);
     }
-    let own = Contract::all(weights.is_some()).into_iter();
+    // In universal mode the one generated contract verifies both.
+    let weights = match (keys.weights, mode) {
+        (Some(key), Mode::Direct) => Some(generate(key, srs, mode, &compiler, out)?),
+        _ => None,
+    };
+    if let Some(key) = keys.weights {
+        let generated = weights.as_ref().unwrap_or(&inference);
+        let length = generated.proof_length;
+        info.weights = Some(weight_info(program, keys, key, length, srs, out)?);
+    }
+    let own = Contract::all(mode, keys.weights.is_some()).into_iter();
     let names: Vec<&str> = own
         .filter(|c| !c.is_generated())
         .map(Contract::name)
         .collect();
     let mut others = compiler.compile(&own_contracts(&root)?, &names)?;
     let bundle = Bundle::new(info, |contract| match (contract, &weights) {
-        (Contract::Halo2Verifier, _) => Ok(inference.creation.clone()),
-        (Contract::WeightHalo2Verifier, Some((_, generated))) => Ok(generated.creation.clone()),
+        (Contract::Halo2Verifier | Contract::Halo2UniversalVerifier, _) => {
+            Ok(inference.creation.clone())
+        }
+        (Contract::WeightHalo2Verifier, Some(generated)) => Ok(generated.creation.clone()),
         _ => others
             .remove(contract.name())
             .map(|c| Bytes::from(c.creation))
             .ok_or_else(|| eyre!("{} was not compiled", contract.name())),
     })?;
-    let mut sources = vec![(Contract::Halo2Verifier, inference.verifier.source)];
-    sources.extend(weights.map(|(_, w)| (Contract::WeightHalo2Verifier, w.verifier.source)));
+    let contract = match mode {
+        Mode::Direct => Contract::Halo2Verifier,
+        Mode::Universal => Contract::Halo2UniversalVerifier,
+    };
+    let mut sources = vec![(contract, inference.source)];
+    sources.extend(weights.map(|w| (Contract::WeightHalo2Verifier, w.source)));
     Ok(Made {
         bundle,
         contract_bytes: inference.runtime_bytes,
         sources,
+    })
+}
+
+/// What checks commitment proofs, made with `key`.
+fn weight_info(
+    program: &Program,
+    keys: Keys<'_>,
+    key: &VerifyingKey,
+    proof_length: usize,
+    srs: &Srs,
+    out: Output,
+) -> eyre::Result<WeightInfo> {
+    let weights = program.weights_program();
+    let universal = match keys.mode {
+        Mode::Direct => None,
+        Mode::Universal => {
+            require_same_constraints(keys.inference, key, srs, out)?;
+            Some(universal_info(&weights, key, srs, out)?)
+        }
+    };
+    Ok(WeightInfo {
+        program_digest: word(&weights.digest()?),
+        universal,
+        terms: key.meta.public.terms,
+        proof_length: proof_length as u32,
+        vk_digest: B256::from(key.digest()),
     })
 }
 
@@ -172,6 +257,8 @@ fn info(
     let format = OutputFormat::of(program);
     Ok(VerifierInfo {
         version: bundle::VERSION,
+        mode: Mode::Direct,
+        universal: None,
         program_name: program.name.clone(),
         program_digest: word(&program.digest()?),
         weight_commitment,
@@ -182,7 +269,7 @@ fn info(
         output_prompt: format.tokens.map_or(0, |t| t.prompt),
         output_packing: format.packing(),
         terms: key.meta.public.terms,
-        proof_length: generated.verifier.proof_length as u32,
+        proof_length: generated.proof_length as u32,
         weights: None,
         development_srs: key.meta.development,
         srs_digest: generated.srs_digest,
@@ -200,18 +287,12 @@ impl VerifierCommand {
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
         let srs = pipeline::load_setup_srs(&dir.setup()?)?;
-        let key = pipeline::load_verifying_key(&program, FoldMode::On, &srs)?;
+        let loaded = pipeline::load_program_keys(&program, &srs)?;
         let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
-        let weight_key = match program.check_weights {
-            true => None,
-            false => {
-                let weights = program.weights_program();
-                Some(pipeline::load_verifying_key(&weights, FoldMode::On, &srs)?)
-            }
-        };
         let keys = Keys {
-            inference: &key,
-            weights: weight_key.as_ref(),
+            inference: &loaded.inference,
+            weights: loaded.weights.as_ref(),
+            mode: self.mode,
         };
         let made = make(&program, keys, &srs, commitment, out)?;
 
@@ -226,10 +307,11 @@ impl VerifierCommand {
             contract_bytes: made.contract_bytes,
             proof_bytes: made.bundle.info.proof_length as usize,
             terms: made.bundle.info.terms as usize,
-            development: key.meta.development,
+            development: loaded.inference.meta.development,
         };
+        let name = made.sources.first().map_or("", |(c, _)| c.name());
         let human = format!(
-            "Halo2Verifier {}, of at most {}\nproof {} and {} points\nwritten to {}",
+            "{name} {}, of at most {}\nproof {} and {} points\nwritten to {}",
             size(report.contract_bytes as u64),
             size(24_576),
             size(report.proof_bytes as u64),

@@ -148,6 +148,31 @@ pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<P
     ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
 }
 
+/// The verifying keys of a program's published proofs.
+#[derive(Clone, Debug)]
+pub struct ProgramKeys {
+    /// Of its inferences.
+    pub inference: VerifyingKey,
+    /// Of its commitment proofs, where inferences do not show that the weights are in range.
+    pub weights: Option<VerifyingKey>,
+}
+
+/// The verifying keys that `setup` made of a program and, where there is one, of its weights' program.
+///
+/// # Errors
+/// Missing, altered or foreign keys.
+pub fn load_program_keys(program: &Program, srs: &Srs) -> eyre::Result<ProgramKeys> {
+    let inference = load_verifying_key(program, FoldMode::On, srs)?;
+    let weights = match program.check_weights {
+        true => None,
+        false => {
+            let weights = program.weights_program();
+            Some(load_verifying_key(&weights, FoldMode::On, srs)?)
+        }
+    };
+    Ok(ProgramKeys { inference, weights })
+}
+
 /// The verifying key of a program that `setup` made.
 ///
 /// # Errors

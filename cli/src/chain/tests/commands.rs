@@ -13,7 +13,7 @@ use laminate_protocol::field::Scalar;
 use super::super::LOCAL_CHAIN_ID;
 use super::super::manifest::Manifest;
 use super::anvil::{Anvil, KEY};
-use super::{ACCEPT, bundle, bundle_with, stand_in};
+use super::{ACCEPT, bundle, bundle_with, stand_in, universal_bundle};
 use crate::cmd::check::Check;
 use crate::cmd::deploy::Deploy;
 use crate::cmd::register::Register;
@@ -230,47 +230,104 @@ fn what_does_not_fit_is_refused() {
     });
 }
 
+/// Two deployments through one universal verifier, the second behind a router.
+#[test]
+fn a_proof_goes_all_the_way_through_a_universal_verifier() {
+    wait(async {
+        let Some(f) = Fixture::new() else { return };
+        let direct = text(f.deploy(&["--router"]).await);
+        assert!(direct.contains("--mode universal"), "{direct}");
+        let own = universal_bundle(ACCEPT, 1, true).unwrap();
+        own.write(&f.path("own")).unwrap();
+        universal_bundle(ACCEPT, 1, false)
+            .unwrap()
+            .write(&f.path("verifier"))
+            .unwrap();
+        f.deploy(&[]).await.unwrap();
+        let record = f.path("deployment.json");
+        for second in [false, true] {
+            let manifest = Manifest::read(&record).unwrap();
+            if second {
+                let universal = manifest.universal.unwrap().verifier.address.to_string();
+                f.deploy(&["--universal", &universal, "--router", "--force"])
+                    .await
+                    .unwrap();
+            }
+            f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
+            f.register(&[]).await.unwrap();
+            f.submit(&["@proof", "--dry-run"]).await.unwrap();
+            f.submit(&["@proof"]).await.unwrap();
+            f.check(&["@proof", "--verifier-dir", "@verifier"])
+                .await
+                .unwrap();
+        }
+        let good = fs::read_to_string(&record).unwrap();
+        let key = format!("0x{}", "01".repeat(64));
+        alter(&record, &key, &format!("0x{}", "02".repeat(64)));
+        let error = text(f.check(&[]).await);
+        assert!(error.contains("universal program digest"), "{error}");
+        fs::write(&record, &good).unwrap();
+        let error = text(f.check(&["--verifier-dir", "@own"]).await);
+        assert!(
+            error.contains("records no verifier of commitment proofs"),
+            "{error}"
+        );
+        bundle(ACCEPT).unwrap().write(&f.path("direct")).unwrap();
+        let error = text(f.check(&["--verifier-dir", "@direct"]).await);
+        assert!(error.contains("Universal mode"), "{error}");
+    });
+}
+
 #[test]
 fn code_that_is_not_the_right_code_is_found() {
     wait(async {
         let Some(f) = Fixture::new() else { return };
-        f.deploy(&["--screen"]).await.unwrap();
-        let record = f.path("deployment.json");
-        let good = fs::read_to_string(&record).unwrap();
-        let manifest = Manifest::read(&record).unwrap();
-        for (contract, deployed) in manifest.contracts() {
-            // Another hash on record; then another contract, or none, at the address.
-            let hash = deployed.code_hash.to_string();
-            for (from, to) in [
-                (hash.clone(), format!("0x{:064x}", 1)),
-                (
-                    format!("{:?}", deployed.address).to_lowercase(),
-                    format!("0x{:040x}", 1),
-                ),
-            ] {
-                alter(&record, &from, &to);
-                let error = text(f.check(&["--verifier-dir", "@verifier"]).await);
-                assert!(
-                    error.contains("not the code it must be"),
-                    "{}: {error}",
-                    contract.name()
-                );
-                fs::write(&record, &good).unwrap();
-            }
-            // Other creation code in the verifier's folder, which the chain's code must come from.
-            let code = f.path("verifier").join(format!("{}.bin", contract.name()));
-            let creation = fs::read_to_string(&code).unwrap();
-            fs::write(&code, hex::encode(super::creation(&[0xfe]))).unwrap();
+        wrong_code_is_found(&f, &["--screen"]).await;
+        universal_bundle(ACCEPT, 1, true)
+            .unwrap()
+            .write(&f.path("verifier"))
+            .unwrap();
+        wrong_code_is_found(&f, &["--router", "--force"]).await;
+    });
+}
+
+async fn wrong_code_is_found(f: &Fixture, plan: &[&str]) {
+    f.deploy(plan).await.unwrap();
+    let record = f.path("deployment.json");
+    let good = fs::read_to_string(&record).unwrap();
+    let manifest = Manifest::read(&record).unwrap();
+    for (contract, deployed) in manifest.contracts() {
+        // Another hash on record; then another contract, or none, at the address.
+        let hash = deployed.code_hash.to_string();
+        for (from, to) in [
+            (hash.clone(), format!("0x{:064x}", 1)),
+            (
+                format!("{:?}", deployed.address).to_lowercase(),
+                format!("0x{:040x}", 1),
+            ),
+        ] {
+            alter(&record, &from, &to);
             let error = text(f.check(&["--verifier-dir", "@verifier"]).await);
             assert!(
                 error.contains("not the code it must be"),
                 "{}: {error}",
                 contract.name()
             );
-            fs::write(&code, creation).unwrap();
+            fs::write(&record, &good).unwrap();
         }
-        f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
-    });
+        // Other creation code in the verifier's folder, which the chain's code must come from.
+        let code = f.path("verifier").join(format!("{}.bin", contract.name()));
+        let creation = fs::read_to_string(&code).unwrap();
+        fs::write(&code, hex::encode(super::creation(&[0xfe]))).unwrap();
+        let error = text(f.check(&["--verifier-dir", "@verifier"]).await);
+        assert!(
+            error.contains("not the code it must be"),
+            "{}: {error}",
+            contract.name()
+        );
+        fs::write(&code, creation).unwrap();
+    }
+    f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
 }
 
 /// A genuine verifier of inferences that names no verifier of weights would take models with any weights.

@@ -33,8 +33,8 @@ async fn deployed(halo2: &[u8]) -> Option<(Chain, Manifest, Registry)> {
     let mut chain = Chain::embedded();
     let mut steps = 0;
     let plan = Plan {
-        registry: None,
         screen: true,
+        ..Plan::default()
     };
     let manifest = deploy(&mut chain, &bundle(halo2)?, plan, |_| steps += 1)
         .await
@@ -203,11 +203,15 @@ fn gas_is_that_of_a_receipt() {
             .await
             .unwrap()
             .receipt;
-        // Selector, 4 head words, length and output, length, 12 limbs and the proof.
-        assert_eq!(receipt.calldata_bytes, 4 + 4 * 32 + 64 + 32 + 12 * 32 + 64);
+        // Selector, 4 head words, length and output, length; digest, one point with its scalar, the generator's
+        // scalar and the halo2 proof.
+        assert_eq!(
+            receipt.calldata_bytes,
+            4 + 4 * 32 + 64 + 32 + (32 + 96 + 32) + 64
+        );
         // Above: transaction, calldata at 4 to 16 gas a byte, one new storage slot. Below: nothing else is large.
         assert!(
-            (21_000 + 4 * 676 + 22_100..90_000).contains(&receipt.gas_used),
+            (21_000 + 4 * 452 + 22_100..120_000).contains(&receipt.gas_used),
             "{}",
             receipt.gas_used
         );
@@ -346,7 +350,7 @@ fn addresses_without_the_right_contract_are_refused() {
         if let Some(bundle) = bundle(ACCEPT) {
             let plan = Plan {
                 registry: Some(other),
-                screen: false,
+                ..Plan::default()
             };
             let text = deploy(&mut chain, &bundle, plan, |_| panic!("deployed"))
                 .await

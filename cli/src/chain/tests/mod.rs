@@ -8,6 +8,7 @@ mod anvil;
 mod commands;
 mod embedded;
 mod node;
+mod universal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use laminate_protocol::public::PublicValues;
 
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
 use super::registry::{NewModel, Submission};
+use super::universal::{Mode, UniversalInfo, program_digest};
 
 /// Runtime code that accepts: `STOP`.
 const ACCEPT: &[u8] = &[0x00];
@@ -49,8 +51,8 @@ fn bundle(halo2: &[u8]) -> Option<Bundle> {
     bundle_with(halo2, None)
 }
 
-/// The same with a verifier of commitment proofs.
-fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
+/// Our contracts, compiled.
+fn compiled() -> Option<&'static BTreeMap<String, Bytes>> {
     static COMPILED: OnceLock<Option<BTreeMap<String, Bytes>>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
         if !workspace().join("node_modules/solc").exists() {
@@ -60,7 +62,8 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
         tree.files
             .retain(|path, _| !path.starts_with("contracts/src/generated"));
-        let own = Contract::all(true).into_iter();
+        let own = [Mode::Direct, Mode::Universal].into_iter();
+        let own = own.flat_map(|mode| Contract::all(mode, true));
         let names: Vec<&str> = own
             .filter(|c| !c.is_generated())
             .map(Contract::name)
@@ -72,9 +75,16 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         let code = all.into_iter();
         Some(code.map(|(n, c)| (n, c.creation.into())).collect())
     });
-    let compiled = compiled.as_ref()?;
+    compiled.as_ref()
+}
+
+/// The same with a verifier of commitment proofs.
+fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
+    let compiled = compiled()?;
     let info = VerifierInfo {
         version: VERSION,
+        mode: Mode::Direct,
+        universal: None,
         program_name: "stand-in".into(),
         program_digest: B256::with_last_byte(1),
         weight_commitment: Some(B256::with_last_byte(2)),
@@ -91,6 +101,7 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
             terms: 1,
             proof_length: PROOF_LENGTH,
             vk_digest: B256::ZERO,
+            universal: None,
         }),
         development_srs: true,
         srs_digest: B256::ZERO,
@@ -101,6 +112,32 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         Ok(match (contract, weights) {
             (Contract::Halo2Verifier, _) => creation(halo2),
             (Contract::WeightHalo2Verifier, Some(weights)) => creation(weights),
+            _ => compiled[contract.name()].clone(),
+        })
+    });
+    Some(made.unwrap())
+}
+
+/// A universal bundle of a program whose verifying key is two words of its number, around the given generated verifier.
+fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> {
+    let compiled = compiled()?;
+    let universal = |digest: B256, key: u8| {
+        let verifying_key = Bytes::from(vec![key; 64]);
+        UniversalInfo {
+            program_digest: program_digest(&verifying_key, digest),
+            verifying_key,
+        }
+    };
+    let mut info = bundle_with(halo2, weights.then_some(ACCEPT))?.info;
+    info.mode = Mode::Universal;
+    info.program_digest = B256::with_last_byte(program);
+    info.universal = Some(universal(info.program_digest, program));
+    if let Some(weights) = &mut info.weights {
+        weights.universal = Some(universal(weights.program_digest, program + 100));
+    }
+    let made = Bundle::new(info, |contract| {
+        Ok(match contract {
+            Contract::Halo2UniversalVerifier => creation(halo2),
             _ => compiled[contract.name()].clone(),
         })
     });

@@ -75,8 +75,8 @@ fn deploys_registers_and_submits_as_the_embedded_chain_does() {
         for mut chain in [Chain::Rpc(rpc), Chain::embedded()] {
             let mut used = Vec::new();
             let plan = Plan {
-                registry: None,
                 screen: true,
+                ..Plan::default()
             };
             let manifest = deploy(&mut chain, &bundle, plan, |step| {
                 used.push(step.created.receipt.gas_used)

@@ -1,0 +1,193 @@
+//! The contracts that all universal models of a chain share: found, or deployed once.
+
+use alloy::primitives::{Address, U256, keccak256};
+use eyre::{WrapErr, bail, ensure, eyre};
+
+use super::super::bundle::{Bundle, Contract};
+use super::super::code::{self, Neighbour};
+use super::super::contracts::{UniversalVerifier, VerifierRouter};
+use super::super::manifest::Deployed;
+use super::super::universal::{RouterRecord, Selector, UniversalRecord, selector};
+use super::super::{Chain, Created};
+use super::{Plan, Router, Run, Step, require_code};
+
+/// State of an open route.
+const OPEN: u8 = 1;
+/// State of no route.
+const NONE: u8 = 0;
+
+/// What of it is there already, checked before anything is sent.
+pub(super) struct Found {
+    /// The generated verifier and the universal one before it.
+    pair: Option<(Neighbour, Neighbour)>,
+    router: Router,
+    /// Whether the router has the route.
+    routed: bool,
+    selector: Selector,
+}
+
+/// The contracts that models' verifiers share.
+pub(super) struct Shared {
+    pub halo2: Deployed,
+    /// What models' verifiers call.
+    pub front: Neighbour,
+    pub record: UniversalRecord,
+}
+
+/// Looks at what the plan names.
+///
+/// # Errors
+/// A contract that is not exactly the bundle's, or a router whose route leads elsewhere or cannot be added.
+pub(super) async fn find(chain: &mut Chain, bundle: &Bundle, plan: Plan) -> eyre::Result<Found> {
+    let halo2_code = code::halo2(bundle, Contract::Halo2UniversalVerifier)?;
+    let key = bundle.info.universal.as_ref();
+    let key_length = key.map_or(0, |u| u.verifying_key.len());
+    let selector = selector(keccak256(&halo2_code), key_length, bundle.info.proof_length);
+    let pair = match plan.universal {
+        None => None,
+        Some(address) => {
+            let halo2 = Neighbour {
+                address: halo2_of(chain, address).await?,
+                code: halo2_code,
+            };
+            let found = chain.code(halo2.address).await?;
+            ensure!(
+                found == halo2.code,
+                "the universal verifier at --universal {address} calls {}, which is not the generated verifier of this constraint system and reference string: code hash {}, expected {}; leave --universal out to deploy a new one",
+                halo2.address,
+                keccak256(&found),
+                keccak256(&halo2.code)
+            );
+            let code = code::universal(bundle, &halo2)?;
+            let contract = Contract::UniversalVerifier;
+            require_code(chain, address, &code, "universal", contract).await?;
+            Some((halo2, Neighbour { address, code }))
+        }
+    };
+    let routed = match plan.router {
+        Router::At(router) => {
+            let code = code::router(bundle)?;
+            require_code(chain, router, &code, "router", Contract::VerifierRouter).await?;
+            has_route(chain, router, selector, plan.universal).await?
+        }
+        Router::None | Router::New => false,
+    };
+    Ok(Found {
+        pair,
+        router: plan.router,
+        routed,
+        selector,
+    })
+}
+
+/// The generated verifier behind a universal one.
+async fn halo2_of(chain: &mut Chain, universal: Address) -> eyre::Result<Address> {
+    chain
+        .read(universal, &UniversalVerifier::halo2VerifierCall {})
+        .await
+        .wrap_err_with(|| format!("--universal {universal} is not a UniversalVerifier"))
+}
+
+/// Whether a router leads to the universal verifier; if not, the sender must be able to make it so.
+async fn has_route(
+    chain: &mut Chain,
+    router: Address,
+    selector: Selector,
+    universal: Option<Address>,
+) -> eyre::Result<bool> {
+    let route = chain
+        .read(router, &VerifierRouter::getRouteCall { selector })
+        .await?;
+    match route.state {
+        OPEN if universal == Some(route.verifier) => Ok(true),
+        OPEN => Err(eyre!(
+            "the router {router} has its route {selector} to {0}; give --universal {0} to use it",
+            route.verifier
+        )),
+        NONE => {
+            let owner = chain.read(router, &VerifierRouter::ownerCall {}).await?;
+            let sender = chain.sender()?;
+            ensure!(
+                owner == sender,
+                "the router {router} has no route {selector}, and only its owner {owner} can add one, not {sender}"
+            );
+            Ok(false)
+        }
+        _ => bail!("the router {router} has removed its route {selector} for good"),
+    }
+}
+
+impl<N: FnMut(&Step)> Run<'_, N> {
+    /// Deploys what is not there yet.
+    pub(super) async fn shared(&mut self, found: Found) -> eyre::Result<Shared> {
+        let bundle = self.bundle;
+        let (halo2, universal) = match found.pair {
+            Some(pair) => pair,
+            None => {
+                let contract = Contract::Halo2UniversalVerifier;
+                let code = code::halo2(bundle, contract)?;
+                let halo2 = self.step(contract, &[], code).await?;
+                let code = code::universal(bundle, &halo2)?;
+                let arguments = code::universal_arguments(bundle, halo2.address);
+                let contract = Contract::UniversalVerifier;
+                let universal = self.step(contract, &arguments, code).await?;
+                (halo2, universal)
+            }
+        };
+        let router = match found.router {
+            Router::None => None,
+            Router::At(address) => Some(Neighbour {
+                address,
+                code: code::router(bundle)?,
+            }),
+            Router::New => {
+                let arguments = code::router_arguments(self.deployer);
+                let code = code::router(bundle)?;
+                let contract = Contract::VerifierRouter;
+                Some(self.step(contract, &arguments, code).await?)
+            }
+        };
+        let selector = found.selector;
+        if let Some(router) = router.as_ref().filter(|_| !found.routed) {
+            self.route(router, selector, universal.address).await?;
+        }
+        let info = &bundle.info;
+        let inference = info.universal.clone();
+        let inference = inference.ok_or_else(|| eyre!("the bundle has no verifying key"))?;
+        let weights = info.weights.as_ref().and_then(|w| w.universal.clone());
+        Ok(Shared {
+            halo2: halo2.deployed(),
+            record: UniversalRecord {
+                verifier: universal.deployed(),
+                router: router.as_ref().map(|router| RouterRecord {
+                    contract: router.deployed(),
+                    selector,
+                }),
+                inference,
+                weights,
+            },
+            front: router.unwrap_or(universal),
+        })
+    }
+
+    async fn route(
+        &mut self,
+        router: &Neighbour,
+        selector: Selector,
+        universal: Address,
+    ) -> eyre::Result<()> {
+        let call = VerifierRouter::addRouteCall {
+            selector,
+            verifier: universal,
+        };
+        let sent = self.chain.write(router.address, &call, U256::ZERO).await;
+        let receipt = sent.wrap_err_with(|| format!("cannot add the route {selector}"))?;
+        let created = Created::new(router.address, &router.code, receipt)?;
+        self.noted(Step {
+            contract: Contract::VerifierRouter,
+            call: Some("addRoute"),
+            created,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! Programs that share one verifier: their verifying key is calldata, and the digest they are registered under binds it.
+
+use alloy::primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
+use alloy::sol_types::SolValue;
+use eyre::ensure;
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::PrimeField;
+use laminate_aggregator::evm::key_words;
+use laminate_aggregator::keys::VerifyingKey;
+use laminate_aggregator::srs::Srs;
+use laminate_protocol::public::INSTANCES;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::Deployed;
+
+/// What names a route of a router.
+pub type Selector = FixedBytes<4>;
+
+/// Whose code a verifying key is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A generated verifier for each program, its key in the code.
+    #[default]
+    Direct,
+    /// One verifier for all programs, the key in each submission.
+    Universal,
+}
+
+/// How a program is known to the universal verifier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UniversalInfo {
+    /// The digest to register: of the verifying key and the circuit's program digest.
+    pub program_digest: B256,
+    /// The key, as the contract takes it.
+    pub verifying_key: Bytes,
+}
+
+/// The contracts of a universal deployment and what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UniversalRecord {
+    /// The shared verifier of statements.
+    pub verifier: Deployed,
+    /// The router before it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<RouterRecord>,
+    /// The program.
+    pub inference: UniversalInfo,
+    /// Its weights' program, where inferences do not show that the weights are in range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<UniversalInfo>,
+}
+
+/// A router and the route that submissions take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RouterRecord {
+    /// The router.
+    pub contract: Deployed,
+    /// The route of the shared verifier.
+    pub selector: Selector,
+}
+
+impl UniversalRecord {
+    /// What the models' verifiers call: the router if there is one, else the shared verifier.
+    pub fn front(&self) -> Address {
+        self.router
+            .map_or(self.verifier.address, |router| router.contract.address)
+    }
+}
+
+impl UniversalInfo {
+    /// Of a verifying key.
+    ///
+    /// # Errors
+    /// A reference string of another size than the key, or a key with an empty column.
+    pub fn new(circuit_digest: B256, key: &VerifyingKey, srs: &Srs) -> eyre::Result<Self> {
+        let words = key_words(srs, &key.vk, INSTANCES)?;
+        let verifying_key = Bytes::from(words.concat());
+        Ok(Self {
+            program_digest: program_digest(&verifying_key, circuit_digest),
+            verifying_key,
+        })
+    }
+
+    /// Refuses a digest that is not that of the key and the circuit's program digest.
+    ///
+    /// # Errors
+    /// With both digests, or a key of part of a word.
+    pub fn check(&self, circuit_digest: B256) -> eyre::Result<()> {
+        let length = self.verifying_key.len();
+        ensure!(
+            length > 0 && length.is_multiple_of(32),
+            "a verifying key of {length} bytes, expected a positive multiple of 32"
+        );
+        let expected = program_digest(&self.verifying_key, circuit_digest);
+        ensure!(
+            self.program_digest == expected,
+            "universal program digest {}, expected {expected} for this verifying key and program {circuit_digest}; make the record again",
+            self.program_digest
+        );
+        Ok(())
+    }
+}
+
+/// Digest that a program is registered under: of its verifying key and of the digest that its circuit states, as
+/// `UniversalVerifier.programDigestOf`.
+pub fn program_digest(verifying_key: &[u8], circuit_digest: B256) -> B256 {
+    let domain = keccak256("laminate.universal-program.v1");
+    let hash = keccak256([domain, keccak256(verifying_key), circuit_digest].concat());
+    (U256::from_be_bytes(hash.0) % scalar_modulus()).into()
+}
+
+/// Selector of a universal verifier, as its `selector()`.
+pub fn selector(halo2_code_hash: B256, key_length: usize, proof_length: u32) -> Selector {
+    let domain = keccak256("laminate.universal-selector.v1");
+    let text = (
+        domain,
+        halo2_code_hash,
+        U256::from(key_length),
+        U256::from(proof_length),
+    )
+        .abi_encode();
+    Selector::from_slice(&keccak256(text)[..4])
+}
+
+fn scalar_modulus() -> U256 {
+    let mut largest = (-Fr::one()).to_repr();
+    largest.reverse();
+    U256::from_be_bytes(largest) + U256::from(1)
+}
