@@ -148,7 +148,7 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
             made["contract_bytes"]
         );
     }
-    let text = |path: &str| std::fs::read_to_string(user.path(path)).expect(path);
+    let text = |path: &str| std::fs::read_to_string(user.dir.path().join(path)).expect(path);
     for name in ["Halo2UniversalVerifier.sol", "Halo2UniversalVerifier.bin"] {
         assert!(
             text(&format!("um/{name}")) == text(&format!("ut/{name}")),

@@ -16,6 +16,7 @@ use crate::chain::manifest::Manifest;
 use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
+use crate::chain::universal::Mode;
 use crate::chain::{Chain, RpcChain, is_local};
 use crate::files::{ModelDir, ProofFile};
 use crate::measure::{Measured, Stages, size};
@@ -40,6 +41,9 @@ pub struct Demo {
     /// Run against this node instead of the embedded EVM.
     #[arg(long, value_name = "URL")]
     pub rpc_url: Option<String>,
+    /// One generated verifier for all programs, or one for each.
+    #[arg(long, value_enum, default_value_t = Mode::Universal)]
+    pub mode: Mode,
     #[command(flatten)]
     pub signer: SignerArgs,
 }
@@ -103,7 +107,7 @@ impl Demo {
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         let mut stages = Stages::default();
         let chain = self.chain().await?;
-        let prepared = prepare::prepare(&mut stages, out)?;
+        let prepared = prepare::prepare(self.mode, &mut stages, out)?;
         let mut report = Report {
             stages: vec![],
             accepted: vec![],
@@ -158,25 +162,26 @@ impl Run<'_> {
         };
         let plan = Plan {
             registry: Some(registry.address),
+            universal: single.universal.as_ref().map(|u| u.verifier.address),
             ..Plan::default()
         };
         let batch = self.deploy(&prepared.batch_verifier.bundle, plan).await?;
         let model = self.register(&single, &prepared.dir).await?;
         let batch_model = self.register(&batch, &prepared.batch_dir).await?;
 
-        self.submit("one legitimate payment", registry, model, &prepared.legit)
+        self.submit("one legitimate payment", &single, model, &prepared.legit)
             .await?;
-        self.submit("one fraudulent payment", registry, model, &prepared.fraud)
+        self.submit("one fraudulent payment", &single, model, &prepared.fraud)
             .await?;
         self.submit(
             &format!("a batch of {BATCH}"),
-            registry,
+            &batch,
             batch_model,
             &prepared.batch,
         )
         .await?;
         self.screen(&single, model, prepared).await?;
-        self.attacks(registry, model, prepared).await
+        self.attacks(&single, model, prepared).await
     }
 
     async fn deploy(
@@ -212,7 +217,7 @@ impl Run<'_> {
             .register(
                 &mut self.chain,
                 &NewModel {
-                    program_digest: manifest.program_digest,
+                    program_digest: manifest.registered_digest(),
                     weight_commitment: commitment,
                     verifier,
                     metadata_hash: B256::ZERO,
@@ -227,11 +232,14 @@ impl Run<'_> {
     async fn submit(
         &mut self,
         what: &str,
-        registry: Registry,
+        manifest: &Manifest,
         model: U256,
         proof: &ProofFile,
     ) -> eyre::Result<()> {
-        let submission = Submission::new(&proof.proof)?;
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
+        let submission = Submission::of_inference(&proof.proof, manifest)?;
         let submitted = registry.submit(&mut self.chain, model, &submission).await?;
         self.accept(&format!("submit {what}"), &submitted.receipt);
         let scores = match proof.reading() {
@@ -261,7 +269,7 @@ impl Run<'_> {
             .into_iter()
             .enumerate()
         {
-            let submission = Submission::new(&proof.proof)?;
+            let submission = Submission::of_inference(&proof.proof, manifest)?;
             let create = FraudScreen::createPaymentCall {
                 payee,
                 modelId: model,

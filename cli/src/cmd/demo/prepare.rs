@@ -8,6 +8,7 @@ use laminate_prover::quant;
 use tempfile::TempDir;
 
 use crate::chain::registry::word;
+use crate::chain::universal::Mode;
 use crate::cmd::commit::commit;
 use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::cmd::setup::development;
@@ -46,7 +47,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Any stage that fails.
-pub fn prepare(stages: &mut Stages, out: Output) -> eyre::Result<Prepared> {
+pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Prepared> {
     let models = toolchain::ready(out)?.join("models/fraud");
     let folder = tempfile::tempdir()?;
     let dir = model(&models, &folder.path().join("one"), 1, stages)?;
@@ -95,10 +96,11 @@ pub fn prepare(stages: &mut Stages, out: Output) -> eyre::Result<Prepared> {
         prove(&batch_dir, &samples, &batch_srs, BATCH, s, out)
     })?;
 
-    let verifier = contracts(&dir, &srs, "verifier contract", stages, out)?;
+    let verifier = contracts(&dir, &srs, mode, "verifier contract", stages, out)?;
     let batch_verifier = contracts(
         &batch_dir,
         &batch_srs,
+        mode,
         "verifier contract of the batch",
         stages,
         out,
@@ -218,16 +220,21 @@ fn named<T>(
 fn contracts(
     dir: &ModelDir,
     srs: &Srs,
+    mode: Mode,
     name: &str,
     stages: &mut Stages,
     out: Output,
 ) -> eyre::Result<Made> {
     let program = dir.program()?;
     let key = pipeline::load_verifying_key(&program, FoldMode::On, srs)?;
+    let keys = Keys {
+        mode,
+        ..Keys::of(&key)
+    };
     let commitment = word(&dir.commitment()?.commitment.0);
     stages.run(
         name,
-        || verifier::make(&program, Keys::of(&key), srs, Some(commitment), out),
+        || verifier::make(&program, keys, srs, Some(commitment), out),
         |made| Some(made.contract_bytes as u64),
     )
 }
