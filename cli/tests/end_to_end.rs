@@ -9,6 +9,7 @@ use serde_json::Value;
 
 #[path = "../src/chain/tests/anvil.rs"]
 mod anvil;
+mod tiny;
 
 use anvil::{Anvil, KEY};
 
@@ -286,4 +287,58 @@ fn refuses_another_reading_of_the_output(user: &User) {
         .expect("write");
         user.refused(&["verify", "forged.proof"], "altered");
     }
+}
+
+/// A model whose weights are shown in range once: both its proofs through one universal verifier, behind a router.
+#[test]
+fn commitment_proofs_go_through_the_universal_verifier() {
+    if !workspace().join("node_modules/solc").exists() {
+        eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+        return;
+    }
+    let Some(anvil) = Anvil::start(31337) else {
+        return;
+    };
+    let user = User {
+        dir: tempfile::tempdir().expect("folder"),
+    };
+    std::fs::write(user.path("tiny.bin"), tiny::checkpoint()).expect("write");
+    let compile = [
+        "compile",
+        "tiny.bin",
+        "--tokens",
+        "4",
+        "--prompt-tokens",
+        "2",
+    ];
+    // Rows that are no longer than the weights alone.
+    let options = [
+        "--headroom",
+        "4",
+        "--weight-check",
+        "once",
+        "--row-log",
+        "13",
+    ];
+    user.accepted(&[&compile[..], &options, &["-o", "m"]].concat());
+    user.accepted(&["generate", "m", "--prompt-ids", "1,2", "-o", "input.json"]);
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    user.accepted(&["setup", "m", "--dev-srs"]);
+    user.accepted(&["prove", "m", "--input", "input.json", "-o", "p.proof"]);
+    user.accepted(&["prove-weights", "m", "-o", "w.proof"]);
+    user.accepted(&["verifier", "m", "-o", "v", "--mode", "universal"]);
+
+    let url = ["--rpc-url", anvil.url.as_str()];
+    let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());
+    on_chain(&["deploy", "v", "--router"]);
+    user.refused(&["register", "m", url[0], url[1]], "prove-weights");
+    let other = ["register", "m", "--weight-proof", "p.proof"];
+    user.refused(&[&other[..], &url].concat(), "ProgramDigestMismatch");
+    let registered = on_chain(&["register", "m", "--weight-proof", "w.proof"]);
+    let submitted = on_chain(&["submit", "p.proof"]);
+    println!(
+        "language model through router and universal verifier: register {} gas, submit {} gas, {} calldata bytes",
+        registered["gas"], submitted["gas"], submitted["calldata_bytes"]
+    );
+    on_chain(&["check", "p.proof", "--dir", "m", "--verifier-dir", "v"]);
 }
