@@ -3,6 +3,7 @@
 
 #[path = "../src/chain/tests/anvil.rs"]
 mod anvil;
+mod tiny;
 mod user;
 
 use std::path::PathBuf;
@@ -229,4 +230,44 @@ fn refuses_another_reading_of_the_output(user: &User) {
         .expect("write");
         user.refused(&["verify", "forged.proof"], "altered");
     }
+}
+
+/// A model whose weights are shown in range once: both its proofs through one universal verifier, behind a router.
+#[test]
+fn commitment_proofs_go_through_the_universal_verifier() {
+    let Some(user) = User::new() else { return };
+    let Some(anvil) = Anvil::start(31337) else {
+        return;
+    };
+    std::fs::write(path(&user, "tiny.bin"), tiny::checkpoint()).expect("write");
+    let compile = [
+        "compile",
+        "tiny.bin",
+        "--tokens",
+        "4",
+        "--prompt-tokens",
+        "2",
+    ];
+    let options = ["--headroom", "4", "--weight-check", "once"];
+    user.accepted(&[&compile[..], &options, &["-o", "m"]].concat());
+    user.accepted(&["generate", "m", "--prompt-ids", "1,2", "-o", "input.json"]);
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    user.accepted(&["setup", "m", "--dev-srs"]);
+    user.accepted(&["prove", "m", "--input", "input.json", "-o", "p.proof"]);
+    user.accepted(&["prove-weights", "m", "-o", "w.proof"]);
+    user.accepted(&["verifier", "m", "-o", "v", "--mode", "universal"]);
+
+    let url = ["--rpc-url", anvil.url.as_str()];
+    let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());
+    on_chain(&["deploy", "v", "--router"]);
+    user.refused(&["register", "m", url[0], url[1]], "prove-weights");
+    let other = ["register", "m", "--weight-proof", "p.proof"];
+    user.refused(&[&other[..], &url].concat(), "ProgramDigestMismatch");
+    let registered = on_chain(&["register", "m", "--weight-proof", "w.proof"]);
+    let submitted = on_chain(&["submit", "p.proof"]);
+    println!(
+        "language model through router and universal verifier: register {} gas, submit {} gas, {} calldata bytes",
+        registered["gas"], submitted["gas"], submitted["calldata_bytes"]
+    );
+    on_chain(&["check", "p.proof", "--dir", "m", "--verifier-dir", "v"]);
 }

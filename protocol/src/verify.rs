@@ -44,6 +44,12 @@ pub struct EventLog {
     pub transcripts: Vec<(String, Vec<Event>)>,
 }
 
+/// What a run leaves to check, and its transcripts.
+pub type Verified<B> = (
+    Deferred<<B as Backend>::Scalar, <B as Backend>::Point>,
+    EventLog,
+);
+
 impl Verifier {
     /// Checks the program and prepares its verifier.
     ///
@@ -76,7 +82,7 @@ impl Verifier {
         backend: &mut B,
         statement: &Statement<B::Scalar>,
         proof: &FoldedProof<B::Scalar, B::Point>,
-    ) -> Result<(Deferred<B::Scalar, B::Point>, EventLog), VerifyError> {
+    ) -> Result<Verified<B>, VerifyError> {
         self.check_shape(statement, proof)?;
         let mut log = EventLog::default();
         backend.enter(Part::Statement);
