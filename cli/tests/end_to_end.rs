@@ -206,7 +206,7 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
 /// The proof does not bind how its output words read; `verify` takes that from the key.
 fn refuses_another_reading_of_the_output(user: &User) {
     use laminate_protocol::artifact::{self, Kind};
-    let good = std::fs::read(path(&user, "p.proof")).expect("proof");
+    let good = std::fs::read(path(user, "p.proof")).expect("proof");
     let (header, payload) = artifact::open(Kind::Proof, &good).expect("proof");
     // name, program digest, mode, setup and vk digest precede the format: values, width, scale.
     let format = 1 + "fraud".len() + 32 + 1 + 32 + 32;
@@ -224,7 +224,7 @@ fn refuses_another_reading_of_the_output(user: &User) {
         forged[format + field] = value;
         let head = artifact::header(Kind::Proof, header.development, &forged);
         std::fs::write(
-            path(&user, "forged.proof"),
+            path(user, "forged.proof"),
             [head.as_slice(), &forged].concat(),
         )
         .expect("write");

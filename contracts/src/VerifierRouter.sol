@@ -22,6 +22,7 @@ contract VerifierRouter is IVerifierRouter {
     bool public frozen;
 
     mapping(bytes4 selector => Route) private _routes;
+    bytes4[] private _selectors;
 
     modifier onlyOwner() {
         if (msg.sender != owner) revert NotOwner(msg.sender);
@@ -45,6 +46,7 @@ contract VerifierRouter is IVerifierRouter {
         bytes4 found = verifier.selector();
         if (found != selector) revert SelectorMismatch(selector, found);
         (route.verifier, route.state, route.codeHash) = (verifier, RouteState.Open, codeHash);
+        _selectors.push(selector);
         emit RouteAdded(selector, address(verifier), codeHash);
     }
 
@@ -93,6 +95,16 @@ contract VerifierRouter is IVerifierRouter {
     /// @inheritdoc IVerifierRouter
     function getRoute(bytes4 selector) external view returns (Route memory) {
         return _routes[selector];
+    }
+
+    /// @inheritdoc IVerifierRouter
+    function routeCount() external view returns (uint256) {
+        return _selectors.length;
+    }
+
+    /// @inheritdoc IVerifierRouter
+    function selectorAt(uint256 index) external view returns (bytes4) {
+        return _selectors[index];
     }
 
     /// @dev The verifier that the first word of `proof` names, with the code that it was added with.

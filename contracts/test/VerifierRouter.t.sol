@@ -46,6 +46,8 @@ contract VerifierRouterTest is Universal {
         vm.assertEq(address(route.verifier), address(_verifier), "verifier");
         vm.assertEq(route.codeHash, address(_verifier).codehash, "code hash");
         vm.assertTrue(route.state == IVerifierRouter.RouteState.Open, "state");
+        vm.assertEq(_router.routeCount(), 1, "routes");
+        vm.assertEq(_router.selectorAt(0), SELECTOR, "selector");
 
         bytes memory inner = _innerProof(_case);
         bytes memory proof = bytes.concat(bytes32(SELECTOR), inner);

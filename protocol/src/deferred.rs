@@ -6,6 +6,7 @@
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::Field;
+use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use halo2curves_axiom::group::{Curve, Group};
 
 use crate::accumulator::Accumulator;
@@ -72,8 +73,11 @@ impl Deferred<Fr, G1Affine> {
     /// The sums.
     ///
     /// # Errors
-    /// [`VerifyError::Degenerate`] if one is the identity, which no honest proof gives.
+    /// [`VerifyError::Degenerate`] if one, or any point, is the identity, which no honest proof gives.
     pub fn accumulator(&self) -> Result<Accumulator<G1Affine>, VerifyError> {
+        if self.terms.iter().any(|(_, p)| bool::from(p.is_identity())) {
+            return Err(VerifyError::Degenerate { what: "commitment" });
+        }
         let mut right = G1Affine::generator() * self.generator;
         for (scalar, point) in &self.terms {
             right += point * scalar;
@@ -94,5 +98,40 @@ impl Deferred<Fr, G1Affine> {
             left: left.to_affine(),
             right: right.to_affine(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_those_of_their_terms_and_never_of_the_identity() {
+        let g = G1Affine::generator();
+        let times = |n: u64| G1Affine::from(g * Fr::from(n));
+        let mut deferred = Deferred {
+            terms: vec![
+                (Fr::from(2), times(3)),
+                (Fr::from(5), times(7)),
+                (Fr::from(11), times(13)),
+            ],
+            generator: Fr::from(17),
+            left: vec![],
+        };
+        let found = deferred.accumulator().unwrap();
+        assert_eq!(
+            (found.left, found.right),
+            (times(13), times(6 + 35 + 143 + 17))
+        );
+        let honest = deferred.clone();
+        for i in 0..3 {
+            deferred.terms[i].1 = G1Affine::identity();
+            assert!(deferred.accumulator().is_err(), "point {i}");
+            deferred = honest.clone();
+        }
+        deferred.generator = -Fr::from(6 + 35 + 143);
+        assert!(deferred.accumulator().is_err(), "sum");
+        deferred.terms.clear();
+        assert!(deferred.accumulator().is_err(), "no terms");
     }
 }

@@ -180,8 +180,8 @@ pub fn unpack(packing: Packing, words: &[Fr], count: usize) -> Option<Vec<i32>> 
     Some(out)
 }
 
-/// The published weight commitment: `Poseidon(salt, number of rows, rows…)`. The rows never leave the
-/// prover, so the salt hides even guessable weights.
+/// The published weight commitment: `Poseidon(salt, number of rows, rows…)`. The rows are
+/// public with every proof; their blinds hide even guessable weights.
 pub fn weight_commitment<B: Backend>(
     backend: &mut B,
     salt: &B::Scalar,

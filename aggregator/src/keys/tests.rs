@@ -146,9 +146,7 @@ fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationPr
     // A field and the first term's encoding change places.
     add("fields as terms".into(), &|p| {
         let last = p.statement.len() - 1;
-        let scalar = p.deferred.terms[0].0;
-        p.deferred.terms[0].0 = p.statement[last];
-        p.statement[last] = scalar;
+        std::mem::swap(&mut p.deferred.terms[0].0, &mut p.statement[last]);
     });
     let both = alterations.into_iter().flat_map(|(what, public)| {
         [false, true].map(|recompute| {

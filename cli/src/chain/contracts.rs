@@ -85,6 +85,8 @@ sol! {
         function owner() external view returns (address);
         function addRoute(bytes4 selector, address verifier) external;
         function getRoute(bytes4 selector) external view returns (Route memory);
+        function routeCount() external view returns (uint256);
+        function selectorAt(uint256 index) external view returns (bytes4);
     }
 
     /// A model's verifier that leaves its proofs to a verifier of statements.

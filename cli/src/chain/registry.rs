@@ -386,6 +386,32 @@ pub async fn require_calls(chain: &mut Chain, manifest: &Manifest) -> eyre::Resu
             route.verifier,
             route.state
         );
+        require_no_other_route(chain, address, verifier).await?;
+    }
+    Ok(())
+}
+
+/// Whoever shows a proof chooses its route: another verifier behind any of them would decide what is accepted.
+async fn require_no_other_route(
+    chain: &mut Chain,
+    router: Address,
+    verifier: Address,
+) -> eyre::Result<()> {
+    let count = chain
+        .read(router, &VerifierRouter::routeCountCall {})
+        .await?;
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    for index in 0..count {
+        let index = U256::from(index);
+        let call = VerifierRouter::selectorAtCall { index };
+        let selector = chain.read(router, &call).await?;
+        let call = VerifierRouter::getRouteCall { selector };
+        let route = chain.read(router, &call).await?;
+        ensure!(
+            route.state != 1 || route.verifier == verifier,
+            "the router {router} also sends {selector} to {}, which this record does not know: proofs that name it are accepted as that contract pleases",
+            route.verifier
+        );
     }
     Ok(())
 }

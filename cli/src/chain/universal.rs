@@ -75,7 +75,7 @@ impl UniversalInfo {
     /// Of a verifying key.
     ///
     /// # Errors
-    /// A reference string of another size than the key, or a key with an empty column.
+    /// A reference string of another size than the key.
     pub fn new(circuit_digest: B256, key: &VerifyingKey, srs: &Srs) -> eyre::Result<Self> {
         let words = key_words(srs, &key.vk, INSTANCES)?;
         let verifying_key = Bytes::from(words.concat());

@@ -128,7 +128,7 @@ fn generate(
 /// How the universal verifier knows a program.
 ///
 /// # Errors
-/// A reference string that is too short, or a key with an empty column.
+/// A reference string that is too short.
 pub fn universal_info(
     program: &Program,
     key: &VerifyingKey,
@@ -171,7 +171,6 @@ pub fn make(
     let inference = generate(keys.inference, srs, mode, &compiler, out)?;
     let mut info = info(program, keys.inference, &inference, weight_commitment)?;
     if mode == Mode::Universal {
-        require_same_constraints(keys.inference, keys.inference, srs, out)?;
         info.mode = mode;
         info.universal = Some(universal_info(program, keys.inference, srs, out)?);
     }

@@ -110,17 +110,27 @@ impl Verify {
             self.published(out)?
         };
         let statement = &checked.statement;
+        let checks = |dir: &ModelDir| -> eyre::Result<bool> {
+            let program = dir.program()?;
+            let of_weights = !program.check_weights
+                && statement.program_digest == program.weights_program().digest()?;
+            ensure!(
+                of_weights || statement.program_digest == program.digest()?,
+                "{} is of program {}, {} holds another; leave --dir out or give the model's folder",
+                self.proof.display(),
+                hex_scalar(&statement.program_digest),
+                dir.root().display()
+            );
+            Ok(program.check_weights || of_weights)
+        };
+        let weights_checked = dir.as_ref().map(checks).transpose()?;
         let text = match &dir {
             Some(dir) => llm::text(dir, std::slice::from_ref(&checked.output))?,
             None => None,
         };
-        let checks = |dir: &ModelDir| -> eyre::Result<bool> {
-            let program = dir.program()?;
-            Ok(program.check_weights || statement.program_digest != program.digest()?)
-        };
         let report = Report {
             valid: true,
-            weights_checked: dir.as_ref().map(checks).transpose()?,
+            weights_checked,
             program_digest: hex_scalar(&statement.program_digest),
             weight_commitment: hex_scalar(&statement.weight_commitment),
             input_commitment: hex_scalar(&statement.input_commitment),

@@ -76,6 +76,13 @@ interface IVerifierRouter is IStatementVerifier {
     /// @notice The route of a selector; state `None` where there has never been one.
     function getRoute(bytes4 selector) external view returns (Route memory);
 
+    /// @notice Routes ever added, removed ones included. Whoever shows a proof chooses the route, so who relies on the
+    /// router must look at every open one, whether or not it is frozen.
+    function routeCount() external view returns (uint256);
+
+    /// @notice Selectors in the order in which their routes were added.
+    function selectorAt(uint256 index) external view returns (bytes4);
+
     /// @notice Whether routes can no longer be added.
     function frozen() external view returns (bool);
 

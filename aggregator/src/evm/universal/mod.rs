@@ -297,7 +297,8 @@ fn recorded(
 /// The words of a key, as the contract takes them.
 ///
 /// # Errors
-/// As [`super::generate_verifier`]; [`EvmError::Generate`] for a commitment to zero (a fixed column that is empty), for which there is no native verifier.
+/// As [`super::generate_verifier`]. A commitment to zero, of a fixed column that is empty, has the words `(0, 0)`, which the
+/// precompiles take for the identity.
 pub fn key_words(
     srs: &Srs,
     key: &VerifyingKey<G1Affine>,
@@ -313,7 +314,7 @@ pub fn key_words(
         .collect();
     for (index, point) in protocol.preprocessed.iter().enumerate() {
         let coordinates = Option::<Coordinates<_>>::from(point.coordinates())
-            .ok_or_else(|| refused(format!("commitment {index} of the key is to zero")))?;
+            .ok_or_else(|| refused(format!("commitment {index} of the key has no coordinates")))?;
         words.extend([word(coordinates.x()), word(coordinates.y())]);
     }
     Ok(words)

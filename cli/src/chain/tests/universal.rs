@@ -1,13 +1,14 @@
 //! Programs that share one verifier, on the embedded chain.
 
 use alloy::primitives::{Address, B256, U256, address};
+use alloy::sol_types::SolConstructor;
 use halo2curves_axiom::bn256::Fr;
 
 use super::super::bundle::{Bundle, Contract};
-use super::super::contracts::UniversalVerifier;
+use super::super::contracts::{UniversalVerifier, VerifierRouter};
 use super::super::deploy::{Plan, Router, deploy};
 use super::super::manifest::Manifest;
-use super::super::registry::{NewModel, Registry, Submission};
+use super::super::registry::{NewModel, Registry, Submission, require_calls};
 use super::super::{Chain, code, refusal};
 use super::{ACCEPT, REFUSE, bundle, new_model, stand_in, universal_bundle};
 
@@ -223,6 +224,26 @@ fn proofs_go_through_a_router_by_the_selector_of_their_verifier() {
             let astray = registry.verify(&mut chain, id, &proof).await;
             assert_eq!(name(astray), "RouteNotFound");
         }
+
+        // A route to anything else lets whoever shows a proof choose who judges it.
+        require_calls(&mut chain, &one).await.unwrap();
+        let other = UniversalVerifier::constructorCall {
+            verifier: one.halo2_verifier.address,
+            keyLength: U256::from(32),
+            halo2ProofLength: U256::from(64),
+        };
+        let creation = first.code(Contract::UniversalVerifier);
+        let other = chain.deploy(creation, &other.abi_encode()).await.unwrap();
+        let call = UniversalVerifier::selectorCall {};
+        let selector = chain.read(other.address, &call).await.unwrap();
+        assert_ne!(selector, router.selector);
+        let call = VerifierRouter::addRouteCall {
+            selector,
+            verifier: other.address,
+        };
+        chain.write(address, &call, U256::ZERO).await.unwrap();
+        let error = require_calls(&mut chain, &one).await.unwrap_err();
+        assert!(format!("{error:#}").contains("also sends"), "{error:#}");
 
         // Only its owner can add a route.
         let arguments = code::router_arguments(STRANGER);
