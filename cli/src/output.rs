@@ -1,6 +1,6 @@
 //! Output channels: results on standard output, prose on standard error, `--json` for machines.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Output {
         chain.dedup_by(|cause, message| message.ends_with(cause.as_str()));
         let text = chain.join(": ");
         if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
-            println!("{}", serde_json::json!({ "error": text }));
+            let _ = print(&serde_json::json!({ "error": text }).to_string());
         }
         eprintln!("error: {text}");
     }
@@ -42,15 +42,14 @@ impl Output {
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
     ///
     /// # Errors
-    /// If the value cannot be encoded.
+    /// If the value cannot be encoded, or not written.
     pub fn result<T: Serialize>(&self, human: &str, value: &T) -> eyre::Result<()> {
         RESULT_PRINTED.store(true, Ordering::Relaxed);
         if self.json {
-            println!("{}", serde_json::to_string_pretty(value)?);
+            print(&serde_json::to_string_pretty(value)?)
         } else {
-            println!("{human}");
+            print(human)
         }
-        Ok(())
     }
 
     /// A progress line for a stage without known length; it ends when dropped.
@@ -77,6 +76,16 @@ impl Output {
             self.line(name);
         }
         Stage { bar }
+    }
+}
+
+/// One text on standard output. Whoever closed it, as `head` does, has what they wanted.
+fn print(text: &str) -> eyre::Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(eyre::Report::new(error).wrap_err("cannot write to standard output"))
+        }
+        _ => Ok(()),
     }
 }
 
