@@ -72,6 +72,10 @@ fn from_model_to_chain() {
     altered(&user, "m/weights.lam", 300, &prove, "altered");
     altered(&user, "m/weight_secret.lam", 80, &prove, "altered");
     assert!(!path(&user, "p.proof").exists());
+    user.refused(
+        &[&prove[..4], &["--fold", "off", "-o", "off.proof"]].concat(),
+        "--folded-only",
+    );
     let proven = user.accepted(&prove);
     assert!(proven["output"][0][0].as_f64().expect("score") > 0.9);
 
@@ -142,6 +146,9 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
     user.accepted(&["commit", "t", "--dev-srs"]);
     user.accepted(&["setup", "t", "--dev-srs"]);
     user.accepted(&["prove", "t", "--input", &input, "-o", "t.proof"]);
+    user.refused(&["verify", "t.proof", "--dir", "m"], "holds another");
+    let verified = user.accepted(&["verify", "t.proof", "--dir", "t"]);
+    assert_eq!(verified["weights_checked"], true);
     for (dir, folder) in [("m", "um"), ("t", "ut")] {
         let made = user.accepted(&["verifier", dir, "-o", folder, "--mode", "universal"]);
         println!(

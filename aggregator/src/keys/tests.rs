@@ -238,3 +238,24 @@ fn files_are_refused(key: &VerifyingKey, verifier: &Verifier, folder: &Path) {
         Err(AggregationError::Artifact(ArtifactError::Kind { .. }))
     ));
 }
+
+/// A proof of layers that keep an opening each is not made: its points would not be hidden.
+#[test]
+fn proofs_of_several_openings_are_not_made() {
+    let srs = Srs::development(15).unwrap();
+    let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::Off, &srs, 6);
+    let verifier = &sample.model.verifier;
+    let keys = ProvingKey::derive(verifier, FoldMode::Off, &srs).unwrap();
+    let srs = srs.truncated(keys.meta.k()).unwrap();
+    let pinning = &keys.meta.pinning;
+    let circuit =
+        AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap();
+    let error = prove(&keys, &srs, circuit).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            AggregationError::Evm(crate::evm::EvmError::SeveralOpenings { found }) if found > 1
+        ),
+        "{error}"
+    );
+}

@@ -5,13 +5,12 @@
 //! every limb is tracked, and each identity asserts, when it is laid out, that nothing wraps
 //! ([`super::identity`]).
 
-use halo2_base::gates::{GateChip, GateInstructions, RangeChip, RangeInstructions};
+use halo2_base::gates::{GateInstructions, RangeChip, RangeInstructions};
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::utils::{fe_to_biguint, modulus};
 use halo2_base::{Context, QuantumCell};
 use num_bigint::{BigInt, BigUint};
-use std::cell::RefCell;
 
 use super::element::{Cell, Element, LIMB_BITS, LIMBS, WIDTHS, native, small, split};
 
@@ -45,26 +44,10 @@ pub(super) fn constant(value: Fr) -> QuantumCell<Fr> {
     QuantumCell::Constant(value)
 }
 
-fn lookup(range: &RangeChip<Fr>, ctx: &Context<Fr>, cell: Cell) {
-    if let Some(manager) = range.lookup_manager().first() {
-        manager.add_lookup(ctx.tag(), [cell]);
-    }
-}
-
-/// How limbs are range checked.
-#[derive(Clone, Debug)]
-enum Checks {
-    /// By halo2-base's lookups.
-    Lookup(RangeChip<Fr>),
-    /// By our range chip, which the caller hands these cells and their bits.
-    Pending(RefCell<Vec<(Cell, usize)>>),
-}
-
 /// Arithmetic on [`Element`]s.
 #[derive(Clone, Debug)]
 pub struct FieldChip {
-    checks: Checks,
-    pub(super) gate: GateChip<Fr>,
+    pub(super) range: RangeChip<Fr>,
     pub(super) modulus: BigUint,
     pub(super) modulus_limbs: [u128; LIMBS],
     pub(super) native_modulus: BigUint,
@@ -76,36 +59,9 @@ pub struct FieldChip {
 impl FieldChip {
     /// Arithmetic with the range table of `range`.
     pub fn new(range: RangeChip<Fr>) -> Self {
-        Self::with_checks(Checks::Lookup(range))
-    }
-
-    /// Arithmetic whose limbs wait for [`FieldChip::check_pending`].
-    pub fn with_range_chip() -> Self {
-        Self::with_checks(Checks::Pending(RefCell::default()))
-    }
-
-    /// Range checks all limbs made since the last call.
-    pub fn check_pending(&self, range: &mut crate::chips::range::RangeChip) {
-        if let Checks::Pending(pending) = &self.checks {
-            for (cell, bits) in pending.take() {
-                range.check(cell, bits);
-            }
-        }
-    }
-
-    /// Bits of a digit; a range of a multiple of them is cheapest.
-    pub(super) fn digit_bits(&self) -> usize {
-        match &self.checks {
-            Checks::Lookup(range) => range.lookup_bits(),
-            Checks::Pending(_) => 2,
-        }
-    }
-
-    fn with_checks(checks: Checks) -> Self {
         let modulus = modulus::<Fq>();
         Self {
-            checks,
-            gate: GateChip::default(),
+            range,
             modulus_limbs: split(&modulus),
             modulus_native: native(&modulus.clone().into()),
             native_modulus: halo2_base::utils::modulus::<Fr>(),
@@ -172,15 +128,7 @@ impl FieldChip {
 
     /// A witness below `2^width`: the sum of looked-up digits, the last one checked to its exact size.
     pub(super) fn limb(&self, ctx: &mut Context<Fr>, value: u128, width: usize) -> Cell {
-        let range = match &self.checks {
-            Checks::Lookup(range) => range,
-            Checks::Pending(pending) => {
-                let limb = ctx.load_witness(Fr::from_u128(value));
-                pending.borrow_mut().push((limb, width));
-                return limb;
-            }
-        };
-        let bits = range.lookup_bits();
+        let bits = self.range.lookup_bits();
         let count = width.div_ceil(bits).max(1);
         let digits = (0..count)
             .map(|i| value.checked_shr((bits * i) as u32).unwrap_or(0) & ((1 << bits) - 1));
@@ -191,13 +139,13 @@ impl FieldChip {
         let row = ctx.advice.len() as isize;
         let terms: Vec<_> = rest
             .iter()
-            .zip(range.limb_bases.iter().skip(1))
+            .zip(self.range.limb_bases.iter().skip(1))
             .map(|(digit, base)| (QuantumCell::Witness(*digit), *base))
             .collect();
         let limb = sum_of_products(ctx, QuantumCell::Witness(*low), &terms, None);
-        lookup(range, ctx, ctx.get(row));
+        self.lookup(ctx, ctx.get(row));
         for i in 0..terms.len() as isize {
-            lookup(range, ctx, ctx.get(row + 1 + 3 * i));
+            self.lookup(ctx, ctx.get(row + 1 + 3 * i));
         }
         let last = if terms.is_empty() {
             row
@@ -208,10 +156,16 @@ impl FieldChip {
         if spare > 0 {
             let scale = constant(Fr::from(1u64 << spare));
             let digit = ctx.get(last);
-            let scaled = self.gate.mul(ctx, digit, scale);
-            lookup(range, ctx, scaled);
+            let scaled = self.range.gate().mul(ctx, digit, scale);
+            self.lookup(ctx, scaled);
         }
         limb
+    }
+
+    fn lookup(&self, ctx: &Context<Fr>, cell: Cell) {
+        if let Some(manager) = self.range.lookup_manager().first() {
+            manager.add_lookup(ctx.tag(), [cell]);
+        }
     }
 
     /// `a - b`, not reduced.
@@ -297,7 +251,7 @@ impl FieldChip {
             if i + 1 < LIMBS {
                 let out = u128::from(sum >> LIMB_BITS != 0);
                 let cell = ctx.load_witness(Fr::from_u128(out));
-                self.gate.assert_bit(ctx, cell);
+                self.range.gate().assert_bit(ctx, cell);
                 terms.push((existing(&cell), constant(-self.radix[1])));
                 carry = Some((cell, out));
             }

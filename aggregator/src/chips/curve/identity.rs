@@ -7,6 +7,7 @@
 //! Cells at 16 lookup bits: 103 for the sums of one product and three linear terms, 60 for the
 //! quotient, 48 for the carries, and 64 for a witness; about 275 for a reduction.
 
+use halo2_base::gates::RangeInstructions;
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::{Context, QuantumCell};
@@ -140,7 +141,7 @@ impl FieldChip {
         let reach = |top: usize| {
             &bound + (&offset + (BigUint::from(1u8) << (2 * LIMB_BITS + top))) * &self.modulus
         };
-        let rounded = needed.next_multiple_of(self.digit_bits());
+        let rounded = needed.next_multiple_of(self.range.lookup_bits());
         let top = if reach(rounded) < widest {
             rounded
         } else {
@@ -192,7 +193,7 @@ impl FieldChip {
                 .push((existing(&carry.cell), constant(Fr::ONE)));
         }
         let bits = ((&column.bound >> LIMB_BITS) + 1u8).bits() as usize + 1;
-        let bits = bits.next_multiple_of(self.digit_bits());
+        let bits = bits.next_multiple_of(self.range.lookup_bits());
         let offset = BigUint::from(1u8) << (bits - 1);
         let reach = &column.bound + (BigUint::from(1u8) << (LIMB_BITS + bits + 1));
         assert!(reach < self.native_modulus, "carry could wrap");

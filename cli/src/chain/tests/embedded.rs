@@ -7,27 +7,12 @@ use super::super::contracts::FraudScreen;
 use super::super::deploy::{Plan, Step, deploy};
 use super::super::manifest::Manifest;
 use super::super::registry::{Registry, Submission, decode_output};
-use super::super::{CODE_LIMIT, Chain, EmbeddedChain, LOCAL_CHAIN_ID, refusal};
-use super::{ACCEPT, REFUSE, bundle, bundle_with, creation, new_model, stand_in, submission};
+use super::super::{CODE_LIMIT, Chain, EmbeddedChain, LOCAL_CHAIN_ID};
+use super::{
+    ACCEPT, REFUSE, bundle, bundle_with, creation, name, new_model, stand_in, submission, wait,
+};
 
 const PAYEE: Address = address!("0x00000000000000000000000000000000000beef0");
-
-/// Runs a test body where no reactor is needed.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
-}
-
-/// The name of a refusal.
-fn name<T: std::fmt::Debug>(result: eyre::Result<T>) -> String {
-    let error = result.unwrap_err();
-    refusal(&error)
-        .unwrap_or_else(|| panic!("not a refusal: {error:?}"))
-        .name
-        .clone()
-}
 
 async fn deployed(halo2: &[u8]) -> Option<(Chain, Manifest, Registry)> {
     let mut chain = Chain::embedded();

@@ -22,6 +22,7 @@ use laminate_protocol::deferred::Deferred;
 use laminate_protocol::public::PublicValues;
 
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
+use super::refusal;
 use super::registry::{NewModel, Submission};
 use super::universal::{Mode, UniversalInfo, program_digest};
 
@@ -31,6 +32,23 @@ const ACCEPT: &[u8] = &[0x00];
 const REFUSE: &[u8] = &[0x60, 0x00, 0x60, 0x00, 0xfd];
 /// Bytes of the stand-in's proof.
 const PROOF_LENGTH: u32 = 64;
+
+/// Runs a test body where no reactor is needed.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// The name of a refusal.
+fn name<T: std::fmt::Debug>(result: eyre::Result<T>) -> String {
+    let error = result.unwrap_err();
+    refusal(&error)
+        .unwrap_or_else(|| panic!("not a refusal: {error:?}"))
+        .name
+        .clone()
+}
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -222,4 +240,14 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     }
     std::fs::remove_file(&code).unwrap();
     refused("ModelRegistry.bin");
+}
+
+/// The contracts take one opening; blinds hide no more.
+#[test]
+fn proofs_of_several_openings_are_no_submissions() {
+    let mut proof = stand_in([1, 2, 3, 4].map(Fr::from).to_vec());
+    assert!(Submission::new(&proof).is_ok());
+    proof.public.deferred.left = vec![Fr::from(1), Fr::from(5)];
+    let error = Submission::new(&proof).unwrap_err().to_string();
+    assert!(error.contains("2 openings"), "{error}");
 }

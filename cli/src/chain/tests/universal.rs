@@ -9,27 +9,10 @@ use super::super::contracts::{UniversalVerifier, VerifierRouter};
 use super::super::deploy::{Plan, Router, deploy};
 use super::super::manifest::Manifest;
 use super::super::registry::{NewModel, Registry, Submission, require_calls};
-use super::super::{Chain, code, refusal};
-use super::{ACCEPT, REFUSE, bundle, new_model, stand_in, universal_bundle};
+use super::super::{Chain, code};
+use super::{ACCEPT, REFUSE, bundle, name, new_model, stand_in, universal_bundle, wait};
 
 const STRANGER: Address = address!("0x00000000000000000000000000000000000beef0");
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
-}
-
-/// The name of a refusal.
-fn name<T: std::fmt::Debug>(result: eyre::Result<T>) -> String {
-    let error = result.unwrap_err();
-    let refusal = refusal(&error);
-    refusal
-        .unwrap_or_else(|| panic!("not a refusal: {error:?}"))
-        .name
-        .clone()
-}
 
 async fn deployed(chain: &mut Chain, bundle: &Bundle, plan: Plan) -> (Manifest, Vec<String>) {
     let mut names = Vec::new();
