@@ -22,6 +22,9 @@ pub enum Wire {
         /// log2 of the padded axis.
         log: usize,
     },
+    /// …entry `l - 1` of the block, which has the column's shape, zero for `l = 0`; the axis is the whole
+    /// column.
+    Previous,
     /// …the block, which has no stack axis, for `l = count - 1`, else zero.
     Last {
         /// Number of entries.

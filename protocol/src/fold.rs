@@ -175,6 +175,7 @@ fn wired<B: Backend>(
 ) -> B::Scalar {
     match wire {
         Wire::Direct => eq::evaluate(backend, point, low),
+        Wire::Previous => eq::successor(backend, low, point),
         Wire::Last { count, log } => {
             let (stack, rest) = point.split_at(log.min(point.len()));
             let selector = eq::select(backend, count.saturating_sub(1), stack);

@@ -9,6 +9,7 @@
 
 mod boundary;
 mod columns;
+mod plan;
 mod regions;
 mod views;
 mod weights;
@@ -23,6 +24,7 @@ use regions::{EMPTY, Packer, Slot, place_in};
 use views::views;
 
 pub use boundary::Boundary;
+pub(crate) use plan::TracePlan;
 pub use weights::{WeightCheck, weight_pieces};
 
 /// Which committed polynomial.

@@ -15,6 +15,7 @@
 //! | [`transcript`] | Fiat–Shamir over Poseidon |
 //! | [`backend`] | native values or circuit cells |
 //! | [`verify`] | the whole verifier |
+//! | [`multiexp`] | linear combinations of points, for proofs about proofs |
 //! | [`shards`] | models proven in parts |
 //! | [`artifact`] | magic, version and digest of every file |
 //!
@@ -43,6 +44,7 @@ pub mod field;
 pub mod fold;
 pub mod layout;
 pub mod lookup;
+pub mod multiexp;
 pub mod pcs;
 pub mod poly;
 pub mod program;

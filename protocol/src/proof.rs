@@ -76,7 +76,7 @@ fn all<A, B, E>(items: &[A], f: &mut impl FnMut(&A) -> Result<B, E>) -> Result<V
 }
 
 impl<S> SumcheckProof<S> {
-    fn try_map<T, E>(
+    pub(crate) fn try_map<T, E>(
         &self,
         scalar: &mut impl FnMut(&S) -> Result<T, E>,
     ) -> Result<SumcheckProof<T>, E> {
@@ -107,7 +107,7 @@ impl<S> LayerProof<S> {
 }
 
 impl<S> LookupProof<S> {
-    fn try_map<T, E>(
+    pub(crate) fn try_map<T, E>(
         &self,
         scalar: &mut impl FnMut(&S) -> Result<T, E>,
     ) -> Result<LookupProof<T>, E> {
@@ -126,7 +126,7 @@ impl<S> LookupProof<S> {
 }
 
 impl<S, P> OpeningProof<S, P> {
-    fn try_map<T, Q, E>(
+    pub(crate) fn try_map<T, Q, E>(
         &self,
         scalar: &mut impl FnMut(&S) -> Result<T, E>,
         point: &mut impl FnMut(&P) -> Result<Q, E>,

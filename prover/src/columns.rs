@@ -128,6 +128,7 @@ impl<'a> Columns<'a> {
         let size = 1usize << term.block.log;
         match term.wire {
             Wire::Direct => self.add(out, term.coefficient, &term.block, 0),
+            Wire::Previous => self.add(&mut out[1..], term.coefficient, &term.block, 0),
             Wire::Next { count, log } => {
                 let part = size >> log;
                 let end = part * (count - 1);
@@ -147,6 +148,13 @@ impl<'a> Columns<'a> {
         if let Some((_, values)) = counted {
             for (o, v) in out.iter_mut().zip(&values[skip..]) {
                 *o += coefficient * Fr::from(u64::from(*v));
+            }
+            return;
+        }
+        let elements = self.trace.elements.iter().find(|(b, _)| b == block);
+        if let Some((_, values)) = elements {
+            for (o, v) in out.iter_mut().zip(&values[skip..]) {
+                *o += coefficient * v;
             }
             return;
         }
@@ -178,7 +186,9 @@ impl<'a> Columns<'a> {
     pub fn evaluate(&self, view: &View, point: &[Fr]) -> Fr {
         let constant = view.constant_at(&mut Native, point);
         let counted = |block: &Block| self.trace.multiplicities.iter().any(|(b, _)| b == block);
-        let direct = |term: &Term| term.wire == Wire::Direct && !counted(&term.block);
+        let element = |block: &Block| self.trace.elements.iter().any(|(b, _)| b == block);
+        let limbs = |block: &Block| !counted(block) && !element(block);
+        let direct = |term: &Term| term.wire == Wire::Direct && limbs(&term.block);
         if !view.terms.iter().all(direct) {
             return poly::evaluate(&self.values(view), point);
         }
@@ -211,7 +221,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Adds what the trace holds beside limbs, multiplicities and blinds, to its rows' combination.
+    /// Adds what the trace holds beside limbs, multiplicities and field elements, to its rows' combination.
     pub fn add_unlimbed(&self, out: &mut [Fr], selector: &[Fr], row_log: usize) {
         let mask = (1usize << row_log) - 1;
         let mut add = |at: usize, value: Fr| out[at & mask] += selector[at >> row_log] * value;
@@ -220,7 +230,7 @@ impl<'a> Columns<'a> {
                 add(block.offset + i, Fr::from(u64::from(*v)));
             }
         }
-        for (block, values) in &self.trace.blinds {
+        for (block, values) in &self.trace.elements {
             for (i, v) in values.iter().enumerate() {
                 add(block.offset + i, *v);
             }
@@ -255,7 +265,7 @@ impl<'a> Columns<'a> {
                         *o = Fr::from(u64::from(*v));
                     }
                 }
-                for (block, values) in &self.trace.blinds {
+                for (block, values) in &self.trace.elements {
                     out[block.offset..block.offset + values.len()].copy_from_slice(values);
                 }
                 out

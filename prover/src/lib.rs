@@ -7,6 +7,7 @@
 //! | [`exec`] | integer execution: input to trace |
 //! | [`columns`] | the committed polynomials |
 //! | [`layers`], [`lookup`], [`fold`] | layer proofs, lookups, opening |
+//! | [`multiexp`] | linear combinations of points |
 //! | [`prove`] | the whole run |
 //! | [`kernels`] | arithmetic, references beside optimised forms |
 
@@ -20,6 +21,7 @@ pub mod import;
 pub mod kernels;
 pub mod layers;
 pub mod lookup;
+pub mod multiexp;
 mod pcs;
 pub mod prove;
 pub mod quant;

@@ -120,6 +120,14 @@ impl Segments {
         vec![Self::place(kinds)]
     }
 
+    /// The tree of a trace of 16-bit limbs without tables.
+    pub(crate) fn of_limbs(layout: &Layout) -> Self {
+        let limbs = Range::Limb { bits: 16 };
+        let columns = layout.limbs.iter().map(|block| in_range(*block, limbs));
+        let table = layout.limb_multiplicities.map(|b| table_of(b, limbs));
+        Self::place(columns.chain(table).collect())
+    }
+
     /// Sorts and places segments.
     fn place(mut kinds: Vec<(usize, Kind)>) -> Self {
         kinds.sort_by_key(|(log, _)| std::cmp::Reverse(*log));

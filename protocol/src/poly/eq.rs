@@ -129,6 +129,30 @@ fn compare<B: Backend>(
     (less, equal)
 }
 
+/// The extension of `[y = x + 1]` of two points of the same length, in both arguments.
+pub fn successor<B: Backend>(backend: &mut B, x: &[B::Scalar], y: &[B::Scalar]) -> B::Scalar {
+    // From the least significant bit: `carried` where all bits so far are 1 in x and 0 in y; a bit that
+    // is 0 in x and 1 in y ends the carry, and those above are equal.
+    let mut carried = backend.constant(Fr::ONE);
+    let mut sum = backend.constant(Fr::ZERO);
+    for (a, b) in x.iter().zip(y).rev() {
+        let ab = backend.mul(a, b);
+        let equal = backend.linear(
+            Fr::ONE,
+            &[
+                (-Fr::ONE, a.clone()),
+                (-Fr::ONE, b.clone()),
+                (Fr::from(2), ab.clone()),
+            ],
+        );
+        let (up, down) = (backend.sub(b, &ab), backend.sub(a, &ab));
+        let ended = backend.mul(&carried, &up);
+        sum = backend.mul_add(&sum, &equal, &ended);
+        carried = backend.mul(&carried, &down);
+    }
+    sum
+}
+
 /// All values `eq(point, b)` over a backend, in index order.
 pub fn table_of<B: Backend>(backend: &mut B, point: &[B::Scalar]) -> Vec<B::Scalar> {
     let mut out: Vec<B::Scalar> = vec![backend.constant(Fr::ONE)];
@@ -207,6 +231,7 @@ mod tests {
         };
         assert_eq!(sum(|a, b| a < b), less(&mut Native, &x, &y));
         assert_eq!(sum(|a, b| a <= b), at_most(&mut Native, &x, &y));
+        assert_eq!(sum(|a, b| b == a + 1), successor(&mut Native, &x, &y));
     }
 
     #[test]

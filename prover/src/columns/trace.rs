@@ -22,8 +22,9 @@ pub struct TraceColumns {
     pub values: Vec<u16>,
     /// Multiplicities of the lookup tables.
     pub multiplicities: Vec<(Block, Vec<u32>)>,
-    /// Random entries: those of the whole, then those of each boundary.
-    pub blinds: Vec<(Block, Vec<Fr>)>,
+    /// Entries that are field elements: the blinds of the whole, then those of each boundary; columns of
+    /// elements, where there are any.
+    pub elements: Vec<(Block, Vec<Fr>)>,
     /// Blinds of the commitment's rows.
     pub row_blinds: Vec<Fr>,
     /// Whether limbs have 16 bits.
@@ -73,7 +74,7 @@ impl TraceColumns {
         let mut out = Self {
             values,
             multiplicities: vec![],
-            blinds: vec![],
+            elements: vec![],
             row_blinds: vec![],
             wide: bits > 8,
         };
@@ -82,7 +83,7 @@ impl TraceColumns {
             out.copy_boundary(layout, boundary);
         }
         let ends = layout.boundaries.iter().map(|b| b.blinds);
-        out.blinds = std::iter::once(layout.blinds)
+        out.elements = std::iter::once(layout.blinds)
             .chain(ends)
             .map(|block| {
                 let values = (0..1 << block.log).map(|_| Fr::random(&mut *rng));
@@ -101,10 +102,36 @@ impl TraceColumns {
         Self {
             values,
             multiplicities: vec![],
-            blinds: vec![blinds],
+            elements: vec![blinds],
             row_blinds: vec![],
             wide: true,
         }
+    }
+
+    /// A trace of 16-bit limbs that belongs to no program, with columns of field elements; counts the
+    /// lookups and draws the blinds.
+    pub(crate) fn of_columns(
+        (program, layout): (&Program, &Layout),
+        tree: &Segments,
+        values: Vec<u16>,
+        columns: Vec<(Block, Vec<Fr>)>,
+        rng: &mut impl RngCore,
+    ) -> Self {
+        let mut random = |count: usize| -> Vec<Fr> {
+            (0..count).map(|_| Fr::random(&mut *rng)).collect()
+        };
+        let block = layout.blinds;
+        let mut out = Self {
+            values,
+            multiplicities: vec![],
+            elements: vec![(block, random(1 << block.log))],
+            row_blinds: random(layout.rows(program, Poly::Trace)),
+            wide: true,
+        };
+        let weights = WeightColumns::none();
+        out.recount(program, std::slice::from_ref(tree), &weights);
+        out.elements.extend(columns);
+        out
     }
 
     /// Copies the limbs of a tensor to the rows of its boundary.
@@ -119,7 +146,7 @@ impl TraceColumns {
 
     /// Takes the blinds that are given for the boundaries.
     pub fn link(&mut self, program: &Program, layout: &Layout, links: &Links) {
-        for (boundary, (_, blinds)) in layout.boundaries.iter().zip(self.blinds.iter_mut().skip(1))
+        for (boundary, (_, blinds)) in layout.boundaries.iter().zip(self.elements.iter_mut().skip(1))
         {
             let given = if boundary.input {
                 links.input
@@ -135,7 +162,7 @@ impl TraceColumns {
 
     /// Rows of a boundary take blinds that follow from the boundary's, which neighbours share.
     fn blind_boundaries(&mut self, program: &Program, layout: &Layout) {
-        for (boundary, (_, shared)) in layout.boundaries.iter().zip(self.blinds.iter().skip(1)) {
+        for (boundary, (_, shared)) in layout.boundaries.iter().zip(self.elements.iter().skip(1)) {
             let rows: Vec<usize> = boundary.rows(layout.row_log(program)).collect();
             let derived = blinds::derive(shared, rows.len());
             for (row, blind) in rows.into_iter().zip(derived) {
@@ -178,7 +205,7 @@ impl TraceColumns {
                 msm::small(&values[from..to], points)
             });
         }
-        for (block, values) in &self.blinds {
+        for (block, values) in &self.elements {
             place(block, &|from, to, points| {
                 msm::full(&values[from..to], points)
             });

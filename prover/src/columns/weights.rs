@@ -52,6 +52,14 @@ impl WeightColumns {
         Self { bytes, blind_log }
     }
 
+    /// No weights.
+    pub(crate) fn none() -> Self {
+        Self {
+            bytes: vec![],
+            blind_log: 0,
+        }
+    }
+
     /// Commits every row of `2^row_log` values, each with its blind.
     pub fn commit(&self, row_log: usize, blinds: &[Fr], powers: &[G1Affine]) -> Vec<G1Affine> {
         let mut rows = msm::rows(&self.bytes, 1 << row_log, powers);

@@ -11,6 +11,8 @@ use laminate_protocol::poly::eq;
 pub struct PointClaims {
     /// Point inside the blocks.
     pub point: Vec<Fr>,
+    /// Whether entry `i` of a block stands at `i + 1` of the column, whose first entry is none.
+    pub previous: bool,
     /// Scalars and blocks.
     pub terms: Vec<(Fr, Block)>,
 }
@@ -31,14 +33,18 @@ impl ClaimSet {
             let first = points.len();
             for term in claim.view.terms.iter().filter(|t| t.block.poly == poly) {
                 let scalar = power * term.coefficient;
+                let previous = term.wire == Wire::Previous;
                 for (point, scalar, block) in plain(term.wire, &claim.point, scalar, &term.block) {
-                    let known = points[first..]
-                        .iter_mut()
-                        .find(|p| p.point == point && p.terms[0].1.log == block.log);
+                    let known = points[first..].iter_mut().find(|p| {
+                        p.point == point
+                            && p.previous == previous
+                            && p.terms[0].1.log == block.log
+                    });
                     match known {
                         Some(known) => known.terms.push((scalar, block)),
                         None => points.push(PointClaims {
                             point,
+                            previous,
                             terms: vec![(scalar, block)],
                         }),
                     }
@@ -50,10 +56,10 @@ impl ClaimSet {
     }
 }
 
-/// A wired term as plain blocks.
+/// A wired term as plain blocks; of [`Wire::Previous`] as the block that is to be shifted.
 fn plain(wire: Wire, point: &[Fr], scalar: Fr, block: &Block) -> Vec<(Vec<Fr>, Fr, Block)> {
     match wire {
-        Wire::Direct => vec![(point.to_vec(), scalar, *block)],
+        Wire::Direct | Wire::Previous => vec![(point.to_vec(), scalar, *block)],
         Wire::Last { count, log } => {
             let selector = eq::table(&point[..log])[count - 1];
             vec![(point[log..].to_vec(), scalar * selector, *block)]

@@ -76,6 +76,16 @@ impl DenseHalf {
             .max();
         let mut kernel = vec![Fr::ZERO; end.unwrap_or(0).max(values.len())];
         for claims in &set.points {
+            if claims.previous {
+                let table = eq::table(&claims.point);
+                for (scalar, block) in &claims.terms {
+                    let kernel = kernel[block.offset..].iter_mut();
+                    kernel
+                        .zip(&table[1..])
+                        .for_each(|(k, e)| *k += scalar * e);
+                }
+                continue;
+            }
             let table = EqTable::new(&claims.point);
             for (scalar, block) in &claims.terms {
                 table.add(&mut kernel[block.offset..], *scalar);

@@ -37,6 +37,7 @@ impl RowsHalf {
         let rows_log = log - row_log;
         let mut runs = vec![];
         for claims in set.points {
+            debug_assert!(!claims.previous, "only columns of the trace are shifted");
             // Terms of one part of a row share the inner products.
             let mut parts: Vec<(usize, Vec<(Fr, Block)>)> = vec![];
             for (scalar, block) in claims.terms {
@@ -258,6 +259,7 @@ mod tests {
             .into_iter()
             .map(|(log, blocks)| PointClaims {
                 point: random(log),
+                previous: false,
                 terms: random(3).into_iter().zip(blocks).collect(),
             })
             .collect();

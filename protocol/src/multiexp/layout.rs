@@ -1,0 +1,56 @@
+//! Where the columns of a multiexp proof lie.
+
+use super::sheet::{Sheet, row_limbs};
+use super::{WINDOW_LOG, multiples, steps};
+use crate::layout::{Block, Layout, TracePlan};
+
+/// Columns of the steps that are no limbs, in the order of [`steps::Flags`]: three of bits, two of field
+/// elements.
+pub const FLAGS: usize = 5;
+
+/// All columns.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// The steps.
+    pub steps: Sheet,
+    /// Their flags.
+    pub flags: Vec<Block>,
+    /// The points and their multiples.
+    pub multiples: Sheet,
+}
+
+/// Columns and layout for `2^log` positions a window.
+pub(super) fn place(log: usize) -> (Columns, Layout) {
+    let steps_log = WINDOW_LOG + log;
+    let mut plan = TracePlan::default();
+    for _ in 0..row_limbs(steps::INTEGERS, 1, steps::IDENTITIES) {
+        plan.limb(steps_log);
+    }
+    for _ in 0..row_limbs(multiples::INTEGERS, 2, multiples::IDENTITIES) {
+        plan.limb(log);
+    }
+    for _ in 0..FLAGS {
+        plan.other(steps_log);
+    }
+    let (limbs, flags, layout) = plan.place();
+    let mut limbs = limbs.into_iter();
+    let mut take = |count: usize| limbs.by_ref().take(count).collect();
+    let columns = Columns {
+        steps: Sheet::new(
+            steps_log,
+            steps::INTEGERS,
+            &[steps::ABSCISSA],
+            steps::IDENTITIES,
+            &mut take,
+        ),
+        multiples: Sheet::new(
+            log,
+            multiples::INTEGERS,
+            &[multiples::POINT, multiples::TRIPLE],
+            multiples::IDENTITIES,
+            &mut take,
+        ),
+        flags,
+    };
+    (columns, layout)
+}
