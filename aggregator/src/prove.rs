@@ -103,8 +103,8 @@ pub fn prove(
 ) -> Result<AggregationProof, AggregationError> {
     keys.meta.check_setup(srs)?;
     // Blinds hide the points of one opening.
-    let openings = circuit.public().deferred.left.len();
-    if openings > 0 {
+    let openings = circuit.openings();
+    if openings > 1 {
         return Err(EvmError::SeveralOpenings { found: openings }.into());
     }
     let instances = circuit.instances().concat();

@@ -20,7 +20,8 @@ import {StatementLib} from "./libraries/StatementLib.sol";
 /// | 32           | 32                      | D, the circuit's hash of its public values                      |
 /// | 64           | 96 · T                  | terms of the deferred sum: x, y of the point, then the scalar   |
 /// | 64 + 96 · T  | 32                      | scalar of the group's generator                                 |
-/// | 96 + 96 · T  | `verifyingKeyLength()`  | verifying key                                                   |
+/// | 96 + 96 · T  | 32                      | scalar of the last point but one on the left side               |
+/// | 128 + 96 · T | `verifyingKeyLength()`  | verifying key                                                   |
 /// | then         | `proofLength()`         | halo2 proof                                                     |
 ///
 /// T is what the length makes it. It is no choice of the prover's: the number of public values is one of them.

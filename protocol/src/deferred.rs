@@ -15,19 +15,21 @@ use crate::error::VerifyError;
 use crate::fold::{self, RowsAndOpening};
 use crate::transcript::Transcript;
 
-/// Points of an opening in [`Deferred::terms`], behind those of the rows.
+/// Points of an opening in [`Deferred::terms`]: two behind those of the rows, and its KZG proof, with
+/// those of the others, at the end.
 pub const OPENING_POINTS: usize = 3;
 
-/// `e(left, [τ]_2) = e(Σ scalar·point + generator·G, [1]_2)`.
+/// `e(left, [τ]_2) = e(Σ scalar·point + generator·G, [1]_2)`, where `left` is the last point and a
+/// combination of those before it.
 #[must_use = "a proof proves nothing until its pairing is checked"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deferred<S, P> {
-    /// Rows of the weight and trace commitments, then [`OPENING_POINTS`] an opening, of which the last
-    /// is the KZG proof.
+    /// Rows of the weight and trace commitments, then the openings' points.
     pub terms: Vec<(S, P)>,
     /// Scalar of the generator.
     pub generator: S,
-    /// Scalars of the openings' KZG proofs in `left`; none if there is one opening, whose scalar is one.
+    /// Scalars in `left` of the points before the last one, in their order; the last one's is one. Published
+    /// proofs have one, which is zero unless they are of joins.
     pub left: Vec<S>,
 }
 
@@ -38,32 +40,37 @@ pub(crate) fn combine<B: Backend>(
     rows: Vec<B::Point>,
     openings: Vec<RowsAndOpening<B>>,
 ) -> Deferred<B::Scalar, B::Point> {
-    let mut left = vec![];
+    let zero = backend.constant(Fr::ZERO);
+    let mut powers = vec![backend.constant(Fr::ONE)];
     if openings.len() > 1 {
         for (_, opening) in &openings {
             let [_, _, (_, proof)] = &opening.terms;
             main.absorb_point(backend, "opening proof", proof);
         }
         let delta = main.challenge(backend, "opening delta");
-        left = fold::powers(backend, &delta, openings.len());
+        powers = fold::powers(backend, &delta, openings.len());
+        powers.reverse();
     }
-    let zero = backend.constant(Fr::ZERO);
+    let left = match powers.as_slice() {
+        [] | [_] => vec![zero.clone()],
+        [before @ .., _] => before.to_vec(),
+    };
     let mut scalars = vec![zero.clone(); rows.len()];
     let mut generator = zero;
-    let mut own = vec![];
-    let one = backend.constant(Fr::ONE);
-    for (i, (row_scalars, opening)) in openings.into_iter().enumerate() {
-        let power = left.get(i).unwrap_or(&one).clone();
+    let (mut inner, mut proofs) = (vec![], vec![]);
+    for ((row_scalars, opening), power) in openings.into_iter().zip(&powers) {
         for (sum, scalar) in scalars.iter_mut().zip(&row_scalars) {
-            *sum = backend.mul_add(scalar, &power, sum);
+            *sum = backend.mul_add(scalar, power, sum);
         }
-        for (scalar, point) in opening.terms {
-            own.push((backend.mul(&scalar, &power), point));
-        }
-        generator = backend.mul_add(&opening.generator, &power, &generator);
+        let terms = opening.terms.map(|(s, p)| (backend.mul(&s, power), p));
+        let [inner_term, quotient, proof] = terms;
+        inner.extend([inner_term, quotient]);
+        proofs.push(proof);
+        generator = backend.mul_add(&opening.generator, power, &generator);
     }
+    let rows = scalars.into_iter().zip(rows);
     Deferred {
-        terms: scalars.into_iter().zip(rows).chain(own).collect(),
+        terms: rows.chain(inner).chain(proofs).collect(),
         generator,
         left,
     }
@@ -73,22 +80,26 @@ impl Deferred<Fr, G1Affine> {
     /// The sums.
     ///
     /// # Errors
-    /// [`VerifyError::Degenerate`] if one, or any point, is the identity, which no honest proof gives.
+    /// [`VerifyError::Degenerate`] if one, or any point, is the identity, which no honest proof gives;
+    /// [`VerifyError::Shape`] with more scalars on the left than points.
     pub fn accumulator(&self) -> Result<Accumulator<G1Affine>, VerifyError> {
         if self.terms.iter().any(|(_, p)| bool::from(p.is_identity())) {
             return Err(VerifyError::Degenerate { what: "commitment" });
+        }
+        if self.left.len() >= self.terms.len().max(1) {
+            return Err(VerifyError::Shape {
+                what: "left side of the pairing",
+                expected: self.terms.len(),
+                found: self.left.len() + 1,
+            });
         }
         let mut right = G1Affine::generator() * self.generator;
         for (scalar, point) in &self.terms {
             right += point * scalar;
         }
-        let proofs = self.terms.iter().rev().step_by(OPENING_POINTS);
-        let left = if self.left.is_empty() {
-            proofs.take(1).map(|(_, point)| G1::from(*point)).sum()
-        } else {
-            let scalars = self.left.iter().rev();
-            proofs.zip(scalars).map(|((_, p), s)| p * s).sum::<G1>()
-        };
+        let points = self.terms.iter().rev().map(|(_, point)| point);
+        let scalars = std::iter::once(&Fr::ONE).chain(self.left.iter().rev());
+        let left: G1 = points.zip(scalars).map(|(p, s)| p * s).sum();
         if bool::from(left.is_identity()) || bool::from(right.is_identity()) {
             return Err(VerifyError::Degenerate {
                 what: "linear combination of commitments",
@@ -116,13 +127,19 @@ mod tests {
                 (Fr::from(11), times(13)),
             ],
             generator: Fr::from(17),
-            left: vec![],
+            left: vec![Fr::ZERO],
         };
         let found = deferred.accumulator().unwrap();
         assert_eq!(
             (found.left, found.right),
             (times(13), times(6 + 35 + 143 + 17))
         );
+        deferred.left = vec![Fr::from(19), Fr::from(23)];
+        let found = deferred.accumulator().unwrap();
+        assert_eq!(found.left, times(13 + 23 * 7 + 19 * 3));
+        deferred.left.push(Fr::ZERO);
+        assert!(deferred.accumulator().is_err(), "more scalars than points");
+        deferred.left = vec![Fr::ZERO];
         let honest = deferred.clone();
         for i in 0..3 {
             deferred.terms[i].1 = G1Affine::identity();

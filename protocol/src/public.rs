@@ -51,9 +51,10 @@ pub fn outputs(program: &Program) -> u32 {
     Packing::of(program).fields(program.output_len()) as u32
 }
 
-/// Number of public values of a statement of `fields` fields and a combination of `terms` terms.
-pub fn value_count(fields: usize, terms: usize) -> usize {
-    HEAD + fields + TERM_VALUES * terms + 1
+/// Number of public values of a statement of `fields` fields and a combination of `terms` terms with
+/// `left` scalars on its left.
+pub fn value_count(fields: usize, terms: usize, left: usize) -> usize {
+    HEAD + fields + TERM_VALUES * terms + 1 + left
 }
 
 impl<S: Clone, P: Clone> PublicValues<S, P> {
@@ -72,7 +73,8 @@ impl<S: Clone, P: Clone> PublicValues<S, P> {
         B: Backend<Scalar = S, Point = P>,
     {
         let deferred = &self.deferred;
-        let count = value_count(self.statement.len(), deferred.terms.len()) + deferred.left.len();
+        let (terms, left) = (deferred.terms.len(), deferred.left.len());
+        let count = value_count(self.statement.len(), terms, left);
         let mut values = vec![
             backend.constant(Fr::from(count as u64)),
             backend.constant(Fr::from(u64::from(self.outputs))),
@@ -149,7 +151,7 @@ mod tests {
                     (Fr::from(4), point(5)),
                 ],
                 generator: Fr::from(9),
-                left: vec![],
+                left: vec![Fr::ZERO],
             },
         }
     }
@@ -158,7 +160,7 @@ mod tests {
     fn every_value_changes_digest_and_evaluation() {
         let honest = sample();
         let values = honest.values(&mut Native);
-        assert_eq!(values.len(), value_count(4, 3));
+        assert_eq!(values.len(), value_count(4, 3, 1));
         assert_eq!(values[0], Fr::from(values.len() as u64));
         let digest_of = |v: &[Fr]| digest(&mut Native, v);
         let d = digest_of(&values);

@@ -60,6 +60,7 @@ impl Pinning {
 pub struct AggregationCircuit {
     builder: Builder,
     public: PublicValues<Fr, G1Affine>,
+    openings: usize,
 }
 
 impl AggregationCircuit {
@@ -141,6 +142,11 @@ impl AggregationCircuit {
         &self.public
     }
 
+    /// Openings of the folded proof; the points of several are not hidden.
+    pub fn openings(&self) -> usize {
+        self.openings
+    }
+
     /// log2 of the number of rows.
     pub fn k(&self) -> u32 {
         self.builder.params().k as u32
@@ -155,6 +161,8 @@ pub(super) struct Made {
     pub public: PublicValues<Fr, G1Affine>,
     /// What it costs.
     pub report: CellReport,
+    /// Openings of the folded proof.
+    pub openings: usize,
 }
 
 impl Made {
@@ -163,6 +171,7 @@ impl Made {
         let circuit = AggregationCircuit {
             builder: self.builder,
             public: self.public,
+            openings: self.openings,
         };
         (circuit, self.report)
     }
@@ -209,6 +218,7 @@ pub(super) fn assign(
         builder,
         public: values_of(&public),
         report,
+        openings: proof.openings.len(),
     })
 }
 

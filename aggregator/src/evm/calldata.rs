@@ -8,23 +8,23 @@ use halo2_base::halo2_proofs::halo2curves::{
 use super::error::EvmError;
 use crate::prove::AggregationProof;
 
-/// Bytes of the digest and the generator's scalar.
-const FIXED: usize = 64;
+/// Bytes of the digest, the generator's scalar and that of the left side.
+const FIXED: usize = 96;
 /// Bytes of a term: both coordinates and the scalar.
 const TERM: usize = 96;
 
 /// The proof as `InferenceVerifier` takes it: the digest of the public values, coordinates and scalar of each term, the
-/// generator's scalar, then the halo2 proof.
+/// generator's scalar, that of the last point but one on the left, then the halo2 proof.
 ///
 /// # Errors
 /// [`EvmError::SeveralOpenings`]: the contracts take proofs with one opening.
 pub fn encode_proof(proof: &AggregationProof) -> Result<Vec<u8>, EvmError> {
     let deferred = &proof.public.deferred;
-    if !deferred.left.is_empty() {
+    let [left] = deferred.left.as_slice() else {
         return Err(EvmError::SeveralOpenings {
-            found: deferred.left.len(),
+            found: deferred.left.len() + 1,
         });
-    }
+    };
     let mut out = Vec::with_capacity(FIXED + TERM * deferred.terms.len() + proof.proof.len());
     out.extend(word(&proof.digest));
     for (scalar, point) in &deferred.terms {
@@ -33,6 +33,7 @@ pub fn encode_proof(proof: &AggregationProof) -> Result<Vec<u8>, EvmError> {
         out.extend(word(scalar));
     }
     out.extend(word(&deferred.generator));
+    out.extend(word(left));
     out.extend_from_slice(&proof.proof);
     Ok(out)
 }

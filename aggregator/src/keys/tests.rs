@@ -142,7 +142,9 @@ fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationPr
         p.deferred.terms.remove(0);
     });
     add("generator".into(), &|p| p.deferred.generator += Fr::one());
-    add("left".into(), &|p| p.deferred.left.push(Fr::one()));
+    add("left".into(), &|p| p.deferred.left[0] += Fr::one());
+    add("left more".into(), &|p| p.deferred.left.push(Fr::zero()));
+    add("left less".into(), &|p| p.deferred.left.clear());
     // A field and the first term's encoding change places.
     add("fields as terms".into(), &|p| {
         let last = p.statement.len() - 1;

@@ -11,7 +11,8 @@ import {IHalo2Caller} from "./IHalo2Caller.sol";
 /// | 0            | 32              | D, the circuit's hash of its public values                          |
 /// | 32           | 96 · T          | terms of the deferred sum: x, y of the point, then the scalar       |
 /// | 32 + 96 · T  | 32              | scalar of the group's generator                                     |
-/// | 64 + 96 · T  | `proofLength()` | halo2 proof                                                         |
+/// | 64 + 96 · T  | 32              | scalar of the last point but one on the left side                   |
+/// | 96 + 96 · T  | `proofLength()` | halo2 proof                                                         |
 ///
 /// Scalars and D are below the scalar modulus, coordinates below the base modulus, no point is (0, 0): every value has
 /// one spelling. What the terms mean is in `PublicValues`.

@@ -14,7 +14,8 @@ import {StatementLib} from "./StatementLib.sol";
 /// | 2, 3, 4       | program digest, weight commitment, input commitment                                       |
 /// | 5..           | output words (`StatementLib`)                                                             |
 /// | then, 4 each  | terms: x mod 2^176, y mod 2^176, (x >> 176) + 2^88 · (y >> 176) of a point; its scalar s  |
-/// | n - 1         | scalar g of the generator G                                                               |
+/// | n - 2         | scalar g of the generator G                                                               |
+/// | n - 1         | scalar l of the last point but one on the left side                                       |
 ///
 /// The circuit hashes them (Poseidon) to D and evaluates them as a polynomial, E = Σ v_i · ω^i, at a point ω that it is
 /// given. Its 15 instances are twelve limbs, D, ω and E: as many for every circuit, and no Poseidon on chain.
@@ -22,8 +23,8 @@ import {StatementLib} from "./StatementLib.sol";
 /// a hash of D and v, so neither can be chosen after it; and if v and v' differ, E = Σ v_i ω^i = Σ v'_i ω^i holds for
 /// less than n of the 2^254 points ω. n among the values keeps apart vectors that differ by zeros at the end.
 ///
-/// The sum `right = Σ s_i · P_i + g · G` and `left`, the last term's point, are right iff
-/// `e(left, [τ]_2) = e(right, [1]_2)`. That pair is the accumulator whose limbs are the first twelve instances; the
+/// The sums `right = Σ s_i · P_i + g · G` and `left = P_last + l · P_(last - 1)` are right iff
+/// `e(left, [τ]_2) = e(right, [1]_2)`; l is zero but for proofs that join others. That pair is the accumulator whose limbs are the first twelve instances; the
 /// circuit leaves them free, and the generated verifier checks the pairing.
 library PublicValues {
     /// @notice What a proof claims, without the output words.
@@ -41,6 +42,8 @@ library PublicValues {
     /// @notice Separates the hashes that ω comes from from every other hash in use.
     bytes32 internal constant PUBLIC_DOMAIN = keccak256("laminate.public-values.v1");
 
+    /// @dev D, g and l.
+    uint256 private constant FIXED_BYTES = 96;
     uint256 private constant TERM_BYTES = 96;
     uint256 private constant VALUES_PER_TERM = 4;
     /// @dev Words that precede the public values in what ω is the hash of: the domain and D.
@@ -66,15 +69,15 @@ library PublicValues {
         if (terms == 0 || terms > MAX_TERMS) revert TermCountOutOfRange(terms);
     }
 
-    /// @notice Bytes of D, `terms` terms and the generator's scalar.
+    /// @notice Bytes of D, `terms` terms and the scalars g and l.
     function deferredLength(uint256 terms) internal pure returns (uint256) {
-        return 64 + TERM_BYTES * terms;
+        return FIXED_BYTES + TERM_BYTES * terms;
     }
 
-    /// @notice Terms in bytes that hold D, terms, the generator's scalar and `rest` bytes.
+    /// @notice Terms in bytes that hold D, terms, the scalars g and l, and `rest` bytes.
     /// @return terms Zero if there is no such number, or none in range.
     function termsIn(uint256 length, uint256 rest) internal pure returns (uint256 terms) {
-        uint256 without = 64 + rest;
+        uint256 without = FIXED_BYTES + rest;
         if (length < without || (length - without) % TERM_BYTES != 0) return 0;
         terms = (length - without) / TERM_BYTES;
         if (terms > MAX_TERMS) return 0;
@@ -82,7 +85,7 @@ library PublicValues {
 
     /// @notice The 15 instances of a circuit that the statement holds for, 32 bytes each.
     /// @param output Output words; canonical already (`StatementLib.requireOutput`).
-    /// @param deferred D, the terms and the generator's scalar: of the length of some number of terms in range.
+    /// @param deferred D, the terms and the scalars g and l: of the length of some number of terms in range.
     function instances(Statement memory statement, bytes calldata output, bytes calldata deferred)
         internal
         view
@@ -90,7 +93,7 @@ library PublicValues {
     {
         uint256[] memory hashed = _publicValues(statement, output, deferred);
         (uint256 rightX, uint256 rightY) = _sum(deferred);
-        uint256 last = deferred.length - 32 - TERM_BYTES;
+        (uint256 leftX, uint256 leftY) = _left(deferred);
         uint256 omega;
         assembly ("memory-safe") {
             omega := keccak256(add(hashed, 32), mul(32, mload(hashed)))
@@ -99,8 +102,8 @@ library PublicValues {
         bytes memory words = new bytes(32 * INSTANCES);
         _putLimbs(words, 0, rightX);
         _putLimbs(words, 3, rightY);
-        _putLimbs(words, 6, _word(deferred, last));
-        _putLimbs(words, 9, _word(deferred, last + 32));
+        _putLimbs(words, 6, leftX);
+        _putLimbs(words, 9, leftY);
         _put(words, 12, hashed[1]);
         _put(words, 13, omega);
         _put(words, 14, _evaluate(hashed, omega));
@@ -121,7 +124,7 @@ library PublicValues {
 
         uint256 terms = _terms(deferred);
         uint256 at = PREFIX + StatementLib.FIXED_VALUES + output.length / 32;
-        hashed = new uint256[](at + VALUES_PER_TERM * terms + 1);
+        hashed = new uint256[](at + VALUES_PER_TERM * terms + 2);
         hashed[0] = uint256(PUBLIC_DOMAIN);
         hashed[1] = digest;
         hashed[2] = hashed.length - PREFIX;
@@ -139,9 +142,11 @@ library PublicValues {
             }
         }
         at += VALUES_PER_TERM * terms;
-        uint256 generator = _word(deferred, deferred.length - 32);
-        StatementLib.requireCanonical(at - PREFIX, bytes32(generator));
-        hashed[at] = generator;
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 scalar = _word(deferred, deferred.length - 64 + 32 * i);
+            StatementLib.requireCanonical(at + i - PREFIX, bytes32(scalar));
+            hashed[at + i] = scalar;
+        }
     }
 
     /// @dev The four values of term `index`, to the places `at` to `at + 3` of `hashed`.
@@ -196,26 +201,40 @@ library PublicValues {
                 if (!_addMultiple(work)) revert PointNotOnCurve(i);
             }
         }
-        (work[2], work[3], work[4]) = (1, 2, _word(deferred, deferred.length - 32));
+        (work[2], work[3], work[4]) = (1, 2, _word(deferred, deferred.length - 64));
         // Of a point on the curve, so only for want of gas.
         if (!_addMultiple(work)) revert PointNotOnCurve(terms);
         (x, y) = (work[0], work[1]);
         if (x | y == 0) revert SumAtInfinity();
     }
 
+    /// @dev P_last + l · P_(last - 1). Whoever takes the accumulator checks that it is on the curve.
+    function _left(bytes calldata deferred) private view returns (uint256 x, uint256 y) {
+        uint256 terms = _terms(deferred);
+        uint256 last = deferred.length - FIXED_BYTES + 32 - TERM_BYTES;
+        (x, y) = (_word(deferred, last), _word(deferred, last + 32));
+        uint256 scalar = _word(deferred, deferred.length - 32);
+        if (scalar == 0) return (x, y);
+        if (terms == 1) revert TermCountOutOfRange(terms);
+        uint256[5] memory work = [x, y, _word(deferred, last - TERM_BYTES), _word(deferred, last + 32 - TERM_BYTES), scalar];
+        if (!_addMultiple(work)) revert PointNotOnCurve(terms - 2);
+        (x, y) = (work[0], work[1]);
+        if (x | y == 0) revert SumAtInfinity();
+    }
+
     /// @dev Adds the multiple to the sum. False if a precompile refuses: an addition checks its points as a
-    /// multiplication does, so the multiplication by 1 may be left out.
+    /// multiplication does, so the multiplication by 1 may be left out. A multiple by 0 adds nothing, whatever the
+    /// point: those on the left side of a join have that scalar on the right.
     function _addMultiple(uint256[5] memory work) private view returns (bool done) {
         assembly ("memory-safe") {
             done := 1
-            if iszero(eq(mload(add(work, 128)), 1)) {
-                done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64)
-            }
-            if done { done := staticcall(gas(), 6, work, 128, work, 64) }
+            let scalar := mload(add(work, 128))
+            if gt(scalar, 1) { done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64) }
+            if and(done, gt(scalar, 0)) { done := staticcall(gas(), 6, work, 128, work, 64) }
         }
     }
 
-    /// @dev Terms in `deferred`, which must be nothing but D, terms and the generator's scalar.
+    /// @dev Terms in `deferred`, which must be nothing but D, terms and the scalars g and l.
     function _terms(bytes calldata deferred) private pure returns (uint256 terms) {
         terms = termsIn(deferred.length, 0);
         requireTermCount(terms);

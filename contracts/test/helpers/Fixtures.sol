@@ -58,7 +58,7 @@ abstract contract Fixtures is TestBase {
 
     /// @dev Bytes of a proof that precede the halo2 proof.
     function deferredLength(Proven memory proven) internal pure returns (uint256) {
-        return 64 + 96 * proven.terms;
+        return 96 + 96 * proven.terms;
     }
 
     /// @dev Calldata of the generated verifier.

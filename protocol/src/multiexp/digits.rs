@@ -4,7 +4,7 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 
 use super::chunks::LIMB_BITS;
-use super::{Multiexp, WINDOW_LOG, multiples, steps};
+use super::{Combination, FIXED_POSITIONS, Multiexp, WINDOW_LOG, multiples, steps};
 use crate::backend::{self, Backend};
 use crate::claim::{EvalClaim, View};
 use crate::field::pow2;
@@ -23,14 +23,15 @@ const LOW_LIMBS: usize = 2 * backend::LIMB_BITS / LIMB_BITS;
 pub(super) fn claims<B: Backend>(
     backend: &mut B,
     multiexp: &Multiexp,
-    terms: &[(B::Scalar, B::Point)],
+    (terms, own): Combination<'_, B::Scalar, B::Point>,
     positions: &[B::Scalar],
 ) -> Vec<EvalClaim<B::Scalar>> {
     let (windows, total) = window_point();
     let generator = backend::point_scalars(&G1Affine::generator()).map(|e| backend.constant(e));
     let filled = 1usize << multiexp.log;
     let mut scalars = vec![backend.constant(total); steps::DOUBLINGS];
-    let mut points = vec![generator.clone(); steps::DOUBLINGS];
+    scalars.push(own.clone());
+    let mut points = vec![generator.clone(); FIXED_POSITIONS];
     for (scalar, point) in terms {
         scalars.push(scalar.clone());
         points.push(backend.encode_point(point));

@@ -53,15 +53,20 @@ pub use proof::{MultiexpProof, NativeMultiexp};
 pub const WINDOW_LOG: usize = 7;
 /// Digits of a scalar.
 pub const WINDOWS: usize = 1 << WINDOW_LOG;
+/// Positions of a window before those of the terms: doublings, and the generator.
+pub const FIXED_POSITIONS: usize = steps::DOUBLINGS + 1;
 /// Most terms.
-pub const MAX_TERMS: usize = (1 << 12) - steps::DOUBLINGS;
+pub const MAX_TERMS: usize = (1 << 12) - FIXED_POSITIONS;
 /// Longest row that a commitment may have.
 pub const MAX_ROW_LOG: u8 = 24;
+
+/// Scalars and points, and the generator's scalar.
+pub type Combination<'a, S, P> = (&'a [(S, P)], &'a S);
 
 /// The verifier of combinations of a number of terms.
 #[derive(Clone, Debug)]
 pub struct Multiexp {
-    /// Terms, at most; the rest are filled with zero times the generator.
+    /// Terms beside the generator. Positions that are left over have zero times the generator.
     pub terms: usize,
     /// log2 of the positions of a window.
     pub log: usize,
@@ -101,7 +106,7 @@ impl Multiexp {
             let (most, found) = (MAX_ROW_LOG.into(), row_log.into());
             return Err(shape("log of a combination's rows", most, found));
         }
-        let log = padded_log(terms + steps::DOUBLINGS);
+        let log = padded_log(terms + FIXED_POSITIONS);
         let (columns, layout) = layout::place(log);
         let tree = Segments::of_limbs(&layout);
         let mut program = Program::empty("multiexp", 0, row_log);
@@ -174,7 +179,7 @@ impl Multiexp {
         }
     }
 
-    /// Verifies that `Σ scalar·point = 0` up to the returned pairing. The transcript must have absorbed
+    /// Verifies that `Σ scalar·point + generator·G = 0` up to the returned pairing. The transcript must have absorbed
     /// what scalars and points follow from. Points are on the curve and not the identity once this holds.
     ///
     /// # Errors
@@ -187,7 +192,7 @@ impl Multiexp {
         &self,
         backend: &mut B,
         transcript: &mut Transcript<B>,
-        terms: &[(B::Scalar, B::Point)],
+        (terms, generator): Combination<'_, B::Scalar, B::Point>,
         proof: &MultiexpProof<B::Scalar, B::Point>,
     ) -> Result<Deferred<B::Scalar, B::Point>, VerifyError> {
         expect_len("terms of a combination", terms.len(), self.terms)?;
@@ -198,8 +203,7 @@ impl Multiexp {
         let mut claims = self.verify_steps(backend, transcript, proof)?;
         let positions = self.position_point(&claims);
         claims.extend(self.verify_multiples(backend, transcript, proof)?);
-        claims.extend(digits::claims(backend, self, terms, &positions));
-        claims.extend(self.end_claims(backend));
+        claims.extend(self.known_claims(backend, (terms, generator), &positions));
         claims.extend(lookup::verify(
             backend,
             transcript,
@@ -320,7 +324,7 @@ impl Multiexp {
     }
 
     /// The sum ends at `4^128` times its start.
-    pub fn end_claims<B: Backend>(&self, backend: &mut B) -> Vec<EvalClaim<B::Scalar>> {
+    fn end_claims<B: Backend>(&self, backend: &mut B) -> Vec<EvalClaim<B::Scalar>> {
         let sheet = &self.columns.steps;
         let one = backend.constant(Fr::ONE);
         let point = vec![one; sheet.log];
@@ -344,10 +348,10 @@ impl Multiexp {
     pub fn known_claims<B: Backend>(
         &self,
         backend: &mut B,
-        terms: &[(B::Scalar, B::Point)],
+        combination: Combination<'_, B::Scalar, B::Point>,
         positions: &[B::Scalar],
     ) -> Vec<EvalClaim<B::Scalar>> {
-        let mut claims = digits::claims(backend, self, terms, positions);
+        let mut claims = digits::claims(backend, self, combination, positions);
         claims.extend(self.end_claims(backend));
         claims
     }

@@ -9,7 +9,7 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
-use laminate_protocol::multiexp::{Multiexp, NativeMultiexp, at, draw, multiples, steps, tops};
+use laminate_protocol::multiexp::{Combination, Multiexp, NativeMultiexp, at, draw, multiples, steps, tops};
 use laminate_protocol::poly;
 use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::transcript::Transcript;
@@ -51,14 +51,14 @@ pub enum MultiexpError {
     Verifier(#[from] VerifyError),
 }
 
-/// Proves `Σ scalar·point = 0`. The transcript must have absorbed what the terms follow from.
+/// Proves `Σ scalar·point + generator·G = 0`. The transcript must have absorbed what the terms follow from.
 ///
 /// # Errors
 /// A short reference string, or terms that do not sum to zero.
 pub fn prove(
     multiexp: &Multiexp,
     transcript: &mut Transcript<Native>,
-    terms: &[(Fr, G1Affine)],
+    combination: Combination<'_, Fr, G1Affine>,
     powers: &[G1Affine],
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Result<NativeMultiexp, MultiexpError> {
@@ -71,7 +71,7 @@ pub fn prove(
             row_log,
         });
     }
-    let trace = witness::lay_out(multiexp, terms, rng)?;
+    let trace = witness::lay_out(multiexp, combination, rng)?;
     let weights = WeightColumns::none();
     let columns = Columns::new(&weights, &trace, vec![]);
     let rows = trace.commit(row_log, powers);
@@ -84,7 +84,7 @@ pub fn prove(
         .map_or(vec![], |claim| claim.point[claim.point.len() - multiexp.log..].to_vec());
     let (multiples, multiple_evaluations, more) = prove_multiples(multiexp, transcript, &columns)?;
     claims.extend(more);
-    claims.extend(multiexp.known_claims(&mut Native, terms, &positions));
+    claims.extend(multiexp.known_claims(&mut Native, combination, &positions));
     let program = &multiexp.program;
     let (lookup, more) = lookup::prove(transcript, program, &multiexp.tree, &columns);
     claims.extend(more);

@@ -8,7 +8,9 @@ use laminate_protocol::backend::Native;
 use laminate_protocol::layout::Block;
 use laminate_protocol::multiexp::chunks::{chunks, modulus, native};
 use laminate_protocol::multiexp::sheet::Sheet;
-use laminate_protocol::multiexp::{Multiexp, WINDOWS, end, multiples, start, steps};
+use laminate_protocol::multiexp::{
+    Combination, FIXED_POSITIONS, Multiexp, WINDOWS, end, multiples, start, steps,
+};
 use num_bigint::BigUint;
 use rand::RngCore;
 
@@ -36,10 +38,10 @@ struct Step {
 /// Lays out the trace of a combination that is zero.
 pub fn lay_out(
     multiexp: &Multiexp,
-    terms: &[(Fr, G1Affine)],
+    combination: Combination<'_, Fr, G1Affine>,
     rng: &mut impl RngCore,
 ) -> Result<TraceColumns, MultiexpError> {
-    let (points, digits) = positions(multiexp, terms)?;
+    let (points, digits) = positions(multiexp, combination)?;
     let triples = triples(&points);
     let steps = run(&points, &triples, &digits)?;
     let mut values = vec![0u16; multiexp.layout.trace_used];
@@ -91,10 +93,10 @@ pub fn lay_out(
     ))
 }
 
-/// Points and digits of every position of a window; two doublings and what fills up have the generator.
+/// Points and digits of every position of a window; doublings and what fills up have the generator.
 fn positions(
     multiexp: &Multiexp,
-    terms: &[(Fr, G1Affine)],
+    (terms, own): Combination<'_, Fr, G1Affine>,
 ) -> Result<(Vec<G1Affine>, Vec<Vec<Digit>>), MultiexpError> {
     if terms.len() != multiexp.terms {
         return Err(MultiexpError::Terms {
@@ -107,8 +109,9 @@ fn positions(
     }
     let generator = G1Affine::generator();
     let filled = 1usize << multiexp.log;
-    let mut points = vec![generator; steps::DOUBLINGS];
+    let mut points = vec![generator; FIXED_POSITIONS];
     let mut digits = vec![vec![Digit::default(); WINDOWS]; steps::DOUBLINGS];
+    digits.push(recode(own));
     for (scalar, point) in terms {
         points.push(*point);
         digits.push(recode(scalar));

@@ -192,7 +192,7 @@ fn gas_is_that_of_a_receipt() {
         // scalar and the halo2 proof.
         assert_eq!(
             receipt.calldata_bytes,
-            4 + 4 * 32 + 64 + 32 + (32 + 96 + 32) + 64
+            4 + 4 * 32 + 64 + 32 + (32 + 96 + 64) + 64
         );
         // Above: transaction, calldata at 4 to 16 gas a byte, one new storage slot. Below: nothing else is large.
         assert!(

@@ -181,7 +181,7 @@ fn stand_in(statement: Vec<Fr>) -> AggregationProof {
         deferred: Deferred {
             terms: vec![(Fr::from(2), G1Affine::generator())],
             generator: Fr::from(3),
-            left: vec![],
+            left: vec![Fr::from(0)],
         },
     };
     AggregationProof {
@@ -249,5 +249,5 @@ fn proofs_of_several_openings_are_no_submissions() {
     assert!(Submission::new(&proof).is_ok());
     proof.public.deferred.left = vec![Fr::from(1), Fr::from(5)];
     let error = Submission::new(&proof).unwrap_err().to_string();
-    assert!(error.contains("2 openings"), "{error}");
+    assert!(error.contains("3 openings"), "{error}");
 }

@@ -1,0 +1,267 @@
+//! What is joined: keys, shapes and order of the children, and what their statements make.
+//!
+//! | mode | children | the join's statement |
+//! | --- | --- | --- |
+//! | batch | any | weight and input commitments are hashes of theirs, output words theirs in their order |
+//! | chain | shards of a model in their order; runs of shards | each begins with the boundary that the one before ends in; input commitment of the first; a whole model's output words are its public tokens |
+//!
+//! The program digest is `H_join(mode, row log, children, (key digest, program digest) of each)`: it binds circuits
+//! and programs of all children, in their order, down to the leaves. So a shard left out, doubled or
+//! moved, a foreign key or another model is another program digest.
+
+use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
+use laminate_protocol::field::Scalar;
+use laminate_protocol::multiexp::{MAX_ROW_LOG, MAX_TERMS, Multiexp};
+use laminate_protocol::program::{MAX_VOCAB, Sequence};
+use laminate_protocol::statement::{Packing, STATEMENT_HEAD};
+use serde::{Deserialize, Serialize};
+
+use super::error::JoinError;
+use crate::keys::PublicShape;
+
+/// Most children.
+pub const MAX_CHILDREN: usize = 64;
+/// Points of a child's SHPLONK check: 27, and the opening once more on the left.
+pub(super) const SNARK_TERMS: usize = 28;
+/// The two sides of the joined pairing.
+pub(super) const SIDES: usize = 2;
+
+/// How statements are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Independent statements.
+    Batch,
+    /// Shards that follow each other. The tokens of a model's run where the children are all of its shards.
+    Chain(Option<Tokens>),
+}
+
+/// The public tokens of a run: what the first shard was fed must be what the last one chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Input tokens.
+    pub tokens: u32,
+    /// How many of them are the prompt.
+    pub prompt: u32,
+    /// Whether the prompt is public.
+    pub prompt_public: bool,
+    /// Size of the vocabulary.
+    pub vocab: u32,
+    /// How ids are packed.
+    pub packing: Packing,
+}
+
+impl Tokens {
+    /// Those of a sharded program.
+    pub fn of(sequence: &Sequence, packing: Packing) -> Self {
+        Self {
+            tokens: sequence.tokens,
+            prompt: sequence.prompt,
+            prompt_public: sequence.prompt_public,
+            vocab: sequence.vocab,
+            packing,
+        }
+    }
+
+    /// Public tokens among those that the first shard was fed.
+    pub fn fed(&self) -> usize {
+        let first = if self.prompt_public { 0 } else { self.prompt };
+        self.tokens.saturating_sub(first) as usize
+    }
+
+    /// Tokens that the last shard chose.
+    pub fn choices(&self) -> usize {
+        (self.tokens + 1).saturating_sub(self.prompt) as usize
+    }
+
+    /// Public tokens of the whole: a public prompt, then the choices.
+    pub fn public(&self) -> usize {
+        self.prompt_len() + self.choices()
+    }
+
+    /// Length of the public prompt.
+    pub fn prompt_len(&self) -> usize {
+        if self.prompt_public {
+            self.prompt as usize
+        } else {
+            0
+        }
+    }
+}
+
+/// A child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// Digest of its verifying key ([`crate::snark::Key::digest`]).
+    pub key: Scalar,
+    /// Its program digest.
+    pub program: Scalar,
+    /// Numbers of its public values.
+    pub public: PublicShape,
+    /// Whether its statement has the boundary that it begins with.
+    pub boundary_in: bool,
+    /// Whether its statement has the boundary that it ends in.
+    pub boundary_out: bool,
+}
+
+impl Child {
+    /// Output words of its statement.
+    pub fn words(&self) -> usize {
+        let before = STATEMENT_HEAD + usize::from(self.boundary_in) + usize::from(self.boundary_out);
+        (self.public.statement as usize).saturating_sub(before)
+    }
+
+    /// Terms that its two pairings leave.
+    pub(super) fn terms(&self) -> usize {
+        SNARK_TERMS + self.public.terms as usize
+    }
+}
+
+/// A join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// How.
+    pub mode: Mode,
+    /// What.
+    pub children: Vec<Child>,
+    /// log2 of the commitment rows of the combination's trace. Longer rows are fewer points on chain and
+    /// more time.
+    pub row_log: u8,
+}
+
+impl Plan {
+    /// Refuses what cannot be.
+    ///
+    /// # Errors
+    /// [`JoinError::Plan`].
+    pub fn check(&self) -> Result<(), JoinError> {
+        let refused = |problem: String| Err(JoinError::Plan { problem });
+        let count = self.children.len();
+        if count == 0 || count > MAX_CHILDREN {
+            return refused(format!("{count} proofs, expected 1 to {MAX_CHILDREN}"));
+        }
+        if self.row_log > MAX_ROW_LOG {
+            let found = self.row_log;
+            return refused(format!("rows of 2^{found}, expected at most 2^{MAX_ROW_LOG}"));
+        }
+        for (i, child) in self.children.iter().enumerate() {
+            let PublicShape {
+                statement,
+                terms,
+                left,
+                ..
+            } = child.public;
+            let head = STATEMENT_HEAD + usize::from(child.boundary_in) + usize::from(child.boundary_out);
+            if (statement as usize) < head || statement > 1 << 16 {
+                return refused(format!("proof {i} has {statement} fields, expected {head} or more"));
+            }
+            if left != 1 || terms < 2 {
+                return refused(format!(
+                    "proof {i} has {terms} points and {left} factors; several openings cannot be joined, prove with --fold on"
+                ));
+            }
+        }
+        let terms = self.terms();
+        if terms > MAX_TERMS {
+            return refused(format!(
+                "{terms} points, expected at most {MAX_TERMS}; join in two levels"
+            ));
+        }
+        match self.mode {
+            Mode::Batch => self.check_batch(),
+            Mode::Chain(tokens) => self.check_chain(tokens.as_ref()),
+        }
+    }
+
+    fn check_batch(&self) -> Result<(), JoinError> {
+        let mut children = self.children.iter();
+        match children.position(|c| c.boundary_in || c.boundary_out) {
+            None => Ok(()),
+            Some(i) => Err(JoinError::Plan {
+                problem: format!(
+                    "proof {i} is of a shard, which says nothing alone; join the model's shards first"
+                ),
+            }),
+        }
+    }
+
+    fn check_chain(&self, tokens: Option<&Tokens>) -> Result<(), JoinError> {
+        let refused = |problem: String| Err(JoinError::Plan { problem });
+        for (i, pair) in self.children.windows(2).enumerate() {
+            let [a, b] = pair else { continue };
+            if !a.boundary_out || !b.boundary_in {
+                return refused(format!("proofs {i} and {} share no boundary", i + 1));
+            }
+        }
+        if self.ends() != [false, false] {
+            return match tokens {
+                None => Ok(()),
+                Some(_) => refused("only all shards of a model have its tokens".into()),
+            };
+        }
+        let Some(tokens) = tokens else {
+            return refused("all shards of a model have its tokens, expected their numbers".into());
+        };
+        let bounds = tokens.prompt >= 1
+            && tokens.prompt <= tokens.tokens
+            && tokens.tokens <= 1 << 16
+            && (1..=MAX_VOCAB).contains(&tokens.vocab);
+        let [Some(first), Some(last)] = [self.children.first(), self.children.last()] else {
+            return refused("no proofs".into());
+        };
+        let words = [tokens.fed(), tokens.choices()].map(|n| tokens.packing.words(n));
+        if !bounds || self.children.len() < 2 || [first.words(), last.words()] != words {
+            return refused(format!(
+                "{} and {} output words of first and last shard do not fit {tokens:?}",
+                first.words(),
+                last.words()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the join's statement has the boundary that it begins with, and that it ends in.
+    pub fn ends(&self) -> [bool; 2] {
+        let first = self.children.first().is_some_and(|c| c.boundary_in);
+        [first, self.children.last().is_some_and(|c| c.boundary_out)]
+    }
+
+    /// Outputs as the contracts count them: words hold 15, and only the last word may be used in part. Of a part
+    /// of a model, which is not published, none.
+    pub fn outputs(&self) -> u32 {
+        match self.mode {
+            Mode::Chain(None) => 0,
+            Mode::Chain(Some(tokens)) => tokens.packing.fields(tokens.public()) as u32,
+            Mode::Batch => {
+                let words: usize = self.children.iter().map(Child::words).sum();
+                let last = self.children.iter().rev().find(|c| c.words() > 0);
+                last.map_or(0, |last| {
+                    let before = words - last.words();
+                    let per_word = Packing::Short.per_word();
+                    (before * per_word) as u32 + last.public.outputs
+                })
+            }
+        }
+    }
+
+    /// Points of all pairings, and the two sides of the joined one.
+    pub(super) fn terms(&self) -> usize {
+        self.children.iter().map(Child::terms).sum::<usize>() + SIDES
+    }
+
+    /// The verifier of the combination.
+    ///
+    /// # Errors
+    /// [`JoinError::Verify`].
+    pub(super) fn multiexp(&self) -> Result<Multiexp, JoinError> {
+        Ok(Multiexp::new(self.terms(), self.row_log)?)
+    }
+
+    /// The join's program digest.
+    pub fn digest(&self) -> Fr {
+        let children = self.children.iter().map(|c| [c.key.0, c.program.0]);
+        let children: Vec<[Fr; 2]> = children.collect();
+        let mut native = laminate_protocol::backend::Native;
+        super::statement::program_digest(&mut native, self, &children)
+    }
+}
