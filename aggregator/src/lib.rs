@@ -7,6 +7,7 @@ pub mod evm;
 pub mod keys;
 pub mod prove;
 pub mod report;
+pub mod snark;
 pub mod srs;
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ pub enum Check {
     Batching,
     /// The final pairing.
     Pairing,
+    /// A word of a verifying key fits its domain.
+    KeyDomain(&'static str),
 }
 
 impl std::fmt::Display for Check {
@@ -84,6 +86,7 @@ impl std::fmt::Display for Check {
             Self::LookupLeaves => write!(f, "lookup leaf evaluation"),
             Self::Batching => write!(f, "final evaluation of the batching sumcheck"),
             Self::Pairing => write!(f, "opening pairing"),
+            Self::KeyDomain(name) => write!(f, "{name} of a verifying key"),
         }
     }
 }

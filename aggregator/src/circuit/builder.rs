@@ -16,8 +16,8 @@ use std::sync::PoisonError;
 use halo2_base::AssignedValue;
 use halo2_base::gates::circuit::builder::BaseCircuitBuilder;
 use halo2_base::gates::circuit::{BaseConfig, CircuitBuilderStage};
-use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
-use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
+use halo2_base::gates::flex_gate::{BasicGateConfig, MultiPhaseThreadBreakPoints};
+use halo2_base::halo2_proofs::circuit::{Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2_base::virtual_region::manager::VirtualRegionManager;
@@ -31,6 +31,8 @@ use crate::chips::range::{RangeChip, RangeConfig};
 /// Degree of the constraint system: both chips have gates of degree 5. The quotient fits the domain of
 /// 4·2^k points as it would with 4, and the permutation takes three columns a product instead of two.
 pub const DEGREE: usize = 5;
+/// Rows of a basic gate.
+const GATE_ROWS: usize = 4;
 
 /// Columns and gates.
 #[derive(Clone, Debug)]
@@ -124,6 +126,19 @@ impl Builder {
     }
 }
 
+/// A gate `0 + 0·0 = 0` in each of the columns that the verifier does not reach. A selector that is
+/// zero everywhere would be committed to by the point at infinity, and a circuit that verifies proofs
+/// of this one has no encoding for it.
+fn fill(columns: &[BasicGateConfig<Fr>], region: &mut Region<'_, Fr>) -> Result<(), Error> {
+    for column in columns {
+        column.q_enable.enable(region, 0)?;
+        for row in 0..GATE_ROWS {
+            region.assign_advice(column.value, row, Value::known(Fr::zero()));
+        }
+    }
+    Ok(())
+}
+
 impl Circuit<Fr> for Builder {
     type Config = Config;
     type FloorPlanner = SimpleFloorPlanner;
@@ -194,6 +209,10 @@ impl Circuit<Fr> for Builder {
                 let columns = gate.basic_gates.first().cloned().unwrap_or_default();
                 for phase in self.base.core().phase_manager.iter().take(1) {
                     phase.assign_raw(&(columns.clone(), gate.max_rows), &mut region);
+                }
+                if !witness_only {
+                    let used: usize = self.break_points().iter().map(|b| b.len() + 1).sum();
+                    fill(columns.get(used..).unwrap_or_default(), &mut region)?;
                 }
                 self.poseidon
                     .assign_raw(&config.poseidon, gate.max_rows, &mut region);

@@ -85,7 +85,7 @@ pub fn proof_length(
 }
 
 /// The protocol that snark-verifier derives from the key.
-pub(super) fn protocol(
+pub(crate) fn protocol(
     srs: &Srs,
     key: &VerifyingKey<G1Affine>,
     instances: usize,
@@ -115,11 +115,11 @@ pub(super) fn protocol(
 }
 
 /// What the final pairing needs.
-pub(super) fn deciding_key(srs: &Srs) -> KzgDecidingKey<Bn256> {
+pub(crate) fn deciding_key(srs: &Srs) -> KzgDecidingKey<Bn256> {
     (G1Affine::generator(), srs.g2(), srs.s_g2()).into()
 }
 
-pub(super) fn length_of(protocol: &PlonkProtocol<G1Affine>) -> usize {
+pub(crate) fn length_of(protocol: &PlonkProtocol<G1Affine>) -> usize {
     let queries = PlonkProof::<G1Affine, NativeLoader, SHPLONK>::empty_queries(protocol);
     let openings = <SHPLONK as CostEstimation<G1Affine>>::estimate_cost(&queries).num_commitment;
     let points =

@@ -7,14 +7,16 @@
 //! | `accumulator` | the 12 leading instances |
 //! | `prove` | proof with the Keccak transcript; the same check natively |
 //! | `universal` | one contract for all circuits of a constraint system, the key in the calldata |
+//! | `template` | what keys of one constraint system share
 //! | `calldata` | what the contract takes |
 
 mod accumulator;
 mod calldata;
 mod compile;
 mod error;
-mod generate;
-mod prove;
+pub(crate) mod generate;
+pub(crate) mod prove;
+pub(crate) mod template;
 #[cfg(test)]
 mod tests;
 mod universal;

@@ -4,11 +4,12 @@ use halo2_base::halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
     plonk::{Circuit, ProvingKey, VerifyingKey, create_proof as halo2_create_proof},
     poly::kzg::{commitment::KZGCommitmentScheme, multiopen::ProverSHPLONK},
-    transcript::TranscriptWriterBuffer,
+    transcript::{EncodedChallenge, TranscriptWriterBuffer},
 };
 use rand::rngs::OsRng;
 use snark_verifier::{
-    loader::native::NativeLoader, system::halo2::transcript::evm::EvmTranscript,
+    loader::native::NativeLoader,
+    system::halo2::transcript::evm::{ChallengeEvm, EvmTranscript},
     verifier::SnarkVerifier,
 };
 use snark_verifier_sdk::{PlonkVerifier, SHPLONK};
@@ -32,6 +33,21 @@ pub fn create_proof(
     circuit: impl Circuit<Fr>,
     instances: &[Fr],
 ) -> Result<Vec<u8>, EvmError> {
+    type Keccak = EvmTranscript<G1Affine, NativeLoader, Vec<u8>, Vec<u8>>;
+    create_proof_with::<Keccak, ChallengeEvm<G1Affine>>(srs, key, circuit, instances)
+}
+
+/// [`create_proof`] with any transcript.
+pub(crate) fn create_proof_with<T, E>(
+    srs: &Srs,
+    key: &ProvingKey<G1Affine>,
+    circuit: impl Circuit<Fr>,
+    instances: &[Fr],
+) -> Result<Vec<u8>, EvmError>
+where
+    T: TranscriptWriterBuffer<Vec<u8>, G1Affine, E>,
+    E: EncodedChallenge<G1Affine>,
+{
     let k = key.get_vk().get_domain().k();
     if k != srs.k() {
         return Err(EvmError::SizeMismatch {
@@ -39,12 +55,7 @@ pub fn create_proof(
             srs: srs.k(),
         });
     }
-    let mut transcript =
-        <EvmTranscript<G1Affine, NativeLoader, Vec<u8>, Vec<u8>> as TranscriptWriterBuffer<
-            _,
-            _,
-            _,
-        >>::init(Vec::new());
+    let mut transcript = T::init(Vec::new());
     halo2_create_proof::<KZGCommitmentScheme<_>, ProverSHPLONK<'_, _>, _, _, _, _>(
         srs.params(),
         key,

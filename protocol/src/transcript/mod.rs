@@ -30,6 +30,10 @@ pub enum Domain {
     RowBlind,
     /// Digest of a proof's public values.
     PublicValues,
+    /// The transcript of an aggregation proof that another circuit verifies.
+    Snark,
+    /// Digest of the verifying key of an aggregation circuit.
+    VerifyingKey,
 }
 
 impl Domain {
@@ -43,6 +47,8 @@ impl Domain {
             Self::Boundary => b"boundary",
             Self::RowBlind => b"row-blind",
             Self::PublicValues => b"public-values",
+            Self::Snark => b"snark",
+            Self::VerifyingKey => b"verifying-key",
         };
         fr_from_digest(b"laminate/transcript/v1", name)
     }

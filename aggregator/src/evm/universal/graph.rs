@@ -11,10 +11,7 @@
 //! computes are not defined.
 //!
 //! # Domain
-//! snark-verifier takes the powers of the domain's generator, `1/n` and the exponent `n` as constants from the protocol's [`Domain`] and gives no way to
-//! load them as values from outside its crate. The protocol therefore gets a [`stand_in`] domain of three values that nothing else in a constraint
-//! system has (they are hashes) and an exponent that no `u64` power needs; [`Recorder`] knows them when they come back as constants and
-//! puts the key's words in their place.
+//! [`Recorder`] puts the key's words in the place of the [stand-in domain](super::super::template).
 
 use std::{
     cell::RefCell,
@@ -25,13 +22,14 @@ use std::{
 
 use halo2_base::halo2_proofs::halo2curves::{
     bn256::{Fr, G1Affine},
-    ff::{Field, FromUniformBytes},
+    ff::Field,
 };
-use sha2::{Digest, Sha512};
 use snark_verifier::{
     loader::{EcPointLoader, LoadedEcPoint, LoadedScalar, Loader, ScalarLoader},
-    util::arithmetic::{Domain, FieldOps},
+    util::arithmetic::FieldOps,
 };
+
+use super::super::template::{MAX_ROTATION, ROWS, hash, stand_in};
 
 /// Index of a node; operands have smaller ones.
 pub(super) type Id = usize;
@@ -96,27 +94,6 @@ pub(super) struct DomainWords {
     pub generator: usize,
     /// `1/ω`.
     pub generator_inverse: usize,
-}
-
-/// Exponent that stands for `n`: no domain has as many rows.
-const ROWS: u64 = 1 << 62;
-/// Powers of ω and of its inverse that are known: instances and blinding rows must be fewer.
-pub(super) const MAX_ROTATION: usize = 512;
-
-fn hash(label: &str) -> Fr {
-    let digest = Sha512::digest(format!("laminate.universal.{label}"));
-    Fr::from_uniform_bytes(&digest.into())
-}
-
-/// The domain that the protocol gets in place of a key's.
-pub(super) fn stand_in() -> Domain<Fr> {
-    Domain {
-        k: 62,
-        n: ROWS as usize,
-        n_inv: hash("1/n"),
-        r#gen: hash("generator"),
-        gen_inv: hash("1/generator"),
-    }
 }
 
 /// Nodes and what came up while they were recorded.

@@ -79,21 +79,19 @@ use snark_verifier_sdk::SHPLONK;
 
 use self::{
     emit::Writer,
-    graph::{Base, DomainWords, Id, MAX_ROTATION, Node, PointNode, Recorder},
+    graph::{Base, DomainWords, Id, Node, PointNode, Recorder},
     transcript::RecordedTranscript,
 };
 use super::{
     compile::{CompiledContract, SolcCompiler, SourceTree},
     error::EvmError,
     generate::{deciding_key, length_of, protocol},
+    template::{KEY_HEAD, check_reach, head, with_key},
 };
 use crate::srs::Srs;
 
 /// Name of the generated contract.
 pub const UNIVERSAL_CONTRACT: &str = "Halo2UniversalVerifier";
-
-/// Words of a key before its points.
-const KEY_HEAD: usize = 5;
 
 /// A word of calldata, big-endian.
 pub type Word = [u8; 32];
@@ -181,16 +179,7 @@ fn record(
     template: &PlonkProtocol<G1Affine>,
     instances: usize,
 ) -> Result<Recording, EvmError> {
-    let rotations = template
-        .queries
-        .iter()
-        .map(|query| query.rotation.0.unsigned_abs());
-    let reach = instances + rotations.max().unwrap_or(0) as usize;
-    if reach >= MAX_ROTATION {
-        return Err(refused(format!(
-            "{instances} instances and the rotations in use need {reach} powers of ω, fewer than {MAX_ROTATION} are known"
-        )));
-    }
+    check_reach(template)?;
     let head = 32 * instances;
     let recorder = Recorder::new(DomainWords {
         n_inverse: head + 0x40,
@@ -201,9 +190,13 @@ fn record(
         .map(|index| recorder.scalar(Node::Calldata(32 * index)))
         .collect();
     let words = [words];
-    let protocol = recorded(template, &recorder, head);
     let points = head + 32 * KEY_HEAD;
-    let proof = points + 64 * template.preprocessed.len();
+    let commitments = template.preprocessed.len();
+    let preprocessed = (0..commitments)
+        .map(|index| recorder.point(PointNode::Base(Base::Calldata(points + 64 * index))));
+    let state = recorder.scalar(Node::Calldata(head));
+    let protocol = with_key::<Recorder>(template, state, preprocessed.collect());
+    let proof = points + 64 * commitments;
     let mut transcript = RecordedTranscript::new(&recorder, proof);
     let failed = |error: snark_verifier::Error| refused(format!("{error:?}"));
     type Verifier = PlonkSuccinctVerifier<SHPLONK>;
@@ -267,33 +260,6 @@ fn write(
     writer.finish()
 }
 
-/// The template's protocol over words of the calldata, without its domain, commitments and digest. The accumulator in the instances is left out: the
-/// writer reads its limbs itself.
-fn recorded(
-    template: &PlonkProtocol<G1Affine>,
-    recorder: &Recorder,
-    head: usize,
-) -> PlonkProtocol<G1Affine, Recorder> {
-    let points = head + 32 * KEY_HEAD;
-    let preprocessed = (0..template.preprocessed.len())
-        .map(|index| recorder.point(PointNode::Base(Base::Calldata(points + 64 * index))));
-    PlonkProtocol {
-        domain: graph::stand_in(),
-        domain_as_witness: None,
-        preprocessed: preprocessed.collect(),
-        num_instance: template.num_instance.clone(),
-        num_witness: template.num_witness.clone(),
-        num_challenge: template.num_challenge.clone(),
-        evaluations: template.evaluations.clone(),
-        queries: template.queries.clone(),
-        quotient: template.quotient.clone(),
-        transcript_initial_state: Some(recorder.scalar(Node::Calldata(head))),
-        instance_committing_key: None,
-        linearization: template.linearization,
-        accumulator_indices: Vec::new(),
-    }
-}
-
 /// The words of a key, as the contract takes them.
 ///
 /// # Errors
@@ -305,13 +271,7 @@ pub fn key_words(
     instances: usize,
 ) -> Result<Vec<Word>, EvmError> {
     let protocol = protocol(srs, key, instances)?;
-    let domain = &protocol.domain;
-    let state = protocol.transcript_initial_state.unwrap_or_default();
-    let rows = Fr::from(domain.n as u64);
-    let mut words: Vec<Word> = [state, rows, domain.n_inv, domain.r#gen, domain.gen_inv]
-        .iter()
-        .map(word)
-        .collect();
+    let mut words: Vec<Word> = head(&protocol).iter().map(word).collect();
     for (index, point) in protocol.preprocessed.iter().enumerate() {
         let coordinates = Option::<Coordinates<_>>::from(point.coordinates())
             .ok_or_else(|| refused(format!("commitment {index} of the key has no coordinates")))?;

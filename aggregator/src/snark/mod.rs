@@ -1,0 +1,30 @@
+//! Aggregation proofs verified by another circuit.
+//!
+//! The verifier of halo2 proofs, snark-verifier's, runs on any [`laminate_protocol::backend::Backend`]: natively, or on cells. It computes scalars only;
+//! the group operations are left as a [`Pairing`] of two lists of terms, for a circuit has no cheap way to do them one proof at a time. Keys are values, not
+//! constants, so one circuit verifies proofs of any circuit of the constraint system.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`key`] | a verifying key's words, their digest and checks |
+//! | [`proof`] | a proof, and its bytes |
+//! | [`transcript`] | Fiat–Shamir over Poseidon, for prover and verifier |
+//! | `loader` | snark-verifier's arithmetic over a backend |
+//! | [`verify`](mod@verify) | the verifier |
+//! | [`prove`] | making such proofs; verifying them natively |
+
+pub mod error;
+pub mod key;
+mod loader;
+pub mod proof;
+pub mod prove;
+#[cfg(test)]
+mod tests;
+pub mod transcript;
+pub mod verify;
+
+pub use error::SnarkError;
+pub use key::Key;
+pub use proof::Snark;
+pub use prove::{create_proof, verify_native};
+pub use verify::{Pairing, Template, verify};
