@@ -8,7 +8,9 @@ use thiserror::Error;
 
 use crate::circuit::{CircuitParams, Demand};
 use crate::evm::EvmError;
+use crate::join::JoinError;
 use crate::keys::PublicShape;
+use crate::snark::SnarkError;
 use crate::srs::SrsError;
 
 /// A failure in this crate outside reference strings and contract generation.
@@ -102,9 +104,24 @@ pub enum AggregationError {
     /// The proof cannot be made or does not verify.
     #[error(transparent)]
     Evm(#[from] EvmError),
+    /// A proof that is to be joined cannot be made or does not verify.
+    #[error(transparent)]
+    Snark(#[from] SnarkError),
+    /// A join cannot be laid out.
+    #[error(transparent)]
+    Join(Box<JoinError>),
     /// The verifier refuses before a circuit can be made.
     #[error("this proof cannot be aggregated: {0}")]
     Verifier(#[from] VerifyError),
+}
+
+impl From<JoinError> for AggregationError {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Aggregation(error) => *error,
+            error => Self::Join(Box::new(error)),
+        }
+    }
 }
 
 impl AggregationError {

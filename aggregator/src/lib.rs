@@ -4,6 +4,7 @@ pub mod circuit;
 pub mod error;
 
 pub mod evm;
+pub mod join;
 pub mod keys;
 pub mod prove;
 pub mod report;

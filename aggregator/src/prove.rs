@@ -12,7 +12,19 @@ use crate::circuit::AggregationCircuit;
 use crate::error::AggregationError;
 use crate::evm::{self, EvmError};
 use crate::keys::{Meta, ProvingKey, PublicShape, VerifyingKey};
+use crate::snark::{self, Key, Snark, Template};
 use crate::srs::Srs;
+
+/// Who verifies a proof, which fixes its transcript.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A contract, with a Keccak transcript.
+    #[default]
+    Contract,
+    /// A join circuit, with a Poseidon transcript.
+    Join,
+}
 
 /// An aggregation proof with what it makes public.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +34,9 @@ pub struct AggregationProof {
     pub public: PublicValues<Fr, G1Affine>,
     /// The circuit's digest of its public values.
     pub digest: Fr,
-    /// The proof as the contract reads it.
+    /// Who verifies it.
+    pub target: Target,
+    /// The halo2 proof, as the contract reads one.
     pub proof: Vec<u8>,
 }
 
@@ -46,6 +60,7 @@ struct Stored {
     generator: Scalar,
     left: Vec<Scalar>,
     digest: Scalar,
+    target: Target,
     proof: Vec<u8>,
 }
 
@@ -64,6 +79,7 @@ impl From<Stored> for AggregationProof {
                 },
             },
             digest: stored.digest.0,
+            target: stored.target,
             proof: stored.proof,
         }
     }
@@ -85,6 +101,7 @@ impl From<AggregationProof> for Stored {
             generator: Scalar(deferred.generator),
             left: scalars(deferred.left),
             digest: Scalar(proof.digest),
+            target: proof.target,
             proof: proof.proof,
         }
     }
@@ -100,6 +117,7 @@ pub fn prove(
     keys: &ProvingKey,
     srs: &Srs,
     circuit: AggregationCircuit,
+    target: Target,
 ) -> Result<AggregationProof, AggregationError> {
     keys.meta.check_setup(srs)?;
     // Blinds hide the points of one opening.
@@ -109,10 +127,14 @@ pub fn prove(
     }
     let instances = circuit.instances().concat();
     let public = circuit.public().clone();
-    let bytes = evm::create_proof(srs, &keys.pk, circuit, &instances)?;
+    let bytes = match target {
+        Target::Contract => evm::create_proof(srs, &keys.pk, circuit, &instances)?,
+        Target::Join => snark::create_proof(srs, &keys.pk, circuit, &instances)?,
+    };
     let proof = AggregationProof {
         digest: public.digest(),
         public,
+        target,
         proof: bytes,
     };
     check(&keys.meta, keys.pk.get_vk(), srs, &proof)?;
@@ -146,10 +168,12 @@ fn check(
             expected: meta.public,
         });
     }
-    Ok(evm::verify_proof(
-        srs,
-        vk,
-        &proof.instances()?,
-        &proof.proof,
-    )?)
+    let instances = proof.instances()?;
+    if proof.target == Target::Contract {
+        return Ok(evm::verify_proof(srs, vk, &instances, &proof.proof)?);
+    }
+    let template = Template::of(srs, vk)?;
+    let key = Key::of(srs, vk)?;
+    let read = Snark::read(&template, key, instances, &proof.proof)?;
+    Ok(snark::verify_native(&srs.s_g2(), &template, &read)?)
 }

@@ -103,7 +103,8 @@ impl Kind {
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
-            Self::FoldedProof | Self::Proof | Self::VerifyingKey | Self::ProvingKey => 3,
+            Self::Proof => 4,
+            Self::FoldedProof | Self::VerifyingKey | Self::ProvingKey => 3,
             Self::Program
             | Self::Weights
             | Self::WeightSecret

@@ -25,6 +25,10 @@ pub enum Part {
     Batching,
     /// The opening and the public values.
     Opening,
+    /// Aggregation proofs that a join verifies.
+    Snark,
+    /// The combination of their points.
+    Multiexp,
 }
 
 /// Scalars, points and assertions of a verifier run.

@@ -66,6 +66,8 @@ pub enum Check {
     Batching,
     /// The final pairing.
     Pairing,
+    /// The public values of a proof have the digest that it states.
+    PublicValues,
     /// A word of a verifying key fits its domain.
     KeyDomain(&'static str),
 }
@@ -86,13 +88,17 @@ impl std::fmt::Display for Check {
             Self::LookupLeaves => write!(f, "lookup leaf evaluation"),
             Self::Batching => write!(f, "final evaluation of the batching sumcheck"),
             Self::Pairing => write!(f, "opening pairing"),
+            Self::PublicValues => write!(f, "digest of public values"),
             Self::KeyDomain(name) => write!(f, "{name} of a verifying key"),
         }
     }
 }
 
 /// Checks a length of untrusted data.
-pub(crate) fn expect_len(
+///
+/// # Errors
+/// [`VerifyError::Shape`].
+pub fn expect_len(
     what: &'static str,
     found: usize,
     expected: usize,

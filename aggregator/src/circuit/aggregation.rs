@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use halo2_base::AssignedValue;
 use halo2_base::gates::circuit::CircuitBuilderStage;
 use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
 use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
@@ -120,13 +121,9 @@ impl AggregationCircuit {
         proof: &NativeProof,
     ) -> Result<Self, AggregationError> {
         pinning.check()?;
-        let params = pinning.params;
         let stage = CircuitBuilderStage::Prover;
         let made = assign(verifier, statement, proof, stage)?;
-        let (mut circuit, _) = made.circuit(params);
-        let break_points = pinning.break_points.clone();
-        circuit.builder.base.set_break_points(break_points);
-        Ok(circuit)
+        Ok(made.pinned(pinning))
     }
 
     /// Shape and break points; call it after key generation has laid the circuit out.
@@ -166,7 +163,15 @@ pub(super) struct Made {
 }
 
 impl Made {
-    fn circuit(mut self, params: CircuitParams) -> (AggregationCircuit, CellReport) {
+    /// The circuit with the shape of its keys.
+    pub(super) fn pinned(self, pinning: &Pinning) -> AggregationCircuit {
+        let (mut circuit, _) = self.circuit(pinning.params);
+        let break_points = pinning.break_points.clone();
+        circuit.builder.base.set_break_points(break_points);
+        circuit
+    }
+
+    pub(super) fn circuit(mut self, params: CircuitParams) -> (AggregationCircuit, CellReport) {
         self.builder.set_params(params);
         let circuit = AggregationCircuit {
             builder: self.builder,
@@ -206,20 +211,46 @@ pub(super) fn assign(
     let (deferred, _) = verifier.verify(&mut backend, &loaded, &witness)?;
     backend.enter(Part::Opening);
     let public = PublicValues::new(&verifier.program, &loaded, deferred);
+    let made = expose(backend, &public);
+    Ok(made.of(builder, proof.openings.len()))
+}
+
+/// Instances in their cells, and what the run costs.
+pub(super) struct Exposed {
+    cells: Vec<AssignedValue<Fr>>,
+    public: PublicValues<Fr, G1Affine>,
+    report: CellReport,
+}
+
+impl Exposed {
+    /// The circuit.
+    pub(super) fn of(self, mut builder: Builder, openings: usize) -> Made {
+        builder.expose(self.cells);
+        Made {
+            builder,
+            public: self.public,
+            report: self.report,
+            openings,
+        }
+    }
+}
+
+/// Ends a run with digest, challenge and evaluation of its public values.
+pub(super) fn expose(
+    mut backend: CircuitBackend<'_>,
+    public: &PublicValues<Scalar, Point>,
+) -> Exposed {
     let values = public.values(&mut backend);
     let digest = public::digest(&mut backend, &values);
     let known: Vec<Fr> = values.iter().map(Scalar::value).collect();
     let omega = backend.load(public::challenge(&digest.value(), &known));
     let evaluation = public::evaluate(&mut backend, &omega, &values);
-    let exposed = [digest, omega, evaluation].map(|scalar| backend.assigned(&scalar));
-    let report = backend.finish();
-    builder.expose(exposed.to_vec());
-    Ok(Made {
-        builder,
-        public: values_of(&public),
-        report,
-        openings: proof.openings.len(),
-    })
+    let cells = [digest, omega, evaluation].map(|scalar| backend.assigned(&scalar));
+    Exposed {
+        cells: cells.to_vec(),
+        public: values_of(public),
+        report: backend.finish(),
+    }
 }
 
 /// The values in their cells.

@@ -10,6 +10,9 @@
 //! | 1 | tag that selects the Poseidon chip's gates |
 //! | 4 | selectors of the basic gate, one an advice column |
 //! | 1 | selector of the range chip |
+//!
+//! No fixed column is zero everywhere, however small the circuit: such a column is committed to by the
+//! point at infinity, and a circuit that verifies proofs of this one has no encoding for it.
 
 use std::sync::PoisonError;
 
@@ -126,9 +129,7 @@ impl Builder {
     }
 }
 
-/// A gate `0 + 0·0 = 0` in each of the columns that the verifier does not reach. A selector that is
-/// zero everywhere would be committed to by the point at infinity, and a circuit that verifies proofs
-/// of this one has no encoding for it.
+/// A gate `0 + 0·0 = 0` in each of the columns that the verifier does not reach.
 fn fill(columns: &[BasicGateConfig<Fr>], region: &mut Region<'_, Fr>) -> Result<(), Error> {
     for column in columns {
         column.q_enable.enable(region, 0)?;

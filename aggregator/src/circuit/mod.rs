@@ -9,11 +9,12 @@
 
 pub mod aggregation;
 pub mod builder;
+mod join;
 pub mod params;
 pub mod shape;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use aggregation::{AggregationCircuit, Pinning};
 pub use builder::Builder;

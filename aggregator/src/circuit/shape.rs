@@ -5,12 +5,13 @@
 
 use std::convert::Infallible;
 
-use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1};
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_protocol::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
 use laminate_protocol::layout::Poly;
 use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
+use laminate_protocol::multiexp::{Multiexp, MultiexpProof, multiples, steps};
 use laminate_protocol::pcs::PcsProof;
 use laminate_protocol::proof::{FoldedProof, NativeProof};
 use laminate_protocol::relations::elementwise::ZERO_CHECK_DEGREE;
@@ -76,6 +77,25 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         output_words: vec![Fr::from(7); output_words(program)],
     };
     (statement, proof)
+}
+
+/// A proof of a combination, of its shape and without meaning.
+pub fn multiexp(multiexp: &Multiexp) -> MultiexpProof<Fr, G1Affine> {
+    let shape = MultiexpProof {
+        rows: vec![(); multiexp.rows()],
+        steps: sumcheck(multiexp.steps_log(), steps::DEGREE),
+        step_evaluations: vec![(); multiexp.step_columns().len()],
+        multiples: sumcheck(multiexp.log, multiples::DEGREE),
+        multiple_evaluations: vec![(); multiexp.columns.multiples.view_count()],
+        lookup: lookup(&multiexp.tree),
+        opening: opening(multiexp.layout.max_log()),
+    };
+    let filled: Result<_, Infallible> =
+        shape.try_map(&mut |()| Ok(Fr::ONE), &mut |()| Ok(G1Affine::generator()));
+    match filled {
+        Ok(proof) => proof,
+        Err(never) => match never {},
+    }
 }
 
 fn sumcheck(variables: usize, degree: usize) -> SumcheckProof<()> {

@@ -14,6 +14,7 @@ use laminate_protocol::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
 
 use super::aggregation::{AggregationCircuit, assign};
+use super::builder::Builder;
 use super::params::CircuitParams;
 use super::shape::placeholder;
 use crate::srs::Srs;
@@ -235,7 +236,11 @@ fn no_witness_stands_in_a_single_constraint() {
     let (statement, proof) = placeholder(&verifier, FoldMode::On);
     let stage = CircuitBuilderStage::Mock;
     let made = assign(&verifier, &statement, &proof, stage).unwrap();
-    let mut builder = made.builder;
+    witnesses_are_bound(made.builder);
+}
+
+/// Panics if a witness stands in one gate only that does not determine it.
+pub(crate) fn witnesses_are_bound(mut builder: Builder) {
     let instances = builder.exposed.clone();
     let copies = builder.base.core().copy_manager.lock().unwrap().clone();
     let ctx = builder.base.main(0);

@@ -6,7 +6,7 @@ use halo2_base::halo2_proofs::halo2curves::{
 };
 
 use super::error::EvmError;
-use crate::prove::AggregationProof;
+use crate::prove::{AggregationProof, Target};
 
 /// Bytes of the digest, the generator's scalar and that of the left side.
 const FIXED: usize = 96;
@@ -17,8 +17,11 @@ const TERM: usize = 96;
 /// generator's scalar, that of the last point but one on the left, then the halo2 proof.
 ///
 /// # Errors
-/// [`EvmError::SeveralOpenings`]: the contracts take proofs with one opening.
+/// [`EvmError::SeveralOpenings`]: the contracts take proofs with one opening. [`EvmError::ForJoin`].
 pub fn encode_proof(proof: &AggregationProof) -> Result<Vec<u8>, EvmError> {
+    if proof.target != Target::Contract {
+        return Err(EvmError::ForJoin);
+    }
     let deferred = &proof.public.deferred;
     let [left] = deferred.left.as_slice() else {
         return Err(EvmError::SeveralOpenings {

@@ -5,6 +5,7 @@ use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use laminate_protocol::backend::Native;
+use laminate_protocol::field::fr_from_i64;
 use laminate_protocol::statement;
 use laminate_prover::multiexp;
 use rand::{CryptoRng, RngCore};
@@ -14,7 +15,7 @@ use super::plan::{Mode, Plan};
 use super::verify::{Front, Join, combine};
 use super::witness::{ChildWitness, Given, JoinWitness};
 use crate::keys::PublicShape;
-use crate::prove::{AggregationProof, Transcript};
+use crate::prove::{AggregationProof, Target};
 use crate::snark::{Key, Snark};
 
 /// A child's proof with its key's words.
@@ -89,7 +90,7 @@ fn given(
     for (index, (part, child)) in parts.iter().zip(&plan.children).enumerate() {
         let refused = |problem: String| JoinError::Child { index, problem };
         let proof = part.proof;
-        if proof.transcript != Transcript::Poseidon {
+        if proof.target != Target::Join {
             return Err(refused(
                 "it was made for a contract; make it with --for-join".into(),
             ));
@@ -134,7 +135,12 @@ fn tokens(plan: &Plan, children: &[ChildWitness<Fr, G1Affine>]) -> [Vec<Fr>; 2] 
         let from = witness.statement.len().saturating_sub(child.words());
         witness.statement.get(from..).unwrap_or(&[])
     };
-    let unpack = |words: &[Fr], count: usize| statement::unpack(whole.packing, words, count);
+    // Words that hold none fail in the verifier.
+    let unpack = |words: &[Fr], count: usize| -> Vec<Fr> {
+        let ids = statement::unpack(whole.packing, words, count);
+        let ids = ids.unwrap_or_else(|| vec![0; count]);
+        ids.into_iter().map(|id| fr_from_i64(id.into())).collect()
+    };
     [
         unpack(words(Some(0)), whole.fed()),
         unpack(words(children.len().checked_sub(1)), whole.choices()),

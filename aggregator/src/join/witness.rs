@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use halo2_base::halo2_proofs::halo2curves::group::{Curve, Group};
+use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_protocol::deferred::Deferred;
 use laminate_protocol::multiexp::{Multiexp, MultiexpProof};
 

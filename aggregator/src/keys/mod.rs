@@ -28,6 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::circuit::{AggregationCircuit, Pinning};
 use crate::error::AggregationError;
+use crate::join::{Join, Plan};
 use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
@@ -53,6 +54,16 @@ impl Identity {
         Self {
             program: Scalar(verifier.digest),
             mode,
+            setup: srs.setup_id(),
+            circuit: CIRCUIT_VERSION,
+        }
+    }
+
+    /// The identity of the keys of a join under `srs`.
+    pub fn of_join(plan: &Plan, srs: &Srs) -> Self {
+        Self {
+            program: Scalar(plan.digest()),
+            mode: FoldMode::On,
             setup: srs.setup_id(),
             circuit: CIRCUIT_VERSION,
         }
@@ -289,6 +300,29 @@ impl ProvingKey {
         srs: &Srs,
     ) -> Result<Self, AggregationError> {
         let circuit = AggregationCircuit::keygen(verifier, mode)?;
+        let identity = Identity::new(verifier, mode, srs);
+        Self::of_circuit(circuit, identity, OutputFormat::of(&verifier.program), srs)
+    }
+
+    /// Derives the keys of a join, whose public output reads as `output`.
+    ///
+    /// # Errors
+    /// As [`ProvingKey::derive`].
+    pub fn derive_join(
+        join: &Join,
+        output: OutputFormat,
+        srs: &Srs,
+    ) -> Result<Self, AggregationError> {
+        let circuit = AggregationCircuit::keygen_join(join)?;
+        Self::of_circuit(circuit, Identity::of_join(&join.plan, srs), output, srs)
+    }
+
+    fn of_circuit(
+        circuit: AggregationCircuit,
+        identity: Identity,
+        output: OutputFormat,
+        srs: &Srs,
+    ) -> Result<Self, AggregationError> {
         let k = circuit.k();
         if srs.k() < k {
             return Err(AggregationError::SrsTooSmall {
@@ -303,10 +337,10 @@ impl ProvingKey {
         let vk = keygen_vk(srs.params(), &circuit).map_err(AggregationError::keygen)?;
         let pk = keygen_pk(srs.params(), vk, &circuit).map_err(AggregationError::keygen)?;
         let meta = Meta {
-            identity: Identity::new(verifier, mode, &srs),
+            identity,
             development: srs.origin().is_development(),
             public: PublicShape::of(circuit.public()),
-            output: OutputFormat::of(&verifier.program),
+            output,
             pinning: circuit.pinning(),
         };
         Ok(Self { meta, pk })

@@ -8,7 +8,7 @@ use laminate_protocol::public::INSTANCES;
 use laminate_protocol::verify::Verifier;
 
 use super::*;
-use crate::prove::{AggregationProof, prove, verify};
+use crate::prove::{AggregationProof, Target, prove, verify};
 use crate::testing::{perceptron, sample};
 
 /// Seconds of processor time that this process has used (Linux).
@@ -62,7 +62,7 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
         let pinning = &keys.meta.pinning;
         AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap()
     });
-    let proof = timed("prove", || prove(&keys, &srs, circuit).unwrap());
+    let proof = timed("prove", || prove(&keys, &srs, circuit, Target::Contract).unwrap());
     println!(
         "{} instances, {} bytes of proof",
         INSTANCES,
@@ -162,6 +162,7 @@ fn altered_public_values(proof: &AggregationProof) -> Vec<(String, AggregationPr
             let altered = AggregationProof {
                 public,
                 digest,
+                target: Target::Contract,
                 proof,
             };
             (format!("{what}, digest recomputed: {recompute}"), altered)
@@ -184,7 +185,7 @@ fn unsatisfied_proof_is_refused(keys: &ProvingKey, srs: &Srs, sample: &crate::te
     let circuit =
         AggregationCircuit::prover(verifier, &keys.meta.pinning, &sample.statement, &wrong)
             .unwrap();
-    assert!(prove(keys, srs, circuit).is_err());
+    assert!(prove(keys, srs, circuit, Target::Contract).is_err());
 }
 
 fn files_are_refused(key: &VerifyingKey, verifier: &Verifier, folder: &Path) {
@@ -252,7 +253,7 @@ fn proofs_of_several_openings_are_not_made() {
     let pinning = &keys.meta.pinning;
     let circuit =
         AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap();
-    let error = prove(&keys, &srs, circuit).unwrap_err();
+    let error = prove(&keys, &srs, circuit, Target::Contract).unwrap_err();
     assert!(
         matches!(
             error,

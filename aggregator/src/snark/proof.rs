@@ -4,7 +4,8 @@
 
 use halo2_base::halo2_proofs::halo2curves::CurveAffine;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
-use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
+use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
+use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use laminate_protocol::error::VerifyError;
 use laminate_protocol::public::INSTANCES;
@@ -81,6 +82,37 @@ impl<S, P> Snark<S, P> {
 }
 
 impl Snark<Fr, G1Affine> {
+    /// A proof of the right shape and without meaning, from which keys are derived: distinct values, so that no step of a circuit's arithmetic degenerates
+    /// while it is laid out.
+    pub fn placeholder(template: &Template) -> Self {
+        let mut counter = 1u64;
+        let mut next = move || {
+            counter += 1;
+            Fr::from(counter).pow_vartime([5 + counter])
+        };
+        let mut next_point = Fr::from(3);
+        let mut points = move |count: usize| -> Vec<G1Affine> {
+            let point = |_| {
+                next_point = next_point.square() + Fr::ONE;
+                (G1Affine::generator() * next_point).to_affine()
+            };
+            (0..count).map(point).collect()
+        };
+        Self {
+            key: Key {
+                state: next(),
+                rows: Fr::from(1 << 13),
+                rows_inverse: next(),
+                generator: next(),
+                generator_inverse: next(),
+                commitments: points(template.commitments()),
+            },
+            instances: (0..INSTANCES).map(|_| next()).collect(),
+            points: points(template.points()),
+            scalars: (0..template.scalars()).map(|_| next()).collect(),
+        }
+    }
+
     /// From the bytes of a proof, whoever made them.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use snark_verifier_sdk::{CircuitExt, PlonkSuccinctVerifier, PlonkVerifier, SHPLO
 use super::transcript::Sponge;
 use super::*;
 use crate::backend::{CellReport, CircuitBackend, Point, Scalar};
+use crate::circuit::tests::witnesses_are_bound;
 use crate::circuit::{AggregationCircuit, Builder, CircuitParams};
 use crate::evm::generate::{deciding_key, protocol};
 use crate::evm::key_words;
@@ -42,8 +43,8 @@ struct Fixture {
 }
 
 /// What one proof may cost the circuit.
-const CELLS: usize = 100_000;
-const POSEIDON_ROWS: usize = 100_000;
+const CELLS: usize = 4_200;
+const POSEIDON_ROWS: usize = 49 * 45;
 
 static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let srs = Srs::development(15).unwrap();
@@ -165,17 +166,19 @@ fn words_of_a_key_are_the_contracts() {
     } = &*FIXTURE;
     let words = key_words(srs, keys.pk.get_vk(), INSTANCES).unwrap();
     let seen = RefCell::new(vec![]);
-    let mut push = |bytes: [u8; 32]| {
-        let mut word = bytes;
+    let push = |mut word: [u8; 32]| {
         word.reverse();
         seen.borrow_mut().push(word);
     };
-    let push = RefCell::new(&mut push);
     let mapped: Result<Key<(), ()>, ()> = snark.key.try_map(
-        &mut |scalar| Ok(push.borrow_mut()(scalar.to_repr())),
+        &mut |scalar| {
+            push(scalar.to_repr());
+            Ok(())
+        },
         &mut |point| {
-            push.borrow_mut()(point.x.to_repr());
-            Ok(push.borrow_mut()(point.y.to_repr()))
+            push(point.x.to_repr());
+            push(point.y.to_repr());
+            Ok(())
         },
     );
     mapped.unwrap();
@@ -412,6 +415,24 @@ fn assign(
     let params = CircuitParams::choose(&builder.demand()).unwrap();
     builder.set_params(params);
     (builder, values, digest.value(), report)
+}
+
+/// The layout is the template's: a placeholder needs the same, and no witness is free.
+#[test]
+fn layout_depends_on_the_template_alone() {
+    let Fixture {
+        template, snark, ..
+    } = &*FIXTURE;
+    let layout = |snark: &NativeSnark| {
+        let (builder, ..) = assign(template, snark);
+        let copies = builder.base.core().copy_manager.lock().unwrap();
+        let equal = copies.advice_equalities.clone();
+        let constants = copies.constant_equalities.clone();
+        (builder.demand(), equal, constants)
+    };
+    let placeholder = Snark::placeholder(template);
+    assert!(layout(snark) == layout(&placeholder));
+    witnesses_are_bound(assign(template, &placeholder).0);
 }
 
 fn satisfied(template: &Template, snark: &NativeSnark) -> bool {

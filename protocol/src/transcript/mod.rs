@@ -28,6 +28,12 @@ pub enum Domain {
     Boundary,
     /// Blinds of commitment rows, derived from a secret.
     RowBlind,
+    /// Program digest of a join.
+    Join,
+    /// Weight commitments of a join.
+    JoinWeights,
+    /// Input commitments of a batch.
+    JoinInputs,
     /// Digest of a proof's public values.
     PublicValues,
     /// The transcript of an aggregation proof that another circuit verifies.
@@ -47,6 +53,9 @@ impl Domain {
             Self::Boundary => b"boundary",
             Self::RowBlind => b"row-blind",
             Self::PublicValues => b"public-values",
+            Self::Join => b"join",
+            Self::JoinWeights => b"join-weights",
+            Self::JoinInputs => b"join-inputs",
             Self::Snark => b"snark",
             Self::VerifyingKey => b"verifying-key",
         };

@@ -12,7 +12,7 @@ use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::evm::encode_proof;
 use laminate_aggregator::keys::{ProvingKey, required_k};
-use laminate_aggregator::prove::{self as aggregation, AggregationProof};
+use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::fold::FoldMode;
@@ -66,7 +66,7 @@ fn main() -> Outcome<()> {
         )?;
         let circuit =
             AggregationCircuit::prover(&model.verifier, &keys.meta.pinning, &statement, &folded)?;
-        let proof = aggregation::prove(&keys, &srs, circuit)?;
+        let proof = aggregation::prove(&keys, &srs, circuit, Target::Contract)?;
         write(&out.join(name), &fixture(&program, &proof)?)?;
         eprintln!("made {name}");
     }

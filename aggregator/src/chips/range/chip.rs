@@ -128,8 +128,12 @@ impl RangeChip {
         self.chains.push(Chain { value, digits, end });
     }
 
-    /// Rows and chains of each block.
+    /// Rows and chains of each block. Without checks there is one block without chains: the selector
+    /// must not be zero everywhere, see [`crate::circuit::builder`].
     pub(super) fn blocks(&self) -> Vec<(usize, Vec<usize>)> {
+        if self.chains.is_empty() {
+            return vec![(2, vec![])];
+        }
         let mut order: Vec<usize> = (0..self.chains.len()).collect();
         order.sort_by_key(|chain| Reverse(self.chains[*chain].digits));
         let rows = |block: &[usize]| block.iter().map(|c| self.chains[*c].cells()).max();

@@ -377,7 +377,7 @@ fn gas_of_the_aggregation_circuit() {
     let srs = srs.truncated(keys.meta.k()).unwrap();
     let circuit =
         AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap();
-    let proof = crate::prove::prove(&keys, &srs, circuit).unwrap();
+    let proof = crate::prove::prove(&keys, &srs, circuit, crate::prove::Target::Contract).unwrap();
     println!("{:?}", pinning.params);
     let key = (&srs, keys.pk.get_vk());
     let (statement, proof) = (&proof.instances().unwrap(), &proof.proof);

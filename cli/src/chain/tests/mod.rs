@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 use alloy::primitives::{Address, B256, Bytes};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::evm::{SolcCompiler, SourceTree};
-use laminate_aggregator::prove::AggregationProof;
+use laminate_aggregator::prove::{AggregationProof, Target};
 use laminate_protocol::deferred::Deferred;
 use laminate_protocol::public::PublicValues;
 
@@ -187,6 +187,7 @@ fn stand_in(statement: Vec<Fr>) -> AggregationProof {
     AggregationProof {
         digest: public.digest(),
         public,
+        target: Target::Contract,
         proof: vec![7; PROOF_LENGTH as usize],
     }
 }
