@@ -84,26 +84,16 @@ pub struct ProofFile {
 }
 
 impl ProofFile {
-    /// The statement, if there are enough fields for one.
+    /// The statement of a whole model or of weights; none if there are more or fewer fields than one has, as
+    /// in the proof of a shard.
     pub fn statement(&self) -> Option<Statement<Fr>> {
-        let fields = &self.proof.public.statement;
-        let [
-            program_digest,
-            weight_commitment,
-            input_commitment,
-            output_words @ ..,
-        ] = fields.as_slice()
-        else {
-            return None;
-        };
-        Some(Statement {
-            program_digest: *program_digest,
-            weight_commitment: *weight_commitment,
-            input_commitment: *input_commitment,
-            boundary_in: None,
-            boundary_out: None,
-            output_words: output_words.to_vec(),
-        })
+        self.statement_between([false; 2])
+    }
+
+    /// The statement, with boundaries at the ends given.
+    pub fn statement_between(&self, ends: [bool; 2]) -> Option<Statement<Fr>> {
+        let words = self.output.packing().words(self.output.values as usize);
+        Statement::of_fields(&self.proof.public.statement, ends, words)
     }
 
     /// The public output as integers.
@@ -144,6 +134,22 @@ impl ModelDir {
             "{} has no program.lam; make it with `laminate compile MODEL -o {0}`",
             root.display()
         ))
+    }
+
+    /// An existing folder of a whole model, whose proofs a contract may check.
+    ///
+    /// # Errors
+    /// If there is no compiled program in it, or it is of a model in shards or of one of those.
+    pub fn open_whole(root: &Path) -> eyre::Result<Self> {
+        if crate::shards::is_sharded(root) {
+            return Err(crate::shards::not_on_chain(root, "is a model in shards"));
+        }
+        let dir = Self::open(root)?;
+        if dir.program()?.sequence.is_some_and(|s| s.shard.is_some()) {
+            let what = "is one shard of a model";
+            return Err(crate::shards::not_on_chain(root, what));
+        }
+        Ok(dir)
     }
 
     /// A folder that may not exist yet.
@@ -384,6 +390,24 @@ fn is_private(kind: Kind) -> bool {
 pub fn read<T: DeserializeOwned>(kind: Kind, path: &Path) -> eyre::Result<(Header, T)> {
     let bytes = read_bytes(path)?;
     artifact::decode(kind, &bytes).wrap_err_with(|| path.display().to_string())
+}
+
+/// Reads a proof that a contract may check.
+///
+/// # Errors
+/// As [`read`]; the proofs of a model in shards, and that of a shard.
+pub fn read_publishable(path: &Path) -> eyre::Result<ProofFile> {
+    let head = artifact::read_header(&read_head(path, artifact::HEADER)?);
+    if head.is_ok_and(|head| head.kind == Kind::ShardedProof) {
+        let what = "holds the proofs of a model in shards";
+        return Err(crate::shards::not_on_chain(path, what));
+    }
+    let (_, file): (_, ProofFile) = read(Kind::Proof, path)?;
+    if file.statement().is_none() {
+        let what = "is the proof of one shard of a model, or altered";
+        return Err(crate::shards::not_on_chain(path, what));
+    }
+    Ok(file)
 }
 
 /// Reads a file of bounded size.

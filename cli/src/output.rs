@@ -1,5 +1,6 @@
 //! Output channels: results on standard output, prose on standard error, `--json` for machines.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -53,7 +54,8 @@ impl Output {
     }
 
     /// A progress line for a stage without known length; it ends when dropped.
-    pub fn stage(&self, name: &'static str) -> Stage {
+    pub fn stage(&self, name: impl Into<Cow<'static, str>>) -> Stage {
+        let name = name.into();
         let shown = !self.quiet && !self.json && std::io::stderr().is_terminal();
         let target = if shown {
             ProgressDrawTarget::stderr()
@@ -70,11 +72,11 @@ impl Output {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        if !shown {
+            self.line(&name);
+        }
         bar.set_message(name);
         bar.enable_steady_tick(Duration::from_millis(120));
-        if !shown {
-            self.line(name);
-        }
         Stage { bar }
     }
 }

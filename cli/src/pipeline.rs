@@ -3,7 +3,7 @@
 mod keys;
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
@@ -24,6 +24,7 @@ use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove, quant};
 use rand::rngs::OsRng;
 
+use crate::cmd::setup::load_srs;
 use crate::files::{FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::llm;
 use crate::measure::{Parts, Stages};
@@ -32,9 +33,9 @@ use crate::reading::Reading;
 
 pub use keys::{
     circuit_k, cut_srs, key_folder, key_report, link_srs, load_keys, load_program_keys,
-    load_setup_srs, load_verifying_key, required_k, setup,
+    load_setup_srs, load_verifying_key, require_keys, required_k, setup,
 };
-use keys::{pairing_srs, vk_path};
+use keys::{srs_path, vk_path};
 
 /// A proof up to aggregation.
 #[derive(Clone, Debug)]
@@ -372,11 +373,52 @@ pub fn verify_folded(
     Ok(statement)
 }
 
+/// Verifies proof files with cached verifying keys.
+#[derive(Debug, Default)]
+pub struct Checker {
+    /// The reference string of the last one, and where it lies: those of shards mostly have one.
+    srs: Option<(PathBuf, Srs)>,
+}
+
+impl Checker {
+    /// Verifies a proof; tells whether its key is a development one.
+    ///
+    /// # Errors
+    /// A refused proof, or missing keys.
+    pub fn verify(&mut self, file: &ProofFile) -> eyre::Result<bool> {
+        let key = verifying_key(file)?;
+        let stated = file.proof.public.statement.first();
+        ensure!(
+            stated == Some(&file.program_digest.0),
+            "the proof's statement is of another program than its header"
+        );
+        ensure!(
+            file.output == key.meta.output,
+            "the proof file says that its output reads as {:?}, the verifying key says {:?}: the file is altered",
+            file.output,
+            key.meta.output
+        );
+        let (path, k) = (srs_path(&key)?, key.meta.k());
+        let srs = match self.srs.take() {
+            Some((last, srs)) if last == path && srs.k() == k => srs,
+            _ => load_srs(&path)?.truncated(k)?,
+        };
+        let (_, srs) = self.srs.insert((path, srs));
+        aggregation::verify(&key, srs, &file.proof)?;
+        Ok(key.meta.development)
+    }
+}
+
 /// Verifies a proof file with the cached verifying key; tells whether it is a development one.
 ///
 /// # Errors
 /// A refused proof, or missing keys.
 pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
+    Checker::default().verify(file)
+}
+
+/// The cached key that a proof file names.
+fn verifying_key(file: &ProofFile) -> eyre::Result<VerifyingKey> {
     let identity = Identity {
         program: file.program_digest,
         mode: file.fold,
@@ -384,38 +426,20 @@ pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
         circuit: CIRCUIT_VERSION,
     };
     let path = vk_path(&identity);
-    if !path.exists() {
-        return Err(eyre!(
-            "no verifying key of this program in {}; make it with `laminate setup` in a folder of the same model",
-            key_folder().display()
-        ));
-    }
+    ensure!(
+        path.exists(),
+        "no verifying key of this program in {}; make it with `laminate setup` in a folder of the same model",
+        key_folder().display()
+    );
     let key =
         VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())?;
-    if key.digest() != file.vk_digest {
-        return Err(eyre!(
-            "the proof was made with verifying key {}, the cached one is {}; they are of different versions",
-            hex::encode(file.vk_digest),
-            hex::encode(key.digest())
-        ));
-    }
-    let statement = file
-        .statement()
-        .ok_or_else(|| eyre!("the proof has no statement"))?;
-    if statement.program_digest != file.program_digest.0 {
-        return Err(eyre!(
-            "the proof's statement is of another program than its header"
-        ));
-    }
-    if file.output != key.meta.output {
-        return Err(eyre!(
-            "the proof file says that its output reads as {:?}, the verifying key says {:?}: the file is altered",
-            file.output,
-            key.meta.output
-        ));
-    }
-    aggregation::verify(&key, &pairing_srs(&key)?, &file.proof)?;
-    Ok(key.meta.development)
+    ensure!(
+        key.digest() == file.vk_digest,
+        "the proof was made with verifying key {}, the cached one is {}; they are of different versions",
+        hex::encode(file.vk_digest),
+        hex::encode(key.digest())
+    );
+    Ok(key)
 }
 
 /// The public outputs as people read them: row by row, or one row of generated tokens.

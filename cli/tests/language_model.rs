@@ -1,94 +1,15 @@
 //! Language models as a user meets them: a tiny checkpoint from file to a checked folded proof, and what
 //! is refused on the way.
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 
+mod author;
 mod tiny;
 
+use author::{User, ids};
 use tiny::checkpoint;
-
-/// A folder of a user, with a cache of its own and a model in it.
-struct User {
-    dir: tempfile::TempDir,
-}
-
-impl User {
-    fn new() -> Self {
-        let user = Self {
-            dir: tempfile::tempdir().expect("folder"),
-        };
-        user.write("tiny.bin", &checkpoint());
-        user.write("tokenizer.json", tokenizer().to_string().as_bytes());
-        user.write(
-            "texts.json",
-            b"[[1,2,3,4,5,6,7,8],[9,10,11,12,13,14,15,16]]",
-        );
-        user
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path(name), bytes).expect("write");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::cargo_bin("laminate").expect("binary");
-        command
-            .current_dir(self.dir.path())
-            .env("LAMINATE_CACHE", self.path("cache"))
-            .args(["--json", "-q"])
-            .args(args);
-        command.output().expect("the binary runs")
-    }
-
-    fn accepted(&self, args: &[&str]) -> Value {
-        let output = self.run(args);
-        let text = String::from_utf8_lossy(&output.stdout);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {text}{error}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e} in {text}"))
-    }
-
-    fn refused(&self, args: &[&str], expected: &[&str]) {
-        let output = self.run(args);
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{args:?} was accepted");
-        for expected in expected {
-            assert!(
-                text.contains(expected),
-                "{args:?}: expected {expected:?} in {text}"
-            );
-        }
-        assert!(!text.contains("panicked"), "{args:?}: {text}");
-        assert_eq!(text.trim().lines().count(), 1, "{args:?}: {text}");
-    }
-}
-
-/// One token a letter, from `a`.
-fn tokenizer() -> Value {
-    let letters = ('a'..='z').chain("!?.,-_".chars());
-    let vocab: serde_json::Map<String, Value> = letters
-        .zip(0..)
-        .map(|(letter, id)| (letter.to_string(), Value::from(id)))
-        .collect();
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": null, "post_processor": null, "decoder": { "type": "Fuse" },
-        "model": { "type": "BPE", "vocab": vocab, "merges": [] },
-    })
-}
-
-fn ids(value: &Value) -> Vec<u64> {
-    let all = value.as_array().expect("a list");
-    all.iter().map(|v| v.as_u64().expect("an id")).collect()
-}
 
 #[test]
 fn from_checkpoint_to_folded_proof() {
@@ -305,9 +226,12 @@ fn shards_are_proven_and_verified_together() {
     );
     user.refused(
         &["prove", "m", "--input", "input.json", "-o", "p"],
-        &["--folded-only"],
+        &["laminate setup"],
     );
-    user.refused(&["setup", "m", "--dev-srs"], &["in shards"]);
+    user.refused(
+        &["setup", "m/shard-000", "--dev-srs"],
+        &["one shard", "the folder that holds all"],
+    );
     let one = ["prove", "m/shard-000", "--dev-srs", "--folded-only", "p"];
     user.refused(
         &[&one, ["--input", "input.json"].as_slice()].concat(),

@@ -42,6 +42,8 @@ pub enum Kind {
     ShardProofs,
     /// An aggregation proof with its statement. Public.
     Proof,
+    /// Aggregation proofs of all shards of a model with their statements. Public.
+    ShardedProof,
     /// A verifying key.
     VerifyingKey,
     /// A proving key.
@@ -52,7 +54,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
@@ -61,6 +63,7 @@ impl Kind {
         Self::FoldedProof,
         Self::ShardProofs,
         Self::Proof,
+        Self::ShardedProof,
         Self::VerifyingKey,
         Self::ProvingKey,
         Self::Srs,
@@ -77,6 +80,7 @@ impl Kind {
             Self::FoldedProof => b"FOLD",
             Self::ShardProofs => b"SHRD",
             Self::Proof => b"PROF",
+            Self::ShardedProof => b"SPRF",
             Self::VerifyingKey => b"VKEY",
             Self::ProvingKey => b"PKEY",
             Self::Srs => b"SRS0",
@@ -94,6 +98,7 @@ impl Kind {
             Self::FoldedProof => "folded proof",
             Self::ShardProofs => "shard proofs",
             Self::Proof => "proof",
+            Self::ShardedProof => "sharded proof",
             Self::VerifyingKey => "verifying key",
             Self::ProvingKey => "proving key",
             Self::Srs => "reference string",
@@ -110,7 +115,7 @@ impl Kind {
             | Self::WeightSecret
             | Self::LayerProof
             | Self::ShardProofs => 2,
-            Self::WeightCommitment | Self::Srs => 1,
+            Self::WeightCommitment | Self::ShardedProof | Self::Srs => 1,
         }
     }
 }

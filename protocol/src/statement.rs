@@ -65,6 +65,32 @@ impl<S: Clone> Statement<S> {
             .cloned()
             .collect()
     }
+
+    /// The inverse of [`Self::fields`] for a statement with boundaries at the `ends` given ([`ends`]) and
+    /// `words` output words; none if it has another number of fields.
+    pub fn of_fields(fields: &[S], ends: [bool; 2], words: usize) -> Option<Self> {
+        let boundaries = ends.iter().filter(|end| **end).count();
+        if fields.len() != STATEMENT_HEAD + boundaries + words {
+            return None;
+        }
+        let mut fields = fields.iter().cloned();
+        let (program_digest, weight_commitment) = (fields.next()?, fields.next()?);
+        let input_commitment = fields.next()?;
+        let [boundary_in, boundary_out] = ends.map(|end| if end { fields.next() } else { None });
+        Some(Self {
+            program_digest,
+            weight_commitment,
+            input_commitment,
+            boundary_in,
+            boundary_out,
+            output_words: fields.collect(),
+        })
+    }
+
+    /// [`Self::of_fields`] for a statement of `program`.
+    pub fn of_program(program: &Program, fields: &[S]) -> Option<Self> {
+        Self::of_fields(fields, ends(program), output_words(program))
+    }
 }
 
 /// How values are packed into words.
@@ -134,10 +160,16 @@ impl Packing {
 
 /// Number of fields of a program's statement.
 pub fn statement_len(program: &Program) -> usize {
-    let ends = program.sequence.map_or(0, |s| {
-        usize::from(!s.reads_tokens()) + usize::from(!s.gives_tokens())
-    });
-    STATEMENT_HEAD + ends + output_words(program)
+    let boundaries = ends(program).iter().filter(|end| **end).count();
+    STATEMENT_HEAD + boundaries + output_words(program)
+}
+
+/// Whether a program's statement has a boundary at its input and at its output: those of shards do,
+/// where there are no tokens.
+pub fn ends(program: &Program) -> [bool; 2] {
+    program
+        .sequence
+        .map_or([false; 2], |s| [!s.reads_tokens(), !s.gives_tokens()])
 }
 
 /// Number of output words of a program.
@@ -235,6 +267,29 @@ mod tests {
         assert_eq!(words.len(), 3);
         assert_eq!(unpack(Packing::Short, &words, values.len()), Some(values));
         assert_eq!(unpack(Packing::Short, &words, 46), None);
+    }
+
+    #[test]
+    fn fields_are_read_back() {
+        for ends in [[false, false], [false, true], [true, false], [true, true]] {
+            for words in 0..3u64 {
+                let statement = Statement {
+                    program_digest: 1,
+                    weight_commitment: 2,
+                    input_commitment: 3,
+                    boundary_in: ends[0].then_some(4),
+                    boundary_out: ends[1].then_some(5),
+                    output_words: (6..6 + words).collect(),
+                };
+                let mut fields = statement.fields();
+                let read = Statement::of_fields(&fields, ends, words as usize);
+                assert_eq!(read, Some(statement));
+                fields.push(9);
+                assert_eq!(Statement::of_fields(&fields, ends, words as usize), None);
+                fields.truncate(fields.len() - 2);
+                assert_eq!(Statement::of_fields(&fields, ends, words as usize), None);
+            }
+        }
     }
 
     #[test]

@@ -120,6 +120,7 @@ fn all() -> Vec<Artifact> {
     for kind in [
         Kind::ShardProofs,
         Kind::Proof,
+        Kind::ShardedProof,
         Kind::VerifyingKey,
         Kind::ProvingKey,
         Kind::Srs,

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use clap::Args;
 use eyre::{WrapErr, bail, ensure};
-use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
 use super::submit::model_id;
@@ -108,10 +107,12 @@ impl Check {
     /// # Errors
     /// A malformed file, a wrong chain or no node; and, after the report, if anything does not hold.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let publishable = |path: &PathBuf| files::read_publishable(path);
+        let file = self.proof.as_ref().map(publishable).transpose()?;
         let manifest = Manifest::read(&self.deployment)?;
         let bundle = self.verifier_dir.as_deref().map(Bundle::read).transpose()?;
         if let Some(dir) = &self.dir {
-            check_program(&ModelDir::open(dir)?, &manifest, out)
+            check_program(&ModelDir::open_whole(dir)?, &manifest, out)
                 .wrap_err_with(|| format!("the deployment is not of {}", dir.display()))?;
         }
         let rpc = RpcChain::connect(&self.node, None).await?;
@@ -123,7 +124,7 @@ impl Check {
         let (mut proof, mut statement) = (None, None);
         // What a contract of other code answers says nothing.
         if sound {
-            (proof, statement) = self.statement(&mut chain, &manifest).await?;
+            (proof, statement) = self.statement(file.as_ref(), &mut chain, &manifest).await?;
         }
         let holds = sound
             && proof.as_ref().is_none_or(|p| p.verifies)
@@ -149,19 +150,19 @@ impl Check {
 
     async fn statement(
         &self,
+        proof: Option<&ProofFile>,
         chain: &mut Chain,
         manifest: &Manifest,
     ) -> eyre::Result<(Option<ProofReport>, Option<StatementReport>)> {
         let registry = Registry {
             address: manifest.model_registry.address,
         };
-        let Some(path) = &self.proof else {
+        let Some(file) = proof else {
             return Ok(match self.statement {
                 Some(hash) => (None, Some(recorded(chain, registry, manifest, hash).await?)),
                 None => (None, None),
             });
         };
-        let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
         let submission = Submission::of_inference(&file.proof, manifest)?;
         let id = model_id(manifest, self.model, &submission)?;
         let model = registry.model(chain, id).await?;

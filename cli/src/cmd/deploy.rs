@@ -15,6 +15,7 @@ use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain, is_local};
 use crate::output::Output;
+use crate::shards;
 
 /// Deploy a verifier, with its registry, to a chain.
 #[derive(Debug, Args)]
@@ -89,6 +90,12 @@ impl Deploy {
             self.output.display()
         );
         require_writable(&self.output)?;
+        if shards::is_sharded(&self.verifier_dir) {
+            return Err(shards::not_on_chain(
+                &self.verifier_dir,
+                "is a model in shards",
+            ));
+        }
         let bundle = Bundle::read(&self.verifier_dir)?;
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::measure::size;
 use crate::output::Output;
-use crate::shards::{self, ShardsFile};
+use crate::shards::{self, ShardedProof, ShardsFile};
 
 /// Longest list of numbers of a program that is shown.
 const LONGEST: usize = 64;
@@ -108,6 +108,15 @@ impl Inspect {
                     "shards": proofs.collect::<Vec<Value>>(),
                 }))
             }
+            Kind::ShardedProof => {
+                let file: ShardedProof = files::read(kind, &self.file)?.1;
+                let statements = file.weights().or_else(|| file.inferences());
+                Some(json!({
+                    "digest": hex_scalar(&file.digest.0),
+                    "statements": statements.map(|s| shards::reports(&s)),
+                    "shards": file.shards.iter().map(shard).collect::<Vec<Value>>(),
+                }))
+            }
             Kind::Proof => Some(proof(&files::read(kind, &self.file)?.1)),
             Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => {
                 let bytes = files::read_bytes(&self.file)?;
@@ -161,6 +170,16 @@ fn shorten(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(shorten),
         _ => {}
     }
+}
+
+/// A proof among those of other shards, whose statements are shown apart.
+fn shard(file: &ProofFile) -> Value {
+    json!({
+        "program": file.program_name,
+        "verifying_key": hex::encode(file.vk_digest),
+        "points": file.proof.public.deferred.terms.len(),
+        "proof_bytes": file.proof.proof.len(),
+    })
 }
 
 fn proof(file: &ProofFile) -> Value {

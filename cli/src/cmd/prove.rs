@@ -116,14 +116,8 @@ impl Prove {
         self.report(&dir, &folded, Some(&proof), stages, out)
     }
 
-    /// Proves all shards of a model, up to their folded proofs.
+    /// Proves all shards of a model.
     fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
-        let path = self.folded_only.as_ref().ok_or_else(|| {
-            eyre!(
-                "{} is a model in shards, which is proven up to the folded proofs of its shards; give --folded-only FILE",
-                self.dir.display()
-            )
-        })?;
         ensure!(
             self.keep_layers.is_none(),
             "--keep-layers is for models that are proven as a whole; leave it out"
@@ -133,15 +127,26 @@ impl Prove {
         let (dir, programs) = (shards.model_dir(), shards.programs()?);
         let widest = programs.iter().max_by_key(|p| commitment_k(p));
         let program = widest.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
-        let srs = self.srs.load(&dir, program, out)?;
+        let srs = match self.folded_only {
+            None => {
+                let srs = pipeline::load_setup_srs(&dir.setup()?)?;
+                shards::require_keys(&programs, &srs)?;
+                srs
+            }
+            Some(_) => self.srs.load(&dir, program, out)?,
+        };
+        let development = srs.origin().is_development();
         let mut stages = Stages::default();
         let (file, set) = shards.prove(&tokens, &srs, self.fold.into(), &mut stages, out)?;
-        files::write(
-            Kind::ShardProofs,
-            srs.origin().is_development(),
-            &file,
-            path,
-        )?;
+        let mut proof_bytes = None;
+        if let Some(path) = &self.folded_only {
+            files::write(Kind::ShardProofs, development, &file, path)?;
+        } else if let Some(path) = &self.output {
+            let places = set.verifiers().iter().enumerate();
+            let proof = shards::aggregate(places, &file, &srs, &mut stages, out)?;
+            files::write(Kind::ShardedProof, development, &proof, path)?;
+            proof_bytes = Some(proof.proof_bytes());
+        }
         let statements = file.statements();
         let output = shards::reading(&set, &statements);
         let report = ShardsReport {
@@ -149,6 +154,7 @@ impl Prove {
             shards: shards::reports(&statements),
             text: llm::text(&dir, std::slice::from_ref(&output))?,
             output,
+            proof_bytes,
             stages: stages.rows,
         };
         let table = measure::table(&report.stages);
@@ -228,6 +234,8 @@ struct ShardsReport {
     /// Their text, if the model folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    /// Bytes of the KZG proofs; none if only folded.
+    proof_bytes: Option<usize>,
     /// Stages.
     stages: Vec<Measured>,
 }

@@ -3,21 +3,23 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eyre::eyre;
+use eyre::{ensure, eyre};
 use laminate_protocol::artifact::Kind;
+use laminate_protocol::shards::WeightSet;
 use serde::Serialize;
 
 use super::prove::stored;
-use super::setup::FoldedSrs;
+use super::setup::{FoldedSrs, commitment_k};
 use crate::files::{self, FoldedFile, ModelDir, hex_scalar};
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
 use crate::pipeline;
+use crate::shards::{self, ShardDir, ShardReport};
 
 /// Prove once that committed weights are in their ranges: bytes, or ternary.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate prove-weights story -o story-weights.proof\n\nLarge models need it: their inferences do not show it. `laminate register` takes the proof and the registry\nchecks it. The folder needs `commit` and `setup` first."
+    after_help = "Example:\n  laminate prove-weights story -o story-weights.proof\n\nLarge models need it: their inferences do not show it. `laminate register` takes the proof and the registry\nchecks it; natively `laminate verify --weight-proof` does. The folder needs `commit` and `setup` first."
 )]
 pub struct ProveWeights {
     /// Folder with program, weights, commitment and keys.
@@ -45,6 +47,19 @@ pub struct Report {
     pub stages: Vec<Measured>,
 }
 
+/// What `prove-weights` reports of a model in shards.
+#[derive(Debug, Serialize)]
+struct ShardsReport {
+    /// Of the model.
+    digest: String,
+    /// What the commitment proofs state, one for each shard that needs one.
+    shards: Vec<ShardReport>,
+    /// Bytes of the KZG proofs; none if only folded.
+    proof_bytes: Option<usize>,
+    /// Stages.
+    stages: Vec<Measured>,
+}
+
 impl ProveWeights {
     /// Runs the command.
     ///
@@ -55,6 +70,9 @@ impl ProveWeights {
             return Err(eyre!(
                 "--srs and --dev-srs are of --folded-only; a published proof uses the reference string of `laminate setup`"
             ));
+        }
+        if let Some(shards) = ShardDir::open(&self.dir)? {
+            return self.shards(&shards, out);
         }
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
@@ -90,6 +108,57 @@ impl ProveWeights {
             "{}\nweights of commitment {} are in range",
             measure::table(&report.stages),
             report.weight_commitment
+        );
+        out.result(&human, &report)
+    }
+
+    /// Proves the weights of all shards that need it.
+    fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        let set = shards.set()?;
+        let weights = WeightSet::new(&set)?;
+        ensure!(
+            !weights.shards().is_empty(),
+            "every inference of {} shows that its weights are in range; it needs no commitment proof",
+            self.dir.display()
+        );
+        let (dir, programs) = (shards.model_dir(), shards.programs()?);
+        let srs = match self.folded_only {
+            None => {
+                let srs = pipeline::load_setup_srs(&dir.setup()?)?;
+                let programs = weights.shards().iter().map(|s| &s.verifier.program);
+                shards::require_keys(programs, &srs)?;
+                srs
+            }
+            Some(_) => {
+                let widest = programs.iter().max_by_key(|p| commitment_k(p));
+                let program =
+                    widest.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
+                self.srs.load(&dir, program, out)?
+            }
+        };
+        let development = srs.origin().is_development();
+        let mut stages = Stages::default();
+        let folded = shards.prove_weights(&weights, set.digest(), &srs, &mut stages, out)?;
+        let mut proof_bytes = None;
+        if let Some(path) = &self.folded_only {
+            files::write(Kind::ShardProofs, development, &folded, path)?;
+        } else if let Some(path) = &self.output {
+            let places = weights.shards().iter().map(|s| (s.shard, &s.verifier));
+            let proof = shards::aggregate(places, &folded, &srs, &mut stages, out)?;
+            files::write(Kind::ShardedProof, development, &proof, path)?;
+            proof_bytes = Some(proof.proof_bytes());
+        }
+        let report = ShardsReport {
+            digest: hex_scalar(&set.digest()),
+            shards: shards::reports(&folded.statements()),
+            proof_bytes,
+            stages: stages.rows,
+        };
+        let human = format!(
+            "{}\nweights of {} shards of the model with digest {} are in range",
+            measure::table(&report.stages),
+            report.shards.len(),
+            report.digest
         );
         out.result(&human, &report)
     }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, B256};
 use clap::Args;
 use eyre::{ensure, eyre};
-use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
 use crate::chain::manifest::{Manifest, RegisteredModel};
@@ -13,7 +12,7 @@ use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
-use crate::files::{self, ModelDir, ProofFile};
+use crate::files::{self, ModelDir};
 use crate::output::Output;
 
 /// Register a model: its program digest and weight commitment.
@@ -62,6 +61,9 @@ impl Register {
     /// # Errors
     /// No deployment record, no weight commitment, no key, a wrong chain, or a refusal by the registry.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        if let Some(dir) = &self.dir {
+            ModelDir::open_whole(dir)?;
+        }
         let mut manifest = Manifest::read(&self.deployment)?;
         let weight_commitment = self.commitment(&manifest)?;
         let program_digest = manifest.registered_digest();
@@ -136,7 +138,7 @@ impl Register {
                 ));
             }
         };
-        let (_, file): (_, ProofFile) = files::read(Kind::Proof, path)?;
+        let file = files::read_publishable(path)?;
         let proof = Submission::of_weights(&file.proof, manifest)?;
         ensure!(
             proof.weight_commitment == weight_commitment,

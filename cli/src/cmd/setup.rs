@@ -1,9 +1,9 @@
 //! `laminate setup`: proving and verifying keys of a program.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::layout::Layout;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::files::{ModelDir, Setup, cache_dir};
 use crate::output::Output;
 use crate::pipeline;
+use crate::shards::ShardDir;
 
 /// log2 of the development reference string that every command shares.
 pub const DEV_K: u32 = 18;
@@ -122,7 +123,7 @@ pub fn load_srs(path: &std::path::Path) -> eyre::Result<Srs> {
     })
 }
 
-/// Make the proving and verifying keys of a program.
+/// Make the proving and verifying keys of a program, or of all shards of a model.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  laminate setup fraud --dev-srs")]
 pub struct SetupCommand {
@@ -177,79 +178,120 @@ pub struct Report {
     pub weights: Option<Box<Report>>,
 }
 
+/// What `setup` reports of a model in shards.
+#[derive(Debug, Serialize)]
+struct ShardsReport {
+    /// Of the model.
+    digest: String,
+    /// Keys of each shard.
+    shards: Vec<Report>,
+    /// Whether the reference string is a development one.
+    development: bool,
+}
+
+/// log2 of the rows of a program's circuits.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    inference: u32,
+    /// Of the commitment proof, where inferences do not show that the weights are in range.
+    weights: Option<u32>,
+}
+
+impl Sizes {
+    fn of(program: &Program) -> eyre::Result<Self> {
+        let weights = (!program.check_weights).then(|| program.weights_program());
+        Ok(Self {
+            inference: pipeline::circuit_k(program, FoldMode::On)?,
+            weights: weights
+                .map(|weights| pipeline::circuit_k(&weights, FoldMode::On))
+                .transpose()?,
+        })
+    }
+
+    /// log2 of the powers for circuits and commitments.
+    fn needed(self, program: &Program) -> u32 {
+        let circuits = self.inference.max(self.weights.unwrap_or(0));
+        circuits.max(commitment_k(program))
+    }
+}
+
+/// Makes the keys of a program, and of its weights' program if there is one; `of` tells whose they are.
+fn make(
+    program: &Program,
+    sizes: Sizes,
+    (path, srs): (&Path, &Srs),
+    of: &str,
+    out: Output,
+) -> eyre::Result<Report> {
+    let one = |program: &Program, k: u32, what: String| {
+        let (cut_path, cut) = pipeline::cut_srs(path, srs, k, out)?;
+        let _stage = out.stage(what);
+        let keys = pipeline::setup(program, FoldMode::On, &cut)?;
+        pipeline::link_srs(&keys, &cut_path)?;
+        pipeline::key_report(&keys)
+    };
+    let keys = one(program, sizes.inference, format!("Making the keys{of}"))?;
+    let weights = match sizes.weights {
+        None => None,
+        Some(k) => {
+            let what = format!("Making the keys of the commitment proof{of}");
+            Some(Box::new(one(&program.weights_program(), k, what)?))
+        }
+    };
+    Ok(Report { weights, ..keys })
+}
+
 impl SetupCommand {
     /// Runs the command.
     ///
     /// # Errors
     /// A reference string that is too small, or keys that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        if let Some(shards) = ShardDir::open(&self.dir)? {
+            return self.shards(&shards, out);
+        }
         let dir = ModelDir::open(&self.dir)?;
         let program = dir.program()?;
-        if program.sequence.is_some_and(|s| s.shard.is_some()) {
-            return Err(eyre!(
-                "{} is one shard of a model: shards are proven up to their folded proofs and verified together (`laminate prove --folded-only`)",
-                self.dir.display()
-            ));
-        }
-        let circuit = pipeline::circuit_k(&program, FoldMode::On)?;
-        let weights = (!program.check_weights).then(|| program.weights_program());
-        let weight_circuit = match &weights {
-            Some(weights) => pipeline::circuit_k(weights, FoldMode::On)?,
-            None => 0,
-        };
-        let needed = circuit.max(weight_circuit).max(commitment_k(&program));
+        ensure!(
+            program.sequence.is_none_or(|s| s.shard.is_none()),
+            "{} is one shard of a model; give the folder that holds all of them",
+            self.dir.display()
+        );
+        let sizes = Sizes::of(&program)?;
+        let needed = sizes.needed(&program);
         let (path, srs) = self.srs_of(needed, out)?;
-        let keys = {
-            let (cut_path, cut) = pipeline::cut_srs(&path, &srs, circuit, out)?;
-            let _stage = out.stage("Making the keys");
-            let keys = pipeline::setup(&program, FoldMode::On, &cut)?;
-            pipeline::link_srs(&keys, &cut_path)?;
-            keys
-        };
-        let weight_keys = match &weights {
-            None => None,
-            Some(weights) => {
-                let (cut_path, cut) = pipeline::cut_srs(&path, &srs, weight_circuit, out)?;
-                let _stage = out.stage("Making the keys of the commitment proof");
-                let keys = pipeline::setup(weights, FoldMode::On, &cut)?;
-                pipeline::link_srs(&keys, &cut_path)?;
-                Some(pipeline::key_report(&keys)?)
-            }
-        };
-        let setup = Setup {
-            version: 1,
-            srs: std::path::absolute(path)?,
-            srs_digest: hex::encode(srs.digest()),
-            k: needed,
+        let report = make(&program, sizes, (&path, &srs), "", out)?;
+        record(&dir, path, &srs, needed)?;
+        out.result(&human(&report), &report)
+    }
+
+    /// Makes the keys of all shards, one after another.
+    fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        let programs = shards.programs()?;
+        let sizes: Vec<Sizes> = programs
+            .iter()
+            .map(Sizes::of)
+            .collect::<eyre::Result<_>>()?;
+        let needed = programs.iter().zip(&sizes).map(|(p, s)| s.needed(p));
+        let needed = needed.max().unwrap_or(0);
+        let (path, srs) = self.srs_of(needed, out)?;
+        let mut reports = vec![];
+        for (index, (program, sizes)) in programs.iter().zip(sizes).enumerate() {
+            let of = format!(" of shard {index} (of {})", programs.len());
+            reports.push(make(program, sizes, (&path, &srs), &of, out)?);
+        }
+        record(&shards.model_dir(), path, &srs, needed)?;
+        let lines: Vec<String> = reports
+            .iter()
+            .enumerate()
+            .map(|(index, report)| format!("shard {index}\n{}", lines(report)))
+            .collect();
+        let report = ShardsReport {
+            digest: shards.digest().into(),
+            shards: reports,
             development: srs.origin().is_development(),
         };
-        if !serves(&dir, &setup, &srs) {
-            dir.write_setup(&setup)?;
-        }
-        let report = Report {
-            weights: weight_keys.map(Box::new),
-            ..pipeline::key_report(&keys)?
-        };
-        let weights = report.weights.as_ref().map_or_else(String::new, |w| {
-            format!(
-                "\ncommitment proof: keys for k = {}, {} advice columns, proving key {}",
-                w.k,
-                w.advice_columns,
-                crate::measure::size(w.proving_key_bytes)
-            )
-        });
-        let human = format!(
-            "keys for k = {}, {} advice columns\nverifying key {}\nproving key {}{weights}{}",
-            report.k,
-            report.advice_columns,
-            report.vk_digest,
-            crate::measure::size(report.proving_key_bytes),
-            if report.development {
-                "\nDEV reference string: only for local chains"
-            } else {
-                ""
-            }
-        );
+        let human = format!("{}{}", lines.join("\n"), dev(report.development));
         out.result(&human, &report)
     }
 
@@ -271,5 +313,50 @@ impl SetupCommand {
         }
         let (path, srs) = pipeline::cut_srs(&path, &srs, k, out)?;
         Ok((path, srs.into_owned()))
+    }
+}
+
+/// Records the reference string in the model folder.
+fn record(dir: &ModelDir, path: PathBuf, srs: &Srs, k: u32) -> eyre::Result<()> {
+    let setup = Setup {
+        version: 1,
+        srs: std::path::absolute(path)?,
+        srs_digest: hex::encode(srs.digest()),
+        k,
+        development: srs.origin().is_development(),
+    };
+    if serves(dir, &setup, srs) {
+        return Ok(());
+    }
+    dir.write_setup(&setup)
+}
+
+fn human(report: &Report) -> String {
+    format!("{}{}", lines(report), dev(report.development))
+}
+
+fn lines(report: &Report) -> String {
+    let weights = report.weights.as_ref().map_or_else(String::new, |w| {
+        format!(
+            "\ncommitment proof: keys for k = {}, {} advice columns, proving key {}",
+            w.k,
+            w.advice_columns,
+            crate::measure::size(w.proving_key_bytes)
+        )
+    });
+    format!(
+        "keys for k = {}, {} advice columns\nverifying key {}\nproving key {}{weights}",
+        report.k,
+        report.advice_columns,
+        report.vk_digest,
+        crate::measure::size(report.proving_key_bytes)
+    )
+}
+
+fn dev(development: bool) -> &'static str {
+    if development {
+        "\nDEV reference string: only for local chains"
+    } else {
+        ""
     }
 }

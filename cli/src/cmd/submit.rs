@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, B256, U256};
 use clap::Args;
 use eyre::{ensure, eyre};
-use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
 use crate::chain::manifest::Manifest;
@@ -13,7 +12,7 @@ use crate::chain::registry::{Registry, Submission, Submitted};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
-use crate::files::{self, ProofFile};
+use crate::files;
 use crate::output::Output;
 use crate::reading::Reading;
 
@@ -60,8 +59,8 @@ impl Submit {
     /// # Errors
     /// An altered proof file, an unknown model, no key, a wrong chain, or a refusal by the registry.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let proof = files::read_publishable(&self.proof)?;
         let manifest = Manifest::read(&self.deployment)?;
-        let (_, proof): (_, ProofFile) = files::read(Kind::Proof, &self.proof)?;
         let submission = Submission::of_inference(&proof.proof, &manifest)?;
         let model_id = model_id(&manifest, self.model, &submission)?;
         let signer = if self.dry_run {

@@ -283,7 +283,7 @@ impl VerifierCommand {
     /// # Errors
     /// Missing keys, a missing compiler, or a folder that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
-        let dir = ModelDir::open(&self.dir)?;
+        let dir = ModelDir::open_whole(&self.dir)?;
         let program = dir.program()?;
         let srs = pipeline::load_setup_srs(&dir.setup()?)?;
         let loaded = pipeline::load_program_keys(&program, &srs)?;

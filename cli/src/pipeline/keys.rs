@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use laminate_aggregator::keys::{self, Identity, ProvingKey, VerifyingKey};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
@@ -124,28 +124,33 @@ pub fn load_setup_srs(setup: &Setup) -> eyre::Result<Srs> {
     Ok(srs)
 }
 
-pub(super) fn fold_name(mode: FoldMode) -> &'static str {
-    match mode {
-        FoldMode::On => "on",
-        FoldMode::Off => "off",
-    }
-}
-
 /// The proving key of a program that `setup` made.
 ///
 /// # Errors
 /// Missing, altered or foreign keys.
 pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
+    let (path, identity) = require_keys(program, mode, srs)?;
+    ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
+}
+
+/// Where the proving key of a program lies, and what it is of.
+///
+/// # Errors
+/// If there is none.
+pub fn require_keys(
+    program: &Program,
+    mode: FoldMode,
+    srs: &Srs,
+) -> eyre::Result<(PathBuf, Identity)> {
     let identity = Identity::new(&Verifier::new(program.clone())?, mode, srs);
     let path = ProvingKey::path(&key_folder(), &identity);
-    if !path.exists() {
-        return Err(eyre!(
-            "no keys of this program with --fold {} in {}; make them with `laminate setup DIR --fold {0}`",
-            fold_name(mode),
-            key_folder().display()
-        ));
-    }
-    ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
+    ensure!(
+        path.exists(),
+        "no keys of {} in {}; make them with `laminate setup DIR`",
+        program.name,
+        key_folder().display()
+    );
+    Ok((path, identity))
 }
 
 /// The verifying keys of a program's published proofs.
@@ -193,8 +198,8 @@ pub fn load_verifying_key(
     VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())
 }
 
-/// The smallest reference string that a verifier needs is made or found by its setup.
-pub(super) fn pairing_srs(key: &VerifyingKey) -> eyre::Result<Srs> {
+/// Where the reference string of a key lies: the smallest that a verifier needs is made or found by its setup.
+pub(super) fn srs_path(key: &VerifyingKey) -> eyre::Result<PathBuf> {
     let path = srs_link(&key.meta.identity);
     let target = std::fs::read_to_string(&path).wrap_err_with(|| {
         format!(
@@ -202,7 +207,7 @@ pub(super) fn pairing_srs(key: &VerifyingKey) -> eyre::Result<Srs> {
             path.display()
         )
     })?;
-    Ok(load_srs(Path::new(target.trim()))?.truncated(key.meta.k())?)
+    Ok(PathBuf::from(target.trim()))
 }
 
 /// File that names the reference string of a key.

@@ -8,5 +8,7 @@
 //! those of the last one.
 
 mod set;
+mod weights;
 
 pub use set::{ShardError, ShardSet};
+pub use weights::{Unchecked, WeightSet};

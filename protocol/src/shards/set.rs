@@ -24,6 +24,16 @@ pub enum ShardError {
         /// Number of shards.
         expected: usize,
     },
+    /// There are not as many commitment proofs as shards that need one.
+    #[error(
+        "{found} commitment proofs, {expected} shards of the model need one; make them again with `laminate prove-weights`"
+    )]
+    WeightProofs {
+        /// Number of proofs.
+        found: usize,
+        /// Number of shards.
+        expected: usize,
+    },
     /// A program is not the shard that its place wants.
     #[error("program {place} of the list is {found}, expected shard {place} of {count}")]
     Place {
@@ -138,6 +148,11 @@ impl ShardSet {
     /// The shards' verifiers in their order.
     pub fn verifiers(&self) -> &[Verifier] {
         &self.verifiers
+    }
+
+    /// The commitments to the shards' weights in their order.
+    pub fn weight_commitments(&self) -> &[Fr] {
+        &self.weight_commitments
     }
 
     /// Digest of the model: that of the list of its shards' program digests.

@@ -48,8 +48,8 @@ pub struct LlmArgs {
     /// Tokenizer (tokenizer.json), where the model came without one.
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
-    /// Compile to shards of N blocks each: programs of their own, to be proven one after another (up to their
-    /// folded proofs) and verified together.
+    /// Compile to shards of N blocks each: programs of their own, to be proven one after another and
+    /// verified together.
     #[arg(long, value_name = "N", conflicts_with = "fidelity")]
     pub shard_layers: Option<usize>,
     /// Where it is shown that the weights are in range: in every proof, or once by `laminate prove-weights`, which

@@ -1,6 +1,9 @@
 //! `laminate verify`: check a proof natively.
 
-use std::path::PathBuf;
+mod sharded;
+mod weights;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -11,19 +14,19 @@ use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::statement::{Statement, unpack};
 use serde::Serialize;
 
-use super::setup::{FoldedSrs, commitment_k};
+use super::setup::FoldedSrs;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::llm;
 use crate::measure::{peak_bytes, size};
 use crate::output::Output;
 use crate::pipeline;
 use crate::reading::Reading;
-use crate::shards::{self, ShardDir, ShardReport, ShardsFile};
+use crate::shards;
 
 /// Verify a proof natively, with the checks the contract makes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate verify fraud.proof --weight-commitment 0x…\n  laminate verify text.folded --dir story --dev-srs\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which. A folded proof (`prove --folded-only`) is checked against\nthe program in --dir."
+    after_help = "Examples:\n  laminate verify fraud.proof --weight-commitment 0x…\n  laminate verify text.folded --dir story --dev-srs\n  laminate verify story.proof --dir story --weight-proof story-weights.proof\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which. A folded proof (`prove --folded-only`) is checked against\nthe program in --dir, the proofs of a model in shards against all programs there."
 )]
 pub struct Verify {
     /// Proof file, published or folded.
@@ -36,6 +39,10 @@ pub struct Verify {
     /// Refuse a proof of other weights.
     #[arg(long)]
     pub weight_commitment: Option<String>,
+    /// Commitment proof of the weights (`laminate prove-weights`): where inferences do not show that they are in range,
+    /// it does. Needs --dir.
+    #[arg(long, value_name = "FILE")]
+    pub weight_proof: Option<PathBuf>,
     /// Refuse a proof of another program.
     #[arg(long)]
     pub program_digest: Option<String>,
@@ -71,26 +78,6 @@ pub struct Report {
     pub development: bool,
 }
 
-/// What `verify` reports of a model in shards.
-#[derive(Debug, Serialize)]
-struct ShardsReport {
-    valid: bool,
-    /// Of the model.
-    digest: String,
-    /// What each shard's proof states.
-    shards: Vec<ShardReport>,
-    /// Public tokens.
-    output: Reading,
-    /// Their text, if the model folder has a tokenizer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    /// Whether the proofs show that all weights are in range; otherwise commitment proofs must.
-    weights_checked: bool,
-    seconds: f64,
-    peak_bytes: u64,
-    development: bool,
-}
-
 impl Verify {
     /// Runs the command.
     ///
@@ -100,8 +87,16 @@ impl Verify {
         let head = files::read_head(&self.proof, artifact::HEADER)?;
         let header =
             artifact::read_header(&head).wrap_err_with(|| self.proof.display().to_string())?;
-        if header.kind == Kind::ShardProofs {
-            return self.shards(out);
+        if matches!(header.kind, Kind::ShardProofs | Kind::ShardedProof) {
+            return self.shards(header.kind, out);
+        }
+        if let Some(dir) = self.dir.as_deref().filter(|dir| shards::is_sharded(dir)) {
+            return Err(eyre!(
+                "{} is one {}, {} is a model in shards, whose proofs are one file; give the file of all shards that `laminate prove` made",
+                self.proof.display(),
+                header.kind.name(),
+                dir.display()
+            ));
         }
         let dir = self.dir.as_deref().map(ModelDir::open).transpose()?;
         let checked = if header.kind == Kind::FoldedProof {
@@ -123,7 +118,11 @@ impl Verify {
             );
             Ok(program.check_weights || of_weights)
         };
-        let weights_checked = dir.as_ref().map(checks).transpose()?;
+        let mut weights_checked = dir.as_ref().map(checks).transpose()?;
+        if let Some(path) = &self.weight_proof {
+            self.weights(path, dir.as_ref(), statement, checked.setup, out)?;
+            weights_checked = Some(true);
+        }
         let text = match &dir {
             Some(dir) => llm::text(dir, std::slice::from_ref(&checked.output))?,
             None => None,
@@ -141,89 +140,13 @@ impl Verify {
             peak_bytes: peak_bytes(),
             development: checked.development,
         };
-        out.result(&human(&report), &report)
-    }
-
-    /// The folded proofs of all shards of a model.
-    fn shards(&self, out: Output) -> eyre::Result<()> {
-        let (_, file): (_, ShardsFile) = files::read(Kind::ShardProofs, &self.proof)?;
-        let path = self.dir.as_deref().ok_or_else(|| {
-            eyre!(
-                "{} holds the folded proofs of a model's shards, which are checked against its programs; give the model folder with --dir DIR",
-                self.proof.display()
-            )
-        })?;
-        let shards = ShardDir::open(path)?.ok_or_else(|| {
-            eyre!(
-                "{} is not a model in shards, {} holds the proofs of one; give the folder that `laminate compile --shard-layers` made",
-                path.display(),
-                self.proof.display()
-            )
-        })?;
-        ensure!(
-            self.weight_commitment.is_none(),
-            "--weight-commitment names one; each shard has its own, which is compared with {}/shard-000/commitment.lam and so on",
-            path.display()
-        );
-        let set = shards.set()?;
-        let digest = hex_scalar(&set.digest());
-        expect("digest", self.program_digest.as_deref(), &digest)?;
-        let widest = set.verifiers().iter().map(|v| &v.program);
-        let widest = widest.max_by_key(|p| commitment_k(p));
-        let program = widest.ok_or_else(|| eyre!("{} holds no shards", path.display()))?;
-        let dir = shards.model_dir();
-        let srs = self.srs.load(&dir, program, out)?;
-        let start = Instant::now();
-        let statements = {
-            let _stage = out.stage("Verifying");
-            shards::verify(&set, &file, &srs)?
-        };
-        let output = shards::reading(&set, &statements);
-        let report = ShardsReport {
-            valid: true,
-            digest,
-            shards: shards::reports(&statements),
-            text: llm::text(&dir, std::slice::from_ref(&output))?,
-            output,
-            weights_checked: set.verifiers().iter().all(|v| v.program.check_weights),
-            seconds: start.elapsed().as_secs_f64(),
-            peak_bytes: peak_bytes(),
-            development: srs.origin().is_development(),
-        };
-        let dev = if report.development {
-            "\nDEV reference string: proves nothing to others"
-        } else {
-            ""
-        };
-        let text = report.text.as_ref();
-        let text = text.map_or_else(String::new, |text| format!("\ntext   {text:?}"));
-        let weights = unchecked(!report.weights_checked);
-        let human = format!(
-            "valid: {} shards of one run, checked in {:.3} s with {} of memory\ndigest {}\noutput {}{text}{weights}\nfolded proofs: they hold the input and are not to be published{dev}",
-            report.shards.len(),
-            report.seconds,
-            size(report.peak_bytes),
-            report.digest,
-            report.output
-        );
-        out.result(&human, &report)
+        out.result(&human(&report, self.weight_proof.as_deref()), &report)
     }
 
     fn published(&self, out: Output) -> eyre::Result<Checked> {
         let (_, proof): (_, ProofFile) = files::read(Kind::Proof, &self.proof)?;
-        if self.srs.is_given() {
-            return Err(eyre!(
-                "--srs and --dev-srs are for folded proofs; {} is a published one, its key names the reference string",
-                self.proof.display()
-            ));
-        }
-        let statement = proof.statement().ok_or_else(|| {
-            eyre!(
-                "{}: {} public values are too few for a statement; make the proof again",
-                self.proof.display(),
-                proof.proof.public.statement.len()
-            )
-        })?;
+        self.refuse_srs()?;
+        let statement = statement(&self.proof, &proof)?;
         self.expect(&statement)?;
         let start = Instant::now();
         let development = {
@@ -234,8 +157,19 @@ impl Verify {
             statement,
             output: proof.reading(),
             seconds: start.elapsed().as_secs_f64(),
+            setup: proof.setup,
             development,
         })
+    }
+
+    /// Refuses a reference string beside published proofs, unless it is for a folded commitment proof.
+    fn refuse_srs(&self) -> eyre::Result<()> {
+        ensure!(
+            !self.srs.is_given() || self.weight_proof.is_some(),
+            "--srs and --dev-srs are for folded proofs; {} is a published one, its key names the reference string",
+            self.proof.display()
+        );
+        Ok(())
     }
 
     fn folded(&self, dir: Option<&ModelDir>, out: Output) -> eyre::Result<Checked> {
@@ -265,6 +199,7 @@ impl Verify {
             statement,
             output: Reading::of(&format, &values.unwrap_or_default()),
             seconds,
+            setup: srs.setup_id(),
             development: srs.origin().is_development(),
         })
     }
@@ -287,19 +222,32 @@ struct Checked {
     statement: Statement<Fr>,
     output: Reading,
     seconds: f64,
+    /// Identity of its reference string's ceremony.
+    setup: [u8; 32],
     development: bool,
+}
+
+/// The statement of a published proof.
+fn statement(path: &Path, proof: &ProofFile) -> eyre::Result<Statement<Fr>> {
+    proof.statement().ok_or_else(|| {
+        eyre!(
+            "{}: {} public values are not those of a whole model; if it is the proof of one shard, it says nothing without the others: verify the file of all shards that `laminate prove` made",
+            path.display(),
+            proof.proof.public.statement.len()
+        )
+    })
 }
 
 /// What a proof of a large model leaves to its commitment proof.
 fn unchecked(unchecked: bool) -> &'static str {
     if unchecked {
-        "\nnot shown here: that the committed weights are in range; ask for the commitment proof (`laminate prove-weights`) of this weight commitment"
+        "\nnot shown here: that the committed weights are in range; ask for the commitment proof (`laminate prove-weights`) and give it with --weight-proof"
     } else {
         ""
     }
 }
 
-fn human(report: &Report) -> String {
+fn human(report: &Report, weight_proof: Option<&Path>) -> String {
     let text = report.text.as_ref();
     let text = text.map_or_else(String::new, |text| format!("\ntext              {text:?}"));
     let folded = if report.folded {
@@ -307,10 +255,11 @@ fn human(report: &Report) -> String {
     } else {
         ""
     };
-    let folded = format!(
-        "{}{folded}",
-        unchecked(report.weights_checked == Some(false))
-    );
+    let weights = match weight_proof {
+        Some(path) => format!("\nweights in range, by {}", path.display()),
+        None => unchecked(report.weights_checked == Some(false)).into(),
+    };
+    let folded = format!("{weights}{folded}");
     let dev = if report.development {
         "\nDEV reference string: proves nothing to others"
     } else {

@@ -6,6 +6,9 @@
 //! | `shard-000/`, `shard-001/`, … | a model folder each, in the order of the shards |
 //! | `tokenizer.json` | as in other model folders |
 
+mod folded;
+mod published;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,21 +19,25 @@ use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{MAX_STACK, Program, Sequence, Weights};
-use laminate_protocol::proof::{NativeProof, StoredProof};
-use laminate_protocol::shards::ShardSet;
+use laminate_protocol::proof::NativeProof;
+use laminate_protocol::shards::{ShardSet, WeightSet};
 use laminate_protocol::statement::{Packing, Statement, unpack};
 use laminate_prover::exec::{self, ExecError, Trace};
 use laminate_prover::prove::{Links, Model, prove_linked};
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
-use crate::cmd::prove::stored;
 use crate::files::{ModelDir, hex_scalar, read_bytes, write_bytes};
 use crate::llm;
-use crate::measure::{Parts, Stages};
+use crate::measure::{Measured, Parts, Stages};
 use crate::output::Output;
 use crate::pipeline::{self, folded_bytes};
 use crate::reading::Reading;
+
+pub use folded::{
+    ShardProof, ShardsFile, verify as verify_folded, verify_weights as verify_folded_weights,
+};
+pub use published::{Checked, ShardedProof, aggregate, require_keys, verify, verify_weights};
 
 /// Version of `shards.json` that this build reads and writes.
 const VERSION: u32 = 1;
@@ -53,55 +60,6 @@ pub struct ShardDir {
     root: PathBuf,
     record: Record,
     dirs: Vec<ModelDir>,
-}
-
-/// Folded proofs of all shards with what they state. Private: they hold the input and all salts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ShardsFile {
-    /// Digest of the model.
-    pub digest: Scalar,
-    /// One for each shard, in their order.
-    pub shards: Vec<ShardProof>,
-}
-
-/// The folded proof of one shard.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ShardProof {
-    /// Statement without its boundaries.
-    pub statement: Statement<Scalar>,
-    /// What it reads, unless that is tokens.
-    pub boundary_in: Option<Scalar>,
-    /// What it gives out, unless that is tokens.
-    pub boundary_out: Option<Scalar>,
-    /// Proof.
-    pub proof: StoredProof,
-}
-
-impl ShardProof {
-    fn new(statement: &Statement<Fr>, proof: &NativeProof) -> Self {
-        Self {
-            statement: stored(statement),
-            boundary_in: statement.boundary_in.map(Scalar),
-            boundary_out: statement.boundary_out.map(Scalar),
-            proof: proof.to_stored(),
-        }
-    }
-
-    fn native(&self) -> (Statement<Fr>, NativeProof) {
-        let statement = Statement {
-            boundary_in: self.boundary_in.map(|b| b.0),
-            boundary_out: self.boundary_out.map(|b| b.0),
-            ..pipeline::native_statement(&self.statement)
-        };
-        (statement, self.proof.to_native())
-    }
-}
-
-impl ShardsFile {
-    /// What the proofs state.
-    pub fn statements(&self) -> Vec<Statement<Fr>> {
-        self.shards.iter().map(|s| s.native().0).collect()
-    }
 }
 
 /// What the proof of a shard states, for reports.
@@ -133,6 +91,14 @@ fn record_path(root: &Path) -> PathBuf {
 /// Whether a folder is of a model in shards.
 pub fn is_sharded(root: &Path) -> bool {
     record_path(root).exists()
+}
+
+/// Why shards are not for contracts: `what` is the matter with `path`.
+pub fn not_on_chain(path: &Path, what: &str) -> eyre::Report {
+    eyre!(
+        "{} {what}: the statement of a shard means something only beside those of all others, and no contract compares them; verify the proofs of all shards with `laminate verify PROOFS --dir DIR`, or compile without --shard-layers to publish one proof on chain",
+        path.display()
+    )
 }
 
 /// Removes what an earlier compilation left of shards.
@@ -235,7 +201,12 @@ impl ShardDir {
         &self.dirs
     }
 
-    /// The folder as one that holds a tokenizer.
+    /// Digest of the model, as its record says.
+    pub fn digest(&self) -> &str {
+        &self.record.digest
+    }
+
+    /// The folder as one that holds a tokenizer and the record of a setup.
     pub fn model_dir(&self) -> ModelDir {
         ModelDir::at(&self.root)
     }
@@ -347,6 +318,42 @@ impl ShardDir {
         };
         Ok((file, set))
     }
+
+    /// Makes the folded commitment proofs of the shards that need one, and checks them natively.
+    ///
+    /// # Errors
+    /// If no shard needs one, or commitments of other weights.
+    pub fn prove_weights(
+        &self,
+        weights: &WeightSet,
+        digest: Fr,
+        srs: &Srs,
+        stages: &mut Stages,
+        out: Output,
+    ) -> eyre::Result<ShardsFile> {
+        let mut shards = vec![];
+        for unchecked in weights.shards() {
+            let index = unchecked.shard;
+            let dir = self
+                .dirs
+                .get(index)
+                .ok_or_else(|| eyre!("{} has no shard {index}", self.root.display()))?;
+            let mut parts = Stages::default();
+            let folded = pipeline::fold_weights(dir, srs, &mut parts, out)?;
+            stages.rows.extend(of_shard(parts, index));
+            shards.push(ShardProof::new(&folded.statement, &folded.proof));
+        }
+        let digest = Scalar(digest);
+        Ok(ShardsFile { digest, shards })
+    }
+}
+
+/// Stages with the shard that they are of in their names.
+fn of_shard(stages: Stages, shard: usize) -> impl Iterator<Item = Measured> {
+    stages.rows.into_iter().map(move |row| Measured {
+        stage: format!("{} of shard {shard}", row.stage),
+        ..row
+    })
 }
 
 /// Runs one shard on tokens, or on what the one before gave out.
@@ -391,23 +398,6 @@ fn prove_one(
     Ok(prove_linked(
         &model, &secret, &trace, links, powers, mode, &mut OsRng, &named,
     )?)
-}
-
-/// Verifies the proofs of all shards natively.
-///
-/// # Errors
-/// Proofs of another model, or such that do not verify.
-pub fn verify(set: &ShardSet, file: &ShardsFile, srs: &Srs) -> eyre::Result<Vec<Statement<Fr>>> {
-    ensure!(
-        file.digest.0 == set.digest(),
-        "the folded proofs are of the model with digest {}, the folder's has {}",
-        hex_scalar(&file.digest.0),
-        hex_scalar(&set.digest())
-    );
-    let (statements, proofs): (Vec<_>, Vec<_>) = file.shards.iter().map(ShardProof::native).unzip();
-    set.verify(&statements, &proofs, &srs.s_g2())
-        .wrap_err("the folded proofs do not verify; they were made by another version, with another reference string, or are altered")?;
-    Ok(statements)
 }
 
 /// The public tokens of a run as people read them: those that the last shard chose, after the prompt if it
