@@ -11,7 +11,7 @@ use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::keys::{
     CIRCUIT_VERSION, Identity, OutputFormat, ProvingKey, VerifyingKey,
 };
-use laminate_aggregator::prove::{self as aggregation, AggregationProof};
+use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
@@ -267,7 +267,7 @@ pub fn folded_bytes(proof: &NativeProof) -> Option<u64> {
     .map(|bytes| bytes.len() as u64)
 }
 
-/// Aggregates a folded proof into the published KZG proof.
+/// Aggregates a folded proof into a KZG proof for `target`.
 ///
 /// # Errors
 /// Missing keys, a reference string of another setup, or a proof that does not verify.
@@ -275,6 +275,7 @@ pub fn aggregate(
     program: &Program,
     folded: &Folded,
     srs: &Srs,
+    target: Target,
     stages: &mut Stages,
     out: Output,
 ) -> eyre::Result<ProofFile> {
@@ -284,7 +285,7 @@ pub fn aggregate(
         || load_keys(program, folded.mode, srs),
         |_| None,
     )?;
-    aggregate_with(program, folded, &keys, srs, stages, out)
+    aggregate_with(program, folded, (&keys, srs), target, stages, out)
 }
 
 /// [`aggregate`] with keys at hand.
@@ -294,8 +295,8 @@ pub fn aggregate(
 pub fn aggregate_with(
     program: &Program,
     folded: &Folded,
-    keys: &ProvingKey,
-    srs: &Srs,
+    (keys, srs): (&ProvingKey, &Srs),
+    target: Target,
     stages: &mut Stages,
     out: Output,
 ) -> eyre::Result<ProofFile> {
@@ -316,7 +317,7 @@ pub fn aggregate_with(
     )?;
     let proof = stages.run(
         "aggregation proof",
-        || Ok(aggregation::prove(keys, &srs, circuit)?),
+        || Ok(aggregation::prove(keys, &srs, circuit, target)?),
         |proof: &AggregationProof| Some(proof.proof.len() as u64),
     )?;
     Ok(ProofFile {

@@ -98,11 +98,7 @@ impl std::fmt::Display for Check {
 ///
 /// # Errors
 /// [`VerifyError::Shape`].
-pub fn expect_len(
-    what: &'static str,
-    found: usize,
-    expected: usize,
-) -> Result<(), VerifyError> {
+pub fn expect_len(what: &'static str, found: usize, expected: usize) -> Result<(), VerifyError> {
     if found == expected {
         Ok(())
     } else {

@@ -3,7 +3,7 @@
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
-use halo2curves_axiom::group::{Curve, Group};
+use halo2curves_axiom::group::Curve;
 use laminate_protocol::backend::Native;
 use laminate_protocol::error::VerifyError;
 use laminate_protocol::multiexp::{Multiexp, NativeMultiexp};
@@ -20,7 +20,12 @@ const OWN: Fr = Fr::MULTIPLICATIVE_GENERATOR;
 /// `count` terms that with [`OWN`] times the generator sum to zero, with zero, one, minus one and equal points among them.
 fn terms(count: usize, seed: u64) -> Vec<Term> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let mut random = || (Fr::random(&mut rng), G1Affine::from(G1::generator() * Fr::random(&mut rng)));
+    let mut random = || {
+        (
+            Fr::random(&mut rng),
+            G1Affine::from(G1::generator() * Fr::random(&mut rng)),
+        )
+    };
     let mut all: Vec<Term> = (0..count - 1).map(|_| random()).collect();
     let special = [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(2)];
     for (term, scalar) in all.iter_mut().skip(1).zip(special) {
@@ -32,7 +37,10 @@ fn terms(count: usize, seed: u64) -> Vec<Term> {
         all[1].1 = G1Affine::generator();
     }
     let sum: G1 = all.iter().map(|(s, p)| p * s).sum::<G1>() + G1::generator() * OWN;
-    all.push((-Fr::from(3).invert().unwrap(), (sum * Fr::from(3)).to_affine()));
+    all.push((
+        -Fr::from(3).invert().unwrap(),
+        (sum * Fr::from(3)).to_affine(),
+    ));
     all
 }
 
@@ -83,6 +91,12 @@ fn combinations_that_are_not_zero_have_no_proof() {
     let mut terms = terms(3, 1);
     terms[0].0 += Fr::ONE;
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let found = prove(&multiexp, &mut transcript(&terms), (&terms, &OWN), &srs.powers, &mut rng);
+    let found = prove(
+        &multiexp,
+        &mut transcript(&terms),
+        (&terms, &OWN),
+        &srs.powers,
+        &mut rng,
+    );
     assert!(matches!(found, Err(MultiexpError::Sum(_))));
 }

@@ -8,7 +8,9 @@ use super::compile::{INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION};
 #[derive(Debug, thiserror::Error)]
 pub enum EvmError {
     /// The proof has the transcript of those that are to be joined.
-    #[error("this proof was made to be joined, no contract takes it; make it without --for-join, or join it")]
+    #[error(
+        "this proof was made to be joined, no contract takes it; make it without --for-join, or join it"
+    )]
     ForJoin,
     /// A proof of layers that keep an opening each.
     #[error(

@@ -107,7 +107,8 @@ pub struct Child {
 impl Child {
     /// Output words of its statement.
     pub fn words(&self) -> usize {
-        let before = STATEMENT_HEAD + usize::from(self.boundary_in) + usize::from(self.boundary_out);
+        let before =
+            STATEMENT_HEAD + usize::from(self.boundary_in) + usize::from(self.boundary_out);
         (self.public.statement as usize).saturating_sub(before)
     }
 
@@ -142,7 +143,9 @@ impl Plan {
         }
         if self.row_log > MAX_ROW_LOG {
             let found = self.row_log;
-            return refused(format!("rows of 2^{found}, expected at most 2^{MAX_ROW_LOG}"));
+            return refused(format!(
+                "rows of 2^{found}, expected at most 2^{MAX_ROW_LOG}"
+            ));
         }
         for (i, child) in self.children.iter().enumerate() {
             let PublicShape {
@@ -151,9 +154,12 @@ impl Plan {
                 left,
                 ..
             } = child.public;
-            let head = STATEMENT_HEAD + usize::from(child.boundary_in) + usize::from(child.boundary_out);
+            let head =
+                STATEMENT_HEAD + usize::from(child.boundary_in) + usize::from(child.boundary_out);
             if (statement as usize) < head || statement > 1 << 16 {
-                return refused(format!("proof {i} has {statement} fields, expected {head} or more"));
+                return refused(format!(
+                    "proof {i} has {statement} fields, expected {head} or more"
+                ));
             }
             if left != 1 || terms < 2 {
                 return refused(format!(

@@ -100,7 +100,9 @@ fn given(
             return Err(refused(format!("{shape}, expected {}", child.public)));
         }
         if part.key.digest(&mut Native) != child.key.0 {
-            return Err(refused("its verifying key is not the one of the plan".into()));
+            return Err(refused(
+                "its verifying key is not the one of the plan".into(),
+            ));
         }
         if proof.public.statement.first() != Some(&child.program.0) {
             return Err(refused("its program is not the one of the plan".into()));

@@ -30,7 +30,9 @@ impl<'a, S> Fields<'a, S> {
             expected: STATEMENT_HEAD,
             found: fields.len(),
         };
-        let (head, rest) = fields.split_at_checked(STATEMENT_HEAD).ok_or_else(missing)?;
+        let (head, rest) = fields
+            .split_at_checked(STATEMENT_HEAD)
+            .ok_or_else(missing)?;
         let [program, weights, input] = head else {
             return Err(missing());
         };
@@ -162,10 +164,7 @@ fn run<B: Backend>(
     for (tokens, words) in [(fed, first), (choices, last)] {
         // Packing is injective on ids in range.
         for token in tokens {
-            let stored = backend.linear(
-                fr_from_i64(ACTIVATION_BOUND),
-                &[(Fr::ONE, token.clone())],
-            );
+            let stored = backend.linear(fr_from_i64(ACTIVATION_BOUND), &[(Fr::ONE, token.clone())]);
             match whole.packing {
                 Packing::Short => backend.assert_u16(&stored, Check::TokenRange)?,
                 Packing::Long => {

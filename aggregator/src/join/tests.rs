@@ -18,7 +18,10 @@ use crate::testing::{perceptron, sample};
 struct Made {
     srs: Srs,
     keys: ProvingKey,
-    words: Key<halo2_base::halo2_proofs::halo2curves::bn256::Fr, halo2_base::halo2_proofs::halo2curves::bn256::G1Affine>,
+    words: Key<
+        halo2_base::halo2_proofs::halo2curves::bn256::Fr,
+        halo2_base::halo2_proofs::halo2curves::bn256::G1Affine,
+    >,
     proof: AggregationProof,
 }
 
@@ -42,7 +45,9 @@ fn made(srs: &Srs, widths: &[u32], seed: u64) -> Made {
 
 fn child(made: &Made) -> Child {
     Child {
-        key: laminate_protocol::field::Scalar(made.words.digest(&mut laminate_protocol::backend::Native)),
+        key: laminate_protocol::field::Scalar(
+            made.words.digest(&mut laminate_protocol::backend::Native),
+        ),
         program: laminate_protocol::field::Scalar(made.proof.public.statement[0]),
         public: made.keys.meta.public,
         boundary_in: false,
@@ -80,7 +85,11 @@ fn proofs_of_two_models_join_and_joins_join() {
         tokens: None,
     };
     let keys = ProvingKey::derive_join(&join, output, &srs).unwrap();
-    println!("keys: {:?}, {:?}", start.elapsed(), keys.meta.pinning.params);
+    println!(
+        "keys: {:?}, {:?}",
+        start.elapsed(),
+        keys.meta.pinning.params
+    );
     let params = keys.meta.pinning.params;
     let (circuit, report) = AggregationCircuit::mock_join(&join, params, &witness).unwrap();
     println!("{report:?}");

@@ -179,9 +179,21 @@ impl Join {
         let shape = self.plan.children.get(index).map(|c| c.public);
         let shape = shape.unwrap_or_default();
         let deferred = &child.deferred;
-        expect_len("fields of a statement", child.statement.len(), shape.statement as usize)?;
-        expect_len("points of a proof", deferred.terms.len(), shape.terms as usize)?;
-        expect_len("factors of a proof", deferred.left.len(), shape.left as usize)?;
+        expect_len(
+            "fields of a statement",
+            child.statement.len(),
+            shape.statement as usize,
+        )?;
+        expect_len(
+            "points of a proof",
+            deferred.terms.len(),
+            shape.terms as usize,
+        )?;
+        expect_len(
+            "factors of a proof",
+            deferred.left.len(),
+            shape.left as usize,
+        )?;
         let public = PublicValues {
             outputs: shape.outputs,
             statement: child.statement.clone(),

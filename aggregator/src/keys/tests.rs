@@ -62,7 +62,9 @@ fn a_real_proof_verifies_and_altered_ones_do_not() {
         let pinning = &keys.meta.pinning;
         AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap()
     });
-    let proof = timed("prove", || prove(&keys, &srs, circuit, Target::Contract).unwrap());
+    let proof = timed("prove", || {
+        prove(&keys, &srs, circuit, Target::Contract).unwrap()
+    });
     println!(
         "{} instances, {} bytes of proof",
         INSTANCES,

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use eyre::eyre;
 use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_aggregator::prove::Target;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::quant;
@@ -247,7 +248,14 @@ impl Bench {
             let keys = pipeline::setup(&program, FoldMode::On, &srs)?;
             result.setup = Some(start.elapsed().as_secs_f64());
             pipeline::link_srs(&keys, &super::setup::dev_path(k))?;
-            let proof = pipeline::aggregate_with(&program, &folded, &keys, &srs, &mut stages, out)?;
+            let proof = pipeline::aggregate_with(
+                &program,
+                &folded,
+                (&keys, &srs),
+                Target::Contract,
+                &mut stages,
+                out,
+            )?;
             result.prove = Some(
                 stages
                     .rows

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
+use laminate_aggregator::prove::Target;
 use laminate_protocol::artifact::Kind;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::statement::Statement;
@@ -42,6 +43,9 @@ pub struct Prove {
     pub folded_only: Option<PathBuf>,
     #[command(flatten)]
     pub srs: FoldedSrs,
+    /// Make a proof that `laminate join` takes, instead of one for a contract. Those of shards are always so.
+    #[arg(long, conflicts_with = "folded_only")]
+    pub for_join: bool,
     /// The proof to write.
     #[arg(short, long, required_unless_present = "folded_only")]
     pub output: Option<PathBuf>,
@@ -68,6 +72,14 @@ pub struct Report {
 }
 
 impl Prove {
+    fn target(&self) -> Target {
+        if self.for_join {
+            Target::Join
+        } else {
+            Target::Contract
+        }
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -107,7 +119,7 @@ impl Prove {
             files::write(Kind::FoldedProof, development, &file, path)?;
             return self.report(&dir, &folded, None, stages, out);
         }
-        let proof = pipeline::aggregate(&program, &folded, &srs, &mut stages, out)?;
+        let proof = pipeline::aggregate(&program, &folded, &srs, self.target(), &mut stages, out)?;
         let path = self
             .output
             .as_ref()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{ensure, eyre};
+use laminate_aggregator::prove::Target;
 use laminate_protocol::artifact::Kind;
 use laminate_protocol::shards::WeightSet;
 use serde::Serialize;
@@ -85,7 +86,8 @@ impl ProveWeights {
         let folded = pipeline::fold_weights(&dir, &srs, &mut stages, out)?;
         let proof_bytes = if let Some(path) = &self.output {
             let weights = program.weights_program();
-            let proof = pipeline::aggregate(&weights, &folded, &srs, &mut stages, out)?;
+            let proof =
+                pipeline::aggregate(&weights, &folded, &srs, Target::Contract, &mut stages, out)?;
             files::write(Kind::Proof, development, &proof, path)?;
             Some(proof.proof.proof.len())
         } else if let Some(path) = &self.folded_only {

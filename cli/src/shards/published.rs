@@ -3,6 +3,7 @@
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
@@ -99,8 +100,15 @@ pub fn aggregate<'a>(
             mode: FoldMode::On,
         };
         let mut parts = Stages::default();
-        let proof = pipeline::aggregate(&verifier.program, &folded, srs, &mut parts, out)
-            .wrap_err_with(|| format!("shard {shard}"))?;
+        let proof = pipeline::aggregate(
+            &verifier.program,
+            &folded,
+            srs,
+            Target::Join,
+            &mut parts,
+            out,
+        )
+        .wrap_err_with(|| format!("shard {shard}"))?;
         stages.rows.extend(of_shard(parts, shard));
         proofs.push(proof);
     }

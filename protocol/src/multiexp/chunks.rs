@@ -86,11 +86,7 @@ pub fn native<B: Backend>(backend: &mut B, chunks: &[B::Scalar]) -> B::Scalar {
 }
 
 /// `Σ values_i·χ^i`.
-pub fn contract<B: Backend>(
-    backend: &mut B,
-    values: &[B::Scalar],
-    chi: &B::Scalar,
-) -> B::Scalar {
+pub fn contract<B: Backend>(backend: &mut B, values: &[B::Scalar], chi: &B::Scalar) -> B::Scalar {
     let mut values = values.iter().rev();
     let Some(first) = values.next() else {
         return backend.constant(Fr::ZERO);

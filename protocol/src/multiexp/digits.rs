@@ -97,7 +97,9 @@ fn digits(multiexp: &Multiexp) -> View {
 fn encodings(multiexp: &Multiexp) -> [View; 3] {
     let integers = &multiexp.columns.multiples.integers;
     let limbs = |at: usize| -> (&[Block], &[Block]) {
-        let limbs = integers.get(multiples::POINT + at).map_or(&[] as &[_], Vec::as_slice);
+        let limbs = integers
+            .get(multiples::POINT + at)
+            .map_or(&[] as &[_], Vec::as_slice);
         limbs.split_at(LOW_LIMBS.min(limbs.len()))
     };
     let ((x_low, x_high), (y_low, y_high)) = (limbs(0), limbs(1));

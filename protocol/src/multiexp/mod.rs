@@ -441,7 +441,9 @@ fn with_abscissa(x: Fq) -> Option<G1Affine> {
 pub fn end() -> G1Affine {
     static END: LazyLock<G1Affine> = LazyLock::new(|| {
         let start = start().to_curve();
-        (0..2 * WINDOWS).fold(start, |sum, _| sum.double()).to_affine()
+        (0..2 * WINDOWS)
+            .fold(start, |sum, _| sum.double())
+            .to_affine()
     });
     *END
 }

@@ -26,8 +26,17 @@ pub fn identities<B: Backend>(
     challenge: &Challenge<B::Scalar>,
     row: &Row<B::Scalar>,
 ) -> Option<B::Scalar> {
-    let [x, y, square, tangent, double_x, double_y, chord, triple_x, triple_y] =
-        row.integers.as_slice()
+    let [
+        x,
+        y,
+        square,
+        tangent,
+        double_x,
+        double_y,
+        chord,
+        triple_x,
+        triple_y,
+    ] = row.integers.as_slice()
     else {
         return None;
     };
@@ -50,7 +59,13 @@ pub fn identities<B: Backend>(
         Fr::ZERO,
         &[(one, run), (-one, double_y.clone()), (one, y.clone())],
     ));
-    left.extend(third(backend, chord, [x, y], double_x, [triple_x, triple_y]));
+    left.extend(third(
+        backend,
+        chord,
+        [x, y],
+        double_x,
+        [triple_x, triple_y],
+    ));
     let pairs = left.iter().zip(&row.rests);
     let all: Vec<B::Scalar> = pairs.map(|(a, b)| backend.add(a, b)).collect();
     Some(challenge.join(backend, &all))

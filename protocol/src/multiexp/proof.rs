@@ -39,7 +39,11 @@ impl<S, P> MultiexpProof<S, P> {
         point: &mut impl FnMut(&P) -> Result<Q, E>,
     ) -> Result<MultiexpProof<T, Q>, E> {
         Ok(MultiexpProof {
-            rows: self.rows.iter().map(&mut *point).collect::<Result<_, E>>()?,
+            rows: self
+                .rows
+                .iter()
+                .map(&mut *point)
+                .collect::<Result<_, E>>()?,
             steps: self.steps.try_map(scalar)?,
             step_evaluations: map(&self.step_evaluations, scalar)?,
             multiples: self.multiples.try_map(scalar)?,

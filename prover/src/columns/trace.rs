@@ -117,9 +117,8 @@ impl TraceColumns {
         columns: Vec<(Block, Vec<Fr>)>,
         rng: &mut impl RngCore,
     ) -> Self {
-        let mut random = |count: usize| -> Vec<Fr> {
-            (0..count).map(|_| Fr::random(&mut *rng)).collect()
-        };
+        let mut random =
+            |count: usize| -> Vec<Fr> { (0..count).map(|_| Fr::random(&mut *rng)).collect() };
         let block = layout.blinds;
         let mut out = Self {
             values,
@@ -146,7 +145,10 @@ impl TraceColumns {
 
     /// Takes the blinds that are given for the boundaries.
     pub fn link(&mut self, program: &Program, layout: &Layout, links: &Links) {
-        for (boundary, (_, blinds)) in layout.boundaries.iter().zip(self.elements.iter_mut().skip(1))
+        for (boundary, (_, blinds)) in layout
+            .boundaries
+            .iter()
+            .zip(self.elements.iter_mut().skip(1))
         {
             let given = if boundary.input {
                 links.input

@@ -36,9 +36,7 @@ impl ClaimSet {
                 let previous = term.wire == Wire::Previous;
                 for (point, scalar, block) in plain(term.wire, &claim.point, scalar, &term.block) {
                     let known = points[first..].iter_mut().find(|p| {
-                        p.point == point
-                            && p.previous == previous
-                            && p.terms[0].1.log == block.log
+                        p.point == point && p.previous == previous && p.terms[0].1.log == block.log
                     });
                     match known {
                         Some(known) => known.terms.push((scalar, block)),

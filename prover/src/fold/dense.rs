@@ -80,9 +80,7 @@ impl DenseHalf {
                 let table = eq::table(&claims.point);
                 for (scalar, block) in &claims.terms {
                     let kernel = kernel[block.offset..].iter_mut();
-                    kernel
-                        .zip(&table[1..])
-                        .for_each(|(k, e)| *k += scalar * e);
+                    kernel.zip(&table[1..]).for_each(|(k, e)| *k += scalar * e);
                 }
                 continue;
             }

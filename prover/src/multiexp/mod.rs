@@ -9,7 +9,9 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::VerifyError;
-use laminate_protocol::multiexp::{Combination, Multiexp, NativeMultiexp, at, draw, multiples, steps, tops};
+use laminate_protocol::multiexp::{
+    Combination, Multiexp, NativeMultiexp, at, draw, multiples, steps, tops,
+};
 use laminate_protocol::poly;
 use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::transcript::Transcript;
@@ -79,9 +81,9 @@ pub fn prove(
         transcript.absorb_point(&mut Native, "multiexp row", row);
     }
     let (steps, step_evaluations, mut claims) = prove_steps(multiexp, transcript, &columns)?;
-    let positions = claims
-        .first()
-        .map_or(vec![], |claim| claim.point[claim.point.len() - multiexp.log..].to_vec());
+    let positions = claims.first().map_or(vec![], |claim| {
+        claim.point[claim.point.len() - multiexp.log..].to_vec()
+    });
     let (multiples, multiple_evaluations, more) = prove_multiples(multiexp, transcript, &columns)?;
     claims.extend(more);
     claims.extend(multiexp.known_claims(&mut Native, combination, &positions));
@@ -139,8 +141,13 @@ fn prove_multiples(
         let row = challenge.row(&mut Native, sheet, row);
         multiples::identities(&mut Native, &challenge, &row).unwrap_or_default()
     };
-    let (proof, point) =
-        zero_check::prove(transcript, tables.clone(), &tau, multiples::DEGREE, &summand);
+    let (proof, point) = zero_check::prove(
+        transcript,
+        tables.clone(),
+        &tau,
+        multiples::DEGREE,
+        &summand,
+    );
     let evaluations = evaluate(&views, &tables, &point);
     transcript.absorb("multiexp multiple evaluations", &evaluations);
     let mut claims = at(views, &point, &evaluations);

@@ -35,7 +35,11 @@ pub fn contract(
         let repeated = |f: fn(&steps::Contracted<Fr>) -> Fr| -> Vec<Fr> {
             (0..size).map(|i| f(&rows[i % length])).collect()
         };
-        tables.extend([repeated(|r| r.x), repeated(|r| r.y), repeated(|r| r.native_x)]);
+        tables.extend([
+            repeated(|r| r.x),
+            repeated(|r| r.y),
+            repeated(|r| r.native_x),
+        ]);
     }
     let rows = (0..size).into_par_iter().map(|i| {
         let row: Vec<Fr> = own.iter().map(|c| c[i]).collect();

@@ -104,7 +104,10 @@ fn positions(
             expected: multiexp.terms,
         });
     }
-    if terms.iter().any(|(_, point)| bool::from(point.is_identity())) {
+    if terms
+        .iter()
+        .any(|(_, point)| bool::from(point.is_identity()))
+    {
         return Err(MultiexpError::Sum("a point is the identity"));
     }
     let generator = G1Affine::generator();
@@ -239,7 +242,10 @@ fn write_step(mut row: Row<'_>, sheet: &Sheet, step: &Step) {
         [before.x, before.y, after.x, after.y, step.slope].map(|v| Digits::element(&v));
     let (chord, second) = if step.double {
         let square = ax.times(&ax);
-        let chord = slope.times(&ay).plus(1, &slope.times(&ay)).plus(-3, &square);
+        let chord = slope
+            .times(&ay)
+            .plus(1, &slope.times(&ay))
+            .plus(-3, &square);
         (chord, ax.clone())
     } else {
         // The ordinate of what is added is that of the point or its triple, with a sign.
@@ -252,7 +258,11 @@ fn write_step(mut row: Row<'_>, sheet: &Sheet, step: &Step) {
         (slope.times(&run).plus(-1, &by).plus(1, &ay), bx)
     };
     let third = third(&slope, [&ax, &ay], &second, [&cx, &cy]);
-    for (identity, expression) in sheet.identities.iter().zip(std::iter::once(chord).chain(third)) {
+    for (identity, expression) in sheet
+        .identities
+        .iter()
+        .zip(std::iter::once(chord).chain(third))
+    {
         row.identity(identity, &expression);
     }
 }
@@ -267,7 +277,11 @@ fn tops(row: &mut Row<'_>, sheet: &Sheet, value: impl Fn(usize) -> Fq) {
 
 /// `λ² - a.x - b.x - c.x` and `λ·(a.x - c.x) - a.y - c.y`
 fn third(slope: &Digits, a: [&Digits; 2], b_x: &Digits, c: [&Digits; 2]) -> [Digits; 2] {
-    let sum = slope.times(slope).plus(-1, a[0]).plus(-1, b_x).plus(-1, c[0]);
+    let sum = slope
+        .times(slope)
+        .plus(-1, a[0])
+        .plus(-1, b_x)
+        .plus(-1, c[0]);
     let run = a[0].clone().plus(-1, c[0]);
     [sum, slope.times(&run).plus(-1, a[1]).plus(-1, c[1])]
 }
@@ -285,7 +299,11 @@ fn multiple(mut row: Row<'_>, sheet: &Sheet, point: &G1Affine, triple: &G1Affine
         row.element(limbs, value);
     }
     tops(&mut row, sheet, |i| {
-        if i == multiples::TRIPLE { triple.x } else { point.x }
+        if i == multiples::TRIPLE {
+            triple.x
+        } else {
+            point.x
+        }
     });
     let [x, y, square, tangent, dx, dy, chord, tx, ty] = values.map(|v| Digits::element(&v));
     let xx = x.times(&x);
@@ -294,10 +312,7 @@ fn multiple(mut row: Row<'_>, sheet: &Sheet, point: &G1Affine, triple: &G1Affine
         y.times(&y)
             .plus(-1, &square.times(&x))
             .plus(-3, &Digits::constant(1)),
-        tangent
-            .times(&y)
-            .plus(1, &tangent.times(&y))
-            .plus(-3, &xx),
+        tangent.times(&y).plus(1, &tangent.times(&y)).plus(-3, &xx),
     ];
     expressions.extend(third(&tangent, [&x, &y], &x, [&dx, &dy]));
     let run = dx.clone().plus(-1, &x);

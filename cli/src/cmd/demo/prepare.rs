@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::fold::FoldMode;
 use laminate_prover::quant;
@@ -193,7 +194,7 @@ fn prove(
         stages,
         out,
     )?;
-    let proof = pipeline::aggregate(&program, &folded, srs, stages, out)?;
+    let proof = pipeline::aggregate(&program, &folded, srs, Target::Contract, stages, out)?;
     stages.run(
         "verify the published proof natively",
         || pipeline::verify(&proof),
