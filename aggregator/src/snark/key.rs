@@ -38,7 +38,7 @@ impl<S: Clone, P> Key<S, P> {
     /// Poseidon hash of all words, three scalars a point.
     ///
     /// # Soundness
-    /// [`super::verify`] believes the words but for what [`Key::domain`] checks. Whoever relies on a proof compares this digest with that of a key that was
+    /// [`super::verify()`] believes the words but for what [`Key::domain`] checks. Whoever relies on a proof compares this digest with that of a key that was
     /// derived from a circuit.
     pub fn digest<B>(&self, backend: &mut B) -> S
     where

@@ -9,10 +9,12 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
+use halo2_base::halo2_proofs::plonk::keygen_vk;
 use laminate_protocol::backend::{Backend, Native, Part, point_scalars};
 use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::public::{ACCUMULATOR_LIMBS, INSTANCES};
+use laminate_protocol::transcript::{Domain, hash};
 use snark_verifier::Error;
 use snark_verifier::loader::native::{LOADER, NativeLoader};
 use snark_verifier::util::transcript::{Transcript, TranscriptRead};
@@ -22,10 +24,11 @@ use snark_verifier_sdk::{CircuitExt, PlonkSuccinctVerifier, PlonkVerifier, SHPLO
 use super::transcript::Sponge;
 use super::*;
 use crate::backend::{CellReport, CircuitBackend, Point, Scalar};
+use crate::chips::range::EMPTY_ROWS;
 use crate::circuit::tests::witnesses_are_bound;
 use crate::circuit::{AggregationCircuit, Builder, CircuitParams};
 use crate::evm::generate::{deciding_key, protocol};
-use crate::evm::key_words;
+use crate::evm::{check_same_constraints, key_words};
 use crate::keys::ProvingKey;
 use crate::srs::Srs;
 use crate::testing::{perceptron, sample};
@@ -387,6 +390,15 @@ fn assign(
     template: &Template,
     snark: &NativeSnark,
 ) -> (Builder, Pairing<Fr, G1Affine>, Fr, CellReport) {
+    assign_with(template, snark, |_, _| ())
+}
+
+/// [`assign`] with what a circuit does beside.
+fn assign_with(
+    template: &Template,
+    snark: &NativeSnark,
+    beside: impl FnOnce(&mut CircuitBackend<'_>, &Snark<Scalar, Point>),
+) -> (Builder, Pairing<Fr, G1Affine>, Fr, CellReport) {
     let mut builder = Builder::new(CircuitBuilderStage::Mock);
     let mut backend = CircuitBackend::new(&mut builder);
     let cell = RefCell::new(&mut backend);
@@ -409,6 +421,7 @@ fn assign(
         generator: pairing.generator.value(),
         seal: pairing.seal.value(),
     };
+    beside(&mut backend, &loaded);
     let exposed = [digest, pairing.generator, pairing.seal].map(|s| backend.assigned(&s));
     let report = backend.finish();
     builder.expose(exposed.to_vec());
@@ -425,14 +438,40 @@ fn layout_depends_on_the_template_alone() {
     } = &*FIXTURE;
     let layout = |snark: &NativeSnark| {
         let (builder, ..) = assign(template, snark);
+        let demand = builder.demand();
         let copies = builder.base.core().copy_manager.lock().unwrap();
         let equal = copies.advice_equalities.clone();
         let constants = copies.constant_equalities.clone();
-        (builder.demand(), equal, constants)
+        (demand, equal, constants)
     };
     let placeholder = Snark::placeholder(template);
     assert!(layout(snark) == layout(&placeholder));
-    witnesses_are_bound(assign(template, &placeholder).0);
+    // Whatever shows the pairing uses the points a second time.
+    let (builder, ..) = assign_with(template, &placeholder, |backend, snark| {
+        let points = snark.key.commitments.iter().chain(&snark.points);
+        let points: Vec<Scalar> = points.flat_map(|p| backend.encode_point(p)).collect();
+        hash(backend, Domain::Main, &points);
+    });
+    witnesses_are_bound(builder);
+}
+
+/// A circuit that verifies is of the constraint system that it verifies, and none of its commitments is the identity, though it is small and checks no range.
+#[test]
+fn proofs_of_verifying_circuits_can_be_verified() {
+    let Fixture {
+        srs,
+        keys,
+        template,
+        snark,
+        ..
+    } = &*FIXTURE;
+    let (builder, ..) = assign(template, snark);
+    assert_eq!(builder.demand().range_rows, EMPTY_ROWS);
+    let k = CircuitParams::choose(&builder.demand()).unwrap().k as u32;
+    let own = Srs::development(k).unwrap();
+    let key = keygen_vk(own.params(), &builder).unwrap();
+    Key::of(&own, &key).unwrap();
+    check_same_constraints((srs, keys.pk.get_vk()), (&own, &key), INSTANCES).unwrap();
 }
 
 fn satisfied(template: &Template, snark: &NativeSnark) -> bool {

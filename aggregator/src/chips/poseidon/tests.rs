@@ -12,6 +12,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::constants::{apply, is_partial};
 use super::{COLUMNS, Input, ROWS, tags};
+use crate::chips::range::EMPTY_ROWS;
 use crate::circuit::builder::DEGREE;
 use crate::circuit::{Builder, CircuitParams};
 
@@ -25,7 +26,7 @@ fn params(permutations: usize) -> CircuitParams {
     CircuitParams {
         k: K,
         poseidon_rows: permutations * ROWS,
-        range_rows: 0,
+        range_rows: EMPTY_ROWS,
     }
 }
 

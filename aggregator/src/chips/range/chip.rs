@@ -61,6 +61,9 @@ fn shifted(value: &Fr, digits: usize) -> Fr {
     }))
 }
 
+/// Rows that the chip takes without checks: one selected row and the next, of zeros.
+pub const EMPTY_ROWS: usize = 2;
+
 /// All checks of a circuit.
 #[derive(Clone, Debug)]
 pub struct RangeChip {
@@ -132,7 +135,7 @@ impl RangeChip {
     /// must not be zero everywhere, see [`crate::circuit::builder`].
     pub(super) fn blocks(&self) -> Vec<(usize, Vec<usize>)> {
         if self.chains.is_empty() {
-            return vec![(2, vec![])];
+            return vec![(EMPTY_ROWS, vec![])];
         }
         let mut order: Vec<usize> = (0..self.chains.len()).collect();
         order.sort_by_key(|chain| Reverse(self.chains[*chain].digits));

@@ -28,7 +28,7 @@ pub mod config;
 #[cfg(test)]
 mod tests;
 
-pub use chip::RangeChip;
+pub use chip::{EMPTY_ROWS, RangeChip};
 pub use config::RangeConfig;
 
 /// Advice columns of the chip, each with a value of its own.
