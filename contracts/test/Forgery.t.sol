@@ -133,7 +133,7 @@ contract ForgeryTest is Honest {
     }
 
     function _verifierOf(Case memory made) private returns (InferenceVerifier) {
-        uint256 terms = (made.deferred.length - 64) / 96;
+        uint256 terms = (made.deferred.length - 96) / 96;
         address halo2 = address(circuitOf(made, made.halo2));
         return new InferenceVerifier(halo2, made.outputCount, made.halo2.length, terms, IWeightVerifier(address(0)));
     }

@@ -39,7 +39,8 @@ contract PublicValuesTest is Honest {
                 0x2e5e0837794de1aec840bc2c646bc612cb9e05b5fb355cc0f2f5cf13917a3aee,
                 _named("scalar 2")
             ),
-            _named("generator")
+            _named("generator"),
+            bytes32(0)
         );
         bytes memory instances = _lib.instances(statement, output, deferred);
         _requirePoint(
@@ -49,10 +50,10 @@ contract PublicValuesTest is Honest {
             0xda63f60d231ff549c88186dadab8b84a9bef177dacc9b585ba82aa5bd18a601
         );
         vm.assertEq(bytes32(wordAt(instances, 12)), _named("D"), "D");
-        vm.assertEq(wordAt(instances, 13), 0x17142dbbcd2a6e221953657788b9b4f0ebf5b028fef462a1e6d9d167445d4484, "omega");
-        vm.assertEq(wordAt(instances, 14), 0x109c20cd757ddb5cd3f07db537e83c8dacc5d798bde52addcc10b33124f458c6, "E");
+        vm.assertEq(wordAt(instances, 13), 0x20870ac080d0543fd2856a0c1a08be495b4f058af880fa3e7076dded9dc04f51, "omega");
+        vm.assertEq(wordAt(instances, 14), 0x24d3d66b6ee8a2c5916790b647dadf7b40243eae41d91b1789e5b98620bfe0b0, "E");
         vm.assertEq(
-            keccak256(instances), 0xdb29ad52f699106724de71cfb7d419316414b2c6c332e86ffdcd4da23b12ba1a, "all of them"
+            keccak256(instances), 0x6b56adedc4b572ad354bac5739a1b7e0d4457a5c0d99f4f2d8966c048fa225cb, "all of them"
         );
     }
 
@@ -75,7 +76,7 @@ contract PublicValuesTest is Honest {
         vm.assertEq(wordAt(instances, 13), omega, "omega");
         vm.assertEq(wordAt(instances, 14), value, "E");
         // lhs = right = tau * left, rhs = left.
-        uint256 last = made.deferred.length / 32 - 4;
+        uint256 last = made.deferred.length / 32 - 5;
         (uint256 x, uint256 y) = (wordAt(made.deferred, last), wordAt(made.deferred, last + 1));
         _requirePoint(instances, 6, x, y);
         (x, y) = Curve.multiple(x, y, TAU);
@@ -95,6 +96,34 @@ contract PublicValuesTest is Honest {
         bytes memory asPoints = bytes.concat(_term(a, 1), _term(b, 1));
         _requirePoint(_sum(asPoints, g), 0, x, y);
         _requirePoint(_sum(bytes.concat(_term(a, 1), abi.encode(1, 2, b)), g), 0, x, y);
+    }
+
+    /// Joins: the left side is the last point and a multiple of that before it.
+    function testFuzz_leftSides(bytes32 seed, uint256 left, uint256 scalar) public view {
+        Case memory made = honest(seed, 1, 3);
+        uint256[] memory logs = new uint256[](3);
+        uint256[] memory scalars = new uint256[](3);
+        (logs[0], logs[1], logs[2]) = (3, 1 + uint256(seed) % 1000, 7);
+        (scalars[0], scalars[1], scalars[2]) = (5, bound(scalar, 0, 1), 9);
+        left = bound(left, 1, R - 1);
+        vm.assume(addmod(7, mulmod(left, logs[1], R), R) != 0);
+        setTerms(made, logs, scalars, left);
+        bytes memory instances = _instances(made);
+        (uint256 x, uint256 y) = Curve.generatorMultiple(addmod(7, mulmod(left, logs[1], R), R));
+        _requirePoint(instances, 6, x, y);
+        (x, y) = Curve.multiple(x, y, TAU);
+        _requirePoint(instances, 0, x, y);
+    }
+
+    function test_refusesLeftSidesThatAreNone() public view {
+        Case memory made = _deferred(_term(3, 1), 1);
+        made.deferred = withWord(made.deferred, 5, 1);
+        _refuse(made, PublicValues.TermCountOutOfRange.selector, "one term");
+        made = _deferred(bytes.concat(_term(3, 1), _term(6, 1)), 1);
+        made.deferred = withWord(made.deferred, 8, R - 2);
+        _refuse(made, PublicValues.SumAtInfinity.selector, "cancelled");
+        made.deferred = withWord(made.deferred, 8, R);
+        _refuse(made, StatementLib.ValueNotCanonical.selector, "unreduced");
     }
 
     /// A point twice, a point and its negative, and scalars 0: what additions treat apart.
@@ -117,7 +146,7 @@ contract PublicValuesTest is Honest {
     function testFuzz_refusesUnreducedWords(bytes32 seed, uint256 value, uint256 which) public view {
         Case memory made = honest(seed, 1, 3);
         which = bound(which, 0, made.deferred.length / 32 - 1);
-        // Words: D, three terms, the generator's scalar.
+        // Words: D, three terms, the generator's scalar, that of the left side.
         bool coordinate = which > 0 && which < 10 && (which - 1) % 3 != 2;
         value = bound(value, coordinate ? Q : R, type(uint256).max);
         bytes4 reason = coordinate
@@ -161,7 +190,7 @@ contract PublicValuesTest is Honest {
     function testFuzz_refusesLengths(uint256 length) public view {
         Case memory made;
         made.deferred = new bytes(bound(length, 0, 512));
-        vm.assume(made.deferred.length < 160 || (made.deferred.length - 64) % 96 != 0);
+        vm.assume(made.deferred.length < 192 || (made.deferred.length - 96) % 96 != 0);
         _refuse(made, PublicValues.TermCountOutOfRange.selector, "length");
     }
 
@@ -187,7 +216,7 @@ contract PublicValuesTest is Honest {
     }
 
     function _deferred(bytes memory terms, uint256 generator) private pure returns (Case memory made) {
-        made.deferred = bytes.concat(bytes32(uint256(1)), terms, bytes32(generator));
+        made.deferred = bytes.concat(bytes32(uint256(1)), terms, abi.encode(generator, 0));
     }
 
     function _sum(bytes memory terms, uint256 generator) private view returns (bytes memory) {

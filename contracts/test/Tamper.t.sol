@@ -28,7 +28,7 @@ contract TamperTest is Fixtures {
     /// range check can refuse it.
     function test_refusesEachUnreducedWord() public {
         for (uint256 i = 0; i < 4 + _deferredWords; ++i) {
-            bool coordinate = i > 4 && i + 1 < 4 + _deferredWords && (i - 5) % 3 != 2;
+            bool coordinate = i > 4 && i + 2 < 4 + _deferredWords && (i - 5) % 3 != 2;
             bytes4 reason = coordinate
                 ? PublicValues.CoordinateNotCanonical.selector
                 : i == 4 ? PublicValues.DigestNotCanonical.selector : StatementLib.ValueNotCanonical.selector;

@@ -209,7 +209,7 @@ contract UniversalVerifierTest is Universal {
     function testFuzz_refusesLengths(uint256 words) public view {
         words = bound(words, 0, 64);
         bytes memory proof = new bytes(32 * words);
-        uint256 fixedPart = 32 + 64 + KEY_LENGTH + 96;
+        uint256 fixedPart = 32 + 96 + KEY_LENGTH + 96;
         if (proof.length > fixedPart && (proof.length - fixedPart) % 96 == 0) proof = bytes.concat(proof, bytes32(0));
         _refuseStatement(_case, proof, UniversalVerifier.ProofLengthWithoutTerms.selector, "length");
     }

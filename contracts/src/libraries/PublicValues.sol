@@ -188,9 +188,7 @@ library PublicValues {
 
     /// @dev Σ s_i · P_i + g · G by the precompiles for addition (6) and multiplication (7) of EIP-196.
     function _sum(bytes calldata deferred) private view returns (uint256 x, uint256 y) {
-        // Five words, so that no call's input or result has to be moved:
-        // 0, 1 the sum so far; 2, 3 a point; 4 its scalar. Multiplication: words 2..4 to 2..3. Addition: 0..3 to 0..1.
-        uint256[5] memory work;
+        uint256[6] memory work;
         uint256 terms = _terms(deferred);
         unchecked {
             for (uint256 i = 0; i < terms; ++i) {
@@ -216,21 +214,29 @@ library PublicValues {
         uint256 scalar = _word(deferred, deferred.length - 32);
         if (scalar == 0) return (x, y);
         if (terms == 1) revert TermCountOutOfRange(terms);
-        uint256[5] memory work = [x, y, _word(deferred, last - TERM_BYTES), _word(deferred, last + 32 - TERM_BYTES), scalar];
+        uint256[6] memory work =
+            [x, y, _word(deferred, last - TERM_BYTES), _word(deferred, last + 32 - TERM_BYTES), scalar, 0];
         if (!_addMultiple(work)) revert PointNotOnCurve(terms - 2);
         (x, y) = (work[0], work[1]);
         if (x | y == 0) revert SumAtInfinity();
     }
 
     /// @dev Adds the multiple to the sum. False if a precompile refuses: an addition checks its points as a
-    /// multiplication does, so the multiplication by 1 may be left out. A multiple by 0 adds nothing, whatever the
-    /// point: those on the left side of a join have that scalar on the right.
-    function _addMultiple(uint256[5] memory work) private view returns (bool done) {
+    /// multiplication does, so the multiplication by 1 may be left out, and that by 0, as of a point on the left side
+    /// of a join, be an addition to infinity.
+    ///
+    /// Six words, so that no call's input or result has to be moved: 0, 1 the sum so far; 2, 3 a point; 4 its scalar; 5
+    /// zero. Multiplication: words 2..4 to 2..3. Addition: 0..3 to 0..1. Addition to infinity: 2..5 to 2..3.
+    function _addMultiple(uint256[6] memory work) private view returns (bool done) {
         assembly ("memory-safe") {
-            done := 1
             let scalar := mload(add(work, 128))
-            if gt(scalar, 1) { done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64) }
-            if and(done, gt(scalar, 0)) { done := staticcall(gas(), 6, work, 128, work, 64) }
+            switch scalar
+            case 0 { done := staticcall(gas(), 6, add(work, 64), 128, add(work, 64), 64) }
+            default {
+                done := 1
+                if gt(scalar, 1) { done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64) }
+                if done { done := staticcall(gas(), 6, work, 128, work, 64) }
+            }
         }
     }
 

@@ -16,7 +16,7 @@ abstract contract Honest is TestBase {
         bytes32 weights;
         bytes32 input;
         bytes output;
-        /// D, terms, generator's scalar.
+        /// D, terms, generator's scalar, that of the last point but one on the left.
         bytes deferred;
         /// What comes after `deferred` in a direct proof.
         bytes halo2;
@@ -45,21 +45,29 @@ abstract contract Honest is TestBase {
     /// @dev Gives a case terms of these discrete logarithms and scalars, the generator's scalar that makes their sum
     /// τ times the last point, and the D of it all.
     function setTerms(Case memory made, uint256[] memory logs, uint256[] memory scalars) internal view {
+        setTerms(made, logs, scalars, 0);
+    }
+
+    /// @dev As above, with `left` times the last point but one on the left side.
+    function setTerms(Case memory made, uint256[] memory logs, uint256[] memory scalars, uint256 left) internal view {
         bytes memory terms;
-        uint256 generator = mulmod(TAU, logs[logs.length - 1], R);
+        uint256 sum = logs[logs.length - 1];
+        if (left != 0) sum = addmod(sum, mulmod(left, logs[logs.length - 2], R), R);
+        uint256 generator = mulmod(TAU, sum, R);
         for (uint256 i = 0; i < logs.length; ++i) {
             (uint256 x, uint256 y) = Curve.generatorMultiple(logs[i]);
             terms = bytes.concat(terms, abi.encode(x, y, scalars[i]));
             generator = addmod(generator, R - mulmod(scalars[i], logs[i], R), R);
         }
-        made.deferred = bytes.concat(bytes32(0), terms, bytes32(generator));
-        made.deferred = bytes.concat(digestOf(valuesOf(made)), terms, bytes32(generator));
+        bytes memory rest = abi.encode(generator, left);
+        made.deferred = bytes.concat(bytes32(0), terms, rest);
+        made.deferred = bytes.concat(digestOf(valuesOf(made)), terms, rest);
     }
 
     /// @dev v of a case, whatever is in it.
     function valuesOf(Case memory made) internal pure returns (bytes memory values) {
-        uint256 terms = (made.deferred.length - 64) / 96;
-        uint256 count = 5 + made.output.length / 32 + 4 * terms + 1;
+        uint256 terms = (made.deferred.length - 96) / 96;
+        uint256 count = 5 + made.output.length / 32 + 4 * terms + 2;
         values = bytes.concat(abi.encode(count, made.outputCount, made.program, made.weights, made.input), made.output);
         for (uint256 i = 0; i < terms; ++i) {
             uint256 x = wordAt(made.deferred, 1 + 3 * i);
@@ -68,7 +76,8 @@ abstract contract Honest is TestBase {
             uint256 scalar = wordAt(made.deferred, 3 + 3 * i);
             values = bytes.concat(values, abi.encode(x % 2 ** 176, y % 2 ** 176, high, scalar));
         }
-        values = bytes.concat(values, bytes32(wordAt(made.deferred, 1 + 3 * terms)));
+        uint256 rest = 1 + 3 * terms;
+        values = bytes.concat(values, abi.encode(wordAt(made.deferred, rest), wordAt(made.deferred, rest + 1)));
     }
 
     /// @dev Stands for the circuit's Poseidon hash: nobody finds two vectors of one hash.

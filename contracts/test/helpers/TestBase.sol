@@ -16,7 +16,7 @@ abstract contract TestBase {
 
     /// @dev Terms of a `shapedProof`, and the bytes of it that precede the halo2 proof.
     uint256 internal constant TERMS = 2;
-    uint256 internal constant DEFERRED = 64 + 96 * TERMS;
+    uint256 internal constant DEFERRED = 96 + 96 * TERMS;
 
     event log_named_uint(string key, uint256 value);
 
@@ -32,7 +32,7 @@ abstract contract TestBase {
 
     /// @dev `TERMS` terms that add up to something, then `halo2Length` bytes that no real verifier would take.
     function shapedProof(uint256 halo2Length) internal pure returns (bytes memory proof) {
-        proof = bytes.concat(bytes32(uint256(0xd1)), abi.encode(1, 2, 5), abi.encode(1, 2, 1), bytes32(uint256(7)));
+        proof = bytes.concat(bytes32(uint256(0xd1)), abi.encode(1, 2, 5), abi.encode(1, 2, 1), abi.encode(7, 0));
         for (uint256 i = 0; i < halo2Length / 32; ++i) {
             proof = bytes.concat(proof, keccak256(abi.encode("proof word", i)));
         }
