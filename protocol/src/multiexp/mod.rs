@@ -32,7 +32,7 @@ use halo2curves_axiom::ff::{Field, PrimeField};
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use halo2curves_axiom::group::{Curve, Group};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Part};
 use crate::claim::{EvalClaim, View, Wire};
 use crate::deferred::{Deferred, combine};
 use crate::error::{Check, VerifyError, expect_len};
@@ -197,6 +197,7 @@ impl Multiexp {
     ) -> Result<Deferred<B::Scalar, B::Point>, VerifyError> {
         expect_len("terms of a combination", terms.len(), self.terms)?;
         expect_len("multiexp rows", proof.rows.len(), self.rows())?;
+        backend.enter(Part::Multiexp);
         for row in &proof.rows {
             transcript.absorb_point(backend, "multiexp row", row);
         }

@@ -2,6 +2,8 @@
 
 mod integers;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod witness;
 mod zero_check;
 
@@ -19,7 +21,7 @@ use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::columns::{Columns, WeightColumns};
+use crate::columns::{Columns, TraceColumns, WeightColumns};
 use crate::{fold, lookup};
 
 /// Why no proof of a combination was made.
@@ -74,8 +76,20 @@ pub fn prove(
         });
     }
     let trace = witness::lay_out(multiexp, combination, rng)?;
+    prove_trace(multiexp, transcript, combination, &trace, powers)
+}
+
+/// Proves what a trace says.
+fn prove_trace(
+    multiexp: &Multiexp,
+    transcript: &mut Transcript<Native>,
+    combination: Combination<'_, Fr, G1Affine>,
+    trace: &TraceColumns,
+    powers: &[G1Affine],
+) -> Result<NativeMultiexp, MultiexpError> {
+    let row_log = multiexp.row_log();
     let weights = WeightColumns::none();
-    let columns = Columns::new(&weights, &trace, vec![]);
+    let columns = Columns::new(&weights, trace, vec![]);
     let rows = trace.commit(row_log, powers);
     for row in &rows {
         transcript.absorb_point(&mut Native, "multiexp row", row);
