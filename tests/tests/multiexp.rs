@@ -100,3 +100,82 @@ fn combinations_that_are_not_zero_have_no_proof() {
     );
     assert!(matches!(found, Err(MultiexpError::Sum(_))));
 }
+
+/// Every scalar and every point of a proof altered, by stride; and all terms.
+#[test]
+fn altered_proofs_and_terms_are_refused() {
+    let srs = TestSrs::new(b"multiexp", 15);
+    let multiexp = Multiexp::new(3, 15).unwrap();
+    let terms = terms(3, 9);
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let mut state = transcript(&terms);
+    let proof = prove(&multiexp, &mut state, (&terms, &OWN), &srs.powers, &mut rng).unwrap();
+    verify(&multiexp, &srs, &terms, &proof).unwrap();
+    let altered = |scalar: usize, point: usize| -> (NativeMultiexp, bool) {
+        let (mut s, mut p) = (0, 0);
+        let altered: Result<_, ()> = proof.try_map(
+            &mut |value: &Fr| {
+                s += 1;
+                Ok(if s == scalar { value + Fr::ONE } else { *value })
+            },
+            &mut |value: &G1Affine| {
+                p += 1;
+                Ok(if p == point { -value } else { *value })
+            },
+        );
+        (altered.unwrap(), s >= scalar && p >= point)
+    };
+    let mut tried = 0;
+    for i in (1..).step_by(17) {
+        let (altered, inside) = altered(i, 0);
+        if !inside {
+            break;
+        }
+        assert!(
+            verify(&multiexp, &srs, &terms, &altered).is_err(),
+            "scalar {i}"
+        );
+        tried += 1;
+    }
+    for i in 1.. {
+        let (altered, inside) = altered(0, i);
+        if !inside {
+            break;
+        }
+        assert!(
+            verify(&multiexp, &srs, &terms, &altered).is_err(),
+            "point {i}"
+        );
+        tried += 1;
+    }
+    // The transcript is that of the honest terms, so that nothing but the claims tells them apart.
+    let refused = |other: &[Term], own: &Fr, what: &str| {
+        let mut transcript = transcript(&terms);
+        let found = multiexp.verify(&mut Native, &mut transcript, (other, own), &proof);
+        let found = found.and_then(|d| d.accumulator()?.check(&srs.tau_g2));
+        assert!(found.is_err(), "{what}");
+    };
+    for i in 0..terms.len() {
+        let mut other = terms.clone();
+        other[i].0 += Fr::ONE;
+        refused(&other, &OWN, "scalar of a term");
+        let mut other = terms.clone();
+        other[i].1 = -other[i].1;
+        refused(&other, &OWN, "point of a term");
+        let mut other = terms.clone();
+        other.swap(i, (i + 1) % terms.len());
+        refused(&other, &OWN, "order of terms");
+        tried += 3;
+    }
+    refused(&terms, &(OWN + Fr::ONE), "scalar of the generator");
+    refused(&terms[..2], &OWN, "number of terms");
+    println!("{} alterations, 0 accepted", tried + 2);
+}
+
+#[test]
+fn numbers_out_of_bounds_are_refused() {
+    for (terms, row_log) in [(0, 15), (1 << 12, 15), (5, 25)] {
+        let found = Multiexp::new(terms, row_log);
+        assert!(matches!(found, Err(VerifyError::Shape { .. })));
+    }
+}
