@@ -1,5 +1,4 @@
 //! Chips of the aggregation circuit that halo2-base does not have.
 
-pub mod curve;
 pub mod poseidon;
 pub mod range;
