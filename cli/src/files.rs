@@ -19,6 +19,7 @@ use laminate_prover::import::llm::Tokenizer;
 use laminate_prover::prove::WeightSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::reading::Reading;
 
@@ -197,7 +198,11 @@ impl ModelDir {
     /// # Errors
     /// A missing or altered file.
     pub fn weights(&self) -> eyre::Result<Weights> {
-        Ok(read(Kind::Weights, &self.root.join("weights.lam"))?.1)
+        let path = self.root.join("weights.lam");
+        let context = || format!("cannot read {}", path.display());
+        let mut file = fs::File::open(&path).wrap_err_with(context)?;
+        let read = artifact::read(Kind::Weights, &mut file);
+        Ok(read.wrap_err_with(|| path.display().to_string())?.1)
     }
 
     /// The tokenizer that came with the model, if any.
@@ -298,21 +303,13 @@ impl ModelDir {
     /// # Errors
     /// If a file cannot be written.
     pub fn write_compiled(&self, program: &Program, weights: &Weights) -> eyre::Result<()> {
-        write(Kind::Program, false, program, &self.program_path())?;
-        write(
-            Kind::Weights,
-            false,
-            weights,
-            &self.root.join("weights.lam"),
-        )?;
+        // Under temporary names first: what is there stays if they cannot be written.
+        let weights_path = self.root.join("weights.lam");
+        let new_weights = stage(Kind::Weights, false, weights, &weights_path)?;
+        let new_program = stage(Kind::Program, false, program, &self.program_path())?;
         self.clear()?;
-        write(
-            Kind::Weights,
-            false,
-            weights,
-            &self.root.join("weights.lam"),
-        )?;
-        write(Kind::Program, false, program, &self.program_path())
+        persist(new_weights, &weights_path)?;
+        persist(new_program, &self.program_path())
     }
 
     /// Removes what was made of another program: it must not survive a new compilation.
@@ -427,6 +424,51 @@ pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
     fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))
 }
 
+/// Writes an artifact piece by piece under a temporary name in the folder of `path`.
+fn stage<T: Serialize>(
+    kind: Kind,
+    development: bool,
+    value: &T,
+    path: &Path,
+) -> eyre::Result<NamedTempFile> {
+    let mut file = temporary(path)?;
+    let written = artifact::write(kind, development, value, file.as_file_mut());
+    written.wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    finish(file, path, is_private(kind))
+}
+
+/// A file under a temporary name in the folder of `path`.
+fn temporary(path: &Path) -> eyre::Result<NamedTempFile> {
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    NamedTempFile::new_in(folder).wrap_err_with(|| format!("cannot write {}", path.display()))
+}
+
+/// Syncs a temporary file and sets who may read it.
+fn finish(file: NamedTempFile, path: &Path, private: bool) -> eyre::Result<NamedTempFile> {
+    let context = || format!("cannot write {}", path.display());
+    file.as_file().sync_all().wrap_err_with(context)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = if private { 0o600 } else { 0o644 };
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(mode))
+            .wrap_err_with(context)?;
+    }
+    Ok(file)
+}
+
+/// Gives a temporary file its name.
+fn persist(file: NamedTempFile, path: &Path) -> eyre::Result<()> {
+    file.persist(path)
+        .map_err(|e| e.error)
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
 /// Writes an artifact.
 ///
 /// # Errors
@@ -449,26 +491,10 @@ pub fn write<T: Serialize>(
 /// # Errors
 /// If the file cannot be written.
 pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()> {
-    let context = || format!("cannot write {}", path.display());
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).wrap_err_with(context)?;
-    file.write_all(bytes).wrap_err_with(context)?;
-    file.as_file().sync_all().wrap_err_with(context)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = if private { 0o600 } else { 0o644 };
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(mode))
-            .wrap_err_with(context)?;
-    }
-    file.persist(path)
-        .map_err(|e| e.error)
-        .wrap_err_with(context)?;
-    Ok(())
+    let mut file = temporary(path)?;
+    file.write_all(bytes)
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    persist(finish(file, path, private)?, path)
 }
 
 /// The cache folder: `LAMINATE_CACHE`, else `~/.cache/laminate`, else `.laminate` here.
