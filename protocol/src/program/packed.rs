@@ -89,7 +89,11 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i8>
         return Vec::deserialize(deserializer);
     }
     match Read::deserialize(deserializer)? {
-        Read::Bytes(weights) => Ok(weights),
+        Read::Bytes(mut weights) => {
+            // It grew by doubling.
+            weights.shrink_to_fit();
+            Ok(weights)
+        }
         Read::Packed { count, codes } => unpack(count, &codes).map_err(D::Error::custom),
     }
 }

@@ -24,7 +24,7 @@ fn stories() -> Option<FloatLlama> {
 }
 
 /// Texts of the model's own making, each from another first token.
-fn texts(run: &FloatRun, count: u32, length: usize) -> Vec<Vec<u32>> {
+fn texts(run: &FloatRun<'_>, count: u32, length: usize) -> Vec<Vec<u32>> {
     let text = |i: u32| {
         let prompt = [1, 3 + 37 * i];
         let mut tokens = prompt.to_vec();

@@ -231,7 +231,7 @@ struct Checked {
 fn statement(path: &Path, proof: &ProofFile) -> eyre::Result<Statement<Fr>> {
     proof.statement().ok_or_else(|| {
         eyre!(
-            "{}: {} public values are not those of a whole model; if it is the proof of one shard, it says nothing without the others: verify the file of all shards that `laminate prove` made",
+            "{}: {} fields of a statement are not those of a whole model with the output that the file tells: the file is altered, or the proof of one shard, which says nothing without the others; make it again, or verify the file of all shards that `laminate prove` made",
             path.display(),
             proof.proof.public.statement.len()
         )

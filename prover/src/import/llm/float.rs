@@ -69,59 +69,48 @@ pub(super) struct Block {
     pub(super) down: Vec<f32>,
 }
 
-/// A model with all its weights in memory as floats.
-pub struct FloatRun {
-    config: LlamaConfig,
-    embedding: Vec<f32>,
-    /// Nothing where it is the embedding.
-    head: Option<Vec<f32>>,
+/// A model that is run. Its weights are converted when they are used, a block at a time, and dropped then;
+/// so many texts should go through a block together.
+pub struct FloatRun<'m> {
+    model: &'m FloatLlama,
+    /// The embedding, where rows cannot be read.
+    table: Option<Vec<f32>>,
     final_norm: Vec<f32>,
-    blocks: Vec<Block>,
     frequencies: Vec<f64>,
 }
 
-impl FloatRun {
-    /// Converts all weights: four bytes each.
+/// Elements of the head that are converted at once.
+const CHUNK: usize = 1 << 22;
+
+impl<'m> FloatRun<'m> {
+    /// A run of a model.
     ///
     /// # Errors
     /// [`LlmError`] if a part cannot be converted.
-    pub fn new(model: &FloatLlama) -> Result<Self, LlmError> {
-        Self::from_parts(model.config.clone(), |part| model.part(part))
+    pub fn new(model: &'m FloatLlama) -> Result<Self, LlmError> {
+        let config = &model.config;
+        let table = (!model.has_rows()).then(|| model.part(Part::Embedding));
+        Ok(Self {
+            table: table.transpose()?,
+            final_norm: model.part(Part::FinalNorm)?,
+            frequencies: config.rope.frequencies(config.head_dim),
+            model,
+        })
     }
 
-    /// A model of this shape with weights from elsewhere, each of the shape [`LlamaConfig::shape`].
-    ///
-    /// # Errors
-    /// What `part` says.
-    pub fn from_parts<E>(
-        config: LlamaConfig,
-        part: impl Fn(Part) -> Result<Vec<f32>, E>,
-    ) -> Result<Self, E> {
-        let block = |layer| -> Result<Block, E> {
-            let part = |of| part(Part::Block(layer, of));
-            Ok(Block {
-                attention_norm: part(BlockPart::AttentionNorm)?,
-                q: part(BlockPart::Q)?,
-                k: part(BlockPart::K)?,
-                v: part(BlockPart::V)?,
-                o: part(BlockPart::O)?,
-                mlp_norm: part(BlockPart::MlpNorm)?,
-                gate: part(BlockPart::Gate)?,
-                up: part(BlockPart::Up)?,
-                down: part(BlockPart::Down)?,
-            })
-        };
-        Ok(Self {
-            embedding: part(Part::Embedding)?,
-            head: if config.tied {
-                None
-            } else {
-                Some(part(Part::Head)?)
-            },
-            final_norm: part(Part::FinalNorm)?,
-            blocks: (0..config.layers).map(block).collect::<Result<_, _>>()?,
-            frequencies: config.rope.frequencies(config.head_dim),
-            config,
+    /// The weights of a block.
+    pub(super) fn load(&self, layer: usize) -> Result<Block, LlmError> {
+        let part = |of| self.model.part(Part::Block(layer, of));
+        Ok(Block {
+            attention_norm: part(BlockPart::AttentionNorm)?,
+            q: part(BlockPart::Q)?,
+            k: part(BlockPart::K)?,
+            v: part(BlockPart::V)?,
+            o: part(BlockPart::O)?,
+            mlp_norm: part(BlockPart::MlpNorm)?,
+            gate: part(BlockPart::Gate)?,
+            up: part(BlockPart::Up)?,
+            down: part(BlockPart::Down)?,
         })
     }
 
@@ -142,13 +131,31 @@ impl FloatRun {
         tokens: &[u32],
         observer: &mut Observer<'_>,
     ) -> Result<Vec<Vec<f32>>, LlmError> {
-        let mut x = self.body(tokens, observer)?;
-        normalise(&mut x, self.config.dim, self.config.norm_eps);
-        observer(Site::FinalNorm, &x);
-        let logits = self.head_of(x);
-        observer(Site::Logits, &logits);
-        let rows = logits.chunks_exact(self.config.vocab);
+        let mut logits = vec![];
+        self.run(&[tokens], observer, &mut |_, all| logits = all)?;
+        let rows = logits.chunks_exact(self.config().vocab);
         Ok(rows.map(<[f32]>::to_vec).collect())
+    }
+
+    /// Takes all texts through the model, block by block. Every activation is shown to the observer, and the
+    /// logits of each text, `(n, vocab)`, are given to `sink` with its index.
+    ///
+    /// # Errors
+    /// [`LlmError::Tokens`] if a text has no tokens, too many or unknown ones.
+    pub fn run(
+        &self,
+        texts: &[&[u32]],
+        observer: &mut Observer<'_>,
+        sink: &mut dyn FnMut(usize, Vec<f32>),
+    ) -> Result<(), LlmError> {
+        for (index, mut x) in self.body(texts, observer)?.into_iter().enumerate() {
+            normalise(&mut x, self.config().dim, self.config().norm_eps);
+            observer(Site::FinalNorm, &x);
+            let logits = self.head_of(x)?;
+            observer(Site::Logits, &logits);
+            sink(index, logits);
+        }
+        Ok(())
     }
 
     /// `count` tokens that follow `prompt`, each the likeliest (of equals, the lowest).
@@ -156,33 +163,52 @@ impl FloatRun {
     /// # Errors
     /// [`LlmError::Tokens`] if there is no prompt, it has unknown tokens, or the whole is too long.
     pub fn greedy(&self, prompt: &[u32], count: usize) -> Result<Vec<u32>, LlmError> {
+        let config = self.config();
         let mut tokens = prompt.to_vec();
         for _ in 0..count {
-            let x = self.body(&tokens, &mut |_, _| {})?;
-            let mut last = x;
-            last.drain(..last.len() - self.config.dim);
-            normalise(&mut last, self.config.dim, self.config.norm_eps);
-            tokens.push(argmax(&self.head_of(last)));
+            let mut last = self.body(&[&tokens], &mut |_, _| {})?.concat();
+            last.drain(..last.len() - config.dim);
+            normalise(&mut last, config.dim, config.norm_eps);
+            tokens.push(argmax(&self.head_of(last)?));
         }
         Ok(tokens.split_off(prompt.len()))
     }
 
-    /// The residual stream after all blocks, `(n, dim)`.
-    fn body(&self, tokens: &[u32], observer: &mut Observer<'_>) -> Result<Vec<f32>, LlmError> {
-        let mut x = self.embed(tokens)?;
-        observer(Site::Embedding, &x);
-        for layer in 0..self.blocks.len() {
-            self.block(layer, &mut x, observer);
+    /// The residual streams after all blocks, `(n, dim)` each.
+    fn body(
+        &self,
+        texts: &[&[u32]],
+        observer: &mut Observer<'_>,
+    ) -> Result<Vec<Vec<f32>>, LlmError> {
+        let mut streams = texts
+            .iter()
+            .map(|text| self.embed(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        for x in &streams {
+            observer(Site::Embedding, x);
         }
-        Ok(x)
+        for layer in 0..self.config().layers {
+            self.block(layer, &mut streams, observer)?;
+        }
+        Ok(streams)
     }
 
-    /// Takes the residual stream `x`, `(n, dim)`, through a block.
-    pub fn block(&self, layer: usize, x: &mut [f32], observer: &mut Observer<'_>) {
-        if let Some(block) = self.blocks.get(layer) {
-            self.attention(layer, block, x, observer);
-            self.mlp(layer, block, x, observer);
+    /// Takes residual streams, `(n, dim)` each, through a block.
+    ///
+    /// # Errors
+    /// [`LlmError`] if its weights cannot be converted.
+    pub fn block(
+        &self,
+        layer: usize,
+        streams: &mut [Vec<f32>],
+        observer: &mut Observer<'_>,
+    ) -> Result<(), LlmError> {
+        let block = self.load(layer)?;
+        for x in streams {
+            self.attention(layer, &block, x, observer);
+            self.mlp(layer, &block, x, observer);
         }
+        Ok(())
     }
 
     /// The residual stream before the first block, `(n, dim)`.
@@ -190,25 +216,34 @@ impl FloatRun {
     /// # Errors
     /// [`LlmError::Tokens`] if there are no tokens, too many or unknown ones.
     pub fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>, LlmError> {
-        let limit = self.config.max_tokens;
+        let config = self.config();
+        let limit = config.max_tokens;
         if tokens.is_empty() || tokens.len() > limit {
             return Err(LlmError::Tokens {
                 problem: format!("there are {}, expected 1 to {limit}", tokens.len()),
             });
         }
-        let mut x = Vec::with_capacity(tokens.len() * self.config.dim);
+        let mut x = Vec::with_capacity(tokens.len() * config.dim);
         for (index, &token) in tokens.iter().enumerate() {
-            let row = self
-                .embedding
-                .chunks_exact(self.config.dim)
-                .nth(token as usize)
-                .ok_or_else(|| LlmError::Tokens {
+            if token as usize >= config.vocab {
+                return Err(LlmError::Tokens {
                     problem: format!(
                         "token {index} is {token}, expected an id below {}",
-                        self.config.vocab
+                        config.vocab
                     ),
-                })?;
-            x.extend_from_slice(row);
+                });
+            }
+            let row = token as usize..token as usize + 1;
+            match &self.table {
+                None => x.extend(self.model.table(Part::Embedding, row)?),
+                Some(table) => x.extend(
+                    table
+                        .chunks_exact(config.dim)
+                        .skip(row.start)
+                        .take(1)
+                        .flatten(),
+                ),
+            }
         }
         Ok(x)
     }
@@ -216,19 +251,36 @@ impl FloatRun {
     /// The rows of a residual stream normalised, without the norm's scale.
     pub fn normalised(&self, x: &[f32]) -> Vec<f32> {
         let mut x = x.to_vec();
-        normalise(&mut x, self.config.dim, self.config.norm_eps);
+        normalise(&mut x, self.config().dim, self.config().norm_eps);
         x
     }
 
-    /// Logits of normalised rows.
-    pub(super) fn head_of(&self, mut x: Vec<f32>) -> Vec<f32> {
+    /// Logits of normalised rows: the head is converted some rows at a time.
+    pub(super) fn head_of(&self, mut x: Vec<f32>) -> Result<Vec<f32>, LlmError> {
+        let config = self.config();
         scale(&mut x, &self.final_norm);
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        matmul(head, &x, self.config.dim)
+        let Some(table) = &self.table else {
+            let mut logits = vec![0.0; x.len() / config.dim * config.vocab];
+            let step = (CHUNK / config.dim).max(1);
+            for start in (0..config.vocab).step_by(step) {
+                let rows = start..config.vocab.min(start + step);
+                let part = matmul(&self.model.table(Part::Head, rows.clone())?, &x, config.dim);
+                let parts = part.chunks_exact(rows.len());
+                for (logits, part) in logits.chunks_exact_mut(config.vocab).zip(parts) {
+                    let places = logits.iter_mut().skip(start);
+                    places.zip(part).for_each(|(to, from)| *to = *from);
+                }
+            }
+            return Ok(logits);
+        };
+        if config.tied {
+            return Ok(matmul(table, &x, config.dim));
+        }
+        Ok(matmul(&self.model.part(Part::Head)?, &x, config.dim))
     }
 
     fn attention(&self, layer: usize, block: &Block, x: &mut [f32], observer: &mut Observer<'_>) {
-        let config = &self.config;
+        let config = self.config();
         let mut normed = x.to_vec();
         normalise(&mut normed, config.dim, config.norm_eps);
         observer(Site::AttentionNorm(layer), &normed);
@@ -265,7 +317,7 @@ impl FloatRun {
 
     /// One query head: its scores `(n, n)` and its mixed values `(n, head_dim)`.
     fn attend(&self, head: usize, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let config = &self.config;
+        let config = self.config();
         let queries = slice(q, config.q_dim(), config.head_dim, head);
         let keys = slice(k, config.kv_dim(), config.head_dim, head / config.rep());
         let values = slice(v, config.kv_dim(), config.head_dim, head / config.rep());
@@ -310,15 +362,11 @@ impl FloatRun {
     }
 
     pub(super) fn config(&self) -> &LlamaConfig {
-        &self.config
-    }
-
-    pub(super) fn blocks(&self) -> &[Block] {
-        &self.blocks
+        &self.model.config
     }
 
     fn mlp(&self, layer: usize, block: &Block, x: &mut [f32], observer: &mut Observer<'_>) {
-        let config = &self.config;
+        let config = self.config();
         let mut normed = x.to_vec();
         normalise(&mut normed, config.dim, config.norm_eps);
         observer(Site::MlpNorm(layer), &normed);

@@ -1,5 +1,7 @@
 //! A Llama model with float weights, converted a matrix at a time.
 
+use std::ops::Range;
+
 use super::config::{LlamaConfig, Part};
 use super::error::LlmError;
 use super::tokenizer::TokenizerSource;
@@ -15,6 +17,18 @@ pub struct FloatLlama {
     /// The tokenizer that came with the weights, if any.
     pub tokenizer: Option<TokenizerSource>,
     weights: Weights,
+}
+
+/// Refuses values of a part, from its element `first`, that are no numbers.
+fn finite(part: Part, first: usize, values: &[f32]) -> Result<(), LlmError> {
+    match values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+        None => Ok(()),
+        Some((index, &value)) => Err(LlmError::NonFinite {
+            part: part.to_string(),
+            index: first + index,
+            value,
+        }),
+    }
 }
 
 enum Weights {
@@ -75,13 +89,36 @@ impl FloatLlama {
             Weights::Files(files) => files.part(&self.config, part).ok_or_else(missing)?,
             Weights::Random(seed) => random(&self.config, *seed, part),
         };
-        if let Some((index, &value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-            return Err(LlmError::NonFinite {
-                part: part.to_string(),
-                index,
-                value,
-            });
-        }
+        finite(part, 0, &values)?;
+        Ok(values)
+    }
+
+    /// Whether single rows can be read; of random weights a part is drawn as a whole.
+    pub(super) fn has_rows(&self) -> bool {
+        matches!(self.weights, Weights::Files(_))
+    }
+
+    /// Some rows of the embedding or the head, as in [`FloatLlama::part`].
+    ///
+    /// # Errors
+    /// [`LlmError::NoSuchPart`] beyond the last row or of another part, [`LlmError::NonFinite`].
+    pub(super) fn table(&self, part: Part, rows: Range<usize>) -> Result<Vec<f32>, LlmError> {
+        let part = match part {
+            Part::Head if self.config.tied => Part::Embedding,
+            other => other,
+        };
+        let (start, cols) = (rows.start, self.config.dim);
+        let values = match (&self.weights, part) {
+            (Weights::Files(files), Part::Embedding | Part::Head) => {
+                files.rows(&self.config, part, rows)
+            }
+            _ => None,
+        };
+        let values = values.ok_or_else(|| LlmError::NoSuchPart {
+            part: format!("rows of {part}"),
+            layers: self.config.layers,
+        })?;
+        finite(part, start * cols, &values)?;
         Ok(values)
     }
 }

@@ -17,7 +17,7 @@ struct Memory {
     values: Vec<f32>,
 }
 
-impl FloatRun {
+impl FloatRun<'_> {
     /// Lets texts of one token each grow to `length` tokens. `choose` is given the index of a text and the
     /// logits after its last token; it is asked text by text within a step.
     ///
@@ -42,10 +42,10 @@ impl FloatRun {
             for token in texts.iter().filter_map(|text| text.last()) {
                 x.extend(self.embed(&[*token])?);
             }
-            for (block, memories) in self.blocks().iter().zip(&mut memories) {
-                self.step(block, memories, position, &mut x);
+            for (layer, memories) in memories.iter_mut().enumerate() {
+                self.step(&self.load(layer)?, memories, position, &mut x);
             }
-            let logits = self.head_of(self.normalised(&x));
+            let logits = self.head_of(self.normalised(&x))?;
             let rows = logits.chunks_exact(config.vocab);
             for (index, (text, logits)) in texts.iter_mut().zip(rows).enumerate() {
                 text.push(choose(index, logits));
@@ -140,7 +140,8 @@ mod tests {
             norm_eps: 1e-5,
             tied: false,
         };
-        let run = FloatRun::new(&FloatLlama::random(config, 3).unwrap()).unwrap();
+        let model = FloatLlama::random(config, 3).unwrap();
+        let run = FloatRun::new(&model).unwrap();
         let texts = run
             .grow(&[4, 9, 4], 12, |_, logits| argmax(logits))
             .unwrap();

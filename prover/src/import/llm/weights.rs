@@ -1,6 +1,7 @@
 //! Where a model's weights come from: files, or a seed.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
@@ -70,18 +71,26 @@ impl FileWeights {
         })
     }
 
-    /// The floats of a part; `None` if there is none.
-    pub fn part(&self, config: &LlamaConfig, part: Part) -> Option<Vec<f32>> {
+    /// The floats of some rows of a part, in the order of the file; `None` if there are none.
+    pub fn rows(&self, config: &LlamaConfig, part: Part, rows: Range<usize>) -> Option<Vec<f32>> {
         let (stored, range) = self.parts.get(&part)?;
         let bytes = self.files.get(stored.file)?.bytes().get(range.clone())?;
-        let (rows, cols) = config.shape(part);
+        let (all, cols) = config.shape(part);
         // The size was checked against the file, so that it fits.
-        let row = bytes.len() / rows;
-        let mut values = vec![0.0; rows * cols];
+        let row = bytes.len() / all;
+        let bytes = bytes.get(rows.start.checked_mul(row)?..rows.end.checked_mul(row)?)?;
+        let mut values = vec![0.0; rows.len() * cols];
         values
             .par_chunks_mut(64 * cols)
             .zip(bytes.par_chunks(64 * row))
             .for_each(|(out, bytes)| out.copy_from_slice(&stored.encoding.decode(bytes)));
+        Some(values)
+    }
+
+    /// The floats of a part; `None` if there is none.
+    pub fn part(&self, config: &LlamaConfig, part: Part) -> Option<Vec<f32>> {
+        let (rows, cols) = config.shape(part);
+        let values = self.rows(config, part, 0..rows)?;
         let turned = matches!(part, Part::Block(_, BlockPart::Q | BlockPart::K));
         Some(if turned && self.interleaved {
             half_split(&values, cols, config.head_dim)

@@ -9,7 +9,7 @@ use laminate_protocol::program::{
 
 use super::LlmOptions;
 use super::grid::{Grid, Units};
-use super::integers::{self, Integers};
+use super::integers;
 use super::matrix::Source;
 use super::ranges::Ranges;
 use super::scales::{Scales, epsilon, numerator};
@@ -41,7 +41,7 @@ pub(super) fn build(
     options: &LlmOptions,
     ranges: &Ranges,
     units: &Units,
-    integers: &Integers,
+    integers: &mut Fill<'_>,
     scales: &Scales,
     extent: Extent,
 ) -> Result<Built, QuantError> {
@@ -121,12 +121,15 @@ fn narrow(site: &str, scale: i32) -> Result<i8, QuantError> {
     })
 }
 
+/// Appends the integers of a matrix to a list; asked once for each matrix of a program.
+pub(super) type Fill<'a> = dyn FnMut(Part, &mut Vec<i8>) + 'a;
+
 struct Builder<'m> {
     source: Source<'m>,
     model: &'m FloatLlama,
     ranges: &'m Ranges,
     units: &'m Units,
-    integers: &'m Integers,
+    integers: &'m mut Fill<'m>,
     scales: &'m Scales,
     built: Built,
     /// Of names.
@@ -407,6 +410,8 @@ impl Builder<'_> {
     ) -> Result<(usize, u8), QuantError> {
         let mut out = no_weights();
         let mut shift = 16;
+        let size: u32 = rows.iter().chain(cols).product();
+        out.weight.reserve_exact(blocks.len() * size as usize);
         for block in blocks {
             shift = self.append(&mut out, Part::Block(block, part))?;
         }
@@ -449,7 +454,7 @@ impl Builder<'_> {
         let Grid {
             multipliers, shift, ..
         } = integers::grid(self.units, self.scales, part)?;
-        out.weight.extend(self.integers.of(part));
+        (self.integers)(part, &mut out.weight);
         out.multiplier.extend(multipliers);
         Ok(shift)
     }

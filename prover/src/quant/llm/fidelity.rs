@@ -31,6 +31,25 @@ struct Sums {
     error: f64,
 }
 
+impl Sums {
+    /// Adds a piece: float logits `(n, vocab)`, and those of the program with its choices.
+    fn compare(&mut self, piece: &[u32], expected: &[f32], found: &[(Vec<f64>, u32)]) {
+        let rows = expected.chunks_exact((expected.len() / piece.len().max(1)).max(1));
+        for (i, (float, (found, choice))) in rows.zip(found).enumerate() {
+            let expected: Vec<f64> = float.iter().map(|v| f64::from(*v)).collect();
+            self.positions += 1;
+            self.agreeing += usize::from(argmax(float) == *choice);
+            let errors = expected.iter().zip(found).map(|(a, b)| (a - b).abs());
+            self.error = errors.fold(self.error, f64::max);
+            if let Some(next) = piece.get(i + 1) {
+                self.predicted += 1;
+                self.nats[0] += surprise(&expected, *next);
+                self.nats[1] += surprise(found, *next);
+            }
+        }
+    }
+}
+
 /// Runs both models on every sequence, cut into pieces that fit the program's slots.
 ///
 /// # Errors
@@ -47,23 +66,16 @@ pub fn fidelity(
     let run = FloatRun::new(model)?;
     let length = program.slots().min(model.config.max_tokens);
     let mut sums = Sums::default();
-    for piece in tokens.iter().flat_map(|t| t.chunks(length)) {
-        let expected = run.logits(piece)?;
-        let found = logits(program, weights, piece)?;
-        for (i, (expected, (found, choice))) in expected.iter().zip(found).enumerate() {
-            let expected: Vec<f64> = expected.iter().map(|v| f64::from(*v)).collect();
-            sums.positions += 1;
-            let float: Vec<f32> = expected.iter().map(|v| *v as f32).collect();
-            sums.agreeing += usize::from(argmax(&float) == choice);
-            let errors = expected.iter().zip(&found).map(|(a, b)| (a - b).abs());
-            sums.error = errors.fold(sums.error, f64::max);
-            if let Some(next) = piece.get(i + 1) {
-                sums.predicted += 1;
-                sums.nats[0] += surprise(&expected, *next);
-                sums.nats[1] += surprise(&found, *next);
-            }
+    let pieces: Vec<&[u32]> = tokens.iter().flat_map(|t| t.chunks(length)).collect();
+    let mut result = Ok(());
+    run.run(&pieces, &mut |_, _| {}, &mut |index, expected| {
+        let piece = pieces.get(index).copied().unwrap_or(&[]);
+        if result.is_ok() {
+            let found = logits(program, weights, piece);
+            result = found.map(|found| sums.compare(piece, &expected, &found));
         }
-    }
+    })?;
+    result?;
     if sums.positions == 0 {
         return Err(QuantError::NoText);
     }

@@ -15,6 +15,7 @@ use crate::import::llm::{BlockPart, FloatRun, Part, Site};
 use crate::quant::QuantError;
 
 /// Integers by matrix, row-major.
+#[derive(Default)]
 pub struct Integers {
     matrices: HashMap<Part, Vec<i8>>,
 }
@@ -34,7 +35,7 @@ impl Integers {
     /// # Errors
     /// [`QuantError`] if a part cannot be read, a text cannot be run or a multiplier does not fit.
     pub fn new(
-        run: &FloatRun,
+        run: &FloatRun<'_>,
         source: Source<'_>,
         (units, scales): (&Units, &Scales),
         texts: &[&[u32]],
@@ -52,7 +53,7 @@ impl Integers {
         }
         let config = &source.model.config;
         for block in 0..config.layers {
-            let inputs = rounding.advance(run, block, &mut streams);
+            let inputs = rounding.advance(run, block, &mut streams)?;
             rounding.block(block, inputs)?;
         }
         if units.head.is_some() {
@@ -65,9 +66,14 @@ impl Integers {
         })
     }
 
-    /// The integers of a matrix.
-    pub fn of(&self, part: Part) -> &[i8] {
-        self.matrices.get(&part).map_or(&[], Vec::as_slice)
+    /// Appends the integers of a matrix to `out`.
+    pub fn copy(&self, part: Part, out: &mut Vec<i8>) {
+        out.extend(self.matrices.get(&part).into_iter().flatten());
+    }
+
+    /// Moves the integers of a matrix to the end of `out`: they are held once.
+    pub fn take(&mut self, part: Part, out: &mut Vec<i8>) {
+        out.extend(self.matrices.remove(&part).into_iter().flatten());
     }
 }
 
@@ -100,27 +106,30 @@ struct Rounding<'m> {
 
 impl Rounding<'_> {
     /// Takes all streams through a block of the float model.
-    fn advance(&self, run: &FloatRun, block: usize, streams: &mut [Vec<f32>]) -> Inputs {
+    fn advance(
+        &self,
+        run: &FloatRun<'_>,
+        block: usize,
+        streams: &mut [Vec<f32>],
+    ) -> Result<Inputs, QuantError> {
         let mut inputs = Inputs::default();
         let features = self.source.balance.features.get(block);
         let features = features.map_or(&[] as &[Feature], Vec::as_slice);
         let model_hidden = self.source.model.config.hidden;
-        for stream in streams {
-            run.block(block, stream, &mut |site, values| match site {
-                Site::AttentionNorm(_) => inputs.attention.extend(values),
-                Site::Out(_) => inputs.mix.extend(values),
-                Site::MlpNorm(_) => inputs.mlp.extend(values),
-                Site::Hidden(_) => {
-                    for row in values.chunks_exact(model_hidden) {
-                        inputs.hidden.extend(features.iter().map(|f| of(row, f)));
-                    }
+        run.block(block, streams, &mut |site, values| match site {
+            Site::AttentionNorm(_) => inputs.attention.extend(values),
+            Site::Out(_) => inputs.mix.extend(values),
+            Site::MlpNorm(_) => inputs.mlp.extend(values),
+            Site::Hidden(_) => {
+                for row in values.chunks_exact(model_hidden) {
+                    inputs.hidden.extend(features.iter().map(|f| of(row, f)));
                 }
-                _ => {}
-            });
-        }
+            }
+            _ => {}
+        })?;
         self.source.rotation.rows(&mut inputs.attention);
         self.source.rotation.rows(&mut inputs.mlp);
-        inputs
+        Ok(inputs)
     }
 
     /// Rounds the matrices of a block.

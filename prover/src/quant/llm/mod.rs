@@ -191,10 +191,13 @@ impl<'m> Prepared<'m> {
     ///
     /// # Errors
     /// As [`compile`].
-    pub fn whole(&self) -> Result<Compiled, QuantError> {
+    pub fn whole(mut self) -> Result<Compiled, QuantError> {
         let blocks = 0..self.model.config.layers;
         let shard = None;
-        self.finish(self.build(Extent { blocks, shard })?, None)
+        let mut integers = std::mem::take(&mut self.integers);
+        let mut fill = |part, out: &mut Vec<i8>| integers.take(part, out);
+        let built = self.build(Extent { blocks, shard }, &mut fill)?;
+        self.finish(built, None)
     }
 
     /// Number of shards of `layers` blocks, the last one of what is left.
@@ -217,20 +220,26 @@ impl<'m> Prepared<'m> {
     pub fn shard(&self, layers: usize, index: usize) -> Result<Compiled, QuantError> {
         let count = self.shards(layers)?;
         let end = ((index + 1) * layers).min(self.model.config.layers);
-        let built = self.build(Extent {
+        let extent = Extent {
             blocks: index * layers..end,
             shard: Some(Shard {
                 index: index as u32,
                 count: count as u32,
             }),
-        })?;
+        };
+        let fill = &mut |part, out: &mut Vec<i8>| self.integers.copy(part, out);
+        let built = self.build(extent, fill)?;
         self.finish(
             built,
             Some(padded_log(self.model.config.weights() as usize)),
         )
     }
 
-    fn build(&self, extent: Extent) -> Result<build::Built, QuantError> {
+    fn build(
+        &self,
+        extent: Extent,
+        integers: &mut build::Fill<'_>,
+    ) -> Result<build::Built, QuantError> {
         let source = Source {
             model: self.model,
             rotation: &self.rotation,
@@ -241,7 +250,7 @@ impl<'m> Prepared<'m> {
             self.options,
             &self.ranges,
             &self.units,
-            &self.integers,
+            integers,
             &self.scales,
             extent,
         )?;

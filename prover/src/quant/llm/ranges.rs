@@ -117,7 +117,7 @@ impl Ranges {
     /// # Errors
     /// [`QuantError::NoText`] if there is no token, else what the float run says.
     pub fn observe(
-        run: &FloatRun,
+        run: &FloatRun<'_>,
         model: &FloatLlama,
         rotation: &Rotation,
         calibration: &[Vec<u32>],
@@ -127,31 +127,34 @@ impl Ranges {
         let query = 1.0 / (model.config.head_dim as f64).sqrt();
         let mut ranges = Self::default();
         let mut channels = Channels::new(&model.config);
-        let mut pieces = pieces(model, calibration, slots).peekable();
-        if pieces.peek().is_none() {
-            return Err(QuantError::NoText);
-        }
-        for piece in pieces {
+        let filled = |piece: &[u32]| {
             let mut tokens = piece.to_vec();
             tokens.resize(length, 0);
-            run.observe(&tokens, &mut |site, values| {
-                let turned = is_of_stream(site).then(|| {
-                    let mut values = values.to_vec();
-                    rotation.rows(&mut values);
-                    values
-                });
-                let values = turned.as_deref().unwrap_or(values);
-                let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-                let factor = if matches!(site, Site::Q(_) | Site::QRot(_)) {
-                    query
-                } else {
-                    1.0
-                };
-                let range = ranges.of(site);
-                *range = range.max(f64::from(largest) * factor);
-                channels.observe(site, values, largest);
-            })?;
+            tokens
+        };
+        let pieces: Vec<Vec<u32>> = pieces(model, calibration, slots).map(filled).collect();
+        if pieces.is_empty() {
+            return Err(QuantError::NoText);
         }
+        let texts: Vec<&[u32]> = pieces.iter().map(Vec::as_slice).collect();
+        let observer = &mut |site: Site, values: &[f32]| {
+            let turned = is_of_stream(site).then(|| {
+                let mut values = values.to_vec();
+                rotation.rows(&mut values);
+                values
+            });
+            let values = turned.as_deref().unwrap_or(values);
+            let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+            let factor = if matches!(site, Site::Q(_) | Site::QRot(_)) {
+                query
+            } else {
+                1.0
+            };
+            let range = ranges.of(site);
+            *range = range.max(f64::from(largest) * factor);
+            channels.observe(site, values, largest);
+        };
+        run.run(&texts, observer, &mut |_, _| {})?;
         Ok((ranges, channels))
     }
 

@@ -254,5 +254,9 @@ fn weights_must_be_finite() {
         Err(LlmError::NonFinite { index: 2, .. })
     ));
     read.part(Part::Head).unwrap();
-    assert!(FloatRun::new(&read).is_err());
+    let run = FloatRun::new(&read).unwrap();
+    assert!(matches!(
+        run.logits(&[1, 0]),
+        Err(LlmError::NonFinite { index: 2, .. })
+    ));
 }

@@ -30,7 +30,7 @@ fn smollm2() -> Option<PathBuf> {
 }
 
 /// Mean logarithm of the probability of each token after those before it.
-fn log_probability(run: &FloatRun, tokens: &[u32]) -> f64 {
+fn log_probability(run: &FloatRun<'_>, tokens: &[u32]) -> f64 {
     let logits = run.logits(tokens).unwrap();
     let of = |(row, next): (&Vec<f32>, &u32)| {
         let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));

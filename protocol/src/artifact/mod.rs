@@ -13,9 +13,13 @@
 //! | 32 | SHA-256 of everything above and the payload |
 //! | … | payload |
 
+mod stream;
+
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+pub use stream::{read, write};
 
 /// First bytes of every file.
 pub const MAGIC: [u8; 8] = *b"LAMINATE";

@@ -1,7 +1,8 @@
-//! Files of a model folder, read whole and written atomically.
+//! Files of a model folder.
+
+mod io;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use eyre::{Context, eyre};
@@ -17,13 +18,12 @@ use laminate_protocol::proof::StoredProof;
 use laminate_protocol::statement::Statement;
 use laminate_prover::import::llm::Tokenizer;
 use laminate_prover::prove::WeightSecret;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::reading::Reading;
 
-/// Largest artifact that is read into memory (proving keys have a reader of their own).
-const MAX_BYTES: u64 = 4 << 30;
+use io::{persist, stage};
+pub use io::{read, read_bytes, read_head, write, write_bytes};
 
 /// A folder made by `laminate compile`.
 #[derive(Clone, Debug)]
@@ -197,7 +197,11 @@ impl ModelDir {
     /// # Errors
     /// A missing or altered file.
     pub fn weights(&self) -> eyre::Result<Weights> {
-        Ok(read(Kind::Weights, &self.root.join("weights.lam"))?.1)
+        let path = self.root.join("weights.lam");
+        let context = || format!("cannot read {}", path.display());
+        let mut file = fs::File::open(&path).wrap_err_with(context)?;
+        let read = artifact::read(Kind::Weights, &mut file);
+        Ok(read.wrap_err_with(|| path.display().to_string())?.1)
     }
 
     /// The tokenizer that came with the model, if any.
@@ -298,21 +302,13 @@ impl ModelDir {
     /// # Errors
     /// If a file cannot be written.
     pub fn write_compiled(&self, program: &Program, weights: &Weights) -> eyre::Result<()> {
-        write(Kind::Program, false, program, &self.program_path())?;
-        write(
-            Kind::Weights,
-            false,
-            weights,
-            &self.root.join("weights.lam"),
-        )?;
+        // Under temporary names first: what is there stays if they cannot be written.
+        let weights_path = self.root.join("weights.lam");
+        let new_weights = stage(Kind::Weights, false, weights, &weights_path)?;
+        let new_program = stage(Kind::Program, false, program, &self.program_path())?;
         self.clear()?;
-        write(
-            Kind::Weights,
-            false,
-            weights,
-            &self.root.join("weights.lam"),
-        )?;
-        write(Kind::Program, false, program, &self.program_path())
+        persist(new_weights, &weights_path)?;
+        persist(new_program, &self.program_path())
     }
 
     /// Removes what was made of another program: it must not survive a new compilation.
@@ -371,106 +367,6 @@ impl ModelDir {
     }
 }
 
-/// Whether a kind holds secrets and is readable by its owner only.
-fn is_private(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Weights
-            | Kind::WeightSecret
-            | Kind::LayerProof
-            | Kind::FoldedProof
-            | Kind::ShardProofs
-    )
-}
-
-/// Reads and checks an artifact.
-///
-/// # Errors
-/// One message with the file's name and what is wrong.
-pub fn read<T: DeserializeOwned>(kind: Kind, path: &Path) -> eyre::Result<(Header, T)> {
-    let bytes = read_bytes(path)?;
-    artifact::decode(kind, &bytes).wrap_err_with(|| path.display().to_string())
-}
-
-/// Reads a proof that a contract may check.
-///
-/// # Errors
-/// As [`read`]; the proofs of a model in shards, and that of a shard.
-pub fn read_publishable(path: &Path) -> eyre::Result<ProofFile> {
-    let head = artifact::read_header(&read_head(path, artifact::HEADER)?);
-    if head.is_ok_and(|head| head.kind == Kind::ShardedProof) {
-        let what = "holds the proofs of a model in shards";
-        return Err(crate::shards::not_on_chain(path, what));
-    }
-    let (_, file): (_, ProofFile) = read(Kind::Proof, path)?;
-    if file.statement().is_none() {
-        let what = "is the proof of one shard of a model, or altered";
-        return Err(crate::shards::not_on_chain(path, what));
-    }
-    Ok(file)
-}
-
-/// Reads a file of bounded size.
-///
-/// # Errors
-/// If it is missing, unreadable or too large.
-pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
-    let length = fs::metadata(path)
-        .wrap_err_with(|| format!("cannot read {}", path.display()))?
-        .len();
-    if length > MAX_BYTES {
-        return Err(eyre!(
-            "{} is {length} bytes, expected at most {MAX_BYTES}",
-            path.display()
-        ));
-    }
-    fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))
-}
-
-/// Writes an artifact.
-///
-/// # Errors
-/// If it cannot be encoded or written; nothing half-written stays.
-pub fn write<T: Serialize>(
-    kind: Kind,
-    development: bool,
-    value: &T,
-    path: &Path,
-) -> eyre::Result<()> {
-    write_bytes(
-        path,
-        &artifact::encode(kind, development, value)?,
-        is_private(kind),
-    )
-}
-
-/// Writes to a temporary name in the same folder, then renames.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()> {
-    let context = || format!("cannot write {}", path.display());
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).wrap_err_with(context)?;
-    file.write_all(bytes).wrap_err_with(context)?;
-    file.as_file().sync_all().wrap_err_with(context)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = if private { 0o600 } else { 0o644 };
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(mode))
-            .wrap_err_with(context)?;
-    }
-    file.persist(path)
-        .map_err(|e| e.error)
-        .wrap_err_with(context)?;
-    Ok(())
-}
-
 /// The cache folder: `LAMINATE_CACHE`, else `~/.cache/laminate`, else `.laminate` here.
 pub fn cache_dir() -> PathBuf {
     std::env::var_os("LAMINATE_CACHE")
@@ -493,16 +389,20 @@ pub fn hex_scalar(value: &Fr) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-/// Reads at most the first `count` bytes of a file.
+/// Reads a proof that a contract may check.
 ///
 /// # Errors
-/// If it is missing or unreadable.
-pub fn read_head(path: &Path, count: usize) -> eyre::Result<Vec<u8>> {
-    use std::io::Read;
-    let file = fs::File::open(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
-    let mut head = vec![];
-    file.take(count as u64)
-        .read_to_end(&mut head)
-        .wrap_err_with(|| format!("cannot read {}", path.display()))?;
-    Ok(head)
+/// As [`read`]; the proofs of a model in shards, and that of a shard.
+pub fn read_publishable(path: &Path) -> eyre::Result<ProofFile> {
+    let head = artifact::read_header(&read_head(path, artifact::HEADER)?);
+    if head.is_ok_and(|head| head.kind == Kind::ShardedProof) {
+        let what = "holds the proofs of a model in shards";
+        return Err(crate::shards::not_on_chain(path, what));
+    }
+    let (_, file): (_, ProofFile) = read(Kind::Proof, path)?;
+    if file.statement().is_none() {
+        let what = "is the proof of one shard of a model, or altered";
+        return Err(crate::shards::not_on_chain(path, what));
+    }
+    Ok(file)
 }

@@ -1,0 +1,139 @@
+//! Files read whole and written atomically, large ones piece by piece.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use eyre::{Context, eyre};
+use laminate_protocol::artifact::{self, Header, Kind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
+
+/// Largest artifact that is read into memory (proving keys have a reader of their own).
+const MAX_BYTES: u64 = 4 << 30;
+
+/// Whether a kind holds secrets and is readable by its owner only.
+fn is_private(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Weights
+            | Kind::WeightSecret
+            | Kind::LayerProof
+            | Kind::FoldedProof
+            | Kind::ShardProofs
+    )
+}
+
+/// Reads and checks an artifact.
+///
+/// # Errors
+/// One message with the file's name and what is wrong.
+pub fn read<T: DeserializeOwned>(kind: Kind, path: &Path) -> eyre::Result<(Header, T)> {
+    let bytes = read_bytes(path)?;
+    artifact::decode(kind, &bytes).wrap_err_with(|| path.display().to_string())
+}
+
+/// Reads a file of bounded size.
+///
+/// # Errors
+/// If it is missing, unreadable or too large.
+pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
+    let length = fs::metadata(path)
+        .wrap_err_with(|| format!("cannot read {}", path.display()))?
+        .len();
+    if length > MAX_BYTES {
+        return Err(eyre!(
+            "{} is {length} bytes, expected at most {MAX_BYTES}",
+            path.display()
+        ));
+    }
+    fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes an artifact piece by piece under a temporary name in the folder of `path`.
+pub(super) fn stage<T: Serialize>(
+    kind: Kind,
+    development: bool,
+    value: &T,
+    path: &Path,
+) -> eyre::Result<NamedTempFile> {
+    let mut file = temporary(path)?;
+    let written = artifact::write(kind, development, value, file.as_file_mut());
+    written.wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    finish(file, path, is_private(kind))
+}
+
+/// A file under a temporary name in the folder of `path`.
+fn temporary(path: &Path) -> eyre::Result<NamedTempFile> {
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    NamedTempFile::new_in(folder).wrap_err_with(|| format!("cannot write {}", path.display()))
+}
+
+/// Syncs a temporary file and sets who may read it.
+fn finish(file: NamedTempFile, path: &Path, private: bool) -> eyre::Result<NamedTempFile> {
+    let context = || format!("cannot write {}", path.display());
+    file.as_file().sync_all().wrap_err_with(context)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = if private { 0o600 } else { 0o644 };
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(mode))
+            .wrap_err_with(context)?;
+    }
+    Ok(file)
+}
+
+/// Gives a temporary file its name.
+pub(super) fn persist(file: NamedTempFile, path: &Path) -> eyre::Result<()> {
+    file.persist(path)
+        .map_err(|e| e.error)
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// Writes an artifact.
+///
+/// # Errors
+/// If it cannot be encoded or written; nothing half-written stays.
+pub fn write<T: Serialize>(
+    kind: Kind,
+    development: bool,
+    value: &T,
+    path: &Path,
+) -> eyre::Result<()> {
+    write_bytes(
+        path,
+        &artifact::encode(kind, development, value)?,
+        is_private(kind),
+    )
+}
+
+/// Writes to a temporary name in the same folder, then renames.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(bytes)
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    persist(finish(file, path, private)?, path)
+}
+
+/// Reads at most the first `count` bytes of a file.
+///
+/// # Errors
+/// If it is missing or unreadable.
+pub fn read_head(path: &Path, count: usize) -> eyre::Result<Vec<u8>> {
+    use std::io::Read;
+    let file = fs::File::open(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    let mut head = vec![];
+    file.take(count as u64)
+        .read_to_end(&mut head)
+        .wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    Ok(head)
+}
