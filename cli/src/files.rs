@@ -329,6 +329,7 @@ impl ModelDir {
         crate::shards::clear(&self.root)?;
         for stale in [
             "program.lam",
+            "join.lam",
             "weights.lam",
             "weight_secret.lam",
             "commitment.lam",

@@ -96,7 +96,7 @@ impl Tokens {
 
     /// Tokens that the last shard chose.
     pub fn choices(&self) -> usize {
-        (self.tokens + 1).saturating_sub(self.prompt) as usize
+        self.tokens.saturating_add(1).saturating_sub(self.prompt) as usize
     }
 
     /// Public tokens of the whole: a public prompt, then the choices.

@@ -29,6 +29,8 @@ use crate::subject::{Range, Subject};
 pub struct Source {
     /// Folder, for messages.
     label: String,
+    /// Name at its place.
+    name: String,
     subject: Subject,
     ends: [bool; 2],
     weight_commitment: Fr,
@@ -56,8 +58,13 @@ impl Source {
             true => None,
             false => Some(Subject::of(&program.weights_program())?),
         };
+        let name = match program.sequence.and_then(|s| s.shard) {
+            Some(shard) => format!("{} (shard {})", program.name, shard.index),
+            None => program.name.clone(),
+        };
         Ok(Self {
             label,
+            name,
             subject: Subject::of(program)?,
             ends: ends(program),
             weight_commitment,
@@ -79,6 +86,7 @@ impl Source {
             join.require_whole()?;
             return Ok(Self {
                 label,
+                name: join.file.name.clone(),
                 subject: join.subject()?,
                 ends: [false; 2],
                 weight_commitment: join.file.weight_commitment(),
@@ -120,6 +128,7 @@ impl Source {
     fn of_weights(&self) -> Option<Self> {
         Some(Self {
             label: format!("the weights of {}", self.label),
+            name: format!("weights of {}", self.name),
             subject: self.weights.clone()?,
             ends: [false; 2],
             weight_commitment: self.weight_commitment,
@@ -149,7 +158,7 @@ impl Source {
         let words = words.try_map(&mut |s| Ok(Scalar(*s)), &mut |p| Ok(Point(*p)));
         let Ok::<_, std::convert::Infallible>(words) = words;
         let member = Member {
-            name: self.subject.name.clone(),
+            name: self.name.clone(),
             key: words,
             vk_digest: key.digest(),
             output: self.subject.output,
@@ -190,6 +199,7 @@ fn members(
             }
         };
         member.weight_commitment = Scalar(source.weight_commitment);
+        member.name.clone_from(&source.name);
         children.push(child);
         members.push(member);
     }
@@ -198,11 +208,12 @@ fn members(
 }
 
 /// Names of what is joined: each once.
-fn name(members: &[Member]) -> String {
+fn name(sources: &[Source]) -> String {
     let mut names: Vec<&str> = vec![];
-    for member in members {
-        if !names.contains(&member.name.as_str()) {
-            names.push(&member.name);
+    for source in sources {
+        let name = source.subject.name.as_str();
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names.join(" + ")
@@ -233,7 +244,7 @@ pub fn make(
     };
     let join = Join::new(plan.clone(), template).map_err(|error| named(error, sources))?;
     let file = JoinFile {
-        name: name(&members),
+        name: name(sources),
         setup: at.1.setup_id(),
         plan,
         members,
@@ -290,6 +301,10 @@ fn named(error: JoinError, sources: &[Source]) -> eyre::Report {
 
 /// Removes what was made of another join.
 fn clear(root: &Path) -> eyre::Result<()> {
+    let weights = root.join("weights");
+    if super::is_join(&weights) {
+        clear(&weights)?;
+    }
     for stale in ["join.lam", "commitment.lam", "setup.json", "tokenizer.json"] {
         let path = root.join(stale);
         if path.exists() {

@@ -167,10 +167,10 @@ impl JoinFile {
 
     /// What each child of a batch says, in their order; none of a chain, whose children say nothing apart.
     pub fn outputs(&self, statement: &[Fr]) -> Option<Vec<ChildOutput>> {
-        if self.plan.mode != Mode::Batch {
+        let mut words = statement.get(STATEMENT_HEAD..)?;
+        if self.plan.mode != Mode::Batch || words.is_empty() {
             return None;
         }
-        let mut words = statement.get(STATEMENT_HEAD..)?;
         let children = self.plan.children.iter().zip(&self.members);
         children
             .map(|(child, member)| {

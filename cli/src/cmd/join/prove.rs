@@ -70,6 +70,7 @@ impl JoinProve {
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         let mut dir = JoinDir::require(&self.dir)?;
         if self.weights {
+            dir.subject()?.weight_program()?;
             dir = dir.weights()?.ok_or_else(|| {
                 eyre!(
                     "{} joins proofs that show that their weights are in range; leave --weights out",

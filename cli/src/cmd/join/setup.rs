@@ -89,6 +89,11 @@ impl JoinSetup {
                 self.output.display()
             );
         }
+        ensure!(
+            !self.what.batch.contains(&self.output),
+            "{} is to be made and to be joined; give another folder for the join",
+            self.output.display()
+        );
         let (mode, sources, dirs) = self.sources()?;
         let mut at = self.reference(&dirs, out)?;
         let tokenizer = self
