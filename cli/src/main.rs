@@ -3,12 +3,14 @@
 mod chain;
 mod cmd;
 mod files;
+mod joins;
 mod llm;
 mod measure;
 mod output;
 mod pipeline;
 mod reading;
 mod shards;
+mod subject;
 mod table;
 mod toolchain;
 
@@ -39,6 +41,7 @@ enum Command {
     Generate(cmd::generate::Generate),
     Prove(cmd::prove::Prove),
     ProveWeights(cmd::prove_weights::ProveWeights),
+    Join(cmd::join::Join),
     Verify(cmd::verify::Verify),
     Verifier(cmd::verifier::VerifierCommand),
     Deploy(cmd::deploy::Deploy),
@@ -74,6 +77,7 @@ fn run(command: Command, out: Output) -> eyre::Result<()> {
         Command::Generate(c) => c.run(out),
         Command::Prove(c) => c.run(out),
         Command::ProveWeights(c) => c.run(out),
+        Command::Join(c) => c.run(out),
         Command::Verify(c) => c.run(out),
         Command::Verifier(c) => c.run(out),
         Command::Deploy(c) => block_on(c.run(out)),

@@ -50,6 +50,11 @@ fn the_fraud_model_needs_no_development_string() {
         (&verified["valid"], &verified["development"]),
         (&true.into(), &false.into())
     );
+    // A join needs more powers than the string has.
+    let join = ["join", "setup", "j", "--batch", "m"];
+    user.refused(&join, "need k >= 16");
+    let other = [&join, ["--dev-srs"].as_slice()].concat();
+    user.refused(&other, "leave --dev-srs out");
     user.accepted(&["verifier", "m", "-o", "v"]);
     let url = ["--rpc-url", anvil.url.as_str()];
     let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());

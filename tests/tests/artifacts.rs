@@ -121,6 +121,7 @@ fn all() -> Vec<Artifact> {
         Kind::ShardProofs,
         Kind::Proof,
         Kind::ShardedProof,
+        Kind::Join,
         Kind::VerifyingKey,
         Kind::ProvingKey,
         Kind::Srs,

@@ -26,6 +26,31 @@ pub(super) const SNARK_TERMS: usize = 28;
 /// The two sides of the joined pairing.
 pub(super) const SIDES: usize = 2;
 
+/// Shortest commitment rows that are chosen, as log2, and in how few the trace should lie: each is a point on chain.
+const DEFAULT_ROW_LOG: u8 = 15;
+const DEFAULT_ROWS: usize = 2;
+
+/// log2 of the commitment rows for these children with a reference string of `2^k` powers: the shortest that make two rows of
+/// the trace, else the longest that the string allows, but never shorter than `2^15`.
+///
+/// # Errors
+/// [`JoinError::Verify`] for more points than a combination takes.
+pub fn default_row_log(children: &[Child], k: u32) -> Result<u8, JoinError> {
+    let terms = terms(children);
+    let longest = k.saturating_sub(1).min(MAX_ROW_LOG.into()) as u8;
+    for row_log in DEFAULT_ROW_LOG..longest {
+        if Multiexp::new(terms, row_log)?.rows() <= DEFAULT_ROWS {
+            return Ok(row_log);
+        }
+    }
+    Ok(longest.max(DEFAULT_ROW_LOG))
+}
+
+/// Points of all pairings, and the two sides of the joined one.
+fn terms(children: &[Child]) -> usize {
+    children.iter().map(Child::terms).sum::<usize>() + SIDES
+}
+
 /// How statements are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,7 +96,7 @@ impl Tokens {
 
     /// Tokens that the last shard chose.
     pub fn choices(&self) -> usize {
-        (self.tokens + 1).saturating_sub(self.prompt) as usize
+        self.tokens.saturating_add(1).saturating_sub(self.prompt) as usize
     }
 
     /// Public tokens of the whole: a public prompt, then the choices.
@@ -252,7 +277,7 @@ impl Plan {
 
     /// Points of all pairings, and the two sides of the joined one.
     pub(super) fn terms(&self) -> usize {
-        self.children.iter().map(Child::terms).sum::<usize>() + SIDES
+        terms(&self.children)
     }
 
     /// The verifier of the combination.

@@ -2,7 +2,7 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::Backend;
+use laminate_protocol::backend::{Backend, Native};
 use laminate_protocol::error::{Check, VerifyError, expect_len};
 use laminate_protocol::field::fr_from_i64;
 use laminate_protocol::program::{ACTIVATION_BOUND, padded_log};
@@ -91,6 +91,11 @@ fn joined<B: Backend>(backend: &mut B, domain: Domain, values: Vec<B::Scalar>) -
         Ok([value]) => value,
         Err(values) => hash(backend, domain, &values),
     }
+}
+
+/// The weight commitment that a join states, given those of its children in their order.
+pub fn weight_commitment(children: &[Fr]) -> Fr {
+    joined(&mut Native, Domain::JoinWeights, children.to_vec())
 }
 
 /// The fields of the join's statement, given the children's keys and fields; `tokens` are those that the first

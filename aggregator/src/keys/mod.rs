@@ -371,11 +371,33 @@ impl ProvingKey {
         srs: &Srs,
     ) -> Result<(Self, bool), AggregationError> {
         let identity = Identity::new(verifier, mode, srs);
-        let path = Self::path(folder, &identity);
+        Self::cached_as(folder, &identity, || Self::derive(verifier, mode, srs))
+    }
+
+    /// [`ProvingKey::cached`] for a join, whose public output reads as `output`.
+    ///
+    /// # Errors
+    /// As [`ProvingKey::cached`].
+    pub fn cached_join(
+        folder: &Path,
+        join: &Join,
+        output: OutputFormat,
+        srs: &Srs,
+    ) -> Result<(Self, bool), AggregationError> {
+        let identity = Identity::of_join(&join.plan, srs);
+        Self::cached_as(folder, &identity, || Self::derive_join(join, output, srs))
+    }
+
+    fn cached_as(
+        folder: &Path,
+        identity: &Identity,
+        derive: impl FnOnce() -> Result<Self, AggregationError>,
+    ) -> Result<(Self, bool), AggregationError> {
+        let path = Self::path(folder, identity);
         if path.exists() {
-            return Ok((Self::load(&path, &identity)?, true));
+            return Ok((Self::load(&path, identity)?, true));
         }
-        let keys = Self::derive(verifier, mode, srs)?;
+        let keys = derive()?;
         keys.save(&path)?;
         Ok((keys, false))
     }

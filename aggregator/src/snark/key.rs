@@ -8,6 +8,7 @@ use laminate_protocol::backend::Backend;
 use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::public::INSTANCES;
 use laminate_protocol::transcript::{Domain, hash};
+use serde::{Deserialize, Serialize};
 
 use super::error::SnarkError;
 use crate::evm::generate::protocol;
@@ -18,7 +19,7 @@ use crate::srs::Srs;
 pub const MAX_ROWS_LOG: usize = 28;
 
 /// The words of [`crate::evm::key_words`], over scalars `S` and points `P`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key<S, P> {
     /// halo2's digest of the key, with which the transcript begins.
     pub state: S,

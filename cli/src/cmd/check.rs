@@ -1,6 +1,6 @@
 //! `laminate check`: what stands on the chain, read only.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use clap::Args;
@@ -17,10 +17,11 @@ use crate::chain::registry::{Registry, Submission, decode_output, require_calls,
 use crate::chain::rpc::NodeArgs;
 use crate::chain::universal::{Mode, UniversalRecord};
 use crate::chain::{Chain, RpcChain, refusal};
-use crate::files::{self, ModelDir, ProofFile};
+use crate::files::{self, ProofFile};
 use crate::output::Output;
 use crate::pipeline;
 use crate::reading::Reading;
+use crate::subject::Subject;
 
 /// Check a deployment, a proof or a statement on a chain, without sending anything.
 #[derive(Debug, Args)]
@@ -112,7 +113,7 @@ impl Check {
         let manifest = Manifest::read(&self.deployment)?;
         let bundle = self.verifier_dir.as_deref().map(Bundle::read).transpose()?;
         if let Some(dir) = &self.dir {
-            check_program(&ModelDir::open_whole(dir)?, &manifest, out)
+            check_program(dir, &manifest, out)
                 .wrap_err_with(|| format!("the deployment is not of {}", dir.display()))?;
         }
         let rpc = RpcChain::connect(&self.node, None).await?;
@@ -228,9 +229,9 @@ async fn recorded(
 }
 
 /// Compares the digests, and in universal mode the verifying keys, with those of the model folder's program.
-fn check_program(dir: &ModelDir, manifest: &Manifest, out: Output) -> eyre::Result<()> {
-    let program = dir.program()?;
-    let digest = word(&program.digest()?);
+fn check_program(dir: &Path, manifest: &Manifest, out: Output) -> eyre::Result<()> {
+    let (dir, subject) = Subject::open_whole(dir)?;
+    let digest = word(&subject.digest);
     ensure!(
         digest == manifest.program_digest,
         "program digest {}, expected {digest}",
@@ -240,14 +241,14 @@ fn check_program(dir: &ModelDir, manifest: &Manifest, out: Output) -> eyre::Resu
         return Ok(());
     };
     let srs = pipeline::load_setup_srs(&dir.setup()?)?;
-    let keys = pipeline::load_program_keys(&program, &srs)?;
-    let inference = universal_info(&program, &keys.inference, &srs, out)?;
-    let weights = keys.weights.as_ref().map(|key| {
-        let weights = program.weights_program();
-        universal_info(&weights, key, &srs, out)
-    });
+    let keys = pipeline::load_subject_keys(&subject, &srs)?;
+    let inference = universal_info(subject.digest, &keys.inference, &srs, out)?;
+    let weights = match (subject.weight_program()?, &keys.weights) {
+        (Some(program), Some(key)) => Some(universal_info(program, key, &srs, out)?),
+        _ => None,
+    };
     ensure!(
-        universal.inference == inference && universal.weights == weights.transpose()?,
+        universal.inference == inference && universal.weights == weights,
         "its record has other verifying keys than the program's: digest {}, expected {}; do not rely on it",
         universal.inference.program_digest,
         inference.program_digest

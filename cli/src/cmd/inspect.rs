@@ -13,6 +13,7 @@ use laminate_protocol::relations::{LayerProof, RelationProof};
 use serde_json::{Value, json};
 
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
+use crate::joins::JoinFile;
 use crate::measure::size;
 use crate::output::Output;
 use crate::shards::{self, ShardedProof, ShardsFile};
@@ -117,6 +118,7 @@ impl Inspect {
                     "shards": file.shards.iter().map(shard).collect::<Vec<Value>>(),
                 }))
             }
+            Kind::Join => Some(join(&files::read(kind, &self.file)?.1)),
             Kind::Proof => Some(proof(&files::read(kind, &self.file)?.1)),
             Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => {
                 let bytes = files::read_bytes(&self.file)?;
@@ -182,6 +184,32 @@ fn shard(file: &ProofFile) -> Value {
     })
 }
 
+fn join(file: &JoinFile) -> Value {
+    let children = file.plan.children.iter().zip(&file.members);
+    let children = children.map(|(child, member)| {
+        json!({
+            "name": member.name,
+            "program_digest": hex_scalar(&child.program.0),
+            "verifying_key": hex::encode(member.vk_digest),
+            "key": hex_scalar(&child.key.0),
+            "weight_commitment": hex_scalar(&member.weight_commitment.0),
+            "weights_in_range": member.range,
+            "boundary_in": child.boundary_in,
+            "boundary_out": child.boundary_out,
+            "output_words": child.words(),
+            "points": child.public.terms,
+        })
+    });
+    json!({
+        "name": file.name,
+        "program_digest": hex_scalar(&file.digest()),
+        "weight_commitment": hex_scalar(&file.weight_commitment()),
+        "mode": file.plan.mode,
+        "row_log": file.plan.row_log,
+        "children": children.collect::<Vec<Value>>(),
+    })
+}
+
 fn proof(file: &ProofFile) -> Value {
     let hex = |s: &Fr| hex_scalar(s);
     let statement = file.statement();
@@ -192,6 +220,8 @@ fn proof(file: &ProofFile) -> Value {
         "weight_commitment": statement.as_ref().map(|s| hex(&s.weight_commitment)),
         "input_commitment": statement.as_ref().map(|s| hex(&s.input_commitment)),
         "output": file.reading(),
+        "for": file.proof.target,
+        "points": file.proof.public.deferred.terms.len(),
         "proof_bytes": file.proof.proof.len(),
     })
 }

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod deploy;
 pub mod generate;
 pub mod inspect;
+pub mod join;
 pub mod prove;
 pub mod prove_weights;
 pub mod register;

@@ -30,6 +30,9 @@ pub struct ProveWeights {
     pub folded_only: Option<PathBuf>,
     #[command(flatten)]
     pub srs: FoldedSrs,
+    /// Make a proof that `laminate join prove --weights` takes, instead of one for a contract. Those of shards are always so.
+    #[arg(long, conflicts_with = "folded_only")]
+    pub for_join: bool,
     /// The proof to write.
     #[arg(short, long, required_unless_present = "folded_only")]
     pub output: Option<PathBuf>,
@@ -86,8 +89,11 @@ impl ProveWeights {
         let folded = pipeline::fold_weights(&dir, &srs, &mut stages, out)?;
         let proof_bytes = if let Some(path) = &self.output {
             let weights = program.weights_program();
-            let proof =
-                pipeline::aggregate(&weights, &folded, &srs, Target::Contract, &mut stages, out)?;
+            let target = match self.for_join {
+                true => Target::Join,
+                false => Target::Contract,
+            };
+            let proof = pipeline::aggregate(&weights, &folded, &srs, target, &mut stages, out)?;
             files::write(Kind::Proof, development, &proof, path)?;
             Some(proof.proof.proof.len())
         } else if let Some(path) = &self.folded_only {

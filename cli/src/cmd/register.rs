@@ -12,8 +12,9 @@ use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
-use crate::files::{self, ModelDir};
+use crate::files;
 use crate::output::Output;
+use crate::subject::Subject;
 
 /// Register a model: its program digest and weight commitment.
 #[derive(Debug, Args)]
@@ -62,7 +63,7 @@ impl Register {
     /// No deployment record, no weight commitment, no key, a wrong chain, or a refusal by the registry.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         if let Some(dir) = &self.dir {
-            ModelDir::open_whole(dir)?;
+            Subject::open_whole(dir)?;
         }
         let mut manifest = Manifest::read(&self.deployment)?;
         let weight_commitment = self.commitment(&manifest)?;
@@ -151,7 +152,7 @@ impl Register {
 
     fn commitment(&self, manifest: &Manifest) -> eyre::Result<B256> {
         if let Some(dir) = &self.dir {
-            let published = ModelDir::open(dir)?.commitment()?;
+            let published = Subject::open(dir)?.0.commitment()?;
             let program = word(&published.program_digest.0);
             ensure!(
                 program == manifest.program_digest,

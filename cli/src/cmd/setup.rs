@@ -317,7 +317,10 @@ impl SetupCommand {
 }
 
 /// Records the reference string in the model folder.
-fn record(dir: &ModelDir, path: PathBuf, srs: &Srs, k: u32) -> eyre::Result<()> {
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn record(dir: &ModelDir, path: PathBuf, srs: &Srs, k: u32) -> eyre::Result<()> {
     let setup = Setup {
         version: 1,
         srs: std::path::absolute(path)?,

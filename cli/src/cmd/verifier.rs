@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::{B256, Bytes};
 use clap::Args;
 use eyre::eyre;
+use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{
     SOLC_VERSION, SolcCompiler, SourceTree, check_same_constraints, generate_universal,
     generate_verifier,
 };
-use laminate_aggregator::keys::{OutputFormat, VerifyingKey};
+use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::program::Program;
 use laminate_protocol::public::INSTANCES;
-use laminate_protocol::statement::output_words;
 use serde::Serialize;
 
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
 use crate::chain::universal::{Mode, UniversalInfo};
-use crate::files::{self, ModelDir};
+use crate::files;
 use crate::measure::size;
 use crate::output::Output;
+use crate::subject::Subject;
 use crate::{pipeline, toolchain};
 
 /// Write the verifier contract of a program, with everything `deploy` needs.
@@ -30,7 +30,7 @@ use crate::{pipeline, toolchain};
     after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate verifier fraud -o fraud-verifier --mode universal\n\nNeeds `setup`. The compiler is the npm package solc behind scripts/solc (LAMINATE_SOLC names another)."
 )]
 pub struct VerifierCommand {
-    /// Folder with program and keys.
+    /// Folder of a model or a join, with keys.
     pub dir: PathBuf,
     /// The folder to write.
     #[arg(short, long)]
@@ -130,13 +130,13 @@ fn generate(
 /// # Errors
 /// A reference string that is too short.
 pub fn universal_info(
-    program: &Program,
+    program: Fr,
     key: &VerifyingKey,
     srs: &Srs,
     out: Output,
 ) -> eyre::Result<UniversalInfo> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    UniversalInfo::new(word(&program.digest()?), key, &srs)
+    UniversalInfo::new(word(&program), key, &srs)
 }
 
 /// Refuses a key that the contract generated from `template` does not verify.
@@ -158,7 +158,7 @@ fn require_same_constraints(
 /// # Errors
 /// A missing compiler, or a contract over the size limit.
 pub fn make(
-    program: &Program,
+    subject: &Subject,
     keys: Keys<'_>,
     srs: &Srs,
     weight_commitment: Option<B256>,
@@ -169,10 +169,10 @@ pub fn make(
     let compiler = SolcCompiler::find(&root)?;
     let mode = keys.mode;
     let inference = generate(keys.inference, srs, mode, &compiler, out)?;
-    let mut info = info(program, keys.inference, &inference, weight_commitment)?;
+    let mut info = info(subject, keys.inference, &inference, weight_commitment);
     if mode == Mode::Universal {
         info.mode = mode;
-        info.universal = Some(universal_info(program, keys.inference, srs, out)?);
+        info.universal = Some(universal_info(subject.digest, keys.inference, srs, out)?);
     }
     // In universal mode the one generated contract verifies both.
     let weights = match (keys.weights, mode) {
@@ -182,7 +182,7 @@ pub fn make(
     if let Some(key) = keys.weights {
         let generated = weights.as_ref().unwrap_or(&inference);
         let length = generated.proof_length;
-        info.weights = Some(weight_info(program, keys, key, length, srs, out)?);
+        info.weights = Some(weight_info(subject, keys, key, length, srs, out)?);
     }
     let own = Contract::all(mode, keys.weights.is_some()).into_iter();
     let names: Vec<&str> = own
@@ -215,23 +215,24 @@ pub fn make(
 
 /// What checks commitment proofs, made with `key`.
 fn weight_info(
-    program: &Program,
+    subject: &Subject,
     keys: Keys<'_>,
     key: &VerifyingKey,
     proof_length: usize,
     srs: &Srs,
     out: Output,
 ) -> eyre::Result<WeightInfo> {
-    let weights = program.weights_program();
+    let program = subject.weight_program()?;
+    let program = program.ok_or_else(|| eyre!("{} has no commitment proofs", subject.name))?;
     let universal = match keys.mode {
         Mode::Direct => None,
         Mode::Universal => {
             require_same_constraints(keys.inference, key, srs, out)?;
-            Some(universal_info(&weights, key, srs, out)?)
+            Some(universal_info(program, key, srs, out)?)
         }
     };
     Ok(WeightInfo {
-        program_digest: word(&weights.digest()?),
+        program_digest: word(&program),
         universal,
         terms: key.meta.public.terms,
         proof_length: proof_length as u32,
@@ -248,21 +249,21 @@ fn own_contracts(root: &Path) -> eyre::Result<SourceTree> {
 }
 
 fn info(
-    program: &Program,
+    subject: &Subject,
     key: &VerifyingKey,
     generated: &Generated,
     weight_commitment: Option<B256>,
-) -> eyre::Result<VerifierInfo> {
-    let format = OutputFormat::of(program);
-    Ok(VerifierInfo {
+) -> VerifierInfo {
+    let format = &subject.output;
+    VerifierInfo {
         version: bundle::VERSION,
         mode: Mode::Direct,
         universal: None,
-        program_name: program.name.clone(),
-        program_digest: word(&program.digest()?),
+        program_name: subject.name.clone(),
+        program_digest: word(&subject.digest),
         weight_commitment,
-        output_count: format.packing().fields(program.output_len()) as u32,
-        output_words: output_words(program) as u32,
+        output_count: subject.outputs(),
+        output_words: subject.words as u32,
         output_scale: format.scale,
         output_tokens: format.tokens.is_some(),
         output_prompt: format.tokens.map_or(0, |t| t.prompt),
@@ -274,7 +275,7 @@ fn info(
         srs_digest: generated.srs_digest,
         vk_digest: B256::from(key.digest()),
         solc_version: SOLC_VERSION.into(),
-    })
+    }
 }
 
 impl VerifierCommand {
@@ -283,17 +284,16 @@ impl VerifierCommand {
     /// # Errors
     /// Missing keys, a missing compiler, or a folder that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
-        let dir = ModelDir::open_whole(&self.dir)?;
-        let program = dir.program()?;
+        let (dir, subject) = Subject::open_whole(&self.dir)?;
         let srs = pipeline::load_setup_srs(&dir.setup()?)?;
-        let loaded = pipeline::load_program_keys(&program, &srs)?;
+        let loaded = pipeline::load_subject_keys(&subject, &srs)?;
         let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
         let keys = Keys {
             inference: &loaded.inference,
             weights: loaded.weights.as_ref(),
             mode: self.mode,
         };
-        let made = make(&program, keys, &srs, commitment, out)?;
+        let made = make(&subject, keys, &srs, commitment, out)?;
 
         std::fs::create_dir_all(&self.output)?;
         let _ = std::fs::remove_file(self.output.join("verifier.json"));

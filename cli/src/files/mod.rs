@@ -5,11 +5,11 @@ mod io;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eyre::{Context, eyre};
+use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::keys::OutputFormat;
-use laminate_aggregator::prove::AggregationProof;
+use laminate_aggregator::prove::{AggregationProof, Target};
 use laminate_protocol::artifact::{self, Header, Kind};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
@@ -127,6 +127,12 @@ impl ModelDir {
         if crate::shards::is_sharded(root) {
             return Err(eyre!(
                 "{0} is a model in shards, of which this command takes one: give a folder such as {0}/shard-000, or compile without --shard-layers",
+                root.display()
+            ));
+        }
+        if crate::joins::is_join(root) {
+            return Err(eyre!(
+                "{} is a join, this command takes a model; `laminate join` sets up and proves joins",
                 root.display()
             ));
         }
@@ -319,6 +325,7 @@ impl ModelDir {
         crate::shards::clear(&self.root)?;
         for stale in [
             "program.lam",
+            "join.lam",
             "weights.lam",
             "weight_secret.lam",
             "commitment.lam",
@@ -346,12 +353,20 @@ impl ModelDir {
             secret,
             &self.root.join("weight_secret.lam"),
         )?;
-        write(
-            Kind::WeightCommitment,
-            development,
-            published,
-            &self.root.join("commitment.lam"),
-        )
+        self.write_published(development, published)
+    }
+
+    /// Writes the published commitment alone.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_published(
+        &self,
+        development: bool,
+        published: &PublishedCommitment,
+    ) -> eyre::Result<()> {
+        let path = self.root.join("commitment.lam");
+        write(Kind::WeightCommitment, development, published, &path)
     }
 
     /// Records the setup.
@@ -404,5 +419,10 @@ pub fn read_publishable(path: &Path) -> eyre::Result<ProofFile> {
         let what = "is the proof of one shard of a model, or altered";
         return Err(crate::shards::not_on_chain(path, what));
     }
+    ensure!(
+        file.proof.target == Target::Contract,
+        "{} was made to be joined, contracts take proofs of another form: join it with `laminate join`, or prove without --for-join",
+        path.display()
+    );
     Ok(file)
 }

@@ -4,8 +4,13 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use eyre::{Context, ensure, eyre};
-use laminate_aggregator::keys::{self, Identity, ProvingKey, VerifyingKey};
+use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::join::Join;
+use laminate_aggregator::keys::{
+    self, CIRCUIT_VERSION, Identity, OutputFormat, ProvingKey, VerifyingKey,
+};
 use laminate_aggregator::srs::Srs;
+use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
 use laminate_protocol::verify::Verifier;
@@ -13,6 +18,7 @@ use laminate_protocol::verify::Verifier;
 use crate::cmd::setup::{Report as KeyReport, commitment_k, dev_path, load_srs};
 use crate::files::{Setup, cache_dir};
 use crate::output::Output;
+use crate::subject::Subject;
 
 /// Folder of keys.
 pub fn key_folder() -> PathBuf {
@@ -73,11 +79,29 @@ pub fn cut_srs<'a>(
 /// # Errors
 /// A reference string that is too small, or an altered key file.
 pub fn setup(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
+    let folder = new_key_folder()?;
+    let verifier = Verifier::new(program.clone())?;
+    let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
+    with_verifying_key(keys)
+}
+
+/// Reads or makes the keys of a join, both files.
+///
+/// # Errors
+/// As [`setup`].
+pub fn setup_join(join: &Join, output: OutputFormat, srs: &Srs) -> eyre::Result<ProvingKey> {
+    let (keys, _) = ProvingKey::cached_join(&new_key_folder()?, join, output, srs)?;
+    with_verifying_key(keys)
+}
+
+fn new_key_folder() -> eyre::Result<PathBuf> {
     let folder = key_folder();
     std::fs::create_dir_all(&folder)
         .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
-    let verifier = Verifier::new(program.clone())?;
-    let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
+    Ok(folder)
+}
+
+fn with_verifying_key(keys: ProvingKey) -> eyre::Result<ProvingKey> {
     let path = vk_path(&keys.meta.identity);
     if !path.exists() {
         keys.verifying_key().save(&path)?;
@@ -153,41 +177,40 @@ pub fn require_keys(
     Ok((path, identity))
 }
 
-/// The verifying keys of a program's published proofs.
+/// The verifying keys of what is published.
 #[derive(Clone, Debug)]
-pub struct ProgramKeys {
+pub struct SubjectKeys {
     /// Of its inferences.
     pub inference: VerifyingKey,
     /// Of its commitment proofs, where inferences do not show that the weights are in range.
     pub weights: Option<VerifyingKey>,
 }
 
-/// The verifying keys that `setup` made of a program and, where there is one, of its weights' program.
+/// The verifying keys that `setup` made, of inferences and, where there are such, of commitment proofs.
 ///
 /// # Errors
-/// Missing, altered or foreign keys.
-pub fn load_program_keys(program: &Program, srs: &Srs) -> eyre::Result<ProgramKeys> {
-    let inference = load_verifying_key(program, FoldMode::On, srs)?;
-    let weights = match program.check_weights {
-        true => None,
-        false => {
-            let weights = program.weights_program();
-            Some(load_verifying_key(&weights, FoldMode::On, srs)?)
-        }
-    };
-    Ok(ProgramKeys { inference, weights })
+/// Missing, altered or foreign keys; a join of which a part leaves its weights open.
+pub fn load_subject_keys(subject: &Subject, srs: &Srs) -> eyre::Result<SubjectKeys> {
+    let weights = subject.weight_program()?;
+    Ok(SubjectKeys {
+        inference: load_verifying_key(subject.digest, FoldMode::On, srs)?,
+        weights: weights
+            .map(|digest| load_verifying_key(digest, FoldMode::On, srs))
+            .transpose()?,
+    })
 }
 
-/// The verifying key of a program that `setup` made.
+/// The verifying key that `setup` made of the program with this digest.
 ///
 /// # Errors
 /// Missing, altered or foreign keys.
-pub fn load_verifying_key(
-    program: &Program,
-    mode: FoldMode,
-    srs: &Srs,
-) -> eyre::Result<VerifyingKey> {
-    let identity = Identity::new(&Verifier::new(program.clone())?, mode, srs);
+pub fn load_verifying_key(program: Fr, mode: FoldMode, srs: &Srs) -> eyre::Result<VerifyingKey> {
+    let identity = Identity {
+        program: Scalar(program),
+        mode,
+        setup: srs.setup_id(),
+        circuit: CIRCUIT_VERSION,
+    };
     let path = vk_path(&identity);
     if !path.exists() {
         return Err(eyre!(

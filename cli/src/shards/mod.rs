@@ -96,7 +96,7 @@ pub fn is_sharded(root: &Path) -> bool {
 /// Why shards are not for contracts: `what` is the matter with `path`.
 pub fn not_on_chain(path: &Path, what: &str) -> eyre::Report {
     eyre!(
-        "{} {what}: the statement of a shard means something only beside those of all others, and no contract compares them; verify the proofs of all shards with `laminate verify PROOFS --dir DIR`, or compile without --shard-layers to publish one proof on chain",
+        "{} {what}: the statement of a shard means something only beside those of all others, and no contract compares them; verify the proofs of all shards with `laminate verify PROOFS --dir DIR`; for one proof on chain join them (`laminate join setup OUT --chain DIR`), or compile without --shard-layers",
         path.display()
     )
 }

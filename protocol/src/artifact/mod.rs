@@ -48,6 +48,8 @@ pub enum Kind {
     Proof,
     /// Aggregation proofs of all shards of a model with their statements. Public.
     ShardedProof,
+    /// What a join joins.
+    Join,
     /// A verifying key.
     VerifyingKey,
     /// A proving key.
@@ -58,7 +60,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
@@ -68,6 +70,7 @@ impl Kind {
         Self::ShardProofs,
         Self::Proof,
         Self::ShardedProof,
+        Self::Join,
         Self::VerifyingKey,
         Self::ProvingKey,
         Self::Srs,
@@ -85,6 +88,7 @@ impl Kind {
             Self::ShardProofs => b"SHRD",
             Self::Proof => b"PROF",
             Self::ShardedProof => b"SPRF",
+            Self::Join => b"JOIN",
             Self::VerifyingKey => b"VKEY",
             Self::ProvingKey => b"PKEY",
             Self::Srs => b"SRS0",
@@ -103,6 +107,7 @@ impl Kind {
             Self::ShardProofs => "shard proofs",
             Self::Proof => "proof",
             Self::ShardedProof => "sharded proof",
+            Self::Join => "join",
             Self::VerifyingKey => "verifying key",
             Self::ProvingKey => "proving key",
             Self::Srs => "reference string",
@@ -119,7 +124,7 @@ impl Kind {
             | Self::WeightSecret
             | Self::LayerProof
             | Self::ShardProofs => 2,
-            Self::WeightCommitment | Self::ShardedProof | Self::Srs => 1,
+            Self::WeightCommitment | Self::ShardedProof | Self::Join | Self::Srs => 1,
         }
     }
 }

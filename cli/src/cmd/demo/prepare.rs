@@ -18,6 +18,7 @@ use crate::files::{ModelDir, ProofFile};
 use crate::measure::Stages;
 use crate::output::Output;
 use crate::pipeline::Input;
+use crate::subject::Subject;
 use crate::{pipeline, toolchain};
 
 /// Inputs of the batch.
@@ -226,8 +227,8 @@ fn contracts(
     stages: &mut Stages,
     out: Output,
 ) -> eyre::Result<Made> {
-    let program = dir.program()?;
-    let key = pipeline::load_verifying_key(&program, FoldMode::On, srs)?;
+    let subject = Subject::of(&dir.program()?)?;
+    let key = pipeline::load_verifying_key(subject.digest, FoldMode::On, srs)?;
     let keys = Keys {
         mode,
         ..Keys::of(&key)
@@ -235,7 +236,7 @@ fn contracts(
     let commitment = word(&dir.commitment()?.commitment.0);
     stages.run(
         name,
-        || verifier::make(&program, keys, srs, Some(commitment), out),
+        || verifier::make(&subject, keys, srs, Some(commitment), out),
         |made| Some(made.contract_bytes as u64),
     )
 }

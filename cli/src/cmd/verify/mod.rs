@@ -14,14 +14,17 @@ use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::statement::{Statement, unpack};
 use serde::Serialize;
 
+use super::join::prove as join;
 use super::setup::FoldedSrs;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
+use crate::joins::{ChildOutput, JoinDir};
 use crate::llm;
 use crate::measure::{peak_bytes, size};
 use crate::output::Output;
 use crate::pipeline;
 use crate::reading::Reading;
 use crate::shards;
+use crate::subject::{Range, Subject};
 
 /// Verify a proof natively, with the checks the contract makes.
 #[derive(Debug, Args)]
@@ -61,6 +64,9 @@ pub struct Report {
     pub input_commitment: String,
     /// Output.
     pub output: Reading,
+    /// What each proof of a joined batch says, with the folder of the join in --dir.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<ChildOutput>>,
     /// Text of the generated tokens, if the model folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -98,35 +104,36 @@ impl Verify {
                 dir.display()
             ));
         }
-        let dir = self.dir.as_deref().map(ModelDir::open).transpose()?;
+        let given = self.dir.as_deref().map(Subject::open).transpose()?;
+        let dir = given.as_ref().map(|(dir, _)| dir);
         let checked = if header.kind == Kind::FoldedProof {
-            self.folded(dir.as_ref(), out)?
+            self.folded(dir, out)?
         } else {
             self.published(out)?
         };
         let statement = &checked.statement;
-        let checks = |dir: &ModelDir| -> eyre::Result<bool> {
-            let program = dir.program()?;
-            let of_weights = !program.check_weights
-                && statement.program_digest == program.weights_program().digest()?;
+        let checks = |(dir, subject): &(ModelDir, Subject)| -> eyre::Result<bool> {
+            let of_weights = subject.range == Range::Apart(statement.program_digest);
             ensure!(
-                of_weights || statement.program_digest == program.digest()?,
+                of_weights || statement.program_digest == subject.digest,
                 "{} is of program {}, {} holds another; leave --dir out or give the model's folder",
                 self.proof.display(),
                 hex_scalar(&statement.program_digest),
                 dir.root().display()
             );
-            Ok(program.check_weights || of_weights)
+            Ok(subject.range == Range::Shown || of_weights)
         };
-        let mut weights_checked = dir.as_ref().map(checks).transpose()?;
+        let mut weights_checked = given.as_ref().map(checks).transpose()?;
         if let Some(path) = &self.weight_proof {
-            self.weights(path, dir.as_ref(), statement, checked.setup, out)?;
+            self.weights(path, given.as_ref(), statement, checked.setup, out)?;
             weights_checked = Some(true);
         }
-        let text = match &dir {
-            Some(dir) => llm::text(dir, std::slice::from_ref(&checked.output))?,
-            None => None,
-        };
+        let (mut text, mut outputs) = (None, None);
+        if let Some(dir) = dir {
+            text = llm::text(dir, std::slice::from_ref(&checked.output))?;
+            let join = JoinDir::open(dir.root())?;
+            outputs = join.and_then(|join| join.file.outputs(&statement.fields()));
+        }
         let report = Report {
             valid: true,
             weights_checked,
@@ -134,6 +141,7 @@ impl Verify {
             weight_commitment: hex_scalar(&statement.weight_commitment),
             input_commitment: hex_scalar(&statement.input_commitment),
             output: checked.output,
+            outputs,
             text,
             folded: header.kind == Kind::FoldedProof,
             seconds: checked.seconds,
@@ -266,13 +274,13 @@ fn human(report: &Report, weight_proof: Option<&Path>) -> String {
         ""
     };
     format!(
-        "valid, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}\noutput            {}{text}{folded}{dev}",
+        "valid, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}\n{}{text}{folded}{dev}",
         report.seconds,
         size(report.peak_bytes),
         report.program_digest,
         report.weight_commitment,
         report.input_commitment,
-        report.output
+        join::outputs(&report.output, report.outputs.as_deref())
     )
 }
 

@@ -14,6 +14,7 @@ use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::output::Output;
 use crate::pipeline;
 use crate::shards::{self, ShardDir, ShardedProof, ShardsFile};
+use crate::subject::Subject;
 
 /// A proof that holds, as far as a commitment proof beside it must fit.
 struct Held {
@@ -30,20 +31,20 @@ impl Verify {
     pub(super) fn weights(
         &self,
         path: &Path,
-        dir: Option<&ModelDir>,
+        given: Option<&(ModelDir, Subject)>,
         inference: &Statement<Fr>,
         setup: [u8; 32],
         out: Output,
     ) -> eyre::Result<()> {
-        let dir = dir.ok_or_else(|| {
+        let (dir, subject) = given.ok_or_else(|| {
             eyre!(
                 "{} is checked against the model's program; give the model folder with --dir DIR",
                 path.display()
             )
         })?;
-        let program = dir.program()?;
-        let weights = program.weights_program().digest()?;
-        needed(!program.check_weights, dir.root())?;
+        let weights = subject.weight_program()?;
+        needed(weights.is_some(), dir.root())?;
+        let weights = weights.unwrap_or_default();
         ensure!(
             inference.program_digest != weights,
             "{} is a commitment proof itself; give the proof of an inference, and this one with --weight-proof",
@@ -51,7 +52,7 @@ impl Verify {
         );
         let held = match kind(path)? {
             Kind::Proof => published(path)?,
-            Kind::FoldedProof => self.folded_weights(path, dir, &program, out)?,
+            Kind::FoldedProof => self.folded_weights(path, dir, &dir.program()?, out)?,
             other => return Err(wrong_kind(path, other, "proof")),
         };
         ensure!(

@@ -1,0 +1,332 @@
+//! Folders of joins: several proofs as one.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `join.lam` | [`JoinFile`]; written last |
+//! | `commitment.lam`, `setup.json`, `tokenizer.json` | as in model folders |
+//! | `weights/` | the join of the commitment proofs, where the proofs joined do not show that weights are in range |
+
+mod make;
+mod prove;
+
+use std::path::{Path, PathBuf};
+
+use eyre::{Context, ensure, eyre};
+use halo2curves_axiom::bn256::{Fr, G1Affine};
+use laminate_aggregator::join::{Mode, Plan, weight_commitment};
+use laminate_aggregator::keys::{OutputFormat, TokenFormat};
+use laminate_aggregator::snark::Key;
+use laminate_protocol::artifact::Kind;
+use laminate_protocol::backend::Native;
+use laminate_protocol::field::{Point, Scalar};
+use laminate_protocol::statement::{STATEMENT_HEAD, VALUES_PER_WORD, unpack};
+use serde::{Deserialize, Serialize};
+
+use crate::files::{self, ModelDir, PublishedCommitment, hex_scalar};
+use crate::reading::Reading;
+use crate::subject::{Range, Subject};
+
+pub use make::{At, Made, Source, make};
+pub use prove::{prove, read};
+
+/// What is joined. Public.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinFile {
+    /// Names of what is joined.
+    pub name: String,
+    /// Identity of the reference string's ceremony.
+    pub setup: [u8; 32],
+    /// How, and the shapes.
+    pub plan: Plan,
+    /// What is known of each child beside.
+    pub members: Vec<Member>,
+}
+
+/// What makes the proofs that stand at one place of a join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Name of the model or join.
+    pub name: String,
+    /// Words of the verifying key.
+    pub key: Key<Scalar, Point>,
+    /// Digest of the verifying key.
+    pub vk_digest: [u8; 32],
+    /// How the public output reads.
+    pub output: OutputFormat,
+    /// Its weights.
+    pub weight_commitment: Scalar,
+    /// Who shows that these are in range.
+    pub range: MemberRange,
+}
+
+/// As [`Range`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberRange {
+    /// Every proof.
+    Shown,
+    /// Commitment proofs.
+    Apart,
+    /// Partly these.
+    Partly,
+}
+
+/// What one child of a batch says.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChildOutput {
+    /// Name of the model or join.
+    pub name: String,
+    /// Its output.
+    pub output: Reading,
+}
+
+impl Member {
+    /// The key's words.
+    pub fn key(&self) -> Key<Fr, G1Affine> {
+        let key = self.key.try_map(&mut |s| Ok(s.0), &mut |p| Ok(p.0));
+        let Ok::<_, std::convert::Infallible>(key) = key;
+        key
+    }
+}
+
+impl JoinFile {
+    /// Refuses what contradicts itself.
+    fn check(&self) -> eyre::Result<()> {
+        self.plan.check()?;
+        let children = &self.plan.children;
+        ensure!(
+            self.members.len() == children.len(),
+            "{} keys of {} proofs",
+            self.members.len(),
+            children.len()
+        );
+        for (place, (member, child)) in self.members.iter().zip(children).enumerate() {
+            let key = member.key();
+            key.check_points()?;
+            ensure!(
+                key.digest(&mut Native) == child.key.0,
+                "the key of proof {place} is not the one whose digest stands beside it"
+            );
+            let words = member.output.packing().words(member.output.values as usize);
+            ensure!(
+                words == child.words(),
+                "proof {place} has {} output words, {} values take {words}",
+                child.words(),
+                member.output.values
+            );
+        }
+        Ok(())
+    }
+
+    /// Digest that the join's statement has as its program.
+    pub fn digest(&self) -> Fr {
+        self.plan.digest()
+    }
+
+    /// What the join's statement has as its weights.
+    pub fn weight_commitment(&self) -> Fr {
+        let members = self.members.iter().map(|m| m.weight_commitment.0);
+        weight_commitment(&members.collect::<Vec<Fr>>())
+    }
+
+    /// How the join's public output reads: a chain's as the model's, that of one child as the child's. That of several is
+    /// their words in a row, in which each begins with a new word; what fills the word before reads as -2^15.
+    pub fn output(&self) -> OutputFormat {
+        let plan = &self.plan;
+        if let (Mode::Batch, [member]) = (plan.mode, self.members.as_slice()) {
+            return member.output;
+        }
+        if let Mode::Chain(Some(tokens)) = plan.mode {
+            return OutputFormat {
+                values: tokens.public() as u32,
+                width: 1,
+                scale: 0,
+                tokens: Some(TokenFormat {
+                    prompt: tokens.prompt_len() as u32,
+                    packing: tokens.packing,
+                }),
+            };
+        }
+        let words: usize = plan.children.iter().map(|c| c.words()).sum();
+        let mut scales = self.members.iter().map(|m| match m.output.tokens {
+            None => m.output.scale,
+            Some(_) => 0,
+        });
+        let first = scales.next().unwrap_or(0);
+        OutputFormat {
+            values: match plan.mode {
+                Mode::Batch => plan.outputs(),
+                // A part of a run, which is not published.
+                Mode::Chain(_) => (words * VALUES_PER_WORD) as u32,
+            },
+            width: 1,
+            scale: if scales.all(|s| s == first) { first } else { 0 },
+            tokens: None,
+        }
+    }
+
+    /// What each child of a batch says, in their order; none of a chain, whose children say nothing apart.
+    pub fn outputs(&self, statement: &[Fr]) -> Option<Vec<ChildOutput>> {
+        let mut words = statement.get(STATEMENT_HEAD..)?;
+        if self.plan.mode != Mode::Batch || words.is_empty() {
+            return None;
+        }
+        let children = self.plan.children.iter().zip(&self.members);
+        children
+            .map(|(child, member)| {
+                let (own, rest) = words.split_at_checked(child.words())?;
+                words = rest;
+                let format = &member.output;
+                let values = unpack(format.packing(), own, format.values as usize)?;
+                Some(ChildOutput {
+                    name: member.name.clone(),
+                    output: Reading::of(format, &values),
+                })
+            })
+            .collect()
+    }
+
+    /// Names of what is joined, for messages.
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.members.iter().map(|m| m.name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+/// A folder made by `laminate join setup`.
+#[derive(Clone, Debug)]
+pub struct JoinDir {
+    root: PathBuf,
+    /// What is joined.
+    pub file: JoinFile,
+}
+
+fn record_path(root: &Path) -> PathBuf {
+    root.join("join.lam")
+}
+
+/// Whether a folder is of a join.
+pub fn is_join(root: &Path) -> bool {
+    record_path(root).exists()
+}
+
+impl JoinDir {
+    /// Opens a folder; none if it is not of a join.
+    ///
+    /// # Errors
+    /// An altered or malformed file.
+    pub fn open(root: &Path) -> eyre::Result<Option<Self>> {
+        if !is_join(root) {
+            return Ok(None);
+        }
+        let path = record_path(root);
+        let (_, file): (_, JoinFile) = files::read(Kind::Join, &path)?;
+        file.check()
+            .wrap_err_with(|| format!("{} is malformed; make it again", path.display()))?;
+        Ok(Some(Self {
+            root: root.to_path_buf(),
+            file,
+        }))
+    }
+
+    /// Opens the folder of a join.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; another folder.
+    pub fn require(root: &Path) -> eyre::Result<Self> {
+        Self::open(root)?.ok_or_else(|| {
+            eyre!(
+                "{} has no join.lam; make it with `laminate join setup {0} --chain DIR` or --batch DIR DIR...",
+                root.display()
+            )
+        })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder as one that holds a commitment, a tokenizer and the record of a setup.
+    pub fn model_dir(&self) -> ModelDir {
+        ModelDir::at(&self.root)
+    }
+
+    /// The join of the commitment proofs, if the proofs joined leave their weights open.
+    ///
+    /// # Errors
+    /// If it is missing, or of other weights.
+    pub fn weights(&self) -> eyre::Result<Option<Self>> {
+        let open = |m: &Member| m.range == MemberRange::Apart;
+        if !self.file.members.iter().all(open) {
+            return Ok(None);
+        }
+        let weights = Self::require(&self.root.join("weights"))?;
+        let [found, expected] = [&weights, self].map(|dir| dir.file.weight_commitment());
+        ensure!(
+            found == expected,
+            "{} is of weights {}, expected {}; run `laminate join setup` again",
+            weights.root.display(),
+            hex_scalar(&found),
+            hex_scalar(&expected)
+        );
+        Ok(Some(weights))
+    }
+
+    /// What its keys are of.
+    ///
+    /// # Errors
+    /// As [`Self::weights`].
+    pub fn subject(&self) -> eyre::Result<Subject> {
+        let shown = |m: &Member| m.range == MemberRange::Shown;
+        let range = match self.weights()? {
+            Some(weights) => Range::Apart(weights.file.digest()),
+            None if self.file.members.iter().all(shown) => Range::Shown,
+            None => Range::Partly,
+        };
+        let output = self.file.output();
+        Ok(Subject {
+            name: self.file.name.clone(),
+            digest: self.file.digest(),
+            words: output.packing().words(output.values as usize),
+            output,
+            range,
+        })
+    }
+
+    /// Refuses a part of a model.
+    ///
+    /// # Errors
+    /// If the join is of some shards of a model.
+    pub fn require_whole(&self) -> eyre::Result<()> {
+        if self.file.plan.ends() == [false; 2] {
+            return Ok(());
+        }
+        let what = "joins some shards of a model";
+        Err(crate::shards::not_on_chain(&self.root, what))
+    }
+
+    /// Writes the files but those of the setup; the record last.
+    fn write(
+        root: &Path,
+        development: bool,
+        file: JoinFile,
+        tokenizer: Option<&[u8]>,
+    ) -> eyre::Result<Self> {
+        file.check()?;
+        let dir = ModelDir::at(root);
+        if let Some(json) = tokenizer {
+            dir.write_tokenizer(json)?;
+        }
+        let published = PublishedCommitment {
+            commitment: Scalar(file.weight_commitment()),
+            program_digest: Scalar(file.digest()),
+        };
+        dir.write_published(development, &published)?;
+        files::write(Kind::Join, development, &file, &record_path(root))?;
+        Ok(Self {
+            root: root.to_path_buf(),
+            file,
+        })
+    }
+}
