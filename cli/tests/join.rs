@@ -311,3 +311,40 @@ fn refuses_other_runs(user: &User) {
     second.write(user, "bad.in");
     refused(user, "c", &["s0", "bad.in"], "bad.in");
 }
+
+/// Models of more shards than one join takes.
+#[test]
+#[ignore = "two minutes: three joins of joins"]
+fn runs_of_shards_are_joined() {
+    let Some(user) = User::new() else { return };
+    std::fs::write(user.dir.path().join("tiny.bin"), tiny::checkpoint()).expect("write");
+    let options = &OPTIONS[..8];
+    user.accepted(&[&["compile", "tiny.bin", "-o", "s"], options].concat());
+    user.accepted(&["commit", "s", "--dev-srs"]);
+    user.accepted(&["setup", "s", "--dev-srs"]);
+    let generate = ["generate", "s", "--prompt-ids", "1,2,3", "-o", "input.json"];
+    let tokens = user.accepted(&generate)["tokens"].clone();
+    user.accepted(&["prove", "s", "--input", "input.json", "-o", "s.proofs"]);
+    let setup = ["join", "setup"];
+    for (dir, shards) in [("a", "0..1"), ("b", "1..2")] {
+        let chain = [dir, "--chain", "s", "--shards", shards];
+        user.accepted(&[&setup[..], &chain].concat());
+        let out = format!("{dir}.proof");
+        join(&user, dir, &["s.proofs"], &["--for-join", "-o", &out]);
+        user.refused(&["verify", &out], "not those of a whole model");
+        user.refused(&["verifier", dir, "-o", "v"], "some shards of a model");
+    }
+    let refused = |parts: &[&str], expected: &str| {
+        user.refused(&[&setup[..], &["w"], parts].concat(), expected);
+    };
+    refused(&["--chain", "s", "--shards", "1..3"], "which has 0 to 1");
+    refused(&["--chain", "b", "a"], "give all in their order");
+    refused(&["--chain", "a", "a"], "give all in their order");
+    refused(&["--batch", "a", "b"], "some shards of a model");
+    user.accepted(&[&setup[..], &["w", "--chain", "a", "b"]].concat());
+    let joined = join(&user, "w", &["a.proof", "b.proof"], &["-o", "w.proof"]);
+    assert_eq!(joined["output"], tokens);
+    let verified = user.accepted(&["verify", "w.proof", "--dir", "w"]);
+    assert_eq!(verified["output"], tokens);
+    assert_eq!(verified["weights_checked"], true);
+}

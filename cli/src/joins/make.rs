@@ -1,6 +1,7 @@
 //! Making the folder of a join.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use eyre::{Context, ensure, eyre};
@@ -16,13 +17,13 @@ use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
 use laminate_protocol::statement::{Packing, ends};
 
-use super::{JoinDir, JoinFile, Member, MemberRange};
+use super::{JoinDir, JoinFile, Member, MemberRange, Run};
 use crate::cmd::setup::{dev_path, development, record};
 use crate::files::ModelDir;
 use crate::output::Output;
 use crate::pipeline;
 use crate::shards::ShardDir;
-use crate::subject::{Range, Subject};
+use crate::subject::{self, Subject};
 
 /// Whose proofs stand at one place of a join.
 #[derive(Clone, Debug)]
@@ -84,14 +85,7 @@ impl Source {
         );
         if let Some(join) = JoinDir::open(root)? {
             join.require_whole()?;
-            return Ok(Self {
-                label,
-                name: join.file.name.clone(),
-                subject: join.subject()?,
-                ends: [false; 2],
-                weight_commitment: join.file.weight_commitment(),
-                weights: join.weights()?.map(|w| w.subject()).transpose()?,
-            });
+            return Self::of_join(label, &join);
         }
         let dir = ModelDir::open(root)?;
         let program = dir.program()?;
@@ -107,21 +101,76 @@ impl Source {
         Self::of_program(label, &program, commitment.commitment.0)
     }
 
-    /// All shards of a model, and what its tokens are.
+    /// Shards of a model, all or those in `range`.
     ///
     /// # Errors
-    /// Shards without a commitment.
-    pub fn shards(shards: &ShardDir) -> eyre::Result<(Vec<Self>, Tokens)> {
+    /// Shards without a commitment, or that are not there.
+    pub fn shards(
+        shards: &ShardDir,
+        range: Option<Range<usize>>,
+    ) -> eyre::Result<(Vec<Self>, Run)> {
         let set = shards.set()?;
+        let count = set.verifiers().len();
+        let range = range.unwrap_or(0..count);
+        ensure!(
+            range.start < range.end && range.end <= count,
+            "shards {} to {} of {}, which has 0 to {}",
+            range.start,
+            range.end.saturating_sub(1),
+            shards.model_dir().root().display(),
+            count - 1
+        );
         let all = shards.dirs().iter().zip(set.verifiers());
-        let sources = all.zip(set.weight_commitments());
-        let sources = sources.map(|((dir, verifier), commitment)| {
+        let all = all.zip(set.weight_commitments());
+        let sources = all.map(|((dir, verifier), commitment)| {
             let label = dir.root().display().to_string();
             Self::of_program(label, &verifier.program, *commitment)
         });
+        let sources = sources.skip(range.start).take(range.len());
         let packing = set.verifiers().first().map(|v| Packing::of(&v.program));
-        let tokens = Tokens::of(&shards.sequence()?, packing.unwrap_or_default());
-        Ok((sources.collect::<eyre::Result<_>>()?, tokens))
+        let run = Run {
+            model: Scalar(set.digest()),
+            count: count as u32,
+            first: range.start as u32,
+            end: range.end as u32,
+            tokens: Tokens::of(&shards.sequence()?, packing.unwrap_or_default()),
+        };
+        Ok((sources.collect::<eyre::Result<_>>()?, run))
+    }
+
+    /// A join of some shards of a model.
+    ///
+    /// # Errors
+    /// Another folder.
+    pub fn run(root: &Path) -> eyre::Result<(Self, Run)> {
+        let part = JoinDir::open(root)?.filter(|join| join.require_whole().is_err());
+        let part = part.and_then(|join| Some((join.file.run?, join)));
+        let (run, join) = part.ok_or_else(|| {
+            eyre!(
+                "{} is not a model in shards, nor a join of some of its shards (`laminate join setup --shards`); give whole models with --batch",
+                root.display()
+            )
+        })?;
+        Ok((Self::of_join(root.display().to_string(), &join)?, run))
+    }
+
+    fn of_join(label: String, join: &JoinDir) -> eyre::Result<Self> {
+        Ok(Self {
+            label,
+            name: match join.file.run {
+                Some(run) if join.require_whole().is_err() => format!(
+                    "{} (shards {} to {})",
+                    join.file.name,
+                    run.first,
+                    run.end.saturating_sub(1)
+                ),
+                _ => join.file.name.clone(),
+            },
+            subject: join.subject()?,
+            ends: join.file.plan.ends(),
+            weight_commitment: join.file.weight_commitment(),
+            weights: join.weights()?.map(|w| w.subject()).transpose()?,
+        })
     }
 
     /// That of its commitment proofs.
@@ -164,9 +213,9 @@ impl Source {
             output: self.subject.output,
             weight_commitment: Scalar(self.weight_commitment),
             range: match self.subject.range {
-                Range::Shown => MemberRange::Shown,
-                Range::Apart(_) => MemberRange::Apart,
-                Range::Partly => MemberRange::Partly,
+                subject::Range::Shown => MemberRange::Shown,
+                subject::Range::Apart(_) => MemberRange::Apart,
+                subject::Range::Partly => MemberRange::Partly,
             },
         };
         Ok((child, member))
@@ -226,7 +275,7 @@ fn name(sources: &[Source]) -> String {
 /// What cannot be joined, or too short a reference string.
 pub fn make(
     root: &Path,
-    (mode, sources): (Mode, &[Source]),
+    (sources, run): (&[Source], Option<Run>),
     row_log: Option<u8>,
     at: &mut At,
     tokenizer: Option<&[u8]>,
@@ -237,8 +286,10 @@ pub fn make(
         Some(row_log) => row_log,
         None => default_row_log(&children, at.1.k())?,
     };
+    // Shards follow each other; their commitment proofs stand side by side.
+    let shards = sources.iter().any(|s| s.ends != [false; 2]);
     let plan = Plan {
-        mode,
+        mode: run.filter(|_| shards).map_or(Mode::Batch, |run| run.mode()),
         children,
         row_log,
     };
@@ -247,6 +298,7 @@ pub fn make(
         name: name(sources),
         setup: at.1.setup_id(),
         plan,
+        run,
         members,
     };
     // A row and the blind of its commitment.
@@ -277,7 +329,7 @@ pub fn make(
     record(&ModelDir::at(root), whole_path, &whole, k)?;
     let weights: Option<Vec<Source>> = sources.iter().map(Source::of_weights).collect();
     if let Some(weights) = weights {
-        let parts = (Mode::Batch, weights.as_slice());
+        let parts = (weights.as_slice(), run);
         make(&root.join("weights"), parts, None, at, None, out)
             .wrap_err("the join of the commitment proofs")?;
     }

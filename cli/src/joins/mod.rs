@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
-use laminate_aggregator::join::{Mode, Plan, weight_commitment};
+use laminate_aggregator::join::{Mode, Plan, Tokens, weight_commitment};
 use laminate_aggregator::keys::{OutputFormat, TokenFormat};
 use laminate_aggregator::snark::Key;
 use laminate_protocol::artifact::Kind;
@@ -38,8 +38,64 @@ pub struct JoinFile {
     pub setup: [u8; 32],
     /// How, and the shapes.
     pub plan: Plan,
+    /// The shards behind a chain, or behind the join of their commitment proofs.
+    pub run: Option<Run>,
     /// What is known of each child beside.
     pub members: Vec<Member>,
+}
+
+/// Shards of a model that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Digest of the model in shards.
+    pub model: Scalar,
+    /// Number of its shards.
+    pub count: u32,
+    /// The first of them.
+    pub first: u32,
+    /// One after the last.
+    pub end: u32,
+    /// Public tokens of the whole model.
+    pub tokens: Tokens,
+}
+
+impl Run {
+    /// All shards that runs have in common; what a chain of them is.
+    ///
+    /// # Errors
+    /// Runs of several models, or such that do not follow each other.
+    pub fn chain(runs: &[Self]) -> eyre::Result<Self> {
+        let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+            return Err(eyre!("no shards to join"));
+        };
+        for pair in runs.windows(2) {
+            let [a, b] = pair else { continue };
+            ensure!(
+                (a.model, a.count, a.tokens) == (b.model, b.count, b.tokens),
+                "shards of several models, {} and {}; a chain is of one",
+                hex_scalar(&a.model.0),
+                hex_scalar(&b.model.0)
+            );
+            ensure!(
+                a.end == b.first,
+                "shards {} to {} are followed by {} to {}; give all in their order",
+                a.first,
+                a.end.saturating_sub(1),
+                b.first,
+                b.end.saturating_sub(1)
+            );
+        }
+        Ok(Self {
+            end: last.end,
+            ..*first
+        })
+    }
+
+    /// How its shards are joined.
+    pub fn mode(&self) -> Mode {
+        let whole = self.first == 0 && self.end == self.count;
+        Mode::Chain(whole.then_some(self.tokens))
+    }
 }
 
 /// What makes the proofs that stand at one place of a join.
@@ -94,6 +150,12 @@ impl JoinFile {
     fn check(&self) -> eyre::Result<()> {
         self.plan.check()?;
         let children = &self.plan.children;
+        let run = self.run.map(|run| run.mode());
+        ensure!(
+            self.plan.mode == Mode::Batch || run == Some(self.plan.mode),
+            "{run:?} of shards in {:?}",
+            self.plan.mode
+        );
         ensure!(
             self.members.len() == children.len(),
             "{} keys of {} proofs",

@@ -16,7 +16,7 @@ use laminate_protocol::fold::FoldMode;
 use laminate_protocol::statement::Statement;
 use rand::rngs::OsRng;
 
-use super::JoinDir;
+use super::{JoinDir, Run};
 use crate::files::{self, ProofFile, hex_scalar};
 use crate::measure::Stages;
 use crate::output::Output;
@@ -32,11 +32,11 @@ pub struct Given {
     pub file: ProofFile,
 }
 
-/// Reads proof files in their order; those of a model in shards hold one a shard.
+/// Reads proof files in their order; those of a model in shards hold one a shard, of which a run takes its own.
 ///
 /// # Errors
 /// Other files.
-pub fn read(paths: &[PathBuf]) -> eyre::Result<Vec<Given>> {
+pub fn read(paths: &[PathBuf], run: Option<&Run>) -> eyre::Result<Vec<Given>> {
     let mut given = vec![];
     for path in paths {
         let label = path.display().to_string();
@@ -49,7 +49,12 @@ pub fn read(paths: &[PathBuf]) -> eyre::Result<Vec<Given>> {
             }
             Kind::ShardedProof => {
                 let (_, sharded): (_, ShardedProof) = files::read(Kind::ShardedProof, path)?;
+                let all = sharded.shards.len();
+                let own = |run: &&Run| run.model == sharded.digest && run.count as usize == all;
+                let own = run.filter(own);
+                let (first, end) = own.map_or((0, all), |r| (r.first as usize, r.end as usize));
                 let shards = sharded.shards.into_iter().enumerate();
+                let shards = shards.skip(first).take(end.saturating_sub(first));
                 given.extend(shards.map(|(shard, file)| Given {
                     label: format!("proof {shard} of {label}"),
                     file,

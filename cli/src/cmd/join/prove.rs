@@ -78,7 +78,7 @@ impl JoinProve {
                 )
             })?;
         }
-        let given = joins::read(&self.proofs)?;
+        let given = joins::read(&self.proofs, dir.file.run.as_ref())?;
         let target = match self.for_join {
             true => Target::Join,
             false => Target::Contract,

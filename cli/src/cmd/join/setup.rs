@@ -1,15 +1,15 @@
 //! `laminate join setup`: which proofs a join is of, and its keys.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_aggregator::join::Mode;
 use serde::Serialize;
 
 use crate::cmd::setup::{DEV_K, FoldedSrs, dev_path, development, load_srs};
 use crate::files::{ModelDir, hex_scalar, read_bytes};
-use crate::joins::{self, JoinDir, Made, Source};
+use crate::joins::{self, JoinDir, Made, Run, Source};
 use crate::measure::size;
 use crate::output::Output;
 use crate::pipeline;
@@ -25,6 +25,9 @@ pub struct JoinSetup {
     pub output: PathBuf,
     #[command(flatten)]
     pub what: What,
+    /// Only shards A to B - 1 of the model, to be joined again: for models of more shards than one join takes.
+    #[arg(long, value_name = "A..B", value_parser = range, conflicts_with = "batch")]
+    pub shards: Option<Range<usize>>,
     /// log2 of the length of commitment rows: each is a point on chain, and the reference string must have one power more
     /// than a row is long. By default such that two rows are enough, or as long as the reference string allows.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(4..=24))]
@@ -37,9 +40,10 @@ pub struct JoinSetup {
 #[derive(Clone, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct What {
-    /// All shards of a model (`compile --shard-layers`): one statement of the whole model.
-    #[arg(long, value_name = "DIR")]
-    pub chain: Option<PathBuf>,
+    /// All shards of a model (`compile --shard-layers`): one statement of the whole model. Or joins of some of its shards
+    /// (--shards), in their order.
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub chain: Vec<PathBuf>,
     /// Models and joins, one for each proof: all their statements in one.
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub batch: Vec<PathBuf>,
@@ -90,20 +94,17 @@ impl JoinSetup {
             );
         }
         ensure!(
-            !self.what.batch.contains(&self.output),
+            !self.what.batch.contains(&self.output) && !self.what.chain.contains(&self.output),
             "{} is to be made and to be joined; give another folder for the join",
             self.output.display()
         );
-        let (mode, sources, dirs) = self.sources()?;
+        let (sources, run, dirs) = self.sources()?;
         let mut at = self.reference(&dirs, out)?;
-        let tokenizer = self
-            .what
-            .chain
-            .as_ref()
-            .map(|dir| dir.join("tokenizer.json"));
+        let tokenizer = self.what.chain.first();
+        let tokenizer = tokenizer.map(|dir| dir.join("tokenizer.json"));
         let tokenizer = tokenizer.filter(|path| path.exists());
         let tokenizer = tokenizer.map(|path| read_bytes(&path)).transpose()?;
-        let what = (mode, sources.as_slice());
+        let what = (sources.as_slice(), run);
         let json = tokenizer.as_deref();
         let made = joins::make(&self.output, what, self.row_log, &mut at, json, out)?;
         let report = Report::new(&made)?;
@@ -111,22 +112,29 @@ impl JoinSetup {
     }
 
     /// What is joined, and the folders that had a setup.
-    fn sources(&self) -> eyre::Result<(Mode, Vec<Source>, Vec<ModelDir>)> {
-        let Some(path) = &self.what.chain else {
-            let sources = self.what.batch.iter().map(|path| Source::whole(path));
-            let dirs = self.what.batch.iter().map(|path| ModelDir::at(path));
-            let sources = sources.collect::<eyre::Result<_>>()?;
-            return Ok((Mode::Batch, sources, dirs.collect()));
-        };
-        let shards = ShardDir::open(path)?.ok_or_else(|| {
-            eyre!(
-                "{} is not a model in shards; make one with `laminate compile --shard-layers`, or give whole models with --batch",
-                path.display()
-            )
-        })?;
-        let (sources, tokens) = Source::shards(&shards)?;
-        let mode = Mode::Chain(Some(tokens));
-        Ok((mode, sources, vec![shards.model_dir()]))
+    fn sources(&self) -> eyre::Result<(Vec<Source>, Option<Run>, Vec<ModelDir>)> {
+        let What { chain, batch } = &self.what;
+        if let [path] = chain.as_slice()
+            && let Some(shards) = ShardDir::open(path)?
+        {
+            let (sources, run) = Source::shards(&shards, self.shards.clone())?;
+            return Ok((sources, Some(run), vec![shards.model_dir()]));
+        }
+        let dirs = chain.iter().chain(batch).map(|path| ModelDir::at(path));
+        let dirs: Vec<ModelDir> = dirs.collect();
+        if chain.is_empty() {
+            let sources = batch.iter().map(|path| Source::whole(path));
+            return Ok((sources.collect::<eyre::Result<_>>()?, None, dirs));
+        }
+        ensure!(
+            self.shards.is_none(),
+            "--shards is of a model in shards, which {} is not",
+            dirs.first().map_or(Path::new(""), ModelDir::root).display()
+        );
+        let runs = chain.iter().map(|path| Source::run(path));
+        let (sources, runs): (Vec<Source>, Vec<Run>) =
+            runs.collect::<eyre::Result<Vec<_>>>()?.into_iter().unzip();
+        Ok((sources, Some(Run::chain(&runs)?), dirs))
     }
 
     /// The reference string: the one given, or the longest of those of the setups, which are all of one ceremony.
@@ -175,6 +183,14 @@ impl JoinSetup {
             false => Ok((path, srs)),
         }
     }
+}
+
+/// `A..B`.
+fn range(text: &str) -> Result<Range<usize>, String> {
+    let ends = text.split_once("..");
+    let ends = ends.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    let (start, end) = ends.ok_or("expected A..B, such as 0..8")?;
+    Ok(start..end)
 }
 
 impl Report {
