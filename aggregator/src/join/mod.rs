@@ -27,7 +27,7 @@ pub mod witness;
 mod tests;
 
 pub use error::JoinError;
-pub use plan::{Child, Mode, Plan, Tokens, default_row_log};
+pub use plan::{Child, Mode, Plan, Tokens, WeightRange, default_row_log};
 pub use prove::{Part, prove};
 pub use statement::weight_commitment;
 pub use verify::Join;

@@ -5,8 +5,9 @@
 //! | batch | any | weight and input commitments are hashes of theirs, output words theirs in their order |
 //! | chain | shards of a model in their order; runs of shards | each begins with the boundary that the one before ends in; input commitment of the first; a whole model's output words are its public tokens |
 //!
-//! The program digest is `H_join(mode, row log, children, (key digest, program digest) of each)`: it binds circuits
-//! and programs of all children, in their order, down to the leaves. So a shard left out, doubled or
+//! The program digest is `H_join(mode, row log, children, (key digest, program digest, weights, shape) of each)`: it
+//! binds circuits and programs of all children, in their order, down to the leaves, and who shows that their weights are
+//! in range. So a shard left out, doubled or
 //! moved, a foreign key or another model is another program digest.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::error::JoinError;
 use crate::keys::PublicShape;
 
+/// Shortest commitment rows: the blinds stand in one.
+pub const MIN_ROW_LOG: u8 = 4;
 /// Most children.
 pub const MAX_CHILDREN: usize = 64;
 /// Points of a child's SHPLONK check: 27, and the opening once more on the left.
@@ -114,6 +117,29 @@ impl Tokens {
     }
 }
 
+/// Who shows that a child's weights are in range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightRange {
+    /// Its own proof.
+    Shown,
+    /// Commitment proofs of the program with this digest.
+    Apart(Scalar),
+    /// Of a join: of some of its children their own proofs, of others commitment proofs.
+    Partly,
+}
+
+impl WeightRange {
+    /// How it stands in the join's program digest; digests are never so small.
+    pub fn value(&self) -> Fr {
+        match self {
+            Self::Shown => Fr::zero(),
+            Self::Partly => Fr::one(),
+            Self::Apart(digest) => digest.0,
+        }
+    }
+}
+
 /// A child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child {
@@ -121,6 +147,8 @@ pub struct Child {
     pub key: Scalar,
     /// Its program digest.
     pub program: Scalar,
+    /// Who shows that its weights are in range.
+    pub range: WeightRange,
     /// Numbers of its public values.
     pub public: PublicShape,
     /// Whether its statement has the boundary that it begins with.
@@ -166,24 +194,30 @@ impl Plan {
         if count == 0 || count > MAX_CHILDREN {
             return refused(format!("{count} proofs, expected 1 to {MAX_CHILDREN}"));
         }
-        if self.row_log > MAX_ROW_LOG {
+        if !(MIN_ROW_LOG..=MAX_ROW_LOG).contains(&self.row_log) {
             let found = self.row_log;
             return refused(format!(
-                "rows of 2^{found}, expected at most 2^{MAX_ROW_LOG}"
+                "rows of 2^{found}, expected 2^{MIN_ROW_LOG} to 2^{MAX_ROW_LOG}"
             ));
         }
         for (i, child) in self.children.iter().enumerate() {
             let PublicShape {
+                outputs,
                 statement,
                 terms,
                 left,
-                ..
             } = child.public;
             let head =
                 STATEMENT_HEAD + usize::from(child.boundary_in) + usize::from(child.boundary_out);
             if (statement as usize) < head || statement > 1 << 16 {
                 return refused(format!(
                     "proof {i} has {statement} fields, expected {head} or more"
+                ));
+            }
+            let most = Packing::Short.per_word() * child.words();
+            if outputs as usize > most {
+                return refused(format!(
+                    "proof {i} has {outputs} outputs, its words hold at most {most}"
                 ));
             }
             if left != 1 || terms < 2 {
@@ -290,8 +324,9 @@ impl Plan {
 
     /// The join's program digest.
     pub fn digest(&self) -> Fr {
-        let children = self.children.iter().map(|c| [c.key.0, c.program.0]);
-        let children: Vec<[Fr; 2]> = children.collect();
+        let children = self.children.iter();
+        let children = children.map(|c| [c.key.0, c.program.0, c.range.value()]);
+        let children: Vec<[Fr; 3]> = children.collect();
         let mut native = laminate_protocol::backend::Native;
         super::statement::program_digest(&mut native, self, &children)
     }

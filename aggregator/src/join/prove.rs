@@ -112,6 +112,7 @@ fn given(
         let read = Snark::read(&join.template, part.key.clone(), instances, &proof.proof);
         children.push(ChildWitness {
             snark: read.map_err(snark)?,
+            range: child.range.value(),
             statement: proof.public.statement.clone(),
             deferred: proof.public.deferred.clone(),
         });

@@ -4,7 +4,7 @@ use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use laminate_protocol::backend::{Backend, Native};
 use laminate_protocol::error::{Check, VerifyError, expect_len};
-use laminate_protocol::field::fr_from_i64;
+use laminate_protocol::field::{fr_from_i64, pow2};
 use laminate_protocol::program::{ACTIVATION_BOUND, padded_log};
 use laminate_protocol::statement::{self, Packing, STATEMENT_HEAD};
 use laminate_protocol::transcript::{Domain, hash};
@@ -53,18 +53,34 @@ impl<'a, S> Fields<'a, S> {
     }
 }
 
-/// `H_join(mode, row log, count, (key, program) of each)`.
+/// `H_join(mode, row log, count, (key, program, weights, shape) of each)`.
 pub(super) fn program_digest<B: Backend>(
     backend: &mut B,
     plan: &Plan,
-    children: &[[B::Scalar; 2]],
+    children: &[[B::Scalar; 3]],
 ) -> B::Scalar {
     let mut message: Vec<B::Scalar> = header(plan)
         .into_iter()
         .map(|value| backend.constant(Fr::from(value)))
         .collect();
-    message.extend(children.iter().flatten().cloned());
+    for (values, child) in children.iter().zip(&plan.children) {
+        message.extend(values.iter().cloned());
+        message.push(backend.constant(shape(child)));
+    }
     hash(backend, Domain::Join, &message)
+}
+
+/// The numbers of a child, in one.
+fn shape(child: &Child) -> Fr {
+    let public = &child.public;
+    let numbers = [public.outputs, public.statement, public.terms, public.left];
+    let flags = u64::from(child.boundary_in) + 2 * u64::from(child.boundary_out);
+    let numbers = numbers
+        .into_iter()
+        .map(u64::from)
+        .chain([flags])
+        .enumerate();
+    numbers.map(|(i, n)| Fr::from(n) * pow2(32 * i)).sum()
 }
 
 /// Everything of a plan but its children, as integers.
@@ -98,7 +114,7 @@ pub fn weight_commitment(children: &[Fr]) -> Fr {
     joined(&mut Native, Domain::JoinWeights, children.to_vec())
 }
 
-/// The fields of the join's statement, given the children's keys and fields; `tokens` are those that the first
+/// The fields of the join's statement, given keys and ranges of the children, and their fields; `tokens` are those that the first
 /// shard was fed and those that the last one chose, of a whole chain.
 ///
 /// # Errors
@@ -106,7 +122,7 @@ pub fn weight_commitment(children: &[Fr]) -> Fr {
 pub(super) fn join<B: Backend>(
     backend: &mut B,
     plan: &Plan,
-    keys: &[B::Scalar],
+    keys: &[[B::Scalar; 2]],
     statements: &[&[B::Scalar]],
     tokens: [&[B::Scalar]; 2],
 ) -> Result<Vec<B::Scalar>, VerifyError> {
@@ -114,10 +130,10 @@ pub(super) fn join<B: Backend>(
     let children: Vec<Fields<'_, B::Scalar>> = children
         .map(|(child, fields)| Fields::of(child, fields))
         .collect::<Result<_, _>>()?;
-    let digests: Vec<[B::Scalar; 2]> = keys
+    let digests: Vec<[B::Scalar; 3]> = keys
         .iter()
         .zip(&children)
-        .map(|(key, child)| [key.clone(), child.program.clone()])
+        .map(|([key, range], child)| [key.clone(), child.program.clone(), range.clone()])
         .collect();
     let program = program_digest(backend, plan, &digests);
     let weights = children.iter().map(|c| c.weights.clone()).collect();

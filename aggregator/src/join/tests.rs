@@ -58,6 +58,7 @@ impl Made {
         Child {
             key: Scalar(self.words.digest(&mut Native)),
             program: Scalar(self.proof.public.statement[0]),
+            range: WeightRange::Shown,
             public: self.keys.meta.public,
             boundary_in: false,
             boundary_out: false,
@@ -281,6 +282,7 @@ fn shard(words: u32, boundary_in: bool, boundary_out: bool) -> Child {
     Child {
         key: Scalar(Fr::from(5)),
         program: Scalar(Fr::from(6)),
+        range: WeightRange::Apart(Scalar(Fr::from(7))),
         public: PublicShape {
             outputs: 0,
             statement: 3 + u32::from(boundary_in) + u32::from(boundary_out) + words,
@@ -332,7 +334,7 @@ fn chains_join_what_follows_each_other() {
             row_log: 17,
         };
         plan.check().unwrap();
-        let keys = [1u64, 2, 3].map(Fr::from);
+        let keys = [1u64, 2, 3].map(|n| [Fr::from(n), Fr::from(7)]);
         let join = |statements: &[Vec<Fr>], fed: &[Fr], choices: &[Fr]| {
             let all: Vec<&[Fr]> = statements.iter().map(Vec::as_slice).collect();
             statement::join(&mut Native, &plan, &keys, &all, [fed, choices])
@@ -399,6 +401,27 @@ fn plans_are_bound_and_bounded() {
     let mut other = honest.clone();
     other.children[1].program.0 += Fr::ONE;
     digests.push(other.digest());
+    for range in [
+        WeightRange::Shown,
+        WeightRange::Partly,
+        WeightRange::Apart(Scalar(Fr::from(8))),
+    ] {
+        let mut other = honest.clone();
+        other.children[1].range = range;
+        digests.push(other.digest());
+    }
+    for alter in [
+        (|c: &mut Child| c.public.outputs += 1) as fn(&mut Child),
+        |c| c.public.statement += 1,
+        |c| c.public.terms += 1,
+        |c| c.public.left += 1,
+        |c| c.boundary_in = !c.boundary_in,
+        |c| c.boundary_out = !c.boundary_out,
+    ] {
+        let mut other = honest.clone();
+        alter(&mut other.children[1]);
+        digests.push(other.digest());
+    }
     digests.push(plan(whole, &children[..2]).digest());
     digests.push(plan(Mode::Batch, &children).digest());
     digests.push(plan(Mode::Chain(None), &children).digest());
@@ -427,6 +450,12 @@ fn plans_are_bound_and_bounded() {
         plan(Mode::Batch, &vec![shard(1, false, false); 65]),
         "65 proofs",
     );
+    let mut outputs = shard(1, false, false);
+    outputs.public.outputs = 16;
+    refused(plan(Mode::Batch, &[outputs]), "16 outputs");
+    let mut rows = plan(Mode::Batch, &[shard(1, false, false)]);
+    rows.row_log = 3;
+    refused(rows, "rows of 2^3");
     let mut several = shard(1, false, false);
     several.public.left = 3;
     refused(plan(Mode::Batch, &[several]), "openings");

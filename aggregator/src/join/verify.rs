@@ -140,7 +140,7 @@ impl Join {
             let pairing = snark::verify(backend, &self.template, &child.snark)
                 .map_err(|source| JoinError::Snark { index, source })?;
             transcript.absorb("child", &[key.clone(), digest, pairing.seal.clone()]);
-            keys.push(key);
+            keys.push([key, child.range.clone()]);
             claims.push(of_snark(pairing));
             claims.push(of_deferred(backend, &child.deferred));
         }

@@ -17,6 +17,8 @@ use crate::snark::{Snark, Template};
 pub struct ChildWitness<S, P> {
     /// Key, instances and proof.
     pub snark: Snark<S, P>,
+    /// [`super::plan::WeightRange::value`]
+    pub range: S,
     /// Fields of its statement.
     pub statement: Vec<S>,
     /// The pairing it leaves.
@@ -60,6 +62,7 @@ impl<S, P> ChildWitness<S, P> {
         let deferred = &self.deferred;
         Ok(ChildWitness {
             snark: self.snark.try_map(scalar, point)?,
+            range: scalar(&self.range)?,
             statement: all(&self.statement, scalar)?,
             deferred: Deferred {
                 terms: all(&deferred.terms, &mut |(s, p)| Ok((scalar(s)?, point(p)?)))?,
@@ -106,6 +109,7 @@ impl JoinWitness<Fr, G1Affine> {
         };
         let children = plan.children.iter().map(|child| ChildWitness {
             snark: snark.clone(),
+            range: Fr::ONE,
             statement: vec![Fr::ONE; child.public.statement as usize],
             deferred: Deferred {
                 terms: vec![(Fr::ONE, point); child.public.terms as usize],

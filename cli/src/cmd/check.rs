@@ -18,6 +18,7 @@ use crate::chain::rpc::NodeArgs;
 use crate::chain::universal::{Mode, UniversalRecord};
 use crate::chain::{Chain, RpcChain, refusal};
 use crate::files::{self, ProofFile};
+use crate::joins::JoinDir;
 use crate::output::Output;
 use crate::pipeline;
 use crate::reading::Reading;
@@ -230,6 +231,7 @@ async fn recorded(
 
 /// Compares the digests, and in universal mode the verifying keys, with those of the model folder's program.
 fn check_program(dir: &Path, manifest: &Manifest, out: Output) -> eyre::Result<()> {
+    let join = JoinDir::open(dir)?;
     let (dir, subject) = Subject::open_whole(dir)?;
     let digest = word(&subject.digest);
     ensure!(
@@ -237,6 +239,13 @@ fn check_program(dir: &Path, manifest: &Manifest, out: Output) -> eyre::Result<(
         "program digest {}, expected {digest}",
         manifest.program_digest
     );
+    if let Some(join) = join {
+        let srs = pipeline::load_setup_srs(&dir.setup()?)?;
+        join.check_children(&srs, out)?;
+        if let Some(weights) = join.weights()? {
+            weights.check_children(&srs, out)?;
+        }
+    }
     let Some(universal) = &manifest.universal else {
         return Ok(());
     };

@@ -193,7 +193,7 @@ fn join(file: &JoinFile) -> Value {
             "verifying_key": hex::encode(member.vk_digest),
             "key": hex_scalar(&child.key.0),
             "weight_commitment": hex_scalar(&member.weight_commitment.0),
-            "weights_in_range": member.range,
+            "weights_in_range": child.range,
             "boundary_in": child.boundary_in,
             "boundary_out": child.boundary_out,
             "output_words": child.words(),

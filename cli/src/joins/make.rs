@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::error::AggregationError;
-use laminate_aggregator::join::{Child, Join, JoinError, Mode, Plan, Tokens, default_row_log};
+use laminate_aggregator::join::{
+    Child, Join, JoinError, Mode, Plan, Tokens, WeightRange, default_row_log,
+};
 use laminate_aggregator::keys::{ProvingKey, PublicShape, VerifyingKey};
 use laminate_aggregator::snark::{Key, Template};
 use laminate_aggregator::srs::Srs;
@@ -17,7 +19,7 @@ use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
 use laminate_protocol::statement::{Packing, ends};
 
-use super::{JoinDir, JoinFile, Member, MemberRange, Run};
+use super::{JoinDir, JoinFile, Member, Run};
 use crate::cmd::setup::{dev_path, development, record};
 use crate::files::ModelDir;
 use crate::output::Output;
@@ -191,6 +193,11 @@ impl Source {
         let child = Child {
             key: Scalar(words.digest(&mut Native)),
             program: Scalar(self.subject.digest),
+            range: match self.subject.range {
+                subject::Range::Shown => WeightRange::Shown,
+                subject::Range::Apart(program) => WeightRange::Apart(Scalar(program)),
+                subject::Range::Partly => WeightRange::Partly,
+            },
             public: key.meta.public,
             boundary_in: self.ends[0],
             boundary_out: self.ends[1],
@@ -212,11 +219,6 @@ impl Source {
             vk_digest: key.digest(),
             output: self.subject.output,
             weight_commitment: Scalar(self.weight_commitment),
-            range: match self.subject.range {
-                subject::Range::Shown => MemberRange::Shown,
-                subject::Range::Apart(_) => MemberRange::Apart,
-                subject::Range::Partly => MemberRange::Partly,
-            },
         };
         Ok((child, member))
     }

@@ -13,16 +13,20 @@ use std::path::{Path, PathBuf};
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
-use laminate_aggregator::join::{Mode, Plan, Tokens, weight_commitment};
+use laminate_aggregator::join::{Mode, Plan, Tokens, WeightRange, weight_commitment};
 use laminate_aggregator::keys::{OutputFormat, TokenFormat};
 use laminate_aggregator::snark::Key;
+use laminate_aggregator::srs::Srs;
 use laminate_protocol::artifact::Kind;
 use laminate_protocol::backend::Native;
 use laminate_protocol::field::{Point, Scalar};
+use laminate_protocol::fold::FoldMode;
 use laminate_protocol::statement::{STATEMENT_HEAD, VALUES_PER_WORD, unpack};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, ModelDir, PublishedCommitment, hex_scalar};
+use crate::output::Output;
+use crate::pipeline;
 use crate::reading::Reading;
 use crate::subject::{Range, Subject};
 
@@ -111,20 +115,6 @@ pub struct Member {
     pub output: OutputFormat,
     /// Its weights.
     pub weight_commitment: Scalar,
-    /// Who shows that these are in range.
-    pub range: MemberRange,
-}
-
-/// As [`Range`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MemberRange {
-    /// Every proof.
-    Shown,
-    /// Commitment proofs.
-    Apart,
-    /// Partly these.
-    Partly,
 }
 
 /// What one child of a batch says.
@@ -319,15 +309,21 @@ impl JoinDir {
     /// # Errors
     /// If it is missing, or of other weights.
     pub fn weights(&self) -> eyre::Result<Option<Self>> {
-        let open = |m: &Member| m.range == MemberRange::Apart;
-        if !self.file.members.iter().all(open) {
+        let ranges = self.file.plan.children.iter().map(|c| match c.range {
+            WeightRange::Apart(program) => Some(program),
+            WeightRange::Shown | WeightRange::Partly => None,
+        });
+        let Some(programs) = ranges.collect::<Option<Vec<Scalar>>>() else {
             return Ok(None);
-        }
+        };
         let weights = Self::require(&self.root.join("weights"))?;
+        let plan = &weights.file.plan;
         let [found, expected] = [&weights, self].map(|dir| dir.file.weight_commitment());
         ensure!(
-            found == expected,
-            "{} is of weights {}, expected {}; run `laminate join setup` again",
+            found == expected
+                && plan.mode == Mode::Batch
+                && plan.children.iter().map(|c| c.program).eq(programs),
+            "{} is not the join of the commitment proofs of what is joined: weights {}, expected {}; run `laminate join setup` again",
             weights.root.display(),
             hex_scalar(&found),
             hex_scalar(&expected)
@@ -340,10 +336,10 @@ impl JoinDir {
     /// # Errors
     /// As [`Self::weights`].
     pub fn subject(&self) -> eyre::Result<Subject> {
-        let shown = |m: &Member| m.range == MemberRange::Shown;
+        let mut children = self.file.plan.children.iter();
         let range = match self.weights()? {
             Some(weights) => Range::Apart(weights.file.digest()),
-            None if self.file.members.iter().all(shown) => Range::Shown,
+            None if children.all(|c| c.range == WeightRange::Shown) => Range::Shown,
             None => Range::Partly,
         };
         let output = self.file.output();
@@ -354,6 +350,27 @@ impl JoinDir {
             output,
             range,
         })
+    }
+
+    /// Compares the keys of what is joined with those that `setup` made of the same programs here.
+    ///
+    /// # Errors
+    /// Keys that are missing or others.
+    pub fn check_children(&self, srs: &Srs, out: Output) -> eyre::Result<()> {
+        let children = self.file.plan.children.iter().zip(&self.file.members);
+        for (child, member) in children {
+            let what = || format!("{}, which is joined", member.name);
+            let key = pipeline::load_verifying_key(child.program.0, FoldMode::On, srs)
+                .wrap_err_with(what)?;
+            let (_, cut) = pipeline::cut_srs(&self.root, srs, key.meta.k(), out)?;
+            let words = Key::of(&cut, &key.vk).wrap_err_with(what)?;
+            ensure!(
+                words.digest(&mut Native) == child.key.0 && key.meta.public == child.public,
+                "{}: its verifying key is not that of its program; do not rely on this join",
+                what()
+            );
+        }
+        Ok(())
     }
 
     /// Refuses a part of a model.
