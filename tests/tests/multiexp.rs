@@ -31,7 +31,7 @@ fn terms(count: usize, seed: u64) -> Vec<Term> {
     for (term, scalar) in all.iter_mut().skip(1).zip(special) {
         term.0 = scalar;
     }
-    if count > 4 {
+    if count > 5 {
         all[3].1 = all[2].1;
         all[4].1 = -all[2].1;
         all[1].1 = G1Affine::generator();
