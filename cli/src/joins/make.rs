@@ -274,11 +274,11 @@ fn name(sources: &[Source]) -> String {
 /// another one is refused.
 ///
 /// # Errors
-/// What cannot be joined, or too short a reference string.
+/// What cannot be joined, too short a reference string, or a folder of another join without `force`.
 pub fn make(
     root: &Path,
     (sources, run): (&[Source], Option<Run>),
-    row_log: Option<u8>,
+    (row_log, force): (Option<u8>, bool),
     at: &mut At,
     tokenizer: Option<&[u8]>,
     out: Output,
@@ -303,6 +303,15 @@ pub fn make(
         run,
         members,
     };
+    let other = JoinDir::open(root).ok().flatten();
+    if let Some(other) = other.filter(|other| other.file.digest() != file.digest()) {
+        ensure!(
+            force,
+            "{} joins {}; give another folder, or --force to replace it",
+            root.display(),
+            other.file.names()
+        );
+    }
     // A row and the blind of its commitment.
     let powers = u32::from(row_log) + 1;
     at.reach(powers, &format!("commitment rows of 2^{row_log}"), out)?;
@@ -332,7 +341,7 @@ pub fn make(
     let weights: Option<Vec<Source>> = sources.iter().map(Source::of_weights).collect();
     if let Some(weights) = weights {
         let parts = (weights.as_slice(), run);
-        make(&root.join("weights"), parts, None, at, None, out)
+        make(&root.join("weights"), parts, (None, true), at, None, out)
             .wrap_err("the join of the commitment proofs")?;
     }
     let development = keys.meta.development;

@@ -336,6 +336,14 @@ impl JoinDir {
     /// # Errors
     /// As [`Self::weights`].
     pub fn subject(&self) -> eyre::Result<Subject> {
+        let again = || format!("{}: run `laminate join setup` again", self.root.display());
+        let published = self.model_dir().commitment().wrap_err_with(again)?;
+        ensure!(
+            published.commitment.0 == self.file.weight_commitment()
+                && published.program_digest.0 == self.file.digest(),
+            "commitment.lam is not of what join.lam joins; {}",
+            again()
+        );
         let mut children = self.file.plan.children.iter();
         let range = match self.weights()? {
             Some(weights) => Range::Apart(weights.file.digest()),

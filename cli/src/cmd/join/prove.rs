@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eyre::eyre;
+use eyre::{ensure, eyre};
 use laminate_aggregator::prove::Target;
 use laminate_protocol::artifact::Kind;
 use serde::Serialize;
@@ -68,6 +68,11 @@ impl JoinProve {
     /// # Errors
     /// Proofs that are not those of the join in its order, do not verify or are not of one run; missing keys.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        ensure!(
+            !self.proofs.contains(&self.output),
+            "{} is to be joined and to be written; give another output",
+            self.output.display()
+        );
         let mut dir = JoinDir::require(&self.dir)?;
         if self.weights {
             dir.subject()?.weight_program()?;

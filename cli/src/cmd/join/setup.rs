@@ -32,6 +32,9 @@ pub struct JoinSetup {
     /// than a row is long. By default such that two rows are enough, or as long as the reference string allows.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(4..=24))]
     pub row_log: Option<u8>,
+    /// Replace the folder of another join.
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub srs: FoldedSrs,
 }
@@ -106,7 +109,14 @@ impl JoinSetup {
         let tokenizer = tokenizer.map(|path| read_bytes(&path)).transpose()?;
         let what = (sources.as_slice(), run);
         let json = tokenizer.as_deref();
-        let made = joins::make(&self.output, what, self.row_log, &mut at, json, out)?;
+        let made = joins::make(
+            &self.output,
+            what,
+            (self.row_log, self.force),
+            &mut at,
+            json,
+            out,
+        )?;
         let report = Report::new(&made)?;
         out.result(&human(&report), &report)
     }
@@ -227,13 +237,17 @@ fn human(report: &Report) -> String {
                 .into()
         }
     };
+    let rows = match report.rows {
+        0..=4 => "",
+        _ => ": each a point on chain, longer ones are fewer (--row-log)",
+    };
     let dev = if report.development {
         "\nDEV reference string: only for local chains"
     } else {
         ""
     };
     format!(
-        "joins {}\nkeys for k = {}, {} commitment rows of 2^{}\nprogram           {}\nweight commitment {}\nverifying key {}\nproving key {}{weights}{dev}",
+        "joins {}\nkeys for k = {}, {} commitment rows of 2^{}{rows}\nprogram           {}\nweight commitment {}\nverifying key {}\nproving key {}{weights}{dev}",
         report.children.join(", "),
         report.k,
         report.rows,
