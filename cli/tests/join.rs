@@ -220,6 +220,19 @@ fn joins_join(user: &User) {
     );
     assert_eq!(tree["outputs"][0]["name"], "fraud + ternary");
     user.accepted(&["verify", "tree.proof", "--dir", "tree"]);
+
+    // Nothing is replaced that was not meant to be.
+    user.refused(&["join", "setup", "tree", "--batch", "t", "t"], "--force");
+    let over = ["inner.proof", "t.proof", "-o", "t.proof"];
+    let over = [&["join", "prove", "tree"][..], &over].concat();
+    user.refused(&over, "to be written");
+    user.accepted(&["verify", "tree.proof", "--dir", "tree"]);
+    // Another published commitment than that of what is joined.
+    let file = |dir: &str| user.dir.path().join(dir).join("commitment.lam");
+    std::fs::copy(file("t"), file("tree")).expect("copy");
+    let altered = "commitment.lam is not of";
+    user.refused(&["verify", "tree.proof", "--dir", "tree"], altered);
+    user.refused(&["verifier", "tree", "-o", "v"], altered);
 }
 
 const OPTIONS: [&str; 10] = [
