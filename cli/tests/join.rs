@@ -291,6 +291,13 @@ fn proofs_of_all_shards_are_joined() {
 
     refuses_other_runs(&user);
     on_chain(&user, "c", "c.proof", "universal", Some("w.proof"));
+
+    // The join of the inferences in the place of that of their commitment proofs.
+    for file in ["join.lam", "commitment.lam"] {
+        let path = |dir: &str| user.dir.path().join(dir).join(file);
+        std::fs::copy(path("c"), path("c/weights")).expect("copy");
+    }
+    user.refused(&with, "not the join of the commitment proofs");
 }
 
 /// Shards left out, doubled, reordered, of another run, of the weights.

@@ -186,8 +186,8 @@ impl Multiexp {
     /// Shape errors and failed checks.
     ///
     /// # Soundness
-    /// Zero-checks and digits `(7n + 5·(identities))/|Fr|` for `2^n` steps, beside the lookup's and the
-    /// opening's (`docs/specs/protocol.md`, section 15).
+    /// `(6n + 4a + 80)/|Fr|` for zero-checks of `2^n` steps and `2^a` positions and what joins their identities,
+    /// beside known claims, lookup and opening (`docs/specs/protocol.md`, section 15).
     pub fn verify<B: Backend>(
         &self,
         backend: &mut B,

@@ -154,7 +154,7 @@ impl LayerSumcheck {
         assert_eq!(point.len() + 1, level.log, "variables of the layer");
         let mut inverses = point.to_vec();
         // Zeros stay zero; `message` handles them.
-        invert_all(&mut inverses);
+        super::invert::all(&mut inverses);
         Self {
             tables: Tables::new(level),
             weights: Weights::new(point),
@@ -245,13 +245,6 @@ impl LayerSumcheck {
                 weight * ((p0 + self.lambda * q0) * q1 + p1 * q0)
             })
             .sum()
-    }
-}
-
-/// Inverts all but zeros.
-fn invert_all(values: &mut [Fr]) {
-    for value in values {
-        *value = value.invert().unwrap_or(Fr::ZERO);
     }
 }
 

@@ -119,6 +119,16 @@ fn altered_traces_are_refused() {
         case.refuses(&mut trace, &format!("limb {i} of a {name}"));
         tried += 1;
     }
+    // What bounds abscissas below 2^254: the topmost limbs, four times.
+    for sheet in [&columns.steps, &columns.multiples] {
+        for (_, block) in &sheet.tops {
+            let mut trace = honest.clone();
+            let row = case.rng.gen_range(0..1usize << block.log);
+            trace.values[block.offset + row] ^= 4;
+            case.refuses(&mut trace, "topmost limb");
+            tried += 1;
+        }
+    }
     for (i, block) in columns.flags.iter().enumerate() {
         let row = case.rng.gen_range(0..1usize << block.log);
         let mut trace = honest.clone();
@@ -130,6 +140,18 @@ fn altered_traces_are_refused() {
         tried += 1;
     }
     println!("{tried} altered traces, 0 accepted");
+}
+
+/// A trace that is right but for its end: every row holds, the sum is another point.
+#[test]
+fn sums_that_end_elsewhere_are_refused() {
+    let mut case = Case::new(2);
+    let honest = case.trace();
+    case.verify(&case.prove(&honest)).unwrap();
+    case.terms[0].0 += Fr::ONE;
+    let combination = (case.terms.as_slice(), &Fr::ZERO);
+    let (trace, _) = witness::lay_out_any(&case.multiexp, combination, &mut case.rng).unwrap();
+    assert!(case.verify(&case.prove(&trace)).is_err());
 }
 
 /// A contracted row of steps whose identities modulo the base field all hold: a forger may choose what is added
@@ -160,7 +182,7 @@ fn step(
     let expressions = [
         // Those of an addition; all three are what the identities have before their rests.
         (row.integers[0] * (operands.point.x - operands.before.x))
-            - (operands.point.y - operands.before.y),
+            - ((Fr::ONE - flags.negative.double()) * operands.point.y - operands.before.y),
         row.integers[0].square() - operands.before.x - operands.point.x - row.integers[1],
         row.integers[0] * (operands.before.x - row.integers[1])
             - operands.before.y
@@ -249,13 +271,14 @@ fn digits_are_of_bits() {
             chosen: operands.point.native_x,
             inverse: inverse.invert().unwrap(),
         };
-        // The expressions of `step` are those of a digit that is not negative.
         let any = [Fq::from(5), Fq::from(6), Fq::from(7)];
         step(&challenge, any, &flags, &operands)
     };
     assert_eq!(at(0, 0, 0), Fr::ZERO);
     assert_eq!(at(1, 0, 0), Fr::ZERO, "the triple is the point here");
-    for (large, negative, both) in [(2, 0, 0), (0, 0, 1), (1, 0, 1), (7, 0, 0)] {
+    assert_eq!(at(0, 1, 0), Fr::ZERO, "the negative");
+    let none = [(2, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 0), (7, 0, 0)];
+    for (large, negative, both) in none {
         assert_ne!(
             at(large, negative, both),
             Fr::ZERO,

@@ -17,6 +17,7 @@ use rand::RngCore;
 use super::MultiexpError;
 use super::integers::{Digits, Row};
 use crate::columns::TraceColumns;
+use crate::kernels::invert;
 
 /// A digit: the bits of `large` and `negative`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,9 +42,22 @@ pub fn lay_out(
     combination: Combination<'_, Fr, G1Affine>,
     rng: &mut impl RngCore,
 ) -> Result<TraceColumns, MultiexpError> {
+    let (trace, last) = lay_out_any(multiexp, combination, rng)?;
+    if last != Some(end()) {
+        return Err(MultiexpError::Sum("the terms do not sum to zero"));
+    }
+    Ok(trace)
+}
+
+/// Lays out the trace of any combination; where its sum ends.
+pub(super) fn lay_out_any(
+    multiexp: &Multiexp,
+    combination: Combination<'_, Fr, G1Affine>,
+    rng: &mut impl RngCore,
+) -> Result<(TraceColumns, Option<G1Affine>), MultiexpError> {
     let (points, digits) = positions(multiexp, combination)?;
     let triples = triples(&points);
-    let steps = run(&points, &triples, &digits)?;
+    let steps = run(&points, &triples, &digits);
     let mut values = vec![0u16; multiexp.layout.trace_used];
     let columns = &multiexp.columns;
     for (index, (point, triple)) in points.iter().zip(&triples).enumerate() {
@@ -77,20 +91,15 @@ pub fn lay_out(
         let difference = chosen[index] - before;
         inverse[index] = difference * (difference.square() - modulus().square());
     }
-    invert_all(&mut elements[1]);
+    invert::all(&mut elements[1]);
     if elements[1].contains(&Fr::ZERO) {
         return Err(MultiexpError::Sum("the running sum meets a point"));
     }
     let blocks: Vec<Block> = columns.flags.iter().skip(3).copied().collect();
     let elements = blocks.into_iter().zip(elements).collect();
     let context = (&multiexp.program, &multiexp.layout);
-    Ok(TraceColumns::of_columns(
-        context,
-        &multiexp.tree,
-        values,
-        elements,
-        rng,
-    ))
+    let trace = TraceColumns::of_columns(context, &multiexp.tree, values, elements, rng);
+    Ok((trace, steps.last().map(|step| step.after)))
 }
 
 /// Points and digits of every position of a window; doublings and what fills up have the generator.
@@ -160,11 +169,7 @@ fn normalize(points: &[G1]) -> Vec<G1Affine> {
 }
 
 /// All steps in their order.
-fn run(
-    points: &[G1Affine],
-    triples: &[G1Affine],
-    digits: &[Vec<Digit>],
-) -> Result<Vec<Step>, MultiexpError> {
+fn run(points: &[G1Affine], triples: &[G1Affine], digits: &[Vec<Digit>]) -> Vec<Step> {
     let mut sum = G1::from(start());
     let mut sums = vec![sum];
     let mut chosen = vec![];
@@ -182,9 +187,6 @@ fn run(
         }
     }
     let sums = normalize(&sums);
-    if sums.last() != Some(&end()) {
-        return Err(MultiexpError::Sum("the terms do not sum to zero"));
-    }
     let pairs = sums.windows(2).zip(&chosen);
     let mut slopes: Vec<Fq> = pairs
         .map(|(sums, (added, double, _))| match double {
@@ -192,7 +194,7 @@ fn run(
             false => added.x - sums[0].x,
         })
         .collect();
-    invert_all(&mut slopes);
+    invert::all(&mut slopes);
     let pairs = sums.windows(2).zip(chosen).zip(slopes);
     let steps = pairs.map(|((sums, (added, double, digit)), inverse)| {
         let (before, after) = (sums[0], sums[1]);
@@ -209,27 +211,7 @@ fn run(
             slope: rise * inverse,
         }
     });
-    Ok(steps.collect())
-}
-
-/// Inverses of all elements; zero stays zero.
-fn invert_all<F: Field>(values: &mut [F]) {
-    let mut product = F::ONE;
-    let mut prefixes = Vec::with_capacity(values.len());
-    for value in values.iter() {
-        prefixes.push(product);
-        if !bool::from(value.is_zero()) {
-            product *= value;
-        }
-    }
-    let mut inverse = product.invert().unwrap_or(F::ZERO);
-    for (value, prefix) in values.iter_mut().zip(prefixes).rev() {
-        if !bool::from(value.is_zero()) {
-            let own = inverse * prefix;
-            inverse *= *value;
-            *value = own;
-        }
-    }
+    steps.collect()
 }
 
 fn write_step(mut row: Row<'_>, sheet: &Sheet, step: &Step) {

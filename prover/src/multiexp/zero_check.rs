@@ -8,6 +8,7 @@ use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::transcript::Transcript;
 use rayon::prelude::*;
 
+use crate::kernels::blend;
 use crate::sumcheck::evaluate;
 
 /// Pairs that a task takes at least.
@@ -45,9 +46,7 @@ pub fn prove(
 fn bind(table: &mut Vec<Fr>, r: Fr) {
     let half = table.len() / 2;
     let (low, high) = table.split_at_mut(half);
-    low.iter_mut()
-        .zip(&*high)
-        .for_each(|(l, h)| *l += r * (*h - *l));
+    blend::bind(low, high, &r);
     table.truncate(half);
 }
 
