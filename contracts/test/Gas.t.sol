@@ -88,7 +88,7 @@ contract UniversalGasTest is Universal {
         vm.snapshotGasLastCall("Overhead", "addRoute");
         ModelRegistry registry = new ModelRegistry();
         IWeightVerifier none = IWeightVerifier(address(0));
-        bytes32 digest = universalDigest(key, made.program);
+        bytes32 digest = universalDigest(universal, key, made.program);
         bytes memory proof = universalProof(made, key);
         uint256 id = registry.registerModel(digest, made.weights, new RoutedVerifier(universal, 1, none), 0);
         registry.submit(id, made.input, made.output, proof);

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::evm::{SolcCompiler, SourceTree};
 use laminate_aggregator::prove::{AggregationProof, Target};
@@ -24,7 +24,7 @@ use laminate_protocol::public::PublicValues;
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
 use super::refusal;
 use super::registry::{NewModel, Submission};
-use super::universal::{Mode, UniversalInfo, program_digest};
+use super::universal::{Mode, UniversalInfo};
 
 /// Runtime code that accepts: `STOP`.
 const ACCEPT: &[u8] = &[0x00];
@@ -140,11 +140,8 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
 fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> {
     let compiled = compiled()?;
     let universal = |digest: B256, key: u8| {
-        let verifying_key = Bytes::from(vec![key; 64]);
-        UniversalInfo {
-            program_digest: program_digest(&verifying_key, digest),
-            verifying_key,
-        }
+        let key = Bytes::from(vec![key; 64]);
+        UniversalInfo::of_words(digest, key, keccak256(halo2), PROOF_LENGTH)
     };
     let mut info = bundle_with(halo2, weights.then_some(ACCEPT))?.info;
     info.mode = Mode::Universal;
@@ -214,7 +211,7 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
-        ("\"version\": 3", "\"version\": 4", "version 4"),
+        ("\"version\": 4", "\"version\": 5", "version 5"),
         ("\"terms\": 1,", "\"terms\": 5000,", "5000 points"),
         ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
         ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),
