@@ -55,7 +55,7 @@ contract RoutedVerifierTest is Universal {
             "changed proof"
         );
         screen.settle(payment, _case.output, _proof);
-        vm.assertEq(address(0xbeef).balance, 1, "paid");
+        vm.assertEq(screen.balanceOf(address(0xbeef)), 1, "paid");
         bytes32 statement = _registry.submit(id, _case.input, _case.output, _proof);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.StatementReplayed.selector, statement));
         _registry.submit(id, _case.input, _case.output, _proof);

@@ -181,6 +181,8 @@ sol! {
         ) external payable returns (uint256 paymentId);
         function settle(uint256 paymentId, bytes calldata output, bytes calldata proof) external;
         function refund(uint256 paymentId) external;
+        function withdraw(address to) external returns (uint256 amount);
+        function balanceOf(address account) external view returns (uint256);
         function getPayment(uint256 paymentId) external view returns (Payment memory);
     }
 }
