@@ -119,8 +119,8 @@ sol! {
         event InferenceVerified(
             uint256 indexed modelId,
             bytes32 indexed inputCommitment,
-            address indexed caller,
-            bytes32 statementHash,
+            bytes32 indexed statementHash,
+            address caller,
             bytes output
         );
 
