@@ -41,6 +41,7 @@ sol! {
         error CoordinateNotCanonical(uint256 term, uint256 value);
         error PointAtInfinity(uint256 term);
         error PointNotOnCurve(uint256 term);
+        error PrecompileWithoutPoint();
         error SumAtInfinity();
         // UniversalVerifier
         error ProofLengthWithoutTerms(uint256 length);
@@ -281,6 +282,10 @@ fn encoding(error: &Refusals::RefusalsErrors) -> Option<String> {
         ),
         E::PointAtInfinity(e) => format!("point {} of the proof is infinity", e.term),
         E::PointNotOnCurve(e) => format!("point {} of the proof is not on the curve", e.term),
+        E::PrecompileWithoutPoint(_) => {
+            "this chain does not have the precompiled contracts for points of BN254 (EIP-196)"
+                .into()
+        }
         E::SumAtInfinity(_) => "the sum of the proof's points is infinity".into(),
         E::OutputWordTooLarge(e) => format!(
             "output word {} is {:#x}: bits beyond the last output",
