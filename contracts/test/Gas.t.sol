@@ -37,6 +37,11 @@ contract GasTest is Fixtures {
 
     receive() external payable {}
 
+    /// Figures of another hardfork would be none of today's; forge passes over settings that it does not know.
+    function test_hardfork() public pure {
+        vm.assertEq(bytes(vm.getEvmVersion()), "osaka", "foundry.toml: hardfork");
+    }
+
     function test_registry() public {
         _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(3)), _verifier, 0);
         vm.snapshotGasLastCall("Overhead", "registerModel");
@@ -56,6 +61,8 @@ contract GasTest is Fixtures {
         vm.warp(deadline);
         _screen.refund(2);
         vm.snapshotGasLastCall("Overhead", "refund");
+        _screen.withdraw(address(0xcafe));
+        vm.snapshotGasLastCall("Overhead", "withdraw");
     }
 }
 
