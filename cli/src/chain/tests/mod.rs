@@ -1,6 +1,7 @@
 //! The contracts on the embedded chain and behind a real node.
 //!
-//! Bytecode is compiled from `contracts/src` here; without the compiler (`npm ci`) these tests say so and skip. Where
+//! Bytecode is compiled from `contracts/src` here; without the compiler (`npm ci`) these tests fail, or skip if they are
+//! told to ([`anvil::missing`]). Where
 //! only the way around the generated verifier is tested, small programs stand for it: the real one, with a real proof,
 //! is in the end-to-end tests.
 
@@ -64,7 +65,7 @@ fn creation(runtime: &[u8]) -> Bytes {
     [prefix.as_slice(), runtime].concat().into()
 }
 
-/// A bundle of our contracts around the given runtime code; `None`, with the reason printed, without a compiler.
+/// A bundle of our contracts around the given runtime code; `None` if tests without a compiler are to be skipped.
 fn bundle(halo2: &[u8]) -> Option<Bundle> {
     bundle_with(halo2, None)
 }
@@ -74,7 +75,7 @@ fn compiled() -> Option<&'static BTreeMap<String, Bytes>> {
     static COMPILED: OnceLock<Option<BTreeMap<String, Bytes>>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
         if !workspace().join("node_modules/solc").exists() {
-            eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+            anvil::missing("node_modules/solc");
             return None;
         }
         let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
