@@ -2,7 +2,7 @@
 
     scripts/mutate_contracts.sh [--suite NAME] [--list] [--jobs N] [PATTERN...]
 
-PATTERN      only mutants whose line `path:line function [operator] before -> after` has one of these texts in it
+PATTERN      only mutants whose line `path:line function [operator] before -> after` one of these expressions matches
 --suite      what to mutate (mutation/suites.py); `contracts` by default
 --list       print the mutants and run nothing
 --equivalent run those in the list of equivalent ones, too
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -126,9 +127,9 @@ def try_mutant(suite: Suite, mutant: Mutant, text: str, folder: Path) -> Outcome
     return Outcome(mutant, "survived", "")
 
 
-def require_green(suite: Suite, sources: Sequence[Source], folder: Path) -> None:
+def require_green(suite: Suite, paths: Sequence[str], folder: Path) -> None:
     """Refuse to judge by tests that fail, or do not run, without any mutant."""
-    commands = {tuple(s.command(source.path)): (s, source.path) for s in suite.stages for source in sources}
+    commands = {tuple(stage.command(path)): (stage, path) for stage in suite.stages for path in paths}
     for stage, path in commands.values():
         passes, printed = run_stage(stage, path, folder)
         if not passes or "No tests" in printed:
@@ -143,7 +144,7 @@ def run_all(suite: Suite, chosen: Sequence[Mutant], texts: dict[str, str], jobs:
         folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for job in range(jobs):
             folder = copy_of(suite, Path(scratch) / str(job))
-            require_green(suite, [Source.of(path, text) for path, text in texts.items()], folder)
+            require_green(suite, sorted({mutant.path for mutant in chosen}), folder)
             folders.put(folder)
         done = 0
 
@@ -168,7 +169,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
     parser.add_argument("--equivalent", action="store_true", help="run those in the list of equivalent ones, too")
     parser.add_argument("--jobs", type=int, default=1, help="copies to work in at once")
-    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="only mutants with one of these texts")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="only mutants that a regular expression matches")
     return parser.parse_args(arguments)
 
 
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     equivalent = read_equivalent(EQUIVALENT)
     keys = {mutant: key_of(mutant, texts[mutant.path]) for mutant in every}
     unknown = [key for key in equivalent if key[0] in texts and key not in keys.values()]
-    chosen = [m for m in every if not options.patterns or any(p in m.name for p in options.patterns)]
+    chosen = [m for m in every if not options.patterns or any(re.search(p, m.name) for p in options.patterns)]
     skipped = [] if options.equivalent else [m for m in chosen if keys[m] in equivalent]
     chosen = [m for m in chosen if m not in skipped]
     if options.list:

@@ -8,6 +8,7 @@
 mod anvil;
 mod commands;
 mod embedded;
+mod gas;
 mod node;
 mod universal;
 
