@@ -400,7 +400,7 @@ mod tests {
         let settings = &input["settings"];
         let optimizer = &settings["optimizer"];
         let on = |value: &serde_json::Value| if value == true { "on" } else { "off" };
-        assert!(!on(&settings["metadata"]["appendCBOR"]).eq("on"));
+        assert_eq!(settings["metadata"]["appendCBOR"], false);
         let words = format!(
             "optimizer {}, {} runs, details yul {} and constantOptimizer {}; viaIR {}; EVM version {}; no metadata",
             on(&optimizer["enabled"]),

@@ -4,7 +4,7 @@
 
 use halo2_base::halo2_proofs::halo2curves::{
     bn256::{Fr, G1},
-    ff::Field,
+    ff::{Field, PrimeField},
 };
 
 use super::{
