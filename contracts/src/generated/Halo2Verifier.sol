@@ -4,7 +4,8 @@
 // reference string 5be7a58b58ab5335663bb87fdabd841726a6c750014294043cf7adf41a940b12 (DEV, its secret is public: never deploy)
 // calldata: 15 instances of 32 bytes, then 2144 bytes of proof
 // compile with solc 0.8.19: optimizer on, 100000 runs, details yul off and constantOptimizer off; viaIR off; EVM version paris; no metadata
-// The compiler's whole input is in the .json of the same name. With the Yul optimizer on it does not compile; through viaIR it can refuse all proofs.
+// The compiler's whole input is in the .json of the same name.
+// With the Yul optimizer on it does not compile; through viaIR the optimizer leaves a contract that refuses every proof, and does not deploy.
 pragma solidity 0.8.19;
 
 contract Halo2Verifier {
