@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::reading::Reading;
 
 use io::{persist, stage};
-pub use io::{read, read_bytes, read_head, write, write_bytes};
+pub use io::{read, read_bytes, read_head, write, write_bytes, write_new};
 
 /// A folder made by `laminate compile`.
 #[derive(Clone, Debug)]
