@@ -108,7 +108,11 @@ mod tests {
         refused(folder(&at("f")), "is a file");
         refused(folder(&at("f/new")), "is a file");
         assert_eq!(fs::read(at("f")).unwrap(), b"x");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            1,
+            "nothing is left"
+        );
     }
 
     #[cfg(unix)]

@@ -95,7 +95,10 @@ fn a_hundred_proofs_state_one_commitment() {
         assert_eq!(statement.input_commitment, committed.commitment.0);
         assert!(salts.insert(format!("{:?}", proof.transcript_salt)));
         assert!(
-            proof.trace_rows.iter().all(|row| salts.insert(format!("{row:?}"))),
+            proof
+                .trace_rows
+                .iter()
+                .all(|row| salts.insert(format!("{row:?}"))),
             "blinds are fresh"
         );
         last = Some((statement, proof));
@@ -118,7 +121,11 @@ fn a_hundred_proofs_state_one_commitment() {
     // Without a committed input, and by another commitment to the same row, the commitment is another one.
     let (fresh, _) = prover.prove(&first, None);
     let again = CommittedInput::new(&program, &Input::Rows(first), &mut rng(2)).expect("commit");
-    let all = [fresh.input_commitment, again.commitment.0, committed.commitment.0];
+    let all = [
+        fresh.input_commitment,
+        again.commitment.0,
+        committed.commitment.0,
+    ];
     assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
 }
 
@@ -131,14 +138,21 @@ fn what_does_not_fit_is_refused() {
         CommittedInput::new(program, &Input::Rows(rows), &mut rng(1))
     };
     assert!(commit(&[]).is_err() && commit(&[&[1, 2]]).is_err());
-    assert!(commit(&[&[1, 2, 3][..]; 3]).is_err(), "more rows than slots");
+    assert!(
+        commit(&[&[1, 2, 3][..]; 3]).is_err(),
+        "more rows than slots"
+    );
     assert!(commit(&[&[1, 2, 1 << 15]]).is_err());
     assert!(commit(&[&[1, 2, -(1 << 15)]]).is_ok());
     let tokens = CommittedInput::new(program, &Input::Tokens(vec![1, 2]), &mut rng(1));
     assert_eq!(tokens, Err(InputError::Exec(ExecError::NotSequence)));
 
     let good = commit(&[&[1, 2, 3]]).expect("commit");
-    assert_eq!(good.values, [1, 2, 3, 1, 2, 3], "the last row fills the batch");
+    assert_eq!(
+        good.values,
+        [1, 2, 3, 1, 2, 3],
+        "the last row fills the batch"
+    );
     let altered = |change: &dyn Fn(&mut CommittedInput)| {
         let mut bad = good.clone();
         change(&mut bad);
@@ -155,7 +169,13 @@ fn what_does_not_fit_is_refused() {
         assert!(matches!(altered(change), InputError::Commitment { .. }));
     }
     let count = altered(&|c| drop(c.values.pop()));
-    assert_eq!(count, InputError::Count { found: 5, expected: 6 });
+    assert_eq!(
+        count,
+        InputError::Count {
+            found: 5,
+            expected: 6
+        }
+    );
     let digest = altered(&|c| c.program_digest = c.salt);
     assert!(matches!(digest, InputError::Program { .. }));
     // Values that no proof is of, under the commitment that they have.
@@ -167,7 +187,10 @@ fn what_does_not_fit_is_refused() {
         };
         bad.commitment = Scalar(found);
         let refused = bad.open(program).expect_err("out of range");
-        assert!(matches!(refused, InputError::Exec(ExecError::Input { .. })), "{refused}");
+        assert!(
+            matches!(refused, InputError::Exec(ExecError::Input { .. })),
+            "{refused}"
+        );
     }
 }
 
@@ -177,7 +200,8 @@ fn a_salt_is_shared_between_programs_that_take_the_same_values() {
     let (one, other) = (mlp(3, 1, &[3, 4, 2]), mlp(4, 1, &[3, 5, 1]));
     let input = Input::Rows(vec![vec![5, 6, 7], vec![8, 9, 10]]);
     let first = CommittedInput::new(&one.program, &input, &mut rng(1)).expect("commit");
-    let salted = |case: &Case| CommittedInput::salted(&case.program, &input, first.salt.0).expect("commit");
+    let salted =
+        |case: &Case| CommittedInput::salted(&case.program, &input, first.salt.0).expect("commit");
     let second = salted(&other);
     assert_eq!(second.commitment, first.commitment);
     assert_ne!(second.program_digest, first.program_digest);
@@ -186,7 +210,11 @@ fn a_salt_is_shared_between_programs_that_take_the_same_values() {
     let program = prover.case.program.clone();
     let (statement, _) = prover.prove(&rows(&second, &program), Some(second.salt.0));
     assert_eq!(statement.input_commitment, first.commitment.0);
-    assert_ne!(salted(&mlp(3, 2, &[3, 4, 2])).commitment, first.commitment, "a larger batch");
+    assert_ne!(
+        salted(&mlp(3, 2, &[3, 4, 2])).commitment,
+        first.commitment,
+        "a larger batch"
+    );
 }
 
 #[test]
@@ -204,22 +232,43 @@ fn tokens_are_committed_to_as_they_are_proven() {
         ..Links::default()
     };
     let (mut source, quiet) = (rng(3), |_| {});
-    let (statement, _) =
-        prove_linked(&model, &secret, &trace, &links, &srs.powers, FoldMode::On, &mut source, &quiet)
-            .expect("prove");
+    let (statement, _) = prove_linked(
+        &model,
+        &secret,
+        &trace,
+        &links,
+        &srs.powers,
+        FoldMode::On,
+        &mut source,
+        &quiet,
+    )
+    .expect("prove");
     assert_eq!(statement.input_commitment, committed.commitment.0);
 
     let commit = |tokens: &[u32]| {
         CommittedInput::new(&case.program, &Input::Tokens(tokens.to_vec()), &mut rng(1))
     };
     let short = commit(&case.tokens[1..]).expect_err("too few");
-    assert_eq!(short, InputError::Exec(ExecError::TokenCount { found: 5, expected: 6 }));
+    assert_eq!(
+        short,
+        InputError::Exec(ExecError::TokenCount {
+            found: 5,
+            expected: 6
+        })
+    );
     let mut foreign = case.tokens.clone();
     foreign[0] = Shape::SMALL.vocab;
-    assert!(matches!(commit(&foreign), Err(InputError::Exec(ExecError::Token { .. }))));
+    assert!(matches!(
+        commit(&foreign),
+        Err(InputError::Exec(ExecError::Token { .. }))
+    ));
     assert!(CommittedInput::new(&case.program, &Input::Rows(vec![vec![1]]), &mut rng(1)).is_err());
     // Ids outside the vocabulary, or none at all, in a file with their commitment.
-    for value in [Shape::SMALL.vocab as i32 - ACTIVATION_BOUND as i32, -(1 << 15) - 1, i32::MAX] {
+    for value in [
+        Shape::SMALL.vocab as i32 - ACTIVATION_BOUND as i32,
+        -(1 << 15) - 1,
+        i32::MAX,
+    ] {
         let mut bad = committed.clone();
         bad.values[2] = value;
         let Err(InputError::Commitment { found, .. }) = bad.open(&case.program) else {
@@ -227,6 +276,9 @@ fn tokens_are_committed_to_as_they_are_proven() {
         };
         bad.commitment = Scalar(found);
         let refused = bad.open(&case.program).expect_err("no token");
-        assert!(matches!(refused, InputError::Exec(ExecError::Token { .. })), "{refused}");
+        assert!(
+            matches!(refused, InputError::Exec(ExecError::Token { .. })),
+            "{refused}"
+        );
     }
 }

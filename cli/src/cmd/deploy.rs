@@ -1,6 +1,6 @@
 //! `laminate deploy`: the contracts onto a chain.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, B256};

@@ -136,7 +136,9 @@ impl Prove {
         for path in self.output.iter().chain(&self.folded_only) {
             destination::file(path)?;
         }
-        self.keep_layers.as_deref().map_or(Ok(()), destination::folder)
+        self.keep_layers
+            .as_deref()
+            .map_or(Ok(()), destination::folder)
     }
 
     /// Proves all shards of a model.

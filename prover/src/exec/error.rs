@@ -130,7 +130,9 @@ pub enum ExecError {
         limit: usize,
     },
     /// Another number of tokens than a proof is of.
-    #[error("{found} tokens, the program takes {expected}: the prompt, then the generated ones but the last")]
+    #[error(
+        "{found} tokens, the program takes {expected}: the prompt, then the generated ones but the last"
+    )]
     TokenCount {
         /// Number of tokens.
         found: usize,

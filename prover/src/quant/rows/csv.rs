@@ -12,8 +12,28 @@ use super::QuantError;
 
 /// What other programs write for "no value", in lower case: pandas' list, Excel's errors, and the common words.
 const NO_VALUE: [&str; 22] = [
-    "na", "n/a", "nan", "null", "nil", "none", "nat", "missing", "unknown", "undefined", "inf", "infinity", "true", "false",
-    "#n/a", "#na", "#n/a n/a", "#null!", "#div/0!", "#value!", "#ref!", "#num!",
+    "na",
+    "n/a",
+    "nan",
+    "null",
+    "nil",
+    "none",
+    "nat",
+    "missing",
+    "unknown",
+    "undefined",
+    "inf",
+    "infinity",
+    "true",
+    "false",
+    "#n/a",
+    "#na",
+    "#n/a n/a",
+    "#null!",
+    "#div/0!",
+    "#value!",
+    "#ref!",
+    "#num!",
 ];
 
 /// Rows of `columns` finite numbers.
@@ -84,7 +104,10 @@ fn is_header(record: &csv::StringRecord, path: &Path, line: u64) -> Result<bool,
         problem,
     };
     if let Some(column) = record.iter().position(|cell| !is_name(cell)) {
-        return Err(refuse(column, "is neither a number nor the name of a column"));
+        return Err(refuse(
+            column,
+            "is neither a number nor the name of a column",
+        ));
     }
     let mut seen = std::collections::HashSet::new();
     if let Some(column) = record.iter().position(|cell| !seen.insert(cell)) {
@@ -153,9 +176,45 @@ mod tests {
     #[test]
     fn first_lines_that_are_neither_are_refused() {
         for cell in [
-            "\"1,5\"", "\"1.234,5\"", "\"1,5e3\"", "1 000", "1_000", "5%", "$5", "€5", "(5)", "--", "-", ".", "?", "", "\"\"",
-            "NA", "N/A", "n/a", "NaN", "nan", "-nan", "<NA>", "NULL", "None", "nil", "NaT", "missing", "#N/A", "#DIV/0!",
-            "inf", "-inf", "Infinity", "true", "FALSE", "0x1F", "2026-01-01", "12:30", "−5", "١٢",
+            "\"1,5\"",
+            "\"1.234,5\"",
+            "\"1,5e3\"",
+            "1 000",
+            "1_000",
+            "5%",
+            "$5",
+            "€5",
+            "(5)",
+            "--",
+            "-",
+            ".",
+            "?",
+            "",
+            "\"\"",
+            "NA",
+            "N/A",
+            "n/a",
+            "NaN",
+            "nan",
+            "-nan",
+            "<NA>",
+            "NULL",
+            "None",
+            "nil",
+            "NaT",
+            "missing",
+            "#N/A",
+            "#DIV/0!",
+            "inf",
+            "-inf",
+            "Infinity",
+            "true",
+            "FALSE",
+            "0x1F",
+            "2026-01-01",
+            "12:30",
+            "−5",
+            "١٢",
         ] {
             // Distinct, so that this alone decides.
             let text = format!("{cell},name,{cell}\n1,2,3\n");
@@ -166,16 +225,28 @@ mod tests {
             assert!(error.contains("line 1, column 1"), "{cell}: {error}");
         }
         let error = read("a,b,a\n1,2,3\n", 3).unwrap_err();
-        assert!(error.contains("line 1, column 3: \"a\" stands there twice"), "{error}");
+        assert!(
+            error.contains("line 1, column 3: \"a\" stands there twice"),
+            "{error}"
+        );
         let error = read("\"1,5\",\"2,5\"\n1,2\n", 2).unwrap_err();
-        assert!(error.contains("\"1,5\" is neither a number nor") && error.contains("decimal point"), "{error}");
-        assert!(read("a,1\n", 2).unwrap_err().contains("line 1, column 1"), "not a header");
+        assert!(
+            error.contains("\"1,5\" is neither a number nor") && error.contains("decimal point"),
+            "{error}"
+        );
+        assert!(
+            read("a,1\n", 2).unwrap_err().contains("line 1, column 1"),
+            "not a header"
+        );
     }
 
     #[test]
     fn numbered_columns_are_no_row() {
         let error = read("0,1\n5,6\n", 2).unwrap_err();
-        assert!(error.contains("line 1") && error.contains("header"), "{error}");
+        assert!(
+            error.contains("line 1") && error.contains("header"),
+            "{error}"
+        );
         assert!(read("0\n5\n", 1).is_err());
         assert_eq!(read("0,1\n", 2).unwrap(), [[0.0, 1.0]], "nothing follows");
         assert_eq!(read("0.0,1.0\n5,6\n", 2).unwrap().len(), 2);

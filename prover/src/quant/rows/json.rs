@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 
 use super::QuantError;
 
-const EXPECTED: &str = "expected an array of arrays of numbers, one array of numbers, or {\"input_data\": [[…]]}";
+const EXPECTED: &str =
+    "expected an array of arrays of numbers, one array of numbers, or {\"input_data\": [[…]]}";
 /// Keys of EZKL's input files beside `input_data`.
 const PASSED_OVER: [&str; 2] = ["input_shapes", "output_data"];
 
@@ -153,7 +154,13 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap(), two, "{text}");
         }
-        for text in ["[1, 2.5]", "[[1, 2.5]]", "[[[1, 2.5]]]", "{\"input_data\": [[1, 2.5]]}", "{\"input_data\": [1, 2.5]}"] {
+        for text in [
+            "[1, 2.5]",
+            "[[1, 2.5]]",
+            "[[[1, 2.5]]]",
+            "{\"input_data\": [[1, 2.5]]}",
+            "{\"input_data\": [1, 2.5]}",
+        ] {
             assert_eq!(read(text).unwrap(), [[1.0, 2.5]], "{text}");
         }
     }
@@ -173,13 +180,25 @@ mod tests {
             ("{\"a\": 1}", "the key \"a\""),
             ("{\"tokens\": [1, 2]}", "the key \"tokens\""),
             ("{\"inputs\": [[1, 2]]}", "the key \"inputs\""),
-            ("{\"input_data\": [[1, 2]], \"rows\": 1}", "the key \"rows\""),
+            (
+                "{\"input_data\": [[1, 2]], \"rows\": 1}",
+                "the key \"rows\"",
+            ),
             ("{\"output_data\": [[1]]}", "without the key \"input_data\""),
             ("{\"input_data\": 3}", "\"input_data\" holds a number"),
-            ("{\"input_data\": [[\"0x01\", 2]]}", "\"input_data\" holds a text"),
+            (
+                "{\"input_data\": [[\"0x01\", 2]]}",
+                "\"input_data\" holds a text",
+            ),
             // Not a whole number of rows; several lists are rows, whatever their sum.
-            ("{\"input_data\": [[1, 2, 3]]}", "line 1: 3 columns, expected 2"),
-            ("{\"input_data\": [[1, 2, 3], [4]]}", "line 1: 3 columns, expected 2"),
+            (
+                "{\"input_data\": [[1, 2, 3]]}",
+                "line 1: 3 columns, expected 2",
+            ),
+            (
+                "{\"input_data\": [[1, 2, 3], [4]]}",
+                "line 1: 3 columns, expected 2",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
