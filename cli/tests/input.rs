@@ -10,7 +10,7 @@ use serde_json::Value;
 mod author;
 mod tiny;
 
-use author::User;
+use author::{User, ids};
 
 fn fraud(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
@@ -192,7 +192,11 @@ fn refuses_other_inputs(user: &User, legit: &str) {
         "-o",
         "pair.input",
     ]);
-    refused("m", "pair.input", &["pair.input", "another program"]);
+    refused(
+        "m",
+        "pair.input",
+        &["pair.input", "committed to for program"],
+    );
     // Another row under the commitment, with a digest of the file that fits.
     edit(user, "row.input", "bad.input", |c| c.values[3] += 1);
     refused(
@@ -324,7 +328,7 @@ fn tokens_are_committed_to_and_proven_later() {
     let compile = |more: &[&'static str]| [&["compile", "tiny.bin"], &options[..], more].concat();
     user.accepted(&compile(&["-o", "m"]));
     user.accepted(&compile(&["--shard-layers", "1", "-o", "parts"]));
-    user.accepted(&["generate", "m", "--prompt-ids", "1,2,3", "-o", "input.json"]);
+    let generated = user.accepted(&["generate", "m", "--prompt-ids", "1,2,3", "-o", "input.json"]);
     let all = [("m", "m.input"), ("parts", "parts.input")];
     for (dir, file) in all {
         let commit = ["input", "commit", dir, "--input", "input.json", "-o", file];
@@ -335,7 +339,9 @@ fn tokens_are_committed_to_and_proven_later() {
         }
         let verify = ["verify", "1.folded", "--dir", dir, "--dev-srs"];
         let named = [&verify[..], &["--input-commitment", &x]].concat();
-        assert_eq!(commitment(&user.accepted(&named)), x);
+        let verified = user.accepted(&named);
+        assert_eq!(commitment(&verified), x);
+        assert_eq!(ids(&verified["output"]), ids(&generated["tokens"]));
         let named = [&verify[..], &["--input-commitment", "0x00"]].concat();
         user.refused(&named, &["another input"]);
     }
