@@ -27,6 +27,7 @@ use laminate_protocol::program::{
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
 use laminate_prover::exec::{self, Trace};
+use laminate_prover::input::{CommittedInput, Input};
 use laminate_prover::prove::{Model, WeightSecret, prove};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -258,6 +259,12 @@ pub fn prove_trace(
         statement,
         proof,
     }
+}
+
+/// The inputs of a case, committed to with a fixed salt.
+pub fn committed(case: &Case) -> CommittedInput {
+    let input = Input::Rows(case.inputs.clone());
+    CommittedInput::salted(&case.program, &input, Fr::from(5)).expect("commit")
 }
 
 /// A file of the shared data folder, or `None` with a printed reason.

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
 use crate::chain::universal::{Mode, UniversalInfo};
+use crate::destination;
 use crate::files;
 use crate::measure::size;
 use crate::output::Output;
@@ -298,6 +299,7 @@ impl VerifierCommand {
     /// # Errors
     /// Missing keys, a missing compiler, or a folder that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::folder(&self.output)?;
         let (dir, subject) = Subject::open_whole(&self.dir)?;
         let srs = pipeline::load_setup_srs(&dir.setup()?)?;
         let loaded = pipeline::load_subject_keys(&subject, &srs)?;
