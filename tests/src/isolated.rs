@@ -35,7 +35,7 @@ impl Isolated {
         program.tensors.push(Tensor::new("input", WIDTH, 8));
         program.weights.push(DenseShape::new(WIDTH, WIDTH));
         program.tables.push(tanh(TABLE_LOG, 3));
-        let multiplier = 1 << 14;
+        let unit = 1 << 14;
         let ops = [
             Op::Dense {
                 weight: 0,
@@ -45,12 +45,12 @@ impl Isolated {
             Op::LeakyRelu { slope: 6554 },
             Op::Activation { table: 0 },
             Op::Add {
-                left: multiplier,
-                right: 3 * multiplier,
+                left: unit,
+                right: 3 * unit,
                 shift: 16,
             },
             Op::Mul {
-                multiplier,
+                multiplier: 1 << 10,
                 shift: 16,
             },
             Op::Dense {
@@ -58,7 +58,7 @@ impl Isolated {
                 shift: 32,
             },
             Op::Mul {
-                multiplier: multiplier << 8,
+                multiplier: 1 << 22,
                 shift: 32,
             },
             Op::Relu,

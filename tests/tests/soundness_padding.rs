@@ -294,6 +294,7 @@ mod heads {
             5,
             &Shape {
                 blocks: 1,
+                prompt: Shape::SMALL.tokens,
                 ..Shape::SMALL
             },
             false,
@@ -304,7 +305,8 @@ mod heads {
             .iter()
             .find(|n| matches!(n.op, Op::Activation { .. }));
         let gate = gate.expect("a table").inputs[0];
-        program.tables.push(table(zero));
+        // In the place of the model's own, so that the trace has room.
+        program.tables[1] = table(zero);
         let layer = program.weights.len();
         let axes = program.tensors[gate].axes.clone();
         program.weights.push(DenseShape {
@@ -321,9 +323,7 @@ mod heads {
         });
         let mut input = gate;
         for op in [
-            Op::Activation {
-                table: program.tables.len() - 1,
-            },
+            Op::Activation { table: 1 },
             Op::Dense {
                 weight: layer,
                 shift: 16,

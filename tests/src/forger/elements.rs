@@ -225,18 +225,18 @@ impl Forger {
         tree: &Segments,
         columns: &[Vec<Fr>],
     ) -> (Vec<Vec<u32>>, Vec<(usize, usize)>) {
-        let mut entries: HashMap<[u8; 96], (usize, usize)> = HashMap::new();
+        let mut entries: Vec<(&Kind, HashMap<[u8; 96], usize>)> = vec![];
         let mut counts = vec![];
-        for segment in tree
-            .segments
-            .iter()
-            .filter(|s| multiplicity(&s.kind).is_some())
-        {
+        let tables = tree.segments.iter();
+        for segment in tables.filter(|s| multiplicity(&s.kind).is_some()) {
             let rows = self.table_rows(&segment.kind, 1 << segment.log);
-            for (i, row) in rows.iter().enumerate() {
-                entries.entry(key(row)).or_insert((counts.len(), i));
-            }
             counts.push(vec![0u32; rows.len()]);
+            // Of entries that are the same, the first.
+            let mut own = HashMap::with_capacity(rows.len());
+            for (i, row) in rows.iter().enumerate() {
+                own.entry(key(row)).or_insert(i);
+            }
+            entries.push((&segment.kind, own));
         }
         let (mut rest, mut missing) = (columns, vec![]);
         for (number, segment) in tree.segments.iter().enumerate() {
@@ -249,8 +249,15 @@ impl Forger {
             };
             for i in 0..1usize << segment.log {
                 let Some(row) = row(i) else { break };
-                match entries.get(&key(&row)) {
-                    Some((table, entry)) => counts[*table][*entry] += 1,
+                let key = key(&row);
+                let found = |own: bool| {
+                    let tables = entries.iter().enumerate();
+                    let mut tables =
+                        tables.filter(|(_, (kind, _))| !own || is_of(&segment.kind, kind));
+                    tables.find_map(|(table, (_, rows))| Some((table, *rows.get(&key)?)))
+                };
+                match found(true).or_else(|| found(false)) {
+                    Some((table, entry)) => counts[table][entry] += 1,
                     None => missing.push((number, i)),
                 }
             }
@@ -272,6 +279,15 @@ impl Forger {
             _ => (Fr::ZERO, Fr::ZERO, Fr::ZERO),
         };
         (0..size).map(row).collect()
+    }
+}
+
+/// Whether a segment's values are looked up in this table.
+fn is_of(values: &Kind, table: &Kind) -> bool {
+    match (values, table) {
+        (Kind::Range { range: a, .. }, Kind::RangeTable { range: b, .. }) => a == b,
+        (Kind::Use { table: a, .. }, Kind::Table { table: b, .. }) => a == b,
+        _ => false,
     }
 }
 
