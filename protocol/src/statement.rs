@@ -236,8 +236,8 @@ pub fn boundary_commitment<B: Backend>(backend: &mut B, rows: &[B::Point]) -> B:
     hash(backend, Domain::Boundary, &message)
 }
 
-/// The input commitment: `Poseidon(salt, number of values, packed values…)`, values row-major
-/// `(slots, width)`.
+/// The input commitment: `Poseidon(salt, number of values, bits of a packed value, packed values…)`,
+/// values row-major `(slots, width)`. With the bits, words open as values of one packing only.
 pub fn input_commitment<B: Backend>(
     backend: &mut B,
     packing: Packing,
@@ -247,6 +247,7 @@ pub fn input_commitment<B: Backend>(
     let mut message = vec![
         salt.clone(),
         backend.constant(Fr::from(values.len() as u64)),
+        backend.constant(Fr::from(packing.bits() as u64)),
     ];
     message.extend(pack(backend, packing, values));
     hash(backend, Domain::InputCommitment, &message)
@@ -304,6 +305,31 @@ mod tests {
                 assert_eq!(packing.values(fields), values);
                 assert_eq!(fields.div_ceil(VALUES_PER_WORD), packing.words(values));
             }
+        }
+    }
+
+    /// Values of one packing whose words are those of as many other values in the other one.
+    #[test]
+    fn input_commitments_are_of_one_packing() {
+        let stored = |values: &[i64]| -> Vec<Fr> {
+            let values = values.iter().map(|v| fr_from_i64(*v - ACTIVATION_BOUND));
+            values.collect()
+        };
+        for (short, long) in [
+            (vec![5, 7], vec![5 + (7 << 16), 0]),
+            (vec![1, 2, 3, 0], vec![1 + (2 << 16), 3, 0, 0]),
+            (vec![9], vec![9]),
+        ] {
+            let [short, long] = [stored(&short), stored(&long)];
+            let words = [(Packing::Short, &short), (Packing::Long, &long)]
+                .map(|(packing, values)| pack(&mut Native, packing, values));
+            assert_eq!(
+                (words[0].clone(), short.len()),
+                (words[1].clone(), long.len())
+            );
+            let [a, b] = [(Packing::Short, &short), (Packing::Long, &long)]
+                .map(|(packing, values)| input_commitment(&mut Native, packing, &Fr::ONE, values));
+            assert_ne!(a, b, "one commitment opens as two inputs");
         }
     }
 

@@ -374,7 +374,7 @@ impl Verifier {
         trace_rows: &[B::Point],
     ) -> (Transcript<B>, B::Scalar) {
         let mut main = Transcript::new(backend, Domain::Main);
-        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v3"));
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v4"));
         main.absorb("protocol version", &[version]);
         main.absorb("transcript salt", std::slice::from_ref(salt));
         main.absorb(

@@ -7,6 +7,7 @@ pub mod fields;
 pub mod forger;
 pub mod fuzz;
 pub mod golden;
+pub mod isolated;
 pub mod lookup_reference;
 pub mod random;
 pub mod recorder;

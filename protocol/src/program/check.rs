@@ -118,7 +118,8 @@ impl Program {
                 Some(_) => return fail(format!("tensor {} is defined twice", node.output)),
                 None => return fail(format!("output tensor {} does not exist", node.output)),
             }
-            if let Err(problem) = self.check_op(index, &mut weight_used) {
+            let checked = self.check_op(index, &mut weight_used);
+            if let Err(problem) = checked.and_then(|()| self.check_padding(index)) {
                 return fail(problem);
             }
         }

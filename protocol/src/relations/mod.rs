@@ -19,7 +19,7 @@
 //! identities ([`elementwise`]), row sums ([`row_sum`]) and padding that is zero ([`zeros`]).
 //!
 //! Range checks are not part of a relation: every committed column lies in a region that one lookup
-//! covers ([`crate::lookup`]).
+//! covers ([`crate::lookup`]), or tables show what is relied on ([`crate::layout::reliance`]).
 
 pub mod activation;
 pub mod add;
