@@ -18,6 +18,11 @@ use clap::{Parser, Subcommand};
 
 use output::Output;
 
+const _: () = assert!(
+    !laminate_protocol::switch::MUTABLE,
+    "a verifier whose checks can be switched off is for scripts/mutate_verifier.sh alone: build without the feature `mutants`"
+);
+
 /// Prove model inference and check it on Ethereum.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, arg_required_else_help = true)]

@@ -15,6 +15,7 @@ use laminate_protocol::transcript::Event;
 use laminate_tests::fields::{count, point_name, scalar_name, with_point, with_scalar};
 use laminate_tests::recorder::{Recorder, Squeeze, squeezes};
 use laminate_tests::sequence::{self, Shape};
+use laminate_tests::shards::{self, Run, Sharded};
 use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case, prove_trace};
 
 /// Absorbed values that are not messages of the prover.
@@ -145,6 +146,29 @@ fn every_scalar_of_a_sequence_is_absorbed_before_the_next_challenge() {
     println!("sequence: {tried} fields altered, each reached the challenge after it; 0 omitted");
 }
 
+/// The same for a shard between two others, whose statement has a boundary at both ends.
+#[test]
+fn every_scalar_of_a_shard_is_absorbed_before_the_next_challenge() {
+    let srs = TestSrs::new(b"inventory", 18);
+    let (model, options) = (shards::model(1, 3, false), shards::options(true));
+    let compiled = shards::compile(&model, &options, 1);
+    let mut sharded = Sharded::new(compiled, &srs, 1);
+    let Run {
+        mut statements,
+        mut proofs,
+        ..
+    } = sharded.run(&[4, 11, 3, 5, 0, 7], 1, &srs);
+    let statement = statements.swap_remove(1);
+    assert_eq!(statement.boundaries().count(), 2);
+    let tried = account_for(&Proven {
+        model: sharded.models.swap_remove(1),
+        secret: sharded.secrets.swap_remove(1),
+        statement,
+        proof: proofs.swap_remove(1),
+    });
+    println!("shard: {tried} fields altered, each reached the challenge after it; 0 omitted");
+}
+
 fn account_for(proven: &Proven) -> usize {
     let (honest, failed) = run(proven, &proven.statement, &proven.proof);
     assert_eq!(failed, 0, "honest proof");
@@ -244,6 +268,16 @@ fn statements(honest: &Statement<Fr>) -> Vec<(String, Statement<Fr>)> {
         alter("weight commitment", &|s| s.weight_commitment += Fr::ONE),
         alter("input commitment", &|s| s.input_commitment += Fr::ONE),
     ];
+    if honest.boundary_in.is_some() {
+        out.push(alter("boundary in", &|s| {
+            s.boundary_in = s.boundary_in.map(|b| b + Fr::ONE)
+        }));
+    }
+    if honest.boundary_out.is_some() {
+        out.push(alter("boundary out", &|s| {
+            s.boundary_out = s.boundary_out.map(|b| b + Fr::ONE)
+        }));
+    }
     out.extend(
         (0..honest.output_words.len())
             .map(|i| alter("output word", &|s| s.output_words[i] += Fr::ONE)),
