@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// Calls with a name, and the kind that stands before it; the checks behind `on` have none.
-const CALLS: [(&str, &str); 8] = [
+const CALLS: [(&str, &str); 9] = [
     ("on(", ""),
     ("expect_len(", "length: "),
     ("bound(", "program: "),
+    ("check_residual(", "program: "),
     ("same_count(", "shards: "),
     ("not_identity(", "identity: "),
     ("absorb(", "absorb: "),
@@ -79,13 +80,14 @@ fn names(text: &str) -> Vec<String> {
             if text[..at].chars().next_back().is_some_and(part) {
                 continue;
             }
-            // Operands before the name are paths without calls.
+            // Nothing stands before a name but what is verified with.
             let rest = &text[at + call.len()..];
             let Some((before, rest)) = rest.split_once('"') else {
                 continue;
             };
-            let operand = |c: char| part(c) || c.is_whitespace() || matches!(c, ',' | '&' | '.');
-            if let (true, Some((name, _))) = (before.chars().all(operand), rest.split_once('"')) {
+            let operand = |name: &str| ["", "backend", "transcript"].contains(&name.trim());
+            if let (true, Some((name, _))) = (before.split(',').all(operand), rest.split_once('"'))
+            {
                 found.push((at, format!("{kind}{name}")));
             }
         }

@@ -9,6 +9,7 @@ use laminate_protocol::relations::{Relation, relations};
 use laminate_tests::programs::{
     dense, find, first_shard, middle_shard, node, norm, refuse, stacked, tensor, weights, wide,
 };
+use laminate_tests::sequence::{self, Shape};
 use laminate_tests::{every_op, mlp};
 
 const DENSE: Op = Op::Dense {
@@ -526,8 +527,7 @@ fn attention_is_of_alike_heads() {
 /// that the program does not declare.
 #[test]
 fn padding_is_zero_on_one_side_of_every_product() {
-    let shows = |program: &Program| {
-        let index = program.nodes.len() - 2;
+    let shows = |program: &Program, index: usize| {
         let layout = Layout::new(program);
         let found = relations(program, &layout, index);
         found
@@ -557,6 +557,21 @@ fn padding_is_zero_on_one_side_of_every_product() {
         let logits = dense(&mut program, gate, &[5]);
         program.output = node(&mut program, Op::Argmax, &[logits], tensor(&[1], 1));
         assert_eq!(program.check(), Ok(()));
-        assert_eq!(shows(&program), shown, "a table that is {at_zero} at zero");
+        let index = program.nodes.len() - 2;
+        assert_eq!(
+            shows(&program, index),
+            shown,
+            "a table that is {at_zero} at zero"
+        );
+    }
+    // A padded query attends like any other, so what it mixes is not zero; an axis that is full has none.
+    for (queries, shown) in [(3, true), (4, false)] {
+        let shape = Shape {
+            queries,
+            ..Shape::SMALL
+        };
+        let program = sequence::case(5, &shape, true).program;
+        let index = find(&program, 0, |op| matches!(op, Op::DenseAdd { .. }));
+        assert_eq!(shows(&program, index), shown, "{queries} queries");
     }
 }

@@ -190,7 +190,7 @@ fn every_length_is_checked() {
     let mut statement = proven.statement.clone();
     for change in [
         |words: &mut Vec<Fr>| words.push(Fr::ZERO),
-        |words| words.clear(),
+        |words: &mut Vec<Fr>| words.clear(),
     ] {
         change(&mut statement.output_words);
         let found = verdict(&statement, &proven.proof);

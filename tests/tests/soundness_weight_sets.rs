@@ -52,12 +52,7 @@ fn every_unchecked_shard_has_a_commitment_proof() {
     let swapped = [statements[1].clone(), statements[0].clone()];
     let refused = set.check_statements(&swapped);
     assert!(matches!(refused, Err(ShardError::Foreign { shard: 0, .. })));
-    let few = |found: usize| {
-        Err(ShardError::WeightProofs {
-            found,
-            expected: 2,
-        })
-    };
+    let few = |found: usize| Err(ShardError::WeightProofs { found, expected: 2 });
     for count in [0, 1] {
         assert_eq!(set.check_statements(&statements[..count]), few(count));
         assert_eq!(set.verify(statements, &proofs[..count], tau), few(count));

@@ -35,13 +35,16 @@ impl Made {
 
 /// Two kinds of false children: a proof of the circuit with one other evaluation, and a true proof of the circuit that
 /// leaves a false pairing. Both are joined as if they held.
-pub(super) fn false_pairings_are_refused(srs: &Srs, join: &Join, [a, b]: [&Made; 2]) {
+#[test]
+fn false_pairings_are_refused() {
+    let (srs, [a, b]) = &*PAIR;
+    let join = &batch(&[a, b]);
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let mut altered = a.proof.clone();
     // Behind the points but two, the last byte of an evaluation.
     let at = 64 * (join.template.points() - 2) + 31;
     altered.proof[at] ^= 1;
-    let leaves = a.false_pairing(srs, &[3, 4, 1], 1);
+    let leaves = a.false_pairing(srs, WIDTHS, 1);
     assert_eq!(leaves.public.statement[0], a.proof.public.statement[0]);
     let cut = |accumulator: Accumulator<G1Affine>| accumulator.check(&srs.s_g2());
     assert!(cut(leaves.public.deferred.accumulator().unwrap()).is_err());
@@ -60,6 +63,8 @@ pub(super) fn false_pairings_are_refused(srs: &Srs, join: &Join, [a, b]: [&Made;
         let found = cut(public.deferred.accumulator().unwrap());
         if what == "honest" {
             assert_eq!(found, Ok(()));
+            values_are_absorbed(join, &witness);
+            lengths_are_named(join, &witness);
             continue;
         }
         let check = Check::Pairing;
@@ -75,7 +80,7 @@ pub(super) fn false_pairings_are_refused(srs: &Srs, join: &Join, [a, b]: [&Made;
 
 /// What is absorbed before each challenge; and that both sums, and the opening of their combination, reach the
 /// challenges behind them.
-pub(super) fn values_are_absorbed(join: &Join, honest: &Witness) {
+fn values_are_absorbed(join: &Join, honest: &Witness) {
     let front = join.front(&mut Native, &honest.given).unwrap();
     let mut expected = vec![
         Event::Absorb("join version", 1),
@@ -123,7 +128,7 @@ pub(super) fn values_are_absorbed(join: &Join, honest: &Witness) {
 }
 
 /// Lists of other lengths than the plan's, each by its name.
-pub(super) fn lengths_are_named(join: &Join, honest: &Witness) {
+fn lengths_are_named(join: &Join, honest: &Witness) {
     let refused = |name: &str, change: &dyn Fn(&mut Witness)| {
         let mut witness = honest.clone();
         change(&mut witness);
