@@ -8,15 +8,16 @@ use std::fmt::Write as _;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
+use laminate_protocol::backend::Native;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::{Statement, VALUES_PER_WORD};
 use laminate_protocol::transcript::Event;
+use laminate_protocol::verify::Verifier;
 use laminate_tests::fields::{count, point_name, scalar_name, with_point, with_scalar};
 use laminate_tests::recorder::{Recorder, Squeeze, squeezes};
 use laminate_tests::sequence::{self, Shape};
-use laminate_tests::shards::{self, Run, Sharded};
-use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case, prove_trace};
+use laminate_tests::{Proven, TestSrs, every_op, golden, programs, prove_case, prove_trace};
 
 /// Absorbed values that are not messages of the prover.
 const DERIVED: [&str; 3] = [
@@ -146,27 +147,36 @@ fn every_scalar_of_a_sequence_is_absorbed_before_the_next_challenge() {
     println!("sequence: {tried} fields altered, each reached the challenge after it; 0 omitted");
 }
 
-/// The same for a shard between two others, whose statement has a boundary at both ends.
+/// A shard's statement has a boundary at both ends; like all of its fields they reach the seed, and with it every
+/// challenge, though the rows that they commit to are absorbed as well.
 #[test]
-fn every_scalar_of_a_shard_is_absorbed_before_the_next_challenge() {
-    let srs = TestSrs::new(b"inventory", 18);
-    let (model, options) = (shards::model(1, 3, false), shards::options(true));
-    let compiled = shards::compile(&model, &options, 1);
-    let mut sharded = Sharded::new(compiled, &srs, 1);
-    let Run {
-        mut statements,
-        mut proofs,
-        ..
-    } = sharded.run(&[4, 11, 3, 5, 0, 7], 1, &srs);
-    let statement = statements.swap_remove(1);
-    assert_eq!(statement.boundaries().count(), 2);
-    let tried = account_for(&Proven {
-        model: sharded.models.swap_remove(1),
-        secret: sharded.secrets.swap_remove(1),
-        statement,
-        proof: proofs.swap_remove(1),
-    });
-    println!("shard: {tried} fields altered, each reached the challenge after it; 0 omitted");
+fn every_field_of_a_shards_statement_is_absorbed() {
+    let verifier = Verifier::new(programs::middle_shard()).expect("a program");
+    let honest = Statement {
+        program_digest: verifier.digest,
+        weight_commitment: Fr::from(2),
+        input_commitment: Fr::from(3),
+        boundary_in: Some(Fr::from(4)),
+        boundary_out: Some(Fr::from(5)),
+        output_words: vec![],
+    };
+    let rows = [G1Affine::generator(); 3];
+    let seed = |statement: &Statement<Fr>, rows: &[G1Affine]| {
+        let salt = Fr::from(9);
+        let (_, seed) = verifier.start(&mut Native, &salt, statement, &[], rows);
+        seed
+    };
+    let expected = seed(&honest, &rows);
+    let others = statements(&honest);
+    assert_eq!(others.len(), honest.fields().len());
+    for (name, other) in others {
+        assert_ne!(seed(&other, &rows), expected, "{name}");
+    }
+    for i in 0..rows.len() {
+        let mut other = rows;
+        other[i] = -other[i];
+        assert_ne!(seed(&honest, &other), expected, "row {i}");
+    }
 }
 
 fn account_for(proven: &Proven) -> usize {

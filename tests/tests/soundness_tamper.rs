@@ -122,7 +122,9 @@ fn every_length_is_checked() {
     refuse("layers", &|p| {
         let _ = p.layers.pop();
     });
-    refuse("evaluations of a product", &|p| p.layers.swap(0, 3));
+    let mut swapped = proven.proof.clone();
+    swapped.layers.swap(0, 3);
+    assert!(!accepted(&proven, &swapped, &srs), "swapped layers");
     refuse("layer relations", &|p| {
         let _ = p.layers[0].relations.pop();
     });

@@ -27,7 +27,6 @@ use halo2curves_axiom::bn256::Fr;
 use serde::{Deserialize, Serialize};
 
 use crate::field::fr_from_digest;
-use crate::switch::on;
 
 /// Index of a tensor in [`Program::tensors`].
 pub type TensorId = usize;
@@ -200,8 +199,7 @@ impl Program {
                 Op::Mul { multiplier, shift } => Some(round(a * b * i64::from(multiplier), shift)),
                 Op::Reshape => Some(a),
             };
-            let bounds = -ACTIVATION_BOUND..ACTIVATION_BOUND;
-            let inside = value.filter(|v| bounds.contains(v) || !on("padding in range"));
+            let inside = value.filter(|v| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(v));
             match (inside, values.get_mut(node.output)) {
                 (Some(value), Some(slot)) => *slot = value,
                 _ => {
@@ -250,8 +248,7 @@ impl Program {
                 Op::RmsNorm { .. } | Op::Rope { .. } | Op::Reshape => operand(0),
                 Op::Mul { .. } => operand(0) || operand(1),
                 Op::Activation { table } => {
-                    let at_zero = self.tables.get(table).and_then(|t| t.get(0));
-                    operand(0) && (at_zero == Some(0) || !on("activation of zero padding"))
+                    operand(0) && self.tables.get(table).and_then(|t| t.get(0)) == Some(0)
                 }
                 // A padded query head attends like any other; only an unpadded axis has none.
                 Op::Mix => {
@@ -259,8 +256,7 @@ impl Program {
                         .tensors
                         .get(node.output)
                         .map_or(&[] as &[u32], |t| &t.axes);
-                    let full = axes.get(1).is_some_and(|queries| queries.is_power_of_two());
-                    operand(1) && (full || !on("padded queries of a mix"))
+                    operand(1) && axes.get(1).is_some_and(|queries| queries.is_power_of_two())
                 }
                 _ => false,
             };

@@ -386,7 +386,7 @@ fn long_tokens_are_in_range() {
         [head(20), pack(&choices)].concat(),
     ];
     let all: Vec<&[Fr]> = statements.iter().map(Vec::as_slice).collect();
-    let mut with = |tokens: [&[Fr]; 2]| statement::join(&mut Native, &plan, &keys, &all, tokens);
+    let with = |tokens: [&[Fr]; 2]| statement::join(&mut Native, &plan, &keys, &all, tokens);
     shape(with([&fed[..17], &choices]), "tokens fed");
     shape(with([&fed, &choices[..18]]), "tokens chosen");
     // A plan that was not checked: the last word has no tokens.
@@ -401,4 +401,33 @@ fn long_tokens_are_in_range() {
         [&fed, &choices],
     );
     shape(found, "words of tokens");
+}
+
+/// Statements of other lengths than the plan's: their words would be those of nobody.
+#[test]
+fn fields_are_as_many_as_the_plan_says() {
+    let plan = Plan {
+        mode: Mode::Batch,
+        children: vec![shard(1, false, false); 2],
+        row_log: 17,
+    };
+    let keys = [1u64, 2].map(|n| [Fr::from(n), Fr::from(7)]);
+    let join = |second: &[Fr]| {
+        let first = [1u64, 2, 3, 4].map(Fr::from);
+        statement::join(&mut Native, &plan, &keys, &[&first, second], [&[], &[]])
+    };
+    let fields = [5u64, 6, 7, 8, 9].map(Fr::from);
+    let words = [Fr::from(4), Fr::from(8)];
+    assert_eq!(join(&fields[..4]).unwrap()[3..], words);
+    for count in [0, 2, 3, 5] {
+        let found = join(&fields[..count]);
+        let what = "fields of a statement";
+        let expected = 4;
+        let found_shape = VerifyError::Shape {
+            what,
+            expected,
+            found: count,
+        };
+        assert_eq!(found, Err(found_shape), "{count} fields");
+    }
 }
