@@ -24,7 +24,7 @@ impl Output {
     /// Prose for people, on standard error.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            prose(text);
         }
     }
 
@@ -37,7 +37,7 @@ impl Output {
         if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
             let _ = print(&serde_json::json!({ "error": text }).to_string());
         }
-        eprintln!("error: {text}");
+        prose(&format!("error: {text}"));
     }
 
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
@@ -79,6 +79,11 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(120));
         Stage { bar }
     }
+}
+
+/// One text on standard error. Whoever closed it wants no prose; the work goes on.
+fn prose(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// One text on standard output. Whoever closed it, as `head` does, has what they wanted.
