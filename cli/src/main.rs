@@ -25,6 +25,11 @@ use clap::{Parser, Subcommand};
 use exit::Exit;
 use output::Output;
 
+const _: () = assert!(
+    !laminate_protocol::switch::MUTABLE,
+    "a verifier whose checks can be switched off is for scripts/mutate_verifier.sh alone: build without the feature `mutants`"
+);
+
 /// Prove model inference and check it on Ethereum.
 #[derive(Debug, Parser)]
 #[command(

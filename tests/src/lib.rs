@@ -9,11 +9,13 @@ pub mod fuzz;
 pub mod golden;
 pub mod isolated;
 pub mod lookup_reference;
+pub mod programs;
 pub mod random;
 pub mod recorder;
 pub mod replay;
 pub mod sequence;
 pub mod shards;
+pub mod switches;
 
 use std::path::PathBuf;
 
