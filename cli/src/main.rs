@@ -2,6 +2,7 @@
 
 mod chain;
 mod cmd;
+mod exit;
 mod files;
 mod joins;
 mod llm;
@@ -16,11 +17,18 @@ mod toolchain;
 
 use clap::{Parser, Subcommand};
 
+use exit::Exit;
 use output::Output;
 
 /// Prove model inference and check it on Ethereum.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Exit codes:\n  0  done\n  1  refused or failed, with one message on standard error\n  2  wrong usage of the command line\n  4  `compile`: the program is written, but it is not the model (--min-agreement, --min-column-bits)"
+)]
 struct Cli {
     /// Print the result as JSON.
     #[arg(long, global = true)]
@@ -60,7 +68,7 @@ fn main() -> std::process::ExitCode {
         quiet: cli.quiet,
     };
     match run(cli.command, out) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(exit) => exit.into(),
         Err(report) => {
             out.error(&report);
             std::process::ExitCode::FAILURE
@@ -68,10 +76,10 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-fn run(command: Command, out: Output) -> eyre::Result<()> {
-    match command {
+fn run(command: Command, out: Output) -> eyre::Result<Exit> {
+    let done = match command {
         Command::Demo(c) => block_on(c.run(out)),
-        Command::Compile(c) => c.run(out),
+        Command::Compile(c) => return c.run(out),
         Command::Commit(c) => c.run(out),
         Command::Setup(c) => c.run(out),
         Command::Generate(c) => c.run(out),
@@ -87,7 +95,8 @@ fn run(command: Command, out: Output) -> eyre::Result<()> {
         Command::Srs(c) => c.run(out),
         Command::Inspect(c) => c.run(out),
         Command::Bench(c) => c.run(out),
-    }
+    };
+    done.map(|()| Exit::Done)
 }
 
 fn block_on<T>(future: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {

@@ -28,6 +28,11 @@ impl Output {
         }
     }
 
+    /// What is wrong with a result that stands, on standard error; for a command that does not end with success.
+    pub fn warning(&self, text: &str) {
+        eprintln!("warning: {text}");
+    }
+
     /// An error: one line on standard error, and with `--json` an object unless there is a result.
     pub fn error(&self, report: &eyre::Report) {
         let mut chain: Vec<String> = report.chain().map(ToString::to_string).collect();
