@@ -24,13 +24,13 @@ impl Output {
     /// Prose for people, on standard error.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            prose(text);
         }
     }
 
     /// What is wrong with a result that stands, on standard error; for a command that does not end with success.
     pub fn warning(&self, text: &str) {
-        eprintln!("warning: {text}");
+        prose(&format!("warning: {text}"));
     }
 
     /// An error: one line on standard error, and with `--json` an object unless there is a result.
@@ -42,7 +42,7 @@ impl Output {
         if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
             let _ = print(&serde_json::json!({ "error": text }).to_string());
         }
-        eprintln!("error: {text}");
+        prose(&format!("error: {text}"));
     }
 
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
@@ -84,6 +84,11 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(120));
         Stage { bar }
     }
+}
+
+/// One text on standard error. Whoever closed it wants no prose; the work goes on.
+fn prose(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// One text on standard output. Whoever closed it, as `head` does, has what they wanted.
