@@ -9,9 +9,11 @@ use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::program::MAX_STACK;
 use laminate_prover::import::llm::Tokenizer;
 
-use super::{Setup, read_bytes, read_head};
+use super::{Setup, read_at_most, read_head};
 use crate::shards;
 
+/// Largest JSON file that is looked into; a tokenizer is the largest of them.
+const MAX_JSON: u64 = 1 << 26;
 /// Files that a compilation writes or that its program outdates.
 const NAMES: [&str; 8] = [
     "program.lam",
@@ -31,7 +33,7 @@ fn is_ours(path: &Path, name: &str) -> bool {
         let head = read_head(path, artifact::HEADER).unwrap_or_default();
         head.starts_with(&[&artifact::MAGIC[..], &kind.tag()].concat())
     };
-    let json = || read_bytes(path).unwrap_or_default();
+    let json = || read_at_most(path, MAX_JSON).unwrap_or_default();
     match name {
         "program.lam" => artifact(Kind::Program),
         "weights.lam" => artifact(Kind::Weights),

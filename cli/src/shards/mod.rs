@@ -112,7 +112,7 @@ pub fn is_record(bytes: &[u8]) -> bool {
 /// If a file cannot be removed.
 pub fn clear(root: &Path) -> eyre::Result<()> {
     let record = record_path(root);
-    if fs::read(&record).is_ok_and(|bytes| is_record(&bytes)) {
+    if read_bytes(&record).is_ok_and(|bytes| is_record(&bytes)) {
         fs::remove_file(&record)
             .wrap_err_with(|| format!("cannot replace {}", record.display()))?;
     }
