@@ -23,6 +23,7 @@ use crate::exit::Exit;
 use crate::files::{ModelDir, hex_scalar, own};
 use crate::llm::is_llm;
 use crate::output::Output;
+use crate::printable::printable;
 
 /// log2 of the default commitment row: one row, which costs the contract 8,500 gas, for models of up to
 /// 131,072 padded weights.
@@ -289,7 +290,7 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
     let mut table = crate::table::new(&["node", "op", "calibrated", "accepted", "bits of bound"]);
     for b in &report.bounds {
         table.add_row(vec![
-            crate::table::name(&b.node),
+            printable(&b.node).into_owned(),
             b.op.into(),
             format!("{:.3}", b.calibrated),
             format!("{:.3}", b.accepted),
