@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done; everything asked about holds.
     Done,
+    /// The proof is valid, but nothing shows that the weights are in range, and nobody said to do without.
+    WeightsUnchecked,
     /// The program is written, but it is not the model: decisions differ, or the scales lose an input column.
     OfNoUse,
 }
@@ -15,6 +17,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Done => Self::SUCCESS,
+            Exit::WeightsUnchecked => Self::from(3),
             Exit::OfNoUse => Self::from(4),
         }
     }

@@ -5,8 +5,10 @@
 
 mod chain;
 mod cmd;
+mod destination;
 mod exit;
 mod files;
+mod input;
 mod joins;
 mod llm;
 mod measure;
@@ -24,6 +26,11 @@ use clap::{Parser, Subcommand};
 use exit::Exit;
 use output::Output;
 
+const _: () = assert!(
+    !laminate_protocol::switch::MUTABLE,
+    "a verifier whose checks can be switched off is for scripts/mutate_verifier.sh alone: build without the feature `mutants`"
+);
+
 /// Prove model inference and check it on Ethereum.
 #[derive(Debug, Parser)]
 #[command(
@@ -31,7 +38,7 @@ use output::Output;
     about,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "Exit codes:\n  0  done\n  1  refused or failed, with one message on standard error\n  2  wrong usage of the command line\n  4  `compile`: the program is written, but it is not the model (--min-agreement, --min-column-bits)"
+    after_help = "Exit codes:\n  0  done; for `verify` and `check`: everything holds\n  1  refused or failed, with one message on standard error\n  2  wrong usage of the command line\n  3  `verify`: valid, but neither the proof nor a commitment proof shows that the weights are in range\n  4  `compile`: the program is written, but it is not the model (--min-agreement, --min-column-bits)"
 )]
 struct Cli {
     /// Print the result as JSON.
@@ -51,6 +58,7 @@ enum Command {
     Commit(cmd::commit::Commit),
     Setup(cmd::setup::SetupCommand),
     Generate(cmd::generate::Generate),
+    Input(cmd::input::InputCommand),
     Prove(cmd::prove::Prove),
     ProveWeights(cmd::prove_weights::ProveWeights),
     Join(cmd::join::Join),
@@ -87,10 +95,11 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Commit(c) => c.run(out),
         Command::Setup(c) => c.run(out),
         Command::Generate(c) => c.run(out),
+        Command::Input(c) => c.run(out),
         Command::Prove(c) => c.run(out),
         Command::ProveWeights(c) => c.run(out),
         Command::Join(c) => c.run(out),
-        Command::Verify(c) => c.run(out),
+        Command::Verify(c) => return c.run(out),
         Command::Verifier(c) => c.run(out),
         Command::Deploy(c) => block_on(c.run(out)),
         Command::Register(c) => block_on(c.run(out)),

@@ -19,6 +19,7 @@ pub use llm::{LlmArgs, WeightsArg, tokenizer};
 
 use useful::Floor;
 
+use crate::destination;
 use crate::exit::Exit;
 use crate::files::{ModelDir, hex_scalar, own};
 use crate::llm::is_llm;
@@ -220,6 +221,7 @@ impl Compile {
     /// # Errors
     /// Anything wrong with the model, the rows or the folder.
     pub fn run(&self, out: Output) -> eyre::Result<Exit> {
+        destination::folder(&self.output)?;
         own::claim(&self.output)?;
         shards::keep_commitments(self)?;
         if is_llm(&self.model) {
