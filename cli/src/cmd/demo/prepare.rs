@@ -192,6 +192,8 @@ fn model(
         evaluation: None,
         batch,
         headroom: None,
+        min_agreement: None,
+        min_column_bits: 0,
         force: false,
         llm: LlmArgs::default(),
         output: PathBuf::from(output),
