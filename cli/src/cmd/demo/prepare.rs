@@ -14,12 +14,36 @@ use crate::cmd::commit::commit;
 use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::cmd::setup::development;
 use crate::cmd::verifier::{self, Keys, Made};
-use crate::files::{ModelDir, ProofFile};
+use crate::files::{self, ModelDir, ProofFile};
 use crate::measure::Stages;
 use crate::output::Output;
 use crate::pipeline::Input;
 use crate::subject::Subject;
-use crate::{pipeline, toolchain};
+use crate::pipeline;
+
+/// The fraud model, as `models/fraud` of the repository has it: in the binary, so that the demo runs anywhere.
+const MODEL: [(&str, &[u8]); 5] = [
+    (
+        "fraud.onnx",
+        include_bytes!("../../../../models/fraud/fraud.onnx"),
+    ),
+    (
+        "calibration.csv",
+        include_bytes!("../../../../models/fraud/calibration.csv"),
+    ),
+    (
+        "fraud.csv",
+        include_bytes!("../../../../models/fraud/fraud.csv"),
+    ),
+    (
+        "legit.csv",
+        include_bytes!("../../../../models/fraud/legit.csv"),
+    ),
+    (
+        "samples.csv",
+        include_bytes!("../../../../models/fraud/samples.csv"),
+    ),
+];
 
 /// Inputs of the batch.
 pub const BATCH: usize = 64;
@@ -50,8 +74,9 @@ pub struct Prepared {
 /// # Errors
 /// Any stage that fails.
 pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Prepared> {
-    let models = toolchain::ready(out)?.join("models/fraud");
     let folder = tempfile::tempdir()?;
+    let models = folder.path().join("fraud");
+    write_model(&models)?;
     let dir = model(&models, &folder.path().join("one"), 1, stages)?;
     let batch_dir = model(&models, &folder.path().join("batch"), BATCH, stages)?;
     let other_dir = model(
@@ -118,6 +143,14 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
         other,
         _folder: folder,
     })
+}
+
+fn write_model(folder: &Path) -> eyre::Result<()> {
+    std::fs::create_dir(folder)?;
+    for (name, bytes) in MODEL {
+        files::write_bytes(&folder.join(name), bytes, false)?;
+    }
+    Ok(())
 }
 
 fn model(
