@@ -186,6 +186,36 @@ contract PublicValuesTest is Honest {
         _refuse(_deferred(abi.encode(x, y, scalar), 1), PublicValues.PointNotOnCurve.selector, "a point off the curve");
     }
 
+    /// On a chain without the precompiles a call to them succeeds and returns nothing: no answer but a point's 64 bytes is
+    /// one, neither to an addition nor to a multiplication, on either side.
+    function test_refusesPrecompilesThatReturnNoPoint() public {
+        bytes4 reason = PublicValues.PrecompileWithoutPoint.selector;
+        Case memory added = _deferred(_term(3, 1), 0);
+        Case memory multiplied = _deferred(_term(3, 2), 1);
+        Case memory nothing = _deferred(bytes.concat(_term(3, 0), _term(3, 1)), 1);
+        Case memory left = _deferred(bytes.concat(_term(9, 1), _term(3, 1)), 1);
+        left.deferred = withWord(left.deferred, left.deferred.length / 32 - 1, 5);
+        uint256[4] memory lengths = [uint256(0), 32, 63, 96];
+        for (uint256 i = 0; i < lengths.length; ++i) {
+            bytes memory answer = new bytes(lengths[i]);
+            vm.mockCall(address(6), "", answer);
+            _refuse(added, reason, "an addition");
+            _refuse(nothing, reason, "an addition to infinity");
+            vm.clearMockedCalls();
+            vm.mockCall(address(7), "", answer);
+            _refuse(multiplied, reason, "a multiplication");
+            // Only the left side's product, which is the last one.
+            vm.clearMockedCalls();
+            vm.mockCall(address(7), abi.encodePacked(slice(left.deferred, 32, 96), uint256(5)), answer);
+            _refuse(left, reason, "the left side");
+            vm.clearMockedCalls();
+        }
+        _instances(added);
+        _instances(multiplied);
+        _instances(nothing);
+        _instances(left);
+    }
+
     /// What is no whole number of terms is refused, whoever calls the library.
     function testFuzz_refusesLengths(uint256 length) public view {
         Case memory made;

@@ -3,9 +3,9 @@
 //! Immutable values stand in the runtime code, so it cannot be compared with the compiler's output. Instead each
 //! constructor is run again, in this process, with the real addresses and the real code around it.
 
-use alloy::primitives::{Address, Bytes, U256, address};
+use alloy::primitives::{Address, Bytes, U256, address, keccak256};
 use alloy::sol_types::SolConstructor;
-use eyre::WrapErr;
+use eyre::{WrapErr, ensure};
 
 use super::EmbeddedChain;
 use super::bundle::{Bundle, Contract};
@@ -98,6 +98,25 @@ pub fn screen_arguments(registry: Address) -> Vec<u8> {
 /// If the bundle's creation code does not run, or makes more code than a chain takes.
 pub fn halo2(bundle: &Bundle, contract: Contract) -> eyre::Result<Bytes> {
     run(bundle, contract, &[], &[])
+}
+
+/// Runtime code of the generated universal verifier.
+///
+/// # Errors
+/// As [`halo2`], or code that the bundle's program digests are not for.
+pub fn halo2_universal(bundle: &Bundle) -> eyre::Result<Bytes> {
+    let code = halo2(bundle, Contract::Halo2UniversalVerifier)?;
+    let found = keccak256(&code);
+    let digests = bundle.info.universal_digests();
+    for info in digests {
+        ensure!(
+            info.halo2_code_hash == found,
+            "the program digest {} is for a generated verifier with code hash {}, but Halo2UniversalVerifier.bin makes {found}; make the folder again with `laminate verifier`",
+            info.program_digest,
+            info.halo2_code_hash
+        );
+    }
+    Ok(code)
 }
 
 /// Runtime code of the universal verifier beside its generated one.

@@ -64,7 +64,7 @@ fn derive_shared(
 ) -> eyre::Result<Neighbour> {
     let halo2 = Neighbour {
         address: manifest.halo2_verifier.address,
-        code: code::halo2(bundle, Contract::Halo2UniversalVerifier)?,
+        code: code::halo2_universal(bundle)?,
     };
     let code = code::universal(bundle, &halo2)?;
     all.push((Contract::Halo2UniversalVerifier, halo2.code));

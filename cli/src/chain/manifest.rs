@@ -183,6 +183,17 @@ impl Manifest {
                 .inference
                 .check(manifest.program_digest)
                 .wrap_err_with(|| format!("{} is malformed", path.display()))?;
+            let code_hash = manifest.halo2_verifier.code_hash;
+            let infos = std::iter::once(&universal.inference).chain(&universal.weights);
+            for info in infos {
+                ensure!(
+                    info.halo2_code_hash == code_hash,
+                    "{} is malformed: its program digest {} is for a generated verifier with code hash {}, its generated verifier has {code_hash}",
+                    path.display(),
+                    info.program_digest,
+                    info.halo2_code_hash
+                );
+            }
         }
         Ok(manifest)
     }

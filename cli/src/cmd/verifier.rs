@@ -93,8 +93,15 @@ struct Generated {
     source: String,
     proof_length: usize,
     creation: Bytes,
-    runtime_bytes: usize,
+    runtime: Bytes,
     srs_digest: B256,
+}
+
+impl Generated {
+    /// What a universal program digest binds of it: the hash of its runtime code and the length of its proofs.
+    fn reader(&self) -> (B256, u32) {
+        (keccak256(&self.runtime), self.proof_length as u32)
+    }
 }
 
 /// `compiler` compiles a contract of the program's own; the universal one needs none.
@@ -123,23 +130,25 @@ fn generate(
         source,
         proof_length,
         creation: code.creation.into(),
-        runtime_bytes: code.runtime.len(),
+        runtime: code.runtime.into(),
         srs_digest: B256::from(srs.digest()),
     })
 }
 
-/// How the universal verifier knows a program.
+/// How the universal verifier knows a program: the one whose generated verifier's runtime code has the hash
+/// `halo2_code_hash`, with halo2 proofs of `proof_length` bytes.
 ///
 /// # Errors
 /// A reference string that is too short.
-pub fn universal_info(
+fn universal_info(
     program: Fr,
     key: &VerifyingKey,
     srs: &Srs,
+    (halo2_code_hash, proof_length): (B256, u32),
     out: Output,
 ) -> eyre::Result<UniversalInfo> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    UniversalInfo::new(word(&program), key, &srs)
+    UniversalInfo::new(word(&program), key, &srs, halo2_code_hash, proof_length)
 }
 
 /// The contracts of a folder with keys, whatever contracts lie on disk.
@@ -233,7 +242,9 @@ pub fn make(
     let mut info = info(subject, keys.inference, &inference, weight_commitment);
     if mode == Mode::Universal {
         info.mode = mode;
-        info.universal = Some(universal_info(subject.digest, keys.inference, srs, out)?);
+        let reader = inference.reader();
+        let own = universal_info(subject.digest, keys.inference, srs, reader, out)?;
+        info.universal = Some(own);
     }
     // In universal mode the one generated contract verifies both.
     let weights = match (keys.weights, mode) {
@@ -242,8 +253,7 @@ pub fn make(
     };
     if let Some(key) = keys.weights {
         let generated = weights.as_ref().unwrap_or(&inference);
-        let length = generated.proof_length;
-        info.weights = Some(weight_info(subject, keys, key, length, srs, out)?);
+        info.weights = Some(weight_info(subject, keys, key, generated, srs, out)?);
     }
     let bundle = Bundle::new(info, |contract| match (contract, &weights) {
         (Contract::Halo2Verifier | Contract::Halo2UniversalVerifier, _) => {
@@ -260,7 +270,7 @@ pub fn make(
     sources.extend(weights.map(|w| (Contract::WeightHalo2Verifier, w.source)));
     Ok(Made {
         bundle,
-        contract_bytes: inference.runtime_bytes,
+        contract_bytes: inference.runtime.len(),
         sources,
     })
 }
@@ -270,7 +280,7 @@ fn weight_info(
     subject: &Subject,
     keys: Keys<'_>,
     key: &VerifyingKey,
-    proof_length: usize,
+    generated: &Generated,
     srs: &Srs,
     out: Output,
 ) -> eyre::Result<WeightInfo> {
@@ -281,14 +291,14 @@ fn weight_info(
         Mode::Universal => {
             let (_, cut) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
             UniversalTemplate::embedded()?.require_key(&cut, &key.vk)?;
-            Some(universal_info(program, key, srs, out)?)
+            Some(universal_info(program, key, srs, generated.reader(), out)?)
         }
     };
     Ok(WeightInfo {
         program_digest: word(&program),
         universal,
         terms: key.meta.public.terms,
-        proof_length: proof_length as u32,
+        proof_length: generated.proof_length as u32,
         vk_digest: B256::from(key.digest()),
     })
 }

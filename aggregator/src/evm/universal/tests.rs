@@ -1,7 +1,5 @@
 //! One contract, several circuits: honest proofs accepted, everything else refused; gas and bytes beside the contract of one key.
 
-use std::path::Path;
-
 use halo2_base::{
     gates::{
         GateInstructions, RangeInstructions,
@@ -24,7 +22,8 @@ use crate::{
     circuit::AggregationCircuit,
     evm::{
         accumulator_limbs, create_proof, encode_calldata, generate_verifier, secret_words,
-        tests::Chain, verify_proof,
+        tests::{Chain, compiler},
+        verify_proof,
     },
     keys,
     testing::{perceptron, sample},
@@ -149,16 +148,6 @@ impl Setup {
     fn check(&self, other: &Self) -> Result<(), EvmError> {
         let [a, b] = [self, other].map(|setup| (&setup.srs, setup.key.get_vk()));
         check_same_constraints(a, b, INSTANCES)
-    }
-}
-
-fn compiler() -> Option<SolcCompiler> {
-    match SolcCompiler::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
-        Ok(compiler) => Some(compiler),
-        Err(error) => {
-            println!("skipped the contract: {error}");
-            None
-        }
     }
 }
 

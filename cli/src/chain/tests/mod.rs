@@ -11,9 +11,11 @@ mod universal;
 
 use std::path::{Path, PathBuf};
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
+use laminate_aggregator::evm::UniversalTemplate;
 use laminate_aggregator::prove::{AggregationProof, Target};
+use laminate_aggregator::srs::development_s_g2;
 use laminate_protocol::deferred::Deferred;
 use laminate_protocol::public::PublicValues;
 
@@ -21,7 +23,7 @@ use super::artifacts;
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
 use super::refusal;
 use super::registry::{NewModel, Submission};
-use super::universal::{Mode, UniversalInfo, program_digest};
+use super::universal::{Mode, UniversalInfo};
 
 /// Runtime code that accepts: `STOP`.
 const ACCEPT: &[u8] = &[0x00];
@@ -61,7 +63,7 @@ fn creation(runtime: &[u8]) -> Bytes {
     [prefix.as_slice(), runtime].concat().into()
 }
 
-/// A bundle of our contracts around the given runtime code; `None`, with the reason printed, without a compiler.
+/// A bundle of our contracts around the given runtime code.
 fn bundle(halo2: &[u8]) -> Option<Bundle> {
     bundle_with(halo2, None)
 }
@@ -107,15 +109,29 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
 
 /// A universal bundle of a program whose verifying key is two words of its number, around the given generated verifier.
 fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> {
+    universal_around((creation(halo2), halo2), false, program, weights)
+}
+
+/// The same around this build's generated verifier with the development string: no other is taken from a folder.
+fn genuine_universal_bundle(program: u8, weights: bool) -> Option<Bundle> {
+    let template = UniversalTemplate::embedded().unwrap();
+    let code = template.contract(&development_s_g2()).unwrap();
+    universal_around((code.creation.into(), &code.runtime), true, program, weights)
+}
+
+fn universal_around(
+    (halo2, runtime): (Bytes, &[u8]),
+    development: bool,
+    program: u8,
+    weights: bool,
+) -> Option<Bundle> {
     let universal = |digest: B256, key: u8| {
-        let verifying_key = Bytes::from(vec![key; 64]);
-        UniversalInfo {
-            program_digest: program_digest(&verifying_key, digest),
-            verifying_key,
-        }
+        let key = Bytes::from(vec![key; 64]);
+        UniversalInfo::of_words(digest, key, keccak256(runtime), PROOF_LENGTH)
     };
-    let mut info = bundle_with(halo2, weights.then_some(ACCEPT))?.info;
+    let mut info = bundle_with(ACCEPT, weights.then_some(ACCEPT))?.info;
     info.mode = Mode::Universal;
+    info.development_srs = development;
     info.program_digest = B256::with_last_byte(program);
     info.universal = Some(universal(info.program_digest, program));
     if let Some(weights) = &mut info.weights {
@@ -123,7 +139,7 @@ fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> 
     }
     let made = Bundle::new(info, |contract| {
         Ok(match contract {
-            Contract::Halo2UniversalVerifier => creation(halo2),
+            Contract::Halo2UniversalVerifier => halo2.clone(),
             _ => artifacts::of(contract)?.creation.clone(),
         })
     });
@@ -182,7 +198,7 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
-        ("\"version\": 3", "\"version\": 4", "version 4"),
+        ("\"version\": 4", "\"version\": 5", "version 5"),
         ("\"terms\": 1,", "\"terms\": 5000,", "5000 points"),
         ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
         ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),
