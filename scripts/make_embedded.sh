@@ -1,21 +1,14 @@
 #!/usr/bin/env bash
 # Compiles the contracts that the binary holds, so that it needs no compiler: after a change of contracts/src, of the
-# circuit's gates or of the universal verifier's generator.
+# circuit's gates or of the universal verifier's generator. Review the difference.
 #
-#   scripts/make_embedded.sh [OUT]
+#   scripts/make_embedded.sh [--check]
 #
-# OUT   a folder for the files, to compare them; without it they go to their places in the repository
+# --check   only compare cli/embedded/contracts.json and aggregator/src/evm/universal/Halo2UniversalVerifier.json with what
+#           the compiler makes
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-out=${1:-}
-if [ -z "$out" ]; then
-    out=$(mktemp -d)
-    trap 'rm -rf "$out"' EXIT
-fi
-cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p laminate-tests --bin make_embedded -- \
-    "$root" "$out"
-if [ $# -eq 0 ]; then
-    cp "$out/contracts.json" "$root/cli/embedded/"
-    cp "$out/Halo2UniversalVerifier.json" "$root/aggregator/src/evm/universal/"
-fi
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ "${1:-}" != --check ]; then export LAMINATE_BLESS=1; fi
+# The workspace's selection of features, so that nothing is built twice beside the tests.
+cargo test --quiet --release --locked --workspace --test embedded

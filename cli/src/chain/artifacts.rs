@@ -147,7 +147,8 @@ mod tests {
         let sources =
             SourceTree::contracts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
         let found = (&*file.solc_version, &*file.settings, &*file.sources);
-        let expected = (SOLC_VERSION, &*settings_digest(), &*sources.digest());
+        let (settings, sources) = (settings_digest(), sources.digest());
+        let expected = (SOLC_VERSION, &*settings, &*sources);
         assert_eq!(found, expected, "run scripts/make_embedded.sh");
         for mode in [Mode::Direct, Mode::Universal] {
             let own = Contract::all(mode, true).into_iter();

@@ -318,7 +318,7 @@ impl Bundle {
         check_version(&path, &text)?;
         let info: VerifierInfo = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
-        let read = || {
+        let read = || -> eyre::Result<Self> {
             let bundle = Self::new(info, |contract| read_code(dir, contract))?;
             artifacts::require_own(&bundle)?;
             Ok(bundle)

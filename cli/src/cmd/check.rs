@@ -117,11 +117,11 @@ impl Check {
         let publishable = |path: &PathBuf| files::read_publishable(path);
         let file = self.proof.as_ref().map(publishable).transpose()?;
         let manifest = Manifest::read(&self.deployment)?;
-        let codes = self.codes(&manifest, out)?;
         let rpc = RpcChain::connect(&self.node, None).await?;
         manifest.require_chain(rpc.chain_id())?;
         let mut chain = Chain::Rpc(rpc);
 
+        let codes = self.codes(&manifest, out)?;
         let (contracts, reference_string) = check_code(&mut chain, &manifest, &codes).await?;
         let sound = contracts.iter().all(|c| c.holds);
         let (mut proof, mut statement) = (None, None);
@@ -152,7 +152,7 @@ impl Check {
         }
     }
 
-    /// What the code must be, before the node is asked for anything.
+    /// What the code must be.
     fn codes(&self, manifest: &Manifest, out: Output) -> eyre::Result<Codes> {
         let mut codes = Codes::default();
         let mut derived = None;
