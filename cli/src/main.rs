@@ -8,6 +8,7 @@ mod llm;
 mod measure;
 mod output;
 mod pipeline;
+mod printable;
 mod reading;
 mod shards;
 mod subject;

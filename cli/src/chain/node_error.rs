@@ -6,6 +6,7 @@ use alloy::transports::{HttpError, RpcError, TransportError, TransportErrorKind}
 use eyre::{Report, eyre};
 
 use super::Revert;
+use crate::printable::printable;
 
 /// Most of a node's own message that is shown.
 const MESSAGE_LIMIT: usize = 300;
@@ -142,10 +143,9 @@ impl NodeName {
             .replace(&self.url, &self.shown)
             .replace(self.url.trim_end_matches('/'), &self.shown)
             .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
             .take(MESSAGE_LIMIT)
             .collect();
-        clean.trim().to_string()
+        printable(clean.trim()).into_owned()
     }
 }
 
