@@ -23,8 +23,7 @@ const ROOT: &str = "LAMINATE_ROOT";
 pub fn compiler(out: Output) -> eyre::Result<SolcCompiler> {
     let installed = || {
         let root = root()?;
-        let is_missing =
-            |root: &&PathBuf| !root.join("node_modules/solc/package.json").is_file();
+        let is_missing = |root: &&PathBuf| !root.join("node_modules/solc/package.json").is_file();
         if std::env::var_os(SOLC).is_none()
             && let Some(root) = root.as_ref().filter(is_missing)
         {

@@ -155,18 +155,23 @@ fn refuses_a_verifier_that_accepts_everything(user: &User, url: [&str; 2]) {
     let forged = format!("6021600c60003960216000f300{}", hex::encode(secret));
     write("forged/Halo2Verifier.bin", &forged);
     let deploy = ["deploy", "forged", "-o", "forged.json"];
-    let with = |args: &[&'static str], more: &[&'static str]| -> Vec<&str> {
-        [args, more, url].concat()
-    };
+    let with =
+        |args: &[&'static str], more: &[&'static str]| -> Vec<&str> { [args, more, url].concat() };
     user.refused(&with(&deploy, &[]), "not what its source compiles to");
-    user.refused(&with(&deploy, &["--dir", "m"]), "Halo2Verifier.bin is not what");
+    user.refused(
+        &with(&deploy, &["--dir", "m"]),
+        "Halo2Verifier.bin is not what",
+    );
     assert!(!path(user, "forged.json").exists());
     // The flag alone, and another of our contracts.
     let record = text("forged/verifier.json");
     let flag = ["\"developmentSrs\": true", "\"developmentSrs\": false"];
     assert!(record.contains(flag[0]));
     write("forged/verifier.json", &record.replace(flag[0], flag[1]));
-    user.refused(&with(&deploy, &[]), "holds the development reference string");
+    user.refused(
+        &with(&deploy, &[]),
+        "holds the development reference string",
+    );
     write("forged/verifier.json", &record);
     let registry = text("forged/ModelRegistry.bin");
     write("forged/ModelRegistry.bin", &forged);
@@ -188,7 +193,10 @@ fn refuses_a_verifier_that_accepts_everything(user: &User, url: [&str; 2]) {
     user.refused(&with(&check, &["--dir", "m"]), expected);
     let both = ["--dir", "m", "--verifier-dir", "forged"];
     user.refused(&with(&check, &both), "Halo2Verifier.bin is not what");
-    let found = user.accepted(&with(&["check", "p.proof"], &["--dir", "m", "--verifier-dir", "v"]));
+    let found = user.accepted(&with(
+        &["check", "p.proof"],
+        &["--dir", "m", "--verifier-dir", "v"],
+    ));
     for contract in found["contracts"].as_array().expect("contracts") {
         assert!(contract["derived"].is_string() && contract["given"].is_string());
     }
@@ -287,11 +295,18 @@ fn refuses_another_universal_verifier(user: &User, url: [&str; 2]) {
     let good = std::fs::read_to_string(&file).expect("code");
     let deploy = ["deploy", "um", "-o", "um.json", url[0], url[1]];
     let middle = good.len() / 2;
-    let digit = if &good[middle..=middle] == "0" { "1" } else { "0" };
+    let digit = if &good[middle..=middle] == "0" {
+        "1"
+    } else {
+        "0"
+    };
     let altered = [&good[..middle], digit, &good[middle + 1..]].concat();
     for (code, expected) in [
         (&*altered, "not this build's universal verifier"),
-        ("6001600c60003960016000f300", "does not hold the development"),
+        (
+            "6001600c60003960016000f300",
+            "does not hold the development",
+        ),
     ] {
         std::fs::write(&file, code).expect("write");
         user.refused(&deploy, expected);

@@ -168,7 +168,9 @@ pub enum EvmError {
         bytes: usize,
     },
     /// The universal contract's code in this build is not what it must be.
-    #[error("this build's universal contract is unusable: {reason}; make it again with scripts/make_embedded.sh")]
+    #[error(
+        "this build's universal contract is unusable: {reason}; make it again with scripts/make_embedded.sh"
+    )]
     Template {
         /// Why.
         reason: String,

@@ -34,6 +34,6 @@ pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proo
 pub use prove::{create_proof, verify_proof};
 pub use secret::{holds_development_secret, secret_origin, secret_words};
 pub use universal::{
-    UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word, check_same_constraints, encode_universal_calldata,
-    generate_universal, key_hash, key_words,
+    UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word, check_same_constraints,
+    encode_universal_calldata, generate_universal, key_hash, key_words,
 };

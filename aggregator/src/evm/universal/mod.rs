@@ -340,10 +340,7 @@ fn constraints(protocol: &PlonkProtocol<G1Affine>) -> [(&'static str, String); 9
         ("openings", text(&p.queries)),
         ("constraints", text(&p.quotient)),
         ("linearization", text(&p.linearization)),
-        (
-            "commitment to instances",
-            text(&p.instance_committing_key),
-        ),
+        ("commitment to instances", text(&p.instance_committing_key)),
     ]
 }
 

@@ -204,13 +204,18 @@ fn short() -> EvmError {
 
 /// Where `part` is in `code`, where it must be once.
 fn only(code: &[u8], part: &[u8], what: &str) -> Result<usize, EvmError> {
-    let mut found = (0..code.len()).filter(|at| code.get(*at..).is_some_and(|c| c.starts_with(part)));
+    let mut found =
+        (0..code.len()).filter(|at| code.get(*at..).is_some_and(|c| c.starts_with(part)));
     match (found.next(), found.next()) {
         (Some(at), None) => Ok(at),
         (first, _) => Err(EvmError::Template {
             reason: format!(
                 "a {what} is {} in the compiled code, expected once",
-                if first.is_none() { "not" } else { "several times" }
+                if first.is_none() {
+                    "not"
+                } else {
+                    "several times"
+                }
             ),
         }),
     }

@@ -116,7 +116,12 @@ fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> 
 fn genuine_universal_bundle(program: u8, weights: bool) -> Option<Bundle> {
     let template = UniversalTemplate::embedded().unwrap();
     let code = template.contract(&development_s_g2()).unwrap();
-    universal_around((code.creation.into(), &code.runtime), true, program, weights)
+    universal_around(
+        (code.creation.into(), &code.runtime),
+        true,
+        program,
+        weights,
+    )
 }
 
 fn universal_around(

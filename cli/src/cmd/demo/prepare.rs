@@ -17,9 +17,9 @@ use crate::cmd::verifier::{self, Keys, Made};
 use crate::files::{self, ModelDir, ProofFile};
 use crate::measure::Stages;
 use crate::output::Output;
+use crate::pipeline;
 use crate::pipeline::Input;
 use crate::subject::Subject;
-use crate::pipeline;
 
 /// The fraud model, as `models/fraud` of the repository has it: in the binary, so that the demo runs anywhere.
 const MODEL: [(&str, &[u8]); 5] = [
