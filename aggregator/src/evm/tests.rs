@@ -157,6 +157,19 @@ impl Chain {
 
     /// Gas used where the contract accepts.
     pub(super) fn call(&self, calldata: Vec<u8>) -> Option<u64> {
+        let result = self.result(calldata);
+        result.is_success().then(|| result.tx_gas_used())
+    }
+
+    /// What the contract returns where it accepts.
+    pub(super) fn output(&self, calldata: Vec<u8>) -> Option<Vec<u8>> {
+        match self.result(calldata) {
+            ExecutionResult::Success { output, .. } => Some(output.into_data().to_vec()),
+            _ => None,
+        }
+    }
+
+    fn result(&self, calldata: Vec<u8>) -> ExecutionResult {
         let mut evm = Context::mainnet()
             .with_db(self.database.clone())
             .build_mainnet();
@@ -167,8 +180,7 @@ impl Chain {
             .gas_limit(16_000_000)
             .build()
             .unwrap();
-        let result = evm.transact(call).unwrap().result;
-        result.is_success().then(|| result.tx_gas_used())
+        evm.transact(call).unwrap().result
     }
 }
 

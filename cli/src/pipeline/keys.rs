@@ -71,7 +71,35 @@ pub fn cut_srs<'a>(
     std::fs::create_dir_all(cache_dir())
         .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
     srs.save(&cut)?;
+    remember_checked(&srs);
     Ok((cut, Cow::Owned(srs)))
+}
+
+/// Where it is kept that a string passed every check: the digest is of all that it holds.
+fn checked_mark(srs: &Srs) -> PathBuf {
+    cache_dir().join("checked").join(hex::encode(srs.digest()))
+}
+
+/// Keeps that a string passed every check, or was made here, so that no command checks it again. Without the mark it is checked again: that it cannot be
+/// written is no error.
+pub fn remember_checked(srs: &Srs) {
+    let mark = checked_mark(srs);
+    if let Some(folder) = mark.parent() {
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let _ = std::fs::write(mark, []);
+}
+
+/// Every check of an import, unless a string with this digest passed them before: the file's own digests are those of whoever wrote it.
+///
+/// # Errors
+/// The first check that fails.
+pub fn require_checked(srs: &Srs) -> eyre::Result<()> {
+    if !checked_mark(srs).is_file() {
+        srs.check()?;
+        remember_checked(srs);
+    }
+    Ok(())
 }
 
 /// Reads or makes the keys of a program, both files.

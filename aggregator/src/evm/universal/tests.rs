@@ -31,26 +31,26 @@ use crate::{
 
 /// What distinguishes the circuits of one constraint system.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
-    k: u32,
+pub(super) struct Kind {
+    pub k: u32,
     /// Instances are `[a, a + addend, (a + addend)·a]`.
-    addend: u64,
+    pub addend: u64,
     /// Bits of the range table; none for a constraint system without lookups.
-    lookup_bits: Option<usize>,
+    pub lookup_bits: Option<usize>,
 }
 
 /// A circuit with its key.
-struct Setup {
-    kind: Kind,
-    srs: Srs,
-    key: ProvingKey<G1Affine>,
+pub(super) struct Setup {
+    pub kind: Kind,
+    pub srs: Srs,
+    pub key: ProvingKey<G1Affine>,
     params: BaseCircuitParams,
     break_points: MultiPhaseThreadBreakPoints,
 }
 
-const INSTANCES: usize = 15;
+pub(super) const INSTANCES: usize = 15;
 
-fn instances(limbs: &[Fr], kind: Kind, a: u64) -> Vec<Fr> {
+pub(super) fn instances(limbs: &[Fr], kind: Kind, a: u64) -> Vec<Fr> {
     let (a, addend) = (Fr::from(a), Fr::from(kind.addend));
     let sum = a + addend;
     limbs.iter().copied().chain([a, sum, sum * a]).collect()
@@ -81,7 +81,7 @@ fn fill(builder: &mut BaseCircuitBuilder<Fr>, columns: usize, kind: Kind, instan
 }
 
 impl Setup {
-    fn new(kind: Kind, columns: usize) -> Self {
+    pub(super) fn new(kind: Kind, columns: usize) -> Self {
         Self::under(Srs::development(kind.k).unwrap(), kind, columns)
     }
 
@@ -114,18 +114,18 @@ impl Setup {
         }
     }
 
-    fn statement(&self, secret: u64, a: u64) -> Vec<Fr> {
+    pub(super) fn statement(&self, secret: u64, a: u64) -> Vec<Fr> {
         instances(&accumulator_limbs(&self.accumulator(secret)), self.kind, a)
     }
 
     /// `left = s·G`, `right = s·τ·G`.
-    fn accumulator(&self, s: u64) -> Accumulator<G1Affine> {
+    pub(super) fn accumulator(&self, s: u64) -> Accumulator<G1Affine> {
         let s = Fr::from(s);
         let [left, right] = [0, 1].map(|power| (self.srs.powers()[power] * s).to_affine());
         Accumulator { left, right }
     }
 
-    fn prove(&self, instances: &[Fr]) -> Vec<u8> {
+    pub(super) fn prove(&self, instances: &[Fr]) -> Vec<u8> {
         let mut builder =
             BaseCircuitBuilder::prover(self.params.clone(), self.break_points.clone());
         fill(
@@ -137,11 +137,11 @@ impl Setup {
         create_proof(&self.srs, &self.key, builder, instances).unwrap()
     }
 
-    fn words(&self) -> Vec<Word> {
+    pub(super) fn words(&self) -> Vec<Word> {
         key_words(&self.srs, self.key.get_vk(), INSTANCES).unwrap()
     }
 
-    fn generate(&self) -> UniversalVerifier {
+    pub(super) fn generate(&self) -> UniversalVerifier {
         generate_universal(&self.srs, self.key.get_vk(), INSTANCES).unwrap()
     }
 
