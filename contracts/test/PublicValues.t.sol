@@ -145,7 +145,24 @@ contract PublicValuesTest is Honest {
 
     function testFuzz_refusesUnreducedWords(bytes32 seed, uint256 value, uint256 which) public view {
         Case memory made = honest(seed, 1, 3);
-        which = bound(which, 0, made.deferred.length / 32 - 1);
+        _refuseUnreduced(made, bound(which, 0, made.deferred.length / 32 - 1), value);
+    }
+
+    /// The moduli themselves, in every word, and the largest scalars that are reduced.
+    function test_refusesTheModuli() public view {
+        Case memory made = honest("moduli", 1, 3);
+        for (uint256 which = 0; which < made.deferred.length / 32; ++which) {
+            bytes memory deferred = made.deferred;
+            _refuseUnreduced(made, which, 0);
+            made.deferred = deferred;
+        }
+        bytes memory last = abi.encode(R - 1, R - 1);
+        made.deferred = bytes.concat(bytes32(R - 1), _term(3, R - 1), _term(5, 1), last);
+        _instances(made);
+    }
+
+    /// @dev `value` is brought above the modulus; 0 to it.
+    function _refuseUnreduced(Case memory made, uint256 which, uint256 value) private view {
         // Words: D, three terms, the generator's scalar, that of the left side.
         bool coordinate = which > 0 && which < 10 && (which - 1) % 3 != 2;
         value = bound(value, coordinate ? Q : R, type(uint256).max);
@@ -233,6 +250,7 @@ contract PublicValuesTest is Honest {
         vm.assertEq(_lib.termsIn(length + off, rest), 0, "in between");
         vm.assertEq(_lib.termsIn(length - 96 * terms, rest), 0, "no terms");
         vm.assertEq(_lib.termsIn(rest, rest), 0, "nothing");
+        vm.assertEq(_lib.termsIn(96 + 96 * 4096 + rest, rest), 4096, "at the limit");
         vm.assertEq(_lib.termsIn(96 + 96 * 4097 + rest, rest), 0, "above the limit");
     }
 

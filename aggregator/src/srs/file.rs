@@ -77,12 +77,8 @@ fn save(srs: &Srs, path: &Path) -> Result<(), SrsError> {
             Ok(())
         });
     });
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder)
-        .map_err(SrsError::io("create a file in its folder"))?;
+    let temporary =
+        crate::temporary::beside(path).map_err(SrsError::io("create a file in its folder"))?;
     let mut writer = BufWriter::new(temporary);
     writer
         .write_all(&header)

@@ -102,7 +102,7 @@ pub fn dev_path(k: u32) -> PathBuf {
 /// If it cannot be made or written.
 pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     let path = dev_path(k);
-    if let Ok(srs) = Srs::load(&path)
+    if let Some(srs) = cached_srs(&path)?
         && srs.origin().is_development()
         && srs.k() == k
     {
@@ -115,6 +115,23 @@ pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     srs.save(&path)?;
     pipeline::remember_checked(&srs);
     Ok(srs)
+}
+
+/// The reference string in the cache at `path`; none if there is none or it is damaged, as it is made again then.
+///
+/// # Errors
+/// If there is one that cannot be read, as of another user.
+pub fn cached_srs(path: &Path) -> eyre::Result<Option<Srs>> {
+    match std::fs::File::open(path) {
+        Ok(_) => Ok(Srs::load(path).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).wrap_err_with(|| {
+            format!(
+                "cannot read {}; LAMINATE_CACHE names another cache",
+                path.display()
+            )
+        }),
+    }
 }
 
 /// Loads a reference string in Laminate's format, with every check of an import unless one with its digest passed before.

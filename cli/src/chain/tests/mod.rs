@@ -6,6 +6,7 @@
 mod anvil;
 mod commands;
 mod embedded;
+mod gas;
 mod node;
 mod universal;
 
