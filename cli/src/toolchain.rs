@@ -3,6 +3,7 @@
 //! It is `LAMINATE_SOLC`; else `scripts/solc` of the repository, which is `LAMINATE_ROOT` or where the binary was built; else
 //! `solc` on the PATH. Never a program of the working folder or of one above it: those come with what is checked.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,8 +46,16 @@ pub fn compiler_at_hand() -> eyre::Result<SolcCompiler> {
 }
 
 fn find(root: Option<&Path>) -> eyre::Result<SolcCompiler> {
-    // Without a repository, an empty folder's: `solc` on the PATH.
-    Ok(SolcCompiler::find(root.unwrap_or(Path::new("")))?)
+    Ok(SolcCompiler::at(&program(std::env::var_os(SOLC), root))?)
+}
+
+/// The compiler's path, or its bare name to be found on the PATH; never relative to the working folder.
+fn program(named: Option<OsString>, root: Option<&Path>) -> PathBuf {
+    match (named, root) {
+        (Some(named), _) => named.into(),
+        (None, Some(root)) => root.join("scripts/solc"),
+        (None, None) => "solc".into(),
+    }
 }
 
 /// The repository: `LAMINATE_ROOT`, else where the binary was built, if it is still there.
@@ -81,4 +90,20 @@ fn install(root: &Path, out: Output) -> eyre::Result<()> {
         root.display(),
         last.into_iter().rev().collect::<Vec<_>>().join("; ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiler_is_named_or_on_the_path() {
+        let root = Path::new("/repository");
+        assert_eq!(program(None, Some(root)), root.join("scripts/solc"));
+        // One component: a name for the PATH, not a file of the working folder.
+        assert_eq!(program(None, None).components().count(), 1);
+        assert_eq!(program(None, None), Path::new("solc"));
+        let named = program(Some("/opt/solc".into()), Some(root));
+        assert_eq!(named, Path::new("/opt/solc"));
+    }
 }
