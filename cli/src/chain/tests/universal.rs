@@ -11,7 +11,10 @@ use super::super::manifest::Manifest;
 use super::super::registry::{NewModel, Registry, Submission, require_calls};
 use super::super::universal::UniversalInfo;
 use super::super::{Chain, code};
-use super::{ACCEPT, REFUSE, bundle, creation, name, new_model, stand_in, universal_bundle, wait};
+use super::{
+    ACCEPT, REFUSE, bundle, creation, genuine_universal_bundle, name, new_model, stand_in,
+    universal_bundle, wait,
+};
 
 const STRANGER: Address = address!("0x00000000000000000000000000000000000beef0");
 
