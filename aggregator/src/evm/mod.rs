@@ -15,7 +15,11 @@ mod accumulator;
 mod calldata;
 mod compile;
 mod error;
+#[cfg(test)]
+mod forgeries;
 pub(crate) mod generate;
+#[cfg(test)]
+mod known_secret;
 pub(crate) mod prove;
 mod secret;
 pub(crate) mod template;
@@ -26,8 +30,8 @@ mod universal;
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{
-    CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION, SolcCompiler, SourceTree,
-    settings_digest,
+    COMPILER_SETTINGS, CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION,
+    SolcCompiler, SourceTree, settings_digest, standard_json,
 };
 pub use error::EvmError;
 pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proof_length};

@@ -7,8 +7,8 @@ use clap::Args;
 use eyre::{ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{
-    SOLC_VERSION, SolcCompiler, UniversalTemplate, generate_universal, generate_verifier,
-    holds_development_secret,
+    COMPILER_SETTINGS, SOLC_VERSION, SolcCompiler, SourceTree, UniversalTemplate,
+    generate_universal, generate_verifier, holds_development_secret, standard_json,
 };
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
@@ -19,6 +19,7 @@ use crate::chain::artifacts;
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
 use crate::chain::universal::{Mode, UniversalInfo};
+use crate::destination;
 use crate::files;
 use crate::measure::size;
 use crate::output::Output;
@@ -53,6 +54,10 @@ pub struct Report {
     pub terms: usize,
     /// Whether the keys depend on a development reference string.
     pub development: bool,
+    /// The compiler's version.
+    pub solc: &'static str,
+    /// Its settings in words; the whole input lies beside each source.
+    pub compiler_settings: &'static str,
 }
 
 /// The verifying keys of a program.
@@ -339,12 +344,16 @@ impl VerifierCommand {
     /// # Errors
     /// Missing keys, a missing compiler, or a folder that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::folder(&self.output)?;
         let made = derive(&self.dir, self.mode, out)?;
         std::fs::create_dir_all(&self.output)?;
         let _ = std::fs::remove_file(self.output.join("verifier.json"));
         for (contract, source) in &made.sources {
-            let path = self.output.join(format!("{}.sol", contract.name()));
-            files::write_bytes(&path, source.as_bytes(), false)?;
+            let file = format!("{}.sol", contract.name());
+            files::write_bytes(&self.output.join(&file), source.as_bytes(), false)?;
+            let input = standard_json(&SourceTree::single(&file, source.clone()))?;
+            let path = self.output.join(format!("{}.json", contract.name()));
+            files::write_bytes(&path, input.as_bytes(), false)?;
         }
         made.bundle.write(&self.output)?;
         let report = Report {
@@ -352,10 +361,12 @@ impl VerifierCommand {
             proof_bytes: made.bundle.info.proof_length as usize,
             terms: made.bundle.info.terms as usize,
             development: made.bundle.info.development_srs,
+            solc: SOLC_VERSION,
+            compiler_settings: COMPILER_SETTINGS,
         };
         let name = made.sources.first().map_or("", |(c, _)| c.name());
         let human = format!(
-            "{name} {}, of at most {}\nproof {} and {} points\nwritten to {}",
+            "{name} {}, of at most {}\nproof {} and {} points\ncompiled with solc {SOLC_VERSION}: {COMPILER_SETTINGS} (whole input: {name}.json)\nwritten to {}",
             size(report.contract_bytes as u64),
             size(24_576),
             size(report.proof_bytes as u64),
