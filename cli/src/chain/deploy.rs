@@ -83,7 +83,7 @@ pub async fn deploy(
         Mode::Direct => {
             ensure!(
                 plan.universal.is_none() && plan.router == Router::None,
-                "the verifier's folder is of a verifier of its own; make it with `laminate verifier DIR --mode universal` to use --universal or --router"
+                "the verifier's folder is of a verifier of its own; make it without --mode direct to use --universal or --router"
             );
             code::halo2(bundle, Contract::Halo2Verifier)?;
             None

@@ -8,18 +8,21 @@
 //! | [`rpc`], [`node_error`] | a node over HTTP, and its failures as one sentence |
 //! | [`signer`] | who signs: encrypted keystore or environment variable |
 //! | [`bundle`] | the folder `laminate verifier` writes |
+//! | [`artifacts`] | the contracts that this build holds |
 //! | [`manifest`] | `deployment.json` |
-//! | [`deploy`], [`code`] | deployment, and the code that must be at each address |
+//! | [`deploy`], [`code`], [`expected`] | deployment, and the code that must be at each address |
 //! | [`registry`] | registering, submitting and checking |
 //! | [`universal`] | programs that share one verifier |
 //!
 //! A contract's refusal is a [`Revert`] inside the [`eyre::Report`]; [`refusal`] finds it.
 
+pub mod artifacts;
 pub mod bundle;
 pub mod code;
 pub mod contracts;
 pub mod deploy;
 pub mod embedded;
+pub mod expected;
 pub mod manifest;
 pub mod node_error;
 pub mod registry;

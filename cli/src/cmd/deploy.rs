@@ -8,6 +8,7 @@ use clap::Args;
 use eyre::{WrapErr, ensure};
 use serde::Serialize;
 
+use super::verifier;
 use crate::chain::bundle::{Bundle, Contract};
 use crate::chain::deploy::{Plan, Router, Step, deploy};
 use crate::chain::manifest::Manifest;
@@ -21,7 +22,7 @@ use crate::shards;
 /// Deploy a verifier, with its registry, to a chain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.\n\nA folder made with `verifier --mode universal` brings the verifier of all programs; later programs reuse it\nwith --universal ADDRESS."
+    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.\n\nThe contracts are compared with those of this build; the generated verifier of one program (--mode direct)\nwith its source, if the compiler is there, or with --dir with what the model's key gives. A universal\nverifier is of all programs: later ones reuse it with --universal ADDRESS."
 )]
 pub struct Deploy {
     /// Folder made by `laminate verifier`.
@@ -43,6 +44,10 @@ pub struct Deploy {
     /// Deploy the example application, too.
     #[arg(long)]
     pub screen: bool,
+    /// Folder of the model or the join: deploy nothing but what its keys and reference string give, whatever the
+    /// verifier's folder holds.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// Where to record the addresses.
     #[arg(short, long, value_name = "FILE", default_value = "deployment.json")]
     pub output: PathBuf,
@@ -99,6 +104,7 @@ impl Deploy {
             ));
         }
         let bundle = Bundle::read(&self.verifier_dir)?;
+        verifier::require_derived(&bundle, &self.verifier_dir, self.dir.as_deref(), out)?;
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
         let chain_id = rpc.chain_id();

@@ -14,7 +14,7 @@ use super::super::LOCAL_CHAIN_ID;
 use super::super::bundle::Contract;
 use super::super::manifest::Manifest;
 use super::anvil::{Anvil, KEY};
-use super::{ACCEPT, bundle, bundle_with, stand_in, universal_bundle};
+use super::{ACCEPT, bundle, bundle_with, genuine_universal_bundle, stand_in};
 use crate::cmd::check::Check;
 use crate::cmd::deploy::Deploy;
 use crate::cmd::register::Register;
@@ -231,16 +231,16 @@ fn what_does_not_fit_is_refused() {
     });
 }
 
-/// Two deployments through one universal verifier, the second behind a router.
+/// Two deployments of one universal verifier, the second behind a router. Proofs through both are in the end-to-end tests.
 #[test]
-fn a_proof_goes_all_the_way_through_a_universal_verifier() {
+fn a_universal_verifier_is_shared_and_checked() {
     wait(async {
         let Some(f) = Fixture::new() else { return };
         let direct = text(f.deploy(&["--router"]).await);
-        assert!(direct.contains("--mode universal"), "{direct}");
-        let own = universal_bundle(ACCEPT, 1, true).unwrap();
+        assert!(direct.contains("without --mode direct"), "{direct}");
+        let own = genuine_universal_bundle(1, true).unwrap();
         own.write(&f.path("own")).unwrap();
-        universal_bundle(ACCEPT, 1, false)
+        genuine_universal_bundle(1, false)
             .unwrap()
             .write(&f.path("verifier"))
             .unwrap();
@@ -256,18 +256,24 @@ fn a_proof_goes_all_the_way_through_a_universal_verifier() {
             }
             f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
             f.register(&[]).await.unwrap();
-            f.submit(&["@proof", "--dry-run"]).await.unwrap();
-            f.submit(&["@proof"]).await.unwrap();
-            f.check(&["@proof", "--verifier-dir", "@verifier"])
-                .await
-                .unwrap();
+            f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
         }
         let good = fs::read_to_string(&record).unwrap();
         let key = format!("0x{}", "01".repeat(64));
-        alter(&record, &key, &format!("0x{}", "02".repeat(64)));
-        let error = text(f.check(&[]).await);
-        assert!(error.contains("universal program digest"), "{error}");
-        fs::write(&record, &good).unwrap();
+        let flag = ["\"development\": true", "\"development\": false"];
+        for (from, to, expected) in [
+            (
+                &*key,
+                &*format!("0x{}", "02".repeat(64)),
+                "universal program digest",
+            ),
+            (flag[0], flag[1], "holds the development reference string"),
+        ] {
+            alter(&record, from, to);
+            let error = text(f.check(&[]).await);
+            assert!(error.contains(expected), "{error}");
+            fs::write(&record, &good).unwrap();
+        }
         let error = text(f.check(&["--verifier-dir", "@own"]).await);
         assert!(
             error.contains("records no verifier of commitment proofs"),
@@ -284,7 +290,7 @@ fn code_that_is_not_the_right_code_is_found() {
     wait(async {
         let Some(f) = Fixture::new() else { return };
         wrong_code_is_found(&f, &["--screen"]).await;
-        universal_bundle(ACCEPT, 1, true)
+        genuine_universal_bundle(1, true)
             .unwrap()
             .write(&f.path("verifier"))
             .unwrap();
@@ -298,13 +304,17 @@ async fn wrong_code_is_found(f: &Fixture, plan: &[&str]) {
     let good = fs::read_to_string(&record).unwrap();
     let manifest = Manifest::read(&record).unwrap();
     for (contract, deployed) in manifest.contracts() {
-        // The registered digests bind the generated universal verifier's hash, so they are what refuses another.
+        // The registered digests bind the generated universal verifier's hash, so they are what refuses another. Of the
+        // folder's code all but a generated verifier of one program is compared with this build's.
         let (of_hash, of_code) = match contract {
             Contract::Halo2UniversalVerifier => (
                 "universal program digest",
-                "is for a generated verifier with code hash",
+                "does not hold the development reference string",
             ),
-            _ => ("not the code it must be", "not the code it must be"),
+            Contract::Halo2Verifier | Contract::WeightHalo2Verifier => {
+                ("not the code it must be", "not the code it must be")
+            }
+            _ => ("not the code it must be", "not this build's"),
         };
         // Another hash on record; then another contract, or none, at the address.
         let hash = deployed.code_hash.to_string();

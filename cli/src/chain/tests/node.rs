@@ -242,7 +242,10 @@ fn another_chain_is_refused() {
                 .chain_id(),
             4242
         );
-        let Some(bundle) = bundle(ACCEPT) else { return };
+        let Some(mut bundle) = bundle(ACCEPT) else {
+            return;
+        };
+        bundle.info.development_srs = true;
         let mut chain = Chain::Rpc(
             connect(&node(&anvil.url, None, 30), Some(KEY))
                 .await
