@@ -8,9 +8,13 @@ use laminate_aggregator::keys::TokenFormat;
 use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{Contract, VERSION, check_version, is_default};
+use super::bundle::{Contract, check_version, is_default};
+use super::journal::require_finished;
 use super::universal::{Mode, UniversalRecord};
 use crate::files::{read_bytes, write_bytes};
+
+/// Version of `deployment.json` that this build reads and writes.
+pub(super) const MANIFEST_VERSION: u32 = 4;
 
 /// A contract on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +171,7 @@ impl Manifest {
     /// Reads the file.
     ///
     /// # Errors
-    /// A missing or malformed file, or another version.
+    /// A missing or malformed file, another version, or a deployment that has not come to its end.
     pub fn read(path: &Path) -> eyre::Result<Self> {
         ensure!(
             path.exists(),
@@ -175,7 +179,8 @@ impl Manifest {
             path.display()
         );
         let text = read_bytes(path)?;
-        check_version(path, &text)?;
+        check_version(path, &text, MANIFEST_VERSION)?;
+        require_finished(path, &text)?;
         let manifest: Self = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
         if let Some(universal) = &manifest.universal {
@@ -197,6 +202,3 @@ impl Manifest {
         write_bytes(path, text.as_bytes(), false)
     }
 }
-
-/// The version new manifests carry.
-pub(super) const MANIFEST_VERSION: u32 = VERSION;

@@ -112,7 +112,9 @@ fn deploys_registers_and_submits_as_the_embedded_chain_does() {
                 .await
                 .unwrap()
                 .unwrap();
-            assert_eq!(found.0, submitted.receipt.block);
+            assert_eq!(found.block, submitted.receipt.block);
+            assert_eq!(found.transaction, submitted.receipt.tx_hash);
+            assert_eq!(found.event.caller, chain.sender().unwrap());
             let error = registry
                 .submit(&mut chain, model.model_id, &proof)
                 .await
