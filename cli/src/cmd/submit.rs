@@ -43,13 +43,13 @@ pub struct Submit {
 
 /// What `submit` reports.
 #[derive(Debug, Serialize)]
-struct Report {
-    accepted: bool,
+pub(crate) struct Report {
+    pub(crate) accepted: bool,
     /// Whether the statement stood in the registry before, so that nothing was sent.
-    already_recorded: bool,
+    pub(crate) already_recorded: bool,
     /// Who recorded it, and where.
     #[serde(skip_serializing_if = "Option::is_none")]
-    recorded: Option<Recording>,
+    pub(crate) recorded: Option<Recording>,
     dry_run: bool,
     statement_hash: B256,
     model_id: B256,
@@ -57,17 +57,17 @@ struct Report {
     input_commitment: B256,
     output: Reading,
     #[serde(flatten)]
-    cost: Option<Cost>,
+    pub(crate) cost: Option<Cost>,
 }
 
 /// The transaction that recorded a statement.
 #[derive(Debug, Serialize)]
-struct Recording {
+pub(crate) struct Recording {
     /// Who called the registry.
-    caller: Address,
-    block: u64,
+    pub(crate) caller: Address,
+    pub(crate) block: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    transaction: Option<B256>,
+    pub(crate) transaction: Option<B256>,
 }
 
 impl Submit {
@@ -76,6 +76,12 @@ impl Submit {
     /// # Errors
     /// An altered proof file, an unknown model, no key, a wrong chain, or a refusal by the registry.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let report = self.report(out).await?;
+        out.result(&human(&report), &report)
+    }
+
+    /// What it does, without the printing.
+    pub(crate) async fn report(&self, out: Output) -> eyre::Result<Report> {
         let proof = files::read_publishable(&self.proof)?;
         let manifest = Manifest::read(&self.deployment)?;
         let submission = Submission::of_inference(&proof.proof, &manifest)?;
@@ -132,7 +138,7 @@ impl Submit {
                 }
             }
         }
-        out.result(&human(&report), &report)
+        Ok(report)
     }
 
     async fn send(

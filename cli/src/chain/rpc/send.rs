@@ -157,7 +157,7 @@ impl RpcChain {
         let Err(error) = self.provider.send_raw_transaction(raw).await else {
             return Ok(());
         };
-        let refused = matches!(error, RpcError::ErrorResp(_)) || self.node.is_absent(&error);
+        let refused = never_taken(&error) || self.node.is_absent(&error);
         let patience = if refused {
             Duration::ZERO
         } else {
@@ -182,7 +182,9 @@ impl RpcChain {
                 signed.nonce
             )));
         }
-        watch.refused()?;
+        if is_verdict(&error) {
+            watch.refused()?;
+        }
         Err(self.node.explain(action, &error))
     }
 
@@ -300,6 +302,38 @@ impl RpcChain {
             Ok(_) => Report::from(Revert::decode(&[])).wrap_err(context),
         }
     }
+}
+
+/// Whether an answer to a sent transaction says that it was not taken. Failures of a gateway say nothing.
+fn never_taken(error: &TransportError) -> bool {
+    match error {
+        RpcError::ErrorResp(_) => true,
+        RpcError::Transport(kind) => kind
+            .as_http_error()
+            .is_some_and(|error| (300..500).contains(&error.status)),
+        _ => false,
+    }
+}
+
+/// Whether a refusal is of the transaction itself, so that nothing of it will ever happen: a failure that a node
+/// reports about itself may come after it passed the transaction on.
+fn is_verdict(error: &TransportError) -> bool {
+    let RpcError::ErrorResp(payload) = error else {
+        return true;
+    };
+    let message = payload.message.to_lowercase();
+    const VERDICTS: [&str; 9] = [
+        "insufficient funds",
+        "intrinsic gas",
+        "gas limit",
+        "fee cap",
+        "max fee per gas",
+        "underpriced",
+        "chain id",
+        "initcode",
+        "invalid sender",
+    ];
+    VERDICTS.iter().any(|text| message.contains(text))
 }
 
 impl Mined {

@@ -7,7 +7,10 @@
 mod anvil;
 mod commands;
 mod embedded;
+mod faults;
 mod node;
+mod proxy;
+mod resume;
 mod universal;
 
 use std::collections::BTreeMap;
