@@ -4,10 +4,6 @@
     python3 -m venv .venv/peers && .venv/peers/bin/pip install -r scripts/requirements-peers.txt
     .venv/peers/bin/python scripts/bench_peers.py --laminate "target/release/laminate bench --json"
 
-    # also JSTprove, whose pins need an environment of its own (it brings PyTorch, 5 GB on disk):
-    python3 -m venv .venv/jstprove && .venv/jstprove/bin/pip install -r scripts/requirements-jstprove.txt
-    .venv/peers/bin/python scripts/bench_peers.py --jst .venv/jstprove/bin/jst --skip-hashed
-
 Nothing is installed or downloaded by the script: EZKL gets an SRS that it makes itself. The command given by
 --laminate must print one JSON object on standard output with `prove_seconds`; used too when present:
 `setup_seconds`, `verify_seconds`, `layer_seconds`, `batch_seconds` (an object from batch size to seconds),
@@ -28,7 +24,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from peers import ezkl_peer, jstprove_peer, report
+from peers import ezkl_peer, report
 from peers.measure import PeerError, run
 from peers.model import parameters, read_rows
 
@@ -46,7 +42,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ezkl-python", default=sys.executable, help="Python that has ezkl (default: this one)")
     parser.add_argument("--settings", default=",".join(SETTINGS), help="EZKL settings, of %(default)s; empty for none")
     parser.add_argument("--skip-hashed", action="store_true", help="leave out the setting that needs 7 GB")
-    parser.add_argument("--jst", type=Path, help="the `jst` command of JSTprove")
     parser.add_argument("--repeat", type=int, default=3, help="proofs a setting, of which the median counts")
     parser.add_argument("--limit", type=float, default=1800.0, help="most seconds a stage may take")
     parser.add_argument("--work", type=Path, help="folder for keys and proofs, kept (default: one that is removed)")
@@ -124,13 +119,6 @@ def bench(options: argparse.Namespace, work: Path) -> dict[str, Any]:
                 limit_s=options.limit,
             )
         )
-    if options.jst:
-        print("jstprove …", file=sys.stderr)
-        result["peers"].append(
-            jstprove_peer.bench(
-                options.jst, work / "jstprove", options.model, row, repeat=options.repeat, limit_s=options.limit
-            )
-        )
     return result
 
 
@@ -149,9 +137,6 @@ def main() -> int:
         print(json.dumps(result, indent=1))
         return 0
     print(report.table(result["peers"], result["ours"]))
-    line = report.layers_line(result["ours"], result["peers"]) if result["ours"] else None
-    if line:
-        print(f"\n{line}")
     return 0
 
 

@@ -90,6 +90,14 @@ pub enum AggregationError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A file that goes on behind the largest one there can be.
+    #[error("{} has more than {most} bytes, which no key has", path.display())]
+    FileTooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Most bytes.
+        most: u64,
+    },
     /// halo2 could not make keys.
     #[error("key generation failed: {0}")]
     Keygen(halo2_base::halo2_proofs::plonk::Error),

@@ -1,5 +1,8 @@
 //! The `laminate` command. One file a subcommand in [`cmd`].
 
+// Everything printed goes through `output`, where a closed standard output or error is no panic.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod chain;
 mod cmd;
 mod files;

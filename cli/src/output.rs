@@ -26,7 +26,7 @@ impl Output {
     /// Prose for people, on standard error.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{}", printable_lines(text));
+            prose(&printable_lines(text));
         }
     }
 
@@ -40,7 +40,7 @@ impl Output {
             let json = serde_json::json!({ "error": text }).to_string();
             let _ = print(&printable_json(&json));
         }
-        eprintln!("error: {}", printable_lines(&text));
+        prose(&format!("error: {}", printable_lines(&text)));
     }
 
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
@@ -82,6 +82,11 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(120));
         Stage { bar }
     }
+}
+
+/// One text on standard error. Whoever closed it wants no prose; the work goes on.
+fn prose(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// One text on standard output. Whoever closed it, as `head` does, has what they wanted.

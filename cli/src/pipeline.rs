@@ -33,7 +33,8 @@ use crate::reading::Reading;
 
 pub use keys::{
     circuit_k, cut_srs, key_folder, key_report, link_srs, load_keys, load_setup_srs,
-    load_subject_keys, load_verifying_key, require_keys, required_k, setup, setup_join,
+    load_subject_keys, load_verifying_key, remember_checked, require_checked, require_keys,
+    required_k, setup, setup_join,
 };
 use keys::{srs_path, vk_path};
 

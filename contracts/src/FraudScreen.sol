@@ -6,15 +6,21 @@ import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
 import {StatementLib} from "./libraries/StatementLib.sol";
 
 /// @title Example application: a payment that settles only with a proven fraud score below its threshold
-/// @notice The payer escrows the amount against the commitment to the transaction's features. Whoever shows a proof
-/// that the registered model scores that very input below the threshold, before the deadline, settles the payment to
-/// the payee; from the deadline on the amount goes back to the payer. The features and the weights stay hidden.
+/// @notice The payer escrows the amount against the commitment to the transaction's features, before anything is proven
+/// of it. Whoever shows a proof that the registered model scores that very input below the threshold, before the
+/// deadline, settles the payment to the payee; from the deadline on the amount goes back to the payer. Settled and
+/// refunded amounts stay here until their owner withdraws them, to any address. The features and the weights stay hidden.
 ///
 /// Scores are fixed point at scale 14: 16384 is a probability of 1.
-/// @dev Each (model, input commitment) belongs to at most one payment ever, and a payment closes once: so a statement
-/// settles at most one payment, and a proof made for one transaction cannot release another. The commitment is taken
-/// at creation rather than at settlement: who copies a pending commitment only makes the other's creation revert, with
-/// nothing in escrow, and a fresh salt gives a fresh commitment.
+/// @dev Each (payer, model, input commitment) belongs to at most one payment ever, and a payment closes once: so a
+/// statement settles at most one payment of each payer, and a proof made for one transaction cannot release another.
+/// The commitment is taken at creation rather than at settlement, as it is then that the payer stakes on it.
+///
+/// The payer is part of the key, so that nobody can take a commitment from another: otherwise whoever sees a pending
+/// creation could bind its commitment first, with a wei. Two payers may therefore hold payments on one commitment, and
+/// one proof settles both. That is right: a statement is a public fact, no permission, and each of them has put his own
+/// money on that fact, for a payee and below a threshold of his own. Who copies the commitment of another, whose
+/// features he does not know, pays only his own money and takes nothing from anyone.
 contract FraudScreen {
     enum State {
         None,
@@ -45,6 +51,9 @@ contract FraudScreen {
     /// @notice Payments created so far; ids are 1 to this number.
     uint256 public paymentCount;
 
+    /// @notice What an account may withdraw: its settled and refunded payments.
+    mapping(address account => uint256) public balanceOf;
+
     mapping(uint256 paymentId => Payment) private _payments;
     mapping(bytes32 bindingHash => bool) private _bound;
 
@@ -60,6 +69,7 @@ contract FraudScreen {
     );
     event PaymentSettled(uint256 indexed paymentId, bytes32 indexed statementHash, int256 score);
     event PaymentRefunded(uint256 indexed paymentId);
+    event Withdrawn(address indexed account, address indexed to, uint256 amount);
 
     error ZeroRegistry();
     error RegistryWithoutCode(address registry);
@@ -71,11 +81,15 @@ contract FraudScreen {
     error DeadlineNotInFuture(uint64 deadline, uint256 now_);
     /// @notice A payment takes the one output of a model with one output: a batch proof repeats its last row.
     error NotSingleOutput(uint256 modelId, uint256 outputs);
-    error CommitmentTaken(uint256 modelId, bytes32 inputCommitment);
+    /// @notice The same payer has a payment, or had one, on the same input of the same model.
+    error CommitmentTaken(address payer, uint256 modelId, bytes32 inputCommitment);
     error PaymentNotOpen(uint256 paymentId, State state);
     error DeadlinePassed(uint256 paymentId, uint64 deadline);
     error DeadlineNotReached(uint256 paymentId, uint64 deadline);
     error ScoreNotBelowThreshold(int256 score, int16 threshold);
+    error NothingToWithdraw(address account);
+    error ZeroRecipient();
+    /// @notice The recipient takes no ether; the balance is as before.
     error TransferFailed(address to, uint256 amount);
 
     constructor(IModelRegistry registry_) {
@@ -97,8 +111,8 @@ contract FraudScreen {
         StatementLib.requireCanonical(4, inputCommitment);
         _requireUsable(modelId);
 
-        bytes32 binding = keccak256(abi.encode(modelId, inputCommitment));
-        if (_bound[binding]) revert CommitmentTaken(modelId, inputCommitment);
+        bytes32 binding = keccak256(abi.encode(msg.sender, modelId, inputCommitment));
+        if (_bound[binding]) revert CommitmentTaken(msg.sender, modelId, inputCommitment);
         _bound[binding] = true;
         paymentId = ++paymentCount;
         _payments[paymentId] = Payment({
@@ -114,7 +128,7 @@ contract FraudScreen {
         emit PaymentCreated(paymentId, msg.sender, payee, modelId, inputCommitment, msg.value, threshold, deadline);
     }
 
-    /// @notice Pays the payee, given a proof that the score of the payment's input is below its threshold.
+    /// @notice Credits the payee, given a proof that the score of the payment's input is below its threshold.
     /// @param output The one output word of the statement.
     /// @param proof As the model's verifier takes it.
     function settle(uint256 paymentId, bytes calldata output, bytes calldata proof) external {
@@ -130,17 +144,28 @@ contract FraudScreen {
         if (score >= payment.threshold) revert ScoreNotBelowThreshold(score, payment.threshold);
 
         payment.state = State.Settled;
+        balanceOf[payment.payee] += payment.amount;
         emit PaymentSettled(paymentId, statement, score);
-        _send(payment.payee, payment.amount);
     }
 
-    /// @notice Gives the amount of an unsettled payment back to its payer, from the deadline on.
+    /// @notice Credits the amount of an unsettled payment to its payer, from the deadline on.
     function refund(uint256 paymentId) external {
         Payment storage payment = _open(paymentId);
         if (block.timestamp < payment.deadline) revert DeadlineNotReached(paymentId, payment.deadline);
         payment.state = State.Refunded;
+        balanceOf[payment.payer] += payment.amount;
         emit PaymentRefunded(paymentId);
-        _send(payment.payer, payment.amount);
+    }
+
+    /// @notice Sends the caller's whole balance to `to`.
+    function withdraw(address to) external returns (uint256 amount) {
+        if (to == address(0)) revert ZeroRecipient();
+        amount = balanceOf[msg.sender];
+        if (amount == 0) revert NothingToWithdraw(msg.sender);
+        balanceOf[msg.sender] = 0;
+        emit Withdrawn(msg.sender, to, amount);
+        (bool sent,) = to.call{value: amount}("");
+        if (!sent) revert TransferFailed(to, amount);
     }
 
     /// @notice A payment; state `None` where there is none.
@@ -158,11 +183,5 @@ contract FraudScreen {
         if (model.retired) revert IModelRegistry.ModelIsRetired(modelId);
         uint256 outputs = model.verifier.outputCount();
         if (outputs != 1) revert NotSingleOutput(modelId, outputs);
-    }
-
-    /// @dev The last step of every path, after all effects.
-    function _send(address to, uint256 amount) private {
-        (bool sent,) = to.call{value: amount}("");
-        if (!sent) revert TransferFailed(to, amount);
     }
 }

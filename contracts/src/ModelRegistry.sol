@@ -78,7 +78,7 @@ contract ModelRegistry is IModelRegistry, IERC165 {
         if (_submitted[statementHash]) revert StatementReplayed(statementHash);
         _submitted[statementHash] = true;
         _verify(modelId, inputCommitment, output, proof);
-        emit InferenceVerified(modelId, inputCommitment, msg.sender, statementHash, output);
+        emit InferenceVerified(modelId, inputCommitment, statementHash, msg.sender, output);
     }
 
     /// @inheritdoc IModelRegistry

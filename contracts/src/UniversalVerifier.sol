@@ -10,7 +10,9 @@ import {StatementLib} from "./libraries/StatementLib.sol";
 
 /// @title Verifier of the statements of all circuits
 /// @notice The generated verifier behind it takes a circuit's verifying key as calldata, so a model needs no contract
-/// of its own: its program digest is a hash of the verifying key and of the digest that the circuit itself states.
+/// of its own: its program digest is a hash of this verifier, of the verifying key and of the digest that the circuit
+/// itself states. This verifier, because a key means something only to the code that reads it: of two verifiers behind
+/// one router, neither accepts proofs for programs that are registered for the other.
 ///
 /// The bytes of a proof, all numbers big-endian words of 32 bytes, for some T from 1 to 4096:
 ///
@@ -30,8 +32,8 @@ import {StatementLib} from "./libraries/StatementLib.sol";
 /// on a program digest must know that the key in it was derived from the program.
 contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
     /// @notice Separates the digests of programs verified here from every other hash in use.
-    bytes32 public constant UNIVERSAL_DOMAIN = keccak256("laminate.universal-program.v1");
-    /// @notice Separates selectors from every other hash in use.
+    bytes32 public constant UNIVERSAL_DOMAIN = keccak256("laminate.universal-program.v2");
+    /// @notice Separates the hashes that name verifiers, and so selectors, from every other hash in use.
     bytes32 public constant SELECTOR_DOMAIN = keccak256("laminate.universal-selector.v1");
 
     /// @dev Head words of `verifyStatement`: three commitments, a count and two offsets.
@@ -76,15 +78,16 @@ contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
         );
     }
 
-    /// @notice Digest under which a circuit's program is registered to be verified here.
+    /// @notice Digest under which a circuit's program is registered to be verified here, and by no verifier of another
+    /// selector.
     /// @param circuitDigest The program digest that the circuit states.
-    function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external pure returns (bytes32) {
+    function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external view returns (bytes32) {
         return _programDigest(keccak256(verifyingKey), circuitDigest);
     }
 
     /// @inheritdoc IRoutableVerifier
     function selector() external view returns (bytes4) {
-        return bytes4(keccak256(abi.encode(SELECTOR_DOMAIN, halo2VerifierCodeHash, verifyingKeyLength, proofLength)));
+        return bytes4(_identity());
     }
 
     function _verify(
@@ -108,8 +111,13 @@ contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
         return (bytes32(proof[:32]), proof[32:keyAt], proof[keyAt:]);
     }
 
-    function _programDigest(bytes32 keyHash, bytes32 circuitDigest) private pure returns (bytes32) {
-        uint256 hash = uint256(keccak256(abi.encodePacked(UNIVERSAL_DOMAIN, keyHash, circuitDigest)));
+    /// @dev What pins how a key is read: the code that reads it, and where it ends. The same wherever it is deployed.
+    function _identity() private view returns (bytes32) {
+        return keccak256(abi.encode(SELECTOR_DOMAIN, halo2VerifierCodeHash, verifyingKeyLength, proofLength));
+    }
+
+    function _programDigest(bytes32 keyHash, bytes32 circuitDigest) private view returns (bytes32) {
+        uint256 hash = uint256(keccak256(abi.encode(UNIVERSAL_DOMAIN, _identity(), keyHash, circuitDigest)));
         return bytes32(hash % StatementLib.SCALAR_MODULUS);
     }
 }

@@ -111,6 +111,24 @@ contract CanonicalCalldataTest is TestBase {
         }
     }
 
+    /// Calldata as long as the canonical encoding of what is read from it, with one offset into the other's tail: only
+    /// the comparison of that offset can refuse it.
+    function test_refusesOffsetsIntoAnotherTail() public {
+        for (uint256 i = 0; i < _entries.length; ++i) {
+            Entry storage entry = _entries[i];
+            uint256 at = _firstTail(entry);
+            // The output's second word is the length of a proof of one word, its third is that proof. Both lengths are
+            // right for the calldata, as one word's tail follows.
+            bytes memory output = abi.encode(uint256(1), uint256(32), uint256(7));
+            bytes memory data = _spell(entry, at, at + 64, _tail(output), _tail(abi.encode(uint256(7))));
+            _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "proof inside the output");
+            // The proof's first word is the length of an output of one word. A gap of an output's tail comes first.
+            bytes memory proof = bytes.concat(_tail(_output), entry.proof);
+            data = _spell(entry, at + 64 + 32, at + 64, _tail(_output), _tail(proof));
+            _refused(entry, data, CanonicalCalldata.NonCanonicalOffset.selector, "output inside the proof");
+        }
+    }
+
     /// Lengths that are no whole number of words leave padding bytes for anyone to fill.
     function testFuzz_refusesUnalignedLengths(uint256 extra, bool inOutput) public {
         extra = bound(extra, 1, 31);

@@ -8,21 +8,25 @@ import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {TestBase} from "./helpers/TestBase.sol";
 
-/// @dev Drives an escrow with random payments, scores and times, and keeps its own books.
+/// @dev Drives an escrow with random payments of several payers, scores, times and withdrawals, and keeps its own books.
 contract FraudScreenHandler is TestBase {
     uint256 private constant PROOF = 64;
     address public constant PAYEE = address(0xb0b);
+    address public constant SINK = address(0x517c);
 
     FraudScreen public immutable screen;
     uint256 private immutable _modelId;
     bytes private _proof;
 
+    uint256 public constant PAYERS = 3;
+
     uint256 public escrowed;
-    uint256 public paidOut;
-    uint256 public refunded;
+    uint256 public withdrawn;
+    /// What each account may withdraw: the payers, then the payee.
+    mapping(address account => uint256) public credited;
     mapping(uint256 id => uint256) public timesClosed;
-    mapping(bytes32 input => uint256) public timesSettled;
-    mapping(bytes32 input => bool) public taken;
+    mapping(address payer => mapping(bytes32 input => uint256)) public timesSettled;
+    mapping(address payer => mapping(bytes32 input => bool)) public taken;
     uint256 private _now = 1;
     /// Calls that must never succeed, and did, or the other way round.
     uint256 public wrongs;
@@ -36,24 +40,28 @@ contract FraudScreenHandler is TestBase {
         _proof = shapedProof(PROOF);
     }
 
-    receive() external payable {
-        refunded += msg.value;
+    /// @dev Payer `index`, or after the last one the payee.
+    function accountAt(uint256 index) public pure returns (address) {
+        return index == PAYERS ? PAYEE : address(uint160(0x1000 + index));
     }
 
-    function create(uint256 amount, uint256 input, uint256 threshold, uint256 duration) external {
+    function create(uint256 who, uint256 amount, uint256 input, uint256 threshold, uint256 duration) external {
         vm.warp(_now);
+        address payer = accountAt(who % PAYERS);
         amount = bound(amount, 1, 100 ether);
         bytes32 commitment = bytes32(bound(input, 0, 15));
         int16 t = int16(int256(bound(threshold, 1, 16384)));
         uint64 deadline = uint64(_now + bound(duration, 1, 100));
-        vm.deal(address(this), amount);
+        vm.deal(payer, amount);
+        vm.prank(payer);
         try screen.createPayment{value: amount}(PAYEE, _modelId, commitment, t, deadline) {
-            if (taken[commitment]) ++wrongs;
-            taken[commitment] = true;
+            if (taken[payer][commitment]) ++wrongs;
+            taken[payer][commitment] = true;
             escrowed += amount;
         } catch {
-            if (!taken[commitment]) ++wrongs;
+            if (!taken[payer][commitment]) ++wrongs;
         }
+        vm.deal(payer, 0);
     }
 
     function settle(uint256 which, uint256 score) external {
@@ -66,8 +74,8 @@ contract FraudScreenHandler is TestBase {
         try screen.settle(id, scoreOutput(s), _proof) {
             if (!allowed) ++wrongs;
             ++timesClosed[id];
-            ++timesSettled[payment.inputCommitment];
-            paidOut += payment.amount;
+            ++timesSettled[payment.payer][payment.inputCommitment];
+            credited[payment.payee] += payment.amount;
         } catch {
             if (allowed) ++wrongs;
         }
@@ -81,8 +89,24 @@ contract FraudScreenHandler is TestBase {
         try screen.refund(id) {
             if (!allowed) ++wrongs;
             ++timesClosed[id];
+            FraudScreen.Payment memory payment = screen.getPayment(id);
+            credited[payment.payer] += payment.amount;
         } catch {
             if (allowed) ++wrongs;
+        }
+    }
+
+    function withdraw(uint256 who) external {
+        address account = accountAt(who % (PAYERS + 1));
+        uint256 due = credited[account];
+        uint256 before = SINK.balance;
+        vm.prank(account);
+        try screen.withdraw(SINK) {
+            if (due == 0 || SINK.balance != before + due) ++wrongs;
+            withdrawn += due;
+            credited[account] = 0;
+        } catch {
+            if (due != 0) ++wrongs;
         }
     }
 
@@ -105,21 +129,23 @@ contract FraudScreenInvariantTest is TestBase {
         targets[0] = address(_handler);
     }
 
-    /// Every wei is in escrow, with the payee, or back with the payer.
+    /// Every wei is in escrow, or one account's to withdraw, or where an account has withdrawn it to.
     function invariant_moneyIsConserved() public view {
-        vm.assertEq(_handler.PAYEE().balance, _handler.paidOut(), "paid out");
-        vm.assertEq(
-            address(_screen).balance, _handler.escrowed() - _handler.paidOut() - _handler.refunded(), "in escrow"
-        );
+        vm.assertEq(_handler.SINK().balance, _handler.withdrawn(), "withdrawn");
+        vm.assertEq(address(_screen).balance, _handler.escrowed() - _handler.withdrawn(), "in the contract");
+        for (uint256 i = 0; i <= _handler.PAYERS(); ++i) {
+            address account = _handler.accountAt(i);
+            vm.assertEq(_screen.balanceOf(account), _handler.credited(account), "credited");
+        }
     }
 
-    /// A payment closes at most once, an input settles at most one payment.
+    /// A payment closes at most once, an input settles at most one payment of a payer.
     function invariant_nothingSettlesTwice() public view {
         for (uint256 id = 1; id <= _screen.paymentCount(); ++id) {
             vm.assertLe(_handler.timesClosed(id), 1, "closed");
         }
-        for (uint256 input = 0; input < 16; ++input) {
-            vm.assertLe(_handler.timesSettled(bytes32(input)), 1, "settled");
+        for (uint256 i = 0; i < 16 * _handler.PAYERS(); ++i) {
+            vm.assertLe(_handler.timesSettled(_handler.accountAt(i / 16), bytes32(i % 16)), 1, "settled");
         }
         vm.assertEq(_handler.wrongs(), 0, "wrong outcomes");
     }

@@ -37,6 +37,11 @@ contract GasTest is Fixtures {
 
     receive() external payable {}
 
+    /// Figures of another hardfork would be none of today's; forge passes over settings that it does not know.
+    function test_hardfork() public pure {
+        vm.assertEq(bytes(vm.getEvmVersion()), "osaka", "foundry.toml: hardfork");
+    }
+
     function test_registry() public {
         _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(3)), _verifier, 0);
         vm.snapshotGasLastCall("Overhead", "registerModel");
@@ -56,6 +61,8 @@ contract GasTest is Fixtures {
         vm.warp(deadline);
         _screen.refund(2);
         vm.snapshotGasLastCall("Overhead", "refund");
+        _screen.withdraw(address(0xcafe));
+        vm.snapshotGasLastCall("Overhead", "withdraw");
     }
 }
 
@@ -88,7 +95,7 @@ contract UniversalGasTest is Universal {
         vm.snapshotGasLastCall("Overhead", "addRoute");
         ModelRegistry registry = new ModelRegistry();
         IWeightVerifier none = IWeightVerifier(address(0));
-        bytes32 digest = universalDigest(key, made.program);
+        bytes32 digest = universalDigest(universal, key, made.program);
         bytes memory proof = universalProof(made, key);
         uint256 id = registry.registerModel(digest, made.weights, new RoutedVerifier(universal, 1, none), 0);
         registry.submit(id, made.input, made.output, proof);

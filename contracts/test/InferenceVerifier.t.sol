@@ -75,6 +75,8 @@ contract InferenceVerifierTest is TestBase {
         new InferenceVerifier(_halo2, 0, PROOF, TERMS, IWeightVerifier(address(0)));
         vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputCountOutOfRange.selector, 65537, 2 ** 16));
         new InferenceVerifier(_halo2, 65537, PROOF, TERMS, IWeightVerifier(address(0)));
+        InferenceVerifier most = new InferenceVerifier(_halo2, 65536, PROOF, TERMS, IWeightVerifier(address(0)));
+        vm.assertEq(most.outputCount(), 65536, "the limit");
     }
 
     function test_constructorRefusesProofLengths() public {
@@ -83,6 +85,9 @@ contract InferenceVerifierTest is TestBase {
             vm.expectRevert(abi.encodeWithSelector(IHalo2Caller.ProofLengthOutOfRange.selector, lengths[i]));
             new InferenceVerifier(_halo2, 1, lengths[i], TERMS, IWeightVerifier(address(0)));
         }
+        uint256 most = 2 ** 32 - 32;
+        InferenceVerifier longest = new InferenceVerifier(_halo2, 1, most, TERMS, IWeightVerifier(address(0)));
+        vm.assertEq(longest.proofLength(), most, "the limit");
     }
 
     function test_constructorRefusesTermCounts() public {
@@ -113,8 +118,17 @@ contract InferenceVerifierTest is TestBase {
         _verify(PROGRAM, WEIGHTS, INPUT, _output, _proof);
     }
 
+    function test_refusesTheModulusAsACommitment() public {
+        _refuseCommitments(R);
+        bytes32 last = bytes32(R - 1);
+        _verify(last, last, last, _output, _proof);
+    }
+
     function testFuzz_refusesUnreducedCommitments(uint256 value) public {
-        value = bound(value, R, type(uint256).max);
+        _refuseCommitments(bound(value, R, type(uint256).max));
+    }
+
+    function _refuseCommitments(uint256 value) private {
         bytes32 word = bytes32(value);
         vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 2, value));
         _verify(word, WEIGHTS, INPUT, _output, _proof);

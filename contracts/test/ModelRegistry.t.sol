@@ -41,8 +41,8 @@ contract ModelRegistryTest is TestBase {
     event InferenceVerified(
         uint256 indexed modelId,
         bytes32 indexed inputCommitment,
-        address indexed caller,
-        bytes32 statementHash,
+        bytes32 indexed statementHash,
+        address caller,
         bytes output
     );
 
@@ -107,6 +107,43 @@ contract ModelRegistryTest is TestBase {
         vm.assertEq(_registry.getModel(_modelId).owner, OWNER, "owner");
     }
 
+    /// The id written out again: under the domain, of chain, registry, owner and all that is registered.
+    function testFuzz_idsAreHashesOfWhatTheyName(
+        address owner,
+        bytes32 program,
+        bytes32 weights,
+        address verifier,
+        bytes32 metadata,
+        uint64 chain
+    ) public {
+        vm.chainId(bound(chain, 1, type(uint64).max - 1));
+        bytes memory named = bytes.concat(
+            keccak256("laminate.model.v1"),
+            bytes32(block.chainid),
+            bytes32(uint256(uint160(address(_registry)))),
+            bytes32(uint256(uint160(owner)))
+        );
+        named = bytes.concat(named, program, weights, bytes32(uint256(uint160(verifier))), metadata);
+        uint256 id = _registry.modelIdOf(owner, program, weights, IInferenceVerifier(verifier), metadata);
+        vm.assertEq(id, uint256(keccak256(named)), "id");
+    }
+
+    /// Each part of what is registered makes another id, and a registration of its own.
+    function test_idsDifferByEachPart() public {
+        uint256 chain = block.chainid;
+        vm.chainId(chain + 1);
+        vm.startPrank(OWNER);
+        vm.assertNotEq(_registry.registerModel(PROGRAM, WEIGHTS, _verifier, METADATA), _modelId, "chain");
+        vm.chainId(chain);
+        vm.assertNotEq(_registry.registerModel(PROGRAM, WEIGHTS, _verifier, 0), _modelId, "metadata");
+        vm.assertNotEq(_registry.registerModel(WEIGHTS, WEIGHTS, _verifier, METADATA), _modelId, "program");
+        vm.assertNotEq(_registry.registerModel(PROGRAM, PROGRAM, _verifier, METADATA), _modelId, "weights");
+        InferenceVerifier again = new InferenceVerifier(_halo2, 1, PROOF, TERMS, IWeightVerifier(address(0)));
+        vm.assertNotEq(_registry.registerModel(PROGRAM, WEIGHTS, again, METADATA), _modelId, "verifier");
+        vm.stopPrank();
+        vm.assertEq(_registry.modelCount(), 6, "all of them");
+    }
+
     function test_retireIsOneWay() public {
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.NotModelOwner.selector, _modelId, STRANGER));
         vm.prank(STRANGER);
@@ -157,7 +194,7 @@ contract ModelRegistryTest is TestBase {
         vm.assertEq(_registry.verifyInference(_modelId, INPUT, _output, _proof), expected, "view");
         vm.assertEq(_registry.isSubmitted(expected), false, "a view records nothing");
         vm.expectEmit(true, true, true, true, address(_registry));
-        emit InferenceVerified(_modelId, INPUT, STRANGER, expected, _output);
+        emit InferenceVerified(_modelId, INPUT, expected, STRANGER, _output);
         vm.prank(STRANGER);
         vm.assertEq(_registry.submit(_modelId, INPUT, _output, _proof), expected, "hash");
         vm.assertEq(_registry.isSubmitted(expected), true, "after");

@@ -145,7 +145,24 @@ contract PublicValuesTest is Honest {
 
     function testFuzz_refusesUnreducedWords(bytes32 seed, uint256 value, uint256 which) public view {
         Case memory made = honest(seed, 1, 3);
-        which = bound(which, 0, made.deferred.length / 32 - 1);
+        _refuseUnreduced(made, bound(which, 0, made.deferred.length / 32 - 1), value);
+    }
+
+    /// The moduli themselves, in every word, and the largest scalars that are reduced.
+    function test_refusesTheModuli() public view {
+        Case memory made = honest("moduli", 1, 3);
+        for (uint256 which = 0; which < made.deferred.length / 32; ++which) {
+            bytes memory deferred = made.deferred;
+            _refuseUnreduced(made, which, 0);
+            made.deferred = deferred;
+        }
+        bytes memory last = abi.encode(R - 1, R - 1);
+        made.deferred = bytes.concat(bytes32(R - 1), _term(3, R - 1), _term(5, 1), last);
+        _instances(made);
+    }
+
+    /// @dev `value` is brought above the modulus; 0 to it.
+    function _refuseUnreduced(Case memory made, uint256 which, uint256 value) private view {
         // Words: D, three terms, the generator's scalar, that of the left side.
         bool coordinate = which > 0 && which < 10 && (which - 1) % 3 != 2;
         value = bound(value, coordinate ? Q : R, type(uint256).max);
@@ -186,6 +203,36 @@ contract PublicValuesTest is Honest {
         _refuse(_deferred(abi.encode(x, y, scalar), 1), PublicValues.PointNotOnCurve.selector, "a point off the curve");
     }
 
+    /// On a chain without the precompiles a call to them succeeds and returns nothing: no answer but a point's 64 bytes is
+    /// one, neither to an addition nor to a multiplication, on either side.
+    function test_refusesPrecompilesThatReturnNoPoint() public {
+        bytes4 reason = PublicValues.PrecompileWithoutPoint.selector;
+        Case memory added = _deferred(_term(3, 1), 0);
+        Case memory multiplied = _deferred(_term(3, 2), 1);
+        Case memory nothing = _deferred(bytes.concat(_term(3, 0), _term(3, 1)), 1);
+        Case memory left = _deferred(bytes.concat(_term(9, 1), _term(3, 1)), 1);
+        left.deferred = withWord(left.deferred, left.deferred.length / 32 - 1, 5);
+        uint256[4] memory lengths = [uint256(0), 32, 63, 96];
+        for (uint256 i = 0; i < lengths.length; ++i) {
+            bytes memory answer = new bytes(lengths[i]);
+            vm.mockCall(address(6), "", answer);
+            _refuse(added, reason, "an addition");
+            _refuse(nothing, reason, "an addition to infinity");
+            vm.clearMockedCalls();
+            vm.mockCall(address(7), "", answer);
+            _refuse(multiplied, reason, "a multiplication");
+            // Only the left side's product, which is the last one.
+            vm.clearMockedCalls();
+            vm.mockCall(address(7), abi.encodePacked(slice(left.deferred, 32, 96), uint256(5)), answer);
+            _refuse(left, reason, "the left side");
+            vm.clearMockedCalls();
+        }
+        _instances(added);
+        _instances(multiplied);
+        _instances(nothing);
+        _instances(left);
+    }
+
     /// What is no whole number of terms is refused, whoever calls the library.
     function testFuzz_refusesLengths(uint256 length) public view {
         Case memory made;
@@ -203,6 +250,7 @@ contract PublicValuesTest is Honest {
         vm.assertEq(_lib.termsIn(length + off, rest), 0, "in between");
         vm.assertEq(_lib.termsIn(length - 96 * terms, rest), 0, "no terms");
         vm.assertEq(_lib.termsIn(rest, rest), 0, "nothing");
+        vm.assertEq(_lib.termsIn(96 + 96 * 4096 + rest, rest), 4096, "at the limit");
         vm.assertEq(_lib.termsIn(96 + 96 * 4097 + rest, rest), 0, "above the limit");
     }
 

@@ -150,7 +150,7 @@ contract RealProofTest is Fixtures {
             "a proof of the other payment's input"
         );
         screen.settle(settled, low.output, low.proof);
-        vm.assertEq(address(0xb0b).balance, 1 ether, "one of two paid");
+        vm.assertEq(screen.balanceOf(address(0xb0b)), 1 ether, "one of two paid");
         vm.expectRevert(abi.encodeWithSelector(FraudScreen.PaymentNotOpen.selector, settled, FraudScreen.State.Settled));
         screen.settle(settled, low.output, low.proof);
     }

@@ -31,8 +31,8 @@ contract RoutedVerifierTest is Universal {
         _case.output = scoreOutput(100);
         _case.deferred = withWord(_case.deferred, 0, uint256(digestOf(valuesOf(_case))));
         _key = keyOf("key");
-        _digest = universalDigest(_key, _case.program);
         _universal = universalOf(_case, _key);
+        _digest = universalDigest(_universal, _key, _case.program);
         _proof = universalProof(_case, _key);
         _registry = new ModelRegistry();
     }
@@ -55,7 +55,7 @@ contract RoutedVerifierTest is Universal {
             "changed proof"
         );
         screen.settle(payment, _case.output, _proof);
-        vm.assertEq(address(0xbeef).balance, 1, "paid");
+        vm.assertEq(screen.balanceOf(address(0xbeef)), 1, "paid");
         bytes32 statement = _registry.submit(id, _case.input, _case.output, _proof);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.StatementReplayed.selector, statement));
         _registry.submit(id, _case.input, _case.output, _proof);
@@ -122,7 +122,8 @@ contract RoutedVerifierTest is Universal {
         made.weights = _case.weights;
         made.deferred = withWord(made.deferred, 0, uint256(digestOf(valuesOf(made))));
         UniversalVerifier universal = universalOf(made, _key);
-        RoutedWeightVerifier weights = new RoutedWeightVerifier(universal, universalDigest(_key, made.program));
+        RoutedWeightVerifier weights =
+            new RoutedWeightVerifier(universal, universalDigest(universal, _key, made.program));
         RoutedVerifier verifier = new RoutedVerifier(_universal, 1, weights);
         vm.assertEq(address(verifier.weightVerifier()), address(weights), "verifier of weights");
         vm.assertEq(verifier.weightVerifierCodeHash(), address(weights).codehash, "its code hash");

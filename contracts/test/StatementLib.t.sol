@@ -119,6 +119,28 @@ contract StatementLibTest is TestBase {
         _lib.requireOutput(abi.encode(value), count);
     }
 
+    /// The replay key written out again: under the domain, of chain, registry, model, input and output's hash.
+    function testFuzz_statementHash(
+        address registry,
+        uint256 modelId,
+        bytes32 input,
+        bytes calldata output,
+        uint64 chain
+    ) public {
+        vm.chainId(bound(chain, 1, type(uint64).max - 1));
+        bytes32 expected = keccak256(
+            bytes.concat(
+                keccak256("laminate.statement.v1"),
+                bytes32(block.chainid),
+                bytes32(uint256(uint160(registry))),
+                bytes32(modelId),
+                input,
+                keccak256(output)
+            )
+        );
+        vm.assertEq(_lib.statementHash(registry, modelId, input, output), expected, "hash");
+    }
+
     /// The replay key binds chain, registry, model, input and output, each on its own.
     function testFuzz_statementHashBindsEachPart(
         address registry,

@@ -22,8 +22,8 @@ contract UniversalVerifierTest is Universal {
     function setUp() public {
         _case = honest("universal", 16, 3);
         _key = keyOf("key");
-        _digest = universalDigest(_key, _case.program);
         _verifier = universalOf(_case, _key);
+        _digest = universalDigest(_verifier, _key, _case.program);
     }
 
     function test_describesItself() public {
@@ -33,10 +33,11 @@ contract UniversalVerifierTest is Universal {
         vm.assertEq(_verifier.programDigestOf(_key, _case.program), _digest, "digest");
         bytes memory key = bytes.concat(keccak256("key 0"), keccak256("key 1"), keccak256("key 2"), keccak256("key 3"));
         vm.assertEq(
-            _verifier.programDigestOf(key, bytes32(uint256(keccak256("program")) % R)),
-            bytes32(0x24e460fce968c9214008b8c086a061dd5ee09e5c2a3551cf59357888577a6e88),
-            "digest made outside (Python)"
+            _ofKnownCode(KEY_LENGTH, 96).programDigestOf(key, bytes32(uint256(keccak256("program")) % R)),
+            bytes32(0x031b912a146549732be071ae03d39add6ea5569299212d2238ad92a52149ddd8),
+            "digest made outside (cast)"
         );
+        vm.assertEq(_ofKnownCode(KEY_LENGTH, 96).selector(), bytes4(0xbf32b3bf), "selector made outside (cast)");
         // A selector is of the generated verifier's code and both lengths, not of an address.
         address halo2 = _verifier.halo2Verifier();
         bytes32 selector = _verifier.selector();
@@ -46,6 +47,26 @@ contract UniversalVerifierTest is Universal {
         vm.assertNotEq(
             new UniversalVerifier(address(new AcceptAll()), KEY_LENGTH, 96).selector(), selector, "generated verifier"
         );
+    }
+
+    /// A digest binds what its verifier's selector is a hash of, each part on its own: the generated verifier's code
+    /// and both lengths. The same verifier elsewhere has the same digests.
+    function test_digestsAreOfOneVerifier() public {
+        address halo2 = _verifier.halo2Verifier();
+        UniversalVerifier again = new UniversalVerifier(halo2, KEY_LENGTH, 96);
+        vm.assertEq(again.programDigestOf(_key, _case.program), _digest, "another deployment");
+        UniversalVerifier[3] memory others = [
+            new UniversalVerifier(halo2, KEY_LENGTH + 32, 96),
+            new UniversalVerifier(halo2, KEY_LENGTH, 128),
+            new UniversalVerifier(address(new AcceptAll()), KEY_LENGTH, 96)
+        ];
+        for (uint256 i = 0; i < others.length; ++i) {
+            vm.assertNotEq(others[i].programDigestOf(_key, _case.program), _digest, "another verifier");
+        }
+        // The one that accepts everything has the lengths that the proof is split at, and is not asked.
+        bytes memory proof = universalProof(_case, _key);
+        bytes4 reason = UniversalVerifier.ProgramDigestMismatch.selector;
+        requireRefusal(address(others[2]), statementCall(_case, _digest, proof), reason, "other code");
     }
 
     function test_constructorRefusals() public {
@@ -69,6 +90,7 @@ contract UniversalVerifierTest is Universal {
         bytes memory instances = new PublicValuesHarness().instances(statement, _case.output, _case.deferred);
         bytes32 expected = keccak256(bytes.concat(instances, _key, _case.halo2));
         _verifier = new UniversalVerifier(address(new AcceptExactly(expected)), KEY_LENGTH, 96);
+        _digest = universalDigest(_verifier, _key, _case.program);
         _accept(_case);
     }
 
@@ -76,7 +98,7 @@ contract UniversalVerifierTest is Universal {
         Case memory made = honest(seed, bound(outputs, 0, 40), bound(terms, 1, 5));
         _key = keyOf(seed);
         _verifier = universalOf(made, _key);
-        _digest = universalDigest(_key, made.program);
+        _digest = universalDigest(_verifier, _key, made.program);
         _accept(made);
     }
 
@@ -134,21 +156,21 @@ contract UniversalVerifierTest is Universal {
             address(_verifier), statementCall(_case, _digest, universalProof(changed, _key)), reason, "other circuit"
         );
         // A model registered with another key, or another circuit's digest: its proofs are not this one.
-        bytes32 other = universalDigest(otherKey, _case.program);
+        bytes32 other = universalDigest(_verifier, otherKey, _case.program);
         requireRefusal(
             address(_verifier),
             statementCall(_case, other, universalProof(_case, otherKey)),
             IHalo2Caller.InvalidProof.selector,
             "other key, its own digest"
         );
-        other = universalDigest(_key, changed.program);
+        other = universalDigest(_verifier, _key, changed.program);
         requireRefusal(
             address(_verifier),
             statementCall(_case, other, universalProof(changed, _key)),
             IHalo2Caller.InvalidProof.selector,
             "other circuit, its own digest"
         );
-        other = universalDigest(_key, bytes32(uint256(_case.program) + R));
+        other = universalDigest(_verifier, _key, bytes32(uint256(_case.program) + R));
         changed.program = bytes32(uint256(_case.program) + R);
         requireRefusal(
             address(_verifier),
@@ -167,7 +189,7 @@ contract UniversalVerifierTest is Universal {
         Case memory made = honest("reread", 15, 3);
         setTerms(made, logs, scalars);
         _verifier = universalOf(made, _key);
-        _digest = universalDigest(_key, made.program);
+        _digest = universalDigest(_verifier, _key, made.program);
         _accept(made);
 
         bytes memory values = valuesOf(made);
@@ -193,7 +215,7 @@ contract UniversalVerifierTest is Universal {
         made.output = bytes.concat(slice(made.output, 0, 32), slice(valuesOf(term), 5 * 32, 9 * 32));
         made.deferred = withWord(made.deferred, 0, uint256(digestOf(valuesOf(made))));
         _verifier = universalOf(made, _key);
-        _digest = universalDigest(_key, made.program);
+        _digest = universalDigest(_verifier, _key, made.program);
         _accept(made);
 
         Case memory forged = made;
@@ -230,6 +252,12 @@ contract UniversalVerifierTest is Universal {
 
         vm.etch(_verifier.halo2Verifier(), address(new AcceptAll()).code);
         _refuseStatement(_case, proof, CodePin.VerifierCodeChanged.selector, "another generated verifier");
+    }
+
+    /// @dev A universal verifier before code of one byte, STOP.
+    function _ofKnownCode(uint256 keyLength, uint256 halo2Length) private returns (UniversalVerifier) {
+        vm.etch(address(0xc0de), hex"00");
+        return new UniversalVerifier(address(0xc0de), keyLength, halo2Length);
     }
 
     function _accept(Case memory made) private view {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {ModelRegistry} from "../src/ModelRegistry.sol";
+import {RoutedVerifier} from "../src/RoutedVerifier.sol";
+import {UniversalVerifier} from "../src/UniversalVerifier.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
+import {IHalo2Caller} from "../src/interfaces/IHalo2Caller.sol";
 import {IRoutableVerifier} from "../src/interfaces/IRoutableVerifier.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
+import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {CodePin} from "../src/libraries/CodePin.sol";
-import {AcceptAll} from "./helpers/Doubles.sol";
+import {AcceptAll, RejectAll} from "./helpers/Doubles.sol";
 import {RoutableDouble, Universal} from "./helpers/Universal.sol";
 
 contract VerifierRouterTest is Universal {
@@ -66,15 +71,47 @@ contract VerifierRouterTest is Universal {
     /// A universal verifier behind the router, with a case that holds, and words of it changed.
     function test_routesToAUniversalVerifier() public {
         bytes memory key = keyOf("key");
-        IRoutableVerifier universal = universalOf(_case, key);
+        UniversalVerifier universal = universalOf(_case, key);
         _add(universal.selector(), universal);
-        bytes32 digest = universalDigest(key, _case.program);
+        bytes32 digest = universalDigest(universal, key, _case.program);
         bytes memory proof = bytes.concat(bytes32(universal.selector()), universalProof(_case, key));
         _router.verifyStatement(digest, _case.weights, _case.input, 16, _case.output, proof);
         for (uint256 i = 0; i < proof.length / 32; ++i) {
             bytes memory data = statementCall(_case, digest, withWord(proof, i, wordAt(proof, i) ^ 1));
             (bool accepted,) = address(_router).staticcall{gas: CALL_GAS}(data);
             vm.assertTrue(!accepted, "changed word");
+        }
+    }
+
+    /// Whoever shows a proof names its route. A model is registered for one verifier, so the route to another, of the
+    /// same lengths or of others, is no way to have a lenient verifier read its key.
+    function test_otherRoutesDoNotJudgeAModel() public {
+        bytes memory key = keyOf("key");
+        uint256 halo2 = _case.halo2.length;
+        UniversalVerifier own = new UniversalVerifier(address(new RejectAll()), key.length, halo2);
+        bytes32 digest = universalDigest(own, key, _case.program);
+        _add(own.selector(), own);
+        ModelRegistry registry = new ModelRegistry();
+        IWeightVerifier none = IWeightVerifier(address(0));
+        uint256 id = registry.registerModel(digest, _case.weights, new RoutedVerifier(_router, 16, none), 0);
+        bytes memory proof = universalProof(_case, key);
+        bytes memory honestRoute = bytes.concat(bytes32(own.selector()), proof);
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
+        registry.verifyInference(id, _case.input, _case.output, honestRoute);
+
+        // The same proof before verifiers that accept everything, at other splits of the same bytes, too.
+        address lenient = address(new AcceptAll());
+        for (uint256 length = key.length - 32; length <= key.length + 32; length += 32) {
+            UniversalVerifier other = new UniversalVerifier(lenient, length, halo2 + key.length - length);
+            bytes memory routed = bytes.concat(bytes32(other.selector()), proof);
+            _add(other.selector(), other);
+            requireRefusal(
+                address(registry),
+                abi.encodeCall(registry.verifyInference, (id, _case.input, _case.output, routed)),
+                UniversalVerifier.ProgramDigestMismatch.selector,
+                "another route"
+            );
+            _acceptElsewhere(other, slice(bytes.concat(key, _case.halo2), 0, length), routed);
         }
     }
 
@@ -233,6 +270,12 @@ contract VerifierRouterTest is Universal {
 
     function _innerProof(Case memory made) private pure returns (bytes memory) {
         return abi.encode(keccak256(abi.encode(made.program, made.weights, made.input, made.outputCount, made.output)));
+    }
+
+    /// @dev The proof by its route, for the program that is registered for the verifier there.
+    function _acceptElsewhere(UniversalVerifier verifier, bytes memory key, bytes memory routed) private view {
+        bytes32 digest = universalDigest(verifier, key, _case.program);
+        _router.verifyStatement(digest, _case.weights, _case.input, 16, _case.output, routed);
     }
 
     function _refuse(bytes memory proof, bytes4 reason, string memory what) private view {

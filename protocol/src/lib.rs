@@ -26,6 +26,8 @@
 #![cfg_attr(
     not(test),
     deny(
+        clippy::print_stdout,
+        clippy::print_stderr,
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,

@@ -24,18 +24,10 @@ def parameters(path: Path) -> int:
     return total
 
 
-def fixed_batch(source: Path, target: Path, *, without_sigmoid: bool = False) -> bool:
-    """Write a copy with batch 1 and every Gemm attribute spelled out; returns whether a sigmoid was taken off.
-
-    JSTprove reads the Gemm attributes without their defaults and has no sigmoid; weights and shapes are untouched.
-    """
+def fixed_batch(source: Path, target: Path) -> None:
+    """Write a copy with batch 1 and every Gemm attribute spelled out; weights and shapes are untouched."""
     proto = onnx.load(str(source))
     graph = proto.graph
-    removed = False
-    if without_sigmoid and graph.node[-1].op_type == "Sigmoid":
-        graph.output[0].name = graph.node[-1].input[0]
-        del graph.node[-1]
-        removed = True
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
     for node in graph.node:
@@ -46,7 +38,6 @@ def fixed_batch(source: Path, target: Path, *, without_sigmoid: bool = False) ->
             )
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, str(target))
-    return removed
 
 
 def read_rows(path: Path) -> list[list[float]]:

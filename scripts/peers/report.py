@@ -42,16 +42,3 @@ def table(rows: list[Row], ours: Row | None) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def layers_line(ours: Row, rows: list[Row]) -> str | None:
-    """Our layer proofs alone beside JSTprove, when both are there."""
-    own = ours.get("layer_seconds")
-    peer = next((row for row in rows if row["name"].startswith("JSTprove")), None)
-    if own is None or peer is None:
-        return None
-    ratio = own / peer["prove_seconds"]
-    return (
-        f"Layer proofs alone (trace to folded proof): {seconds(own)}; "
-        f"JSTprove, witness and proof: {seconds(peer['prove_seconds'])}; ratio {ratio:.2f}."
-    )

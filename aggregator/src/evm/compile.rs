@@ -309,16 +309,7 @@ fn short(error: &SolcError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn compiler() -> Option<SolcCompiler> {
-        match SolcCompiler::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
-            Ok(compiler) => Some(compiler),
-            Err(error) => {
-                println!("skipped: {error}");
-                None
-            }
-        }
-    }
+    use crate::evm::tests::compiler;
 
     #[test]
     fn failures_are_named() {

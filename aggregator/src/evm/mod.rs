@@ -31,5 +31,5 @@ pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proo
 pub use prove::{create_proof, verify_proof};
 pub use universal::{
     UNIVERSAL_CONTRACT, UniversalVerifier, Word, check_same_constraints, encode_universal_calldata,
-    generate_universal, key_hash, key_words,
+    for_setup, generate_universal, key_hash, key_words,
 };

@@ -1,7 +1,7 @@
 //! Key files.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use halo2_base::halo2_proofs::SerdeFormat;
@@ -15,6 +15,9 @@ use crate::error::AggregationError;
 
 /// Longest accepted encoding of [`Meta`].
 const MAX_META: usize = 1 << 16;
+
+/// Longest accepted file: the proving key of the largest circuit has some 4 GB.
+const MAX_FILE: u64 = 8 << 30;
 
 impl ProvingKey {
     /// Writes the key to `path`, through a temporary file in the same folder.
@@ -90,7 +93,20 @@ fn decode(kind: Kind, problem: String) -> AggregationError {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AggregationError> {
-    fs::read(path).map_err(|e| AggregationError::io("read", path, e))
+    let io = |e| AggregationError::io("read", path, e);
+    let file = fs::File::open(path).map_err(io)?;
+    let mut bytes = vec![];
+    // The bound counts while reading: what a file system says of a size need not hold.
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(AggregationError::FileTooLarge {
+            path: path.into(),
+            most: MAX_FILE,
+        });
+    }
+    Ok(bytes)
 }
 
 fn save(path: &Path, kind: Kind, meta: &Meta, body: &[u8]) -> Result<(), AggregationError> {
@@ -104,12 +120,10 @@ fn save(path: &Path, kind: Kind, meta: &Meta, body: &[u8]) -> Result<(), Aggrega
     payload.extend(body);
     let header = artifact::header(kind, meta.development, &payload);
     let io = |e| AggregationError::io("write", path, e);
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(io)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(io)?;
+    }
+    let mut file = crate::temporary::beside(path).map_err(io)?;
     file.write_all(&header).map_err(io)?;
     file.write_all(&payload).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;

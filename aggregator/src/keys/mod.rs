@@ -360,10 +360,11 @@ impl ProvingKey {
     }
 
     /// Reads the keys from `folder`, or derives them and writes them there. The flag says whether
-    /// they were read. A file that is damaged or of another program is an error, not replaced.
+    /// they were read. A damaged file is replaced, as it is nobody's keys; that of another program or
+    /// reference string is an error.
     ///
     /// # Errors
-    /// Those of [`ProvingKey::load`], [`ProvingKey::derive`] and [`ProvingKey::save`].
+    /// Those of [`ProvingKey::load`] but for damage, [`ProvingKey::derive`] and [`ProvingKey::save`].
     pub fn cached(
         folder: &Path,
         verifier: &Verifier,
@@ -395,7 +396,11 @@ impl ProvingKey {
     ) -> Result<(Self, bool), AggregationError> {
         let path = Self::path(folder, identity);
         if path.exists() {
-            return Ok((Self::load(&path, identity)?, true));
+            match Self::load(&path, identity) {
+                Ok(keys) => return Ok((keys, true)),
+                Err(AggregationError::Artifact(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         let keys = derive()?;
         keys.save(&path)?;

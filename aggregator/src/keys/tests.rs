@@ -264,3 +264,65 @@ fn proofs_of_several_openings_are_not_made() {
         "{error}"
     );
 }
+
+/// Damaged keys are nobody's: the next setup makes them again.
+#[test]
+fn damaged_keys_are_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let srs = Srs::development(14).unwrap();
+    let verifier = Verifier::new(perceptron(&[3, 4, 1], 0)).unwrap();
+    let made = |expected: bool| {
+        let (keys, read) = ProvingKey::cached(folder, &verifier, FoldMode::On, &srs).unwrap();
+        assert_eq!(read, expected);
+        keys
+    };
+    let keys = made(false);
+    let path = ProvingKey::path(folder, &keys.meta.identity);
+    let whole = std::fs::read(&path).unwrap();
+    let mut altered = whole.clone();
+    altered[whole.len() / 2] ^= 1;
+    for damaged in [&[][..], &whole[..100], &altered] {
+        std::fs::write(&path, damaged).unwrap();
+        assert_eq!(
+            made(false).verifying_key().digest(),
+            keys.verifying_key().digest()
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+    }
+    made(true);
+
+    // Keys of something else are not damage.
+    let other = Verifier::new(perceptron(&[3, 5, 1], 0)).unwrap();
+    let identity = Identity::new(&other, FoldMode::On, &srs);
+    std::fs::rename(&path, ProvingKey::path(folder, &identity)).unwrap();
+    let refused = ProvingKey::cached(folder, &other, FoldMode::On, &srs);
+    assert!(matches!(refused, Err(AggregationError::Foreign { .. })));
+}
+
+/// A cache may serve several users: keys and reference strings are public.
+#[cfg(unix)]
+#[test]
+fn keys_and_reference_strings_are_readable_by_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let srs = Srs::development(14).unwrap();
+    let string = folder.join("dev-14.srs");
+    srs.save(&string).unwrap();
+    let verifier = Verifier::new(perceptron(&[3, 4, 1], 0)).unwrap();
+    let (keys, _) = ProvingKey::cached(folder, &verifier, FoldMode::On, &srs).unwrap();
+    let verifying = folder.join("key.vkey");
+    keys.verifying_key().save(&verifying).unwrap();
+    // What the umask leaves to a file made the usual way.
+    let plain = folder.join("plain");
+    std::fs::write(&plain, b"").unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+    for path in [
+        &string,
+        &verifying,
+        &ProvingKey::path(folder, &keys.meta.identity),
+    ] {
+        assert_eq!(mode(path), mode(&plain), "{}", path.display());
+    }
+}

@@ -13,8 +13,9 @@
 //!
 //! All integers little-endian. `load` checks the container (magic, kind, version, length, digest of everything), the exact size, the string's own
 //! digest, the generators, that the origin fits the secret and that the secret is no public one. It does *not* repeat the pairing and Lagrange checks,
-//! nor that points are on the curve: they were made when the file was written, and the digests say that it is the same. A file of unknown hands is to be
-//! imported ([`Srs::import`]), which checks all.
+//! nor that points are on the curve. The digests show that a file is undamaged, not who wrote it: whoever takes a string from a file must know its
+//! [`Srs::digest`] as that of a checked string, or call [`Srs::check`]. (Under a false Lagrange basis fixed columns commit to anything, and the keys of
+//! a circuit can be those of one without gates.)
 
 use std::{
     fs::File,
@@ -76,12 +77,8 @@ fn save(srs: &Srs, path: &Path) -> Result<(), SrsError> {
             Ok(())
         });
     });
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder)
-        .map_err(SrsError::io("create a file in its folder"))?;
+    let temporary =
+        crate::temporary::beside(path).map_err(SrsError::io("create a file in its folder"))?;
     let mut writer = BufWriter::new(temporary);
     writer
         .write_all(&header)
@@ -208,10 +205,10 @@ fn decode(
     };
     read(reader, &mut head)?;
     hasher.update(head);
-    let mut list = Sha256::new();
-    let g = points(reader, k, &mut hasher, Some(&mut list))?;
+    let mut lists = [Sha256::new(), Sha256::new()];
+    let g = points(reader, k, &mut hasher, &mut lists[0])?;
     let g_lagrange = if lagrange {
-        points(reader, k, &mut hasher, None)?
+        points(reader, k, &mut hasher, &mut lists[1])?
     } else {
         vec![]
     };
@@ -230,7 +227,7 @@ fn decode(
     let mut tail = &tail[..];
     let g2 = read_g2(&mut tail, Encoding::Raw, 0)?;
     let s_g2 = read_g2(&mut tail, Encoding::Raw, 1)?;
-    let found = finish_digest(k, &g2, &s_g2, list.finalize().into());
+    let found = finish_digest(k, &g2, &s_g2, lists.map(|list| list.finalize().into()));
     if found != digest {
         return Err(SrsError::Digest {
             expected: hex(&digest),
@@ -253,10 +250,9 @@ fn points(
     reader: &mut impl Read,
     k: u32,
     whole: &mut Sha256,
-    list: Option<&mut Sha256>,
+    list: &mut Sha256,
 ) -> Result<Vec<G1Affine>, SrsError> {
     let mut points = Vec::new();
-    let mut list = list;
     let mut buffer = vec![0u8; CHUNK.min(1 << k) * G1_BYTES];
     while points.len() < 1 << k {
         let length = CHUNK.min((1 << k) - points.len()) * G1_BYTES;
@@ -265,10 +261,7 @@ fn points(
             .read_exact(bytes)
             .map_err(SrsError::io("read its points"))?;
         let bytes = &*bytes;
-        rayon::join(
-            || whole.update(bytes),
-            || list.iter_mut().for_each(|list| list.update(bytes)),
-        );
+        rayon::join(|| whole.update(bytes), || list.update(bytes));
         if points.is_empty() {
             points.reserve_exact(1 << k);
         }

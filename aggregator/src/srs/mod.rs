@@ -100,8 +100,22 @@ impl Srs {
         ))
     }
 
+    /// A string of a known secret under the name of a ceremony.
+    #[cfg(test)]
+    pub(crate) fn of_secret(
+        k: u32,
+        secret: halo2_base::halo2_proofs::halo2curves::bn256::Fr,
+    ) -> Self {
+        let name = "a test".to_owned();
+        let origin = Origin::Ceremony {
+            name,
+            sha256: [0; 32],
+        };
+        Self::from_parts(dev::parts_from_tau(k, secret, &|_, _| {}), origin)
+    }
+
     fn from_parts(parts: Parts, origin: Origin) -> Self {
-        let digest = digest(parts.k, &parts.g, &parts.g2, &parts.s_g2);
+        let digest = digest(&parts);
         Self::from_parts_with_digest(parts, origin, digest)
     }
 
@@ -249,7 +263,8 @@ impl Srs {
         &self.origin
     }
 
-    /// Digest of `k`, every power, `G2` and `τ·G2`: `sha256("laminate srs v1" ‖ k ‖ G2 ‖ τ·G2 ‖ sha256(powers))`, raw encodings.
+    /// Digest of all that a string holds: `sha256("laminate srs v2" ‖ k ‖ G2 ‖ τ·G2 ‖ sha256(powers) ‖ sha256(Lagrange basis))`, raw encodings; a string
+    /// for commitments only has the digest of an empty basis.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
@@ -282,23 +297,34 @@ impl Srs {
     }
 }
 
-/// The digest of [`Srs::digest`].
-fn digest(k: u32, g: &[G1Affine], g2: &G2Affine, s_g2: &G2Affine) -> [u8; 32] {
-    let mut list = Sha256::new();
-    for points in g.chunks(points::CHUNK) {
-        list.update(points::raw_bytes(points));
-    }
-    finish_digest(k, g2, s_g2, list.finalize().into())
+/// The secret of the development string, for provers in tests.
+#[cfg(test)]
+pub(crate) fn development_secret() -> halo2_base::halo2_proofs::halo2curves::bn256::Fr {
+    dev::development_tau()
 }
 
-fn finish_digest(k: u32, g2: &G2Affine, s_g2: &G2Affine, list: [u8; 32]) -> [u8; 32] {
+/// The digest of [`Srs::digest`].
+fn digest(parts: &Parts) -> [u8; 32] {
+    let list = |list: &[G1Affine]| {
+        let mut hash = Sha256::new();
+        for points in list.chunks(points::CHUNK) {
+            hash.update(points::raw_bytes(points));
+        }
+        hash.finalize().into()
+    };
+    let (powers, lagrange) = rayon::join(|| list(&parts.g), || list(&parts.g_lagrange));
+    finish_digest(parts.k, &parts.g2, &parts.s_g2, [powers, lagrange])
+}
+
+/// `lists` are the digests of the powers and of the Lagrange basis.
+fn finish_digest(k: u32, g2: &G2Affine, s_g2: &G2Affine, lists: [[u8; 32]; 2]) -> [u8; 32] {
     let hash = Sha256::new()
-        .chain_update(b"laminate srs v1")
+        .chain_update(b"laminate srs v2")
         .chain_update(k.to_le_bytes());
     let hash = hash
         .chain_update(g2.to_raw_bytes())
         .chain_update(s_g2.to_raw_bytes());
-    hash.chain_update(list).finalize().into()
+    hash.chain_update(lists.concat()).finalize().into()
 }
 
 /// Keeps `take` bytes after the first `skip` of what is written to it.

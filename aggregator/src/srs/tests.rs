@@ -138,8 +138,8 @@ fn a_string_without_a_lagrange_basis_survives_the_artifact_and_cuts_to_one_with(
     let loaded = Srs::load(&path).unwrap();
     assert!(!loaded.has_lagrange());
     assert_eq!(loaded.powers(), srs.powers());
-    // The digest is of the powers, so the basis does not change it.
-    assert_eq!(loaded.digest(), Srs::development(6).unwrap().digest());
+    assert_eq!(loaded.digest(), srs.digest());
+    assert_ne!(loaded.digest(), Srs::development(6).unwrap().digest());
     assert_eq!(Srs::import(&path).unwrap().digest(), srs.digest());
     for k in [4, 6] {
         let cut = loaded.truncated(k).unwrap();
@@ -158,6 +158,48 @@ fn a_string_without_a_lagrange_basis_survives_the_artifact_and_cuts_to_one_with(
     }
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(Srs::load(&path).is_err());
+}
+
+/// Fixed columns commit to zero under a basis of zeros: whoever makes keys from such a file gets those of a circuit without gates.
+#[test]
+fn a_false_lagrange_basis_has_another_digest_and_fails_the_check() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("foreign.srs");
+    let parts = || parts_from_tau(4, dev::development_tau());
+    let honest = Srs::from_parts(parts(), Origin::Development);
+    let foreign = |alter: &dyn Fn(&mut Vec<G1Affine>)| {
+        let mut parts = parts();
+        alter(&mut parts.g_lagrange);
+        let made = Srs::from_parts(parts, Origin::Development);
+        assert_ne!(made.digest(), honest.digest());
+        made.save(&path).unwrap();
+        assert!(Srs::import(&path).is_err());
+        let loaded = Srs::load(&path).unwrap();
+        assert_eq!(loaded.digest(), made.digest());
+        loaded.check().unwrap_err()
+    };
+    for position in 0..16 {
+        let refusal = foreign(&|basis| basis[position] = -basis[position]);
+        assert!(matches!(refusal, SrsError::Lagrange { k: 4 }), "{position}");
+        let refusal = foreign(&|basis| basis[position] = G1Affine::default());
+        assert!(
+            matches!(refusal, SrsError::Infinity { list: PointList::Lagrange, index } if index == position),
+            "{position}: {refusal}"
+        );
+    }
+    let swapped = foreign(&|basis| basis.swap(2, 11));
+    assert!(matches!(swapped, SrsError::Lagrange { k: 4 }));
+    let same = foreign(&|basis| basis.fill(G1Affine::generator()));
+    assert!(matches!(same, SrsError::Lagrange { k: 4 }));
+    // Under the honest digest: refused when the file is read.
+    let mut parts = parts();
+    parts.g_lagrange.swap(2, 11);
+    let lie = Srs::from_parts_with_digest(parts, Origin::Development, honest.digest());
+    lie.save(&path).unwrap();
+    assert!(
+        matches!(Srs::load(&path), Err(SrsError::File { source, .. }) if matches!(*source, SrsError::Digest { .. }))
+    );
+    println!("35 false Lagrange bases tried, 0 accepted");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::universal::{Mode, UniversalInfo};
 use crate::files::{read_bytes, write_bytes};
 
 /// Version of `verifier.json` that this build reads and writes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// EIP-3860: most bytes of creation code.
 const INIT_CODE_LIMIT: usize = 49_152;
 
@@ -215,6 +215,12 @@ impl VerifierInfo {
         self.check_universal()
     }
 
+    /// How the universal verifier knows its programs; none in direct mode.
+    pub fn universal_digests(&self) -> impl Iterator<Item = &UniversalInfo> {
+        let weights = self.weights.iter().filter_map(|w| w.universal.as_ref());
+        self.universal.iter().chain(weights)
+    }
+
     /// Refuses keys in a direct bundle, and a universal one whose digests are not those of its keys.
     fn check_universal(&self) -> eyre::Result<()> {
         let own = (self.program_digest, &self.universal, self.proof_length);
@@ -226,7 +232,13 @@ impl VerifierInfo {
                 (Mode::Direct, None) => {}
                 (Mode::Universal, Some(info)) => {
                     info.check(program)?;
-                    shapes.insert((info.verifying_key.len(), proof_length));
+                    ensure!(
+                        info.proof_length == proof_length,
+                        "a program digest for proofs of {} bytes, expected {proof_length}",
+                        info.proof_length
+                    );
+                    let length = info.verifying_key.len();
+                    shapes.insert((info.halo2_code_hash, length, proof_length));
                 }
                 (Mode::Direct, Some(_)) => bail!("a verifying key, but mode \"direct\""),
                 (Mode::Universal, None) => bail!("mode \"universal\", but no verifying key"),
@@ -234,7 +246,7 @@ impl VerifierInfo {
         }
         ensure!(
             shapes.len() <= 1,
-            "keys and proofs of several lengths {shapes:?}: one contract takes one"
+            "keys and proofs for several verifiers {shapes:?} (code hash, key length, proof length): one contract takes one"
         );
         Ok(())
     }

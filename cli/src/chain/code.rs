@@ -101,6 +101,25 @@ pub fn halo2(bundle: &Bundle, contract: Contract) -> eyre::Result<Bytes> {
     run(bundle, contract, &[], &[])
 }
 
+/// Runtime code of the generated universal verifier.
+///
+/// # Errors
+/// As [`halo2`], or code that the bundle's program digests are not for.
+pub fn halo2_universal(bundle: &Bundle) -> eyre::Result<Bytes> {
+    let code = halo2(bundle, Contract::Halo2UniversalVerifier)?;
+    let found = keccak256(&code);
+    let digests = bundle.info.universal_digests();
+    for info in digests {
+        ensure!(
+            info.halo2_code_hash == found,
+            "the program digest {} is for a generated verifier with code hash {}, but Halo2UniversalVerifier.bin makes {found}; make the folder again with `laminate verifier`",
+            info.program_digest,
+            info.halo2_code_hash
+        );
+    }
+    Ok(code)
+}
+
 /// Runtime code of the universal verifier beside its generated one.
 ///
 /// # Errors

@@ -75,7 +75,7 @@ sol! {
 
         function halo2Verifier() external view returns (address);
         function selector() external view returns (bytes4);
-        function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external pure returns (bytes32);
+        function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external view returns (bytes32);
     }
 
     /// What sends proofs to the verifier that their first word names.
@@ -84,6 +84,7 @@ sol! {
 
         function owner() external view returns (address);
         function addRoute(bytes4 selector, address verifier) external;
+        function removeRoute(bytes4 selector) external;
         function getRoute(bytes4 selector) external view returns (Route memory);
         function routeCount() external view returns (uint256);
         function selectorAt(uint256 index) external view returns (bytes4);
@@ -118,8 +119,8 @@ sol! {
         event InferenceVerified(
             uint256 indexed modelId,
             bytes32 indexed inputCommitment,
-            address indexed caller,
-            bytes32 statementHash,
+            bytes32 indexed statementHash,
+            address caller,
             bytes output
         );
 
@@ -180,6 +181,8 @@ sol! {
         ) external payable returns (uint256 paymentId);
         function settle(uint256 paymentId, bytes calldata output, bytes calldata proof) external;
         function refund(uint256 paymentId) external;
+        function withdraw(address to) external returns (uint256 amount);
+        function balanceOf(address account) external view returns (uint256);
         function getPayment(uint256 paymentId) external view returns (Payment memory);
     }
 }

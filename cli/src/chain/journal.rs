@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::{Bundle, Contract, check_version};
 use super::deploy::Plan;
-use super::manifest::MANIFEST_VERSION;
+use super::manifest::{MANIFEST_VERSION, read_record};
 use super::{Chain, Receipt, Signed, Watch};
-use crate::files::{read_bytes, write_bytes};
+use crate::files::write_bytes;
 
 /// A deployment that has not come to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl Journal {
         bundle: &Bundle,
         plan: Plan,
     ) -> eyre::Result<Self> {
-        let replaced = path.filter(|p| p.exists()).map(read_bytes).transpose()?;
+        let replaced = path.filter(|p| p.exists()).map(read_record).transpose()?;
         Ok(Self {
             path: path.map(Into::into),
             replaced,
@@ -104,7 +104,7 @@ impl Journal {
             "no deployment record {}: there is nothing to resume; leave --resume out",
             path.display()
         );
-        let text = read_bytes(path)?;
+        let text = read_record(path)?;
         check_version(path, &text, MANIFEST_VERSION)?;
         ensure!(
             is_unfinished(&text),

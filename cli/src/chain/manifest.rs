@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::bundle::{Contract, check_version, is_default};
 use super::journal::require_finished;
 use super::universal::{Mode, UniversalRecord};
-use crate::files::{read_bytes, write_bytes};
+use crate::files::{read_at_most, write_bytes};
 
 /// Version of `deployment.json` that this build reads and writes.
-pub(super) const MANIFEST_VERSION: u32 = 4;
+pub(super) const MANIFEST_VERSION: u32 = 5;
 
 /// A contract on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,7 +178,7 @@ impl Manifest {
             "no deployment record {}; make one with `laminate deploy`, or give --deployment FILE",
             path.display()
         );
-        let text = read_bytes(path)?;
+        let text = read_record(path)?;
         check_version(path, &text, MANIFEST_VERSION)?;
         require_finished(path, &text)?;
         let manifest: Self = serde_json::from_slice(&text)
@@ -188,6 +188,17 @@ impl Manifest {
                 .inference
                 .check(manifest.program_digest)
                 .wrap_err_with(|| format!("{} is malformed", path.display()))?;
+            let code_hash = manifest.halo2_verifier.code_hash;
+            let infos = std::iter::once(&universal.inference).chain(&universal.weights);
+            for info in infos {
+                ensure!(
+                    info.halo2_code_hash == code_hash,
+                    "{} is malformed: its program digest {} is for a generated verifier with code hash {}, its generated verifier has {code_hash}",
+                    path.display(),
+                    info.program_digest,
+                    info.halo2_code_hash
+                );
+            }
         }
         Ok(manifest)
     }
@@ -201,4 +212,15 @@ impl Manifest {
         text.push('\n');
         write_bytes(path, text.as_bytes(), false)
     }
+}
+
+/// A deployment has a dozen contracts, and a model a few lines; nothing larger is read.
+const MAX_RECORD_BYTES: u64 = 16 << 20;
+
+/// The bytes of a deployment record.
+///
+/// # Errors
+/// If it is missing, unreadable or too large.
+pub fn read_record(path: &Path) -> eyre::Result<Vec<u8>> {
+    read_at_most(path, MAX_RECORD_BYTES)
 }

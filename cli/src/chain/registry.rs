@@ -427,23 +427,39 @@ async fn require_no_other_route(
     router: Address,
     verifier: Address,
 ) -> eyre::Result<()> {
+    for (selector, other) in open_routes(chain, router).await? {
+        ensure!(
+            other == verifier,
+            "the router {router} also sends {selector} to {other}, which this record does not know: proofs that name it are accepted as that contract pleases"
+        );
+    }
+    Ok(())
+}
+
+/// The open routes of a router: selectors and the verifiers that they lead to.
+///
+/// # Errors
+/// A failure of the chain.
+pub async fn open_routes(
+    chain: &mut Chain,
+    router: Address,
+) -> eyre::Result<Vec<(Selector, Address)>> {
     let count = chain
         .read(router, &VerifierRouter::routeCountCall {})
         .await?;
     let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let mut open = Vec::new();
     for index in 0..count {
         let index = U256::from(index);
         let call = VerifierRouter::selectorAtCall { index };
         let selector = chain.read(router, &call).await?;
         let call = VerifierRouter::getRouteCall { selector };
         let route = chain.read(router, &call).await?;
-        ensure!(
-            route.state != 1 || route.verifier == verifier,
-            "the router {router} also sends {selector} to {}, which this record does not know: proofs that name it are accepted as that contract pleases",
-            route.verifier
-        );
+        if route.state == 1 {
+            open.push((selector, route.verifier));
+        }
     }
-    Ok(())
+    Ok(open)
 }
 
 async fn require_call<C: SolCall<Return = Address>>(

@@ -46,6 +46,7 @@ sol! {
         error CoordinateNotCanonical(uint256 term, uint256 value);
         error PointAtInfinity(uint256 term);
         error PointNotOnCurve(uint256 term);
+        error PrecompileWithoutPoint();
         error SumAtInfinity();
         // UniversalVerifier
         error ProofLengthWithoutTerms(uint256 length);
@@ -75,11 +76,13 @@ sol! {
         error ThresholdOutOfRange(int16 threshold);
         error DeadlineNotInFuture(uint64 deadline, uint256 now_);
         error NotSingleOutput(uint256 modelId, uint256 outputs);
-        error CommitmentTaken(uint256 modelId, bytes32 inputCommitment);
+        error CommitmentTaken(address payer, uint256 modelId, bytes32 inputCommitment);
         error PaymentNotOpen(uint256 paymentId, uint8 state);
         error DeadlinePassed(uint256 paymentId, uint64 deadline);
         error DeadlineNotReached(uint256 paymentId, uint64 deadline);
         error ScoreNotBelowThreshold(int256 score, int16 threshold);
+        error NothingToWithdraw(address account);
+        error ZeroRecipient();
         error TransferFailed(address to, uint256 amount);
     }
 }
@@ -285,6 +288,10 @@ fn encoding(error: &Refusals::RefusalsErrors) -> Option<String> {
         ),
         E::PointAtInfinity(e) => format!("point {} of the proof is infinity", e.term),
         E::PointNotOnCurve(e) => format!("point {} of the proof is not on the curve", e.term),
+        E::PrecompileWithoutPoint(_) => {
+            "this chain does not have the precompiled contracts for points of BN254 (EIP-196)"
+                .into()
+        }
         E::SumAtInfinity(_) => "the sum of the proof's points is infinity".into(),
         E::OutputWordTooLarge(e) => format!(
             "output word {} is {:#x}: bits beyond the last output",
@@ -316,9 +323,10 @@ fn screen(error: &Refusals::RefusalsErrors) -> String {
             e.outputs
         ),
         E::CommitmentTaken(e) => format!(
-            "input commitment {} of model {} belongs to another payment; commit again with a fresh salt",
+            "input commitment {} of model {} belongs to another payment of {}; commit again with a fresh salt",
             e.inputCommitment,
-            id(&e.modelId)
+            id(&e.modelId),
+            e.payer
         ),
         E::PaymentNotOpen(e) => {
             let state = ["not there", "open", "settled", "refunded"]
@@ -334,7 +342,12 @@ fn screen(error: &Refusals::RefusalsErrors) -> String {
             "payment {} can be refunded from its deadline {} on",
             e.paymentId, e.deadline
         ),
-        E::TransferFailed(e) => format!("{} does not take the {} wei", e.to, e.amount),
+        E::NothingToWithdraw(e) => format!("{} has nothing to withdraw", e.account),
+        E::ZeroRecipient(_) => "the recipient is the zero address".into(),
+        E::TransferFailed(e) => format!(
+            "{} does not take the {} wei; withdraw them to another address",
+            e.to, e.amount
+        ),
         // Every other variant is named in `sentence`, `encoding` and `router`; their names say what is meant.
         _ => "see the error's name".into(),
     }

@@ -4,12 +4,14 @@
 //! other users of the machine can read. No error here carries a key, a password or any part of one.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alloy::signers::local::{LocalSignerError, PrivateKeySigner};
 use eyre::{WrapErr, bail, ensure, eyre};
 use zeroize::Zeroizing;
+
+use crate::files::read_at_most;
 
 /// Environment variable with a private key as 64 hex digits.
 pub const KEY_VARIABLE: &str = "LAMINATE_PRIVATE_KEY";
@@ -52,7 +54,10 @@ impl SignerArgs {
 
     fn password(&self, keystore: &Path) -> eyre::Result<Zeroizing<String>> {
         if let Some(path) = &self.password_file {
-            let text = Zeroizing::new(read_at_most(path, MAX_PASSWORD_BYTES, "password file")?);
+            let text = Zeroizing::new(
+                read_at_most(path, MAX_PASSWORD_BYTES)
+                    .wrap_err_with(|| format!("cannot read password file {}", path.display()))?,
+            );
             let text = std::str::from_utf8(&text)
                 .map_err(|_| eyre!("password file {} is not text", path.display()))?;
             return Ok(Zeroizing::new(
@@ -109,7 +114,8 @@ fn from_hex(text: &str) -> eyre::Result<PrivateKeySigner> {
 }
 
 fn from_keystore(path: &Path, password: &str) -> eyre::Result<PrivateKeySigner> {
-    let text = read_at_most(path, MAX_KEYSTORE_BYTES, "keystore")?;
+    let text = read_at_most(path, MAX_KEYSTORE_BYTES)
+        .wrap_err_with(|| format!("cannot read keystore {}", path.display()))?;
     check_parameters(&text).map_err(|problem| {
         eyre!("{} is not a keystore this build reads: {problem}; expected the JSON that geth or `cast wallet` writes", path.display())
     })?;
@@ -125,22 +131,6 @@ fn from_keystore(path: &Path, password: &str) -> eyre::Result<PrivateKeySigner> 
             path.display()
         ),
     })
-}
-
-/// A file's content; no more than the limit is ever read, whatever the file says of its size.
-fn read_at_most(path: &Path, limit: u64, what: &str) -> eyre::Result<Vec<u8>> {
-    let context = || format!("cannot read {what} {}", path.display());
-    let file = fs::File::open(path).wrap_err_with(context)?;
-    let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .wrap_err_with(context)?;
-    ensure!(
-        bytes.len() as u64 <= limit,
-        "{} has more than {limit} bytes, which no {what} has",
-        path.display()
-    );
-    Ok(bytes)
 }
 
 /// A file that only this user can read, gone with the value.
@@ -292,17 +282,17 @@ mod tests {
             );
         }
         fs::write(&keystore, vec![b' '; 1 << 17]).unwrap();
-        assert!(
-            args.signer()
-                .unwrap_err()
-                .to_string()
-                .contains("more than 65536 bytes")
-        );
+        let text = format!("{:#}", args.signer().unwrap_err());
+        assert!(text.contains("more than 65536 bytes"), "{text}");
         // No end, and no size to ask for beforehand.
         #[cfg(unix)]
-        for name in ["keystore", "password file"] {
-            let error = read_at_most(Path::new("/dev/zero"), MAX_KEYSTORE_BYTES, name).unwrap_err();
-            assert!(error.to_string().contains("more than"), "{error}");
+        {
+            let endless = SignerArgs {
+                keystore: Some("/dev/zero".into()),
+                ..args.clone()
+            };
+            let text = format!("{:#}", endless.signer().unwrap_err());
+            assert!(text.contains("more than 65536 bytes"), "{text}");
         }
         fs::remove_file(&keystore).unwrap();
         assert!(

@@ -1,4 +1,5 @@
-//! Programs that share one verifier: their verifying key is calldata, and the digest they are registered under binds it.
+//! Programs that share one verifier: their verifying key is calldata, and the digest they are registered under binds it
+//! and the code that reads it.
 
 use alloy::primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
 use alloy::sol_types::SolValue;
@@ -31,8 +32,12 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UniversalInfo {
-    /// The digest to register: of the verifying key and the circuit's program digest.
+    /// The digest to register: of the verifier, the verifying key and the circuit's program digest.
     pub program_digest: B256,
+    /// keccak-256 of the runtime code of the generated verifier that the digest is for.
+    pub halo2_code_hash: B256,
+    /// Bytes of the halo2 proofs that it is for.
+    pub proof_length: u32,
     /// The key, as the contract takes it.
     pub verifying_key: Bytes,
 }
@@ -72,20 +77,58 @@ impl UniversalRecord {
 }
 
 impl UniversalInfo {
-    /// Of a verifying key.
+    /// Of a verifying key, to be read by the generated verifier whose runtime code has the hash `halo2_code_hash`, with
+    /// halo2 proofs of `proof_length` bytes.
     ///
     /// # Errors
     /// A reference string of another size than the key.
-    pub fn new(circuit_digest: B256, key: &VerifyingKey, srs: &Srs) -> eyre::Result<Self> {
+    pub fn new(
+        circuit_digest: B256,
+        key: &VerifyingKey,
+        srs: &Srs,
+        halo2_code_hash: B256,
+        proof_length: u32,
+    ) -> eyre::Result<Self> {
         let words = key_words(srs, &key.vk, INSTANCES)?;
-        let verifying_key = Bytes::from(words.concat());
-        Ok(Self {
-            program_digest: program_digest(&verifying_key, circuit_digest),
-            verifying_key,
-        })
+        let key = Bytes::from(words.concat());
+        Ok(Self::of_words(
+            circuit_digest,
+            key,
+            halo2_code_hash,
+            proof_length,
+        ))
     }
 
-    /// Refuses a digest that is not that of the key and the circuit's program digest.
+    /// The same of a key as the contract takes it.
+    pub fn of_words(
+        circuit_digest: B256,
+        verifying_key: Bytes,
+        halo2_code_hash: B256,
+        proof_length: u32,
+    ) -> Self {
+        let verifier = identity(halo2_code_hash, verifying_key.len(), proof_length);
+        Self {
+            program_digest: program_digest(verifier, &verifying_key, circuit_digest),
+            halo2_code_hash,
+            proof_length,
+            verifying_key,
+        }
+    }
+
+    /// Selector of the universal verifier that reads the key.
+    pub fn selector(&self) -> Selector {
+        Selector::from_slice(&self.identity()[..4])
+    }
+
+    fn identity(&self) -> B256 {
+        identity(
+            self.halo2_code_hash,
+            self.verifying_key.len(),
+            self.proof_length,
+        )
+    }
+
+    /// Refuses a digest that is not that of the verifier, the key and the circuit's program digest.
     ///
     /// # Errors
     /// With both digests, or a key of part of a word.
@@ -95,35 +138,35 @@ impl UniversalInfo {
             length > 0 && length.is_multiple_of(32),
             "a verifying key of {length} bytes, expected a positive multiple of 32"
         );
-        let expected = program_digest(&self.verifying_key, circuit_digest);
+        let expected = program_digest(self.identity(), &self.verifying_key, circuit_digest);
         ensure!(
             self.program_digest == expected,
-            "universal program digest {}, expected {expected} for this verifying key and program {circuit_digest}; make the record again",
+            "universal program digest {}, expected {expected} for this verifying key, generated verifier and program {circuit_digest}; make the record again",
             self.program_digest
         );
         Ok(())
     }
 }
 
-/// Digest that a program is registered under: of its verifying key and of the digest that its circuit states, as
-/// `UniversalVerifier.programDigestOf`.
-pub fn program_digest(verifying_key: &[u8], circuit_digest: B256) -> B256 {
-    let domain = keccak256("laminate.universal-program.v1");
-    let hash = keccak256([domain, keccak256(verifying_key), circuit_digest].concat());
+/// Digest that a program is registered under: of the verifier it is registered for, of its verifying key and of the
+/// digest that its circuit states, as `UniversalVerifier.programDigestOf`.
+fn program_digest(verifier: B256, verifying_key: &[u8], circuit_digest: B256) -> B256 {
+    let domain = keccak256("laminate.universal-program.v2");
+    let hash = keccak256([domain, verifier, keccak256(verifying_key), circuit_digest].concat());
     (U256::from_be_bytes(hash.0) % scalar_modulus()).into()
 }
 
-/// Selector of a universal verifier, as its `selector()`.
-pub fn selector(halo2_code_hash: B256, key_length: usize, proof_length: u32) -> Selector {
+/// What pins how a universal verifier reads a key: the code of its generated verifier and both lengths. Its first bytes
+/// are its `selector()`.
+fn identity(halo2_code_hash: B256, key_length: usize, proof_length: u32) -> B256 {
     let domain = keccak256("laminate.universal-selector.v1");
     let text = (
         domain,
         halo2_code_hash,
         U256::from(key_length),
         U256::from(proof_length),
-    )
-        .abi_encode();
-    Selector::from_slice(&keccak256(text)[..4])
+    );
+    keccak256(text.abi_encode())
 }
 
 fn scalar_modulus() -> U256 {

@@ -252,9 +252,13 @@ fn check_program(dir: &Path, manifest: &Manifest, out: Output) -> eyre::Result<(
     };
     let srs = pipeline::load_setup_srs(&dir.setup()?)?;
     let keys = pipeline::load_subject_keys(&subject, &srs)?;
-    let inference = universal_info(subject.digest, &keys.inference, &srs, out)?;
+    let reader = (
+        manifest.halo2_verifier.code_hash,
+        universal.inference.proof_length,
+    );
+    let inference = universal_info(subject.digest, &keys.inference, &srs, reader, out)?;
     let weights = match (subject.weight_program()?, &keys.weights) {
-        (Some(program), Some(key)) => Some(universal_info(program, key, &srs, out)?),
+        (Some(program), Some(key)) => Some(universal_info(program, key, &srs, reader, out)?),
         _ => None,
     };
     ensure!(
@@ -351,7 +355,7 @@ fn derive_shared(
 ) -> eyre::Result<Neighbour> {
     let halo2 = Neighbour {
         address: manifest.halo2_verifier.address,
-        code: code::halo2(bundle, Contract::Halo2UniversalVerifier)?,
+        code: code::halo2_universal(bundle)?,
     };
     let code = code::universal(bundle, &halo2)?;
     all.push((Contract::Halo2UniversalVerifier, halo2.code));

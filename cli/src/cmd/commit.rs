@@ -11,7 +11,7 @@ use rand::rngs::OsRng;
 use serde::Serialize;
 
 use crate::cmd::setup::{SrsArgs, commitment_k};
-use crate::files::{ModelDir, PublishedCommitment, hex_scalar};
+use crate::files::{Lock, ModelDir, PublishedCommitment, hex_scalar};
 use crate::output::Output;
 use crate::shards::ShardDir;
 
@@ -96,6 +96,7 @@ impl Commit {
             return self.shards(&shards, out);
         }
         let dir = ModelDir::open(&self.dir)?;
+        let _lock = dir.lock()?;
         dir.keep_commitment(self.force)?;
         let other = self
             .secret_from
@@ -124,6 +125,7 @@ impl Commit {
 
     /// Commits to the weights of each shard.
     fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        let _lock = Lock::take(&self.dir)?;
         for dir in shards.dirs() {
             dir.keep_commitment(self.force)?;
         }

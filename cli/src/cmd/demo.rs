@@ -295,7 +295,12 @@ impl Run<'_> {
             };
             let result = self.chain.write(screen, &settle, U256::ZERO).await;
             match (result, settles) {
-                (Ok(receipt), true) => self.accept("settle the legitimate payment", &receipt),
+                (Ok(receipt), true) => {
+                    self.accept("settle the legitimate payment", &receipt);
+                    let withdraw = FraudScreen::withdrawCall { to: payee };
+                    let receipt = self.chain.write(screen, &withdraw, U256::ZERO).await?;
+                    self.accept("withdraw the payment", &receipt);
+                }
                 (Err(error), false) => {
                     self.refuse("settle the fraudulent payment", Err::<(), _>(error))?
                 }

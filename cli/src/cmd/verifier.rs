@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{B256, Bytes, keccak256};
 use clap::Args;
 use eyre::eyre;
 use halo2curves_axiom::bn256::Fr;
@@ -92,8 +92,15 @@ struct Generated {
     source: String,
     proof_length: usize,
     creation: Bytes,
-    runtime_bytes: usize,
+    runtime: Bytes,
     srs_digest: B256,
+}
+
+impl Generated {
+    /// What a universal program digest binds of it: the hash of its runtime code and the length of its proofs.
+    fn reader(&self) -> (B256, u32) {
+        (keccak256(&self.runtime), self.proof_length as u32)
+    }
 }
 
 fn generate(
@@ -120,12 +127,13 @@ fn generate(
         source,
         proof_length,
         creation: code.creation.into(),
-        runtime_bytes: code.runtime.len(),
+        runtime: code.runtime.into(),
         srs_digest: B256::from(srs.digest()),
     })
 }
 
-/// How the universal verifier knows a program.
+/// How the universal verifier knows a program: the one whose generated verifier's runtime code has the hash
+/// `halo2_code_hash`, with halo2 proofs of `proof_length` bytes.
 ///
 /// # Errors
 /// A reference string that is too short.
@@ -133,10 +141,11 @@ pub fn universal_info(
     program: Fr,
     key: &VerifyingKey,
     srs: &Srs,
+    (halo2_code_hash, proof_length): (B256, u32),
     out: Output,
 ) -> eyre::Result<UniversalInfo> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    UniversalInfo::new(word(&program), key, &srs)
+    UniversalInfo::new(word(&program), key, &srs, halo2_code_hash, proof_length)
 }
 
 /// Refuses a key that the contract generated from `template` does not verify.
@@ -172,7 +181,9 @@ pub fn make(
     let mut info = info(subject, keys.inference, &inference, weight_commitment);
     if mode == Mode::Universal {
         info.mode = mode;
-        info.universal = Some(universal_info(subject.digest, keys.inference, srs, out)?);
+        let reader = inference.reader();
+        let own = universal_info(subject.digest, keys.inference, srs, reader, out)?;
+        info.universal = Some(own);
     }
     // In universal mode the one generated contract verifies both.
     let weights = match (keys.weights, mode) {
@@ -181,8 +192,7 @@ pub fn make(
     };
     if let Some(key) = keys.weights {
         let generated = weights.as_ref().unwrap_or(&inference);
-        let length = generated.proof_length;
-        info.weights = Some(weight_info(subject, keys, key, length, srs, out)?);
+        info.weights = Some(weight_info(subject, keys, key, generated, srs, out)?);
     }
     let own = Contract::all(mode, keys.weights.is_some()).into_iter();
     let names: Vec<&str> = own
@@ -208,7 +218,7 @@ pub fn make(
     sources.extend(weights.map(|w| (Contract::WeightHalo2Verifier, w.source)));
     Ok(Made {
         bundle,
-        contract_bytes: inference.runtime_bytes,
+        contract_bytes: inference.runtime.len(),
         sources,
     })
 }
@@ -218,7 +228,7 @@ fn weight_info(
     subject: &Subject,
     keys: Keys<'_>,
     key: &VerifyingKey,
-    proof_length: usize,
+    generated: &Generated,
     srs: &Srs,
     out: Output,
 ) -> eyre::Result<WeightInfo> {
@@ -228,14 +238,14 @@ fn weight_info(
         Mode::Direct => None,
         Mode::Universal => {
             require_same_constraints(keys.inference, key, srs, out)?;
-            Some(universal_info(program, key, srs, out)?)
+            Some(universal_info(program, key, srs, generated.reader(), out)?)
         }
     };
     Ok(WeightInfo {
         program_digest: word(&program),
         universal,
         terms: key.meta.public.terms,
-        proof_length: proof_length as u32,
+        proof_length: generated.proof_length as u32,
         vk_digest: B256::from(key.digest()),
     })
 }

@@ -1,10 +1,10 @@
 //! Files read whole and written atomically, large ones piece by piece.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
-use eyre::{Context, eyre};
+use eyre::{Context, ensure};
 use laminate_protocol::artifact::{self, Header, Kind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,16 +39,30 @@ pub fn read<T: DeserializeOwned>(kind: Kind, path: &Path) -> eyre::Result<(Heade
 /// # Errors
 /// If it is missing, unreadable or too large.
 pub fn read_bytes(path: &Path) -> eyre::Result<Vec<u8>> {
-    let length = fs::metadata(path)
-        .wrap_err_with(|| format!("cannot read {}", path.display()))?
-        .len();
-    if length > MAX_BYTES {
-        return Err(eyre!(
-            "{} is {length} bytes, expected at most {MAX_BYTES}",
-            path.display()
-        ));
-    }
-    fs::read(path).wrap_err_with(|| format!("cannot read {}", path.display()))
+    read_at_most(path, MAX_BYTES)
+}
+
+/// Reads a file of at most `most` bytes. The bound counts while reading: what a file system says of a size need not hold.
+///
+/// # Errors
+/// If it is missing, unreadable or too large.
+pub fn read_at_most(path: &Path, most: u64) -> eyre::Result<Vec<u8>> {
+    let bytes = head(path, most.saturating_add(1))?;
+    ensure!(
+        bytes.len() as u64 <= most,
+        "{} has more than {most} bytes, which no such file has",
+        path.display()
+    );
+    Ok(bytes)
+}
+
+/// Reads a text of at most `most` bytes.
+///
+/// # Errors
+/// As [`read_at_most`]; bytes that are no UTF-8.
+pub fn read_text(path: &Path, most: u64) -> eyre::Result<String> {
+    String::from_utf8(read_at_most(path, most)?)
+        .wrap_err_with(|| format!("{} is no text in UTF-8", path.display()))
 }
 
 /// Writes an artifact piece by piece under a temporary name in the folder of `path`.
@@ -129,11 +143,39 @@ pub fn write_bytes(path: &Path, bytes: &[u8], private: bool) -> eyre::Result<()>
 /// # Errors
 /// If it is missing or unreadable.
 pub fn read_head(path: &Path, count: usize) -> eyre::Result<Vec<u8>> {
-    use std::io::Read;
-    let file = fs::File::open(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    head(path, count as u64)
+}
+
+fn head(path: &Path, count: u64) -> eyre::Result<Vec<u8>> {
+    let context = || format!("cannot read {}", path.display());
+    let file = fs::File::open(path).wrap_err_with(context)?;
     let mut head = vec![];
-    file.take(count as u64)
+    file.take(count)
         .read_to_end(&mut head)
-        .wrap_err_with(|| format!("cannot read {}", path.display()))?;
+        .wrap_err_with(context)?;
     Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_counts_while_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, b"12345").unwrap();
+        assert_eq!(read_at_most(&path, 5).unwrap(), b"12345");
+        let error = read_at_most(&path, 4).unwrap_err().to_string();
+        assert!(error.contains("more than 4 bytes"), "{error}");
+    }
+
+    /// Files of devices say that they are empty, and have no end.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_without_end_are_refused() {
+        let endless = Path::new("/dev/zero");
+        assert_eq!(fs::metadata(endless).unwrap().len(), 0);
+        assert!(read_at_most(endless, 1 << 20).is_err());
+    }
 }

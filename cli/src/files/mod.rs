@@ -1,6 +1,7 @@
 //! Files of a model folder.
 
 mod io;
+mod lock;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,11 @@ use serde::{Deserialize, Serialize};
 use crate::reading::Reading;
 
 use io::{persist, stage};
-pub use io::{read, read_bytes, read_head, write, write_bytes};
+pub use io::{read, read_at_most, read_bytes, read_head, read_text, write, write_bytes};
+pub use lock::Lock;
+
+/// Longest record in JSON that is read.
+pub const MAX_RECORD: u64 = 1 << 20;
 
 /// A folder made by `laminate compile`.
 #[derive(Clone, Debug)]
@@ -245,7 +250,28 @@ impl ModelDir {
                 self.root.display()
             ));
         }
-        read(Kind::WeightSecret, &path)
+        let (header, secret): (_, WeightSecret) = read(Kind::WeightSecret, &path)?;
+        let published = self.root.join("commitment.lam");
+        if published.exists() {
+            let (_, published): (_, PublishedCommitment) =
+                read(Kind::WeightCommitment, &published)?;
+            ensure!(
+                published.commitment.0 == secret.commitment(),
+                "{}: weight_secret.lam opens {}, commitment.lam publishes {}: they are of two runs of `laminate commit`; put the file back that belongs to the other, or commit again with --force",
+                self.root.display(),
+                hex_scalar(&secret.commitment()),
+                hex_scalar(&published.commitment.0)
+            );
+        }
+        Ok((header, secret))
+    }
+
+    /// Keeps other commands from writing into the folder while this one does.
+    ///
+    /// # Errors
+    /// If another command is writing into it.
+    pub fn lock(&self) -> eyre::Result<Lock> {
+        Lock::take(&self.root)
     }
 
     /// The published commitment.
@@ -274,12 +300,12 @@ impl ModelDir {
     /// If there was no setup, or its record is altered.
     pub fn setup(&self) -> eyre::Result<Setup> {
         let path = self.root.join("setup.json");
-        let text = fs::read_to_string(&path).map_err(|_| {
-            eyre!(
-                "{} has no keys; make them with `laminate setup {0} --srs FILE` (or --dev-srs)",
-                self.root.display()
-            )
-        })?;
+        ensure!(
+            path.exists(),
+            "{} has no keys; make them with `laminate setup {0} --srs FILE` (or --dev-srs)",
+            self.root.display()
+        );
+        let text = read_text(&path, MAX_RECORD)?;
         serde_json::from_str(&text)
             .wrap_err_with(|| format!("{} is not a setup record; run setup again", path.display()))
     }

@@ -15,10 +15,13 @@ use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
 use laminate_protocol::verify::Verifier;
 
-use crate::cmd::setup::{Report as KeyReport, commitment_k, dev_path, load_srs};
-use crate::files::{Setup, cache_dir};
+use crate::cmd::setup::{Report as KeyReport, cached_srs, commitment_k, dev_path, load_srs};
+use crate::files::{Setup, cache_dir, read_text};
 use crate::output::Output;
 use crate::subject::Subject;
+
+/// Longest path of a reference string that is read.
+const MAX_PATH: u64 = 1 << 16;
 
 /// Folder of keys.
 pub fn key_folder() -> PathBuf {
@@ -60,7 +63,7 @@ pub fn cut_srs<'a>(
     } else {
         cache_dir().join(format!("{}-{k}.srs", hex::encode(&srs.setup_id()[..8])))
     };
-    if let Ok(found) = Srs::load(&cut)
+    if let Some(found) = cached_srs(&cut)?
         && found.setup_id() == srs.setup_id()
         && found.k() == k
     {
@@ -71,7 +74,35 @@ pub fn cut_srs<'a>(
     std::fs::create_dir_all(cache_dir())
         .wrap_err_with(|| format!("cannot create {}", cache_dir().display()))?;
     srs.save(&cut)?;
+    remember_checked(&srs);
     Ok((cut, Cow::Owned(srs)))
+}
+
+/// Where it is kept that a string passed every check: the digest is of all that it holds.
+fn checked_mark(srs: &Srs) -> PathBuf {
+    cache_dir().join("checked").join(hex::encode(srs.digest()))
+}
+
+/// Keeps that a string passed every check, or was made here, so that no command checks it again. Without the mark it is checked again: that it cannot be
+/// written is no error.
+pub fn remember_checked(srs: &Srs) {
+    let mark = checked_mark(srs);
+    if let Some(folder) = mark.parent() {
+        let _ = std::fs::create_dir_all(folder);
+    }
+    let _ = std::fs::write(mark, []);
+}
+
+/// Every check of an import, unless a string with this digest passed them before: the file's own digests are those of whoever wrote it.
+///
+/// # Errors
+/// The first check that fails.
+pub fn require_checked(srs: &Srs) -> eyre::Result<()> {
+    if !checked_mark(srs).is_file() {
+        srs.check()?;
+        remember_checked(srs);
+    }
+    Ok(())
 }
 
 /// Reads or makes the keys of a program, both files.
@@ -102,10 +133,14 @@ fn new_key_folder() -> eyre::Result<PathBuf> {
 }
 
 fn with_verifying_key(keys: ProvingKey) -> eyre::Result<ProvingKey> {
-    let path = vk_path(&keys.meta.identity);
-    if !path.exists() {
-        keys.verifying_key().save(&path)?;
+    let (identity, key) = (&keys.meta.identity, keys.verifying_key());
+    let path = vk_path(identity);
+    // A file that is damaged, or of another key, is made again.
+    let found = VerifyingKey::load(&path, Some(identity));
+    if found.is_ok_and(|found| found.digest() == key.digest()) {
+        return Ok(keys);
     }
+    key.save(&path)?;
     Ok(keys)
 }
 
@@ -224,7 +259,7 @@ pub fn load_verifying_key(program: Fr, mode: FoldMode, srs: &Srs) -> eyre::Resul
 /// Where the reference string of a key lies: the smallest that a verifier needs is made or found by its setup.
 pub(super) fn srs_path(key: &VerifyingKey) -> eyre::Result<PathBuf> {
     let path = srs_link(&key.meta.identity);
-    let target = std::fs::read_to_string(&path).wrap_err_with(|| {
+    let target = read_text(&path, MAX_PATH).wrap_err_with(|| {
         format!(
             "cannot read {}, which setup writes; run setup again",
             path.display()

@@ -6,7 +6,7 @@ use std::process::Output;
 use assert_cmd::Command;
 use serde_json::Value;
 
-use crate::anvil::KEY;
+use crate::anvil::{self, KEY};
 
 /// The repository.
 pub fn workspace() -> PathBuf {
@@ -20,10 +20,10 @@ pub struct User {
 }
 
 impl User {
-    /// An empty folder; none without the Solidity compiler, which is told.
+    /// An empty folder; none if tests without the Solidity compiler are to be skipped.
     pub fn new() -> Option<Self> {
         if !workspace().join("node_modules/solc").exists() {
-            eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+            anvil::missing("node_modules/solc");
             return None;
         }
         Some(Self {

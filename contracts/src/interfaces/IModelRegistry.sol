@@ -9,7 +9,8 @@ import {IInferenceVerifier} from "./IInferenceVerifier.sol";
 /// - the draft declares `ModelDeprecated` both as an event and as an error, which does not compile; here the event is
 ///   `ModelRetired` and the error `ModelIsRetired`;
 /// - a model is never updated: another commitment is another model;
-/// - `verifyInference` is a view and returns the statement hash; `submit` is the call that records and emits.
+/// - `verifyInference` is a view and returns the statement hash; `submit` is the call that records and emits,
+///   and its event is indexed by that hash.
 interface IModelRegistry {
     /// @notice A registered model. Everything but `retired` is fixed at registration.
     /// @param programDigest Digest of architecture and integer semantics.
@@ -42,11 +43,13 @@ interface IModelRegistry {
 
     event ModelRetired(uint256 indexed modelId, address indexed owner);
 
+    /// @notice A statement was recorded. `statementHash` is unique among the logs of a registry; `caller` is whoever
+    /// published the proof, and no party to it.
     event InferenceVerified(
         uint256 indexed modelId,
         bytes32 indexed inputCommitment,
-        address indexed caller,
-        bytes32 statementHash,
+        bytes32 indexed statementHash,
+        address caller,
         bytes output
     );
 

@@ -10,7 +10,8 @@ import {IStatementVerifier} from "./IStatementVerifier.sol";
 /// selector is never used again. After `freeze` no route can be added.
 ///
 /// What the owner is trusted with. Before `freeze`: everything, as who adds a verifier that accepts all proofs makes
-/// every statement provable by its route. After `freeze`: only that routes stay, as removing one can make proofs
+/// every statement provable by its route: a `UniversalVerifier` accepts proofs only for programs that are registered for
+/// it, but a route may lead to any contract. After `freeze`: only that routes stay, as removing one can make proofs
 /// refused but never accepted. Removal outlives the freeze because a flaw found in a verifier must be stoppable. Who
 /// wants neither names a `UniversalVerifier` itself instead of a router.
 interface IVerifierRouter is IStatementVerifier {

@@ -61,6 +61,8 @@ library PublicValues {
     error PointAtInfinity(uint256 term);
     /// @notice The precompiles refuse a term's point: it is not on the curve.
     error PointNotOnCurve(uint256 term);
+    /// @notice A precompile for points answered with something other than a point: this chain does not have it.
+    error PrecompileWithoutPoint();
     /// @notice The sum of the terms is the point at infinity.
     error SumAtInfinity();
 
@@ -221,23 +223,31 @@ library PublicValues {
         if (x | y == 0) revert SumAtInfinity();
     }
 
-    /// @dev Adds the multiple to the sum. False if a precompile refuses: an addition checks its points as a
+    /// @dev Adds the multiple to the sum. False if a precompile refuses; a chain without it would let the call succeed and
+    /// leave the input for a result, so what is returned must be a point. An addition checks its points as a
     /// multiplication does, so the multiplication by 1 may be left out, and that by 0, as of a point on the left side
     /// of a join, be an addition to infinity.
     ///
     /// Six words, so that no call's input or result has to be moved: 0, 1 the sum so far; 2, 3 a point; 4 its scalar; 5
     /// zero. Multiplication: words 2..4 to 2..3. Addition: 0..3 to 0..1. Addition to infinity: 2..5 to 2..3.
     function _addMultiple(uint256[6] memory work) private view returns (bool done) {
+        bool whole;
         assembly ("memory-safe") {
             let scalar := mload(add(work, 128))
+            whole := 1
             switch scalar
             case 0 { done := staticcall(gas(), 6, add(work, 64), 128, add(work, 64), 64) }
             default {
                 done := 1
-                if gt(scalar, 1) { done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64) }
-                if done { done := staticcall(gas(), 6, work, 128, work, 64) }
+                if gt(scalar, 1) {
+                    done := staticcall(gas(), 7, add(work, 64), 96, add(work, 64), 64)
+                    whole := eq(returndatasize(), 64)
+                }
+                if and(done, whole) { done := staticcall(gas(), 6, work, 128, work, 64) }
             }
+            whole := and(whole, eq(returndatasize(), 64))
         }
+        if (done && !whole) revert PrecompileWithoutPoint();
     }
 
     /// @dev Terms in `deferred`, which must be nothing but D, terms and the scalars g and l.

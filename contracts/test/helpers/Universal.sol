@@ -20,10 +20,22 @@ abstract contract Universal is Honest {
         return abi.encode(keccak256(abi.encode(seed, 0)), keccak256(abi.encode(seed, 1)), seed, uint256(17));
     }
 
-    /// @dev Digest of the program that a circuit stating `circuit` is registered under.
-    function universalDigest(bytes memory key, bytes32 circuit) internal pure returns (bytes32) {
-        bytes32 domain = keccak256("laminate.universal-program.v1");
-        return bytes32(uint256(keccak256(bytes.concat(domain, keccak256(key), circuit))) % R);
+    /// @dev Digest of the program that a circuit stating `circuit` is registered under to be verified by `verifier`.
+    function universalDigest(UniversalVerifier verifier, bytes memory key, bytes32 circuit)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 identity = keccak256(
+            abi.encode(
+                keccak256("laminate.universal-selector.v1"),
+                verifier.halo2Verifier().codehash,
+                verifier.verifyingKeyLength(),
+                verifier.proofLength()
+            )
+        );
+        bytes32 domain = keccak256("laminate.universal-program.v2");
+        return bytes32(uint256(keccak256(bytes.concat(domain, identity, keccak256(key), circuit))) % R);
     }
 
     function universalProof(Case memory made, bytes memory key) internal pure returns (bytes memory) {

@@ -17,6 +17,7 @@ interface Vm {
     function assertTrue(bool condition, string calldata error) external pure;
     function assume(bool condition) external pure;
     function chainId(uint256 newChainId) external;
+    function clearMockedCalls() external;
     function deal(address account, uint256 newBalance) external;
     function deployCode(string calldata artifactPath) external returns (address);
     function etch(address target, bytes calldata newRuntimeBytecode) external;
@@ -26,7 +27,9 @@ interface Vm {
     function expectRevert(bytes4 revertData) external;
     function expectRevert(bytes calldata revertData) external;
     function getCode(string calldata artifactPath) external view returns (bytes memory);
+    function getEvmVersion() external pure returns (string memory);
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
+    function mockCall(address callee, bytes calldata data, bytes calldata returnData) external;
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
@@ -38,7 +41,9 @@ interface Vm {
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function startBroadcast() external;
+    function startPrank(address sender) external;
     function stopBroadcast() external;
+    function stopPrank() external;
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 newTimestamp) external;
 }

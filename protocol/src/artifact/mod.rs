@@ -123,8 +123,9 @@ impl Kind {
             | Self::Weights
             | Self::WeightSecret
             | Self::LayerProof
-            | Self::ShardProofs => 2,
-            Self::WeightCommitment | Self::ShardedProof | Self::Join | Self::Srs => 1,
+            | Self::ShardProofs
+            | Self::Srs => 2,
+            Self::WeightCommitment | Self::ShardedProof | Self::Join => 1,
         }
     }
 }

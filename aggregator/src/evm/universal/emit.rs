@@ -33,17 +33,18 @@ const CHALLENGES: usize = POWER + 0xc0;
 /// Words of an expression on the stack; 16 can be reached, some are the contract's own.
 const MAX_HEIGHT: usize = 11;
 
-/// Functions of the contract; each ends the call where a precompile refuses.
+/// Functions of the contract; each ends the call where a precompile refuses, or where there is none: a call to an address without code succeeds and
+/// returns nothing. (The operand that is named first is computed last.)
 fn functions() -> String {
     format!(
         "function scale(scalar) {{
 mstore({OPERAND:#x}, scalar)
-if iszero(staticcall(gas(), 7, {SUM:#x}, 0x60, {SUM:#x}, 0x40)) {{ revert(0, 0) }}
+if iszero(and(eq(returndatasize(), 0x40), staticcall(gas(), 7, {SUM:#x}, 0x60, {SUM:#x}, 0x40))) {{ revert(0, 0) }}
 }}
 function include(scalar) {{
 mstore({SCALAR:#x}, scalar)
-if iszero(staticcall(gas(), 7, {OPERAND:#x}, 0x60, {OPERAND:#x}, 0x40)) {{ revert(0, 0) }}
-if iszero(staticcall(gas(), 6, {SUM:#x}, 0x80, {SUM:#x}, 0x40)) {{ revert(0, 0) }}
+if iszero(and(eq(returndatasize(), 0x40), staticcall(gas(), 7, {OPERAND:#x}, 0x60, {OPERAND:#x}, 0x40))) {{ revert(0, 0) }}
+if iszero(and(eq(returndatasize(), 0x40), staticcall(gas(), 6, {SUM:#x}, 0x80, {SUM:#x}, 0x40))) {{ revert(0, 0) }}
 }}
 function move(from, to) {{
 mstore(to, mload(from))
@@ -53,7 +54,7 @@ function power(base, exponent, modulus) -> result {{
 mstore({base:#x}, base)
 mstore({exponent:#x}, exponent)
 mstore({modulus:#x}, modulus)
-if iszero(staticcall(gas(), 5, {POWER:#x}, 0xc0, 0, 0x20)) {{ revert(0, 0) }}
+if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 5, {POWER:#x}, 0xc0, 0, 0x20))) {{ revert(0, 0) }}
 result := mload(0)
 }}
 function coordinate(at) -> value {{
@@ -245,6 +246,7 @@ impl<'a> Writer<'a> {
             self.line(&format!(
                 "move({own:#x}, {SUM:#x})\nmove({other:#x}, {OPERAND:#x})\ninclude(fold)\nmove({SUM:#x}, {to:#x})"
             ));
+            // The order of [`super::patch::setup_words`].
             let [Fq2 { c0: x0, c1: x1 }, Fq2 { c0: y0, c1: y1 }] = [factor.x, factor.y];
             for (place, word) in [x1, x0, y1, y0].into_iter().enumerate() {
                 let (at, word) = (to + 0x40 + 0x20 * place, Hex(word));
@@ -253,7 +255,7 @@ impl<'a> Writer<'a> {
         }
         self.line(&format!(
             "mstore(0, 0)\n\
-             if iszero(staticcall(gas(), 8, {PAIRING:#x}, 0x180, 0, 0x20)) {{ revert(0, 0) }}\n\
+             if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 8, {PAIRING:#x}, 0x180, 0, 0x20))) {{ revert(0, 0) }}\n\
              if sub(mload(0), 1) {{ revert(0, 0) }}\n\
              return(0, 0)"
         ));

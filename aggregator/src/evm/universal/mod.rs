@@ -49,6 +49,7 @@
 
 mod emit;
 mod graph;
+mod patch;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -89,6 +90,8 @@ use super::{
     template::{KEY_HEAD, check_reach, head, with_key},
 };
 use crate::srs::Srs;
+
+pub use patch::for_setup;
 
 /// Name of the generated contract.
 pub const UNIVERSAL_CONTRACT: &str = "Halo2UniversalVerifier";

@@ -1,7 +1,5 @@
 //! One contract, several circuits: honest proofs accepted, everything else refused; gas and bytes beside the contract of one key.
 
-use std::path::Path;
-
 use halo2_base::{
     gates::{
         GateInstructions, RangeInstructions,
@@ -23,7 +21,8 @@ use super::*;
 use crate::{
     circuit::AggregationCircuit,
     evm::{
-        accumulator_limbs, create_proof, encode_calldata, generate_verifier, tests::Chain,
+        accumulator_limbs, create_proof, encode_calldata, generate_verifier,
+        tests::{Chain, compiler},
         verify_proof,
     },
     keys,
@@ -32,26 +31,26 @@ use crate::{
 
 /// What distinguishes the circuits of one constraint system.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
-    k: u32,
+pub(super) struct Kind {
+    pub k: u32,
     /// Instances are `[a, a + addend, (a + addend)·a]`.
-    addend: u64,
+    pub addend: u64,
     /// Bits of the range table; none for a constraint system without lookups.
-    lookup_bits: Option<usize>,
+    pub lookup_bits: Option<usize>,
 }
 
 /// A circuit with its key.
-struct Setup {
-    kind: Kind,
-    srs: Srs,
-    key: ProvingKey<G1Affine>,
+pub(super) struct Setup {
+    pub kind: Kind,
+    pub srs: Srs,
+    pub key: ProvingKey<G1Affine>,
     params: BaseCircuitParams,
     break_points: MultiPhaseThreadBreakPoints,
 }
 
-const INSTANCES: usize = 15;
+pub(super) const INSTANCES: usize = 15;
 
-fn instances(limbs: &[Fr], kind: Kind, a: u64) -> Vec<Fr> {
+pub(super) fn instances(limbs: &[Fr], kind: Kind, a: u64) -> Vec<Fr> {
     let (a, addend) = (Fr::from(a), Fr::from(kind.addend));
     let sum = a + addend;
     limbs.iter().copied().chain([a, sum, sum * a]).collect()
@@ -82,7 +81,7 @@ fn fill(builder: &mut BaseCircuitBuilder<Fr>, columns: usize, kind: Kind, instan
 }
 
 impl Setup {
-    fn new(kind: Kind, columns: usize) -> Self {
+    pub(super) fn new(kind: Kind, columns: usize) -> Self {
         let srs = Srs::development(kind.k).unwrap();
         let params = BaseCircuitParams {
             k: kind.k as usize,
@@ -112,18 +111,18 @@ impl Setup {
         }
     }
 
-    fn statement(&self, secret: u64, a: u64) -> Vec<Fr> {
+    pub(super) fn statement(&self, secret: u64, a: u64) -> Vec<Fr> {
         instances(&accumulator_limbs(&self.accumulator(secret)), self.kind, a)
     }
 
     /// `left = s·G`, `right = s·τ·G`.
-    fn accumulator(&self, s: u64) -> Accumulator<G1Affine> {
+    pub(super) fn accumulator(&self, s: u64) -> Accumulator<G1Affine> {
         let s = Fr::from(s);
         let [left, right] = [0, 1].map(|power| (self.srs.powers()[power] * s).to_affine());
         Accumulator { left, right }
     }
 
-    fn prove(&self, instances: &[Fr]) -> Vec<u8> {
+    pub(super) fn prove(&self, instances: &[Fr]) -> Vec<u8> {
         let mut builder =
             BaseCircuitBuilder::prover(self.params.clone(), self.break_points.clone());
         fill(
@@ -135,27 +134,17 @@ impl Setup {
         create_proof(&self.srs, &self.key, builder, instances).unwrap()
     }
 
-    fn words(&self) -> Vec<Word> {
+    pub(super) fn words(&self) -> Vec<Word> {
         key_words(&self.srs, self.key.get_vk(), INSTANCES).unwrap()
     }
 
-    fn generate(&self) -> UniversalVerifier {
+    pub(super) fn generate(&self) -> UniversalVerifier {
         generate_universal(&self.srs, self.key.get_vk(), INSTANCES).unwrap()
     }
 
     fn check(&self, other: &Self) -> Result<(), EvmError> {
         let [a, b] = [self, other].map(|setup| (&setup.srs, setup.key.get_vk()));
         check_same_constraints(a, b, INSTANCES)
-    }
-}
-
-fn compiler() -> Option<SolcCompiler> {
-    match SolcCompiler::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
-        Ok(compiler) => Some(compiler),
-        Err(error) => {
-            println!("skipped the contract: {error}");
-            None
-        }
     }
 }
 

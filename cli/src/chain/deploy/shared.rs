@@ -9,7 +9,8 @@ use super::super::code::{self, Neighbour};
 use super::super::contracts::{UniversalVerifier, VerifierRouter};
 use super::super::journal::Journal;
 use super::super::manifest::Deployed;
-use super::super::universal::{RouterRecord, Selector, UniversalRecord, selector};
+use super::super::registry::open_routes;
+use super::super::universal::{RouterRecord, Selector, UniversalRecord};
 use super::super::{Chain, Created};
 use super::{Past, Plan, Router, Run, Step, require_code};
 
@@ -46,10 +47,10 @@ pub(super) async fn find(
     plan: Plan,
     journal: &Journal,
 ) -> eyre::Result<Found> {
-    let halo2_code = code::halo2(bundle, Contract::Halo2UniversalVerifier)?;
-    let key = bundle.info.universal.as_ref();
-    let key_length = key.map_or(0, |u| u.verifying_key.len());
-    let selector = selector(keccak256(&halo2_code), key_length, bundle.info.proof_length);
+    let halo2_code = code::halo2_universal(bundle)?;
+    let inference = bundle.info.universal.as_ref();
+    let inference = inference.ok_or_else(|| eyre!("the bundle has no verifying key"))?;
+    let selector = inference.selector();
     let pair = match plan.universal {
         None => None,
         Some(address) => {
@@ -98,13 +99,21 @@ async fn halo2_of(chain: &mut Chain, universal: Address) -> eyre::Result<Address
         .wrap_err_with(|| format!("--universal {universal} is not a UniversalVerifier"))
 }
 
-/// Whether a router leads to the universal verifier; if not, the sender must be able to make it so.
+/// Whether a router leads to the universal verifier; if not, the sender must be able to make it so. It must lead nowhere
+/// else: `check` would refuse the deployment.
 async fn has_route(
     chain: &mut Chain,
     router: Address,
     selector: Selector,
     universal: Option<Address>,
 ) -> eyre::Result<bool> {
+    let others = open_routes(chain, router).await?.into_iter();
+    let mut others = others.filter(|(found, _)| *found != selector);
+    if let Some((other, verifier)) = others.next() {
+        bail!(
+            "the router {router} also sends {other} to {verifier}: whoever shows a proof would choose who judges it; give another one, or `--router` without an address for a new one"
+        );
+    }
     let route = chain
         .read(router, &VerifierRouter::getRouteCall { selector })
         .await?;
@@ -135,7 +144,7 @@ impl<N: FnMut(&Step)> Run<'_, N> {
             Some(pair) => pair,
             None => {
                 let contract = Contract::Halo2UniversalVerifier;
-                let code = code::halo2(bundle, contract)?;
+                let code = code::halo2_universal(bundle)?;
                 let halo2 = self.step(contract, &[], code).await?;
                 let code = code::universal(bundle, &halo2)?;
                 let arguments = code::universal_arguments(bundle, halo2.address);

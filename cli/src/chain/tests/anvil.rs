@@ -9,6 +9,19 @@ use super::workspace;
 /// First account of anvil's published mnemonic; worth nothing anywhere.
 pub const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
+/// Set to 1 to skip the tests of contracts where a tool of `npm ci` is missing; otherwise they fail, as a test that checks
+/// nothing must not pass.
+const SKIP: &str = "LAMINATE_SKIP_CONTRACT_TESTS";
+
+/// Fails for want of `tool`, or says that it is missing where [`SKIP`] is set.
+pub fn missing(tool: &str) {
+    assert!(
+        std::env::var_os(SKIP).is_some_and(|value| value == "1"),
+        "no {tool}: run `npm ci` in the repository root, or set {SKIP}=1 to skip the tests of contracts"
+    );
+    eprintln!("skipped: no {tool}, and {SKIP} is set");
+}
+
 /// A running anvil.
 pub struct Anvil {
     child: Child,
@@ -17,10 +30,10 @@ pub struct Anvil {
 }
 
 impl Anvil {
-    /// Starts one on a chain id; `None`, with the reason printed, if it is not installed.
+    /// Starts one on a chain id; `None` if it is not installed and such tests are to be skipped.
     pub fn start(chain_id: u64) -> Option<Self> {
         let Some(program) = program() else {
-            eprintln!("skipped: no anvil in node_modules; run `npm ci` in the repository root");
+            missing("anvil in node_modules");
             return None;
         };
         let mut child = Command::new(program)

@@ -445,7 +445,7 @@ fn what_does_not_fit_is_refused() {
             assert!(text(result).contains("the deployment is on chain 1"));
         }
         for (from, to, what) in [
-            ("\"version\": 4", "\"version\": 7", "version 7"),
+            ("\"version\": 5", "\"version\": 7", "version 7"),
             ("\"halo2Verifier\"", "\"halo3\"", "malformed"),
         ] {
             fs::write(&record, &good).unwrap();

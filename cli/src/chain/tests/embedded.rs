@@ -288,7 +288,15 @@ fn a_payment_settles_below_its_threshold_only() {
                 .unwrap();
             assert_eq!(payment.state, if accepted { 2 } else { 1 });
         }
-        assert_eq!(chain.balance(PAYEE).await.unwrap(), U256::from(1000));
+        // The payee's to withdraw, whenever and wherever to.
+        let call = FraudScreen::balanceOfCall { account: PAYEE };
+        assert_eq!(chain.read(screen, &call).await.unwrap(), U256::from(1000));
+        assert_eq!(chain.balance(PAYEE).await.unwrap(), U256::ZERO);
+        let withdraw = FraudScreen::withdrawCall { to: PAYEE };
+        assert_eq!(
+            name(chain.write(screen, &withdraw, U256::ZERO).await),
+            "NothingToWithdraw"
+        );
         let refund = FraudScreen::refundCall {
             paymentId: U256::from(2),
         };

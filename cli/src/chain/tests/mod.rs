@@ -1,6 +1,7 @@
 //! The contracts on the embedded chain and behind a real node.
 //!
-//! Bytecode is compiled from `contracts/src` here; without the compiler (`npm ci`) these tests say so and skip. Where
+//! Bytecode is compiled from `contracts/src` here; without the compiler (`npm ci`) these tests fail, or skip if they are
+//! told to ([`anvil::missing`]). Where
 //! only the way around the generated verifier is tested, small programs stand for it: the real one, with a real proof,
 //! is in the end-to-end tests.
 
@@ -8,6 +9,7 @@ mod anvil;
 mod commands;
 mod embedded;
 mod faults;
+mod gas;
 mod node;
 mod proxy;
 mod resume;
@@ -17,7 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::evm::{SolcCompiler, SourceTree};
 use laminate_aggregator::prove::{AggregationProof, Target};
@@ -27,7 +29,7 @@ use laminate_protocol::public::PublicValues;
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
 use super::refusal;
 use super::registry::{NewModel, Submission};
-use super::universal::{Mode, UniversalInfo, program_digest};
+use super::universal::{Mode, UniversalInfo};
 
 /// Runtime code that accepts: `STOP`.
 const ACCEPT: &[u8] = &[0x00];
@@ -67,7 +69,7 @@ fn creation(runtime: &[u8]) -> Bytes {
     [prefix.as_slice(), runtime].concat().into()
 }
 
-/// A bundle of our contracts around the given runtime code; `None`, with the reason printed, without a compiler.
+/// A bundle of our contracts around the given runtime code; `None` if tests without a compiler are to be skipped.
 fn bundle(halo2: &[u8]) -> Option<Bundle> {
     bundle_with(halo2, None)
 }
@@ -77,7 +79,7 @@ fn compiled() -> Option<&'static BTreeMap<String, Bytes>> {
     static COMPILED: OnceLock<Option<BTreeMap<String, Bytes>>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
         if !workspace().join("node_modules/solc").exists() {
-            eprintln!("skipped: no node_modules/solc; run `npm ci` in the repository root");
+            anvil::missing("node_modules/solc");
             return None;
         }
         let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
@@ -143,11 +145,8 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
 fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> {
     let compiled = compiled()?;
     let universal = |digest: B256, key: u8| {
-        let verifying_key = Bytes::from(vec![key; 64]);
-        UniversalInfo {
-            program_digest: program_digest(&verifying_key, digest),
-            verifying_key,
-        }
+        let key = Bytes::from(vec![key; 64]);
+        UniversalInfo::of_words(digest, key, keccak256(halo2), PROOF_LENGTH)
     };
     let mut info = bundle_with(halo2, weights.then_some(ACCEPT))?.info;
     info.mode = Mode::Universal;
@@ -217,7 +216,7 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
-        ("\"version\": 3", "\"version\": 4", "version 4"),
+        ("\"version\": 4", "\"version\": 5", "version 5"),
         ("\"terms\": 1,", "\"terms\": 5000,", "5000 points"),
         ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
         ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),

@@ -1,6 +1,6 @@
 //! Programs that share one verifier, on the embedded chain.
 
-use alloy::primitives::{Address, B256, U256, address};
+use alloy::primitives::{Address, B256, U256, address, keccak256};
 use alloy::sol_types::SolConstructor;
 use halo2curves_axiom::bn256::Fr;
 
@@ -9,8 +9,9 @@ use super::super::contracts::{UniversalVerifier, VerifierRouter};
 use super::super::deploy::{Plan, Router, deploy};
 use super::super::manifest::Manifest;
 use super::super::registry::{NewModel, Registry, Submission, require_calls};
+use super::super::universal::UniversalInfo;
 use super::super::{Chain, code};
-use super::{ACCEPT, REFUSE, bundle, name, new_model, stand_in, universal_bundle, wait};
+use super::{ACCEPT, REFUSE, bundle, creation, name, new_model, stand_in, universal_bundle, wait};
 
 const STRANGER: Address = address!("0x00000000000000000000000000000000000beef0");
 
@@ -76,6 +77,14 @@ fn two_programs_share_one_verifier_and_neither_passes_for_the_other() {
         let found = chain.read(universal.verifier.address, &call).await;
         assert_eq!(found.unwrap(), one.registered_digest());
         assert_ne!(one.registered_digest(), one.program_digest);
+        // It is for that verifier alone: another generated verifier, another digest for the same key.
+        let other = universal_bundle(REFUSE, 1, false).unwrap().info;
+        let other = other.universal.unwrap();
+        assert_eq!(
+            other.verifying_key, universal.inference.verifying_key,
+            "the same key"
+        );
+        assert_ne!(other.program_digest, one.registered_digest());
 
         let registry = Registry {
             address: one.model_registry.address,
@@ -124,6 +133,13 @@ fn a_universal_verifier_that_is_not_the_expected_one_is_refused() {
         // The right generated verifier, but proofs of another length.
         let mut longer = own.clone();
         longer.info.proof_length += 32;
+        let universal = longer.info.universal.as_mut().unwrap();
+        *universal = UniversalInfo::of_words(
+            longer.info.program_digest,
+            universal.verifying_key.clone(),
+            universal.halo2_code_hash,
+            longer.info.proof_length,
+        );
         let (longer, _) = deployed(&mut chain, &longer, Plan::default()).await;
         let longer = longer.universal.unwrap().verifier.address;
         let expected = "not this build's UniversalVerifier";
@@ -227,6 +243,12 @@ fn proofs_go_through_a_router_by_the_selector_of_their_verifier() {
         chain.write(address, &call, U256::ZERO).await.unwrap();
         let error = require_calls(&mut chain, &one).await.unwrap_err();
         assert!(format!("{error:#}").contains("also sends"), "{error:#}");
+        refused(&mut chain, &second, plan, "also sends").await;
+        // A removed one accepts nothing.
+        let call = VerifierRouter::removeRouteCall { selector };
+        chain.write(address, &call, U256::ZERO).await.unwrap();
+        require_calls(&mut chain, &one).await.unwrap();
+        deployed(&mut chain, &second, plan).await;
 
         // Only its owner can add a route.
         let arguments = code::router_arguments(STRANGER);
@@ -241,7 +263,7 @@ fn proofs_go_through_a_router_by_the_selector_of_their_verifier() {
 }
 
 #[test]
-fn a_universal_ownsurvives_its_folder_and_refuses_keys_of_another_digest() {
+fn a_universal_bundle_survives_its_folder_and_refuses_keys_of_another_digest() {
     let Some(bundle) = universal_bundle(ACCEPT, 1, true) else {
         return;
     };
@@ -251,10 +273,12 @@ fn a_universal_ownsurvives_its_folder_and_refuses_keys_of_another_digest() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     let key = |byte: &str| format!("\"0x{}\"", byte.repeat(64));
+    let hash = |code: &[u8]| format!("\"{}\"", keccak256(code));
     for (from, to, what) in [
         (key("01"), key("02"), "universal program digest"),
         (key("65"), key("66"), "universal program digest"),
         (key("01"), "\"0x\"".into(), "0 bytes"),
+        (hash(ACCEPT), hash(REFUSE), "universal program digest"),
         (
             "\"mode\": \"universal\"".into(),
             "\"mode\": \"direct\"".into(),
@@ -263,7 +287,7 @@ fn a_universal_ownsurvives_its_folder_and_refuses_keys_of_another_digest() {
         (
             "\"proofLength\": 64,\n  \"weights\"".into(),
             "\"proofLength\": 96,\n  \"weights\"".into(),
-            "several lengths",
+            "for proofs of 64 bytes",
         ),
     ] {
         assert!(text.contains(&from), "{from}: {text}");
@@ -271,4 +295,32 @@ fn a_universal_ownsurvives_its_folder_and_refuses_keys_of_another_digest() {
         let error = format!("{:#}", Bundle::read(dir.path()).unwrap_err());
         assert!(error.contains(what), "{error}");
     }
+}
+
+/// A digest binds the code that reads its key: neither a folder nor a record may pair it with another.
+#[test]
+fn digests_for_another_generated_verifier_are_refused() {
+    wait(async {
+        let Some(bundle) = universal_bundle(ACCEPT, 1, true) else {
+            return;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        bundle.write(dir.path()).unwrap();
+        let code = dir.path().join("Halo2UniversalVerifier.bin");
+        std::fs::write(&code, hex::encode(creation(REFUSE))).unwrap();
+        let swapped = Bundle::read(dir.path()).unwrap();
+        let mut chain = Chain::embedded();
+        let expected = "is for a generated verifier with code hash";
+        refused(&mut chain, &swapped, Plan::default(), expected).await;
+
+        let (manifest, _) = deployed(&mut chain, &bundle, Plan::default()).await;
+        let path = dir.path().join("deployment.json");
+        manifest.write(&path).unwrap();
+        assert_eq!(Manifest::read(&path).unwrap(), manifest);
+        let mut altered = manifest.clone();
+        altered.halo2_verifier.code_hash = keccak256(REFUSE);
+        altered.write(&path).unwrap();
+        let error = format!("{:#}", Manifest::read(&path).unwrap_err());
+        assert!(error.contains(expected), "{error}");
+    });
 }

@@ -14,11 +14,8 @@ use crate::cmd::setup::Fold;
 use crate::measure::{Measured, size, table};
 use crate::output::Output;
 
-/// Vocabulary of the large shapes: their own would not fit beside the blocks, or not at all.
+/// Vocabulary of the large shapes unless `--vocab` says otherwise: their own takes more memory than the blocks measured.
 const SMALL_VOCAB: usize = 512;
-
-/// Token ids are int16 values.
-const MAX_VOCAB: usize = 1 << 16;
 
 /// Measure the prover on blocks of a model's shape, with seeded random weights.
 #[derive(Debug, Args)]
@@ -262,13 +259,8 @@ fn cut_note(report: &Report) -> String {
     if report.vocab == report.whole_vocab {
         return String::new();
     }
-    let unsupported = if report.whole_vocab > MAX_VOCAB {
-        format!(", which no program has: at most {MAX_VOCAB} tokens")
-    } else {
-        String::new()
-    };
     format!(
-        "\nvocabulary cut to {} of {}{unsupported}: embedding, head and argmax of the model's own size are in no figure here",
+        "\nvocabulary cut to {} of {}: embedding, head and argmax of the model's own size are in no figure here",
         report.vocab, report.whole_vocab
     )
 }

@@ -1,0 +1,1 @@
+"""Mutation runs over contracts: what is changed, and which tests must notice."""
