@@ -158,6 +158,41 @@ fn deploys_and_registers_without_showing_the_key() {
     assert_eq!(report["holds"], true);
 }
 
+/// A record from elsewhere is printed without anything that a terminal would act on.
+#[test]
+fn names_in_foreign_records_do_not_reach_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let verifier_dir = dir.path().join("verifier");
+    let (Some(()), Some(anvil)) = (verifier(&verifier_dir), Anvil::start(31337)) else {
+        return;
+    };
+    let command = |name: &str| {
+        let mut command = laminate();
+        command
+            .current_dir(dir.path())
+            .args([name, "--rpc-url", &anvil.url])
+            .env("LAMINATE_PRIVATE_KEY", KEY);
+        command
+    };
+    let (output, text) = run(command("deploy").arg("verifier"), &[]);
+    assert!(output.status.success(), "{text}");
+    let record = dir.path().join("deployment.json");
+    let good = std::fs::read_to_string(&record).unwrap();
+    let control = ["\u{1b}", "\u{9b}", "\u{202e}", "\u{7}"];
+    for name in ["\"programName\": \"", "\"halo2Verifier"] {
+        let bad = format!("{name}x\\u001b]0;owned\\u0007\u{9b}2J\u{202e}\\nerror: none");
+        assert!(good.contains(name));
+        std::fs::write(&record, good.replace(name, &bad)).unwrap();
+        for json in [&[][..], &["--json"]] {
+            let mut register = command("register");
+            register.args(["--weight-proof", "none"]).args(json);
+            let (output, text) = run(&mut register, &control);
+            assert!(!output.status.success());
+            assert!(text.contains("owned") && text.contains(r"\u{1b}"), "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_password_and_a_missing_node_are_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use alloy::primitives::{B256, Bytes, keccak256};
+use alloy::primitives::{B256, Bytes, Keccak256, keccak256};
 use eyre::{WrapErr, bail, ensure, eyre};
 use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub const VERSION: u32 = 4;
 const INIT_CODE_LIMIT: usize = 49_152;
 
 /// The contracts, by the names of their sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Contract {
     /// The generated verifier.
     Halo2Verifier,
@@ -303,6 +303,20 @@ impl Bundle {
         self.code.get(&contract).unwrap_or(&NO_CODE)
     }
 
+    /// keccak-256 of `verifier.json` and of each contract's name and creation code.
+    ///
+    /// # Errors
+    /// None in practice: the record is plain data.
+    pub fn digest(&self) -> eyre::Result<B256> {
+        let mut hasher = Keccak256::new();
+        hasher.update(keccak256(serde_json::to_vec(&self.info)?));
+        for (contract, code) in &self.code {
+            hasher.update(keccak256(contract.name()));
+            hasher.update(keccak256(code));
+        }
+        Ok(hasher.finalize())
+    }
+
     /// Reads a folder. What of its code is this build's is compared; a generated verifier of one program is as given.
     ///
     /// # Errors
@@ -315,7 +329,7 @@ impl Bundle {
             dir.display()
         );
         let text = read_bytes(&path)?;
-        check_version(&path, &text)?;
+        check_version(&path, &text, VERSION)?;
         let info: VerifierInfo = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
         let read = || -> eyre::Result<Self> {
@@ -403,7 +417,7 @@ fn read_code(dir: &Path, contract: Contract) -> eyre::Result<Bytes> {
 }
 
 /// Refuses a JSON record of another version, before its fields are looked at.
-pub(super) fn check_version(path: &Path, text: &[u8]) -> eyre::Result<()> {
+pub(super) fn check_version(path: &Path, text: &[u8], expected: u32) -> eyre::Result<()> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
@@ -411,8 +425,8 @@ pub(super) fn check_version(path: &Path, text: &[u8]) -> eyre::Result<()> {
     let found: Versioned = serde_json::from_slice(text)
         .wrap_err_with(|| format!("{} is malformed", path.display()))?;
     ensure!(
-        found.version == VERSION,
-        "{} has version {}, this build reads version {VERSION}; make it again",
+        found.version == expected,
+        "{} has version {}, this build reads version {expected}; make it again",
         path.display(),
         found.version
     );

@@ -237,7 +237,8 @@ async fn recorded(
     } else {
         None
     };
-    let (block, event) = event.unzip();
+    let block = event.as_ref().map(|recorded| recorded.block);
+    let event = event.map(|recorded| recorded.event);
     let output = event
         .as_ref()
         .and_then(|e| decode_output(&e.output, manifest.output_packing, manifest.output_count));

@@ -6,8 +6,11 @@
 mod anvil;
 mod commands;
 mod embedded;
+mod faults;
 mod gas;
 mod node;
+mod proxy;
+mod resume;
 mod universal;
 
 use std::path::{Path, PathBuf};
