@@ -3,14 +3,16 @@
 //! Both polynomials are vectors of aligned power-of-two *blocks*, sorted by size, so a block is a
 //! prefix of the evaluation point. Everything in the weight polynomial is a byte, and everything in
 //! the first part of the trace polynomial (its *limb region*) a limb of `limb_bits` bits: range
-//! lookups cover all of them. With limbs of 16 bits, columns that a table lookup constrains already
-//! lie in a *free region* behind it. Then come the multiplicities of the lookup tables and random
-//! *blinds*, which make the trace commitment, and with it the published accumulator, hiding.
+//! lookups cover all of them. With limbs of 16 bits, columns of which table lookups show all that any
+//! relation takes from their range ([`reliance`]) lie in a *free region* behind it. Then come the
+//! multiplicities of the lookup tables and random *blinds*, which make the trace commitment, and with
+//! it the published accumulator, hiding.
 
 mod boundary;
 mod columns;
 mod plan;
 mod regions;
+pub mod reliance;
 mod views;
 mod weights;
 

@@ -158,10 +158,8 @@ impl Tally {
 
     /// The forgery must be refused, by the check that is named: others hold, as it is consistent.
     pub fn refuse(&mut self, what: &str, by: &str, forger: &Forger) {
-        let refusal = forger.refusal_by_layers(srs());
-        let refusal = refusal.or_else(|| forger.verdict(srs(), FoldMode::On).err());
         let name = self.name;
-        let Some(error) = refusal else {
+        let Some(error) = forger.refusal(srs()) else {
             panic!("SOUNDNESS: {name}: {what} is accepted");
         };
         let error = error.to_string();
@@ -170,6 +168,13 @@ impl Tally {
             "{name}: {what}: by {by:?} expected, refused by {error:?}"
         );
         self.tried += 1;
+    }
+
+    /// The same for a forgery that makes exactly one statement false.
+    pub fn refuse_alone(&mut self, statement: &str, by: &str, forger: &Forger) {
+        let name = self.name;
+        assert_eq!(forger.broken(), [statement], "{name}: what is false");
+        self.refuse(statement, by, forger);
     }
 }
 

@@ -5,7 +5,7 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::{EvalClaim, View};
-use laminate_protocol::error::VerifyError;
+use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::field::{Point, fr_from_i64};
 use laminate_protocol::fold::{self as protocol_fold, FoldMode};
 use laminate_protocol::layout::Block;
@@ -22,11 +22,16 @@ use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
 use laminate_prover::layers::Inputs;
 use laminate_prover::prove::{Links, Model, WeightSecret};
-use laminate_prover::{fold, layers, lookup};
+use laminate_prover::{fold, layers};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use crate::{Case, TestSrs};
+
+mod audit;
+mod elements;
+
+pub use elements::{At, element, signed};
 
 /// Everything that a prover puts together before its first message; alter any field, then
 /// [`Forger::refused`].
@@ -40,6 +45,8 @@ pub struct Forger {
     pub secret: WeightSecret,
     /// Trace columns, as they are committed.
     pub trace: TraceColumns,
+    /// Columns as the leaves of the lookup tree tell them, where that is not as they are committed.
+    pub told: Vec<(Block, Vec<Fr>)>,
     /// Salt of the transcript.
     pub transcript_salt: Fr,
     /// Salt of the input commitment.
@@ -101,6 +108,7 @@ impl Forger {
             weights,
             secret,
             trace: columns,
+            told: vec![],
             transcript_salt: Fr::random(&mut rng),
             input_salt: Fr::random(&mut rng),
         };
@@ -189,7 +197,7 @@ impl Forger {
         let mut lookups = vec![];
         for tree in &self.verifier.trees {
             let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
-            let (lookup, claims) = lookup::prove(&mut transcript, program, tree, &columns);
+            let (lookup, claims) = self.lookup(&mut transcript, tree, &columns);
             states.push(transcript.challenge(&mut Native, "final state"));
             parts.push(claims);
             lookups.push(lookup);
@@ -244,25 +252,30 @@ impl Forger {
         (proofs, parts, states)
     }
 
-    /// The check of the statement or of a layer that refuses the proof, if one does: what comes after
-    /// the layers has no part in it and is left out.
-    pub fn refusal_by_layers(&self, srs: &TestSrs) -> Option<VerifyError> {
+    /// The check that refuses the proof, if one does. What comes after the roots of the lookup trees is
+    /// computed only if all is well up to there.
+    pub fn refusal(&self, srs: &TestSrs) -> Option<VerifyError> {
         let row_log = self.verifier.layout.row_log(&self.verifier.program);
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (_, seed) = self.start(&trace_rows);
-        let lookup = LookupProof {
-            layers: vec![],
-            columns: vec![],
-        };
         let layers = self.layers(&columns, &seed).0;
-        let lookups = vec![lookup; self.verifier.trees.len()];
+        let trees = self.verifier.trees.iter().enumerate();
+        let lookups = trees.map(|(i, tree)| {
+            let mut transcript = Transcript::fork(&mut Native, &seed, layers.len() + i);
+            self.root(&mut transcript, tree, &columns)
+        });
+        let lookups = lookups.collect();
         let proof = self.assemble(FoldMode::On, trace_rows, layers, lookups);
-        let verdict = self
+        let early = self
             .verifier
             .verify_native(&self.statement, &proof, &srs.tau_g2);
-        let missing = |e: &VerifyError| matches!(e, VerifyError::Shape { what, .. } if *what == "lookup layers");
-        verdict.err().filter(|e| !missing(e))
+        let unfinished = |e: &VerifyError| {
+            let check = Check::Sumcheck("lookup layer");
+            matches!(e, VerifyError::Check { check: c } if *c == check || *c == Check::LookupLeaves)
+        };
+        let early = early.err().filter(|e| !unfinished(e));
+        early.or_else(|| self.verdict(srs, FoldMode::On).err())
     }
 
     /// The main transcript up to the seed, and the seed.

@@ -5,6 +5,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_protocol::backend::Native;
 use laminate_protocol::field::fr_from_i64;
+use laminate_protocol::lookup::segments::table_tag;
 use laminate_protocol::lookup::{Kind, LookupLayer, LookupProof, Segments};
 use laminate_protocol::poly::{self, eq};
 use laminate_protocol::program::Program;
@@ -33,13 +34,21 @@ pub fn prove(
     columns: &[Vec<Fr>],
     lie: Lie,
 ) -> LookupProof<Fr> {
+    prove_told(transcript, program, segments, [columns; 2], lie).0
+}
+
+/// The same for leaves that tell of other columns than the committed ones; also the point of the leaves.
+pub fn prove_told(
+    transcript: &mut Transcript<Native>,
+    program: &Program,
+    segments: &Segments,
+    [columns, told]: [&[Vec<Fr>]; 2],
+    lie: Lie,
+) -> (LookupProof<Fr>, Vec<Fr>) {
     let drawn = transcript.challenges(&mut Native, "alpha beta", 2);
-    let mut levels = vec![leaves(program, segments, columns, drawn[0], drawn[1])];
-    while let Some((p, q)) = levels.last().filter(|(p, _)| p.len() > 2) {
-        let half = p.len() / 2;
-        let up = (0..half).map(|i| (p[i] * q[half + i] + p[half + i] * q[i], q[i] * q[half + i]));
-        let up: Level = up.unzip();
-        levels.push(up);
+    let mut levels = vec![leaves(program, segments, told, drawn[0], drawn[1])];
+    while let Some(level) = levels.last().filter(|(p, _)| p.len() > 2) {
+        levels.push(above(level));
     }
     let (mut point, mut claim): (Vec<Fr>, (Fr, Fr)) = (vec![], (Fr::ZERO, Fr::ZERO));
     let mut layers = vec![];
@@ -84,7 +93,30 @@ pub fn prove(
     };
     let columns: Vec<Fr> = columns.iter().map(at).collect();
     transcript.absorb("columns", &columns);
-    LookupProof { layers, columns }
+    (LookupProof { layers, columns }, point)
+}
+
+/// The halves of the root for these columns.
+pub fn root(
+    transcript: &mut Transcript<Native>,
+    program: &Program,
+    segments: &Segments,
+    columns: &[Vec<Fr>],
+) -> [Fr; 4] {
+    let drawn = transcript.challenges(&mut Native, "alpha beta", 2);
+    let mut level = leaves(program, segments, columns, drawn[0], drawn[1]);
+    while level.0.len() > 2 {
+        level = above(&level);
+    }
+    let (p, q) = level;
+    [p[0], p[1], q[0], q[1]]
+}
+
+/// The level above: the two halves' fractions added.
+fn above((p, q): &Level) -> Level {
+    let half = p.len() / 2;
+    let sums = (0..half).map(|i| (p[i] * q[half + i] + p[half + i] * q[i], q[i] * q[half + i]));
+    sums.unzip()
 }
 
 type Run = (Vec<Vec<Fr>>, Vec<Fr>, Fr, [Fr; 4]);
@@ -149,8 +181,7 @@ fn leaves(
     let size = 1 << segments.log;
     let (mut p, mut q) = (vec![Fr::ZERO; size], vec![Fr::ONE; size]);
     let mut rest = columns;
-    let tagged =
-        |table: usize, x: Fr, y: Fr| Fr::from(table as u64 + 1) + beta * x + beta * beta * y;
+    let tagged = |table: usize, x: Fr, y: Fr| table_tag(table) + beta * x + beta * beta * y;
     for segment in &segments.segments {
         let (own, others) = rest.split_at(segment.kind.columns().len());
         rest = others;

@@ -1,8 +1,11 @@
 //! Forgeries of language models: a wrong step, everything after it recomputed, lookups counted anew and
 //! the statement made to fit. Each must be refused, by the relation that it breaks.
 
+use std::cell::Cell;
+
 use laminate_protocol::program::{Op, Role};
 use laminate_tests::attack::{Attack, Attention, Tally, overwrite};
+use laminate_tests::forger::{At, element};
 use laminate_tests::replay::{DIVISION, Replay, Step, norm_row, roots, rounded};
 use laminate_tests::sequence::Shape;
 
@@ -290,11 +293,47 @@ fn wrong_mixes_are_refused() {
     }
 }
 
-/// A remainder's limbs hold it modulo 2^s, so a result that is one off has the limbs of the honest one.
+/// A result that is one off, with everything after it recomputed: its remainder is below zero or above its
+/// limbs, and the limb that says so is an element of the field that nothing but the range check refuses.
 #[test]
 fn remainders_out_of_range_are_refused() {
-    let attack = Attack::small();
+    let attack = Attack::prompted();
     let mut tally = Tally::new("remainders");
+    for (index, node) in attack.case.program.nodes.iter().enumerate() {
+        if node.op.remainder_bytes() == 0 {
+            continue;
+        }
+        let shift = 8 * node.op.remainder_bytes();
+        let stacked = attack.case.program.tensors[node.output].stack > 1;
+        for block in if stacked { vec![0, 2] } else { vec![0] } {
+            for delta in [1, -1] {
+                let place = Cell::new(0);
+                let trace = attack.steered((index, block), |_, step| {
+                    let size = step.values.len();
+                    let at = 3 * (size / 8) + 1;
+                    step.values[at] += delta;
+                    place.set(block * size + at);
+                    true
+                });
+                let mut forger = attack.forger(&trace.expect("a value"));
+                let role = At::Aux(Role::Remainder);
+                let top = forger.limbs(index, role).0.len() - 1;
+                let held = forger.integer(index, role, place.get());
+                let wanted = held - (i128::from(delta) << shift);
+                forger.put_in((index, role), top, place.get(), element(wanted));
+                forger.recount_elements();
+                let what = format!("range: node {index}: Remainder limb {top}");
+                tally.refuse_alone(&what, "lookup root", &forger);
+            }
+        }
+    }
+}
+
+/// The same with the limbs that the honest result has, or other ones that are in range.
+#[test]
+fn remainders_of_another_result_are_refused() {
+    let attack = Attack::small();
+    let mut tally = Tally::new("remainders of another result");
     for (index, node) in attack.case.program.nodes.iter().enumerate() {
         if node.op.remainder_bytes() == 0 {
             continue;

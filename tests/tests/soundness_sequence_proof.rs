@@ -5,6 +5,7 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
+use laminate_protocol::backend::Native;
 use laminate_protocol::field::fr_from_i64;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
@@ -117,6 +118,16 @@ fn every_statement_field_is_bound() {
     );
 }
 
+/// What all challenges of the parts follow from, for the trace of `proof`.
+fn seed(forger: &Forger, proof: &NativeProof) -> Fr {
+    let salt = &forger.transcript_salt;
+    let (statement, output) = (&forger.statement, &forger.output);
+    let start = forger
+        .verifier
+        .start(&mut Native, salt, statement, output, &proof.trace_rows);
+    start.1
+}
+
 /// The outputs that no output word holds are read by the argmax; they must be fixed before any
 /// challenge, or a prover could solve for those that make a false claim hold.
 #[test]
@@ -129,7 +140,16 @@ fn unpublished_tokens_chosen_after_the_challenges_are_refused() {
             assert_ne!(value, proof.output[slot], "another token");
             let mut forged = forger.clone();
             forged.output[slot] = value;
-            let refusal = forged.refusal_by_layers(srs());
+            // The statement says nothing of it, so if the challenges did not follow from it, all outputs
+            // that are not published could be chosen when all equations are known.
+            forged.restate();
+            assert_eq!(forged.statement, forger.statement);
+            assert_ne!(
+                seed(&forged, &proof),
+                seed(&forger, &proof),
+                "output {slot} is {id}: one seed"
+            );
+            let refusal = forged.refusal(srs());
             assert!(refusal.is_some(), "output {slot} is {id}");
             let mut late = proof.clone();
             late.output[slot] = value;
@@ -137,7 +157,7 @@ fn unpublished_tokens_chosen_after_the_challenges_are_refused() {
                 !accepted(&forger, &forger.statement, &late),
                 "output {slot} is {id}, late"
             );
-            tried += 2;
+            tried += 3;
         }
     }
     println!("unpublished tokens: {tried} tried, 0 accepted");

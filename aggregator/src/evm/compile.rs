@@ -23,6 +23,7 @@ use foundry_compilers::{
     error::SolcError,
     solc::Solc,
 };
+use sha2::{Digest, Sha256};
 
 use super::error::EvmError;
 
@@ -88,6 +89,31 @@ impl SourceTree {
             }
         }
         Ok(tree)
+    }
+
+    /// Our contracts, `contracts/src` of the workspace at `root`, without the generated verifier that is kept there.
+    ///
+    /// # Errors
+    /// [`EvmError::Io`].
+    pub fn contracts(root: &Path) -> Result<Self, EvmError> {
+        let mut tree = Self::read(root, "contracts/src")?;
+        tree.files
+            .retain(|path, _| !path.starts_with("contracts/src/generated"));
+        Ok(tree)
+    }
+
+    /// SHA-256 of paths and contents, hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new().chain_update(b"laminate solidity sources v1");
+        for (path, content) in &self.files {
+            for text in [path.to_string_lossy().as_bytes(), content.as_bytes()] {
+                hash.update((text.len() as u64).to_le_bytes());
+                hash.update(text);
+            }
+        }
+        let digest = hash.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// One file.
@@ -169,12 +195,7 @@ impl SolcCompiler {
         tree: &SourceTree,
         names: &[&str],
     ) -> Result<BTreeMap<String, CompiledContract>, EvmError> {
-        let sources: Sources = tree
-            .files
-            .iter()
-            .map(|(path, content)| (path.clone(), Source::new(content.clone())))
-            .collect();
-        let input = SolcInput::new(SolcLanguage::Solidity, sources, settings(&tree.remappings));
+        let input = input(tree);
         let output: CompilerOutput =
             self.solc
                 .compile(&input)
@@ -201,6 +222,41 @@ impl SolcCompiler {
             .map(|name| Ok(((*name).to_owned(), contract(&output, name)?)))
             .collect()
     }
+}
+
+/// SHA-256 of the compiler's version and settings, hex: code is the same only where it is.
+#[must_use]
+pub fn settings_digest() -> String {
+    let settings = serde_json::to_vec(&settings(&BTreeMap::new())).unwrap_or_default();
+    let digest = Sha256::new()
+        .chain_update(SOLC_VERSION)
+        .chain_update(settings)
+        .finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The settings in words, as headers of generated sources have them.
+pub const COMPILER_SETTINGS: &str = "optimizer on, 100000 runs, details yul off and constantOptimizer off; viaIR off; EVM version paris; no metadata";
+
+/// The compiler's whole input for a tree, in its standard JSON: who has no more than this file and solc makes the same code.
+///
+/// # Errors
+/// [`EvmError::Generate`] if it cannot be encoded.
+pub fn standard_json(tree: &SourceTree) -> Result<String, EvmError> {
+    serde_json::to_string_pretty(&input(tree))
+        .map(|text| text + "\n")
+        .map_err(|error| EvmError::Generate {
+            reason: error.to_string(),
+        })
+}
+
+fn input(tree: &SourceTree) -> SolcInput {
+    let sources: Sources = tree
+        .files
+        .iter()
+        .map(|(path, content)| (path.clone(), Source::new(content.clone())))
+        .collect();
+    SolcInput::new(SolcLanguage::Solidity, sources, settings(&tree.remappings))
 }
 
 fn settings(remappings: &BTreeMap<String, String>) -> Settings {
@@ -362,6 +418,28 @@ mod tests {
             matches!(large, Err(EvmError::TooLarge { bytes, .. }) if bytes > 25_000),
             "{large:?}"
         );
+    }
+
+    #[test]
+    fn settings_in_words_are_those_of_the_compiler() {
+        let text = standard_json(&SourceTree::single("A.sol", "contract A {}".into())).unwrap();
+        let input: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(input["sources"]["A.sol"]["content"], "contract A {}");
+        let settings = &input["settings"];
+        let optimizer = &settings["optimizer"];
+        let on = |value: &serde_json::Value| if value == true { "on" } else { "off" };
+        assert_eq!(settings["metadata"]["appendCBOR"], false);
+        let words = format!(
+            "optimizer {}, {} runs, details yul {} and constantOptimizer {}; viaIR {}; EVM version {}; no metadata",
+            on(&optimizer["enabled"]),
+            optimizer["runs"],
+            on(&optimizer["details"]["yul"]),
+            on(&optimizer["details"]["constantOptimizer"]),
+            on(&settings["viaIR"]),
+            settings["evmVersion"].as_str().unwrap(),
+        );
+        assert_eq!(words, COMPILER_SETTINGS);
+        assert_eq!(settings["metadata"]["bytecodeHash"], "none");
     }
 
     #[test]

@@ -63,14 +63,6 @@ pub enum EvmError {
         /// The first part that differs.
         part: &'static str,
     },
-    /// Code in which the words of a reference string cannot be exchanged.
-    #[error(
-        "the contract cannot be made for another reference string without the compiler: {reason}"
-    )]
-    SetupWords {
-        /// Why.
-        reason: String,
-    },
     /// The generator refused.
     #[error("the verifier cannot be generated: {reason}")]
     Generate {
@@ -174,6 +166,14 @@ pub enum EvmError {
         name: String,
         /// Size of its creation code.
         bytes: usize,
+    },
+    /// The universal contract's code in this build is not what it must be.
+    #[error(
+        "this build's universal contract is unusable: {reason}; make it again with scripts/make_embedded.sh"
+    )]
+    Template {
+        /// Why.
+        reason: String,
     },
     /// A source file cannot be read.
     #[error("cannot read {}: {source}", path.display())]

@@ -46,7 +46,7 @@ use sha2::{Digest, Sha256};
 
 pub use error::{PointList, SrsError};
 pub use import::{Format, ImportOptions};
-pub use origin::Origin;
+pub use origin::{Origin, development_s_g2, known_ceremony};
 
 /// Smallest supported logarithm of the number of powers.
 pub const MIN_K: u32 = 1;
@@ -98,20 +98,6 @@ impl Srs {
             dev::parts_from_tau(k, dev::development_tau(), progress),
             Origin::Development,
         ))
-    }
-
-    /// A string of a known secret under the name of a ceremony.
-    #[cfg(test)]
-    pub(crate) fn of_secret(
-        k: u32,
-        secret: halo2_base::halo2_proofs::halo2curves::bn256::Fr,
-    ) -> Self {
-        let name = "a test".to_owned();
-        let origin = Origin::Ceremony {
-            name,
-            sha256: [0; 32],
-        };
-        Self::from_parts(dev::parts_from_tau(k, secret, &|_, _| {}), origin)
     }
 
     fn from_parts(parts: Parts, origin: Origin) -> Self {

@@ -23,11 +23,13 @@ use laminate_protocol::proof::NativeProof;
 use laminate_protocol::shards::{ShardSet, WeightSet};
 use laminate_protocol::statement::{Packing, Statement, unpack};
 use laminate_prover::exec::{self, ExecError, Trace};
+use laminate_prover::input::Input;
 use laminate_prover::prove::{Links, Model, prove_linked};
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{ModelDir, hex_scalar, read_bytes, write_bytes};
+use crate::files::{ModelDir, hex_scalar, own, read_bytes, write_bytes};
+use crate::input::Given;
 use crate::llm;
 use crate::measure::{Measured, Parts, Stages};
 use crate::output::Output;
@@ -73,6 +75,12 @@ pub struct ShardReport {
     boundary_out: Option<String>,
 }
 
+/// The input commitment of a run: that of the tokens, which the first shard reads.
+pub fn input_commitment(statements: &[Statement<Fr>]) -> String {
+    let first = statements.first();
+    first.map_or_else(String::new, |s| hex_scalar(&s.input_commitment))
+}
+
 /// The reports of all shards.
 pub fn reports(statements: &[Statement<Fr>]) -> Vec<ShardReport> {
     let report = |statement: &Statement<Fr>| ShardReport {
@@ -101,13 +109,18 @@ pub fn not_on_chain(path: &Path, what: &str) -> eyre::Report {
     )
 }
 
-/// Removes what an earlier compilation left of shards.
+/// Whether bytes are a record of shards, of any version.
+pub fn is_record(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Record>(bytes).is_ok()
+}
+
+/// Removes what an earlier compilation left of shards; folders stay where others put files into them.
 ///
 /// # Errors
-/// If a folder cannot be removed.
+/// If a file cannot be removed.
 pub fn clear(root: &Path) -> eyre::Result<()> {
     let record = record_path(root);
-    if record.exists() {
+    if read_bytes(&record).is_ok_and(|bytes| is_record(&bytes)) {
         fs::remove_file(&record)
             .wrap_err_with(|| format!("cannot replace {}", record.display()))?;
     }
@@ -116,8 +129,8 @@ pub fn clear(root: &Path) -> eyre::Result<()> {
         if !folder.exists() {
             break;
         }
-        fs::remove_dir_all(&folder)
-            .wrap_err_with(|| format!("cannot replace {}", folder.display()))?;
+        own::remove(&folder)?;
+        let _ = fs::remove_dir(&folder);
     }
     Ok(())
 }
@@ -134,7 +147,8 @@ pub fn keep_commitments(root: &Path, force: bool) -> eyre::Result<()> {
     Ok(())
 }
 
-fn folder(root: &Path, index: usize) -> PathBuf {
+/// The folder of a shard.
+pub fn folder(root: &Path, index: usize) -> PathBuf {
     root.join(format!("shard-{index:03}"))
 }
 
@@ -279,17 +293,24 @@ impl ShardDir {
     /// Tokens that the model does not say, commitments of other weights, or a short reference string.
     pub fn prove(
         &self,
-        tokens: &[u32],
+        given: &Given,
         srs: &Srs,
         mode: FoldMode,
         stages: &mut Stages,
         out: Output,
     ) -> eyre::Result<(ShardsFile, ShardSet)> {
+        let Input::Tokens(tokens) = &given.input else {
+            return Err(ExecError::IsSequence.into());
+        };
+        let salt = given.salt;
         let set = self.set()?;
         let given = stages.run("run the model", || self.run(tokens), |_| None)?;
         let choices = given.last().map_or(&[] as &[i32], Vec::as_slice);
         llm::check_choices(&self.sequence()?, choices, tokens)?;
-        let links = Links::chain(self.dirs.len(), &mut OsRng);
+        let mut links = Links::chain(self.dirs.len(), &mut OsRng);
+        if let Some(first) = links.first_mut() {
+            first.input_salt = salt;
+        }
         let mut proven: (Vec<Statement<Fr>>, Vec<NativeProof>) = (vec![], vec![]);
         for (index, (dir, links)) in self.dirs.iter().zip(&links).enumerate() {
             let before = index.checked_sub(1).and_then(|i| given.get(i));

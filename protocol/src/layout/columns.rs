@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Poly;
 use super::regions::{EMPTY, Packer, Slot, region_logs};
+use super::reliance::{free_role, free_tensors, without_offset};
 use crate::program::{Carry, Extent, Node, Op, Program, Role, TensorId, padded_log};
 
 pub(super) struct Columns {
@@ -45,7 +46,7 @@ pub(super) fn place_columns(program: &Program) -> Columns {
         program,
         packers: [Packer::new(Poly::Trace), Packer::new(Poly::Trace)],
     };
-    let free = looked_up(program);
+    let free = free_tensors(program);
     let is_free = |id: TensorId| free.get(id) == Some(&true);
     let mut tensors: Vec<Vec<Request>> = vec![vec![]; program.tensors.len()];
     let mut unsigned = vec![false; program.tensors.len()];
@@ -79,9 +80,8 @@ pub(super) fn place_columns(program: &Program) -> Columns {
             _ => place(&mut tensors, &mut regions, node.output),
         }
         let no_offset = match node.op {
-            Op::Relu | Op::Softmax { .. } => true,
             Op::Reshape => unsigned.get(operand) == Some(&true),
-            _ => false,
+            op => without_offset(&op),
         };
         if let Some(slot) = unsigned.get_mut(node.output) {
             *slot = no_offset;
@@ -89,7 +89,7 @@ pub(super) fn place_columns(program: &Program) -> Columns {
         let mut aux = BTreeMap::new();
         for column in node.op.aux_columns() {
             let log = extent_log(program, node, column.extent);
-            let free = column.role == Role::Depth && program.limb_bits == 16;
+            let free = free_role(program, &node.op, column.role);
             aux.insert(column.role, regions.column(log, column.bytes, free));
         }
         aux_requests.push(aux);
@@ -125,32 +125,6 @@ pub(super) fn place_columns(program: &Program) -> Columns {
 /// Whether the carry makes this tensor a view of others.
 pub(super) fn is_view(carry: Option<Carry>, id: TensorId) -> bool {
     carry.is_some_and(|c| c.input == id || c.exit == id)
-}
-
-/// Tensors that a table lookup constrains to int16, so that they need no range check of their own:
-/// operands and results of activations, results of softmax. Only whole values can be looked up, so
-/// none with limbs of 8 bits.
-pub(super) fn looked_up(program: &Program) -> Vec<bool> {
-    let mut out = vec![false; program.tensors.len()];
-    if program.limb_bits != 16 {
-        return out;
-    }
-    let mut mark = |id: TensorId| {
-        if let Some(flag) = out.get_mut(id) {
-            *flag = true;
-        }
-    };
-    for node in &program.nodes {
-        match node.op {
-            Op::Activation { .. } => {
-                node.inputs.iter().copied().for_each(&mut mark);
-                mark(node.output);
-            }
-            Op::Softmax { .. } => mark(node.output),
-            _ => {}
-        }
-    }
-    out
 }
 
 /// log2 of an auxiliary column's length.

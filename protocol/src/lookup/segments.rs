@@ -191,3 +191,80 @@ pub fn identity_column(log: usize, lowest: i64) -> (Fr, Vec<Fr>) {
         (0..log).map(|i| pow2(log - 1 - i)).collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Poly;
+    use crate::program::{DenseShape, Node, Op, Tensor, WeightFormat};
+
+    /// `input → dense, dense → ReLU`, the second layer ternary.
+    fn program(limb_bits: u8, width: u32) -> Program {
+        let mut program = Program::empty("segments", 1, 20);
+        program.limb_bits = limb_bits;
+        program.tensors = (0..4)
+            .map(|i| Tensor::new(format!("t{i}"), width, 8))
+            .collect();
+        let ternary = DenseShape {
+            format: WeightFormat::Ternary,
+            ..DenseShape::new(width, width)
+        };
+        program.weights = vec![DenseShape::new(width, width), ternary];
+        let dense = |weight| Op::Dense { weight, shift: 16 };
+        let node = |(i, op): (usize, Op)| Node {
+            name: format!("n{i}"),
+            op,
+            inputs: vec![i],
+            output: i + 1,
+        };
+        let ops = [dense(0), dense(1), Op::Relu];
+        program.nodes = ops.into_iter().enumerate().map(node).collect();
+        program.output = 3;
+        program
+    }
+
+    /// Every entry of the limb region is looked up as a limb, every entry of the weights as a byte, those of
+    /// ternary layers as ternary weights too; each once.
+    #[test]
+    fn every_entry_is_looked_up_in_its_range() {
+        for (bits, width) in [(8, 3), (16, 3), (8, 5), (16, 5), (16, 9)] {
+            let program = program(bits, width);
+            assert_eq!(program.check(), Ok(()));
+            let layout = Layout::new(&program);
+            let trees = Segments::trees(&program, &layout);
+            let count = |poly: Poly, offset: usize, wanted: Range| {
+                let entry = Block {
+                    poly,
+                    offset,
+                    log: 0,
+                };
+                let segments = trees.iter().flat_map(|tree| &tree.segments);
+                let kinds = segments.filter(|s| match &s.kind {
+                    Kind::Range { view, range } => {
+                        *range == wanted && view.terms.iter().any(|t| t.block.contains(&entry))
+                    }
+                    _ => false,
+                });
+                kinds.count()
+            };
+            let limb = Range::Limb { bits: bits.into() };
+            let byte = if bits == 8 { limb } else { Range::Byte };
+            for block in &layout.limbs {
+                for at in block.offset..block.offset + (1 << block.log) {
+                    assert_eq!(count(Poly::Trace, at, limb), 1, "{bits} {width} {at}");
+                }
+            }
+            for at in 0..layout.weight_used {
+                assert_eq!(count(Poly::Weight, at, byte), 1, "{bits} {width} {at}");
+            }
+            let block = layout.dense[1].weight;
+            for at in block.offset..block.offset + (1 << block.log) {
+                assert_eq!(
+                    count(Poly::Weight, at, Range::Ternary),
+                    1,
+                    "{bits} {width} {at}"
+                );
+            }
+        }
+    }
+}

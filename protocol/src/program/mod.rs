@@ -9,6 +9,7 @@ mod check;
 mod check_op;
 mod op;
 pub mod packed;
+mod padding;
 mod sequence;
 mod table;
 mod tensor;
@@ -159,117 +160,6 @@ impl Program {
     /// Unpadded width of a tensor; zero if there is no such tensor.
     pub fn tensor_width(&self, id: TensorId) -> usize {
         self.tensors.get(id).map_or(0, Tensor::width)
-    }
-
-    /// The value of each tensor's padded features: what its producer computes from zero weights.
-    ///
-    /// # Errors
-    /// [`ProgramError::Node`] if such a value leaves the activation range or a table's domain.
-    pub fn padding_values(&self) -> Result<Vec<i64>, ProgramError> {
-        let mut values = vec![0i64; self.tensors.len()];
-        for (index, node) in self.nodes.iter().enumerate() {
-            let operand = |i: usize| {
-                node.inputs
-                    .get(i)
-                    .and_then(|id| values.get(*id))
-                    .copied()
-                    .unwrap_or(0)
-            };
-            let (a, b) = (operand(0), operand(1));
-            let value = match node.op {
-                Op::Dense { .. }
-                | Op::Embed { .. }
-                | Op::DenseAdd { .. }
-                | Op::RmsNorm { .. }
-                | Op::Rope { .. }
-                | Op::Scores { .. }
-                | Op::Softmax { .. }
-                | Op::Mix
-                | Op::Argmax => Some(0),
-                Op::Relu => Some(a.max(0)),
-                Op::LeakyRelu { slope } => {
-                    Some(round((a.max(0) << 16) + a.min(0) * i64::from(slope), 16))
-                }
-                Op::Activation { table } => {
-                    self.tables.get(table).and_then(|t| t.get(a)).map(i64::from)
-                }
-                Op::Add { left, right, shift } => {
-                    Some(round(a * i64::from(left) + b * i64::from(right), shift))
-                }
-                Op::Mul { multiplier, shift } => Some(round(a * b * i64::from(multiplier), shift)),
-                Op::Reshape => Some(a),
-            };
-            let inside = value.filter(|v| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(v));
-            match (inside, values.get_mut(node.output)) {
-                (Some(value), Some(slot)) => *slot = value,
-                _ => {
-                    return Err(ProgramError::Node {
-                        node: index,
-                        op: node.op.name(),
-                        problem: format!(
-                            "its value on zero padding is {value:?}, outside its range"
-                        ),
-                    });
-                }
-            }
-        }
-        Ok(values)
-    }
-
-    /// Whether a tensor's padded features are proven zero, so that what stands in the weights of
-    /// padded columns is multiplied by zero. Claimed for sequence programs only.
-    pub fn zero_padded(&self, id: TensorId) -> bool {
-        if self.sequence.is_none() {
-            return false;
-        }
-        let mut zero = vec![false; self.tensors.len()];
-        // What comes into a shard is claimed to be.
-        let comes_in = self.sequence.is_some_and(|s| !s.reads_tokens());
-        if let Some(slot) = zero.get_mut(self.input).filter(|_| comes_in) {
-            *slot = true;
-        }
-        for node in &self.nodes {
-            if let Some(carry) = self.carry {
-                for (from, to) in [(carry.input, carry.entry), (carry.exit, carry.output)] {
-                    let known = zero.get(from) == Some(&true);
-                    if let Some(slot) = zero.get_mut(to) {
-                        *slot = known;
-                    }
-                }
-            }
-            let operand = |i: usize| {
-                node.inputs
-                    .get(i)
-                    .is_some_and(|id| zero.get(*id) == Some(&true))
-            };
-            let value = match node.op {
-                Op::Embed { .. } | Op::Dense { .. } => true,
-                Op::DenseAdd { .. } => operand(1),
-                Op::RmsNorm { .. } | Op::Rope { .. } | Op::Reshape => operand(0),
-                Op::Mul { .. } => operand(0) || operand(1),
-                Op::Activation { table } => {
-                    operand(0) && self.tables.get(table).and_then(|t| t.get(0)) == Some(0)
-                }
-                // A padded query head attends like any other; only an unpadded axis has none.
-                Op::Mix => {
-                    let axes = self
-                        .tensors
-                        .get(node.output)
-                        .map_or(&[] as &[u32], |t| &t.axes);
-                    operand(1) && axes.get(1).is_some_and(|queries| queries.is_power_of_two())
-                }
-                _ => false,
-            };
-            if let Some(slot) = zero.get_mut(node.output) {
-                *slot = value;
-            }
-        }
-        if let Some(carry) = self.carry
-            && carry.output == id
-        {
-            return zero.get(carry.exit) == Some(&true);
-        }
-        zero.get(id) == Some(&true)
     }
 
     /// The program digest: SHA-256 of its canonical encoding, reduced into the field.

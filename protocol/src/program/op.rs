@@ -152,6 +152,44 @@ pub struct AuxColumn {
 }
 
 impl Op {
+    /// One of each op.
+    pub const EACH: [Self; 15] = [
+        Self::Dense {
+            weight: 0,
+            shift: 16,
+        },
+        Self::Relu,
+        Self::LeakyRelu { slope: 1 },
+        Self::Activation { table: 0 },
+        Self::Add {
+            left: 1,
+            right: 1,
+            shift: 16,
+        },
+        Self::Mul {
+            multiplier: 1,
+            shift: 16,
+        },
+        Self::Reshape,
+        Self::Embed { weight: 0 },
+        Self::DenseAdd {
+            weight: 0,
+            shift: 16,
+        },
+        Self::RmsNorm {
+            epsilon: 1,
+            numerator: 1,
+        },
+        Self::Rope { table: 0 },
+        Self::Scores {
+            multiplier: 1,
+            shift: 16,
+        },
+        Self::Softmax { table: 0 },
+        Self::Mix,
+        Self::Argmax,
+    ];
+
     /// Name of the op as it stands in messages and artifacts.
     pub fn name(&self) -> &'static str {
         match self {

@@ -19,7 +19,7 @@
 //! identities ([`elementwise`]), row sums ([`row_sum`]) and padding that is zero ([`zeros`]).
 //!
 //! Range checks are not part of a relation: every committed column lies in a region that one lookup
-//! covers ([`crate::lookup`]).
+//! covers ([`crate::lookup`]), or tables show what is relied on ([`crate::layout::reliance`]).
 
 pub mod activation;
 pub mod add;
@@ -166,8 +166,8 @@ pub fn verify<B: Backend>(
                 argmax::verify(backend, transcript, context, relation, proof)?
             }
             Relation::Zeros(relation) => {
-                expect_len("layer sumchecks", proof.sumchecks.len(), 0)?;
-                expect_len("layer evaluations", proof.evaluations.len(), 0)?;
+                expect_len("sumchecks of padding", proof.sumchecks.len(), 0)?;
+                expect_len("evaluations of padding", proof.evaluations.len(), 0)?;
                 zeros::claims(backend, transcript, relation)
             }
         });

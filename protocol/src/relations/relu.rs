@@ -1,8 +1,9 @@
 //! ReLU and leaky ReLU.
 //!
 //! The operand splits as `x = p - n` with `p·n = 0` and `p, n` in `[0, 2^16)`, which makes
-//! `p = max(x, 0)` and `n = max(-x, 0)`. A ReLU's output column *is* `p`. A leaky ReLU adds
-//! `2^16·y + rem = 2^16·p - slope·n + 2^15`.
+//! `p = max(x, 0)` and `n = max(-x, 0)`. A ReLU's output column *is* `p`, so it is always range-checked
+//! ([`crate::layout::reliance`]): without its sign, `p = x` and `n = 0` would do for any `x`. A leaky ReLU
+//! adds `2^16·y + rem = 2^16·p - slope·n + 2^15`.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;

@@ -62,6 +62,34 @@ pub enum QuantError {
         /// What stands there.
         value: String,
     },
+    /// The first line is neither a header nor a row.
+    #[error(
+        "{path}, line {line}, column {column}: {value:?} {problem}, so the line is neither a row nor a header; write numbers with a decimal point (1.5) and leave no cell empty, or give every column a name of its own"
+    )]
+    FirstLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there.
+        value: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The first line may be a header of numbers.
+    #[error(
+        "{path}, line {line}: 0 to {last} may be numbers of columns (pandas without names) or a row; put a line with names before it if it is a row, in its place if it is a header"
+    )]
+    Counted {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The last number.
+        last: usize,
+    },
     /// There is not one row.
     #[error("no rows: expected at least one; give a calibration or input file with data lines")]
     Empty,
@@ -103,7 +131,7 @@ pub enum QuantError {
     },
     /// A bias is too large beside ternary weights.
     #[error(
-        "{node}: bias {bias} of output {row} is too large beside its ternary weights, expected at most {limit} in absolute value; compile with int8 weights, or auto"
+        "node {node:?}: bias {bias} of output {row} is too large beside its ternary weights, expected at most {limit} in absolute value; compile with int8 weights, or auto"
     )]
     TernaryBias {
         /// The node.
@@ -196,6 +224,11 @@ pub enum QuantError {
         /// The scale.
         scale: i32,
     },
+    /// There is nothing to commit to.
+    #[error(
+        "the model has no weights: every operation on its input is fixed, so there is nothing to commit to; expected at least one Gemm, MatMul, or constant factor or offset"
+    )]
+    Weightless,
     /// A node's intermediate is not bounded far enough below the field.
     #[error(
         "node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide"

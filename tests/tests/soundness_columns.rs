@@ -1,0 +1,287 @@
+//! Columns without a range check: for every pair of an op and an op that reads it, at both widths of a limb,
+//! the column is in the region that lookups cover, or a forgery that puts into it what its relations rely
+//! on not to be there is refused.
+
+use laminate_protocol::field::pow2;
+use laminate_protocol::layout::reliance::{Place, relied, stored};
+use laminate_protocol::lookup::{Kind, Range};
+use laminate_protocol::program::{
+    DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
+};
+use laminate_prover::exec;
+use laminate_tests::Case;
+use laminate_tests::attack::{Tally, srs};
+use laminate_tests::forger::{At, Forger, element, rerun};
+use laminate_tests::isolated::{Isolated, tanh};
+
+const WIDTH: u32 = 4;
+
+/// `input → dense → producer → reader`, and an output that is none of theirs; `reshaped` puts a reshape
+/// before the reader. None if it is no legal program.
+struct Pair {
+    case: Case,
+    producer: usize,
+    reader: usize,
+}
+
+impl Pair {
+    fn new(
+        producer: Op,
+        reader: Op,
+        (operand, reshaped): (usize, bool),
+        limb_bits: u8,
+    ) -> Option<Self> {
+        let mut program = Program::empty("pair", 1, 20);
+        program.limb_bits = limb_bits;
+        program.tensors.push(Tensor::new("input", WIDTH, 8));
+        program.tables.push(tanh(TABLE_LOG, 3));
+        let mut weights = Weights { dense: vec![] };
+        let mut push = |op: Op, inputs: Vec<usize>| {
+            let mut op = op;
+            if let Op::Dense { weight, .. } = &mut op {
+                *weight = program.weights.len();
+                program.weights.push(DenseShape::new(WIDTH, WIDTH));
+                // Signs alternate, sizes stay.
+                let mut matrix = vec![0; 16];
+                (0..4).for_each(|i| matrix[5 * i] = if i % 2 == 0 { 1 } else { -1 });
+                weights.dense.push(DenseWeights {
+                    weight: matrix,
+                    bias: vec![0; 4],
+                    multiplier: vec![1 << 16; 4],
+                });
+            }
+            let output = program.tensors.len();
+            program
+                .tensors
+                .push(Tensor::new(format!("t{output}"), WIDTH, 8));
+            let name = format!("n{output}");
+            program.nodes.push(Node {
+                name,
+                op,
+                inputs,
+                output,
+            });
+            output
+        };
+        let x = push(
+            Op::Dense {
+                weight: 0,
+                shift: 16,
+            },
+            vec![0],
+        );
+        let column = push(producer, vec![x; producer.arity()]);
+        let read = if reshaped {
+            push(Op::Reshape, vec![column])
+        } else {
+            column
+        };
+        let mut operands = vec![x; reader.arity()];
+        operands[operand] = read;
+        let last = push(reader, operands);
+        let output = push(Op::Relu, vec![0]);
+        program.output = output;
+        program.check().ok()?;
+        let inputs = vec![vec![100, 200, -300, -400], vec![-5, 6, 7, -8]];
+        Some(Self {
+            case: Case {
+                program,
+                weights,
+                inputs,
+            },
+            producer: column - 1,
+            reader: last - 1,
+        })
+    }
+
+    fn forger(&self) -> Forger {
+        Forger::new(&self.case, srs())
+    }
+
+    /// Values that the producer's relations allow if nothing bounds them; what reads them follows.
+    fn forge(&self) -> Forger {
+        let (op, reader) = (self.case.program.nodes[self.producer].op, self.reader);
+        let mut forged = self.forger();
+        let get = |at| forged.integer(self.producer, at, INDEX);
+        let x = get(At::Operand(0));
+        assert!(x < 0, "a negative operand");
+        match op {
+            Op::Relu => {
+                forged.put(self.producer, At::Output, INDEX, x);
+                forged.put(self.producer, At::Aux(Role::Negative), INDEX, 0);
+                if let Op::Activation { table } = self.case.program.nodes[reader].op {
+                    let value = self.case.program.tables[table]
+                        .get(x as i64)
+                        .expect("inside");
+                    forged.put(reader, At::Output, INDEX, value.into());
+                }
+            }
+            Op::Activation { .. } => return self.forge_by_run(),
+            // The dense layer's column is the reshape's.
+            Op::Reshape => fraction(&mut forged, 0, INDEX),
+            _ => fraction(&mut forged, self.producer, INDEX),
+        }
+        forged.recount_elements();
+        forged
+    }
+
+    /// Another integer, and all that follows from it.
+    fn forge_by_run(&self) -> Forger {
+        let case = &self.case;
+        let mut trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
+        trace.tensors[case.program.nodes[self.producer].output][INDEX] += 1;
+        rerun(case, &mut trace, self.producer).expect("in range");
+        Forger::with_trace(case, &trace, srs())
+    }
+}
+
+/// A padded position of no axis, with a negative operand.
+const INDEX: usize = 1;
+
+/// Another remainder in range, and a result that is no integer.
+fn fraction(forged: &mut Forger, node: usize, index: usize) {
+    let op = forged.verifier.program.nodes[node].op;
+    let rem = At::Aux(Role::Remainder);
+    let (held, y) = (
+        forged.integer(node, rem, index),
+        forged.integer(node, At::Output, index),
+    );
+    let unit = pow2(8 * op.remainder_bytes())
+        .invert()
+        .expect("a power of two");
+    forged.put(node, rem, index, held ^ 1);
+    let value = element(y) + element(held - (held ^ 1)) * unit;
+    forged.put_in((node, At::Output), 0, index, value);
+}
+
+fn rows() -> Vec<Op> {
+    let mut out = vec![];
+    for op in Op::EACH.into_iter().filter(|op| !op.over_tokens()) {
+        out.push(match op {
+            Op::Add { shift, .. } => Op::Add {
+                left: 1 << 15,
+                right: 1 << 14,
+                shift,
+            },
+            Op::Mul { shift, .. } => Op::Mul {
+                multiplier: 1 << 8,
+                shift,
+            },
+            Op::LeakyRelu { .. } => Op::LeakyRelu { slope: 6554 },
+            op => op,
+        });
+    }
+    out
+}
+
+#[test]
+fn columns_without_a_range_check_are_bounded_by_tables() {
+    let mut tally = Tally::new("pairs of ops over rows");
+    let (mut free, mut checked, mut illegal) = (0, 0, 0);
+    for bits in [8, 16] {
+        for producer in rows() {
+            for reader in rows() {
+                for place in (0..reader.arity()).flat_map(|i| [(i, false), (i, true)]) {
+                    let name = format!(
+                        "{} → {} {place:?}, {bits} bits",
+                        producer.name(),
+                        reader.name()
+                    );
+                    let Some(pair) = Pair::new(producer, reader, place, bits) else {
+                        illegal += 1;
+                        continue;
+                    };
+                    let forger = pair.forger();
+                    let is_free = !range_checked(&forger, pair.producer);
+                    (free, checked) =
+                        (free + usize::from(is_free), checked + usize::from(!is_free));
+                    // What shows what the reader relies on if limbs do.
+                    let needed = relied(&reader, Place::Operand(place.0));
+                    let shown = stored(&producer, 16);
+                    assert!(is_free || needed.is_none_or(|n| n.contain(shown)), "{name}");
+                    let table = matches!(reader, Op::Activation { .. });
+                    if is_free || (table && place.0 == 0) {
+                        refuse(&mut tally, &name, &pair.forge());
+                    }
+                }
+            }
+        }
+    }
+    assert!(free > 20, "{free} free columns");
+    println!("pairs: {checked} range-checked, {free} not, {illegal} are no programs");
+}
+
+/// Every false statement is about a lookup, and one is there.
+fn refuse(tally: &mut Tally, name: &str, forged: &Forger) {
+    let broken = forged.broken();
+    assert!(!broken.is_empty(), "SOUNDNESS: {name}: nothing is false");
+    let lookup = |b: &String| b.starts_with("range") || b.starts_with("table");
+    assert!(broken.iter().all(lookup), "{name}: {broken:?}");
+    tally.refuse(name, "lookup root", forged);
+}
+
+/// Whether lookups of limbs cover all of a node's output; if not, none of it is in their region.
+fn range_checked(forger: &Forger, node: usize) -> bool {
+    let (limbs, _) = forger.limbs(node, At::Output);
+    let bits = usize::from(forger.verifier.program.limb_bits);
+    let covered = |block| {
+        forger
+            .verifier
+            .trees
+            .iter()
+            .flat_map(|t| &t.segments)
+            .any(|s| match &s.kind {
+                Kind::Range { view, range } => {
+                    *range == Range::Limb { bits }
+                        && view.terms.iter().any(|t| t.block.contains(block))
+                }
+                _ => false,
+            })
+    };
+    let checked = limbs.iter().all(covered);
+    let free = |block| {
+        forger
+            .verifier
+            .layout
+            .free
+            .iter()
+            .any(|b| b.contains(block))
+    };
+    assert_ne!(checked, limbs.iter().all(free), "in one region");
+    checked
+}
+
+/// Ops of language models, each read by a table.
+#[test]
+fn columns_of_sequences_without_a_range_check_are_bounded_by_tables() {
+    let mut tally = Tally::new("ops over tokens, read by a table");
+    let isolated = Isolated::tabled();
+    let program = &isolated.case.program;
+    let (table, reads) = (program.tables.len() - 1, |id| {
+        program
+            .nodes
+            .iter()
+            .position(|n| n.inputs == [id] && n.name.starts_with("table of"))
+    });
+    for (node, op) in program.nodes.iter().map(|n| n.op).enumerate() {
+        let Some(reader) = reads(program.nodes[node].output) else {
+            continue;
+        };
+        let name = format!("{} → activation", op.name());
+        assert!(
+            !range_checked(&isolated.forger, node),
+            "{name}: bounded by its table"
+        );
+        let mut forged = isolated.forger.clone();
+        if op.remainder_bytes() > 0 {
+            fraction(&mut forged, node, INDEX);
+        } else {
+            let y = isolated.get(node, At::Output, 0) + 1;
+            forged.put(node, At::Output, 0, y);
+            let value = program.tables[table].get(y as i64).expect("inside");
+            forged.put(reader, At::Output, 0, value.into());
+        }
+        forged.recount_elements();
+        refuse(&mut tally, &name, &forged);
+    }
+}
