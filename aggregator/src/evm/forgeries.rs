@@ -10,10 +10,10 @@ use halo2_base::halo2_proofs::halo2curves::{
 use super::{
     SolcCompiler, VERIFIER_CONTRACT, accumulator_limbs, encode_calldata, generate_verifier,
     known_secret::{
-        Case, Mutant, Places, Prover, Trial, accumulator_hash, by_line, compiler, deploy,
-        not_canonical, number_after, off_curve, replaced, scalar, with_scalar,
+        Case, Mutant, Places, Prover, Trial, accumulator_hash, by_line, deploy, not_canonical,
+        number_after, off_curve, replaced, scalar, with_scalar,
     },
-    tests::{Setup, instances},
+    tests::{Setup, compiler, instances},
 };
 use crate::srs::development_secret;
 

@@ -8,8 +8,6 @@
 //! `A` and `z` come from the contract itself with its checks taken out, which returns its memory. Mutants of the text show which check refuses what:
 //! [`Trial::survivors`].
 
-use std::path::Path;
-
 use halo2_base::halo2_proofs::halo2curves::{
     CurveAffine,
     bn256::{Fq, Fr, G1, G1Affine},
@@ -40,17 +38,6 @@ pub(super) fn number_after(text: &str, before: &str) -> usize {
         .take_while(char::is_ascii_hexdigit)
         .collect();
     usize::from_str_radix(&digits, 16).expect("a number")
-}
-
-/// The compiler; none, with the reason printed, where there is none.
-pub(super) fn compiler() -> Option<SolcCompiler> {
-    match SolcCompiler::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
-        Ok(compiler) => Some(compiler),
-        Err(error) => {
-            println!("skipped the contract: {error}");
-            None
-        }
-    }
 }
 
 /// The contract of a text, on a chain.

@@ -11,14 +11,17 @@ use super::{
     super::{
         accumulator_limbs,
         known_secret::{
-            Case, Mutant, Places, Prover, Trial, accumulator_hash, by_line, compiler, deploy,
-            not_canonical, number_after, off_curve, replaced, scalar, with_point, with_scalar,
+            Case, Mutant, Places, Prover, Trial, accumulator_hash, by_line, deploy, not_canonical,
+            number_after, off_curve, replaced, scalar, with_point, with_scalar,
         },
     },
     KEY_HEAD, UNIVERSAL_CONTRACT, encode_universal_calldata,
     tests::{INSTANCES, Kind, Setup, instances},
 };
-use crate::{evm::SolcCompiler, srs::development_secret};
+use crate::{
+    evm::{SolcCompiler, tests::compiler},
+    srs::development_secret,
+};
 
 const KIND: Kind = Kind {
     k: 10,
