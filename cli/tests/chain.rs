@@ -163,9 +163,10 @@ fn deploys_and_registers_without_showing_the_key() {
 fn names_in_foreign_records_do_not_reach_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let verifier_dir = dir.path().join("verifier");
-    let (Some(()), Some(anvil)) = (verifier(&verifier_dir), Anvil::start(31337)) else {
+    let Some(anvil) = Anvil::start(31337) else {
         return;
     };
+    verifier(&verifier_dir);
     let command = |name: &str| {
         let mut command = laminate();
         command

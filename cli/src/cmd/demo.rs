@@ -206,7 +206,7 @@ impl Run<'_> {
         self.refuse("settle the fraudulent payment", settled)?;
         let settled = self.settle(&single, fraud, &proofs.legit).await;
         self.refuse(
-            "settle it with the proof of the legitimate payment",
+            "settle the fraudulent payment with the proof of the legitimate one",
             settled,
         )?;
         self.attacks(&single, model, &proofs).await
