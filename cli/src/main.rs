@@ -5,7 +5,10 @@
 
 mod chain;
 mod cmd;
+mod destination;
+mod exit;
 mod files;
+mod input;
 mod joins;
 mod llm;
 mod measure;
@@ -19,11 +22,23 @@ mod toolchain;
 
 use clap::{Parser, Subcommand};
 
+use exit::Exit;
 use output::Output;
+
+const _: () = assert!(
+    !laminate_protocol::switch::MUTABLE,
+    "a verifier whose checks can be switched off is for scripts/mutate_verifier.sh alone: build without the feature `mutants`"
+);
 
 /// Prove model inference and check it on Ethereum.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Exit codes:\n  0  done; for `verify` and `check`: everything holds\n  1  refused or failed, with one message on standard error\n  2  wrong usage of the command line\n  3  `verify`: valid, but neither the proof nor a commitment proof shows that the weights are in range"
+)]
 struct Cli {
     /// Print the result as JSON.
     #[arg(long, global = true)]
@@ -42,6 +57,7 @@ enum Command {
     Commit(cmd::commit::Commit),
     Setup(cmd::setup::SetupCommand),
     Generate(cmd::generate::Generate),
+    Input(cmd::input::InputCommand),
     Prove(cmd::prove::Prove),
     ProveWeights(cmd::prove_weights::ProveWeights),
     Join(cmd::join::Join),
@@ -63,7 +79,7 @@ fn main() -> std::process::ExitCode {
         quiet: cli.quiet,
     };
     match run(cli.command, out) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(exit) => exit.into(),
         Err(report) => {
             out.error(&report);
             std::process::ExitCode::FAILURE
@@ -71,17 +87,18 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-fn run(command: Command, out: Output) -> eyre::Result<()> {
-    match command {
+fn run(command: Command, out: Output) -> eyre::Result<Exit> {
+    let done = match command {
         Command::Demo(c) => block_on(c.run(out)),
         Command::Compile(c) => c.run(out),
         Command::Commit(c) => c.run(out),
         Command::Setup(c) => c.run(out),
         Command::Generate(c) => c.run(out),
+        Command::Input(c) => c.run(out),
         Command::Prove(c) => c.run(out),
         Command::ProveWeights(c) => c.run(out),
         Command::Join(c) => c.run(out),
-        Command::Verify(c) => c.run(out),
+        Command::Verify(c) => return c.run(out),
         Command::Verifier(c) => c.run(out),
         Command::Deploy(c) => block_on(c.run(out)),
         Command::Register(c) => block_on(c.run(out)),
@@ -90,7 +107,8 @@ fn run(command: Command, out: Output) -> eyre::Result<()> {
         Command::Srs(c) => c.run(out),
         Command::Inspect(c) => c.run(out),
         Command::Bench(c) => c.run(out),
-    }
+    };
+    done.map(|()| Exit::Done)
 }
 
 fn block_on<T>(future: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {

@@ -20,12 +20,14 @@ use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::exec::Trace;
-use laminate_prover::prove::{Model, Stage, WeightSecret};
-use laminate_prover::{exec, prove, quant};
+use laminate_prover::input::Input;
+use laminate_prover::prove::{Links, Model, Stage, WeightSecret};
+use laminate_prover::{exec, prove};
 use rand::rngs::OsRng;
 
 use crate::cmd::setup::load_srs;
 use crate::files::{FoldedFile, ModelDir, ProofFile, hex_scalar};
+use crate::input::Given;
 use crate::llm;
 use crate::measure::{Parts, Stages};
 use crate::output::Output;
@@ -53,45 +55,13 @@ pub struct Folded {
     pub mode: FoldMode,
 }
 
-/// What a program runs on.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    /// Rows of real numbers.
-    Rows(Vec<Vec<f32>>),
-    /// Tokens: the prompt, and what the model generated but the last.
-    Tokens(Vec<u32>),
-}
-
-/// Reads an input, runs the program and makes the folded proof; verifies it natively.
+/// Runs the program on an input and makes the folded proof; verifies it natively.
 ///
 /// # Errors
 /// An input that does not fit, or a secret of other weights.
-pub fn fold_input(
-    dir: &ModelDir,
-    input: &Path,
-    srs: &Srs,
-    mode: FoldMode,
-    stages: &mut Stages,
-    out: Output,
-) -> eyre::Result<Folded> {
-    let program = dir.program()?;
-    let input = match &program.sequence {
-        Some(sequence) => Input::Tokens(llm::read_input(input, sequence)?),
-        None => Input::Rows(quant::read_rows(
-            input,
-            program.tensor_width(program.input),
-        )?),
-    };
-    fold(dir, &input, srs, mode, stages, out)
-}
-
-/// [`fold_input`] on an input at hand.
-///
-/// # Errors
-/// As [`fold_input`].
 pub fn fold(
     dir: &ModelDir,
-    input: &Input,
+    given: &Given,
     srs: &Srs,
     mode: FoldMode,
     stages: &mut Stages,
@@ -106,7 +76,11 @@ pub fn fold(
     let weights = dir.weights()?;
     let (_, secret) = dir.secret()?;
     check_secret(dir, &program, &secret)?;
-    let trace = stages.run("run the model", || run(&program, &weights, input), |_| None)?;
+    let trace = stages.run(
+        "run the model",
+        || run(&program, &weights, &given.input),
+        |_| None,
+    )?;
     let model = stages.run(
         "lay out the weights",
         || Ok(Model::new(program.clone(), &weights)?),
@@ -115,8 +89,12 @@ pub fn fold(
     drop(weights);
     let prover = |named: &dyn Fn(Stage)| {
         let powers = srs.powers();
-        Ok(prove::prove(
-            &model, &secret, &trace, powers, mode, &mut OsRng, named,
+        let links = Links {
+            input_salt: given.salt,
+            ..Links::default()
+        };
+        Ok(prove::prove_linked(
+            &model, &secret, &trace, &links, powers, mode, &mut OsRng, named,
         )?)
     };
     let (statement, proof) = staged(dir, &model, srs, stages, out, &prover)?;
@@ -245,10 +223,7 @@ pub fn stage_names(stage: Stage) -> (&'static str, &'static str) {
 
 fn run(program: &Program, weights: &Weights, input: &Input) -> eyre::Result<Trace> {
     match input {
-        Input::Rows(rows) => {
-            let inputs = quant::quantise_input(program, rows)?;
-            Ok(exec::run(program, weights, &inputs)?)
-        }
+        Input::Rows(rows) => Ok(exec::run(program, weights, rows)?),
         Input::Tokens(tokens) => {
             let trace = exec::run_tokens(program, weights, tokens)?;
             llm::check_generated(program, &trace, tokens)?;
@@ -375,6 +350,15 @@ pub fn verify_folded(
     Ok(statement)
 }
 
+/// What the verifying key of a proof that holds says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it is a development key.
+    pub development: bool,
+    /// Whether the proof shows that the committed weights are in range.
+    pub weights_shown: bool,
+}
+
 /// Verifies proof files with cached verifying keys.
 #[derive(Debug, Default)]
 pub struct Checker {
@@ -383,11 +367,11 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Verifies a proof; tells whether its key is a development one.
+    /// Verifies a proof.
     ///
     /// # Errors
     /// A refused proof, or missing keys.
-    pub fn verify(&mut self, file: &ProofFile) -> eyre::Result<bool> {
+    pub fn verify(&mut self, file: &ProofFile) -> eyre::Result<Verdict> {
         let key = verifying_key(file)?;
         let stated = file.proof.public.statement.first();
         ensure!(
@@ -407,15 +391,18 @@ impl Checker {
         };
         let (_, srs) = self.srs.insert((path, srs));
         aggregation::verify(&key, srs, &file.proof)?;
-        Ok(key.meta.development)
+        Ok(Verdict {
+            development: key.meta.development,
+            weights_shown: key.meta.weights_shown,
+        })
     }
 }
 
-/// Verifies a proof file with the cached verifying key; tells whether it is a development one.
+/// Verifies a proof file with the cached verifying key.
 ///
 /// # Errors
 /// A refused proof, or missing keys.
-pub fn verify(file: &ProofFile) -> eyre::Result<bool> {
+pub fn verify(file: &ProofFile) -> eyre::Result<Verdict> {
     Checker::default().verify(file)
 }
 

@@ -67,7 +67,10 @@ fn from_model_to_chain() {
     );
     user.accepted(&["setup", "m", "--dev-srs"]);
 
-    let prove = ["prove", "m", "--input", &input, "-o", "p.proof"];
+    // Committed to first: the proof for the chain and every later one state that commitment.
+    let commit = ["input", "commit", "m", "--input", &input, "-o", "row.input"];
+    let committed = user.accepted(&commit);
+    let prove = ["prove", "m", "--input", "row.input", "-o", "p.proof"];
     altered(&user, "m/program.lam", 200, &prove, "altered");
     altered(&user, "m/weights.lam", 300, &prove, "altered");
     altered(&user, "m/weight_secret.lam", 80, &prove, "altered");
@@ -78,6 +81,13 @@ fn from_model_to_chain() {
     );
     let proven = user.accepted(&prove);
     assert!(proven["output"][0][0].as_f64().expect("score") > 0.9);
+    assert_eq!(proven["input_commitment"], committed["input_commitment"]);
+    let x = committed["input_commitment"].as_str().expect("commitment");
+    user.accepted(&["verify", "p.proof", "--input-commitment", x]);
+    user.refused(
+        &["verify", "p.proof", "--input-commitment", "0x01"],
+        "another input",
+    );
 
     let commitment = proven["weight_commitment"]
         .as_str()
@@ -262,6 +272,7 @@ fn commitment_proofs_go_through_the_universal_verifier() {
     user.accepted(&["setup", "m", "--dev-srs"]);
     user.accepted(&["prove", "m", "--input", "input.json", "-o", "p.proof"]);
     user.accepted(&["prove-weights", "m", "-o", "w.proof"]);
+    verify_tells_what_it_has_not_seen(&user);
     user.accepted(&["verifier", "m", "-o", "v", "--mode", "universal"]);
 
     let url = ["--rpc-url", anvil.url.as_str()];
@@ -277,4 +288,33 @@ fn commitment_proofs_go_through_the_universal_verifier() {
         registered["gas"], submitted["gas"], submitted["calldata_bytes"]
     );
     on_chain(&["check", "p.proof", "--dir", "m", "--verifier-dir", "v"]);
+}
+
+/// A valid proof of weights that nobody has shown to be in range ends otherwise than one that leaves nothing open.
+fn verify_tells_what_it_has_not_seen(user: &User) {
+    for more in [&[] as &[&str], &["--dir", "m"]] {
+        let verify = [&["verify", "p.proof"], more].concat();
+        let verified = user.ended(&verify, 3);
+        assert_eq!(
+            (&verified["valid"], &verified["weights_checked"]),
+            (&true.into(), &false.into())
+        );
+        let unchecked = [&verify[..], &["--weights-unchecked"]].concat();
+        assert_eq!(user.accepted(&unchecked)["weights_checked"], false);
+    }
+    let with = [
+        "verify",
+        "p.proof",
+        "--dir",
+        "m",
+        "--weight-proof",
+        "w.proof",
+    ];
+    assert_eq!(user.accepted(&with)["weights_checked"], true);
+    assert_eq!(
+        user.accepted(&["verify", "w.proof"])["weights_checked"],
+        true
+    );
+    let wrong = user.run(&[&with[..], &["--weights-unchecked"]].concat());
+    assert_eq!(wrong.status.code(), Some(2), "one or the other");
 }

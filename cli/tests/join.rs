@@ -100,12 +100,16 @@ fn proofs_of_several_models_are_joined() {
         user.refused(&["join", "setup", "j", "--batch", dir], "laminate setup");
         user.accepted(&["setup", dir, "--dev-srs"]);
     }
+    let commit = ["input", "commit", "m", "--input", &file("legit.csv"), "-o"];
+    let committed = user.accepted(&[&commit[..], &["m2.input"]].concat());
     for (dir, input, out) in [
-        ("m", &input, "m.proof"),
-        ("m", &file("legit.csv"), "m2.proof"),
-        ("t", &input, "t.proof"),
+        ("m", input.as_str(), "m.proof"),
+        ("m", "m2.input", "m2.proof"),
+        ("t", input.as_str(), "t.proof"),
     ] {
-        user.accepted(&["prove", dir, "--input", input, "--for-join", "-o", out]);
+        let proven = user.accepted(&["prove", dir, "--input", input, "--for-join", "-o", out]);
+        let same = proven["input_commitment"] == committed["input_commitment"];
+        assert_eq!(same, input == "m2.input");
     }
     user.refused(&["join", "setup", "m", "--batch", "t"], "folder of a model");
     user.refused(
@@ -283,7 +287,9 @@ fn proofs_of_all_shards_are_joined() {
     let weights = join(&user, "c", &["w.proofs"], &["--weights", "-o", "w.proof"]);
     assert_eq!(weights["weight_commitment"], joined["weight_commitment"]);
     let verify = ["verify", "c.proof", "--dir", "c"];
-    assert_eq!(user.accepted(&verify)["weights_checked"], false);
+    assert_eq!(user.ended(&verify, 3)["weights_checked"], false);
+    // The key tells, without the folder.
+    user.ended(&verify[..2], 3);
     let with = [&verify[..], &["--weight-proof", "w.proof"]].concat();
     let verified = user.accepted(&with);
     assert_eq!(verified["weights_checked"], true);

@@ -113,7 +113,9 @@ fn proofs_of_all_shards_are_verified_together() {
     let user = prepared();
     let tokens = prove(&user, "1,2,3", "p.proofs");
     prove(&user, "4,5,6", "other.proofs");
-    let checked = user.accepted(&verify("p.proofs"));
+    let checked = user.ended(&verify("p.proofs"), 3);
+    let unchecked = [&verify("p.proofs"), ["--weights-unchecked"].as_slice()].concat();
+    assert_eq!(user.accepted(&unchecked)["weights_checked"], false);
     assert_eq!(ids(&checked["output"]), tokens);
     assert_eq!(
         (&checked["folded"], &checked["weights_checked"]),
@@ -362,8 +364,17 @@ fn a_weight_proof_shows_what_an_inference_leaves_open() {
         let more = ["--dir", "m", "--weight-proof", weights];
         [&inference, more.as_slice()].concat()
     };
-    let alone = user.accepted(&[&inference, ["--dir", "m"].as_slice()].concat());
-    assert_eq!(alone["weights_checked"], false);
+    let alone = [&inference, ["--dir", "m"].as_slice()].concat();
+    let found = user.ended(&alone, 3);
+    assert_eq!(
+        (&found["valid"], &found["weights_checked"]),
+        (&json!(true), &json!(false))
+    );
+    let unchecked = [alone.as_slice(), &["--weights-unchecked"]].concat();
+    assert_eq!(user.accepted(&unchecked)["weights_checked"], false);
+    // A commitment proof shows it itself.
+    let itself = ["verify", "w.folded", "--dir", "m", "--dev-srs"];
+    assert_eq!(user.accepted(&itself)["weights_checked"], true);
     for weights in ["w.folded", "w.proof"] {
         assert_eq!(user.accepted(&with(weights))["weights_checked"], true);
     }

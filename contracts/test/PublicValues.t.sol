@@ -136,6 +136,14 @@ contract PublicValuesTest is Honest {
         _requirePoint(_sum(_term(5, R - 1), 11), 0, x, y);
     }
 
+    /// The generator, whose coordinates have no bit in common, on either side.
+    function test_sumsThatAreTheGenerator() public view {
+        _requirePoint(_sum(_term(1, 1), 0), 0, 1, 2);
+        Case memory made = _deferred(bytes.concat(_term(2, 1), _term(3, 1)), 1);
+        made.deferred = withWord(made.deferred, made.deferred.length / 32 - 1, R - 1);
+        _requirePoint(_instances(made), 6, 1, 2);
+    }
+
     function test_refusesSumsAtInfinity() public view {
         bytes4 reason = PublicValues.SumAtInfinity.selector;
         _refuse(_deferred(_term(3, 0), 0), reason, "nothing");
@@ -185,6 +193,9 @@ contract PublicValuesTest is Honest {
         _instances(made);
         made.deferred = withWord(deferred, 7, R);
         vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 7 + 8, R));
+        _instances(made);
+        made.deferred = withWord(deferred, 8, R);
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 7 + 9, R));
         _instances(made);
         made.deferred = withWord(withWord(deferred, 4, 0), 5, 0);
         vm.expectRevert(abi.encodeWithSelector(PublicValues.PointAtInfinity.selector, 1));

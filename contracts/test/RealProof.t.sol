@@ -128,7 +128,8 @@ contract RealProofTest is Fixtures {
         vm.assertNotEq(there, here, "a statement of another chain");
     }
 
-    /// The example application end to end: a score at the threshold does not settle, one below does, once.
+    /// The example application end to end, in its order: commitments, escrow on nothing but them, proofs, settlement. A
+    /// score at the threshold does not settle, one below does, once, and the payee withdraws.
     function test_settlesPaymentsByRealScores() public {
         (Proven memory low, Proven memory high) =
             _fraud.outputs[0] < _other.outputs[0] ? (_fraud, _other) : (_other, _fraud);
@@ -151,6 +152,9 @@ contract RealProofTest is Fixtures {
         );
         screen.settle(settled, low.output, low.proof);
         vm.assertEq(screen.balanceOf(address(0xb0b)), 1 ether, "one of two paid");
+        vm.prank(address(0xb0b));
+        screen.withdraw(address(0xcafe));
+        vm.assertEq(address(0xcafe).balance, 1 ether, "withdrawn");
         vm.expectRevert(abi.encodeWithSelector(FraudScreen.PaymentNotOpen.selector, settled, FraudScreen.State.Settled));
         screen.settle(settled, low.output, low.proof);
     }

@@ -13,6 +13,7 @@ use crate::accumulator::Accumulator;
 use crate::backend::Backend;
 use crate::error::VerifyError;
 use crate::fold::{self, RowsAndOpening};
+use crate::switch::on;
 use crate::transcript::Transcript;
 
 /// Points of an opening in [`Deferred::terms`]: two behind those of the rows, and its KZG proof, with
@@ -83,10 +84,11 @@ impl Deferred<Fr, G1Affine> {
     /// [`VerifyError::Degenerate`] if one, or any point, is the identity, which no honest proof gives;
     /// [`VerifyError::Shape`] with more scalars on the left than points.
     pub fn accumulator(&self) -> Result<Accumulator<G1Affine>, VerifyError> {
-        if self.terms.iter().any(|(_, p)| bool::from(p.is_identity())) {
+        let identity = self.terms.iter().any(|(_, p)| bool::from(p.is_identity()));
+        if identity && on("identity among points") {
             return Err(VerifyError::Degenerate { what: "commitment" });
         }
-        if self.left.len() >= self.terms.len().max(1) {
+        if self.left.len() >= self.terms.len().max(1) && on("points on the left") {
             return Err(VerifyError::Shape {
                 what: "left side of the pairing",
                 expected: self.terms.len(),
@@ -100,7 +102,9 @@ impl Deferred<Fr, G1Affine> {
         let points = self.terms.iter().rev().map(|(_, point)| point);
         let scalars = std::iter::once(&Fr::ONE).chain(self.left.iter().rev());
         let left: G1 = points.zip(scalars).map(|(p, s)| p * s).sum();
-        if bool::from(left.is_identity()) || bool::from(right.is_identity()) {
+        if (bool::from(left.is_identity()) && on("identity on the left"))
+            || (bool::from(right.is_identity()) && on("identity on the right"))
+        {
             return Err(VerifyError::Degenerate {
                 what: "linear combination of commitments",
             });
@@ -139,6 +143,10 @@ mod tests {
         assert_eq!(found.left, times(13 + 23 * 7 + 19 * 3));
         deferred.left.push(Fr::ZERO);
         assert!(deferred.accumulator().is_err(), "more scalars than points");
+        // 13 + 7·b = 0
+        let factor: Option<Fr> = Fr::from(7).invert().into();
+        deferred.left = vec![Fr::ZERO, -Fr::from(13) * factor.unwrap()];
+        assert!(deferred.accumulator().is_err(), "left sum");
         deferred.left = vec![Fr::ZERO];
         let honest = deferred.clone();
         for i in 0..3 {

@@ -56,5 +56,6 @@ pub mod relations;
 pub mod shards;
 pub mod statement;
 pub mod sumcheck;
+pub mod switch;
 pub mod transcript;
 pub mod verify;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::field::{fr_from_i64, pow2};
 use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB};
+use crate::switch::on;
 use crate::transcript::{Domain, hash};
 
 /// Fields of the statement before the output words.
@@ -220,7 +221,12 @@ pub fn weight_commitment<B: Backend>(
     rows: &[B::Point],
 ) -> B::Scalar {
     let mut message = vec![salt.clone(), backend.constant(Fr::from(rows.len() as u64))];
-    for row in rows {
+    let hashed = if on("all rows of weights") {
+        rows.len()
+    } else {
+        1
+    };
+    for row in rows.iter().take(hashed) {
         message.extend(backend.encode_point(row));
     }
     hash(backend, Domain::WeightCommitment, &message)
@@ -230,7 +236,12 @@ pub fn weight_commitment<B: Backend>(
 /// trace rows that hold it and nothing else. Their blinds hide it.
 pub fn boundary_commitment<B: Backend>(backend: &mut B, rows: &[B::Point]) -> B::Scalar {
     let mut message = vec![backend.constant(Fr::from(rows.len() as u64))];
-    for row in rows {
+    let hashed = if on("all rows of a boundary") {
+        rows.len()
+    } else {
+        1
+    };
+    for row in rows.iter().take(hashed) {
         message.extend(backend.encode_point(row));
     }
     hash(backend, Domain::Boundary, &message)
@@ -268,6 +279,38 @@ mod tests {
         assert_eq!(words.len(), 3);
         assert_eq!(unpack(Packing::Short, &words, values.len()), Some(values));
         assert_eq!(unpack(Packing::Short, &words, 46), None);
+    }
+
+    /// A commitment to rows is one to each of them, in their order, and to their number.
+    #[test]
+    fn commitments_are_to_all_rows() {
+        use halo2curves_axiom::bn256::G1Affine;
+        let point = |n: u64| G1Affine::from(G1Affine::generator() * Fr::from(n));
+        let rows: Vec<G1Affine> = (1..5).map(point).collect();
+        let salt = Fr::from(9);
+        let of = |rows: &[G1Affine]| {
+            [
+                boundary_commitment(&mut Native, rows),
+                weight_commitment(&mut Native, &salt, rows),
+            ]
+        };
+        let mut others = vec![rows[..3].to_vec(), rows[1..].to_vec()];
+        for i in 0..rows.len() {
+            let mut other = rows.clone();
+            other[i] = point(77);
+            others.push(other);
+            let mut other = rows.clone();
+            other.swap(i, (i + 1) % rows.len());
+            others.push(other);
+        }
+        let honest = of(&rows);
+        for (i, other) in others.iter().enumerate() {
+            let found = of(other);
+            assert!(found.iter().zip(&honest).all(|(a, b)| a != b), "rows {i}");
+        }
+        let [boundary, weights] = honest;
+        assert_ne!(boundary, weights);
+        assert_ne!(weight_commitment(&mut Native, &Fr::from(8), &rows), weights);
     }
 
     #[test]

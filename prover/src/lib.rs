@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`import`] | model files to float graphs |
 //! | [`quant`] | calibration: float graph to program and weights |
+//! | [`input`] | what a program runs on, committed to before or not |
 //! | [`exec`] | integer execution: input to trace |
 //! | [`columns`] | the committed polynomials |
 //! | [`layers`], [`lookup`], [`fold`] | layer proofs, lookups, opening |
@@ -18,6 +19,7 @@ pub mod columns;
 pub mod exec;
 pub mod fold;
 pub mod import;
+pub mod input;
 pub mod kernels;
 pub mod layers;
 pub mod lookup;

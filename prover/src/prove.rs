@@ -194,13 +194,17 @@ pub fn prove_weights(
 /// Blinds of a boundary's commitment. Who knows them can test guesses of the residual stream there.
 pub type Blinds = [Fr; 1 << BLINDS_LOG];
 
-/// The blinds of a shard's boundaries; two neighbours must take the same. Fresh ones where none are given.
+/// What a proof has in common with others, so that their statements say the same: blinds of a shard's boundaries, of
+/// which two neighbours must take the same, and the salt of an input that was committed to before. Fresh ones where none
+/// are given.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Links {
-    /// Of what comes in.
+    /// Blinds of what comes in.
     pub input: Option<Blinds>,
-    /// Of what is given out.
+    /// Blinds of what is given out.
     pub output: Option<Blinds>,
+    /// Salt of the input commitment ([`crate::input::CommittedInput::salt`]).
+    pub input_salt: Option<Fr>,
 }
 
 impl Links {
@@ -209,7 +213,11 @@ impl Links {
         let mut input = None;
         let mut link = |last: bool| {
             let output = (!last).then(|| std::array::from_fn(|_| Fr::random(&mut *rng)));
-            let links = Self { input, output };
+            let links = Self {
+                input,
+                output,
+                input_salt: None,
+            };
             input = output;
             links
         };
@@ -234,7 +242,7 @@ pub fn prove(
     prove_linked(model, secret, trace, &links, powers, mode, rng, stage)
 }
 
-/// [`prove`] of a shard, with the blinds that it shares with its neighbours.
+/// [`prove`] with what the proof has in common with others.
 ///
 /// # Errors
 /// As [`prove`].
@@ -259,7 +267,8 @@ pub fn prove_linked(
         });
     }
     stage(Stage::CommitTrace);
-    let [transcript_salt, input_salt] = [(); 2].map(|()| Fr::random(&mut *rng));
+    let [transcript_salt, fresh_salt] = [(); 2].map(|()| Fr::random(&mut *rng));
+    let input_salt = links.input_salt.unwrap_or(fresh_salt);
     let input = tensor_values(program, trace, program.input, program.input_len());
     let output = tensor_values(program, trace, program.output, program.proof_output_len());
     let trees = &model.verifier.trees;

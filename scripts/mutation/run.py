@@ -20,6 +20,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -159,8 +160,12 @@ def run_all(suite: Suite, chosen: Sequence[Mutant], texts: dict[str, str], jobs:
             print(f"{done}/{len(chosen)} {outcome.verdict}: {mutant.name}", file=sys.stderr, flush=True)
             return outcome
 
-        with ThreadPoolExecutor(jobs) as pool:
+        pool = ThreadPoolExecutor(jobs)
+        try:
             return list(pool.map(work, chosen))
+        finally:
+            # Interrupted: what has not begun is left out, and the copies are removed.
+            pool.shutdown(cancel_futures=True)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -175,6 +180,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = parse(arguments)
     suite = SUITES[options.suite]
     sources = sources_of(suite, ROOT)

@@ -11,6 +11,7 @@ use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::exec;
 use laminate_prover::import;
+use laminate_prover::input::CommittedInput;
 use laminate_prover::prove::WeightSecret;
 use serde::de::DeserializeOwned;
 
@@ -64,6 +65,13 @@ pub fn weights(program: &Program, data: &[u8]) {
 pub fn weight_secret(data: &[u8]) {
     if let Some(secret) = payload::<WeightSecret>(Kind::WeightSecret, data) {
         let _ = secret.commitment();
+    }
+}
+
+/// Committed input decoder, and its check against a fixed program.
+pub fn committed_input(program: &Program, data: &[u8]) {
+    if let Some(input) = payload::<CommittedInput>(Kind::Input, data) {
+        let _ = input.open(program);
     }
 }
 

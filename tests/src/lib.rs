@@ -9,11 +9,13 @@ pub mod fuzz;
 pub mod golden;
 pub mod isolated;
 pub mod lookup_reference;
+pub mod programs;
 pub mod random;
 pub mod recorder;
 pub mod replay;
 pub mod sequence;
 pub mod shards;
+pub mod switches;
 
 use std::path::PathBuf;
 
@@ -28,6 +30,7 @@ use laminate_protocol::program::{
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::Statement;
 use laminate_prover::exec::{self, Trace};
+use laminate_prover::input::{CommittedInput, Input};
 use laminate_prover::prove::{Model, WeightSecret, prove};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -259,6 +262,12 @@ pub fn prove_trace(
         statement,
         proof,
     }
+}
+
+/// The inputs of a case, committed to with a fixed salt.
+pub fn committed(case: &Case) -> CommittedInput {
+    let input = Input::Rows(case.inputs.clone());
+    CommittedInput::salted(&case.program, &input, Fr::from(5)).expect("commit")
 }
 
 /// A file of the shared data folder, or `None` with a printed reason.

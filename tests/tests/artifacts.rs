@@ -12,9 +12,10 @@ use laminate_protocol::field::{Point, Scalar};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::relations::LayerProof;
+use laminate_prover::input::CommittedInput;
 use laminate_prover::prove::WeightSecret;
 use laminate_tests::fuzz::{ProofFile, stored};
-use laminate_tests::{TestSrs, every_op, prove_case};
+use laminate_tests::{TestSrs, committed, every_op, prove_case};
 use serde::de::DeserializeOwned;
 
 /// Counts the bytes that the current thread holds, and their peak.
@@ -80,6 +81,7 @@ fn all() -> Vec<Artifact> {
     let file: ProofFile = (stored(&proven.statement), proven.proof.to_stored());
     let layer = &file.1.layers[3];
     let commitment = Scalar(proven.statement.weight_commitment);
+    let input = committed(&case);
     let make = |kind, bytes: Result<Vec<u8>, ArtifactError>, decode| Artifact {
         kind,
         bytes: bytes.expect("encode"),
@@ -105,6 +107,11 @@ fn all() -> Vec<Artifact> {
             Kind::WeightCommitment,
             artifact::encode(Kind::WeightCommitment, true, &commitment),
             decode::<Scalar>,
+        ),
+        make(
+            Kind::Input,
+            artifact::encode(Kind::Input, false, &input),
+            decode::<CommittedInput>,
         ),
         make(
             Kind::LayerProof,
@@ -188,7 +195,7 @@ fn truncations_and_flipped_bytes_are_refused() {
 #[test]
 fn truncated_payloads_with_a_fresh_digest_are_refused() {
     let mut tried = 0;
-    for a in all().into_iter().take(6) {
+    for a in all().into_iter().take(7) {
         let payload = &a.bytes[HEADER..];
         let step = (payload.len() / 300).max(1);
         for at in (0..payload.len()).step_by(step) {
@@ -220,7 +227,7 @@ fn length_bombs_do_not_allocate() {
         &[0xff, 0xff, 0xff, 0xff, 0x07],
     ];
     let (mut tried, mut worst) = (0, 0);
-    for a in all().into_iter().take(6) {
+    for a in all().into_iter().take(7) {
         let payload = &a.bytes[HEADER..];
         let step = (payload.len() / 200).max(1);
         for at in (0..payload.len().min(200)).chain((0..payload.len()).step_by(step)) {

@@ -8,14 +8,16 @@ use std::fmt::Write as _;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
+use laminate_protocol::backend::Native;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
 use laminate_protocol::statement::{Statement, VALUES_PER_WORD};
 use laminate_protocol::transcript::Event;
+use laminate_protocol::verify::Verifier;
 use laminate_tests::fields::{count, point_name, scalar_name, with_point, with_scalar};
 use laminate_tests::recorder::{Recorder, Squeeze, squeezes};
 use laminate_tests::sequence::{self, Shape};
-use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case, prove_trace};
+use laminate_tests::{Proven, TestSrs, every_op, golden, programs, prove_case, prove_trace};
 
 /// Absorbed values that are not messages of the prover.
 const DERIVED: [&str; 3] = [
@@ -145,6 +147,38 @@ fn every_scalar_of_a_sequence_is_absorbed_before_the_next_challenge() {
     println!("sequence: {tried} fields altered, each reached the challenge after it; 0 omitted");
 }
 
+/// A shard's statement has a boundary at both ends; like all of its fields they reach the seed, and with it every
+/// challenge, though the rows that they commit to are absorbed as well.
+#[test]
+fn every_field_of_a_shards_statement_is_absorbed() {
+    let verifier = Verifier::new(programs::middle_shard()).expect("a program");
+    let honest = Statement {
+        program_digest: verifier.digest,
+        weight_commitment: Fr::from(2),
+        input_commitment: Fr::from(3),
+        boundary_in: Some(Fr::from(4)),
+        boundary_out: Some(Fr::from(5)),
+        output_words: vec![],
+    };
+    let rows = [G1Affine::generator(); 3];
+    let seed = |statement: &Statement<Fr>, rows: &[G1Affine]| {
+        let salt = Fr::from(9);
+        let (_, seed) = verifier.start(&mut Native, &salt, statement, &[], rows);
+        seed
+    };
+    let expected = seed(&honest, &rows);
+    let others = statements(&honest);
+    assert_eq!(others.len(), honest.fields().len());
+    for (name, other) in others {
+        assert_ne!(seed(&other, &rows), expected, "{name}");
+    }
+    for i in 0..rows.len() {
+        let mut other = rows;
+        other[i] = -other[i];
+        assert_ne!(seed(&honest, &other), expected, "row {i}");
+    }
+}
+
 fn account_for(proven: &Proven) -> usize {
     let (honest, failed) = run(proven, &proven.statement, &proven.proof);
     assert_eq!(failed, 0, "honest proof");
@@ -244,6 +278,16 @@ fn statements(honest: &Statement<Fr>) -> Vec<(String, Statement<Fr>)> {
         alter("weight commitment", &|s| s.weight_commitment += Fr::ONE),
         alter("input commitment", &|s| s.input_commitment += Fr::ONE),
     ];
+    if honest.boundary_in.is_some() {
+        out.push(alter("boundary in", &|s| {
+            s.boundary_in = s.boundary_in.map(|b| b + Fr::ONE)
+        }));
+    }
+    if honest.boundary_out.is_some() {
+        out.push(alter("boundary out", &|s| {
+            s.boundary_out = s.boundary_out.map(|b| b + Fr::ONE)
+        }));
+    }
     out.extend(
         (0..honest.output_words.len())
             .map(|i| alter("output word", &|s| s.output_words[i] += Fr::ONE)),

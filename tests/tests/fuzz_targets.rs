@@ -6,7 +6,7 @@ use laminate_protocol::artifact::{self, HEADER, Kind};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::Program;
 use laminate_tests::fuzz::{self, ProofFile, stored};
-use laminate_tests::{TestSrs, every_op, prove_case};
+use laminate_tests::{TestSrs, committed, every_op, prove_case};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -110,7 +110,7 @@ fn program_decoder() {
 }
 
 #[test]
-fn weights_and_secret_decoders() {
+fn decoders_of_private_files() {
     let case = every_op(3, 0);
     let proven = prove_case(&case, &TestSrs::new(b"fuzz", 14), FoldMode::On, 1);
     run(
@@ -124,6 +124,12 @@ fn weights_and_secret_decoders() {
         &[payload(Kind::WeightSecret, &proven.secret)],
         2000,
         fuzz::weight_secret,
+    );
+    run(
+        "committed input",
+        &[payload(Kind::Input, &committed(&case))],
+        3000,
+        |data| fuzz::committed_input(&case.program, data),
     );
 }
 

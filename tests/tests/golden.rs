@@ -12,7 +12,7 @@ use laminate_protocol::program::Program;
 use laminate_protocol::statement::{Packing, input_commitment, pack, weight_commitment};
 use laminate_protocol::transcript::{Domain, Transcript, hash};
 use laminate_tests::fuzz::{ProofFile, native, stored};
-use laminate_tests::{Proven, TestSrs, every_op, golden, prove_case};
+use laminate_tests::{Proven, TestSrs, committed, every_op, golden, prove_case};
 use sha2::{Digest, Sha256};
 
 fn hex(value: &Fr) -> String {
@@ -120,6 +120,10 @@ fn artifacts_are_stable() {
             .expect("encode"),
     );
     line("folded proof file", &proof_file(&proven));
+    line(
+        "committed input file",
+        &artifact::encode(Kind::Input, false, &committed(&case)).expect("encode"),
+    );
     golden::check("artifacts.txt", text.as_bytes());
 }
 

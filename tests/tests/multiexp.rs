@@ -1,15 +1,15 @@
 //! Linear combinations of points: honest ones are accepted, whatever the scalars and points; everything
 //! else is refused.
 
-use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
+use halo2curves_axiom::bn256::{Fq, Fr, G1, G1Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
 use halo2curves_axiom::group::Curve;
-use laminate_protocol::backend::Native;
+use laminate_protocol::backend::{Native, point_scalars};
 use laminate_protocol::error::VerifyError;
 use laminate_protocol::multiexp::{Multiexp, NativeMultiexp};
-use laminate_protocol::transcript::{Domain, Transcript};
+use laminate_protocol::transcript::{Domain, Event, Transcript};
 use laminate_prover::multiexp::{MultiexpError, prove};
-use laminate_tests::TestSrs;
+use laminate_tests::{TestSrs, golden};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -166,10 +166,115 @@ fn altered_proofs_and_terms_are_refused() {
         other.swap(i, (i + 1) % terms.len());
         refused(&other, &OWN, "order of terms");
         tried += 3;
+        // A point in one of its three scalars alone: the low limbs of a coordinate, or the high ones of one.
+        let high = Fq::from(2).pow_vartime([176]);
+        for (x, y) in [
+            (Fq::ONE, Fq::ZERO),
+            (Fq::ZERO, Fq::ONE),
+            (high, Fq::ZERO),
+            (Fq::ZERO, high),
+        ] {
+            let mut other = terms.clone();
+            let point = &mut other[i].1;
+            *point = G1Affine {
+                x: point.x + x,
+                y: point.y + y,
+            };
+            let changed = |at: usize| {
+                let [old, new] = [&terms, &other].map(|t| point_scalars(&t[i].1));
+                old[at] != new[at]
+            };
+            assert_eq!((0..3).filter(|at| changed(*at)).count(), 1);
+            refused(&other, &OWN, "a scalar of a point");
+            tried += 1;
+        }
     }
     refused(&terms, &(OWN + Fr::ONE), "scalar of the generator");
     refused(&terms[..2], &OWN, "number of terms");
     println!("{} alterations, 0 accepted", tried + 2);
+}
+
+/// What is absorbed, and before which challenge, is compared with a checked-in text. Every value of a proof but the
+/// last point is among it.
+#[test]
+fn every_message_is_listed() {
+    let srs = TestSrs::new(b"multiexp", 15);
+    let multiexp = Multiexp::new(3, 15).unwrap();
+    let terms = terms(3, 9);
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let mut state = transcript(&terms);
+    let proof = prove(&multiexp, &mut state, (&terms, &OWN), &srs.powers, &mut rng).unwrap();
+    let mut state = transcript(&terms);
+    let before = state.events().len();
+    let found = multiexp.verify(&mut Native, &mut state, (&terms, &OWN), &proof);
+    found
+        .unwrap()
+        .accumulator()
+        .unwrap()
+        .check(&srs.tau_g2)
+        .unwrap();
+    let mut text = String::from("# Every absorb and challenge of a combination of three terms.\n");
+    let mut absorbed = 0;
+    for event in &state.events()[before..] {
+        text += &match event {
+            Event::Absorb(label, count) => {
+                absorbed += count;
+                format!("absorb    {label} {count}\n")
+            }
+            Event::Challenge(label, count) => format!("challenge {label} {count}\n"),
+        };
+    }
+    golden::check("fs_inventory_multiexp.txt", text.as_bytes());
+    let (mut scalars, mut points) = (0, 0);
+    let count: Result<_, ()> = proof.try_map(
+        &mut |_| {
+            scalars += 1;
+            Ok(())
+        },
+        &mut |_| {
+            points += 1;
+            Ok(())
+        },
+    );
+    count.unwrap();
+    assert_eq!(absorbed, scalars + 3 * (points - 1), "values of a proof");
+}
+
+/// Lengths that a proof does not have are named.
+#[test]
+fn every_length_is_checked() {
+    let srs = TestSrs::new(b"multiexp", 15);
+    let multiexp = Multiexp::new(3, 15).unwrap();
+    let terms = terms(3, 9);
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let mut state = transcript(&terms);
+    let honest = prove(&multiexp, &mut state, (&terms, &OWN), &srs.powers, &mut rng).unwrap();
+    let refused = |what: &str, change: &dyn Fn(&mut NativeMultiexp)| {
+        let mut proof = honest.clone();
+        change(&mut proof);
+        match verify(&multiexp, &srs, &terms, &proof) {
+            Err(VerifyError::Shape { what: found, .. }) => assert_eq!(found, what),
+            found => panic!("{what}: {found:?}"),
+        }
+    };
+    refused("multiexp rows", &|p| {
+        p.rows.pop();
+    });
+    refused("multiexp rows", &|p| p.rows.push(p.rows[0]));
+    refused("step evaluations", &|p| {
+        p.step_evaluations.pop();
+    });
+    refused("step evaluations", &|p| p.step_evaluations.push(Fr::ONE));
+    refused("multiple evaluations", &|p| {
+        p.multiple_evaluations.pop();
+    });
+    refused("multiple evaluations", &|p| {
+        p.multiple_evaluations.push(Fr::ONE)
+    });
+    let mut state = transcript(&terms);
+    let few = multiexp.verify(&mut Native, &mut state, (&terms[..2], &OWN), &honest);
+    let what = "terms of a combination";
+    assert!(matches!(few, Err(VerifyError::Shape { what: found, .. }) if found == what));
 }
 
 #[test]

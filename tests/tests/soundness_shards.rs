@@ -161,6 +161,24 @@ fn programs_that_are_not_of_one_model_are_refused() {
     ] {
         assert!(matches!(error, ShardError::Unlike { .. }), "{error}");
     }
+    // Twice the slots, with all that follows from them.
+    let error = alter(1, &|p| {
+        let slots = p.slots() as u32;
+        p.batch_log += 1;
+        let axes = p.tensors.iter_mut().flat_map(|t| &mut t.axes);
+        axes.filter(|a| **a == slots).for_each(|a| *a *= 2);
+        for table in &mut p.rope {
+            table.cos.extend(table.cos.clone());
+            table.sin.extend(table.sin.clone());
+        }
+    });
+    assert_eq!(
+        error,
+        ShardError::Unlike {
+            shard: 1,
+            what: "its slots"
+        }
+    );
     // A shard that reads what it may not, or gives out what is no boundary.
     for error in [
         alter(0, &|p| p.output = p.input),
@@ -419,6 +437,26 @@ fn boundaries_that_are_missing_or_too_many_are_refused() {
             assert!(verdict(sharded, &forged).is_err(), "SOUNDNESS: accepted");
             tried += 1;
         }
+    }
+    // Statements alone, whose proofs a circuit has checked: neighbours that both say nothing, and too few of them.
+    for before in 0..2 {
+        let mut forged = run.statements.clone();
+        forged[before].boundary_out = None;
+        forged[before + 1].boundary_in = None;
+        let shard = before + 1;
+        let error = sharded.set.check_statements(&forged);
+        assert_eq!(error, Err(ShardError::Boundary { shard, before }));
+        let few = sharded.set.check_statements(&run.statements[..shard]);
+        let (what, found, expected) = ("statements", shard, 3);
+        assert_eq!(
+            few,
+            Err(ShardError::Count {
+                what,
+                found,
+                expected
+            })
+        );
+        tried += 2;
     }
     println!("boundaries: {tried} tried, 0 accepted");
 }

@@ -4,8 +4,13 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
+use laminate_protocol::error::VerifyError;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::proof::NativeProof;
+use laminate_protocol::relations::{Relation, RelationProof, relations};
+use laminate_protocol::statement::Statement;
+use laminate_protocol::sumcheck::SumcheckProof;
+use laminate_tests::attack::{self, Attack};
 use laminate_tests::fields::{count, with_point, with_scalar};
 use laminate_tests::{Proven, TestSrs, every_op, prove_case};
 
@@ -92,61 +97,71 @@ fn every_statement_field_is_bound() {
 fn every_length_is_checked() {
     let srs = TestSrs::new(b"tamper", 14);
     let proven = prove_case(&every_op(6, 0), &srs, FoldMode::On, 3);
+    let verdict = |statement: &Statement<Fr>, proof: &NativeProof| {
+        let verifier = &proven.model.verifier;
+        verifier.verify_native(statement, proof, &srs.tau_g2)
+    };
+    // A list that is too short would leave out checks, so each is refused by its own name.
     let refuse = |name: &str, change: &dyn Fn(&mut NativeProof)| {
         let mut proof = proven.proof.clone();
         change(&mut proof);
-        assert!(!accepted(&proven, &proof, &srs), "{name}");
+        match verdict(&proven.statement, &proof) {
+            Err(VerifyError::Shape { what, .. }) => assert_eq!(what, name),
+            found => panic!("{name}: {found:?}"),
+        }
     };
     refuse("weight rows", &|p| p.weight_rows.push(p.weight_rows[0]));
-    refuse("no weight rows", &|p| p.weight_rows.clear());
+    refuse("weight rows", &|p| p.weight_rows.clear());
     refuse("trace rows", &|p| p.trace_rows.push(p.trace_rows[0]));
-    refuse("no trace rows", &|p| p.trace_rows.clear());
-    refuse("input", &|p| p.input.push(Fr::ZERO));
-    refuse("short input", &|p| {
+    refuse("trace rows", &|p| p.trace_rows.clear());
+    refuse("input values", &|p| p.input.push(Fr::ZERO));
+    refuse("input values", &|p| {
         let _ = p.input.pop();
     });
-    refuse("output", &|p| p.output.push(Fr::ZERO));
+    refuse("output values", &|p| p.output.push(Fr::ZERO));
     refuse("layers", &|p| {
         let _ = p.layers.pop();
     });
-    refuse("swapped layers", &|p| p.layers.swap(0, 3));
-    refuse("relations", &|p| {
+    let mut swapped = proven.proof.clone();
+    swapped.layers.swap(0, 3);
+    assert!(!accepted(&proven, &swapped, &srs), "swapped layers");
+    refuse("layer relations", &|p| {
         let _ = p.layers[0].relations.pop();
     });
-    refuse("one more relation", &|p| {
+    refuse("layer relations", &|p| {
         let again = p.layers[0].relations[0].clone();
         p.layers[0].relations.push(again);
     });
-    refuse("no relations", &|p| p.layers[0].relations.clear());
-    refuse("messages of a relation without", &|p| {
+    refuse("layer relations", &|p| p.layers[0].relations.clear());
+    refuse("evaluations of padding", &|p| {
         p.layers[0].relations[1].evaluations.push(Fr::ZERO)
     });
-    refuse("sumcheck of a relation without", &|p| {
+    refuse("sumchecks of padding", &|p| {
         let messages = p.layers[0].relations[0].sumchecks[0].clone();
         p.layers[0].relations[1].sumchecks.push(messages);
     });
-    refuse("evaluations", &|p| {
+    refuse("evaluations of a product", &|p| {
         p.layers[0].relations[0].evaluations.push(Fr::ZERO)
     });
-    refuse("no evaluations", &|p| {
+    refuse("evaluations of a product", &|p| {
         p.layers[0].relations[0].evaluations.clear()
     });
-    refuse("sumchecks", &|p| {
+    refuse("sumchecks of a product", &|p| {
         let _ = p.layers[0].relations[0].sumchecks.pop();
     });
-    refuse("rounds", &|p| {
+    refuse("sumcheck rounds", &|p| {
         let _ = p.layers[0].relations[0].sumchecks[0].rounds.pop();
     });
-    refuse("degree", &|p| {
+    refuse("sumcheck round coefficients", &|p| {
         p.layers[1].relations[0].sumchecks[0].rounds[0].push(Fr::ZERO)
     });
-    refuse("low degree", &|p| {
+    refuse("sumcheck round coefficients", &|p| {
         let _ = p.layers[1].relations[0].sumchecks[0].rounds[0].pop();
     });
     refuse("lookup layers", &|p| {
         let _ = p.lookups[0].layers.pop();
     });
-    refuse("no lookup layers", &|p| p.lookups[0].layers.clear());
+    refuse("lookup layers", &|p| p.lookups[0].layers.clear());
     refuse("lookup columns", &|p| {
         let _ = p.lookups[0].columns.pop();
     });
@@ -157,9 +172,74 @@ fn every_length_is_checked() {
             .push(vec![Fr::ZERO; 3])
     });
     refuse("openings", &|p| p.openings.clear());
-    refuse("two openings", &|p| p.openings.push(p.openings[0].clone()));
-    refuse("batching rounds", &|p| {
+    refuse("openings", &|p| p.openings.push(p.openings[0].clone()));
+    refuse("sumcheck rounds", &|p| {
         let _ = p.openings[0].batching.rounds.pop();
     });
-    refuse("mode", &|p| p.mode = FoldMode::Off);
+    refuse("openings", &|p| p.mode = FoldMode::Off);
+    refuse("output values", &|p| {
+        let _ = p.output.pop();
+    });
+    refuse("layers", &|p| p.layers.push(p.layers[0].clone()));
+    refuse("lookup trees", &|p| p.lookups.clear());
+    refuse("lookup trees", &|p| p.lookups.push(p.lookups[0].clone()));
+    refuse("sumchecks of a zero-check", &|p| {
+        p.layers[1].relations[0].sumchecks.clear()
+    });
+    refuse("evaluations of a zero-check", &|p| {
+        let _ = p.layers[1].relations[0].evaluations.pop();
+    });
+    let mut statement = proven.statement.clone();
+    for change in [
+        |words: &mut Vec<Fr>| words.push(Fr::ZERO),
+        |words: &mut Vec<Fr>| words.clear(),
+    ] {
+        change(&mut statement.output_words);
+        let found = verdict(&statement, &proven.proof);
+        let what = "output words";
+        assert!(matches!(found, Err(VerifyError::Shape { what: found, .. }) if found == what));
+    }
+    statement = proven.statement.clone();
+    statement.boundary_in = Some(Fr::ONE);
+    let found = verdict(&statement, &proven.proof);
+    let what = "boundary commitments";
+    assert!(matches!(found, Err(VerifyError::Shape { what: found, .. }) if found == what));
+}
+
+/// The relations of a language model that rows do not have.
+#[test]
+fn every_length_of_a_sequence_is_checked() {
+    let attack = Attack::small();
+    let program = &attack.case.program;
+    let forger = attack.forger(&attack.trace);
+    let honest = forger.prove(attack::srs(), FoldMode::On);
+    let kinds = |index: usize| relations(program, &forger.verifier.layout, index);
+    let at = |wanted: &dyn Fn(&Relation) -> bool| {
+        let places =
+            (0..program.nodes.len()).flat_map(|i| (0..kinds(i).len()).map(move |j| (i, j)));
+        let mut places = places.filter(|(i, j)| wanted(&kinds(*i)[*j]));
+        places.next().expect("such a relation")
+    };
+    let sum = at(&|r| matches!(r, Relation::RowSum(_)));
+    let gap = at(&|r| matches!(r, Relation::Gap(_)));
+    for ((i, j), kind) in [(sum, "row sums"), (gap, "gaps")] {
+        let refuse = |name: String, change: &dyn Fn(&mut RelationProof<Fr>)| {
+            let mut proof = honest.clone();
+            change(&mut proof.layers[i].relations[j]);
+            let tau = &attack::srs().tau_g2;
+            match forger
+                .verifier
+                .verify_native(&forger.statement, &proof, tau)
+            {
+                Err(VerifyError::Shape { what, .. }) => assert_eq!(what, name),
+                found => panic!("{name}: {found:?}"),
+            }
+        };
+        refuse(format!("sumchecks of {kind}"), &|p| {
+            p.sumchecks.push(SumcheckProof { rounds: vec![] });
+        });
+        refuse(format!("evaluations of {kind}"), &|p| {
+            p.evaluations.push(Fr::ZERO)
+        });
+    }
 }

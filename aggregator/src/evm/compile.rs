@@ -169,12 +169,7 @@ impl SolcCompiler {
         tree: &SourceTree,
         names: &[&str],
     ) -> Result<BTreeMap<String, CompiledContract>, EvmError> {
-        let sources: Sources = tree
-            .files
-            .iter()
-            .map(|(path, content)| (path.clone(), Source::new(content.clone())))
-            .collect();
-        let input = SolcInput::new(SolcLanguage::Solidity, sources, settings(&tree.remappings));
+        let input = input(tree);
         let output: CompilerOutput =
             self.solc
                 .compile(&input)
@@ -201,6 +196,30 @@ impl SolcCompiler {
             .map(|name| Ok(((*name).to_owned(), contract(&output, name)?)))
             .collect()
     }
+}
+
+/// The settings in words, as headers of generated sources have them.
+pub const COMPILER_SETTINGS: &str = "optimizer on, 100000 runs, details yul off and constantOptimizer off; viaIR off; EVM version paris; no metadata";
+
+/// The compiler's whole input for a tree, in its standard JSON: who has no more than this file and solc makes the same code.
+///
+/// # Errors
+/// [`EvmError::Generate`] if it cannot be encoded.
+pub fn standard_json(tree: &SourceTree) -> Result<String, EvmError> {
+    serde_json::to_string_pretty(&input(tree))
+        .map(|text| text + "\n")
+        .map_err(|error| EvmError::Generate {
+            reason: error.to_string(),
+        })
+}
+
+fn input(tree: &SourceTree) -> SolcInput {
+    let sources: Sources = tree
+        .files
+        .iter()
+        .map(|(path, content)| (path.clone(), Source::new(content.clone())))
+        .collect();
+    SolcInput::new(SolcLanguage::Solidity, sources, settings(&tree.remappings))
 }
 
 fn settings(remappings: &BTreeMap<String, String>) -> Settings {
@@ -362,6 +381,28 @@ mod tests {
             matches!(large, Err(EvmError::TooLarge { bytes, .. }) if bytes > 25_000),
             "{large:?}"
         );
+    }
+
+    #[test]
+    fn settings_in_words_are_those_of_the_compiler() {
+        let text = standard_json(&SourceTree::single("A.sol", "contract A {}".into())).unwrap();
+        let input: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(input["sources"]["A.sol"]["content"], "contract A {}");
+        let settings = &input["settings"];
+        let optimizer = &settings["optimizer"];
+        let on = |value: &serde_json::Value| if value == true { "on" } else { "off" };
+        assert_eq!(settings["metadata"]["appendCBOR"], false);
+        let words = format!(
+            "optimizer {}, {} runs, details yul {} and constantOptimizer {}; viaIR {}; EVM version {}; no metadata",
+            on(&optimizer["enabled"]),
+            optimizer["runs"],
+            on(&optimizer["details"]["yul"]),
+            on(&optimizer["details"]["constantOptimizer"]),
+            on(&settings["viaIR"]),
+            settings["evmVersion"].as_str().unwrap(),
+        );
+        assert_eq!(words, COMPILER_SETTINGS);
+        assert_eq!(settings["metadata"]["bytecodeHash"], "none");
     }
 
     #[test]

@@ -63,14 +63,6 @@ pub enum EvmError {
         /// The first part that differs.
         part: &'static str,
     },
-    /// Code in which the words of a reference string cannot be exchanged.
-    #[error(
-        "the contract cannot be made for another reference string without the compiler: {reason}"
-    )]
-    SetupWords {
-        /// Why.
-        reason: String,
-    },
     /// The generator refused.
     #[error("the verifier cannot be generated: {reason}")]
     Generate {

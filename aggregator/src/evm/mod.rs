@@ -14,7 +14,11 @@ mod accumulator;
 mod calldata;
 mod compile;
 mod error;
+#[cfg(test)]
+mod forgeries;
 pub(crate) mod generate;
+#[cfg(test)]
+mod known_secret;
 pub(crate) mod prove;
 pub(crate) mod template;
 #[cfg(test)]
@@ -24,12 +28,13 @@ mod universal;
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{
-    CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION, SolcCompiler, SourceTree,
+    COMPILER_SETTINGS, CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION,
+    SolcCompiler, SourceTree, standard_json,
 };
 pub use error::EvmError;
 pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proof_length};
 pub use prove::{create_proof, verify_proof};
 pub use universal::{
     UNIVERSAL_CONTRACT, UniversalVerifier, Word, check_same_constraints, encode_universal_calldata,
-    for_setup, generate_universal, key_hash, key_words,
+    generate_universal, key_hash, key_words,
 };

@@ -15,6 +15,7 @@ use laminate_protocol::field::Scalar;
 use laminate_protocol::multiexp::{MAX_ROW_LOG, MAX_TERMS, Multiexp};
 use laminate_protocol::program::{MAX_VOCAB, Sequence};
 use laminate_protocol::statement::{Packing, STATEMENT_HEAD};
+use laminate_protocol::switch::on;
 use serde::{Deserialize, Serialize};
 
 use super::error::JoinError;
@@ -191,10 +192,11 @@ impl Plan {
     pub fn check(&self) -> Result<(), JoinError> {
         let refused = |problem: String| Err(JoinError::Plan { problem });
         let count = self.children.len();
-        if count == 0 || count > MAX_CHILDREN {
+        if (count == 0 && on("a child of a join")) || (count > MAX_CHILDREN && on("most children"))
+        {
             return refused(format!("{count} proofs, expected 1 to {MAX_CHILDREN}"));
         }
-        if !(MIN_ROW_LOG..=MAX_ROW_LOG).contains(&self.row_log) {
+        if !(MIN_ROW_LOG..=MAX_ROW_LOG).contains(&self.row_log) && on("rows of a join") {
             let found = self.row_log;
             return refused(format!(
                 "rows of 2^{found}, expected 2^{MIN_ROW_LOG} to 2^{MAX_ROW_LOG}"
@@ -209,25 +211,28 @@ impl Plan {
             } = child.public;
             let head =
                 STATEMENT_HEAD + usize::from(child.boundary_in) + usize::from(child.boundary_out);
-            if (statement as usize) < head || statement > 1 << 16 {
+            if ((statement as usize) < head && on("fewest fields of a child"))
+                || (statement > 1 << 16 && on("most fields of a child"))
+            {
                 return refused(format!(
                     "proof {i} has {statement} fields, expected {head} or more"
                 ));
             }
             let most = Packing::Short.per_word() * child.words();
-            if outputs as usize > most {
+            if outputs as usize > most && on("outputs of a child") {
                 return refused(format!(
                     "proof {i} has {outputs} outputs, its words hold at most {most}"
                 ));
             }
-            if left != 1 || terms < 2 {
+            if (left != 1 && on("one opening of a child")) || (terms < 2 && on("points of a child"))
+            {
                 return refused(format!(
                     "proof {i} has {terms} points and {left} factors; several openings cannot be joined, prove with --fold on"
                 ));
             }
         }
         let terms = self.terms();
-        if terms > MAX_TERMS {
+        if terms > MAX_TERMS && on("points of a join") {
             return refused(format!(
                 "{terms} points, expected at most {MAX_TERMS}; join in two levels"
             ));
@@ -240,7 +245,11 @@ impl Plan {
 
     fn check_batch(&self) -> Result<(), JoinError> {
         let mut children = self.children.iter();
-        match children.position(|c| c.boundary_in || c.boundary_out) {
+        let shard = |c: &Child| {
+            (c.boundary_in && on("beginning of a shard in a batch"))
+                || (c.boundary_out && on("end of a shard in a batch"))
+        };
+        match children.position(shard) {
             None => Ok(()),
             Some(i) => Err(JoinError::Plan {
                 problem: format!(
@@ -254,28 +263,36 @@ impl Plan {
         let refused = |problem: String| Err(JoinError::Plan { problem });
         for (i, pair) in self.children.windows(2).enumerate() {
             let [a, b] = pair else { continue };
-            if !a.boundary_out || !b.boundary_in {
+            if (!a.boundary_out && on("end of a shard before another"))
+                || (!b.boundary_in && on("beginning of a shard behind another"))
+            {
                 return refused(format!("proofs {i} and {} share no boundary", i + 1));
             }
         }
         if self.ends() != [false, false] {
             return match tokens {
                 None => Ok(()),
+                Some(_) if !on("tokens of a part") => Ok(()),
                 Some(_) => refused("only all shards of a model have its tokens".into()),
             };
         }
         let Some(tokens) = tokens else {
             return refused("all shards of a model have its tokens, expected their numbers".into());
         };
-        let bounds = tokens.prompt >= 1
-            && tokens.prompt <= tokens.tokens
-            && tokens.tokens <= 1 << 16
-            && (1..=MAX_VOCAB).contains(&tokens.vocab);
+        let bounds = (tokens.prompt >= 1 || !on("prompt of a join"))
+            && (tokens.prompt <= tokens.tokens || !on("tokens behind the prompt of a join"))
+            && (tokens.tokens <= 1 << 16 || !on("most tokens of a join"))
+            && ((1..=MAX_VOCAB).contains(&tokens.vocab) || !on("vocabulary of a join"));
         let [Some(first), Some(last)] = [self.children.first(), self.children.last()] else {
             return refused("no proofs".into());
         };
         let words = [tokens.fed(), tokens.choices()].map(|n| tokens.packing.words(n));
-        if !bounds || self.children.len() < 2 || [first.words(), last.words()] != words {
+        let [fed, chosen] = words;
+        if !bounds
+            || (self.children.len() < 2 && on("two shards of a model"))
+            || (first.words() != fed && on("words of the first shard"))
+            || (last.words() != chosen && on("words of the last shard"))
+        {
             return refused(format!(
                 "{} and {} output words of first and last shard do not fit {tokens:?}",
                 first.words(),

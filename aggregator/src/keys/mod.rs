@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::circuit::{AggregationCircuit, Pinning};
 use crate::error::AggregationError;
-use crate::join::{Join, Plan};
+use crate::join::{Join, Plan, WeightRange};
 use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
@@ -224,6 +224,8 @@ pub struct Meta {
     pub public: PublicShape,
     /// How the output words read.
     pub output: OutputFormat,
+    /// Whether proofs show that the committed weights are in range; a commitment proof must otherwise.
+    pub weights_shown: bool,
     /// Shape of the circuit.
     pub pinning: Pinning,
 }
@@ -301,7 +303,9 @@ impl ProvingKey {
     ) -> Result<Self, AggregationError> {
         let circuit = AggregationCircuit::keygen(verifier, mode)?;
         let identity = Identity::new(verifier, mode, srs);
-        Self::of_circuit(circuit, identity, OutputFormat::of(&verifier.program), srs)
+        let program = &verifier.program;
+        let output = (OutputFormat::of(program), program.check_weights);
+        Self::of_circuit(circuit, identity, output, srs)
     }
 
     /// Derives the keys of a join, whose public output reads as `output`.
@@ -314,13 +318,15 @@ impl ProvingKey {
         srs: &Srs,
     ) -> Result<Self, AggregationError> {
         let circuit = AggregationCircuit::keygen_join(join)?;
+        let mut children = join.plan.children.iter();
+        let output = (output, children.all(|c| c.range == WeightRange::Shown));
         Self::of_circuit(circuit, Identity::of_join(&join.plan, srs), output, srs)
     }
 
     fn of_circuit(
         circuit: AggregationCircuit,
         identity: Identity,
-        output: OutputFormat,
+        (output, weights_shown): (OutputFormat, bool),
         srs: &Srs,
     ) -> Result<Self, AggregationError> {
         let k = circuit.k();
@@ -341,6 +347,7 @@ impl ProvingKey {
             development: srs.origin().is_development(),
             public: PublicShape::of(circuit.public()),
             output,
+            weights_shown,
             pinning: circuit.pinning(),
         };
         Ok(Self { meta, pk })

@@ -228,6 +228,7 @@ fn every_altered_value_is_refused() {
     let good = &fixture.snark;
     fixture.pairs(good).unwrap();
     let digest = good.key.digest(&mut Native);
+    let seal = verify(&mut Native, &fixture.template, good).unwrap().seal;
     let mut tried = 0;
     // Scalars and points are numbered as `try_map` meets them.
     let scalars = 5 + INSTANCES + good.scalars.len();
@@ -251,6 +252,14 @@ fn every_altered_value_is_refused() {
             continue; // minus zero
         }
         assert!(fixture.pairs(&bad).is_err(), "value {at}");
+        // Whatever is absorbed reaches the last challenge; of the key, that is its digest.
+        let absorbed = Key {
+            state: bad.key.state,
+            ..good.key.clone()
+        } == bad.key;
+        if let (true, Ok(pairing)) = (absorbed, verify(&mut Native, &fixture.template, &bad)) {
+            assert_ne!(pairing.seal, seal, "value {at} is not absorbed");
+        }
         let key = bad.key.digest(&mut Native);
         assert_eq!(bad.key == good.key, key == digest, "digest, value {at}");
         tried += 1;
@@ -328,6 +337,26 @@ fn lengths_and_the_identity_are_typed_errors() {
         let refused = verify_native(&fixture.srs.s_g2(), &fixture.template, &bad).unwrap_err();
         let identity = matches!(refused, SnarkError::Identity { index: 3, .. });
         assert!(identity, "{refused}");
+    }
+}
+
+/// What of the bytes is refused while they are read: each for what it is.
+#[test]
+fn bytes_are_read_whole_and_without_the_identity() {
+    let fixture = &*FIXTURE;
+    let good = &fixture.bytes;
+    let longer = [good.as_slice(), &[0]].concat();
+    for bytes in [&good[..good.len() - 1], &longer, &[]] {
+        let refused = fixture.read(bytes).unwrap_err();
+        assert!(matches!(refused, SnarkError::Length { .. }), "{refused}");
+    }
+    // Of each end of the proof one point.
+    for (at, index) in [(0, 0), (good.len() - 64, fixture.template.points() - 1)] {
+        let mut bad = good.clone();
+        bad[at..at + 64].fill(0);
+        let refused = fixture.read(&bad).unwrap_err();
+        let named = matches!(refused, SnarkError::Point { index: found, reason: "it is the point at infinity", .. } if found == index);
+        assert!(named, "{refused}");
     }
 }
 

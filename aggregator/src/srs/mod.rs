@@ -100,20 +100,6 @@ impl Srs {
         ))
     }
 
-    /// A string of a known secret under the name of a ceremony.
-    #[cfg(test)]
-    pub(crate) fn of_secret(
-        k: u32,
-        secret: halo2_base::halo2_proofs::halo2curves::bn256::Fr,
-    ) -> Self {
-        let name = "a test".to_owned();
-        let origin = Origin::Ceremony {
-            name,
-            sha256: [0; 32],
-        };
-        Self::from_parts(dev::parts_from_tau(k, secret, &|_, _| {}), origin)
-    }
-
     fn from_parts(parts: Parts, origin: Origin) -> Self {
         let digest = digest(&parts);
         Self::from_parts_with_digest(parts, origin, digest)

@@ -16,16 +16,16 @@ use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::prove::Target;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::verify::Verifier;
-use laminate_prover::quant;
 use serde::Serialize;
 
 use super::commit::commit;
 use super::compile::{Compile, FidelityReport, LlmArgs, compile};
 use super::setup::{commitment_k, development};
 use crate::files::ModelDir;
+use crate::input::first_rows;
 use crate::measure::{Measured, Stages, peak_bytes, size};
 use crate::output::Output;
-use crate::pipeline::{self, FOLD_STAGE, Input, VERIFY_STAGE};
+use crate::pipeline::{self, FOLD_STAGE, VERIFY_STAGE};
 
 /// Measure every stage of proving one model.
 #[derive(Debug, Args)]
@@ -205,11 +205,7 @@ impl Bench {
         };
         let srs = development(k, out)?;
         commit(&dir, &srs, None)?;
-        let rows = quant::read_rows(&self.input, program.tensor_width(program.input))?;
-        let rows = rows
-            .get(..batch.min(rows.len()))
-            .ok_or_else(|| eyre!("no rows"))?;
-        let input = Input::Rows(rows.to_vec());
+        let input = first_rows(&self.input, &program, batch)?;
 
         let mut layer = vec![];
         let mut verify = vec![];

@@ -11,6 +11,7 @@ use rand::rngs::OsRng;
 use serde::Serialize;
 
 use crate::cmd::setup::{SrsArgs, commitment_k};
+use crate::destination;
 use crate::files::{Lock, ModelDir, PublishedCommitment, hex_scalar};
 use crate::output::Output;
 use crate::shards::ShardDir;
@@ -92,6 +93,7 @@ impl Commit {
     /// # Errors
     /// See [`commit`].
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::inside(&self.dir)?;
         if let Some(shards) = ShardDir::open(&self.dir)? {
             return self.shards(&shards, out);
         }

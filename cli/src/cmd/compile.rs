@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
 
+use crate::destination;
 use crate::files::{ModelDir, hex_scalar};
 use crate::llm::is_llm;
 use crate::output::Output;
@@ -201,6 +202,7 @@ impl Compile {
     /// # Errors
     /// Anything wrong with the model, the rows or the folder.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::folder(&self.output)?;
         shards::keep_commitments(self)?;
         if is_llm(&self.model) {
             ensure!(

@@ -3,7 +3,7 @@
 mod attacks;
 mod prepare;
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
 use clap::Args;
 use eyre::{Context, eyre};
@@ -17,22 +17,24 @@ use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::universal::Mode;
-use crate::chain::{Chain, RpcChain, is_local};
-use crate::files::{ModelDir, ProofFile};
+use crate::chain::{Chain, Receipt, RpcChain, is_local};
+use crate::files::{ModelDir, ProofFile, hex_scalar};
 use crate::measure::{Measured, Stages, size};
 use crate::output::Output;
 use crate::reading::Reading;
 
-use prepare::{BATCH, Prepared};
+use prepare::{BATCH, Committed, Prepared};
 
 /// First account of anvil and hardhat, whose key is public; used on local chains if no key is given.
 const LOCAL_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 /// Score of 0.5: a payment settles below it.
 const THRESHOLD: i16 = 1 << 13;
+/// How long a payment waits for its proof.
+const ESCROW_SECONDS: u64 = 24 * 60 * 60;
 /// Amount of a demo payment, in wei.
 const AMOUNT: u64 = 1_000_000;
 
-/// Run everything on the fraud model: prove, deploy, submit, and show what is refused.
+/// Run everything on the fraud model: deploy, commit to inputs, pay into escrow, prove, settle, and show what is refused.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  laminate demo\n  laminate demo --rpc-url http://127.0.0.1:8545   (a running anvil)\n\nUses the development reference string: its proofs convince nobody but yourself."
@@ -119,7 +121,7 @@ impl Demo {
             report: &mut report,
             out,
         };
-        run.all(&prepared).await?;
+        run.all(&prepared, &mut stages).await?;
         report.stages = stages.rows;
         out.result(&human(&report), &report)
     }
@@ -147,7 +149,7 @@ impl Demo {
 }
 
 impl Run<'_> {
-    async fn all(&mut self, prepared: &Prepared) -> eyre::Result<()> {
+    async fn all(&mut self, prepared: &Prepared, stages: &mut Stages) -> eyre::Result<()> {
         let single = self
             .deploy(
                 &prepared.verifier.bundle,
@@ -169,19 +171,44 @@ impl Run<'_> {
         let model = self.register(&single, &prepared.dir).await?;
         let batch_model = self.register(&batch, &prepared.batch_dir).await?;
 
-        self.submit("one legitimate payment", &single, model, &prepared.legit)
+        // The payer knows the commitment only; what is proven about it later decides.
+        let legit = self
+            .escrow("legitimate", &single, model, &prepared.legit)
             .await?;
-        self.submit("one fraudulent payment", &single, model, &prepared.fraud)
+        let fraud = self
+            .escrow("fraudulent", &single, model, &prepared.fraud)
+            .await?;
+        let proofs = prepared.prove(stages, self.out)?;
+        self.submit("one legitimate payment", &single, model, &proofs.legit)
+            .await?;
+        self.submit("one fraudulent payment", &single, model, &proofs.fraud)
             .await?;
         self.submit(
             &format!("a batch of {BATCH}"),
             &batch,
             batch_model,
-            &prepared.batch,
+            &proofs.batch,
         )
         .await?;
-        self.screen(&single, model, prepared).await?;
-        self.attacks(&single, model, prepared).await
+        let receipt = self.settle(&single, legit, &proofs.legit).await;
+        let receipt = receipt.wrap_err("the legitimate payment did not settle")?;
+        self.accept("settle the legitimate payment", &receipt);
+        let withdraw = FraudScreen::withdrawCall {
+            to: self.chain.sender()?,
+        };
+        let receipt = self
+            .chain
+            .write(screen(&single)?, &withdraw, U256::ZERO)
+            .await?;
+        self.accept("withdraw the payment", &receipt);
+        let settled = self.settle(&single, fraud, &proofs.fraud).await;
+        self.refuse("settle the fraudulent payment", settled)?;
+        let settled = self.settle(&single, fraud, &proofs.legit).await;
+        self.refuse(
+            "settle it with the proof of the legitimate payment",
+            settled,
+        )?;
+        self.attacks(&single, model, &proofs).await
     }
 
     async fn deploy(
@@ -252,67 +279,58 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The application: a payment in escrow settles only with a proven score below one half.
-    async fn screen(
+    /// The application: a payment in escrow for a committed input, which settles only with a proven score below one half.
+    async fn escrow(
         &mut self,
+        what: &str,
         manifest: &Manifest,
         model: U256,
-        prepared: &Prepared,
-    ) -> eyre::Result<()> {
-        let screen = manifest
-            .fraud_screen
-            .ok_or_else(|| eyre!("no FraudScreen deployed"))?
-            .address;
-        let now = self.chain.timestamp().await?;
-        let payee = self.chain.sender()?;
-        for (id, (proof, settles)) in [(&prepared.legit, true), (&prepared.fraud, false)]
-            .into_iter()
-            .enumerate()
-        {
-            let submission = Submission::of_inference(&proof.proof, manifest)?;
-            let create = FraudScreen::createPaymentCall {
-                payee,
-                modelId: model,
-                inputCommitment: submission.input_commitment,
-                threshold: THRESHOLD,
-                deadline: now + 3600,
-            };
-            let receipt = self
-                .chain
-                .write(screen, &create, U256::from(AMOUNT))
-                .await?;
-            let created = receipt
-                .logs
-                .iter()
-                .find_map(|log| alloy::sol_types::SolEvent::decode_log_validate(log).ok())
-                .map(|log: alloy::primitives::Log<FraudScreen::PaymentCreated>| log.data.paymentId)
-                .ok_or_else(|| eyre!("payment {id} emitted no event"))?;
-            let settle = FraudScreen::settleCall {
-                paymentId: created,
-                output: submission.output.clone(),
-                proof: submission.proof.clone(),
-            };
-            let result = self.chain.write(screen, &settle, U256::ZERO).await;
-            match (result, settles) {
-                (Ok(receipt), true) => {
-                    self.accept("settle the legitimate payment", &receipt);
-                    let withdraw = FraudScreen::withdrawCall { to: payee };
-                    let receipt = self.chain.write(screen, &withdraw, U256::ZERO).await?;
-                    self.accept("withdraw the payment", &receipt);
-                }
-                (Err(error), false) => {
-                    self.refuse("settle the fraudulent payment", Err::<(), _>(error))?
-                }
-                (Err(error), true) => {
-                    return Err(error.wrap_err("the legitimate payment did not settle"));
-                }
-                (Ok(_), false) => return Err(eyre!("the fraudulent payment settled")),
-            }
-        }
-        Ok(())
+        input: &Committed,
+    ) -> eyre::Result<U256> {
+        let create = FraudScreen::createPaymentCall {
+            payee: self.chain.sender()?,
+            modelId: model,
+            inputCommitment: word(&input.commitment),
+            threshold: THRESHOLD,
+            deadline: self.chain.timestamp().await? + ESCROW_SECONDS,
+        };
+        let receipt = self
+            .chain
+            .write(screen(manifest)?, &create, U256::from(AMOUNT))
+            .await?;
+        let created = receipt
+            .logs
+            .iter()
+            .find_map(|log| alloy::sol_types::SolEvent::decode_log_validate(log).ok())
+            .map(|log: alloy::primitives::Log<FraudScreen::PaymentCreated>| log.data.paymentId)
+            .ok_or_else(|| eyre!("the {what} payment emitted no event"))?;
+        self.accept(&format!("put the {what} payment into escrow"), &receipt);
+        self.out.line(&format!(
+            "the {what} payment waits for a proof about input {}",
+            hex_scalar(&input.commitment)
+        ));
+        Ok(created)
     }
 
-    fn accept(&mut self, what: &str, receipt: &crate::chain::Receipt) {
+    /// Settles a payment with a proof.
+    async fn settle(
+        &mut self,
+        manifest: &Manifest,
+        payment: U256,
+        proof: &ProofFile,
+    ) -> eyre::Result<Receipt> {
+        let submission = Submission::of_inference(&proof.proof, manifest)?;
+        let settle = FraudScreen::settleCall {
+            paymentId: payment,
+            output: submission.output,
+            proof: submission.proof,
+        };
+        self.chain
+            .write(screen(manifest)?, &settle, U256::ZERO)
+            .await
+    }
+
+    fn accept(&mut self, what: &str, receipt: &Receipt) {
         self.report.accepted.push(Accepted {
             what: what.into(),
             gas: receipt.gas_used,
@@ -334,6 +352,13 @@ impl Run<'_> {
         });
         Ok(())
     }
+}
+
+fn screen(manifest: &Manifest) -> eyre::Result<Address> {
+    let screen = manifest.fraud_screen.as_ref();
+    Ok(screen
+        .ok_or_else(|| eyre!("no FraudScreen deployed"))?
+        .address)
 }
 
 fn human(report: &Report) -> String {

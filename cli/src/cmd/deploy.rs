@@ -1,6 +1,6 @@
 //! `laminate deploy`: the contracts onto a chain.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, B256};
@@ -14,6 +14,7 @@ use crate::chain::manifest::Manifest;
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain, is_local};
+use crate::destination;
 use crate::output::Output;
 use crate::shards;
 
@@ -89,7 +90,8 @@ impl Deploy {
             "{} records an earlier deployment; give another name with -o, or --force to replace it",
             self.output.display()
         );
-        require_writable(&self.output)?;
+        // Before any gas is spent.
+        destination::file(&self.output)?;
         if shards::is_sharded(&self.verifier_dir) {
             return Err(shards::not_on_chain(
                 &self.verifier_dir,
@@ -181,15 +183,4 @@ fn row(step: &Step) -> Row {
         code_bytes: created.code_bytes,
         cost: Cost::from(&created.receipt),
     }
-}
-
-/// Finds out before any gas is spent that the record cannot be written.
-fn require_writable(path: &Path) -> eyre::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    tempfile::NamedTempFile::new_in(folder)
-        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }

@@ -10,6 +10,7 @@ use laminate_prover::exec::{ExecError, Generator, ShardGenerator, run_tokens};
 use laminate_prover::import::llm::Tokenizer;
 use serde::Serialize;
 
+use crate::destination;
 use crate::files::{self, ModelDir};
 use crate::llm::TokenInput;
 use crate::measure::{peak_bytes, size};
@@ -68,6 +69,7 @@ impl Generate {
     /// # Errors
     /// A program that is not over tokens, a prompt of another length, or a value out of its range.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        self.output.as_deref().map_or(Ok(()), destination::file)?;
         let shards = ShardDir::open(&self.dir)?;
         let dir = match &shards {
             Some(shards) => shards.model_dir(),

@@ -10,6 +10,7 @@ use laminate_protocol::field::Scalar;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::StoredProof;
 use laminate_protocol::relations::{LayerProof, RelationProof};
+use laminate_prover::input::CommittedInput;
 use serde_json::{Value, json};
 
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
@@ -97,6 +98,7 @@ impl Inspect {
                     "program_digest": hex_scalar(&published.program_digest.0),
                 }))
             }
+            Kind::Input => Some(self.input(&files::read(kind, &self.file)?.1)),
             Kind::LayerProof => Some(self.layer(&files::read(kind, &self.file)?.1)),
             Kind::FoldedProof => Some(self.folded(&files::read(kind, &self.file)?.1)),
             Kind::ShardProofs => {
@@ -126,6 +128,18 @@ impl Inspect {
                 None
             }
         })
+    }
+
+    fn input(&self, input: &CommittedInput) -> Value {
+        let mut value = json!({
+            "input_commitment": hex_scalar(&input.commitment.0),
+            "program_digest": hex_scalar(&input.program_digest.0),
+            "values": input.values.len(),
+        });
+        if self.reveal {
+            value["input"] = input.values.clone().into();
+        }
+        value
     }
 
     fn layer(&self, stored: &LayerProof<Scalar>) -> Value {

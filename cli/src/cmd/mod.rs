@@ -7,6 +7,7 @@ pub mod compile;
 pub mod demo;
 pub mod deploy;
 pub mod generate;
+pub mod input;
 pub mod inspect;
 pub mod join;
 pub mod prove;

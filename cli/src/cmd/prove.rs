@@ -11,7 +11,9 @@ use laminate_protocol::statement::Statement;
 use serde::Serialize;
 
 use super::setup::{Fold, FoldedSrs, commitment_k};
+use crate::destination;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
+use crate::input::Given;
 use crate::llm;
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
@@ -28,7 +30,7 @@ pub struct Prove {
     /// Folder with program, weights, commitment and keys.
     pub dir: PathBuf,
     /// Rows (CSV or JSON), at most the batch; unused slots repeat the last row. For language models the tokens that
-    /// `laminate generate -o` writes.
+    /// `laminate generate -o` writes. Or what `laminate input commit` made of either: the proof then states its commitment.
     #[arg(long)]
     pub input: PathBuf,
     /// Join all layers in one opening, or prove each on its own: a baseline for --folded-only, as published proofs
@@ -95,19 +97,20 @@ impl Prove {
                 "--fold off is of --folded-only: a published proof has one opening, whose points its blinds hide"
             ));
         }
+        self.check_outputs()?;
         if let Some(shards) = ShardDir::open(&self.dir)? {
             return self.shards(&shards, out);
         }
         let dir = ModelDir::open(&self.dir)?;
         let mut stages = Stages::default();
         let program = dir.program()?;
+        let given = Given::read(&self.input, &program)?;
         let srs = match self.folded_only {
             None => pipeline::load_setup_srs(&dir.setup()?)?,
             Some(_) => self.srs.load(&dir, &program, out)?,
         };
         let development = srs.origin().is_development();
-        let folded =
-            pipeline::fold_input(&dir, &self.input, &srs, self.fold.into(), &mut stages, out)?;
+        let folded = pipeline::fold(&dir, &given, &srs, self.fold.into(), &mut stages, out)?;
         if let Some(layers) = &self.keep_layers {
             self.write_layers(layers, &folded)?;
         }
@@ -128,15 +131,26 @@ impl Prove {
         self.report(&dir, &folded, Some(&proof), stages, out)
     }
 
+    /// Everything that will be written, before anything is proven.
+    fn check_outputs(&self) -> eyre::Result<()> {
+        for path in self.output.iter().chain(&self.folded_only) {
+            destination::file(path)?;
+        }
+        self.keep_layers
+            .as_deref()
+            .map_or(Ok(()), destination::folder)
+    }
+
     /// Proves all shards of a model.
     fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
         ensure!(
             self.keep_layers.is_none(),
             "--keep-layers is for models that are proven as a whole; leave it out"
         );
-        let sequence = shards.sequence()?;
-        let tokens = llm::read_input(&self.input, &sequence)?;
         let (dir, programs) = (shards.model_dir(), shards.programs()?);
+        let first = programs.first();
+        let first = first.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
+        let given = Given::read(&self.input, first)?;
         let widest = programs.iter().max_by_key(|p| commitment_k(p));
         let program = widest.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
         let srs = match self.folded_only {
@@ -149,7 +163,7 @@ impl Prove {
         };
         let development = srs.origin().is_development();
         let mut stages = Stages::default();
-        let (file, set) = shards.prove(&tokens, &srs, self.fold.into(), &mut stages, out)?;
+        let (file, set) = shards.prove(&given, &srs, self.fold.into(), &mut stages, out)?;
         let mut proof_bytes = None;
         if let Some(path) = &self.folded_only {
             files::write(Kind::ShardProofs, development, &file, path)?;
@@ -163,6 +177,7 @@ impl Prove {
         let output = shards::reading(&set, &statements);
         let report = ShardsReport {
             digest: hex_scalar(&set.digest()),
+            input_commitment: shards::input_commitment(&statements),
             shards: shards::reports(&statements),
             text: llm::text(&dir, std::slice::from_ref(&output))?,
             output,
@@ -173,10 +188,11 @@ impl Prove {
         let text = report.text.as_ref();
         let text = text.map_or_else(String::new, |text| format!("\ntext   {text:?}"));
         let human = format!(
-            "{table}\noutput {}{text}\ndigest {} of {} shards",
+            "{table}\noutput {}{text}\ndigest {} of {} shards\ninput commitment {}",
             report.output,
             report.digest,
-            report.shards.len()
+            report.shards.len(),
+            report.input_commitment
         );
         out.result(&human, &report)
     }
@@ -239,6 +255,8 @@ impl Prove {
 struct ShardsReport {
     /// Of the model.
     digest: String,
+    /// Of the tokens, which the first shard reads.
+    input_commitment: String,
     /// What each shard's proof states.
     shards: Vec<ShardReport>,
     /// Public tokens.

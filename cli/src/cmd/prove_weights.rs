@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::prove::stored;
 use super::setup::{FoldedSrs, commitment_k};
+use crate::destination;
 use crate::files::{self, FoldedFile, ModelDir, hex_scalar};
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
@@ -74,6 +75,9 @@ impl ProveWeights {
             return Err(eyre!(
                 "--srs and --dev-srs are of --folded-only; a published proof uses the reference string of `laminate setup`"
             ));
+        }
+        for path in self.output.iter().chain(&self.folded_only) {
+            destination::file(path)?;
         }
         if let Some(shards) = ShardDir::open(&self.dir)? {
             return self.shards(&shards, out);

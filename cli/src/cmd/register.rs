@@ -12,6 +12,7 @@ use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
+use crate::destination;
 use crate::files;
 use crate::output::Output;
 use crate::subject::Subject;
@@ -66,6 +67,8 @@ impl Register {
             Subject::open_whole(dir)?;
         }
         let mut manifest = Manifest::read(&self.deployment)?;
+        // It is written again once the model is registered.
+        destination::file(&self.deployment)?;
         let weight_commitment = self.commitment(&manifest)?;
         let program_digest = manifest.registered_digest();
         let weight_proof = self.weight_proof(&manifest, weight_commitment)?;

@@ -10,6 +10,7 @@ use laminate_protocol::layout::Layout;
 use laminate_protocol::program::Program;
 use serde::Serialize;
 
+use crate::destination;
 use crate::files::{ModelDir, Setup, cache_dir};
 use crate::output::Output;
 use crate::pipeline;
@@ -274,6 +275,7 @@ impl SetupCommand {
     /// # Errors
     /// A reference string that is too small, or keys that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::inside(&self.dir)?;
         if let Some(shards) = ShardDir::open(&self.dir)? {
             return self.shards(&shards, out);
         }

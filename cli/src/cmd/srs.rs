@@ -7,6 +7,7 @@ use laminate_aggregator::srs::Srs;
 use serde::Serialize;
 
 use crate::cmd::setup::development;
+use crate::destination;
 use crate::output::Output;
 use crate::pipeline;
 
@@ -90,6 +91,9 @@ impl SrsCommand {
     /// # Errors
     /// A file that cannot be read or fails a check.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        if let Action::Dev { output, .. } | Action::Import { output, .. } = &self.action {
+            destination::file(output)?;
+        }
         let (srs, done) = match &self.action {
             Action::Dev { k, output } => (dev(*k, output, out)?, "made"),
             Action::Import { file, output } => {

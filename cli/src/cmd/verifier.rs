@@ -7,8 +7,8 @@ use clap::Args;
 use eyre::eyre;
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{
-    SOLC_VERSION, SolcCompiler, SourceTree, check_same_constraints, generate_universal,
-    generate_verifier,
+    COMPILER_SETTINGS, SOLC_VERSION, SolcCompiler, SourceTree, check_same_constraints,
+    generate_universal, generate_verifier, standard_json,
 };
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
 use crate::chain::universal::{Mode, UniversalInfo};
+use crate::destination;
 use crate::files;
 use crate::measure::size;
 use crate::output::Output;
@@ -52,6 +53,10 @@ pub struct Report {
     pub terms: usize,
     /// Whether the keys depend on a development reference string.
     pub development: bool,
+    /// The compiler's version.
+    pub solc: &'static str,
+    /// Its settings in words; the whole input lies beside each source.
+    pub compiler_settings: &'static str,
 }
 
 /// The verifying keys of a program.
@@ -294,6 +299,7 @@ impl VerifierCommand {
     /// # Errors
     /// Missing keys, a missing compiler, or a folder that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::folder(&self.output)?;
         let (dir, subject) = Subject::open_whole(&self.dir)?;
         let srs = pipeline::load_setup_srs(&dir.setup()?)?;
         let loaded = pipeline::load_subject_keys(&subject, &srs)?;
@@ -308,8 +314,11 @@ impl VerifierCommand {
         std::fs::create_dir_all(&self.output)?;
         let _ = std::fs::remove_file(self.output.join("verifier.json"));
         for (contract, source) in &made.sources {
-            let path = self.output.join(format!("{}.sol", contract.name()));
-            files::write_bytes(&path, source.as_bytes(), false)?;
+            let file = format!("{}.sol", contract.name());
+            files::write_bytes(&self.output.join(&file), source.as_bytes(), false)?;
+            let input = standard_json(&SourceTree::single(&file, source.clone()))?;
+            let path = self.output.join(format!("{}.json", contract.name()));
+            files::write_bytes(&path, input.as_bytes(), false)?;
         }
         made.bundle.write(&self.output)?;
         let report = Report {
@@ -317,10 +326,12 @@ impl VerifierCommand {
             proof_bytes: made.bundle.info.proof_length as usize,
             terms: made.bundle.info.terms as usize,
             development: loaded.inference.meta.development,
+            solc: SOLC_VERSION,
+            compiler_settings: COMPILER_SETTINGS,
         };
         let name = made.sources.first().map_or("", |(c, _)| c.name());
         let human = format!(
-            "{name} {}, of at most {}\nproof {} and {} points\nwritten to {}",
+            "{name} {}, of at most {}\nproof {} and {} points\ncompiled with solc {SOLC_VERSION}: {COMPILER_SETTINGS} (whole input: {name}.json)\nwritten to {}",
             size(report.contract_bytes as u64),
             size(24_576),
             size(report.proof_bytes as u64),

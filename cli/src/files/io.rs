@@ -19,6 +19,7 @@ fn is_private(kind: Kind) -> bool {
         kind,
         Kind::Weights
             | Kind::WeightSecret
+            | Kind::Input
             | Kind::LayerProof
             | Kind::FoldedProof
             | Kind::ShardProofs
@@ -125,6 +126,23 @@ pub fn write<T: Serialize>(
         &artifact::encode(kind, development, value)?,
         is_private(kind),
     )
+}
+
+/// Writes an artifact where there is no file yet.
+///
+/// # Errors
+/// As [`write`], and if there is one, even one that another process wrote meanwhile.
+pub fn write_new<T: Serialize>(
+    kind: Kind,
+    development: bool,
+    value: &T,
+    path: &Path,
+) -> eyre::Result<()> {
+    stage(kind, development, value, path)?
+        .persist_noclobber(path)
+        .map_err(|e| e.error)
+        .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    Ok(())
 }
 
 /// Writes to a temporary name in the same folder, then renames.

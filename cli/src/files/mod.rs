@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::reading::Reading;
 
 use io::{persist, stage};
-pub use io::{read, read_at_most, read_bytes, read_head, read_text, write, write_bytes};
+pub use io::{read, read_at_most, read_bytes, read_head, read_text, write, write_bytes, write_new};
 pub use lock::Lock;
 
 /// Longest record in JSON that is read.

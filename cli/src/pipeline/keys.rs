@@ -16,6 +16,7 @@ use laminate_protocol::program::Program;
 use laminate_protocol::verify::Verifier;
 
 use crate::cmd::setup::{Report as KeyReport, cached_srs, commitment_k, dev_path, load_srs};
+use crate::destination;
 use crate::files::{Setup, cache_dir, read_text};
 use crate::output::Output;
 use crate::subject::Subject;
@@ -129,6 +130,8 @@ fn new_key_folder() -> eyre::Result<PathBuf> {
     let folder = key_folder();
     std::fs::create_dir_all(&folder)
         .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
+    // Before the keys are made.
+    destination::inside(&folder)?;
     Ok(folder)
 }
 

@@ -23,11 +23,13 @@ use laminate_protocol::proof::NativeProof;
 use laminate_protocol::shards::{ShardSet, WeightSet};
 use laminate_protocol::statement::{Packing, Statement, unpack};
 use laminate_prover::exec::{self, ExecError, Trace};
+use laminate_prover::input::Input;
 use laminate_prover::prove::{Links, Model, prove_linked};
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{ModelDir, hex_scalar, read_bytes, write_bytes};
+use crate::input::Given;
 use crate::llm;
 use crate::measure::{Measured, Parts, Stages};
 use crate::output::Output;
@@ -71,6 +73,12 @@ pub struct ShardReport {
     boundary_in: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     boundary_out: Option<String>,
+}
+
+/// The input commitment of a run: that of the tokens, which the first shard reads.
+pub fn input_commitment(statements: &[Statement<Fr>]) -> String {
+    let first = statements.first();
+    first.map_or_else(String::new, |s| hex_scalar(&s.input_commitment))
 }
 
 /// The reports of all shards.
@@ -279,17 +287,24 @@ impl ShardDir {
     /// Tokens that the model does not say, commitments of other weights, or a short reference string.
     pub fn prove(
         &self,
-        tokens: &[u32],
+        given: &Given,
         srs: &Srs,
         mode: FoldMode,
         stages: &mut Stages,
         out: Output,
     ) -> eyre::Result<(ShardsFile, ShardSet)> {
+        let Input::Tokens(tokens) = &given.input else {
+            return Err(ExecError::IsSequence.into());
+        };
+        let salt = given.salt;
         let set = self.set()?;
         let given = stages.run("run the model", || self.run(tokens), |_| None)?;
         let choices = given.last().map_or(&[] as &[i32], Vec::as_slice);
         llm::check_choices(&self.sequence()?, choices, tokens)?;
-        let links = Links::chain(self.dirs.len(), &mut OsRng);
+        let mut links = Links::chain(self.dirs.len(), &mut OsRng);
+        if let Some(first) = links.first_mut() {
+            first.input_salt = salt;
+        }
         let mut proven: (Vec<Statement<Fr>>, Vec<NativeProof>) = (vec![], vec![]);
         for (index, (dir, links)) in self.dirs.iter().zip(&links).enumerate() {
             let before = index.checked_sub(1).and_then(|i| given.get(i));

@@ -207,9 +207,10 @@ fn hold(
     let stage = out.stage("Verifying");
     for (done, (shard, proof)) in places.iter().zip(&file.shards).enumerate() {
         stage.advance(done as u64, places.len() as u64);
-        development |= checker
-            .verify(proof)
-            .wrap_err_with(|| format!("shard {shard}"))?;
+        let verdict = checker.verify(proof);
+        development |= verdict
+            .wrap_err_with(|| format!("shard {shard}"))?
+            .development;
     }
     Ok(Checked {
         statements,

@@ -51,10 +51,15 @@ impl User {
 
     /// Runs what must succeed; its JSON.
     pub fn accepted(&self, args: &[&str]) -> Value {
+        self.ended(args, 0)
+    }
+
+    /// Runs what must have a result and end with this exit code; its JSON.
+    pub fn ended(&self, args: &[&str], code: i32) -> Value {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stdout);
         let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {text}{error}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {text}{error}");
         serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e} in {text}"))
     }
 
@@ -62,7 +67,7 @@ impl User {
     pub fn refused(&self, args: &[&str], expected: &[&str]) {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{args:?} was accepted");
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
         for expected in expected {
             assert!(
                 text.contains(expected),

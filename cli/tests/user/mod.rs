@@ -46,10 +46,16 @@ impl User {
 
     /// Runs what must succeed; its JSON.
     pub fn accepted(&self, args: &[&str]) -> Value {
+        self.ended(args, 0)
+    }
+
+    /// Runs what must have a result and end with this exit code; its JSON.
+    pub fn ended(&self, args: &[&str], code: i32) -> Value {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success(),
+        assert_eq!(
+            output.status.code(),
+            Some(code),
             "{args:?}: {text}{}",
             String::from_utf8_lossy(&output.stderr)
         );
@@ -60,7 +66,7 @@ impl User {
     pub fn refused(&self, args: &[&str], expected: &str) {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{args:?} was accepted");
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {text}");
         assert!(
             text.contains(expected),
             "{args:?}: expected {expected:?} in {text}"

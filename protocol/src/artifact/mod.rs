@@ -38,6 +38,8 @@ pub enum Kind {
     WeightSecret,
     /// The published weight commitment.
     WeightCommitment,
+    /// An input that is committed to before it is proven. Private.
+    Input,
     /// One layer proof. Private.
     LayerProof,
     /// A folded proof with its statement. Private.
@@ -60,11 +62,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
         Self::WeightCommitment,
+        Self::Input,
         Self::LayerProof,
         Self::FoldedProof,
         Self::ShardProofs,
@@ -83,6 +86,7 @@ impl Kind {
             Self::Weights => b"WGHT",
             Self::WeightSecret => b"WSEC",
             Self::WeightCommitment => b"WCOM",
+            Self::Input => b"INPT",
             Self::LayerProof => b"LAYR",
             Self::FoldedProof => b"FOLD",
             Self::ShardProofs => b"SHRD",
@@ -102,6 +106,7 @@ impl Kind {
             Self::Weights => "weights",
             Self::WeightSecret => "weight secret",
             Self::WeightCommitment => "weight commitment",
+            Self::Input => "committed input",
             Self::LayerProof => "layer proof",
             Self::FoldedProof => "folded proof",
             Self::ShardProofs => "shard proofs",
@@ -117,15 +122,15 @@ impl Kind {
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
-            Self::Proof => 4,
-            Self::FoldedProof | Self::VerifyingKey | Self::ProvingKey => 3,
+            Self::Proof | Self::VerifyingKey | Self::ProvingKey => 4,
+            Self::FoldedProof => 3,
             Self::Program
             | Self::Weights
             | Self::WeightSecret
             | Self::LayerProof
             | Self::ShardProofs
             | Self::Srs => 2,
-            Self::WeightCommitment | Self::ShardedProof | Self::Join => 1,
+            Self::WeightCommitment | Self::Input | Self::ShardedProof | Self::Join => 1,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::claim::{EvalClaim, View};
 use crate::field::pow2;
 use crate::layout::Block;
 use crate::poly::eq;
+use crate::switch::on;
 
 /// Limbs of 16 bits in a point's encoding ([`backend::point_scalars`]) below the cut between its scalars:
 /// `e0 = x mod 2^176`, `e1 = y mod 2^176`, `e2 = (x >> 176) + 2^88·(y >> 176)`.
@@ -48,13 +49,24 @@ pub(super) fn claims<B: Backend>(
         }
         sum
     };
-    for (i, view) in encodings(multiexp).into_iter().enumerate() {
+    let claimed = [
+        on("low limbs of an abscissa"),
+        on("low limbs of an ordinate"),
+        on("high limbs of a point"),
+    ];
+    for ((i, view), claimed) in encodings(multiexp).into_iter().enumerate().zip(claimed) {
+        if !claimed {
+            continue;
+        }
         let value = sum(backend, &mut points.iter().filter_map(|e| e.get(i)));
         claims.push(EvalClaim {
             view,
             point: positions.to_vec(),
             value,
         });
+    }
+    if !on("digits of a scalar") {
+        return claims;
     }
     let value = sum(backend, &mut scalars.iter());
     let inverse = Option::from(total.invert()).unwrap_or(Fr::ZERO);

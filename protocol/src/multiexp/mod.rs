@@ -43,6 +43,7 @@ use crate::lookup::{self, Segments};
 use crate::poly::eq;
 use crate::program::{Program, padded_log};
 use crate::sumcheck;
+use crate::switch::on;
 use crate::transcript::Transcript;
 use sheet::Challenge;
 
@@ -99,10 +100,12 @@ impl Multiexp {
             expected,
             found,
         };
-        if terms == 0 || terms > MAX_TERMS {
+        if (terms == 0 && on("a term of a combination"))
+            || (terms > MAX_TERMS && on("most terms of a combination"))
+        {
             return Err(shape("terms of a combination", MAX_TERMS, terms));
         }
-        if row_log > MAX_ROW_LOG {
+        if row_log > MAX_ROW_LOG && on("rows of a combination") {
             let (most, found) = (MAX_ROW_LOG.into(), row_log.into());
             return Err(shape("log of a combination's rows", most, found));
         }
@@ -249,7 +252,9 @@ impl Multiexp {
             .ok_or_else(mismatch)?;
         let weight = eq::evaluate(backend, &tau, &point);
         let expected = backend.mul(&weight, &joined);
-        backend.assert_equal(&expected, &value, Check::Sumcheck("multiexp steps"))?;
+        if on("zero-check of steps") {
+            backend.assert_equal(&expected, &value, Check::Sumcheck("multiexp steps"))?;
+        }
         let mut claims = at(columns, &point, sent);
         claims.extend(tops(backend, &self.columns.steps, &point));
         Ok(claims)
@@ -273,7 +278,9 @@ impl Multiexp {
         let joined = multiples::identities(backend, &challenge, &row).ok_or_else(mismatch)?;
         let weight = eq::evaluate(backend, &tau, &point);
         let expected = backend.mul(&weight, &joined);
-        backend.assert_equal(&expected, &value, Check::Sumcheck("multiexp multiples"))?;
+        if on("zero-check of multiples") {
+            backend.assert_equal(&expected, &value, Check::Sumcheck("multiexp multiples"))?;
+        }
         let mut claims = at(columns, &point, sent);
         claims.extend(tops(backend, sheet, &point));
         Ok(claims)
@@ -332,7 +339,11 @@ impl Multiexp {
         let end = end();
         let coordinates = sheet.integers.iter().skip(steps::ABSCISSA);
         let mut claims = vec![];
-        for (limbs, last) in coordinates.zip([end.x, end.y]) {
+        let claimed = [on("abscissa of the end"), on("ordinate of the end")];
+        for ((limbs, last), claimed) in coordinates.zip([end.x, end.y]).zip(claimed) {
+            if !claimed {
+                continue;
+            }
             let chunks = chunks::chunk_views(limbs).into_iter();
             for (view, value) in chunks.zip(chunks::chunks(&last)) {
                 claims.push(EvalClaim {
@@ -380,8 +391,14 @@ fn zero_check<B: Backend>(
     shape: (usize, usize),
 ) -> Result<(Vec<B::Scalar>, B::Scalar), VerifyError> {
     let zero = backend.constant(Fr::ZERO);
-    let label = "multiexp zero-check round";
-    let last = sumcheck::verify(backend, transcript, label, proof, shape, zero)?;
+    let last = sumcheck::verify(
+        backend,
+        transcript,
+        "multiexp zero-check round",
+        proof,
+        shape,
+        zero,
+    )?;
     Ok((last.point, last.value))
 }
 
@@ -407,7 +424,14 @@ pub fn tops<B: Backend>(
     point: &[B::Scalar],
 ) -> Vec<EvalClaim<B::Scalar>> {
     let zero = backend.constant(Fr::ZERO);
-    let views = sheet.top_views();
+    let claimed = |integer: usize| match integer {
+        steps::ABSCISSA => on("bound of a sum's abscissa"),
+        multiples::POINT => on("bound of a point's abscissa"),
+        _ => on("bound of a triple's abscissa"),
+    };
+    let views = sheet.tops.iter().zip(sheet.top_views());
+    let views = views.filter(|((integer, _), _)| claimed(*integer));
+    let views: Vec<View> = views.map(|(_, view)| view).collect();
     let zeros = vec![zero; views.len()];
     at(views, point, &zeros)
 }

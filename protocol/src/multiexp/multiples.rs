@@ -8,6 +8,7 @@ use halo2curves_axiom::ff::Field;
 
 use super::sheet::{Challenge, Row};
 use crate::backend::Backend;
+use crate::switch::on;
 
 /// Integers of a row: `x, y, x², λ, 2P.x, 2P.y, μ, 3P.x, 3P.y`.
 pub const INTEGERS: usize = 9;
@@ -68,7 +69,17 @@ pub fn identities<B: Backend>(
     ));
     let pairs = left.iter().zip(&row.rests);
     let all: Vec<B::Scalar> = pairs.map(|(a, b)| backend.add(a, b)).collect();
-    Some(challenge.join(backend, &all))
+    let checked = [
+        on("square of an abscissa"),
+        on("point on the curve"),
+        on("tangent of a double"),
+        on("abscissa of a double"),
+        on("ordinate of a double"),
+        on("chord of a triple"),
+        on("abscissa of a triple"),
+        on("ordinate of a triple"),
+    ];
+    Some(challenge.join(backend, all, &checked))
 }
 
 /// `λ² - a.x - b.x - c.x` and `λ·(a.x - c.x) - a.y - c.y`.

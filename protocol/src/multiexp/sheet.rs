@@ -166,8 +166,17 @@ impl<S: Clone> Challenge<S> {
         }
     }
 
-    /// `Σ values_i·step^i`.
-    pub fn join<B: Backend<Scalar = S>>(&self, backend: &mut B, values: &[S]) -> S {
-        contract(backend, values, &self.step)
+    /// `Σ values_i·step^i` of the identities that are checked, which is all of them ([`crate::switch`]).
+    pub(super) fn join<B: Backend<Scalar = S>>(
+        &self,
+        backend: &mut B,
+        mut values: Vec<S>,
+        checked: &[bool],
+    ) -> S {
+        let unchecked = checked.iter().zip(&mut values).filter(|(on, _)| !**on);
+        for (_, value) in unchecked {
+            *value = backend.constant(Fr::from(0));
+        }
+        contract(backend, &values, &self.step)
     }
 }

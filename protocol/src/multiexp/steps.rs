@@ -19,6 +19,7 @@ use halo2curves_axiom::ff::Field;
 use super::chunks::{CHUNKS, contract, modulus, native};
 use super::sheet::{Challenge, Row};
 use crate::backend::Backend;
+use crate::switch::on;
 
 /// Integers of a step: slope, then the sum's coordinates.
 pub const INTEGERS: usize = 3;
@@ -157,7 +158,17 @@ pub fn identities<B: Backend>(
     let mut all = vec![chord, sum, line];
     all.extend(digit(backend, flags));
     all.extend(distinct(backend, flags, operands));
-    Some(challenge.join(backend, &all))
+    let checked = [
+        on("slope of a step"),
+        on("abscissa of a step"),
+        on("ordinate of a step"),
+        on("size of a digit"),
+        on("sign of a digit"),
+        on("product of a digit's bits"),
+        on("abscissa that is added"),
+        on("distinct abscissas"),
+    ];
+    Some(challenge.join(backend, all, &checked))
 }
 
 /// `flag·a + (1 - flag)·b`

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::{
     Node, Op, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
 };
+use crate::switch::{on, on_of};
 
 /// Largest number of nodes.
 pub const MAX_NODES: usize = 1 << 12;
@@ -61,7 +62,7 @@ pub(super) fn bound(
     ok: bool,
     expected: impl Into<String>,
 ) -> Result<(), ProgramError> {
-    if ok {
+    if ok || !on_of("program", what) {
         return Ok(());
     }
     Err(ProgramError::Bound {
@@ -98,7 +99,7 @@ impl Program {
                     problem,
                 })
             };
-            if node.inputs.len() != node.op.arity() {
+            if node.inputs.len() != node.op.arity() && on("operands of a node") {
                 return fail(format!(
                     "has {} operands, expected {}",
                     node.inputs.len(),
@@ -109,12 +110,12 @@ impl Program {
             if let Some(id) = node
                 .inputs
                 .iter()
-                .find(|id| defined.get(**id) != Some(&true))
+                .find(|id| defined.get(**id) != Some(&true) && on("operand that is defined"))
             {
                 return fail(format!("operand tensor {id} is not defined before it"));
             }
             match defined.get_mut(node.output) {
-                Some(flag) if !*flag => *flag = true,
+                Some(flag) if !*flag || !on("tensor defined once") => *flag = true,
                 Some(_) => return fail(format!("tensor {} is defined twice", node.output)),
                 None => return fail(format!("output tensor {} does not exist", node.output)),
             }
@@ -197,9 +198,10 @@ impl Program {
             bound(
                 "weights of a layer",
                 log,
-                log <= MAX_COLUMN_LOG
-                    && (1..=MAX_STACK).contains(&shape.stack)
-                    && counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c)),
+                (log <= MAX_COLUMN_LOG || !on("log of weights"))
+                    && ((1..=MAX_STACK).contains(&shape.stack) || !on("copies of weights"))
+                    && (counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c))
+                        || !on("axes of weights")),
                 format!("a log2 of at most {MAX_COLUMN_LOG}, no axis of zero"),
             )?;
         }
@@ -264,12 +266,6 @@ impl Program {
         };
         self.check_ends(&sequence)?;
         bound(
-            "limb width",
-            self.limb_bits.into(),
-            self.limb_bits == 16,
-            "16 bits for a sequence",
-        )?;
-        bound(
             "tokens",
             sequence.tokens as usize,
             (1..=self.slots()).contains(&(sequence.tokens as usize)),
@@ -300,18 +296,22 @@ impl Program {
         Ok(())
     }
 
-    /// A program over rows: flat tensors of one copy, nothing carried and nothing rotated. Boundary
-    /// values are laid out so.
+    /// A program over rows: flat tensors of one copy, and nothing rotated. Boundary values are laid out so. That
+    /// they have 16 bits and are not carried follows: only ops over tokens make or read others.
     fn check_rows(&self) -> Result<(), ProgramError> {
-        let flat = |t: &Tensor| t.axes.len() == 1 && t.stack == 1 && t.bits == 16;
-        let other = self.tensors.iter().filter(|t| !flat(t)).count();
-        let other = other + self.rope.len() + usize::from(self.carry.is_some());
-        let expected = "0 without a sequence";
+        let flat = |t: &Tensor| {
+            (t.axes.len() == 1 || !on("one axis of rows"))
+                && (t.stack == 1 || !on("one copy of rows"))
+        };
+        let mut other = self.tensors.iter().filter(|t| !flat(t)).count();
+        if on("no rotation of rows") {
+            other += self.rope.len();
+        }
         bound(
-            "stacked, wide or rotated tensors",
+            "stacked or rotated tensors",
             other,
             other == 0,
-            expected,
+            "0 without a sequence",
         )
     }
 
@@ -335,7 +335,11 @@ impl Program {
         let argmax = |n: &Node| n.op == Op::Argmax && n.output == self.output;
         if sequence.reads_tokens() {
             let input = self.tensors.get(self.input);
-            let one = input.is_some_and(|t| t.axes == [1] && t.stack == 1 && t.bits == 16);
+            let one = input.is_some_and(|t| {
+                (t.axes == [1] || !on("one token a slot"))
+                    && (t.stack == 1 || !on("one copy of tokens"))
+                    && (t.bits == 16 || !on("16 bits of a token"))
+            });
             bound("token tensor", self.input, one, "one int16 a slot")?;
         } else {
             self.check_residual("input tensor of a shard", self.input)?;
@@ -343,21 +347,24 @@ impl Program {
         if sequence.gives_tokens() {
             let found = self.nodes.iter().any(argmax);
             let expected = "that of an argmax for a sequence";
-            bound("output tensor", self.output, found, expected)?;
+            bound("output of a sequence", self.output, found, expected)?;
         } else {
             self.check_residual("output tensor of a shard", self.output)?;
             let view = self
                 .carry
                 .is_some_and(|c| [c.input, c.entry, c.exit].contains(&self.output));
-            let given = !view && self.output != self.input;
+            let given = (!view || !on("output that is no other's view"))
+                && (self.output != self.input || !on("output that is not the input"));
             let expected = "what the last of its blocks gives";
-            bound("output tensor of a shard", self.output, given, expected)?;
+            bound("place of a shard's output", self.output, given, expected)?;
         }
         let reads = |node: &&Node| {
             let embed = matches!(node.op, Op::Embed { .. });
             let tokens = sequence.reads_tokens() && !embed;
             let wrong = |id: &TensorId| {
-                (*id == self.output && sequence.gives_tokens()) || (*id == self.input && tokens)
+                let choices = *id == self.output && sequence.gives_tokens();
+                (choices && on("reader of choices"))
+                    || (*id == self.input && tokens && on("reader of tokens"))
             };
             node.inputs.iter().any(wrong)
         };
@@ -373,7 +380,10 @@ impl Program {
     /// An end of a shard that is no token: one copy of the residual stream.
     fn check_residual(&self, what: &str, id: TensorId) -> Result<(), ProgramError> {
         let tensor = self.tensors.get(id);
-        let ok = tensor.is_some_and(|t| t.bits == 32 && t.stack == 1);
+        let ok = tensor.is_some_and(|t| {
+            (t.bits == 32 || !on("32 bits of a residual"))
+                && (t.stack == 1 || !on("one copy of a residual"))
+        });
         bound(what, id, ok, "one copy of 32 bits")
     }
 
@@ -390,27 +400,27 @@ impl Program {
         let (input, entry) = (of(carry.input), of(carry.entry));
         let stack = entry.map_or(0, |e| e.3);
         let alike = |other: Option<(_, _, _, u32)>, copies: u32| {
-            other
-                .zip(entry)
-                .is_some_and(|(a, b)| (a.0, a.1, a.2) == (b.0, b.1, b.2) && a.3 == copies)
+            other.zip(entry).is_some_and(|(a, b)| {
+                (a.0 == b.0 || !on("axes of a carry"))
+                    && (a.1 == b.1 || !on("bits of a carry"))
+                    && (a.2 == b.2 || !on("scale of a carry"))
+                    && (a.3 == copies || !on("copies of a carry"))
+            })
         };
         let ids = [carry.input, carry.entry, carry.exit, carry.output];
         let distinct = ids
             .iter()
             .enumerate()
             .all(|(i, a)| ids.iter().skip(i + 1).all(|b| a != b));
-        // The residual stream that comes into a shard may enter its blocks at once.
-        let residual = self.sequence.is_some_and(|s| !s.reads_tokens());
+        // The residual stream that comes into a shard may enter its blocks at once; tokens have 16 bits.
+        let others = [carry.entry, carry.exit, carry.output];
         // Only values of 32 bits are all stored alike, and zero on padding.
-        let ok = distinct
-            && entry.is_some_and(|e| e.1 == 32)
+        let ok = (distinct || !on("carry of four tensors"))
+            && entry.is_some_and(|e| e.1 == 32 || !on("32 bits of a carry"))
             && alike(input, 1)
             && alike(of(carry.exit), stack)
             && alike(of(carry.output), 1)
-            && !ids
-                .iter()
-                .skip(usize::from(residual))
-                .any(|id| *id == self.input);
+            && !(others.contains(&self.input) && on("input that is not carried"));
         bound(
             "carried tensors",
             ids.len(),

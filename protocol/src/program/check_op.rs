@@ -1,6 +1,7 @@
 //! Every op's parameters and shapes.
 
 use super::{Op, Program, Sequence, Tensor, WIDE_TABLE_LOG};
+use crate::switch::on;
 
 /// Weights used so far: once by a layer, and once more by an embedding that is tied to it.
 pub(super) type Used = Vec<[bool; 2]>;
@@ -21,13 +22,7 @@ impl Program {
         let out = tensor(Some(&node.output))?;
         let x = tensor(node.inputs.first())?;
         let second = node.inputs.get(1);
-        if self
-            .carry
-            .is_some_and(|c| c.entry == node.output || c.output == node.output)
-        {
-            return Err("defines a tensor that the carry defines".into());
-        }
-        if self.sequence.is_none() && node.op.over_tokens() {
+        if self.sequence.is_none() && node.op.over_tokens() && on("op over tokens") {
             return Err("works on tokens, which the program does not have".into());
         }
         match node.op {
@@ -50,7 +45,7 @@ impl Program {
                 same_shape("operand", x, out)?;
                 positive("eps", epsilon)?;
                 positive("numerator", numerator)?;
-                if numerator >= 1 << 48 {
+                if numerator >= 1 << 48 && on("numerator of a norm") {
                     return Err(format!("numerator {numerator}, expected below 2^48"));
                 }
                 Ok(())
@@ -65,21 +60,24 @@ impl Program {
             Op::Softmax { table } => {
                 alike("scores", x, out)?;
                 let ok = self.tables.get(table).is_some_and(|t| {
-                    t.log() == WIDE_TABLE_LOG
-                        && t.values.iter().all(|v| *v >= 0)
-                        && t.values.first().is_some_and(|v| *v > 0)
-                        && t.values.last() == Some(&0)
+                    (t.log() == WIDE_TABLE_LOG || !on("table of all depths"))
+                        && (t.values.iter().all(|v| *v >= 0) || !on("weights that are positive"))
+                        && (t.values.first().is_some_and(|v| *v > 0) || !on("weight of the best"))
+                        && (t.values.last() == Some(&0) || !on("weight of the masked"))
                 });
-                if !ok || out.axes.last().copied() != Some(self.slots() as u32) {
+                let all = out.axes.last().copied() == Some(self.slots() as u32);
+                if !ok || (!all && on("scores of all slots")) {
                     return Err("wants scores of all slots and a table of 2^16 values that starts above and ends at zero".into());
                 }
                 bits(out, 16)
             }
             Op::Mix => self.mix(x, tensor(second)?, out),
-            Op::LeakyRelu { slope } if !(1..1 << 16).contains(&slope) => {
+            Op::LeakyRelu { slope } if !(1..1 << 16).contains(&slope) && on("slope") => {
                 Err(format!("slope {slope}/2^16, expected between 0 and 1"))
             }
-            Op::Activation { table } if table >= self.tables.len() => {
+            Op::Activation { table }
+                if table >= self.tables.len() && on("table of an activation") =>
+            {
                 Err(format!("table {table} does not exist"))
             }
             Op::Add { left, right, shift } => {
@@ -95,11 +93,6 @@ impl Program {
                 alike("second operand", tensor(second)?, out)?;
                 self.elementwise(x, out)
             }
-            Op::Reshape if x.width() != out.width() || x.stack != out.stack => Err(format!(
-                "operand width {}, output width {}",
-                x.width(),
-                out.width()
-            )),
             Op::Relu | Op::LeakyRelu { .. } | Op::Activation { .. } | Op::Reshape => {
                 self.elementwise(x, out)
             }
@@ -113,7 +106,9 @@ impl Program {
 
     /// A shift of the list that is a whole number of limbs.
     fn shift(&self, shift: u8, allowed: &[u8]) -> Result<(), String> {
-        if allowed.contains(&shift) && shift.checked_rem(self.limb_bits) == Some(0) {
+        if (allowed.contains(&shift) || !on("shift of an op"))
+            && (shift.checked_rem(self.limb_bits) == Some(0) || !on("shift of whole limbs"))
+        {
             Ok(())
         } else {
             Err(format!(
@@ -136,13 +131,17 @@ impl Program {
             .weights
             .get(weight)
             .ok_or_else(|| format!("weights {weight} do not exist"))?;
-        if (shape.stack, out.stack) != (x.stack, x.stack) {
+        if (shape.stack != x.stack && on("copies of a dense layer's weights"))
+            || (out.stack != x.stack && on("copies of a dense layer's output"))
+        {
             return Err(format!(
                 "stacks of weights, input and output are {}, {}, {}",
                 shape.stack, x.stack, out.stack
             ));
         }
-        if (&shape.rows, &shape.cols) != (&out.axes, &x.axes) {
+        if (shape.rows != out.axes && on("rows of a dense layer"))
+            || (shape.cols != x.axes && on("columns of a dense layer"))
+        {
             return Err(format!(
                 "weights are {:?}x{:?}, tensors want {:?}x{:?}",
                 shape.rows, shape.cols, out.axes, x.axes
@@ -160,13 +159,19 @@ impl Program {
     ) -> Result<(), String> {
         claim_weight(used, weight, 1)?;
         bits(out, 32)?;
-        let reads = |s: &Sequence| s.reads_tokens() && input == Some(&self.input);
+        let reads = |s: &Sequence| {
+            (s.reads_tokens() || !on("embedding where there are tokens"))
+                && (input == Some(&self.input) || !on("embedding of the input"))
+        };
         let Some(sequence) = self.sequence.filter(reads) else {
             return Err("reads something else than the tokens of a sequence".into());
         };
         let shape = self.weights.get(weight);
         if shape.is_some_and(|s| {
-            s.stack == 1 && out.stack == 1 && s.rows == [sequence.vocab] && s.cols == out.axes
+            (s.stack == 1 || !on("copies of an embedding's weights"))
+                && (out.stack == 1 || !on("copies of an embedding"))
+                && (s.rows == [sequence.vocab] || !on("rows of an embedding"))
+                && (s.cols == out.axes || !on("columns of an embedding"))
         }) {
             Ok(())
         } else {
@@ -184,11 +189,11 @@ impl Program {
             .map(|t| (t.axes.as_slice(), t.stack));
         match self.sequence {
             Some(s)
-                if s.gives_tokens()
-                    && output == self.output
-                    && x.axes == [s.vocab]
-                    && x.stack == 1
-                    && out == Some((&[1], 1)) =>
+                if (s.gives_tokens() || !on("argmax where tokens are chosen"))
+                    && (output == self.output || !on("argmax of the output"))
+                    && (x.axes == [s.vocab] || !on("logits of the vocabulary"))
+                    && (x.stack == 1 || !on("copies of logits"))
+                    && (out == Some((&[1], 1)) || !on("shape of an argmax")) =>
             {
                 Ok(())
             }
@@ -204,7 +209,12 @@ impl Program {
         };
         let entries = self.slots() * *half as usize;
         match self.rope.get(table) {
-            Some(t) if t.cos.len() == entries && t.sin.len() == entries => Ok(()),
+            Some(t)
+                if (t.cos.len() == entries || !on("cosines of all slots"))
+                    && (t.sin.len() == entries || !on("sines of all slots")) =>
+            {
+                Ok(())
+            }
             _ => Err(format!(
                 "rotation table {table} does not have {entries} entries"
             )),
@@ -219,11 +229,14 @@ impl Program {
         let slots = self.slots() as u32;
         match shapes {
             ([g, r, qd @ ..], [kg, kd @ ..], [og, or, u])
-                if (g, r, qd) == (og, or, kd)
-                    && g == kg
-                    && *u == slots
-                    && !qd.is_empty()
-                    && (q.stack, k.stack) == (out.stack, out.stack) =>
+                if (g == og || !on("groups of scores"))
+                    && (r == or || !on("queries of scores"))
+                    && (qd == kd || !on("features of scores"))
+                    && (g == kg || !on("groups of keys"))
+                    && (*u == slots || !on("slots of scores"))
+                    && (!qd.is_empty() || !on("features of queries"))
+                    && (q.stack == out.stack || !on("copies of queries"))
+                    && (k.stack == out.stack || !on("copies of keys")) =>
             {
                 Ok(())
             }
@@ -240,10 +253,13 @@ impl Program {
         }
         match (e.axes.as_slice(), v.axes.as_slice(), out.axes.as_slice()) {
             ([g, r, u], [vg, vd], [og, or, od])
-                if (g, r) == (og, or)
-                    && (g, vd) == (vg, od)
-                    && *u == self.slots() as u32
-                    && (e.stack, v.stack) == (out.stack, out.stack) =>
+                if (g == og || !on("groups of a mix"))
+                    && (r == or || !on("queries of a mix"))
+                    && (g == vg || !on("groups of values"))
+                    && (vd == od || !on("features of values"))
+                    && (*u == self.slots() as u32 || !on("slots of a mix"))
+                    && (e.stack == out.stack || !on("copies of weights of a mix"))
+                    && (v.stack == out.stack || !on("copies of values")) =>
             {
                 Ok(())
             }
@@ -257,7 +273,7 @@ impl Program {
 
 fn claim_weight(used: &mut Used, weight: usize, by: usize) -> Result<(), String> {
     match used.get_mut(weight).and_then(|u| u.get_mut(by)) {
-        Some(flag) if !*flag => {
+        Some(flag) if !*flag || !on("weights used once") => {
             *flag = true;
             Ok(())
         }
@@ -267,7 +283,7 @@ fn claim_weight(used: &mut Used, weight: usize, by: usize) -> Result<(), String>
 }
 
 fn factor(m: u32) -> Result<(), String> {
-    if m < 1 << 24 {
+    if m < 1 << 24 || !on("factor of 24 bits") {
         Ok(())
     } else {
         Err(format!("factor {m}, expected below 2^24"))
@@ -275,7 +291,7 @@ fn factor(m: u32) -> Result<(), String> {
 }
 
 fn positive(what: &str, value: u64) -> Result<(), String> {
-    if value > 0 {
+    if value > 0 || !on("factor above zero") {
         Ok(())
     } else {
         Err(format!("{what} is 0, expected at least 1"))
@@ -283,7 +299,7 @@ fn positive(what: &str, value: u64) -> Result<(), String> {
 }
 
 fn bits(tensor: &Tensor, expected: u8) -> Result<(), String> {
-    if tensor.bits == expected {
+    if tensor.bits == expected || !on("bits of an operand") {
         Ok(())
     } else {
         Err(format!(
@@ -294,7 +310,9 @@ fn bits(tensor: &Tensor, expected: u8) -> Result<(), String> {
 }
 
 fn same_shape(what: &str, a: &Tensor, b: &Tensor) -> Result<(), String> {
-    if (&a.axes, a.stack) == (&b.axes, b.stack) {
+    if (a.axes == b.axes || !on("axes of an operand"))
+        && (a.stack == b.stack || !on("copies of an operand"))
+    {
         Ok(())
     } else {
         Err(format!(
@@ -305,6 +323,8 @@ fn same_shape(what: &str, a: &Tensor, b: &Tensor) -> Result<(), String> {
 }
 
 fn alike(what: &str, a: &Tensor, b: &Tensor) -> Result<(), String> {
-    bits(a, b.bits)?;
+    if on("bits of operands alike") {
+        bits(a, b.bits)?;
+    }
     same_shape(what, a, b)
 }

@@ -166,8 +166,8 @@ pub fn verify<B: Backend>(
                 argmax::verify(backend, transcript, context, relation, proof)?
             }
             Relation::Zeros(relation) => {
-                expect_len("layer sumchecks", proof.sumchecks.len(), 0)?;
-                expect_len("layer evaluations", proof.evaluations.len(), 0)?;
+                expect_len("sumchecks of padding", proof.sumchecks.len(), 0)?;
+                expect_len("evaluations of padding", proof.evaluations.len(), 0)?;
                 zeros::claims(backend, transcript, relation)
             }
         });

@@ -23,6 +23,7 @@ use crate::claim::{EvalClaim, View};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::poly::eq;
 use crate::sumcheck;
+use crate::switch::on;
 use crate::transcript::Transcript;
 
 /// A committed factor: the column's axes in storage order, most significant first.
@@ -176,12 +177,12 @@ pub(super) fn verify<B: Backend>(
     proof: &RelationProof<B::Scalar>,
 ) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
     expect_len(
-        "layer sumchecks",
+        "sumchecks of a product",
         proof.sumchecks.len(),
         product.stages.len(),
     )?;
     expect_len(
-        "layer evaluations",
+        "evaluations of a product",
         proof.evaluations.len(),
         product.evaluations(),
     )?;
@@ -217,7 +218,9 @@ pub(super) fn verify<B: Backend>(
         transcript.absorb("product evaluations", &sent);
         let weight = weight(backend, context, stage, &before, &points);
         let (expected, next) = summand(backend, stage, weight, &sent);
-        backend.assert_equal(&expected, &last.value, Check::Sumcheck(stage.name))?;
+        if on("stage of a product") {
+            backend.assert_equal(&expected, &last.value, Check::Sumcheck(stage.name))?;
+        }
         let offset = sent.get(stage.factors.len() + 1);
         let factors = stage.factors.iter().zip(&sent);
         for (factor, value) in factors.chain(stage.offset.iter().zip(offset)) {

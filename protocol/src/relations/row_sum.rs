@@ -66,9 +66,9 @@ pub(super) fn verify<B: Backend>(
     relation: &RowSum,
     proof: &RelationProof<B::Scalar>,
 ) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    expect_len("layer sumchecks", proof.sumchecks.len(), 0)?;
+    expect_len("sumchecks of row sums", proof.sumchecks.len(), 0)?;
     expect_len(
-        "layer evaluations",
+        "evaluations of row sums",
         proof.evaluations.len(),
         relation.evaluations(),
     )?;

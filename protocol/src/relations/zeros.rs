@@ -9,6 +9,7 @@ use halo2curves_axiom::ff::Field;
 use crate::backend::Backend;
 use crate::claim::{EvalClaim, View};
 use crate::program::padded_log;
+use crate::switch::on;
 use crate::transcript::Transcript;
 
 /// The column is zero wherever one of the axes is padding.
@@ -33,7 +34,7 @@ pub fn claims<B: Backend>(
         .iter()
         .zip(&logs)
         .any(|(a, log)| *a < 1 << log);
-    if !padded {
+    if !padded || !on("padding that is zero") {
         return vec![];
     }
     let point = transcript.challenges(backend, "padding point", logs.iter().sum());

@@ -5,6 +5,7 @@ use halo2curves_axiom::bn256::{Fr, G2Affine};
 use super::{ShardError, ShardSet};
 use crate::proof::NativeProof;
 use crate::statement::Statement;
+use crate::switch::on;
 use crate::verify::Verifier;
 
 /// A shard whose inferences do not show that its weights are in range.
@@ -56,14 +57,20 @@ impl WeightSet {
     /// # Errors
     /// [`ShardError`] with the first shard that does not fit.
     pub fn check_statements(&self, statements: &[Statement<Fr>]) -> Result<(), ShardError> {
-        self.same_count(statements.len())?;
+        if on("statements of unchecked weights") {
+            self.same_count(statements.len())?;
+        }
         for (statement, unchecked) in statements.iter().zip(&self.0) {
             let shard = unchecked.shard;
             let foreign = |what| Err(ShardError::Foreign { shard, what });
-            if statement.program_digest != unchecked.verifier.digest {
+            if statement.program_digest != unchecked.verifier.digest
+                && on("program of unchecked weights")
+            {
                 return foreign("program digest");
             }
-            if statement.weight_commitment != unchecked.commitment {
+            if statement.weight_commitment != unchecked.commitment
+                && on("commitment to unchecked weights")
+            {
                 return foreign("weight commitment");
             }
         }
@@ -81,7 +88,9 @@ impl WeightSet {
         proofs: &[NativeProof],
         tau_g2: &G2Affine,
     ) -> Result<(), ShardError> {
-        self.same_count(proofs.len())?;
+        if on("proofs of unchecked weights") {
+            self.same_count(proofs.len())?;
+        }
         self.check_statements(statements)?;
         for ((statement, proof), unchecked) in statements.iter().zip(proofs).zip(&self.0) {
             let shard = unchecked.shard;

@@ -129,6 +129,16 @@ pub enum ExecError {
         /// Free slots of the program.
         limit: usize,
     },
+    /// Another number of tokens than a proof is of.
+    #[error(
+        "{found} tokens, the program takes {expected}: the prompt, then the generated ones but the last"
+    )]
+    TokenCount {
+        /// Number of tokens.
+        found: usize,
+        /// The program's number.
+        expected: usize,
+    },
     /// A token that the model does not have.
     #[error(
         "token {position}: id {token}, expected below {vocab}; it comes from another model's tokenizer"

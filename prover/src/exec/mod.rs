@@ -14,7 +14,7 @@ mod trace;
 
 pub use error::{BlockRange, ExecError};
 pub use requantise::requantise;
-pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens};
+pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens, token_values};
 pub use trace::{NodeAux, Trace, Values};
 
 use laminate_protocol::program::{
@@ -124,6 +124,19 @@ fn compute<'t>(
         | Op::Mix
         | Op::Argmax => Err((0, 0)),
     }
+}
+
+/// The input values of all slots as [`run`] takes them from `inputs`, without padding: row-major `(slots, width)`.
+///
+/// # Errors
+/// [`ExecError`] if the program is malformed or not over rows, or the rows do not fit.
+pub fn row_values(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, ExecError> {
+    program.check()?;
+    check_rows_program(program)?;
+    let width = program.tensor_width(program.input);
+    let padded = padded_input(program, inputs)?;
+    let rows = padded.chunks_exact(width.next_power_of_two());
+    Ok(rows.flat_map(|row| &row[..width]).copied().collect())
 }
 
 fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, ExecError> {

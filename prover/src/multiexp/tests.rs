@@ -1,14 +1,15 @@
 //! Traces that a cheating prover would commit to, and rows that no trace may have.
 
+use halo2curves_axiom::CurveAffine;
 use halo2curves_axiom::bn256::{Fq, Fr, G1, G1Affine, G2, G2Affine};
-use halo2curves_axiom::ff::Field;
+use halo2curves_axiom::ff::{Field, WithSmallOrderMulGroup};
 use halo2curves_axiom::group::Curve;
 use laminate_protocol::backend::Native;
 use laminate_protocol::error::VerifyError;
 use laminate_protocol::layout::Block;
 use laminate_protocol::multiexp::chunks::{CHUNKS, chunks, contract, modulus, native};
 use laminate_protocol::multiexp::sheet::{Challenge, Row};
-use laminate_protocol::multiexp::{Multiexp, NativeMultiexp, multiples, steps};
+use laminate_protocol::multiexp::{Multiexp, NativeMultiexp, end, multiples, steps};
 use laminate_protocol::transcript::{Domain, Transcript};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -154,6 +155,33 @@ fn sums_that_end_elsewhere_are_refused() {
     assert!(case.verify(&case.prove(&trace)).is_err());
 }
 
+/// Sums that end in a point which shares one coordinate with the end: the other one alone tells. They are made with
+/// a term that is the difference.
+#[test]
+fn each_coordinate_of_the_end_counts() {
+    let right = end();
+    let zeta = <Fq as WithSmallOrderMulGroup<3>>::ZETA;
+    let ends = [
+        -right,
+        G1Affine {
+            x: right.x * zeta,
+            ..right
+        },
+    ];
+    for (i, wrong) in ends.into_iter().enumerate() {
+        assert!(bool::from(wrong.is_on_curve()));
+        let mut case = Case::new(2);
+        case.terms[0].0 = Fr::ZERO;
+        case.terms[1] = (Fr::ONE, (G1::from(wrong) - G1::from(right)).to_affine());
+        let combination = (case.terms.as_slice(), &Fr::ZERO);
+        let laid_out = witness::lay_out_any(&case.multiexp, combination, &mut case.rng);
+        let (trace, last) = laid_out.unwrap();
+        assert_eq!(last, Some(wrong));
+        let found = case.verify(&case.prove(&trace));
+        assert!(found.is_err(), "SOUNDNESS: end {i} is accepted");
+    }
+}
+
 /// A contracted row of steps whose identities modulo the base field all hold: a forger may choose what is added
 /// to an expression to make it zero.
 fn step(
@@ -246,6 +274,17 @@ fn equal_points_are_never_added() {
         step(&challenge, any, &flags, &operands(difference)),
         Fr::ZERO
     );
+    // Nor if the column of abscissas says that another one is added, which the sum's differs from.
+    for shift in [Fr::ZERO, modulus(), -modulus(), difference] {
+        let operands = operands(shift);
+        let mut lie = flags.clone();
+        lie.chosen += Fr::from(5);
+        let difference = lie.chosen - operands.before.native_x;
+        lie.inverse = (difference * (difference.square() - modulus().square()))
+            .invert()
+            .unwrap();
+        assert_ne!(step(&challenge, any, &lie, &operands), Fr::ZERO);
+    }
 }
 
 /// Flags that are no bits, or whose product is another: the digit would be any number.
@@ -305,4 +344,27 @@ fn points_off_the_curve_have_no_row() {
     // (1, 2) is on the curve, (1, 3) is off by 9 - 4.
     assert_eq!(row(3) - row(2) - lines, power(1) * Fr::from(5));
     assert_eq!(row(2) - row(0) - lines.double(), power(1) * Fr::from(4));
+}
+
+/// Every identity of a position has a rest of its own, the quotient and the carries: whatever they are changed by
+/// changes the joined value, by that times the identity's power.
+#[test]
+fn every_identity_of_a_point_counts() {
+    let mut rng = ChaCha20Rng::seed_from_u64(6);
+    let challenge = Challenge::new(&mut Native, Fr::random(&mut rng));
+    let integers: Vec<Fr> = (0..multiples::INTEGERS)
+        .map(|_| Fr::random(&mut rng))
+        .collect();
+    let mut row = Row {
+        integers,
+        rests: vec![Fr::ZERO; multiples::IDENTITIES],
+    };
+    let at = |row: &Row<Fr>| multiples::identities(&mut Native, &challenge, row).unwrap();
+    let mut power = Fr::ONE;
+    for i in 0..multiples::IDENTITIES {
+        let before = at(&row);
+        row.rests[i] += Fr::ONE;
+        assert_eq!(at(&row) - before, power, "identity {i}");
+        power *= challenge.step;
+    }
 }

@@ -62,6 +62,34 @@ pub enum QuantError {
         /// What stands there.
         value: String,
     },
+    /// The first line is neither a header nor a row.
+    #[error(
+        "{path}, line {line}, column {column}: {value:?} {problem}, so the line is neither a row nor a header; write numbers with a decimal point (1.5) and leave no cell empty, or give every column a name of its own"
+    )]
+    FirstLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there.
+        value: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The first line may be a header of numbers.
+    #[error(
+        "{path}, line {line}: 0 to {last} may be numbers of columns (pandas without names) or a row; put a line with names before it if it is a row, in its place if it is a header"
+    )]
+    Counted {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The last number.
+        last: usize,
+    },
     /// There is not one row.
     #[error("no rows: expected at least one; give a calibration or input file with data lines")]
     Empty,

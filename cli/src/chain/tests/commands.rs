@@ -11,6 +11,7 @@ use laminate_protocol::artifact::Kind;
 use laminate_protocol::field::Scalar;
 
 use super::super::LOCAL_CHAIN_ID;
+use super::super::bundle::Contract;
 use super::super::manifest::Manifest;
 use super::anvil::{Anvil, KEY};
 use super::{ACCEPT, bundle, bundle_with, stand_in, universal_bundle};
@@ -220,7 +221,7 @@ fn what_does_not_fit_is_refused() {
             assert!(text(result).contains("the deployment is on chain 1"));
         }
         for (from, to, what) in [
-            ("\"version\": 3", "\"version\": 7", "version 7"),
+            ("\"version\": 4", "\"version\": 7", "version 7"),
             ("\"halo2Verifier\"", "\"halo3\"", "malformed"),
         ] {
             fs::write(&record, &good).unwrap();
@@ -297,22 +298,27 @@ async fn wrong_code_is_found(f: &Fixture, plan: &[&str]) {
     let good = fs::read_to_string(&record).unwrap();
     let manifest = Manifest::read(&record).unwrap();
     for (contract, deployed) in manifest.contracts() {
+        // The registered digests bind the generated universal verifier's hash, so they are what refuses another.
+        let (of_hash, of_code) = match contract {
+            Contract::Halo2UniversalVerifier => (
+                "universal program digest",
+                "is for a generated verifier with code hash",
+            ),
+            _ => ("not the code it must be", "not the code it must be"),
+        };
         // Another hash on record; then another contract, or none, at the address.
         let hash = deployed.code_hash.to_string();
-        for (from, to) in [
-            (hash.clone(), format!("0x{:064x}", 1)),
+        for (from, to, expected) in [
+            (hash.clone(), format!("0x{:064x}", 1), of_hash),
             (
                 format!("{:?}", deployed.address).to_lowercase(),
                 format!("0x{:040x}", 1),
+                "not the code it must be",
             ),
         ] {
             alter(&record, &from, &to);
             let error = text(f.check(&["--verifier-dir", "@verifier"]).await);
-            assert!(
-                error.contains("not the code it must be"),
-                "{}: {error}",
-                contract.name()
-            );
+            assert!(error.contains(expected), "{}: {error}", contract.name());
             fs::write(&record, &good).unwrap();
         }
         // Other creation code in the verifier's folder, which the chain's code must come from.
@@ -320,11 +326,7 @@ async fn wrong_code_is_found(f: &Fixture, plan: &[&str]) {
         let creation = fs::read_to_string(&code).unwrap();
         fs::write(&code, hex::encode(super::creation(&[0xfe]))).unwrap();
         let error = text(f.check(&["--verifier-dir", "@verifier"]).await);
-        assert!(
-            error.contains("not the code it must be"),
-            "{}: {error}",
-            contract.name()
-        );
+        assert!(error.contains(of_code), "{}: {error}", contract.name());
         fs::write(&code, creation).unwrap();
     }
     f.check(&["--verifier-dir", "@verifier"]).await.unwrap();

@@ -3,23 +3,23 @@
 use alloy::primitives::{Bytes, U256};
 
 use super::Run;
-use super::prepare::Prepared;
+use super::prepare::Proofs;
 use crate::chain::manifest::Manifest;
 use crate::chain::registry::{Registry, Submission};
 
 impl Run<'_> {
-    /// Tries forgeries on the registry of a deployment that holds the statement of `prepared.fraud`.
+    /// Tries forgeries on the registry of a deployment that holds the statement of `proofs.fraud`.
     pub(super) async fn attacks(
         &mut self,
         manifest: &Manifest,
         model: U256,
-        prepared: &Prepared,
+        proofs: &Proofs,
     ) -> eyre::Result<()> {
         let registry = Registry {
             address: manifest.model_registry.address,
         };
-        let honest = Submission::of_inference(&prepared.fraud.proof, manifest)?;
-        let other = Submission::of_inference(&prepared.other.proof, manifest)?;
+        let honest = Submission::of_inference(&proofs.fraud.proof, manifest)?;
+        let other = Submission::of_inference(&proofs.other.proof, manifest)?;
         let replay = registry.submit(&mut self.chain, model, &honest).await;
         self.refuse("the same statement again (replay)", replay)?;
         let mut tries = vec![("a proof made with one weight changed", other)];
@@ -32,7 +32,7 @@ impl Run<'_> {
         let mut proof = honest.clone();
         proof.proof = flip(&honest.proof);
         tries.push(("a changed proof", proof));
-        let legit = Submission::of_inference(&prepared.legit.proof, manifest)?;
+        let legit = Submission::of_inference(&proofs.legit.proof, manifest)?;
         let mut swapped = honest;
         swapped.proof = legit.proof;
         tries.push(("the proof of another payment", swapped));

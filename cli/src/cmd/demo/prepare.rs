@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
+use laminate_protocol::artifact::Kind;
 use laminate_protocol::fold::FoldMode;
-use laminate_prover::quant;
+use laminate_protocol::program::Program;
+use laminate_prover::input::CommittedInput;
+use rand::rngs::OsRng;
 use tempfile::TempDir;
 
 use crate::chain::registry::word;
@@ -14,17 +18,17 @@ use crate::cmd::commit::commit;
 use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::cmd::setup::development;
 use crate::cmd::verifier::{self, Keys, Made};
-use crate::files::{ModelDir, ProofFile};
+use crate::files::{self, ModelDir, ProofFile};
+use crate::input::{self, Given};
 use crate::measure::Stages;
 use crate::output::Output;
-use crate::pipeline::Input;
 use crate::subject::Subject;
 use crate::{pipeline, toolchain};
 
 /// Inputs of the batch.
 pub const BATCH: usize = 64;
 
-/// What the chain side needs.
+/// What the chain side needs before anything is proven.
 pub struct Prepared {
     /// The model, one input a proof.
     pub dir: ModelDir,
@@ -34,18 +38,39 @@ pub struct Prepared {
     pub verifier: Made,
     /// Contracts of `batch_dir`.
     pub batch_verifier: Made,
-    /// A legitimate payment.
+    /// A legitimate payment, committed to.
+    pub legit: Committed,
+    /// A fraudulent payment, committed to.
+    pub fraud: Committed,
+    /// One weight is another.
+    other_dir: ModelDir,
+    srs: Srs,
+    batch_srs: Srs,
+    models: PathBuf,
+    _folder: TempDir,
+}
+
+/// An input that was committed to.
+pub struct Committed {
+    /// What `input commit` writes.
+    path: PathBuf,
+    /// X.
+    pub commitment: Fr,
+}
+
+/// What is proven of it.
+pub struct Proofs {
+    /// The legitimate payment.
     pub legit: ProofFile,
-    /// A fraudulent payment.
+    /// The fraudulent payment.
     pub fraud: ProofFile,
     /// A batch.
     pub batch: ProofFile,
     /// The fraudulent payment, proven with one weight changed.
     pub other: ProofFile,
-    _folder: TempDir,
 }
 
-/// Compiles, commits, sets up, proves, and makes the contracts.
+/// Compiles, commits to weights and inputs, sets up, and makes the contracts.
 ///
 /// # Errors
 /// Any stage that fails.
@@ -83,21 +108,8 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
     commit(&batch_dir, &batch_srs, Some(&dir))?;
     commit(&other_dir, &srs, None)?;
 
-    let prove_one = |dir: &ModelDir, file: &str, stages: &mut Stages| {
-        prove(dir, &models.join(file), &srs, 1, stages, out)
-    };
     setup(&dir, &srs, "keys", stages, out)?;
-    let legit = named(stages, "legitimate", |s| prove_one(&dir, "legit.csv", s))?;
-    let fraud = named(stages, "fraudulent", |s| prove_one(&dir, "fraud.csv", s))?;
-    let other = named(&mut Stages::default(), "other", |s| {
-        prove_one(&other_dir, "fraud.csv", s)
-    })?;
     setup(&batch_dir, &batch_srs, "keys of the batch", stages, out)?;
-    let samples = models.join("samples.csv");
-    let batch = named(stages, "batch", |s| {
-        prove(&batch_dir, &samples, &batch_srs, BATCH, s, out)
-    })?;
-
     let verifier = contracts(&dir, &srs, mode, "verifier contract", stages, out)?;
     let batch_verifier = contracts(
         &batch_dir,
@@ -107,17 +119,65 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
         stages,
         out,
     )?;
+    let commit_to = |name: &str, stages: &mut Stages| {
+        let row = models.join(name).with_extension("csv");
+        let path = folder.path().join(name).with_extension("input");
+        let committed = stages.run(
+            format!("commit to the {name} input"),
+            || commit_to(&program, &row, &path),
+            |_| None,
+        )?;
+        Ok::<_, eyre::Report>(committed)
+    };
     Ok(Prepared {
+        legit: commit_to("legit", stages)?,
+        fraud: commit_to("fraud", stages)?,
         dir,
         batch_dir,
         verifier,
         batch_verifier,
-        legit,
-        fraud,
-        batch,
-        other,
+        other_dir,
+        srs,
+        batch_srs,
+        models,
         _folder: folder,
     })
+}
+
+/// What `laminate input commit` does.
+fn commit_to(program: &Program, row: &Path, path: &Path) -> eyre::Result<Committed> {
+    let input = input::read_values(row, program)?;
+    let committed = CommittedInput::new(program, &input, &mut OsRng)?;
+    files::write_new(Kind::Input, false, &committed, path)?;
+    Ok(Committed {
+        path: path.to_path_buf(),
+        commitment: committed.commitment.0,
+    })
+}
+
+impl Prepared {
+    /// Proves the committed inputs and a batch.
+    ///
+    /// # Errors
+    /// Any stage that fails.
+    pub fn prove(&self, stages: &mut Stages, out: Output) -> eyre::Result<Proofs> {
+        let one = |dir: &ModelDir, input: &Committed, stages: &mut Stages| {
+            let given = Given::read(&input.path, &dir.program()?)?;
+            prove(dir, &given, &self.srs, stages, out)
+        };
+        Ok(Proofs {
+            legit: named(stages, "legitimate", |s| one(&self.dir, &self.legit, s))?,
+            fraud: named(stages, "fraudulent", |s| one(&self.dir, &self.fraud, s))?,
+            other: named(&mut Stages::default(), "other", |s| {
+                one(&self.other_dir, &self.fraud, s)
+            })?,
+            batch: named(stages, "batch", |s| {
+                let samples = self.models.join("samples.csv");
+                let given = input::first_rows(&samples, &self.batch_dir.program()?, BATCH)?;
+                prove(&self.batch_dir, &given, &self.batch_srs, s, out)
+            })?,
+        })
+    }
 }
 
 fn model(
@@ -178,23 +238,13 @@ fn setup(
 
 fn prove(
     dir: &ModelDir,
-    input: &Path,
+    given: &Given,
     srs: &Srs,
-    batch: usize,
     stages: &mut Stages,
     out: Output,
 ) -> eyre::Result<ProofFile> {
     let program = dir.program()?;
-    let rows = quant::read_rows(input, program.tensor_width(program.input))?;
-    let rows = rows.get(..batch.min(rows.len())).unwrap_or(&[]);
-    let folded = pipeline::fold(
-        dir,
-        &Input::Rows(rows.to_vec()),
-        srs,
-        FoldMode::On,
-        stages,
-        out,
-    )?;
+    let folded = pipeline::fold(dir, given, srs, FoldMode::On, stages, out)?;
     let proof = pipeline::aggregate(&program, &folded, srs, Target::Contract, stages, out)?;
     stages.run(
         "verify the published proof natively",

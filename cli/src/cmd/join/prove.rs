@@ -8,6 +8,7 @@ use laminate_aggregator::prove::Target;
 use laminate_protocol::artifact::Kind;
 use serde::Serialize;
 
+use crate::destination;
 use crate::files::{self, hex_scalar};
 use crate::joins::{self, ChildOutput, JoinDir};
 use crate::llm;
@@ -73,6 +74,7 @@ impl JoinProve {
             "{} is to be joined and to be written; give another output",
             self.output.display()
         );
+        destination::file(&self.output)?;
         let mut dir = JoinDir::require(&self.dir)?;
         if self.weights {
             dir.subject()?.weight_program()?;

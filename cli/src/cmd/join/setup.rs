@@ -8,6 +8,7 @@ use eyre::{Context, ensure, eyre};
 use serde::Serialize;
 
 use crate::cmd::setup::{DEV_K, FoldedSrs, dev_path, development, load_srs};
+use crate::destination;
 use crate::files::{ModelDir, hex_scalar, read_bytes};
 use crate::joins::{self, JoinDir, Made, Run, Source};
 use crate::measure::size;
@@ -86,6 +87,7 @@ impl JoinSetup {
     /// # Errors
     /// Folders that cannot be joined, without keys or of several ceremonies; a reference string that is too short.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
+        destination::folder(&self.output)?;
         for (name, file) in [
             ("a model", "program.lam"),
             ("a model in shards", "shards.json"),

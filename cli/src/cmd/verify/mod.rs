@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::join::prove as join;
 use super::setup::FoldedSrs;
+use crate::exit::Exit;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::joins::{ChildOutput, JoinDir};
 use crate::llm;
@@ -29,7 +30,7 @@ use crate::subject::{Range, Subject};
 /// Verify a proof natively, with the checks the contract makes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate verify fraud.proof --weight-commitment 0x…\n  laminate verify text.folded --dir story --dev-srs\n  laminate verify story.proof --dir story --weight-proof story-weights.proof\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights\nwere used; --weight-commitment says which. A folded proof (`prove --folded-only`) is checked against\nthe program in --dir, the proofs of a model in shards against all programs there."
+    after_help = "Examples:\n  laminate verify fraud.proof --weight-commitment 0x…\n  laminate verify text.folded --dir story --dev-srs\n  laminate verify story.proof --dir story --weight-proof story-weights.proof\n\nKeys are found by program digest in the cache (LAMINATE_CACHE). The proof shows that *some* weights and *some*\ninput were used; --weight-commitment and --input-commitment say which. A folded proof (`prove --folded-only`) is checked against\nthe program in --dir, the proofs of a model in shards against all programs there.\n\nExit codes: 0 valid; 1 refused, or it cannot be checked; 2 wrong usage; 3 valid, but the inference leaves it to\na commitment proof that the weights are in range, and none was given (--weights-unchecked makes it 0)."
 )]
 pub struct Verify {
     /// Proof file, published or folded.
@@ -46,9 +47,15 @@ pub struct Verify {
     /// it does. Needs --dir.
     #[arg(long, value_name = "FILE")]
     pub weight_proof: Option<PathBuf>,
+    /// Exit with 0 although nothing shows that the weights are in range; say so only if somebody else checks it.
+    #[arg(long, conflicts_with = "weight_proof")]
+    pub weights_unchecked: bool,
     /// Refuse a proof of another program.
     #[arg(long)]
     pub program_digest: Option<String>,
+    /// Refuse a proof of another input (`laminate input show` prints its commitment).
+    #[arg(long, value_name = "X")]
+    pub input_commitment: Option<String>,
 }
 
 /// What `verify` reports.
@@ -70,10 +77,8 @@ pub struct Report {
     /// Text of the generated tokens, if the model folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Whether the proof shows that the weights are in range; otherwise a commitment proof must. Unknown for a
-    /// published proof without --dir.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weights_checked: Option<bool>,
+    /// Whether the proof, or the commitment proof beside it, shows that the weights are in range.
+    pub weights_checked: bool,
     /// Whether it is a folded proof, which holds the input and is not to be published.
     pub folded: bool,
     /// Wall time of the verification.
@@ -89,7 +94,7 @@ impl Verify {
     ///
     /// # Errors
     /// A refused proof, or missing keys.
-    pub fn run(&self, out: Output) -> eyre::Result<()> {
+    pub fn run(&self, out: Output) -> eyre::Result<Exit> {
         let head = files::read_head(&self.proof, artifact::HEADER)?;
         let header =
             artifact::read_header(&head).wrap_err_with(|| self.proof.display().to_string())?;
@@ -112,7 +117,7 @@ impl Verify {
             self.published(out)?
         };
         let statement = &checked.statement;
-        let checks = |(dir, subject): &(ModelDir, Subject)| -> eyre::Result<bool> {
+        if let Some((dir, subject)) = &given {
             let of_weights = subject.range == Range::Apart(statement.program_digest);
             ensure!(
                 of_weights || statement.program_digest == subject.digest,
@@ -121,12 +126,11 @@ impl Verify {
                 hex_scalar(&statement.program_digest),
                 dir.root().display()
             );
-            Ok(subject.range == Range::Shown || of_weights)
-        };
-        let mut weights_checked = given.as_ref().map(checks).transpose()?;
+        }
+        let mut weights_checked = checked.weights_shown;
         if let Some(path) = &self.weight_proof {
             self.weights(path, given.as_ref(), statement, checked.setup, out)?;
-            weights_checked = Some(true);
+            weights_checked = true;
         }
         let (mut text, mut outputs) = (None, None);
         if let Some(dir) = dir {
@@ -148,7 +152,16 @@ impl Verify {
             peak_bytes: peak_bytes(),
             development: checked.development,
         };
-        out.result(&human(&report, self.weight_proof.as_deref()), &report)
+        out.result(&human(&report, self.weight_proof.as_deref()), &report)?;
+        Ok(self.exit(report.weights_checked))
+    }
+
+    /// How to end with a valid proof.
+    fn exit(&self, weights_checked: bool) -> Exit {
+        match weights_checked || self.weights_unchecked {
+            true => Exit::Done,
+            false => Exit::WeightsUnchecked,
+        }
     }
 
     fn published(&self, out: Output) -> eyre::Result<Checked> {
@@ -157,7 +170,7 @@ impl Verify {
         let statement = statement(&self.proof, &proof)?;
         self.expect(&statement)?;
         let start = Instant::now();
-        let development = {
+        let verdict = {
             let _stage = out.stage("Verifying");
             pipeline::verify(&proof)?
         };
@@ -166,7 +179,8 @@ impl Verify {
             output: proof.reading(),
             seconds: start.elapsed().as_secs_f64(),
             setup: proof.setup,
-            development,
+            weights_shown: verdict.weights_shown,
+            development: verdict.development,
         })
     }
 
@@ -197,6 +211,8 @@ impl Verify {
         };
         let seconds = start.elapsed().as_secs_f64();
         self.expect(&statement)?;
+        // Either the program's, or that of its commitment proofs.
+        let statement_of_weights = statement.program_digest != program.digest()?;
         let format = OutputFormat::of(&program);
         let values = unpack(
             format.packing(),
@@ -208,6 +224,7 @@ impl Verify {
             output: Reading::of(&format, &values.unwrap_or_default()),
             seconds,
             setup: srs.setup_id(),
+            weights_shown: program.check_weights || statement_of_weights,
             development: srs.origin().is_development(),
         })
     }
@@ -221,7 +238,10 @@ impl Verify {
             "weight commitment",
             self.weight_commitment.as_deref(),
             &weights,
-        )
+        )?;
+        let input = hex_scalar(&statement.input_commitment);
+        let wanted = self.input_commitment.as_deref();
+        expect_of("input commitment", wanted, &input, "input")
     }
 }
 
@@ -232,6 +252,8 @@ struct Checked {
     seconds: f64,
     /// Identity of its reference string's ceremony.
     setup: [u8; 32],
+    /// Whether it shows by itself that the weights are in range.
+    weights_shown: bool,
     development: bool,
 }
 
@@ -249,7 +271,7 @@ fn statement(path: &Path, proof: &ProofFile) -> eyre::Result<Statement<Fr>> {
 /// What a proof of a large model leaves to its commitment proof.
 fn unchecked(unchecked: bool) -> &'static str {
     if unchecked {
-        "\nnot shown here: that the committed weights are in range; ask for the commitment proof (`laminate prove-weights`) and give it with --weight-proof"
+        "\nnot shown: that the committed weights are in range; ask for the commitment proof (`laminate prove-weights`) and give it with --weight-proof"
     } else {
         ""
     }
@@ -265,7 +287,7 @@ fn human(report: &Report, weight_proof: Option<&Path>) -> String {
     };
     let weights = match weight_proof {
         Some(path) => format!("\nweights in range, by {}", path.display()),
-        None => unchecked(report.weights_checked == Some(false)).into(),
+        None => unchecked(!report.weights_checked).into(),
     };
     let folded = format!("{weights}{folded}");
     let dev = if report.development {
@@ -274,7 +296,8 @@ fn human(report: &Report, weight_proof: Option<&Path>) -> String {
         ""
     };
     format!(
-        "valid, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}\n{}{text}{folded}{dev}",
+        "{}, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}\n{}{text}{folded}{dev}",
+        valid(report.weights_checked),
         report.seconds,
         size(report.peak_bytes),
         report.program_digest,
@@ -285,10 +308,22 @@ fn human(report: &Report, weight_proof: Option<&Path>) -> String {
 }
 
 fn expect(what: &str, wanted: Option<&str>, found: &str) -> eyre::Result<()> {
+    expect_of(what, wanted, found, "model")
+}
+
+fn expect_of(what: &str, wanted: Option<&str>, found: &str, made: &str) -> eyre::Result<()> {
     match wanted {
         Some(wanted) if !wanted.eq_ignore_ascii_case(found) => Err(eyre!(
-            "{what} of the proof is {found}, expected {wanted}: it was made with another model"
+            "{what} of the proof is {found}, expected {wanted}: it was made with another {made}"
         )),
         _ => Ok(()),
+    }
+}
+
+/// How a report on a valid proof begins.
+fn valid(weights_checked: bool) -> &'static str {
+    match weights_checked {
+        true => "valid",
+        false => "valid, but the range of the weights is not shown",
     }
 }

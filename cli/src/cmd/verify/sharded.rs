@@ -11,8 +11,9 @@ use laminate_protocol::shards::ShardSet;
 use laminate_protocol::statement::Statement;
 use serde::Serialize;
 
-use super::{Verify, expect, unchecked};
+use super::{Verify, expect, expect_of, unchecked, valid};
 use crate::cmd::setup::commitment_k;
+use crate::exit::Exit;
 use crate::files::{self, hex_scalar};
 use crate::llm;
 use crate::measure::{peak_bytes, size};
@@ -26,6 +27,8 @@ struct ShardsReport {
     valid: bool,
     /// Of the model.
     digest: String,
+    /// Of the tokens, which the first shard reads.
+    input_commitment: String,
     /// What each shard's proof states.
     shards: Vec<ShardReport>,
     /// Public tokens.
@@ -47,7 +50,7 @@ impl Verify {
     ///
     /// # Errors
     /// Proofs of another model or of several runs, such that do not verify, or missing keys.
-    pub(super) fn shards(&self, kind: Kind, out: Output) -> eyre::Result<()> {
+    pub(super) fn shards(&self, kind: Kind, out: Output) -> eyre::Result<Exit> {
         let path = self.dir.as_deref().ok_or_else(|| {
             eyre!(
                 "{} holds the proofs of a model's shards, which are checked against its programs; give the model folder with --dir DIR",
@@ -84,6 +87,9 @@ impl Verify {
                 shards::verify(&set, &file, out)?
             }
         };
+        let input_commitment = shards::input_commitment(&checked.statements);
+        let wanted = self.input_commitment.as_deref();
+        expect_of("input commitment", wanted, &input_commitment, "input")?;
         let mut weights_checked = set.verifiers().iter().all(|v| v.program.check_weights);
         if let Some(path) = &self.weight_proof {
             self.shard_weights(path, &shards, &set, checked.setup, out)?;
@@ -93,6 +99,7 @@ impl Verify {
         let report = ShardsReport {
             valid: true,
             digest,
+            input_commitment,
             shards: shards::reports(&checked.statements),
             text: llm::text(&shards.model_dir(), std::slice::from_ref(&output))?,
             output,
@@ -102,7 +109,8 @@ impl Verify {
             peak_bytes: peak_bytes(),
             development: checked.development,
         };
-        out.result(&human(&report, self.weight_proof.as_deref()), &report)
+        out.result(&human(&report, self.weight_proof.as_deref()), &report)?;
+        Ok(self.exit(weights_checked))
     }
 
     fn folded_shards(
@@ -155,11 +163,13 @@ fn human(report: &ShardsReport, weight_proof: Option<&Path>) -> String {
         ""
     };
     format!(
-        "valid: {} shards of one run, checked in {:.3} s with {} of memory\ndigest {}\noutput {}{text}{weights}{folded}{dev}",
+        "{}: {} shards of one run, checked in {:.3} s with {} of memory\ndigest {}\ninput commitment {}\noutput {}{text}{weights}{folded}{dev}",
+        valid(report.weights_checked),
         report.shards.len(),
         report.seconds,
         size(report.peak_bytes),
         report.digest,
+        report.input_commitment,
         report.output
     )
 }

@@ -116,6 +116,22 @@ fn reads(program: &Program, tokens: bool) -> Result<(), ExecError> {
     })
 }
 
+/// The input values that a proof's commitment is of: the program's number of tokens, as `id - 2^15`.
+///
+/// # Errors
+/// [`ExecError`] if the program is malformed or does not read tokens, or the tokens do not fit.
+pub fn token_values(program: &Program, tokens: &[u32]) -> Result<Vec<i32>, ExecError> {
+    program.check()?;
+    let values = encode(program, tokens, program.input_len())?;
+    if values.len() == program.input_len() {
+        return Ok(values);
+    }
+    Err(ExecError::TokenCount {
+        found: values.len(),
+        expected: program.input_len(),
+    })
+}
+
 /// Tokens as the input tensor holds them, `id - 2^15`.
 fn encode(program: &Program, tokens: &[u32], limit: usize) -> Result<Vec<i32>, ExecError> {
     reads(program, true)?;

@@ -1,3 +1,7 @@
+mod forged;
+mod plans;
+
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use halo2_base::halo2_proofs::dev::MockProver;
@@ -5,11 +9,8 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_protocol::backend::Native;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::field::{Scalar, fr_from_i64};
+use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::ACTIVATION_BOUND;
-use laminate_protocol::statement::{self as packing, Packing};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use snark_verifier_sdk::CircuitExt;
@@ -17,7 +18,7 @@ use snark_verifier_sdk::CircuitExt;
 use super::witness::JoinWitness;
 use super::*;
 use crate::circuit::AggregationCircuit;
-use crate::keys::{OutputFormat, ProvingKey, PublicShape};
+use crate::keys::{OutputFormat, ProvingKey};
 use crate::prove::{self as aggregation, AggregationProof, Target};
 use crate::snark::{Key, Template};
 use crate::srs::Srs;
@@ -100,20 +101,29 @@ fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
     out
 }
 
+/// Proofs of two models.
+static PAIR: LazyLock<(Srs, [Made; 2])> = LazyLock::new(|| {
+    let srs = Srs::development(19).unwrap();
+    let made = [(WIDTHS, 1), (&[2, 3, 2], 2)];
+    let made = made.map(|(widths, seed)| Made::of_model(&srs, widths, seed));
+    (srs, made)
+});
+
+/// Widths of the first of them.
+const WIDTHS: &[u32] = &[3, 4, 1];
+
 /// Two models join, the join and a third join, and the last proof is one for a contract.
 #[test]
 fn proofs_join_and_joins_join() {
-    let srs = Srs::development(19).unwrap();
+    let (srs, [a, b]) = &*PAIR;
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let [a, b] = [(&[3, 4, 1][..], 1), (&[2, 3, 2], 2)]
-        .map(|(widths, seed)| Made::of_model(&srs, widths, seed));
-    let inner = batch(&[&a, &b]);
+    let inner = batch(&[a, b]);
     let parts = [a.part(), b.part()];
     let witness = timed("witness", || {
         prove(&inner, &parts, srs.powers(), &mut rng).unwrap()
     });
     let keys = timed("keys", || {
-        ProvingKey::derive_join(&inner, RAW, &srs).unwrap()
+        ProvingKey::derive_join(&inner, RAW, srs).unwrap()
     });
     let params = keys.meta.pinning.params;
     let (circuit, report) = AggregationCircuit::mock_join(&inner, params, &witness).unwrap();
@@ -123,19 +133,19 @@ fn proofs_join_and_joins_join() {
         .unwrap()
         .assert_satisfied();
     let circuit = AggregationCircuit::prover_join(&inner, &keys.meta.pinning, &witness).unwrap();
-    let joined = timed("proof", || Made::new(&srs, keys, circuit));
+    let joined = timed("proof", || Made::new(srs, keys, circuit));
     let fields = &joined.proof.public.statement;
     assert_eq!(fields[0], inner.plan.digest());
     let words = |made: &Made| made.proof.public.statement[3..].to_vec();
-    assert_eq!(fields[3..], [words(&a), words(&b)].concat());
+    assert_eq!(fields[3..], [words(a), words(b)].concat());
     // 15 values a word, the last word's two.
     assert_eq!(joined.proof.public.outputs, 15 + 2);
-    forged_witnesses_are_refused(&srs, &inner, &witness);
+    forged_witnesses_are_refused(srs, &inner, &witness);
 
-    let outer = batch(&[&joined, &b]);
+    let outer = batch(&[&joined, b]);
     let parts = [joined.part(), b.part()];
     let witness = prove(&outer, &parts, srs.powers(), &mut rng).unwrap();
-    let keys = ProvingKey::derive_join(&outer, RAW, &srs).unwrap();
+    let keys = ProvingKey::derive_join(&outer, RAW, srs).unwrap();
     let circuit = AggregationCircuit::prover_join(&outer, &keys.meta.pinning, &witness).unwrap();
     let cut = srs.truncated(keys.meta.k()).unwrap();
     let root = aggregation::prove(&keys, &cut, circuit, Target::Contract).unwrap();
@@ -150,7 +160,7 @@ fn proofs_join_and_joins_join() {
     swapped.public.deferred.terms.swap(terms - 1, terms - 2);
     assert!(aggregation::verify(&keys.verifying_key(), &cut, &swapped).is_err());
 
-    wrong_parts_are_named(&srs, &inner, [&a, &b]);
+    wrong_parts_are_named(srs, &inner, [a, b]);
 }
 
 /// Everything in a witness altered: natively nothing is accepted for the plan's program.
@@ -276,196 +286,4 @@ fn wrong_parts_are_named(srs: &Srs, join: &Join, [a, b]: [&Made; 2]) {
         &mut rng,
     );
     assert!(matches!(short, Err(JoinError::Multiexp(_))));
-}
-
-fn shard(words: u32, boundary_in: bool, boundary_out: bool) -> Child {
-    Child {
-        key: Scalar(Fr::from(5)),
-        program: Scalar(Fr::from(6)),
-        range: WeightRange::Apart(Scalar(Fr::from(7))),
-        public: PublicShape {
-            outputs: 0,
-            statement: 3 + u32::from(boundary_in) + u32::from(boundary_out) + words,
-            terms: 5,
-            left: 1,
-        },
-        boundary_in,
-        boundary_out,
-    }
-}
-
-fn tokens(prompt_public: bool) -> Tokens {
-    Tokens {
-        tokens: 20,
-        prompt: 2,
-        prompt_public,
-        vocab: 300,
-        packing: Packing::Short,
-    }
-}
-
-fn ids(range: std::ops::Range<i64>) -> Vec<Fr> {
-    range.map(|id| fr_from_i64(id - ACTIVATION_BOUND)).collect()
-}
-
-/// Statements of three shards: the first was fed 2.., the last chose them and one more.
-#[test]
-fn chains_join_what_follows_each_other() {
-    for public in [false, true] {
-        let whole = tokens(public);
-        let fed = if public { ids(0..20) } else { ids(2..20) };
-        let choices = ids(2..21);
-        let pack = |ids: &[Fr]| packing::pack(&mut Native, Packing::Short, ids);
-        let head = |n: u64| [n, n + 1, n + 2].map(Fr::from).to_vec();
-        let boundary = |n: u64| vec![Fr::from(100 + n)];
-        let statements = [
-            [head(10), boundary(1), pack(&fed)].concat(),
-            [head(20), boundary(1), boundary(2)].concat(),
-            [head(30), boundary(2), pack(&choices)].concat(),
-        ];
-        let words = [pack(&fed).len() as u32, pack(&choices).len() as u32];
-        let plan = Plan {
-            mode: Mode::Chain(Some(whole)),
-            children: vec![
-                shard(words[0], false, true),
-                shard(0, true, true),
-                shard(words[1], true, false),
-            ],
-            row_log: 17,
-        };
-        plan.check().unwrap();
-        let keys = [1u64, 2, 3].map(|n| [Fr::from(n), Fr::from(7)]);
-        let join = |statements: &[Vec<Fr>], fed: &[Fr], choices: &[Fr]| {
-            let all: Vec<&[Fr]> = statements.iter().map(Vec::as_slice).collect();
-            statement::join(&mut Native, &plan, &keys, &all, [fed, choices])
-        };
-        let fields = join(&statements, &fed, &choices).unwrap();
-        let shown = if public { ids(0..21) } else { ids(2..21) };
-        assert_eq!(fields[3..], pack(&shown));
-        assert_eq!(fields[2], Fr::from(12), "input of the first");
-        assert_eq!(plan.outputs() as usize, shown.len());
-
-        let refused = |statements: &[Vec<Fr>], fed: &[Fr], choices: &[Fr], check| {
-            let found = join(statements, fed, choices);
-            assert_eq!(found, Err(VerifyError::Check { check }));
-        };
-        let mut other = statements.clone();
-        other[1][3] += Fr::ONE;
-        refused(&other, &fed, &choices, Check::Boundary);
-        let mut other = statements.clone();
-        other[1][4] += Fr::ONE;
-        refused(&other, &fed, &choices, Check::Boundary);
-        // Words and tokens both changed: what was fed is not what was chosen.
-        let mut changed = choices.clone();
-        changed[3] += Fr::ONE;
-        let mut other = statements.clone();
-        other[2] = [head(30), boundary(2), pack(&changed)].concat();
-        refused(&other, &fed, &changed, Check::Generated);
-        refused(&statements, &fed, &changed, Check::OutputWords);
-        // A token beyond 16 bits that packs to the same words.
-        let mut carried = choices.clone();
-        carried[0] += Fr::from(1 << 16);
-        carried[1] -= Fr::ONE;
-        refused(&statements, &fed, &carried, Check::TokenRange);
-        for (i, statement) in statements.iter().enumerate() {
-            let mut shorter = statements.clone();
-            shorter[i] = statement[..statement.len() - 1].to_vec();
-            assert!(matches!(
-                join(&shorter, &fed, &choices),
-                Err(VerifyError::Shape { .. })
-            ));
-        }
-    }
-}
-
-/// Digests differ whatever differs in a plan, and plans that say nothing are refused.
-#[test]
-fn plans_are_bound_and_bounded() {
-    let whole = Mode::Chain(Some(tokens(false)));
-    let children = vec![
-        shard(2, false, true),
-        shard(0, true, true),
-        shard(2, true, false),
-    ];
-    let plan = |mode, children: &[Child]| Plan {
-        mode,
-        children: children.to_vec(),
-        row_log: 17,
-    };
-    let honest = plan(whole, &children);
-    honest.check().unwrap();
-    let mut digests = vec![honest.digest()];
-    let mut other = honest.clone();
-    other.children[1].key.0 += Fr::ONE;
-    digests.push(other.digest());
-    let mut other = honest.clone();
-    other.children[1].program.0 += Fr::ONE;
-    digests.push(other.digest());
-    for range in [
-        WeightRange::Shown,
-        WeightRange::Partly,
-        WeightRange::Apart(Scalar(Fr::from(8))),
-    ] {
-        let mut other = honest.clone();
-        other.children[1].range = range;
-        digests.push(other.digest());
-    }
-    for alter in [
-        (|c: &mut Child| c.public.outputs += 1) as fn(&mut Child),
-        |c| c.public.statement += 1,
-        |c| c.public.terms += 1,
-        |c| c.public.left += 1,
-        |c| c.boundary_in = !c.boundary_in,
-        |c| c.boundary_out = !c.boundary_out,
-    ] {
-        let mut other = honest.clone();
-        alter(&mut other.children[1]);
-        digests.push(other.digest());
-    }
-    digests.push(plan(whole, &children[..2]).digest());
-    digests.push(plan(Mode::Batch, &children).digest());
-    digests.push(plan(Mode::Chain(None), &children).digest());
-    digests.push(plan(Mode::Chain(Some(tokens(true))), &children).digest());
-    let mut other = honest.clone();
-    other.row_log = 18;
-    digests.push(other.digest());
-    for (i, a) in digests.iter().enumerate() {
-        assert!(digests[..i].iter().all(|b| a != b), "plan {i}");
-    }
-    let refused = |plan: Plan, what: &str| {
-        let text = plan.check().unwrap_err().to_string();
-        assert!(text.contains(what), "{text}");
-    };
-    refused(plan(Mode::Batch, &children), "shard");
-    refused(plan(Mode::Batch, &[]), "0 proofs");
-    refused(plan(whole, &children[..2]), "only all shards");
-    refused(plan(Mode::Chain(None), &children), "tokens");
-    refused(
-        plan(whole, &[children[0], children[2], children[1]]),
-        "boundary",
-    );
-    let doubled = [children[0], children[0], children[1], children[2]];
-    refused(plan(whole, &doubled), "boundary");
-    refused(
-        plan(Mode::Batch, &vec![shard(1, false, false); 65]),
-        "65 proofs",
-    );
-    let mut outputs = shard(1, false, false);
-    outputs.public.outputs = 16;
-    refused(plan(Mode::Batch, &[outputs]), "16 outputs");
-    let mut rows = plan(Mode::Batch, &[shard(1, false, false)]);
-    rows.row_log = 3;
-    refused(rows, "rows of 2^3");
-    let mut several = shard(1, false, false);
-    several.public.left = 3;
-    refused(plan(Mode::Batch, &[several]), "openings");
-    let mut long = shard(1, false, false);
-    long.public.terms = 5000;
-    refused(plan(Mode::Batch, &[long]), "points");
-    let mut short = shard(1, false, false);
-    short.public.statement = 2;
-    refused(plan(Mode::Batch, &[short]), "fields");
-    let parts = plan(Mode::Chain(None), &children[..2]);
-    parts.check().unwrap();
-    assert_eq!(parts.ends(), [false, true]);
 }

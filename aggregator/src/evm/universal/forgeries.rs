@@ -1,0 +1,436 @@
+//! What the universal contract refuses although its pairing holds, each calldata against the check that is there for it.
+//!
+//! The mutants of the text are compiled and run by `scripts/mutate_generated.sh`; a few of them always.
+
+use halo2_base::halo2_proofs::halo2curves::{
+    bn256::{Fr, G1, G1Affine},
+    ff::{Field, PrimeField},
+};
+
+use super::{
+    super::{
+        accumulator_limbs,
+        known_secret::{
+            Case, Mutant, Places, Prover, Trial, accumulator_hash, by_line, compiler, deploy,
+            not_canonical, number_after, off_curve, replaced, scalar, with_point, with_scalar,
+        },
+    },
+    KEY_HEAD, UNIVERSAL_CONTRACT, encode_universal_calldata,
+    tests::{INSTANCES, Kind, Setup, instances},
+};
+use crate::{evm::SolcCompiler, srs::development_secret};
+
+const KIND: Kind = Kind {
+    k: 10,
+    addend: 5,
+    lookup_bits: Some(8),
+};
+const REVERT: &str = " { revert(0, 0) }";
+const KEY: usize = 32 * INSTANCES;
+
+/// The text that refuses nothing and returns its memory.
+fn without_checks(text: &str) -> String {
+    let line = |line: &str| {
+        if line.contains("staticcall") {
+            line.replace("if iszero(", "pop(").replace(REVERT, "")
+        } else if line.ends_with(REVERT) {
+            String::new()
+        } else {
+            line.replace("return(0, 0)", "return(0, 0x2000)")
+        }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn places(text: &str) -> Places {
+    let challenge = text
+        .lines()
+        .rfind(|line| line.starts_with("mstore(0x") && line.contains(", mod(mload(0x"))
+        .expect("a challenge");
+    Places {
+        lhs: number_after(text, "let fold := mod(keccak256(0x"),
+        challenge: number_after(challenge, "mstore(0x"),
+        pairing: 0,
+    }
+}
+
+fn prover(compiler: &SolcCompiler, text: &str, size: usize) -> Prover {
+    Prover {
+        bare: deploy(compiler, UNIVERSAL_CONTRACT, &without_checks(text)),
+        places: places(text),
+        last: size - 64,
+    }
+}
+
+/// A circuit, its contract and calldata that it accepts.
+struct Honest {
+    setup: Setup,
+    text: String,
+    calldata: Vec<u8>,
+    /// Calldata with a false accumulator that the circuit proves: `left` is of another secret.
+    false_accumulator: Vec<u8>,
+}
+
+impl Honest {
+    fn new() -> Self {
+        let setup = Setup::new(KIND, 2);
+        let words = setup.words();
+        let calldata = |limbs: &[Fr]| {
+            let statement = instances(limbs, KIND, 5);
+            encode_universal_calldata(&statement, &words, &setup.prove(&statement))
+        };
+        let good = setup.accumulator(77);
+        let mut bad = good.clone();
+        bad.left = setup.accumulator(78).left;
+        let [good, bad] = [good, bad].map(|accumulator| calldata(&accumulator_limbs(&accumulator)));
+        Self {
+            text: setup.generate().source,
+            calldata: good,
+            false_accumulator: bad,
+            setup,
+        }
+    }
+
+    /// `lhs − τ·rhs` of the false accumulator, in the contract's names.
+    fn error(&self) -> G1 {
+        let [lhs, rhs] = [
+            self.setup.accumulator(77).right,
+            self.setup.accumulator(78).left,
+        ];
+        G1::from(lhs) - rhs * development_secret()
+    }
+
+    /// Offsets of points of key and proof but the last.
+    fn points(&self) -> Vec<usize> {
+        let key = KEY + 32 * KEY_HEAD;
+        let own = self.setup.words().len() * 32 + KEY;
+        // In a proof: points, evaluations, two points.
+        let evaluations = self.evaluations();
+        (key..own)
+            .step_by(64)
+            .chain((own..evaluations.start).step_by(64))
+            .chain([evaluations.end])
+            .collect()
+    }
+
+    /// Bytes of the evaluations: words that are checked against the modulus beyond instances and key.
+    fn evaluations(&self) -> std::ops::Range<usize> {
+        let checked: Vec<usize> = self
+            .text
+            .lines()
+            .filter(|line| line.starts_with("ok := and(ok, lt(calldataload(0x"))
+            .map(|line| number_after(line, "calldataload(0x"))
+            .filter(|at| *at >= KEY + 32 * KEY_HEAD)
+            .collect();
+        checked[0]..checked[checked.len() - 1] + 32
+    }
+
+    /// Offsets of the words that must be below the modulus, but those of limbs, which have narrower bounds.
+    fn scalars(&self) -> Vec<usize> {
+        (12..INSTANCES)
+            .chain([INSTANCES + 2, INSTANCES + 3, INSTANCES + 4])
+            .map(|word| 32 * word)
+            .chain(self.evaluations().step_by(32))
+            .collect()
+    }
+}
+
+/// The limb at a word changed so that the coordinate stays: a bit of the next limb twice, or one beyond 2^256.
+fn aliased_limb(calldata: &[u8], index: usize) -> Vec<u8> {
+    let at = 32 * index;
+    let added = if index % 3 == 2 {
+        Fr::from_u128(1 << 80)
+    } else {
+        let next = scalar(calldata, at + 32).to_repr();
+        let bit = (0..80).find(|bit| next[bit / 8] >> (bit % 8) & 1 == 1);
+        Fr::from(2).pow_vartime([88 + bit.expect("not zero") as u64])
+    };
+    with_scalar(calldata, at, scalar(calldata, at) + added)
+}
+
+/// Calldata that passes the pairing and breaks one rule each, then what the pairing itself must refuse.
+fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
+    let good = &honest.calldata;
+    let mut cases = vec![Case::accepted("the honest proof", good.clone())];
+    let mut broken = |name: String, calldata: Vec<u8>| {
+        let balanced = prover
+            .balanced(&calldata)
+            .unwrap_or_else(|| panic!("{name}"));
+        assert!(prover.pairing_holds(&balanced), "{name}");
+        cases.push(Case::refused(name, balanced));
+    };
+    for at in honest.scalars() {
+        broken(
+            format!("word {} not canonical", at / 32),
+            not_canonical(good, at),
+        );
+    }
+    let word = |word: usize| KEY + 32 * word;
+    broken("1/n".into(), with_scalar(good, word(2), Fr::from(7)));
+    broken("1/ω".into(), with_scalar(good, word(4), Fr::from(7)));
+    let unit = with_scalar(good, word(3), Fr::ONE);
+    broken(
+        "ω = 1: a denominator is zero".into(),
+        with_scalar(&unit, word(4), Fr::ONE),
+    );
+    for index in 0..12 {
+        broken(format!("limb {index} aliased"), aliased_limb(good, index));
+    }
+    broken("accumulator at infinity".into(), {
+        let mut zero = good.clone();
+        zero[..12 * 32].fill(0);
+        zero
+    });
+    let off = off_curve(prover, good, &honest.points());
+    assert!(off.len() + 1 >= honest.points().len(), "{}", off.len());
+    cases.extend(off);
+    cases.push(Case::refused(
+        "trailing byte",
+        [good.as_slice(), &[0]].concat(),
+    ));
+    cases.extend(unfolded(honest, prover));
+    let mut altered = good.clone();
+    altered[honest.evaluations().start + 31] ^= 1;
+    cases.push(Case::refused("an altered evaluation", altered));
+    cases
+}
+
+/// False accumulators that the last point makes up for, for every fold that it does not enter.
+fn unfolded(honest: &Honest, prover: &Prover) -> Vec<Case> {
+    let bad = &honest.false_accumulator;
+    let folds = [
+        ("left out", Fr::ZERO),
+        ("by 1", Fr::ONE),
+        ("by a hash of itself", accumulator_hash(bad)),
+    ];
+    let made = folds.map(|(how, fold)| {
+        let calldata = prover
+            .balanced_with(bad, honest.error() * fold)
+            .expect("on the curve");
+        Case::refused(format!("a false accumulator, folded {how}"), calldata)
+    });
+    made.into()
+}
+
+/// Texts with one check or term less.
+fn mutants(text: &str) -> Vec<Mutant> {
+    let mut all = by_line(text, "no check", |line| {
+        let checks = line.ends_with(REVERT) && !line.contains("staticcall");
+        checks.then(String::new)
+    });
+    let bound = |line: &str, limb: bool| {
+        let is_bound = line.starts_with("ok := and(ok");
+        (is_bound && limb == (number_after(line, "calldataload(0x") < 12 * 32)).then(String::new)
+    };
+    all.extend(by_line(text, "no bound", |line| bound(line, false)));
+    all.extend(by_line(text, "limb below the modulus", |line| {
+        bound(line, true)
+    }));
+    all.extend(by_line(text, "precompile may fail", |line| {
+        let call = line.contains("staticcall");
+        call.then(|| line.replace("if iszero(", "pop(").replace(REVERT, ""))
+    }));
+    all.extend(by_line(text, "precompile may be missing", |line| {
+        let sizes = ["0x40", "0x20"].map(|size| format!("and(eq(returndatasize(), {size}), "));
+        Some(
+            line.replace(&sizes[0], "and(1, ")
+                .replace(&sizes[1], "and(1, "),
+        )
+    }));
+    all.extend(by_line(text, "not hashed", |line| {
+        let copy = line.starts_with("calldatacopy(") && !line.contains(", 0x40)");
+        (copy || line.starts_with("mstore8(")).then(String::new)
+    }));
+    all.extend(by_line(text, "term left out", |line| {
+        line.starts_with("include(").then(String::new)
+    }));
+    all.extend(by_line(text, "side left out", |line| {
+        (line.starts_with("move(0x") || line.starts_with("claim(")).then(String::new)
+    }));
+    all.extend(by_line(text, "not reduced", |line| {
+        line.contains(", mod(mload(0x").then(|| {
+            line.replace("mod(mload(", "add(0, mload(")
+                .replace(", q))", "))")
+        })
+    }));
+    let bounds = [
+        ("low limb not bounded", "shr(88, low)", "0"),
+        ("middle limb not bounded", "shr(88, middle)", "0"),
+        ("top limb not bounded", "shr(80, high)", "0"),
+        ("top limb of 88 bits", "shr(80, high)", "shr(88, high)"),
+        ("no pairing", "sub(mload(0), 1)", "0"),
+        ("the pairing's word not cleared", "mstore(0, 0)\n", ""),
+    ];
+    all.extend(bounds.map(|(name, old, new)| replaced(text, name, old, new)));
+    let size = text.lines().find(|line| line.starts_with("let ok := "));
+    let size = size.expect("the size is checked");
+    all.push(replaced(text, "size not checked", size, "let ok := 1"));
+    let fold = text.lines().find(|line| line.starts_with("let fold := "));
+    let fold = fold.expect("a fold");
+    let claims = number_after(fold, "keccak256(0x");
+    let hash = |from: usize, length: usize| {
+        format!("let fold := mod(keccak256({from:#x}, {length:#x}), q)")
+    };
+    let folds = [
+        ("fold by 0", "let fold := 0".to_owned()),
+        ("fold by 1", "let fold := 1".to_owned()),
+        ("fold by the accumulator alone", hash(claims + 0x80, 0x80)),
+        ("fold by the proof alone", hash(claims, 0x80)),
+        ("fold without the accumulator's right", hash(claims, 0xc0)),
+        ("fold without the proof's left", hash(claims + 0x40, 0xc0)),
+        (
+            "fold not reduced",
+            format!("let fold := keccak256({claims:#x}, 0x100)"),
+        ),
+    ];
+    all.extend(folds.map(|(name, new)| replaced(text, name, fold, &new)));
+    // No single check sees a point off the curve, which both precompiles refuse: with neither of the two.
+    let both = ["7, 0xc0", "6, 0x80"]
+        .iter()
+        .fold(text.to_owned(), |text, call| {
+            let lines = text.lines().map(|line| {
+                if line.contains(&format!("staticcall(gas(), {call}")) {
+                    line.replace("if iszero(", "pop(").replace(REVERT, "")
+                } else {
+                    line.to_owned()
+                }
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        });
+    all.push(Mutant {
+        name: "points off the curve are left out".to_owned(),
+        text: both,
+    });
+    all
+}
+
+/// Mutants that no calldata tells from the contract.
+const EQUIVALENT: &[(&str, &str)] = &[
+    (
+        "limb below the modulus",
+        "the bound of the limb is narrower",
+    ),
+    (
+        "precompile may fail: if iszero(and(eq(returndatasize(), 0x40), staticcall(gas(), 7,",
+        "the addition refuses the same operand; out of gas, too little is left to end the call",
+    ),
+    (
+        "precompile may fail: if iszero(and(eq(returndatasize(), 0x40), staticcall(gas(), 6,",
+        "the multiplication refuses the operand, and the pairing a sum that begins off the curve",
+    ),
+    (
+        "precompile may fail: if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 5,",
+        "a product of the inverse is compared with 1; out of gas, too little is left to end the call",
+    ),
+    (
+        "precompile may fail: if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 8,",
+        "the word that it writes is 0 before and compared with 1",
+    ),
+    (
+        "precompile may be missing",
+        "differs only on a chain without it: a_chain_without_the_precompiles_of_sums_is_refused; for 5 and 8 the result is compared",
+    ),
+    (
+        "the pairing's word not cleared",
+        "the precompile writes it, or is noticed to fail",
+    ),
+    (
+        "fold by the proof alone",
+        "the accumulator is bound by the transcript before the last point, which the hash of the proof's sides binds",
+    ),
+    (
+        "fold without the accumulator's right",
+        "as the fold by the proof alone",
+    ),
+    (
+        "fold without the proof's left",
+        "the proof's right is the last point: it determines the left",
+    ),
+    (
+        "fold not reduced",
+        "the precompile takes the scalar modulo the same order",
+    ),
+];
+
+#[test]
+fn what_passes_the_pairing_is_refused_by_the_check_for_it() {
+    let Some(compiler) = compiler() else { return };
+    let honest = Honest::new();
+    let prover = prover(&compiler, &honest.text, honest.calldata.len());
+    let cases = cases(&honest, &prover);
+    let chain = deploy(&compiler, UNIVERSAL_CONTRACT, &honest.text);
+    for case in &cases {
+        let accepted = chain.call(case.calldata.clone()).is_some();
+        assert_eq!(accepted, case.accepted, "{}", case.name);
+    }
+    println!("{} false calldata tried, 0 accepted", cases.len() - 1);
+    let trial = Trial {
+        compiler: &compiler,
+        contract: UNIVERSAL_CONTRACT,
+        cases: &cases,
+        equivalent: &[],
+    };
+    for (name, expected) in [
+        ("top limb not bounded", "limb 2 aliased"),
+        ("fold by 1", "a false accumulator, folded by 1"),
+        ("points off the curve are left out", "off the curve"),
+    ] {
+        let mutant = mutants(&honest.text).into_iter().find(|m| m.name == name);
+        let killer = trial.killer(&mutant.expect("in the list"));
+        let killer = killer.map(|case| case.name.as_str()).unwrap_or_default();
+        assert!(killer.contains(expected), "{name}: {killer}");
+    }
+}
+
+#[test]
+#[ignore = "compiles a contract for each mutant; scripts/mutate_generated.sh runs it"]
+fn every_mutant_of_the_universal_contract_is_noticed() {
+    let compiler = compiler().expect("the compiler");
+    let honest = Honest::new();
+    let prover = prover(&compiler, &honest.text, honest.calldata.len());
+    let trial = Trial {
+        compiler: &compiler,
+        contract: UNIVERSAL_CONTRACT,
+        cases: &cases(&honest, &prover),
+        equivalent: EQUIVALENT,
+    };
+    let survivors = trial.survivors(&mutants(&honest.text));
+    assert!(survivors.is_empty(), "{survivors:#?}");
+}
+
+/// On a chain without a precompile, at whose address there is no code: a call succeeds and leaves the operand as it is.
+#[test]
+fn a_chain_without_the_precompiles_of_sums_is_refused() {
+    let Some(compiler) = compiler() else { return };
+    let honest = Honest::new();
+    for (precompile, size) in [(7, "0x40"), (6, "0x40")] {
+        let missing = honest.text.replace(
+            &format!("staticcall(gas(), {precompile},"),
+            &format!("staticcall(gas(), {:#x},", 0x1000 + precompile),
+        );
+        let prover = prover(&compiler, &missing, honest.calldata.len());
+        let made = prover.balanced(&honest.calldata).expect("a last point");
+        // Without the fold, which the sums compute as well: the point that makes up for the accumulator is the same.
+        let unchecked = missing.replace(&format!("eq(returndatasize(), {size})"), "1");
+        let refused = deploy(&compiler, UNIVERSAL_CONTRACT, &missing);
+        let accepting = deploy(&compiler, UNIVERSAL_CONTRACT, &unchecked);
+        assert_eq!(refused.call(made.clone()), None, "precompile {precompile}");
+        assert!(
+            accepting.call(made).is_some(),
+            "precompile {precompile}: the case is empty"
+        );
+    }
+}
+
+/// `G` is used by the prover as the first trial of a last point.
+#[test]
+fn the_honest_proof_is_what_the_prover_makes_of_it() {
+    let Some(compiler) = compiler() else { return };
+    let honest = Honest::new();
+    let prover = prover(&compiler, &honest.text, honest.calldata.len());
+    let last = honest.calldata.len() - 64;
+    let other = with_point(&honest.calldata, last, &G1Affine::generator());
+    assert!(!prover.pairing_holds(&other));
+    let made = prover.balanced(&other).expect("on the curve");
+    assert!(made == honest.calldata, "the last point is determined");
+}

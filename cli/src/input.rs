@@ -1,0 +1,104 @@
+//! Inputs on the command line: rows, tokens, and files of inputs that were committed to before.
+
+use std::path::Path;
+
+use eyre::{Context, ensure};
+use halo2curves_axiom::bn256::Fr;
+use laminate_protocol::artifact::{self, HEADER, Kind, MAGIC};
+use laminate_protocol::program::Program;
+use laminate_prover::input::{CommittedInput, Input};
+use laminate_prover::quant;
+
+use crate::files;
+use crate::llm;
+
+/// An input of a proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// What the program runs on.
+    pub input: Input,
+    /// Salt of its commitment, if it was committed to before; a proof takes a fresh one otherwise.
+    pub salt: Option<Fr>,
+}
+
+impl Given {
+    /// An input that was not committed to.
+    pub fn fresh(input: Input) -> Self {
+        Self { input, salt: None }
+    }
+
+    /// The input in a file: rows (CSV or JSON) or tokens (JSON), or one that `input commit` wrote.
+    ///
+    /// # Errors
+    /// A file of another form or of another program, values that do not fit, or a commitment of other values.
+    pub fn read(path: &Path, program: &Program) -> eyre::Result<Self> {
+        if !is_artifact(path)? {
+            return Ok(Self::fresh(read_values(path, program)?));
+        }
+        let committed = read_committed(path, program.input_len())?;
+        let input = committed.open(program);
+        Ok(Self {
+            input: input.wrap_err_with(|| path.display().to_string())?,
+            salt: Some(committed.salt.0),
+        })
+    }
+}
+
+/// Rows or tokens, as the program takes them.
+///
+/// # Errors
+/// A file of another form, or values that do not fit.
+pub fn read_values(path: &Path, program: &Program) -> eyre::Result<Input> {
+    if let Some(sequence) = &program.sequence {
+        return Ok(Input::Tokens(llm::read_input(path, sequence)?));
+    }
+    let rows = quant::read_rows(path, program.tensor_width(program.input))?;
+    let rows = quant::quantise_input(program, &rows);
+    Ok(Input::Rows(
+        rows.wrap_err_with(|| path.display().to_string())?,
+    ))
+}
+
+/// The first rows of a file, at most `count`.
+///
+/// # Errors
+/// As [`read_values`].
+pub fn first_rows(path: &Path, program: &Program, count: usize) -> eyre::Result<Given> {
+    let mut input = read_values(path, program)?;
+    if let Input::Rows(rows) = &mut input {
+        rows.truncate(count);
+    }
+    Ok(Given::fresh(input))
+}
+
+/// Whether a file has the header of a Laminate file; everything else is taken for text.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_artifact(path: &Path) -> eyre::Result<bool> {
+    Ok(files::read_head(path, MAGIC.len())? == MAGIC)
+}
+
+/// A committed input of at most `values` values.
+///
+/// # Errors
+/// Another file, an altered one, or one that is too large, of which no more is read.
+pub fn read_committed(path: &Path, values: usize) -> eyre::Result<CommittedInput> {
+    let limit = HEADER + largest_payload(values);
+    let bytes = files::read_head(path, limit + 1)?;
+    let context = || path.display().to_string();
+    // Which kind of file it is says more than that it is too long.
+    artifact::begin(Kind::Input, &bytes).wrap_err_with(context)?;
+    ensure!(
+        bytes.len() <= limit,
+        "{} is longer than {limit} bytes, which {values} values take at most: it was committed to for another program, or altered",
+        path.display()
+    );
+    let (_, committed) = artifact::decode(Kind::Input, &bytes).wrap_err_with(context)?;
+    Ok(committed)
+}
+
+/// Digest, salt and commitment, the number of values, and five bytes for each.
+fn largest_payload(values: usize) -> usize {
+    values.saturating_mul(5).saturating_add(3 * 32 + 10)
+}
