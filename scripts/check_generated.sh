@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Requires the generated verifier in the repository to be, byte for byte, what the program derives today.
+# Requires the generated verifier in the repository to be, byte for byte, what the program derives today, and the contracts
+# that the binary holds to be what the compiler makes of the sources.
 #
 #   scripts/check_generated.sh [WORK]
 #
@@ -21,3 +22,9 @@ for file in Halo2Verifier.sol verifier.json; do
     fi
 done
 echo "The generated verifier is what the program derives."
+
+if ! "$root/scripts/make_embedded.sh" --check; then
+    echo "check_generated: the contracts in the binary are not what the compiler makes. Run scripts/make_embedded.sh." >&2
+    exit 1
+fi
+echo "The contracts in the binary are what the compiler makes of the sources."

@@ -22,4 +22,4 @@ laminate() {
 
 laminate compile "$model/fraud.onnx" --calibration "$model/calibration.csv" -o "$work"
 laminate setup "$work" --dev-srs
-laminate verifier "$work" -o "$out"
+laminate verifier "$work" --mode direct -o "$out"

@@ -9,6 +9,8 @@ pub enum Exit {
     Done,
     /// The proof is valid, but nothing shows that the weights are in range, and nobody said to do without.
     WeightsUnchecked,
+    /// The program is written, but it is not the model: decisions differ, or the scales lose an input column.
+    OfNoUse,
 }
 
 impl From<Exit> for ExitCode {
@@ -16,6 +18,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::WeightsUnchecked => Self::from(3),
+            Exit::OfNoUse => Self::from(4),
         }
     }
 }

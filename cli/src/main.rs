@@ -14,6 +14,7 @@ mod llm;
 mod measure;
 mod output;
 mod pipeline;
+mod printable;
 mod reading;
 mod shards;
 mod subject;
@@ -37,7 +38,7 @@ const _: () = assert!(
     about,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "Exit codes:\n  0  done; for `verify` and `check`: everything holds\n  1  refused or failed, with one message on standard error\n  2  wrong usage of the command line\n  3  `verify`: valid, but neither the proof nor a commitment proof shows that the weights are in range"
+    after_help = "Exit codes:\n  0  done; for `verify` and `check`: everything holds\n  1  refused or failed, with one message on standard error\n  2  wrong usage of the command line\n  3  `verify`: valid, but neither the proof nor a commitment proof shows that the weights are in range\n  4  `compile`: the program is written, but it is not the model (--min-agreement, --min-column-bits)"
 )]
 struct Cli {
     /// Print the result as JSON.
@@ -90,7 +91,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command, out: Output) -> eyre::Result<Exit> {
     let done = match command {
         Command::Demo(c) => block_on(c.run(out)),
-        Command::Compile(c) => c.run(out),
+        Command::Compile(c) => return c.run(out),
         Command::Commit(c) => c.run(out),
         Command::Setup(c) => c.run(out),
         Command::Generate(c) => c.run(out),

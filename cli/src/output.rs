@@ -8,6 +8,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::printable::{printable_json, printable_lines};
+
 /// Whether a result stands on standard output, so that an error does not put a second object there.
 static RESULT_PRINTED: AtomicBool = AtomicBool::new(false);
 
@@ -24,8 +26,13 @@ impl Output {
     /// Prose for people, on standard error.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            prose(text);
+            prose(&printable_lines(text));
         }
+    }
+
+    /// What is wrong with a result that stands, on standard error; for a command that does not end with success.
+    pub fn warning(&self, text: &str) {
+        prose(&format!("warning: {}", printable_lines(text)));
     }
 
     /// An error: one line on standard error, and with `--json` an object unless there is a result.
@@ -35,9 +42,10 @@ impl Output {
         chain.dedup_by(|cause, message| message.ends_with(cause.as_str()));
         let text = chain.join(": ");
         if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
-            let _ = print(&serde_json::json!({ "error": text }).to_string());
+            let json = serde_json::json!({ "error": text }).to_string();
+            let _ = print(&printable_json(&json));
         }
-        prose(&format!("error: {text}"));
+        prose(&format!("error: {}", printable_lines(&text)));
     }
 
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
@@ -47,9 +55,9 @@ impl Output {
     pub fn result<T: Serialize>(&self, human: &str, value: &T) -> eyre::Result<()> {
         RESULT_PRINTED.store(true, Ordering::Relaxed);
         if self.json {
-            print(&serde_json::to_string_pretty(value)?)
+            print(&printable_json(&serde_json::to_string_pretty(value)?))
         } else {
-            print(human)
+            print(&printable_lines(human))
         }
     }
 

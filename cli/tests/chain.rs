@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
-use laminate_aggregator::evm::{SolcCompiler, SourceTree};
 
 #[path = "../src/chain/tests/anvil.rs"]
 mod anvil;
@@ -49,38 +48,24 @@ fn refused(command: &mut Command, secrets: &[&str], expected: &str) {
     assert!(!text.contains("panicked"), "{text}");
 }
 
-/// A verifier's folder around a contract that accepts everything; `None` if tests without a compiler are to be skipped.
-fn verifier(dir: &Path) -> Option<()> {
-    if !workspace().join("node_modules/solc").exists() {
-        anvil::missing("node_modules/solc");
-        return None;
-    }
-    let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
-    tree.files
-        .retain(|path, _| !path.starts_with("contracts/src/generated"));
-    let names = ["InferenceVerifier", "ModelRegistry", "FraudScreen"];
-    let compiled = SolcCompiler::find(&workspace())
-        .unwrap()
-        .compile(&tree, &names)
-        .unwrap();
+/// A verifier's folder around a contract that accepts everything.
+fn verifier(dir: &Path) {
+    let embedded = std::fs::read(workspace().join("cli/embedded/contracts.json")).unwrap();
+    let embedded: serde_json::Value = serde_json::from_slice(&embedded).unwrap();
     std::fs::create_dir_all(dir).unwrap();
-    for (name, contract) in compiled {
-        std::fs::write(
-            dir.join(format!("{name}.bin")),
-            hex::encode(contract.creation),
-        )
-        .unwrap();
+    for name in ["InferenceVerifier", "ModelRegistry", "FraudScreen"] {
+        let creation = embedded["contracts"][name]["creation"].as_str().unwrap();
+        std::fs::write(dir.join(format!("{name}.bin")), creation).unwrap();
     }
     // Returns one byte of code: STOP.
     std::fs::write(dir.join("Halo2Verifier.bin"), "6001600c60003960016000f300").unwrap();
     let word = format!("0x{:064x}", 1);
     let info = serde_json::json!({
         "version": 4, "programName": "stand-in", "programDigest": word, "weightCommitment": word, "outputCount": 1,
-        "outputWords": 1, "outputScale": 14, "terms": 1, "proofLength": 64, "developmentSrs": true,
+        "outputWords": 1, "outputScale": 14, "terms": 1, "proofLength": 64, "developmentSrs": false,
         "srsDigest": word, "vkDigest": word, "solcVersion": "0.8.19",
     });
     std::fs::write(dir.join("verifier.json"), info.to_string()).unwrap();
-    Some(())
 }
 
 #[test]
@@ -120,7 +105,8 @@ fn help_has_an_example_and_never_a_key_argument() {
 fn deploys_and_registers_without_showing_the_key() {
     let dir = tempfile::tempdir().unwrap();
     let verifier_dir = dir.path().join("verifier");
-    let (Some(()), Some(anvil)) = (verifier(&verifier_dir), Anvil::start(31337)) else {
+    verifier(&verifier_dir);
+    let Some(anvil) = Anvil::start(31337) else {
         return;
     };
     let command = |name: &str| {
@@ -172,13 +158,46 @@ fn deploys_and_registers_without_showing_the_key() {
     assert_eq!(report["holds"], true);
 }
 
+/// A record from elsewhere is printed without anything that a terminal would act on.
+#[test]
+fn names_in_foreign_records_do_not_reach_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let verifier_dir = dir.path().join("verifier");
+    let (Some(()), Some(anvil)) = (verifier(&verifier_dir), Anvil::start(31337)) else {
+        return;
+    };
+    let command = |name: &str| {
+        let mut command = laminate();
+        command
+            .current_dir(dir.path())
+            .args([name, "--rpc-url", &anvil.url])
+            .env("LAMINATE_PRIVATE_KEY", KEY);
+        command
+    };
+    let (output, text) = run(command("deploy").arg("verifier"), &[]);
+    assert!(output.status.success(), "{text}");
+    let record = dir.path().join("deployment.json");
+    let good = std::fs::read_to_string(&record).unwrap();
+    let control = ["\u{1b}", "\u{9b}", "\u{202e}", "\u{7}"];
+    for name in ["\"programName\": \"", "\"halo2Verifier"] {
+        let bad = format!("{name}x\\u001b]0;owned\\u0007\u{9b}2J\u{202e}\\nerror: none");
+        assert!(good.contains(name));
+        std::fs::write(&record, good.replace(name, &bad)).unwrap();
+        for json in [&[][..], &["--json"]] {
+            let mut register = command("register");
+            register.args(["--weight-proof", "none"]).args(json);
+            let (output, text) = run(&mut register, &control);
+            assert!(!output.status.success());
+            assert!(text.contains("owned") && text.contains(r"\u{1b}"), "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_password_and_a_missing_node_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let verifier_dir = dir.path().join("verifier");
-    let Some(()) = verifier(&verifier_dir) else {
-        return;
-    };
+    verifier(&verifier_dir);
     let key = hex::decode(KEY).unwrap();
     let mut rng = rand::thread_rng();
     alloy::signers::local::PrivateKeySigner::encrypt_keystore(

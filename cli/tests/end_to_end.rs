@@ -109,8 +109,10 @@ fn from_model_to_chain() {
         "--force",
     );
 
-    let made = user.accepted(&["verifier", "m", "-o", "v"]);
+    let trapped = trap(&user);
+    let made = user.accepted(&["verifier", "m", "-o", "v", "--mode", "direct"]);
     assert!(made["contract_bytes"].as_u64().expect("bytes") <= 24_576);
+    assert!(!trapped.exists(), "ran a program of the working folder");
     let url = ["--rpc-url", anvil.url.as_str()];
     let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());
     on_chain(&["deploy", "v", "--screen"]);
@@ -131,7 +133,83 @@ fn from_model_to_chain() {
         &["check", "p.proof", "--rpc-url", "http://127.0.0.1:1"],
         "127.0.0.1",
     );
+    refuses_a_verifier_that_accepts_everything(&user, url);
     one_contract_verifies_two_programs(&user, url);
+}
+
+/// A compiler where an earlier version looked for it; the file that it makes when it runs.
+fn trap(user: &User) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let (solc, trapped) = (path(user, "scripts/solc"), path(user, "trapped"));
+    std::fs::create_dir(path(user, "scripts")).expect("folder");
+    let script = format!("#!/bin/sh\necho run > {}\n", trapped.display());
+    std::fs::write(&solc, script).expect("write");
+    std::fs::set_permissions(&solc, PermissionsExt::from_mode(0o755)).expect("mode");
+    trapped
+}
+
+/// A folder whose generated verifier accepts every proof, as whoever hands one on could make it.
+fn refuses_a_verifier_that_accepts_everything(user: &User, url: [&str; 2]) {
+    use laminate_aggregator::{evm::secret_words, srs::development_s_g2};
+    let url = &url[..];
+    let text = |name: &str| std::fs::read_to_string(path(user, name)).expect("file");
+    let write = |name: &str, text: &str| std::fs::write(path(user, name), text).expect("write");
+    std::fs::create_dir(path(user, "forged")).expect("folder");
+    for entry in std::fs::read_dir(path(user, "v")).expect("folder") {
+        let entry = entry.expect("entry");
+        let to = path(user, "forged").join(entry.file_name());
+        std::fs::copy(entry.path(), to).expect("copy");
+    }
+    // STOP, and for the flag's sake a word of the development string's secret behind it.
+    let secret = secret_words(&development_s_g2())[0];
+    let forged = format!("6021600c60003960216000f300{}", hex::encode(secret));
+    write("forged/Halo2Verifier.bin", &forged);
+    let deploy = ["deploy", "forged", "-o", "forged.json"];
+    let with =
+        |args: &[&'static str], more: &[&'static str]| -> Vec<&str> { [args, more, url].concat() };
+    user.refused(&with(&deploy, &[]), "not what its source compiles to");
+    user.refused(
+        &with(&deploy, &["--dir", "m"]),
+        "Halo2Verifier.bin is not what",
+    );
+    assert!(!path(user, "forged.json").exists());
+    // The flag alone, and another of our contracts.
+    let record = text("forged/verifier.json");
+    let flag = ["\"developmentSrs\": true", "\"developmentSrs\": false"];
+    assert!(record.contains(flag[0]));
+    write("forged/verifier.json", &record.replace(flag[0], flag[1]));
+    user.refused(
+        &with(&deploy, &[]),
+        "holds the development reference string",
+    );
+    write("forged/verifier.json", &record);
+    let registry = text("forged/ModelRegistry.bin");
+    write("forged/ModelRegistry.bin", &forged);
+    user.refused(&with(&deploy, &[]), "not this build's ModelRegistry");
+    write("forged/ModelRegistry.bin", &registry);
+
+    // Without a source it is deployed as given; whoever derives the code finds it.
+    std::fs::remove_file(path(user, "forged/Halo2Verifier.sol")).expect("remove");
+    user.accepted(&with(&deploy, &[]));
+    let deployment = ["--deployment", "forged.json"];
+    user.accepted(&with(&["register", "m"], &deployment));
+    user.accepted(&with(&["submit", "p.proof"], &deployment));
+    let check = ["check", "p.proof", "--deployment", "forged.json"];
+    let found = user.accepted(&with(&check, &["--verifier-dir", "forged"]));
+    for contract in found["contracts"].as_array().expect("contracts") {
+        assert!(contract.get("derived").is_none() && contract["given"].is_string());
+    }
+    let expected = "not the code it must be";
+    user.refused(&with(&check, &["--dir", "m"]), expected);
+    let both = ["--dir", "m", "--verifier-dir", "forged"];
+    user.refused(&with(&check, &both), "Halo2Verifier.bin is not what");
+    let found = user.accepted(&with(
+        &["check", "p.proof"],
+        &["--dir", "m", "--verifier-dir", "v"],
+    ));
+    for contract in found["contracts"].as_array().expect("contracts") {
+        assert!(contract["derived"].is_string() && contract["given"].is_string());
+    }
 }
 
 /// Two programs through one universal verifier; the proof of the first is the one that its own contract took above.
@@ -160,7 +238,7 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
     let verified = user.accepted(&["verify", "t.proof", "--dir", "t"]);
     assert_eq!(verified["weights_checked"], true);
     for (dir, folder) in [("m", "um"), ("t", "ut")] {
-        let made = user.accepted(&["verifier", dir, "-o", folder, "--mode", "universal"]);
+        let made = user.accepted(&["verifier", dir, "-o", folder]);
         println!(
             "universal verifier from {dir}: {} bytes",
             made["contract_bytes"]
@@ -174,6 +252,7 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
         );
     }
 
+    refuses_another_universal_verifier(user, url);
     let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());
     let deployed = on_chain(&["deploy", "um", "-o", "um.json", "--screen"]);
     println!("universal deployment: {} gas", deployed["total_gas"]);
@@ -218,6 +297,31 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
         );
         on_chain(&["check", proof, "--dir", dir, "--deployment", record]);
     }
+}
+
+/// The code of all programs' verifier is known without its program.
+fn refuses_another_universal_verifier(user: &User, url: [&str; 2]) {
+    let file = path(user, "um/Halo2UniversalVerifier.bin");
+    let good = std::fs::read_to_string(&file).expect("code");
+    let deploy = ["deploy", "um", "-o", "um.json", url[0], url[1]];
+    let middle = good.len() / 2;
+    let digit = if &good[middle..=middle] == "0" {
+        "1"
+    } else {
+        "0"
+    };
+    let altered = [&good[..middle], digit, &good[middle + 1..]].concat();
+    for (code, expected) in [
+        (&*altered, "not this build's universal verifier"),
+        (
+            "6001600c60003960016000f300",
+            "does not hold the development",
+        ),
+    ] {
+        std::fs::write(&file, code).expect("write");
+        user.refused(&deploy, expected);
+    }
+    std::fs::write(&file, good).expect("write");
 }
 
 /// The proof does not bind how its output words read; `verify` takes that from the key.
@@ -273,7 +377,7 @@ fn commitment_proofs_go_through_the_universal_verifier() {
     user.accepted(&["prove", "m", "--input", "input.json", "-o", "p.proof"]);
     user.accepted(&["prove-weights", "m", "-o", "w.proof"]);
     verify_tells_what_it_has_not_seen(&user);
-    user.accepted(&["verifier", "m", "-o", "v", "--mode", "universal"]);
+    user.accepted(&["verifier", "m", "-o", "v"]);
 
     let url = ["--rpc-url", anvil.url.as_str()];
     let on_chain = |args: &[&str]| user.accepted(&[args, &url].concat());

@@ -33,6 +33,21 @@ contract DeployTest is Fixtures {
         }
     }
 
+    /// The code decides, not the description beside it.
+    function test_developmentSrsIsFoundInTheCode() public {
+        Deploy script = new Deploy();
+        bytes memory code = vm.getCode("Halo2Verifier.sol:Halo2Verifier");
+        bool development = vm.parseJsonBool(vm.readFile("contracts/src/generated/verifier.json"), ".developmentSrs");
+        vm.assertTrue(script.isDevelopment(code) == development, "generated verifier");
+        bytes32 secret = 0x0155dc4cf583b977614d164daec230e3c246855d231361eec6bdbf96c66a001b;
+        vm.assertTrue(script.isDevelopment(abi.encodePacked(secret)), "alone");
+        vm.assertTrue(script.isDevelopment(abi.encodePacked(hex"607f", secret)), "at the end");
+        vm.assertTrue(script.isDevelopment(abi.encodePacked(secret, hex"5b")), "at the start");
+        vm.assertTrue(!script.isDevelopment(abi.encodePacked(bytes31(secret))), "cut");
+        vm.assertTrue(!script.isDevelopment(abi.encodePacked(bytes32(uint256(secret) + 1))), "another");
+        vm.assertTrue(!script.isDevelopment(""), "empty");
+    }
+
     function test_localChains() public {
         Deploy script = new Deploy();
         vm.assertTrue(script.isLocal(31337) && script.isLocal(1337), "local");

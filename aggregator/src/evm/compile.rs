@@ -23,6 +23,7 @@ use foundry_compilers::{
     error::SolcError,
     solc::Solc,
 };
+use sha2::{Digest, Sha256};
 
 use super::error::EvmError;
 
@@ -88,6 +89,31 @@ impl SourceTree {
             }
         }
         Ok(tree)
+    }
+
+    /// Our contracts, `contracts/src` of the workspace at `root`, without the generated verifier that is kept there.
+    ///
+    /// # Errors
+    /// [`EvmError::Io`].
+    pub fn contracts(root: &Path) -> Result<Self, EvmError> {
+        let mut tree = Self::read(root, "contracts/src")?;
+        tree.files
+            .retain(|path, _| !path.starts_with("contracts/src/generated"));
+        Ok(tree)
+    }
+
+    /// SHA-256 of paths and contents, hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new().chain_update(b"laminate solidity sources v1");
+        for (path, content) in &self.files {
+            for text in [path.to_string_lossy().as_bytes(), content.as_bytes()] {
+                hash.update((text.len() as u64).to_le_bytes());
+                hash.update(text);
+            }
+        }
+        let digest = hash.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// One file.
@@ -196,6 +222,17 @@ impl SolcCompiler {
             .map(|name| Ok(((*name).to_owned(), contract(&output, name)?)))
             .collect()
     }
+}
+
+/// SHA-256 of the compiler's version and settings, hex: code is the same only where it is.
+#[must_use]
+pub fn settings_digest() -> String {
+    let settings = serde_json::to_vec(&settings(&BTreeMap::new())).unwrap_or_default();
+    let digest = Sha256::new()
+        .chain_update(SOLC_VERSION)
+        .chain_update(settings)
+        .finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The settings in words, as headers of generated sources have them.

@@ -167,6 +167,14 @@ pub enum EvmError {
         /// Size of its creation code.
         bytes: usize,
     },
+    /// The universal contract's code in this build is not what it must be.
+    #[error(
+        "this build's universal contract is unusable: {reason}; make it again with scripts/make_embedded.sh"
+    )]
+    Template {
+        /// Why.
+        reason: String,
+    },
     /// A source file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Io {

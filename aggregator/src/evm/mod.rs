@@ -7,7 +7,8 @@
 //! | `accumulator` | the 12 leading instances |
 //! | `prove` | proof with the Keccak transcript; the same check natively |
 //! | `universal` | one contract for all circuits of a constraint system, the key in the calldata |
-//! | `template` | what keys of one constraint system share
+//! | `template` | what keys of one constraint system share |
+//! | `secret` | `[τ]_2` in a contract's code |
 //! | `calldata` | what the contract takes |
 
 mod accumulator;
@@ -20,6 +21,7 @@ pub(crate) mod generate;
 #[cfg(test)]
 mod known_secret;
 pub(crate) mod prove;
+mod secret;
 pub(crate) mod template;
 #[cfg(test)]
 mod tests;
@@ -29,12 +31,13 @@ pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{
     COMPILER_SETTINGS, CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION,
-    SolcCompiler, SourceTree, standard_json,
+    SolcCompiler, SourceTree, settings_digest, standard_json,
 };
 pub use error::EvmError;
 pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proof_length};
 pub use prove::{create_proof, verify_proof};
+pub use secret::{holds_development_secret, secret_origin, secret_words};
 pub use universal::{
-    UNIVERSAL_CONTRACT, UniversalVerifier, Word, check_same_constraints, encode_universal_calldata,
-    generate_universal, key_hash, key_words,
+    UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word, check_same_constraints,
+    encode_universal_calldata, generate_universal, key_hash, key_words,
 };

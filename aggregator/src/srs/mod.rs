@@ -46,7 +46,7 @@ use sha2::{Digest, Sha256};
 
 pub use error::{PointList, SrsError};
 pub use import::{Format, ImportOptions};
-pub use origin::Origin;
+pub use origin::{Origin, development_s_g2, known_ceremony};
 
 /// Smallest supported logarithm of the number of powers.
 pub const MIN_K: u32 = 1;

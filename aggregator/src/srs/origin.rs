@@ -139,7 +139,21 @@ pub(super) fn refuse_public_secret(s_g2: &G2Affine) -> Result<(), SrsError> {
 
 /// Whether `s_g2` is `τ·G2` of the development secret.
 pub(super) fn is_development_secret(s_g2: &G2Affine) -> bool {
-    (G2::generator() * development_tau()).to_affine() == *s_g2
+    development_s_g2() == *s_g2
+}
+
+/// `τ·G2` of the development secret.
+#[must_use]
+pub fn development_s_g2() -> G2Affine {
+    (G2::generator() * development_tau()).to_affine()
+}
+
+/// The ceremony whose secret has this `τ·G2`, if this program knows it.
+#[must_use]
+pub fn known_ceremony(s_g2: &G2Affine) -> Option<&'static str> {
+    let found = fingerprint(s_g2);
+    let known = CEREMONIES.iter().find(|known| known.fingerprint == found);
+    known.map(|known| known.name)
 }
 
 /// The origin of an imported string: development where the secret is that one, whatever the file says.
@@ -147,11 +161,7 @@ pub(super) fn recognise(s_g2: &G2Affine, sha256: [u8; 32]) -> Origin {
     if is_development_secret(s_g2) {
         return Origin::Development;
     }
-    let found = fingerprint(s_g2);
-    let name = CEREMONIES
-        .iter()
-        .find(|known| known.fingerprint == found)
-        .map_or_else(|| "unrecognised".to_owned(), |known| known.name.to_owned());
+    let name = known_ceremony(s_g2).unwrap_or("unrecognised").to_owned();
     Origin::Ceremony { name, sha256 }
 }
 

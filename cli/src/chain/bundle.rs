@@ -6,6 +6,7 @@
 //! | `Halo2Verifier.bin` | creation code of the generated verifier, hex |
 //! | `WeightHalo2Verifier.bin`, `WeightVerifier.bin` | the same for the verifier of commitment proofs, if there is one |
 //! | `InferenceVerifier.bin`, `ModelRegistry.bin`, `FraudScreen.bin` | creation code without arguments, hex |
+//! | `InferenceVerifier.abi.json`, … | interfaces of those, which are not generated |
 //!
 //! A universal bundle has `Halo2UniversalVerifier.bin`, `UniversalVerifier.bin`, `VerifierRouter.bin` and
 //! `RoutedVerifier.bin` (`RoutedWeightVerifier.bin`) instead of the generated verifiers and their callers.
@@ -13,11 +14,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{B256, Bytes, Keccak256, keccak256};
 use eyre::{WrapErr, bail, ensure, eyre};
 use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
+use super::artifacts;
 use super::universal::{Mode, UniversalInfo};
 use crate::files::{read_bytes, write_bytes};
 
@@ -27,7 +29,7 @@ pub const VERSION: u32 = 4;
 const INIT_CODE_LIMIT: usize = 49_152;
 
 /// The contracts, by the names of their sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Contract {
     /// The generated verifier.
     Halo2Verifier,
@@ -268,7 +270,7 @@ impl Bundle {
     /// From the creation code of each of its contracts.
     ///
     /// # Errors
-    /// Figures in `info` that contradict each other, or creation code that no chain takes.
+    /// Figures in `info` that contradict each other or the code, or creation code that no chain takes.
     pub fn new(
         info: VerifierInfo,
         mut code: impl FnMut(Contract) -> eyre::Result<Bytes>,
@@ -283,6 +285,9 @@ impl Bundle {
                 contract.name(),
                 code.len()
             );
+            if contract.is_generated() {
+                artifacts::require_origin(contract, &code, info.development_srs)?;
+            }
             all.insert(contract, code);
         }
         Ok(Self { info, code: all })
@@ -298,10 +303,24 @@ impl Bundle {
         self.code.get(&contract).unwrap_or(&NO_CODE)
     }
 
-    /// Reads a folder.
+    /// keccak-256 of `verifier.json` and of each contract's name and creation code.
     ///
     /// # Errors
-    /// A missing, malformed or contradictory file, by name.
+    /// None in practice: the record is plain data.
+    pub fn digest(&self) -> eyre::Result<B256> {
+        let mut hasher = Keccak256::new();
+        hasher.update(keccak256(serde_json::to_vec(&self.info)?));
+        for (contract, code) in &self.code {
+            hasher.update(keccak256(contract.name()));
+            hasher.update(keccak256(code));
+        }
+        Ok(hasher.finalize())
+    }
+
+    /// Reads a folder. What of its code is this build's is compared; a generated verifier of one program is as given.
+    ///
+    /// # Errors
+    /// A missing, malformed or contradictory file, by name, or code that is not this build's.
     pub fn read(dir: &Path) -> eyre::Result<Self> {
         let path = dir.join("verifier.json");
         ensure!(
@@ -310,15 +329,44 @@ impl Bundle {
             dir.display()
         );
         let text = read_bytes(&path)?;
-        check_version(&path, &text)?;
+        check_version(&path, &text, VERSION)?;
         let info: VerifierInfo = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
-        Self::new(info, |contract| read_code(dir, contract)).wrap_err_with(|| {
+        let read = || -> eyre::Result<Self> {
+            let bundle = Self::new(info, |contract| read_code(dir, contract))?;
+            artifacts::require_own(&bundle)?;
+            Ok(bundle)
+        };
+        read().wrap_err_with(|| {
             format!(
                 "{} is malformed; make it again with `laminate verifier`",
                 dir.display()
             )
         })
+    }
+
+    /// Refuses this bundle, of the folder `dir`, where it is not what was derived from a program.
+    ///
+    /// # Errors
+    /// The contract that differs, or that the descriptions do.
+    pub fn require_same(&self, derived: &Self, dir: &Path) -> eyre::Result<()> {
+        for contract in derived.contracts() {
+            let [found, expected] = [self, derived].map(|b| keccak256(b.code(contract)));
+            ensure!(
+                found == expected,
+                "{0} is not what the program's verifying key and reference string give: keccak-256 {found}, expected {expected}; do not deploy or rely on it, make the folder again with `laminate verifier`",
+                dir.join(format!("{}.bin", contract.name())).display()
+            );
+        }
+        // Which weights a verifier is proposed for is no matter of the program.
+        let mut info = self.info.clone();
+        info.weight_commitment = derived.info.weight_commitment;
+        ensure!(
+            info == derived.info,
+            "{} describes another verifier than the program's; make the folder again with `laminate verifier`",
+            dir.join("verifier.json").display()
+        );
+        Ok(())
     }
 
     /// Writes a folder; `verifier.json` last, so that a half-written folder is not taken for a whole one.
@@ -341,6 +389,11 @@ impl Bundle {
                 text.as_bytes(),
                 false,
             )?;
+            if !contract.is_generated() {
+                let abi = serde_json::to_string_pretty(&artifacts::of(contract)?.abi)? + "\n";
+                let path = dir.join(format!("{}.abi.json", contract.name()));
+                write_bytes(&path, abi.as_bytes(), false)?;
+            }
         }
         let mut text = serde_json::to_string_pretty(&self.info)?;
         text.push('\n');
@@ -364,7 +417,7 @@ fn read_code(dir: &Path, contract: Contract) -> eyre::Result<Bytes> {
 }
 
 /// Refuses a JSON record of another version, before its fields are looked at.
-pub(super) fn check_version(path: &Path, text: &[u8]) -> eyre::Result<()> {
+pub(super) fn check_version(path: &Path, text: &[u8], expected: u32) -> eyre::Result<()> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
@@ -372,8 +425,8 @@ pub(super) fn check_version(path: &Path, text: &[u8]) -> eyre::Result<()> {
     let found: Versioned = serde_json::from_slice(text)
         .wrap_err_with(|| format!("{} is malformed", path.display()))?;
     ensure!(
-        found.version == VERSION,
-        "{} has version {}, this build reads version {VERSION}; make it again",
+        found.version == expected,
+        "{} has version {}, this build reads version {expected}; make it again",
         path.display(),
         found.version
     );

@@ -7,13 +7,14 @@ use alloy::primitives::{Address, Bytes, U256, address, keccak256};
 use alloy::sol_types::SolConstructor;
 use eyre::{WrapErr, ensure};
 
-use super::EmbeddedChain;
 use super::bundle::{Bundle, Contract};
 use super::contracts::{
     FraudScreen, InferenceVerifier, RoutedVerifier, RoutedWeightVerifier, UniversalVerifier,
     VerifierRouter, WeightVerifier,
 };
+use super::manifest::{Deployed, Manifest};
 use super::universal::Mode;
+use super::{Chain, EmbeddedChain};
 
 /// Who creates here. Not the sender of any chain: its first contract must not get a neighbour's address.
 const DERIVER: Address = address!("0x0000000000000000000000000064657269766572");
@@ -181,6 +182,31 @@ pub fn screen(bundle: &Bundle, registry: &Neighbour) -> eyre::Result<Bytes> {
         &screen_arguments(registry.address),
         &[registry],
     )
+}
+
+/// Refuses a chain on which a recorded contract has other code than the record says; to be asked before money is spent
+/// on what stands there.
+///
+/// # Errors
+/// The first contract whose code differs, or a failure of the chain.
+pub async fn require_recorded(chain: &mut Chain, manifest: &Manifest) -> eyre::Result<()> {
+    for (contract, deployed) in manifest.contracts() {
+        let Deployed { address, code_hash } = deployed;
+        let code = chain.code(address).await?;
+        ensure!(
+            keccak256(&code) == code_hash,
+            "the deployment record has {} at {address} with code hash {code_hash}, on {} there is {}: nothing was sent; \
+             check --rpc-url and --deployment, and see `laminate check`",
+            contract.name(),
+            chain.name(),
+            if code.is_empty() {
+                "no contract".to_string()
+            } else {
+                format!("code of hash {}", keccak256(&code))
+            }
+        );
+    }
+    Ok(())
 }
 
 fn run(

@@ -4,16 +4,20 @@ mod shared;
 
 use alloy::primitives::{Address, Bytes, keccak256};
 use eyre::{WrapErr, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 use self::shared::{Found, Shared};
 use super::bundle::{Bundle, Contract};
 use super::code::{self, Neighbour};
+use super::journal::Journal;
 use super::manifest::{Deployed, MANIFEST_VERSION, Manifest};
+use super::rpc::Earlier;
 use super::universal::{Mode, UniversalRecord};
-use super::{Chain, Created, is_local};
+use super::{Chain, Created, Receipt, Signed};
 
 /// What to deploy beside the verifiers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
     /// A registry that is there already; otherwise a new one.
     pub registry: Option<Address>,
@@ -26,7 +30,8 @@ pub struct Plan {
 }
 
 /// What models' verifiers call in universal mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Router {
     /// The universal verifier itself.
     #[default]
@@ -46,6 +51,8 @@ pub struct Step {
     pub call: Option<&'static str>,
     /// Where, and at what cost.
     pub created: Created,
+    /// Whether an earlier run had done it.
+    pub earlier: bool,
 }
 
 impl Step {
@@ -57,33 +64,49 @@ impl Step {
     }
 }
 
-/// Deploys, telling `note` of each contract as soon as it stands: should a later step fail, the earlier contracts and
-/// their gas are known.
+/// Deploys on a chain of which nothing is to be recorded, telling `note` of each contract as soon as it stands.
 ///
 /// # Errors
-/// Keys of a development reference string on a chain that is not local; a given contract that is not this build's;
-/// creation code that does not run; any failure of [`Chain::deploy`]; code on the chain that is not the bundle's.
+/// As [`deploy_recorded`].
 pub async fn deploy(
     chain: &mut Chain,
     bundle: &Bundle,
     plan: Plan,
     note: impl FnMut(&Step),
 ) -> eyre::Result<Manifest> {
+    let mut journal = Journal::start(None, chain, bundle, plan)?;
+    deploy_recorded(chain, bundle, plan, &mut journal, note).await
+}
+
+/// Deploys what the journal does not know to stand already, and records each step in it: should a later one fail, the
+/// earlier contracts and their gas are known, and the same call with the same journal goes on from there.
+///
+/// # Errors
+/// Keys of a development reference string on a chain that is not local; a given contract that is not this build's;
+/// creation code that does not run; any failure of [`Chain::deploy`]; code on the chain that is not the bundle's.
+pub async fn deploy_recorded(
+    chain: &mut Chain,
+    bundle: &Bundle,
+    plan: Plan,
+    journal: &mut Journal,
+    note: impl FnMut(&Step),
+) -> eyre::Result<Manifest> {
     let info = &bundle.info;
     ensure!(
-        !info.development_srs || is_local(chain.chain_id()),
-        "the keys come from a development reference string, whose maker can forge proofs: not deployed on chain {}, only on a \
-         local one ({:?}); run `laminate setup DIR --srs FILE` with a public one and make the verifier again",
-        chain.chain_id(),
+        !info.development_srs || chain.is_local(),
+        "the keys come from a development reference string, whose maker can forge proofs: not deployed on {}, only on a \
+         local chain (a node on this machine, such as http://127.0.0.1:8545, with a chain id of {:?}); run \
+         `laminate setup DIR --srs FILE` with a public one and make the verifier again",
+        chain.name(),
         super::LOCAL_CHAIN_IDS
     );
     // Everything that can fail here fails before the first transaction.
     let found = match info.mode {
-        Mode::Universal => Some(shared::find(chain, bundle, plan).await?),
+        Mode::Universal => Some(shared::find(chain, bundle, plan, journal).await?),
         Mode::Direct => {
             ensure!(
                 plan.universal.is_none() && plan.router == Router::None,
-                "the verifier's folder is of a verifier of its own; make it with `laminate verifier DIR --mode universal` to use --universal or --router"
+                "the verifier's folder is of a verifier of its own; make it without --mode direct to use --universal or --router"
             );
             code::halo2(bundle, Contract::Halo2Verifier)?;
             None
@@ -104,6 +127,7 @@ pub async fn deploy(
         deployer: chain.sender()?,
         chain,
         bundle,
+        journal,
         note,
         block: None,
     };
@@ -166,6 +190,7 @@ struct Run<'a, N> {
     deployer: Address,
     chain: &'a mut Chain,
     bundle: &'a Bundle,
+    journal: &'a mut Journal,
     note: N,
     /// Of the first transaction.
     block: Option<u64>,
@@ -226,11 +251,19 @@ impl<N: FnMut(&Step)> Run<'_, N> {
         code: Bytes,
     ) -> eyre::Result<Neighbour> {
         let name = contract.name();
-        let created = self
-            .chain
-            .deploy(self.bundle.code(contract), arguments)
-            .await
-            .wrap_err_with(|| format!("cannot deploy {name}"))?;
+        let creation: Bytes = [self.bundle.code(contract).as_ref(), arguments]
+            .concat()
+            .into();
+        let context = || format!("cannot deploy {name}");
+        let past = self.past(contract, None, creation.len()).await;
+        let (created, earlier) = match past.wrap_err_with(context)? {
+            Past::Done(created) => (created, true),
+            Past::Open(nonce) => {
+                let mut watch = self.journal.watch(contract, None);
+                let created = self.chain.create(creation, nonce, &mut watch).await;
+                (created.wrap_err_with(context)?, false)
+            }
+        };
         let expected = keccak256(&code);
         let address = created.address;
         ensure!(
@@ -242,14 +275,79 @@ impl<N: FnMut(&Step)> Run<'_, N> {
             contract,
             call: None,
             created,
-        });
+            earlier,
+        })?;
         Ok(Neighbour { address, code })
     }
 
-    fn noted(&mut self, step: Step) {
-        self.block.get_or_insert(step.created.receipt.block);
+    /// Writes down a step that is in a block.
+    fn noted(&mut self, step: Step) -> eyre::Result<()> {
+        let receipt = &step.created.receipt;
+        self.block.get_or_insert(receipt.block);
+        if !step.earlier {
+            self.journal.done(step.contract, step.call, receipt)?;
+        }
         (self.note)(&step);
+        Ok(())
     }
+
+    /// What an earlier run made of a step, with `calldata_bytes` sent.
+    async fn past(
+        &mut self,
+        contract: Contract,
+        call: Option<&str>,
+        calldata_bytes: usize,
+    ) -> eyre::Result<Past> {
+        let Some(begun) = self.journal.begun(contract, call).cloned() else {
+            return Ok(Past::Open(None));
+        };
+        let signed = Signed {
+            hash: begun.transaction,
+            nonce: begun.nonce,
+            contract: call.is_none().then_some(begun.address),
+        };
+        let mut receipt = Receipt {
+            tx_hash: Some(signed.hash),
+            block: begun.block.unwrap_or_default(),
+            gas_used: begun.gas.unwrap_or_default(),
+            calldata_bytes,
+            logs: Vec::new(),
+        };
+        if begun.block.is_none() {
+            match self.chain.earlier(&signed, calldata_bytes).await? {
+                Earlier::Mined(mined) => {
+                    self.journal.done(contract, call, &mined)?;
+                    receipt = mined;
+                }
+                Earlier::Unsent => return Ok(Past::Open(Some(signed.nonce))),
+                // Another transaction with this nonce, as a wallet that speeds one up sends, made the same contract.
+                Earlier::Gone
+                    if call.is_none() && self.chain.code_size(begun.address).await? > 0 =>
+                {
+                    receipt.tx_hash = None;
+                }
+                Earlier::Gone => return Ok(Past::Open(None)),
+            }
+        }
+        let code = self.chain.code(begun.address).await?;
+        ensure!(
+            !code.is_empty(),
+            "the record has {} at {} since block {}, but nothing is there on {}; was a local chain started anew? --force \
+             instead of --resume begins from the start",
+            contract.name(),
+            begun.address,
+            receipt.block,
+            self.chain.name()
+        );
+        Ok(Past::Done(Created::new(begun.address, &code, receipt)?))
+    }
+}
+
+/// What came of a step before this run.
+enum Past {
+    Done(Created),
+    /// It is to be done, with this nonce if an attempt with it may still get into a block.
+    Open(Option<u64>),
 }
 
 impl Neighbour {

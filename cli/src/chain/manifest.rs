@@ -8,9 +8,13 @@ use laminate_aggregator::keys::TokenFormat;
 use laminate_protocol::statement::Packing;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{Contract, VERSION, check_version, is_default};
+use super::bundle::{Contract, check_version, is_default};
+use super::journal::require_finished;
 use super::universal::{Mode, UniversalRecord};
-use crate::files::{read_bytes, write_bytes};
+use crate::files::{read_at_most, write_bytes};
+
+/// Version of `deployment.json` that this build reads and writes.
+pub(super) const MANIFEST_VERSION: u32 = 5;
 
 /// A contract on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,15 +171,16 @@ impl Manifest {
     /// Reads the file.
     ///
     /// # Errors
-    /// A missing or malformed file, or another version.
+    /// A missing or malformed file, another version, or a deployment that has not come to its end.
     pub fn read(path: &Path) -> eyre::Result<Self> {
         ensure!(
             path.exists(),
             "no deployment record {}; make one with `laminate deploy`, or give --deployment FILE",
             path.display()
         );
-        let text = read_bytes(path)?;
-        check_version(path, &text)?;
+        let text = read_record(path)?;
+        check_version(path, &text, MANIFEST_VERSION)?;
+        require_finished(path, &text)?;
         let manifest: Self = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
         if let Some(universal) = &manifest.universal {
@@ -209,5 +214,13 @@ impl Manifest {
     }
 }
 
-/// The version new manifests carry.
-pub(super) const MANIFEST_VERSION: u32 = VERSION;
+/// A deployment has a dozen contracts, and a model a few lines; nothing larger is read.
+const MAX_RECORD_BYTES: u64 = 16 << 20;
+
+/// The bytes of a deployment record.
+///
+/// # Errors
+/// If it is missing, unreadable or too large.
+pub fn read_record(path: &Path) -> eyre::Result<Vec<u8>> {
+    read_at_most(path, MAX_RECORD_BYTES)
+}

@@ -5,21 +5,26 @@
 //! | [`contracts`] | our contracts' constructors, functions and events |
 //! | [`revert`] | a refusal as one sentence |
 //! | [`embedded`] | revm in this process |
-//! | [`rpc`], [`node_error`] | a node over HTTP, and its failures as one sentence |
+//! | [`rpc`], [`node_error`] | a node over HTTP, its transactions, and its failures as one sentence |
 //! | [`signer`] | who signs: encrypted keystore or environment variable |
 //! | [`bundle`] | the folder `laminate verifier` writes |
+//! | [`artifacts`] | the contracts that this build holds |
 //! | [`manifest`] | `deployment.json` |
-//! | [`deploy`], [`code`] | deployment, and the code that must be at each address |
+//! | [`journal`] | the same file while a deployment is under way, step by step |
+//! | [`deploy`], [`code`], [`expected`] | deployment, and the code that must be at each address |
 //! | [`registry`] | registering, submitting and checking |
 //! | [`universal`] | programs that share one verifier |
 //!
 //! A contract's refusal is a [`Revert`] inside the [`eyre::Report`]; [`refusal`] finds it.
 
+pub mod artifacts;
 pub mod bundle;
 pub mod code;
 pub mod contracts;
 pub mod deploy;
 pub mod embedded;
+pub mod expected;
+pub mod journal;
 pub mod manifest;
 pub mod node_error;
 pub mod registry;
@@ -46,11 +51,6 @@ pub const LOCAL_CHAIN_IDS: [u64; 2] = [LOCAL_CHAIN_ID, 1337];
 /// EIP-170: most bytes of a contract's code.
 pub const CODE_LIMIT: usize = 24_576;
 
-/// Whether contracts that anyone may forge proofs for are tolerable there.
-pub fn is_local(chain_id: u64) -> bool {
-    LOCAL_CHAIN_IDS.contains(&chain_id)
-}
-
 /// The contract's refusal in an error, if that is what it is.
 pub fn refusal(error: &eyre::Report) -> Option<&Revert> {
     error.downcast_ref::<Revert>()
@@ -70,6 +70,57 @@ pub struct Receipt {
     /// Events, in order.
     pub logs: Vec<Log>,
 }
+
+/// A signed transaction that is about to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Its hash, by which it can be looked for whatever becomes of the answer.
+    pub hash: B256,
+    /// The sender's nonce.
+    pub nonce: u64,
+    /// Where the contract it creates will be.
+    pub contract: Option<Address>,
+}
+
+/// Who keeps account of what is sent.
+pub trait Watch {
+    /// Told before a transaction is sent. An error here keeps it from being sent.
+    ///
+    /// # Errors
+    /// If account cannot be kept.
+    fn sending(&mut self, signed: &Signed) -> eyre::Result<()>;
+
+    /// Told that the node did not take the transaction: nothing of it will happen.
+    ///
+    /// # Errors
+    /// If account cannot be kept.
+    fn refused(&mut self) -> eyre::Result<()>;
+}
+
+/// Nobody keeps account.
+impl Watch for () {
+    fn sending(&mut self, _: &Signed) -> eyre::Result<()> {
+        Ok(())
+    }
+
+    fn refused(&mut self) -> eyre::Result<()> {
+        Ok(())
+    }
+}
+
+/// An event with where it is.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Block it is in.
+    pub block: u64,
+    /// Transaction, where there is one to look up.
+    pub transaction: Option<B256>,
+    /// The event.
+    pub log: Log,
+}
+
+/// Topics to look for by position; `None` takes any.
+pub type Topics = [Option<B256>; 4];
 
 /// A new contract.
 #[derive(Clone, Debug)]
@@ -146,6 +197,15 @@ impl Chain {
         }
     }
 
+    /// Whether contracts that anyone may forge proofs for are tolerable there: in this process, or as
+    /// [`RpcChain::is_local`].
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Embedded(_) => true,
+            Self::Rpc(chain) => chain.is_local(),
+        }
+    }
+
     /// What it is, for messages; without a URL's path, which may hold an access key.
     pub fn name(&self) -> String {
         match self {
@@ -175,9 +235,23 @@ impl Chain {
         arguments: &[u8],
     ) -> eyre::Result<Created> {
         let code: Bytes = [creation_code, arguments].concat().into();
+        self.create(code, None, &mut ()).await
+    }
+
+    /// The same from both together, with an earlier attempt's nonce or the next one, under a watch. On the embedded
+    /// chain nothing is signed and nobody told.
+    ///
+    /// # Errors
+    /// As [`Chain::deploy`].
+    pub async fn create(
+        &mut self,
+        code: Bytes,
+        nonce: Option<u64>,
+        watch: &mut dyn Watch,
+    ) -> eyre::Result<Created> {
         match self {
             Self::Embedded(chain) => chain.deploy(code),
-            Self::Rpc(chain) => chain.deploy(code).await,
+            Self::Rpc(chain) => chain.deploy(code, nonce, watch).await,
         }
     }
 
@@ -197,9 +271,40 @@ impl Chain {
     /// # Errors
     /// [`Revert`], or a failure of the node or the account.
     pub async fn send(&mut self, to: Address, data: Bytes, value: U256) -> eyre::Result<Receipt> {
+        self.send_watched(to, data, value, None, &mut ()).await
+    }
+
+    /// The same with an earlier attempt's nonce or the next one, under a watch.
+    ///
+    /// # Errors
+    /// As [`Chain::send`].
+    pub async fn send_watched(
+        &mut self,
+        to: Address,
+        data: Bytes,
+        value: U256,
+        nonce: Option<u64>,
+        watch: &mut dyn Watch,
+    ) -> eyre::Result<Receipt> {
         match self {
             Self::Embedded(chain) => chain.send(to, data, value),
-            Self::Rpc(chain) => chain.send(to, data, value).await,
+            Self::Rpc(chain) => chain.send(to, data, value, nonce, watch).await,
+        }
+    }
+
+    /// What became of a transaction that an earlier run signed.
+    ///
+    /// # Errors
+    /// As [`RpcChain::earlier`].
+    pub async fn earlier(
+        &mut self,
+        signed: &Signed,
+        calldata_bytes: usize,
+    ) -> eyre::Result<rpc::Earlier> {
+        match self {
+            // It did not live then.
+            Self::Embedded(_) => Ok(rpc::Earlier::Gone),
+            Self::Rpc(chain) => chain.earlier(signed, calldata_bytes).await,
         }
     }
 
@@ -276,24 +381,39 @@ impl Chain {
         }
     }
 
-    /// Events of a contract since a block, each with its block; `topics` are matched by position.
+    /// The newest event of a contract since a block with these topics that `accept` takes.
     ///
     /// # Errors
     /// A failure of the node.
-    pub async fn logs(
+    pub async fn find_event(
         &mut self,
         address: Address,
         from_block: u64,
-        topics: &[B256],
-    ) -> eyre::Result<Vec<(u64, Log)>> {
-        let logs = match self {
-            Self::Embedded(chain) => chain.logs(address, from_block),
-            Self::Rpc(chain) => chain.logs(address, from_block, topics).await?,
+        topics: &Topics,
+        accept: impl Fn(&Log) -> bool,
+    ) -> eyre::Result<Option<Event>> {
+        let matches = |log: &Log| {
+            let mut found = log.topics().iter().map(Some).chain(std::iter::repeat(None));
+            topics.iter().all(|wanted| {
+                let found = found.next().flatten();
+                wanted.is_none() || wanted.as_ref() == found
+            })
         };
-        Ok(logs
-            .into_iter()
-            .filter(|(_, log)| log.topics().starts_with(topics))
-            .collect())
+        // What the node answers is looked at again: its filter is not ours.
+        let accept = |log: &Log| log.address == address && matches(log) && accept(log);
+        match self {
+            Self::Embedded(chain) => {
+                let logs = chain.logs(address, from_block).into_iter().rev();
+                Ok(logs
+                    .map(|(block, log)| Event {
+                        block,
+                        transaction: None,
+                        log,
+                    })
+                    .find(|event| accept(&event.log)))
+            }
+            Self::Rpc(chain) => chain.find_event(address, from_block, topics, accept).await,
+        }
     }
 
     async fn require_code(&mut self, address: Address) -> eyre::Result<()> {

@@ -1,11 +1,11 @@
 //! A node's failures as one sentence each, without the parts of a URL that may be secret.
 
-use alloy::providers::PendingTransactionError;
 use alloy::transports::http::reqwest;
 use alloy::transports::{HttpError, RpcError, TransportError, TransportErrorKind};
 use eyre::{Report, eyre};
 
 use super::Revert;
+use crate::printable::printable;
 
 /// Most of a node's own message that is shown.
 const MESSAGE_LIMIT: usize = 300;
@@ -73,22 +73,25 @@ impl NodeName {
         }
     }
 
-    /// The failure to see a sent transaction mined.
-    pub fn explain_pending(&self, action: &str, error: &PendingTransactionError) -> Report {
+    /// What a node said, or what kept it from answering, in a few words.
+    pub fn said(&self, error: &TransportError) -> String {
         match error {
-            PendingTransactionError::TransportError(error) => self.explain(action, error),
-            PendingTransactionError::TxWatcher(_) => eyre!(
-                "the transaction to {action} was sent to {} but is not in a block after {} s; it may still get there: \
-                 look before sending again, or give a longer --timeout",
-                self.shown,
-                self.timeout
-            ),
-            other => eyre!(
-                "cannot {action} on {}: {}",
-                self.shown,
-                self.redact(&other.to_string())
-            ),
+            RpcError::ErrorResp(payload) => self.redact(&payload.message),
+            RpcError::Transport(kind) => match kind.as_http_error() {
+                Some(error) => format!("HTTP {}", error.status),
+                None => self.redact(&kind.to_string()),
+            },
+            _ => "an answer that is none of an Ethereum node".into(),
         }
+    }
+
+    /// Whether there is no node, so that nothing can have reached one.
+    pub fn is_absent(&self, error: &TransportError) -> bool {
+        let RpcError::Transport(TransportErrorKind::Custom(error)) = error else {
+            return false;
+        };
+        let error = error.downcast_ref::<reqwest::Error>();
+        error.is_some_and(reqwest::Error::is_connect)
     }
 
     fn transport(&self, action: &str, kind: &TransportErrorKind) -> Report {
@@ -142,10 +145,9 @@ impl NodeName {
             .replace(&self.url, &self.shown)
             .replace(self.url.trim_end_matches('/'), &self.shown)
             .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
             .take(MESSAGE_LIMIT)
             .collect();
-        clean.trim().to_string()
+        printable(clean.trim()).into_owned()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Registering models and submitting proofs.
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, Log, U256};
 use alloy::sol_types::{SolCall, SolEvent};
 use eyre::{WrapErr, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
@@ -12,7 +12,7 @@ use laminate_protocol::statement::{Packing, unpack};
 use super::contracts::{InferenceVerifier, Model, ModelRegistry, RoutedVerifier, VerifierRouter};
 use super::manifest::Manifest;
 use super::universal::{Selector, UniversalInfo};
-use super::{Chain, Receipt};
+use super::{Chain, Receipt, Topics};
 
 /// A proof with its statement, as the registry takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +169,17 @@ pub struct Submitted {
     pub receipt: Receipt,
 }
 
+/// A statement that stands in a registry, by whomever.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Block it was recorded in.
+    pub block: u64,
+    /// Transaction, where there is one to look up.
+    pub transaction: Option<B256>,
+    /// What was recorded, and who called the registry.
+    pub event: ModelRegistry::InferenceVerified,
+}
+
 /// A registry on a chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Registry {
@@ -315,7 +326,7 @@ impl Registry {
             .await
     }
 
-    /// The event that recorded a statement, with its block.
+    /// The event that recorded a statement.
     ///
     /// # Errors
     /// A failure of the chain.
@@ -324,20 +335,39 @@ impl Registry {
         chain: &mut Chain,
         statement_hash: B256,
         from_block: u64,
-    ) -> eyre::Result<Option<(u64, ModelRegistry::InferenceVerified)>> {
-        let topics = [ModelRegistry::InferenceVerified::SIGNATURE_HASH];
-        let logs = chain.logs(self.address, from_block, &topics).await?;
-        Ok(logs
-            .into_iter()
-            .filter_map(|(block, log)| {
-                Some((
-                    block,
-                    ModelRegistry::InferenceVerified::decode_log_validate(&log)
-                        .ok()?
-                        .data,
-                ))
+    ) -> eyre::Result<Option<Recorded>> {
+        let decode = |log: &Log| {
+            let event = ModelRegistry::InferenceVerified::decode_log_validate(log).ok()?;
+            (event.statementHash == statement_hash).then_some(event.data)
+        };
+        let topics = recording_topics(statement_hash);
+        let found = chain
+            .find_event(self.address, from_block, &topics, |log| {
+                decode(log).is_some()
             })
-            .find(|(_, event)| event.statementHash == statement_hash))
+            .await?;
+        Ok(found.and_then(|found| {
+            Some(Recorded {
+                block: found.block,
+                transaction: found.transaction,
+                event: decode(&found.log)?,
+            })
+        }))
+    }
+
+    /// The id that a model of the sender has, or would have.
+    ///
+    /// # Errors
+    /// A failure of the chain.
+    pub async fn model_id(self, chain: &mut Chain, model: &NewModel<'_>) -> eyre::Result<U256> {
+        let call = ModelRegistry::modelIdOfCall {
+            owner: chain.sender()?,
+            programDigest: model.program_digest,
+            weightCommitment: model.weight_commitment,
+            verifier: model.verifier,
+            metadataHash: model.metadata_hash,
+        };
+        chain.read(self.address, &call).await
     }
 
     fn event<E: SolEvent>(self, receipt: &Receipt) -> eyre::Result<E> {
@@ -445,6 +475,28 @@ async fn require_call<C: SolCall<Return = Address>>(
         "the contract at {caller} calls {found}, the record says {expected}"
     );
     Ok(())
+}
+
+/// Topics of the event that recorded a statement: its hash at the place that the event indexes it at, if it does.
+fn recording_topics(statement_hash: B256) -> Topics {
+    let event = ModelRegistry::InferenceVerified {
+        modelId: U256::ZERO,
+        inputCommitment: B256::ZERO,
+        caller: Address::ZERO,
+        statementHash: statement_hash,
+        output: Bytes::new(),
+    };
+    let mut topics = [
+        Some(ModelRegistry::InferenceVerified::SIGNATURE_HASH),
+        None,
+        None,
+        None,
+    ];
+    let indexed = event.encode_topics().into_iter().map(|topic| topic.0);
+    for (wanted, topic) in topics.iter_mut().zip(indexed).skip(1) {
+        *wanted = (topic == statement_hash).then_some(topic);
+    }
+    topics
 }
 
 fn submit_call(model_id: U256, submission: &Submission) -> ModelRegistry::submitCall {

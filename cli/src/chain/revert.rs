@@ -6,6 +6,11 @@ use alloy::primitives::{Bytes, U256, hex};
 use alloy::sol;
 use alloy::sol_types::{Panic, Revert as Reason, SolError, SolInterface};
 
+use crate::printable::printable;
+
+/// Most characters of a foreign contract's reason that are shown.
+const REASON_LIMIT: usize = 300;
+
 sol! {
     /// The errors of all contracts in one selector space.
     contract Refusals {
@@ -132,7 +137,8 @@ fn explain(data: &[u8]) -> (String, String) {
         return (name.into(), sentence(&error));
     }
     if let Ok(reason) = Reason::abi_decode(data) {
-        return (String::new(), reason.reason);
+        let reason: String = reason.reason.chars().take(REASON_LIMIT).collect();
+        return (String::new(), printable(&reason).into_owned());
     }
     if let Ok(panic) = Panic::abi_decode(data) {
         return (
@@ -429,6 +435,12 @@ mod tests {
         assert_eq!(
             Revert::decode(&reason).to_string(),
             "the contract refuses: too early"
+        );
+        let reason = Reason::from(format!("\u{1b}[2J\u{9b}1m\n{}", "x".repeat(5000))).abi_encode();
+        let text = Revert::decode(&reason).to_string();
+        assert!(
+            text.contains(r"\u{1b}[2J\u{9b}1m\nx") && text.len() < 400,
+            "{text}"
         );
         let panic = Panic::from(0x11).abi_encode();
         assert!(Revert::decode(&panic).to_string().contains("0x11"));

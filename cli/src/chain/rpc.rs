@@ -1,18 +1,34 @@
 //! A chain behind a node, over HTTP.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`retry`] | reads asked again where a node was busy |
+//! | [`fees`] | what a transaction offers |
+//! | [`send`] | transactions: signed here for one chain, sent once, waited for |
+//! | [`logs`] | events, in ranges of blocks |
 
+mod fees;
+mod logs;
+mod retry;
+mod send;
+
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use alloy::eips::BlockNumberOrTag;
 use alloy::network::TransactionBuilder;
-use alloy::primitives::{Address, B256, Bytes, Log, TxKind, U256};
+use alloy::primitives::{Address, Bytes, TxKind, U64, U256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use alloy::rpc::types::{Filter, TransactionReceipt, TransactionRequest};
+use alloy::rpc::types::TransactionRequest;
+use alloy::signers::Signer;
 use alloy::signers::local::PrivateKeySigner;
+use alloy::transports::TransportResult;
 use alloy::transports::http::reqwest;
 use eyre::{bail, ensure, eyre};
+use serde::Deserialize;
 
+pub use self::send::Earlier;
 use super::node_error::NodeName;
-use super::{Created, Receipt, Revert};
+use super::{Created, LOCAL_CHAIN_IDS, Receipt, Watch};
 
 /// How to reach a node.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,12 +49,27 @@ pub struct RpcChain {
     provider: DynProvider,
     node: NodeName,
     chain_id: u64,
-    sender: Option<Address>,
+    loopback: bool,
+    /// Signs for [`Self::chain_id`] only.
+    signer: Option<PrivateKeySigner>,
+    legacy: bool,
     timeout: Duration,
+    /// After the nonces of this chain's transactions that are in a block.
+    next_nonce: AtomicU64,
+}
+
+/// Of a block what is needed here: nodes of other chains leave out or add fields.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    timestamp: U64,
+    #[serde(default)]
+    base_fee_per_gas: Option<U256>,
 }
 
 impl RpcChain {
-    /// Connects and checks the chain id; without a signer for reading only.
+    /// Connects and checks the chain id; without a signer for reading only. The id is the node's first answer and is
+    /// kept: whatever the node says later, calls name this chain and transactions are signed for it.
     ///
     /// # Errors
     /// A malformed URL, no node there, or a node on another chain than `args.chain_id`.
@@ -46,22 +77,22 @@ impl RpcChain {
         let url = parse_url(&args.rpc_url)?;
         let node = NodeName::new(&url, args.timeout);
         let timeout = Duration::from_secs(args.timeout);
-        let client = reqwest::Client::builder()
+        let loopback = is_loopback(&url);
+        let mut client = reqwest::Client::builder()
             .timeout(timeout)
             .connect_timeout(timeout.min(Duration::from_secs(10)))
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(reqwest::redirect::Policy::none());
+        if loopback {
+            // Through a proxy of the environment, loopback would be the proxy's own.
+            client = client.no_proxy();
+        }
+        let client = client
             .build()
             .map_err(|e| eyre!("cannot set up HTTP: {}", e.without_url()))?;
-        let sender = signer.as_ref().map(PrivateKeySigner::address);
-        let provider = match signer {
-            Some(signer) => ProviderBuilder::new()
-                .wallet(signer)
-                .connect_reqwest(client, url)
-                .erased(),
-            None => ProviderBuilder::new().connect_reqwest(client, url).erased(),
-        };
-        let chain_id = provider
-            .get_chain_id()
+        let provider = ProviderBuilder::default()
+            .connect_reqwest(client, url)
+            .erased();
+        let chain_id = retry::retried(timeout, async || provider.get_chain_id().await)
             .await
             .map_err(|e| node.explain("ask for its chain id", &e))?;
         if let Some(expected) = args.chain_id {
@@ -75,14 +106,29 @@ impl RpcChain {
             provider,
             node,
             chain_id,
-            sender,
+            loopback,
+            signer: signer.map(|signer| signer.with_chain_id(Some(chain_id))),
+            legacy: false,
             timeout,
+            next_nonce: AtomicU64::new(0),
         })
+    }
+
+    /// The same, with transactions as before EIP-1559 if `legacy`.
+    pub fn with_legacy(self, legacy: bool) -> Self {
+        Self { legacy, ..self }
     }
 
     /// As the node said when it was connected to.
     pub fn chain_id(&self) -> u64 {
         self.chain_id
+    }
+
+    /// Whether contracts that anyone may forge proofs for are tolerable there: the node is on this machine *and* the
+    /// chain has a local chain id. A loopback address alone may be a tunnel to a real chain, and a chain id alone is
+    /// what a foreign node says.
+    pub fn is_local(&self) -> bool {
+        self.loopback && LOCAL_CHAIN_IDS.contains(&self.chain_id)
     }
 
     /// The node, without what may be secret in its URL.
@@ -95,7 +141,11 @@ impl RpcChain {
     /// # Errors
     /// If connected without a signer.
     pub fn sender(&self) -> eyre::Result<Address> {
-        self.sender.ok_or_else(|| {
+        Ok(self.signer()?.address())
+    }
+
+    fn signer(&self) -> eyre::Result<&PrivateKeySigner> {
+        self.signer.as_ref().ok_or_else(|| {
             eyre!(
                 "no account to send from; give --keystore FILE or set {}",
                 super::signer::KEY_VARIABLE
@@ -103,43 +153,60 @@ impl RpcChain {
         })
     }
 
-    /// Creates a contract.
+    /// Creates a contract, with a nonce of an earlier attempt or the account's next.
     ///
     /// # Errors
     /// As [`RpcChain::send`].
-    pub async fn deploy(&self, code: Bytes) -> eyre::Result<Created> {
+    pub async fn deploy(
+        &self,
+        code: Bytes,
+        nonce: Option<u64>,
+        watch: &mut dyn Watch,
+    ) -> eyre::Result<Created> {
         let request = TransactionRequest::default()
             .with_kind(TxKind::Create)
             .with_input(code);
-        let (receipt, address) = self.transact("create the contract", request).await?;
-        let address =
-            address.ok_or_else(|| eyre!("{} gave no address for the new contract", self.node()))?;
+        let (receipt, address) = self
+            .transact("create the contract", request, nonce, watch)
+            .await?;
+        let address = address.ok_or_else(|| eyre!("the transaction creates no contract"))?;
         Created::new(address, &self.code(address).await?, receipt)
     }
 
     /// Runs a call on the latest state.
     ///
     /// # Errors
-    /// [`Revert`], or a failure of the node.
+    /// [`super::Revert`], or a failure of the node.
     pub async fn call(&self, to: Address, data: Bytes) -> eyre::Result<Bytes> {
-        let mut request = TransactionRequest::default().with_to(to).with_input(data);
-        request.from = self.sender;
-        self.provider
-            .call(request)
-            .await
-            .map_err(|e| self.node.explain("call the contract", &e))
+        let mut request = TransactionRequest::default()
+            .with_to(to)
+            .with_input(data)
+            .with_chain_id(self.chain_id);
+        request.from = self.signer.as_ref().map(PrivateKeySigner::address);
+        self.read("call the contract", async || {
+            self.provider.call(request.clone()).await
+        })
+        .await
     }
 
-    /// Estimates, signs and sends, then waits for the receipt. What the estimate shows to fail is never sent.
+    /// Sends a transaction and waits for its receipt.
     ///
     /// # Errors
-    /// [`Revert`], too little ether, no block in time, or a failure of the node.
-    pub async fn send(&self, to: Address, data: Bytes, value: U256) -> eyre::Result<Receipt> {
+    /// [`super::Revert`], too little ether, no block in time, or a failure of the node.
+    pub async fn send(
+        &self,
+        to: Address,
+        data: Bytes,
+        value: U256,
+        nonce: Option<u64>,
+        watch: &mut dyn Watch,
+    ) -> eyre::Result<Receipt> {
         let request = TransactionRequest::default()
             .with_to(to)
             .with_input(data)
             .with_value(value);
-        Ok(self.transact("send the transaction", request).await?.0)
+        let sent = self.transact("send the transaction", request, nonce, watch);
+        Ok(sent.await?.0)
     }
 
     /// Runtime code at an address.
@@ -147,10 +214,10 @@ impl RpcChain {
     /// # Errors
     /// A failure of the node.
     pub async fn code(&self, address: Address) -> eyre::Result<Bytes> {
-        self.provider
-            .get_code_at(address)
-            .await
-            .map_err(|e| self.node.explain("read code", &e))
+        self.read("read code", async || {
+            self.provider.get_code_at(address).await
+        })
+        .await
     }
 
     /// Wei at an address.
@@ -158,10 +225,10 @@ impl RpcChain {
     /// # Errors
     /// A failure of the node.
     pub async fn balance(&self, address: Address) -> eyre::Result<U256> {
-        self.provider
-            .get_balance(address)
-            .await
-            .map_err(|e| self.node.explain("read a balance", &e))
+        self.read("read a balance", async || {
+            self.provider.get_balance(address).await
+        })
+        .await
     }
 
     /// Time of the latest block.
@@ -169,93 +236,24 @@ impl RpcChain {
     /// # Errors
     /// A failure of the node.
     pub async fn timestamp(&self) -> eyre::Result<u64> {
-        let block = self
-            .provider
-            .get_block_by_number(BlockNumberOrTag::Latest)
-            .await;
-        let block = block.map_err(|e| self.node.explain("read the latest block", &e))?;
-        Ok(block
-            .ok_or_else(|| eyre!("{} has no block yet", self.node()))?
-            .header
-            .timestamp)
+        Ok(self.header().await?.timestamp.to())
     }
 
-    /// Events of a contract since a block.
-    ///
-    /// # Errors
-    /// A failure of the node.
-    pub async fn logs(
+    /// A question to the node, asked again while it is busy.
+    async fn retried<T>(
         &self,
-        address: Address,
-        from_block: u64,
-        topics: &[B256],
-    ) -> eyre::Result<Vec<(u64, Log)>> {
-        let mut filter = Filter::new().address(address).from_block(from_block);
-        for (slot, topic) in filter.topics.iter_mut().zip(topics) {
-            *slot = (*topic).into();
-        }
-        let logs = self
-            .provider
-            .get_logs(&filter)
-            .await
-            .map_err(|e| self.node.explain("look for events", &e))?;
-        Ok(logs
-            .into_iter()
-            .map(|log| (log.block_number.unwrap_or_default(), log.inner))
-            .collect())
+        request: impl AsyncFn() -> TransportResult<T>,
+    ) -> TransportResult<T> {
+        retry::retried(self.timeout, request).await
     }
 
-    async fn transact(
+    async fn read<T>(
         &self,
         action: &str,
-        request: TransactionRequest,
-    ) -> eyre::Result<(Receipt, Option<Address>)> {
-        let request = request.with_from(self.sender()?);
-        let calldata_bytes = request.input.input().map_or(0, |data| data.len());
-        let pending = self
-            .provider
-            .send_transaction(request.clone())
-            .await
-            .map_err(|e| self.node.explain(action, &e))?;
-        let hash = *pending.tx_hash();
-        let receipt = pending.with_timeout(Some(self.timeout)).get_receipt().await;
-        let receipt = receipt.map_err(|e| {
-            self.node
-                .explain_pending(action, &e)
-                .wrap_err(format!("transaction {hash}"))
-        })?;
-        if !receipt.status() {
-            return Err(self.reason(request, &receipt).await);
-        }
-        let address = receipt.contract_address;
-        let receipt = Receipt {
-            tx_hash: Some(hash),
-            block: receipt.block_number.unwrap_or_default(),
-            gas_used: receipt.gas_used,
-            calldata_bytes,
-            logs: receipt.logs().iter().map(|log| log.inner.clone()).collect(),
-        };
-        Ok((receipt, address))
-    }
-
-    /// Why a mined transaction failed: the state changed between the estimate and the block.
-    async fn reason(
-        &self,
-        request: TransactionRequest,
-        receipt: &TransactionReceipt,
-    ) -> eyre::Report {
-        let block = receipt.block_number.unwrap_or_default();
-        let context = format!(
-            "transaction {} failed in block {block}",
-            receipt.transaction_hash
-        );
-        match self.provider.call(request).block(block.into()).await {
-            Err(error) => self
-                .node
-                .explain("call the contract", &error)
-                .wrap_err(context),
-            Ok(_) => eyre::Report::from(Revert::decode(&[])).wrap_err(context),
-        }
+        request: impl AsyncFn() -> TransportResult<T>,
+    ) -> eyre::Result<T> {
+        let answer = self.retried(request).await;
+        answer.map_err(|error| self.node.explain(action, &error))
     }
 }
 
@@ -266,4 +264,46 @@ fn parse_url(text: &str) -> eyre::Result<reqwest::Url> {
         bail!("--rpc-url: scheme {}, {hint}", url.scheme());
     }
     Ok(url)
+}
+
+/// Whether the host is this machine: an address of loopback, or `localhost` itself and no name that only looks so.
+fn is_loopback(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    match bare.unwrap_or(host).parse::<std::net::IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host == "localhost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8545", true),
+            ("http://127.9.9.9", true),
+            ("http://0x7f.1/", true),
+            ("http://[::1]:8545", true),
+            ("http://[::ffff:127.0.0.1]", true),
+            ("http://localhost:8545/path", true),
+            ("http://LOCALHOST", true),
+            ("http://user:pass@localhost:8545", true),
+            ("http://localhost@evil.com:8545", false),
+            ("http://127.0.0.1@evil.com", false),
+            ("http://127.0.0.1.evil.com", false),
+            ("http://localhost.evil.com", false),
+            ("http://evil.com/localhost?127.0.0.1#[::1]", false),
+            ("http://xn--localhost.com", false),
+            ("http://0.0.0.0:8545", false),
+            ("http://10.0.0.1:8545", false),
+            ("http://[::2]", false),
+            ("http://[::ffff:10.0.0.1]", false),
+            ("http://128.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback(&parse_url(url).unwrap()), expected, "{url}");
+        }
+    }
 }

@@ -4,11 +4,14 @@
 //! other users of the machine can read. No error here carries a key, a password or any part of one.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use alloy::signers::local::{LocalSignerError, PrivateKeySigner};
 use eyre::{WrapErr, bail, ensure, eyre};
 use zeroize::Zeroizing;
+
+use crate::files::read_at_most;
 
 /// Environment variable with a private key as 64 hex digits.
 pub const KEY_VARIABLE: &str = "LAMINATE_PRIVATE_KEY";
@@ -16,6 +19,7 @@ pub const KEY_VARIABLE: &str = "LAMINATE_PRIVATE_KEY";
 pub const PASSWORD_VARIABLE: &str = "LAMINATE_KEYSTORE_PASSWORD";
 /// A keystore is under 1 kB; nothing larger is read.
 const MAX_KEYSTORE_BYTES: u64 = 64 << 10;
+const MAX_PASSWORD_BYTES: u64 = 4 << 10;
 
 /// Which account signs.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -26,6 +30,9 @@ pub struct SignerArgs {
     /// File with the keystore's password; without it LAMINATE_KEYSTORE_PASSWORD, or a prompt.
     #[arg(long, value_name = "FILE", requires = "keystore")]
     pub password_file: Option<PathBuf>,
+    /// Send transactions as before EIP-1559; done unasked where the chain or its node has no other fees.
+    #[arg(long)]
+    pub legacy: bool,
 }
 
 impl SignerArgs {
@@ -47,9 +54,12 @@ impl SignerArgs {
 
     fn password(&self, keystore: &Path) -> eyre::Result<Zeroizing<String>> {
         if let Some(path) = &self.password_file {
-            let text = fs::read_to_string(path)
-                .wrap_err_with(|| format!("cannot read password file {}", path.display()))?;
-            let text = Zeroizing::new(text);
+            let text = Zeroizing::new(
+                read_at_most(path, MAX_PASSWORD_BYTES)
+                    .wrap_err_with(|| format!("cannot read password file {}", path.display()))?,
+            );
+            let text = std::str::from_utf8(&text)
+                .map_err(|_| eyre!("password file {} is not text", path.display()))?;
             return Ok(Zeroizing::new(
                 text.trim_end_matches(['\r', '\n']).to_string(),
             ));
@@ -104,20 +114,15 @@ fn from_hex(text: &str) -> eyre::Result<PrivateKeySigner> {
 }
 
 fn from_keystore(path: &Path, password: &str) -> eyre::Result<PrivateKeySigner> {
-    let length = fs::metadata(path)
-        .wrap_err_with(|| format!("cannot read keystore {}", path.display()))?
-        .len();
-    ensure!(
-        length <= MAX_KEYSTORE_BYTES,
-        "{} is {length} bytes, a keystore has at most {MAX_KEYSTORE_BYTES}",
-        path.display()
-    );
-    let text =
-        fs::read(path).wrap_err_with(|| format!("cannot read keystore {}", path.display()))?;
+    let text = read_at_most(path, MAX_KEYSTORE_BYTES)
+        .wrap_err_with(|| format!("cannot read keystore {}", path.display()))?;
     check_parameters(&text).map_err(|problem| {
         eyre!("{} is not a keystore this build reads: {problem}; expected the JSON that geth or `cast wallet` writes", path.display())
     })?;
-    PrivateKeySigner::decrypt_keystore(path, password).map_err(|error| match error {
+    // The decryption takes a path: it gets these bytes, which were checked, whatever the file holds by now.
+    let checked =
+        private_copy(&text).wrap_err("cannot set the keystore's checked content aside")?;
+    PrivateKeySigner::decrypt_keystore(checked.path(), password).map_err(|error| match error {
         LocalSignerError::EthKeystoreError(e) if e.to_string() == "Mac Mismatch" => {
             eyre!("wrong password for keystore {}", path.display())
         }
@@ -126,6 +131,13 @@ fn from_keystore(path: &Path, password: &str) -> eyre::Result<PrivateKeySigner> 
             path.display()
         ),
     })
+}
+
+/// A file that only this user can read, gone with the value.
+fn private_copy(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 /// Checks what the decryption would otherwise take at its word: lengths it slices by, and how much memory and time the
@@ -196,6 +208,29 @@ mod tests {
         );
     }
 
+    /// A pipe gives its content once: who opened it again would wait for ever, or read something else.
+    #[cfg(unix)]
+    #[test]
+    fn a_keystore_is_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = hex::decode(KEY).unwrap();
+        let mut rng = rand::thread_rng();
+        let made =
+            PrivateKeySigner::encrypt_keystore(dir.path(), &mut rng, key, "pass", Some("account"));
+        let content = fs::read(dir.path().join("account")).unwrap();
+        let pipe = dir.path().join("pipe");
+        let made_pipe = std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap();
+        assert!(made_pipe.success());
+        let to = pipe.clone();
+        let writer = std::thread::spawn(move || fs::write(to, content).unwrap());
+        let signer = from_keystore(&pipe, "pass").unwrap();
+        writer.join().unwrap();
+        assert_eq!(signer.address(), made.unwrap().0.address());
+    }
+
     #[test]
     fn a_keystore_opens_with_its_password_only() {
         let dir = tempfile::tempdir().unwrap();
@@ -213,6 +248,7 @@ mod tests {
         let args = SignerArgs {
             keystore: Some(keystore.clone()),
             password_file: Some(password_file.clone()),
+            legacy: false,
         };
 
         fs::write(&password_file, "correct horse\n").unwrap();
@@ -246,12 +282,18 @@ mod tests {
             );
         }
         fs::write(&keystore, vec![b' '; 1 << 17]).unwrap();
-        assert!(
-            args.signer()
-                .unwrap_err()
-                .to_string()
-                .contains("131072 bytes")
-        );
+        let text = format!("{:#}", args.signer().unwrap_err());
+        assert!(text.contains("more than 65536 bytes"), "{text}");
+        // No end, and no size to ask for beforehand.
+        #[cfg(unix)]
+        {
+            let endless = SignerArgs {
+                keystore: Some("/dev/zero".into()),
+                ..args.clone()
+            };
+            let text = format!("{:#}", endless.signer().unwrap_err());
+            assert!(text.contains("more than 65536 bytes"), "{text}");
+        }
         fs::remove_file(&keystore).unwrap();
         assert!(
             args.signer()

@@ -191,6 +191,8 @@ impl Bench {
             evaluation: None,
             batch,
             headroom: None,
+            min_agreement: None,
+            min_column_bits: 0,
             force: false,
             llm: LlmArgs::default(),
             output: folder.path().to_path_buf(),

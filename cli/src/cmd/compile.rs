@@ -2,6 +2,7 @@
 
 mod llm;
 mod shards;
+mod useful;
 
 use std::path::PathBuf;
 
@@ -16,10 +17,14 @@ use serde::Serialize;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
 
+use useful::Floor;
+
 use crate::destination;
-use crate::files::{ModelDir, hex_scalar};
+use crate::exit::Exit;
+use crate::files::{ModelDir, hex_scalar, own};
 use crate::llm::is_llm;
 use crate::output::Output;
+use crate::printable::printable;
 
 /// log2 of the default commitment row: one row, which costs the contract 8,500 gas, for models of up to
 /// 131,072 padded weights.
@@ -28,7 +33,7 @@ const ROW_LOG: u8 = 17;
 /// Quantise a model and write its program and weights.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too."
+    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
 )]
 pub struct Compile {
     /// The model: ONNX; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
@@ -46,7 +51,16 @@ pub struct Compile {
     /// How far beyond its calibrated range a value may go [default: 2, language models 1.5].
     #[arg(long)]
     pub headroom: Option<f64>,
-    /// The folder to write.
+    /// Least share of decisions (likeliest tokens of language models) that agree with the float model, in percent;
+    /// of a model that gives one number, the share of its variance that the integer program explains. Below it the
+    /// exit code is 4 [default: 99, language models 90].
+    #[arg(long, value_name = "PERCENT")]
+    pub min_agreement: Option<f64>,
+    /// Least bits of the largest calibrated value of every input column whose values are not whole numbers of the
+    /// input's unit; exit code 4 below it. 0 for no such check.
+    #[arg(long, value_name = "BITS", default_value_t = useful::COLUMN_BITS)]
+    pub min_column_bits: u32,
+    /// The folder to write: a new or an empty one, or one that holds a compiled model.
     #[arg(short, long)]
     pub output: PathBuf,
     /// Overwrite a folder with a weight commitment, whose secret is lost.
@@ -73,6 +87,8 @@ pub struct Report {
     pub fidelity: FidelityReport,
     /// Static bound of every node.
     pub bounds: Vec<BoundReport>,
+    /// Why the program is not the model.
+    pub warnings: Vec<String>,
 }
 
 /// Integers of one dense layer's weights.
@@ -112,6 +128,8 @@ pub struct FidelityReport {
     pub max_error: f64,
     /// Share of rows with the same decision.
     pub agreement: Option<f64>,
+    /// Share of the float output's variance that is explained, of a model that gives one number.
+    pub determination: Option<f64>,
 }
 
 /// Static bound of one node.
@@ -137,6 +155,7 @@ impl From<&Fidelity> for FidelityReport {
             mean_error: f.mean_error,
             max_error: f.max_error,
             agreement: f.agreement(),
+            determination: f.determination,
         }
     }
 }
@@ -201,8 +220,9 @@ impl Compile {
     ///
     /// # Errors
     /// Anything wrong with the model, the rows or the folder.
-    pub fn run(&self, out: Output) -> eyre::Result<()> {
+    pub fn run(&self, out: Output) -> eyre::Result<Exit> {
         destination::folder(&self.output)?;
+        own::claim(&self.output)?;
         shards::keep_commitments(self)?;
         if is_llm(&self.model) {
             ensure!(
@@ -210,22 +230,25 @@ impl Compile {
                 "--batch and --evaluation are for models over rows; a language model has --tokens and --fidelity"
             );
             return match self.llm.shard_layers {
-                Some(layers) => shards::run(self, layers, out),
+                Some(layers) => shards::run(self, layers, out).map(|()| Exit::Done),
                 None => llm::run(self, out),
             };
         }
+        let floor = Floor::new(self, useful::AGREEMENT)?;
         let (compiled, fidelity) = {
             let _stage = out.stage("Importing and quantising the model");
             compile(self)?
         };
         let dir = ModelDir::create(&self.output)?;
         dir.write_compiled(&compiled.program, &compiled.weights)?;
-        let report = report(&compiled, &fidelity)?;
-        out.result(&human(&report, &self.output), &report)
+        let warnings = floor.of_rows(&fidelity, &compiled.columns);
+        let report = report(&compiled, &fidelity, warnings)?;
+        out.result(&human(&report, &self.output), &report)?;
+        Ok(useful::end(&report.warnings, out))
     }
 }
 
-fn report(compiled: &Compiled, fidelity: &Fidelity) -> eyre::Result<Report> {
+fn report(compiled: &Compiled, fidelity: &Fidelity, warnings: Vec<String>) -> eyre::Result<Report> {
     let layout = laminate_protocol::layout::Layout::new(&compiled.program);
     let bounds = compiled.report.iter().map(BoundReport::from);
     Ok(Report {
@@ -236,6 +259,7 @@ fn report(compiled: &Compiled, fidelity: &Fidelity) -> eyre::Result<Report> {
         polynomial_logs: [layout.weight_log, layout.trace_log],
         fidelity: fidelity.into(),
         bounds: bounds.collect(),
+        warnings,
     })
 }
 
@@ -268,7 +292,7 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
     let mut table = crate::table::new(&["node", "op", "calibrated", "accepted", "bits of bound"]);
     for b in &report.bounds {
         table.add_row(vec![
-            b.node.clone(),
+            printable(&b.node).into_owned(),
             b.op.into(),
             format!("{:.3}", b.calibrated),
             format!("{:.3}", b.accepted),
@@ -276,9 +300,11 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
         ]);
     }
     let f = &report.fidelity;
-    let agreement = f.agreement.map_or_else(String::new, |a| {
-        format!(", decisions agree on {:.2} %", 100.0 * a)
-    });
+    let agreement = match (f.agreement, f.determination) {
+        (Some(share), _) => format!(", decisions agree on {:.2} %", 100.0 * share),
+        (None, Some(share)) => format!(", {:.2} % of the variance explained", 100.0 * share),
+        (None, None) => String::new(),
+    };
     format!(
         "{table}\nprogram   {}\nparameters {}, batch slots {}\nweights   {}\nfidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
         report.program_digest,

@@ -17,7 +17,7 @@ use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::universal::Mode;
-use crate::chain::{Chain, Receipt, RpcChain, is_local};
+use crate::chain::{Chain, Receipt, RpcChain};
 use crate::files::{ModelDir, ProofFile, hex_scalar};
 use crate::measure::{Measured, Stages, size};
 use crate::output::Output;
@@ -138,13 +138,14 @@ impl Demo {
         let reader = RpcChain::connect(&node, None).await?;
         let given =
             self.signer.keystore.is_some() || std::env::var_os("LAMINATE_PRIVATE_KEY").is_some();
-        let signer = match (given, is_local(reader.chain_id())) {
+        let signer = match (given, reader.is_local()) {
             (false, true) => LOCAL_KEY
                 .parse::<PrivateKeySigner>()
                 .wrap_err("local key")?,
             _ => self.signer.signer()?,
         };
-        Ok(Chain::Rpc(RpcChain::connect(&node, Some(signer)).await?))
+        let chain = RpcChain::connect(&node, Some(signer)).await?;
+        Ok(Chain::Rpc(chain.with_legacy(self.signer.legacy)))
     }
 }
 

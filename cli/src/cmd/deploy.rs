@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, B256};
 use clap::Args;
-use eyre::{WrapErr, ensure};
+use eyre::{WrapErr, bail, ensure};
 use serde::Serialize;
 
+use super::verifier;
 use crate::chain::bundle::{Bundle, Contract};
-use crate::chain::deploy::{Plan, Router, Step, deploy};
-use crate::chain::manifest::Manifest;
+use crate::chain::deploy::{Plan, Router, Step, deploy_recorded};
+use crate::chain::journal::{Journal, is_unfinished};
+use crate::chain::manifest::{Manifest, read_record};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
-use crate::chain::{Chain, Cost, RpcChain, is_local};
+use crate::chain::{Chain, Cost, RpcChain};
 use crate::destination;
 use crate::output::Output;
 use crate::shards;
@@ -21,7 +23,7 @@ use crate::shards;
 /// Deploy a verifier, with its registry, to a chain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.\n\nA folder made with `verifier --mode universal` brings the verifier of all programs; later programs reuse it\nwith --universal ADDRESS."
+    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate deploy fraud-verifier --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me --screen\n\nThe key comes from an encrypted keystore or from LAMINATE_PRIVATE_KEY, never from the command line. A\nverifier made with a development reference string is deployed on local chains only.\n\nThe contracts are compared with those of this build; the generated verifier of one program (--mode direct)\nwith its source, if the compiler is there, or with --dir with what the model's key gives. A universal\nverifier is of all programs: later ones reuse it with --universal ADDRESS.\n\nEach transaction is recorded before it is sent. A deployment that stopped, for whatever reason, goes on with\nthe same command and --resume; nothing is deployed twice."
 )]
 pub struct Deploy {
     /// Folder made by `laminate verifier`.
@@ -43,12 +45,19 @@ pub struct Deploy {
     /// Deploy the example application, too.
     #[arg(long)]
     pub screen: bool,
+    /// Folder of the model or the join: deploy nothing but what its keys and reference string give, whatever the
+    /// verifier's folder holds.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// Where to record the addresses.
     #[arg(short, long, value_name = "FILE", default_value = "deployment.json")]
     pub output: PathBuf,
     /// Replace the record of an earlier deployment.
     #[arg(long)]
     pub force: bool,
+    /// Go on with the deployment that the record says has stopped: same folder, chain, account and options.
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
 }
 
 /// One contract in the report.
@@ -60,6 +69,9 @@ struct Row {
     /// The function called, if nothing was deployed.
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<&'static str>,
+    /// Whether an earlier run had done it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    earlier: bool,
     address: Address,
     code_hash: B256,
     code_bytes: usize,
@@ -85,13 +97,7 @@ impl Deploy {
     /// # Errors
     /// A malformed folder, an existing record, no key, a chain that is not the right one, or a failed deployment.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
-        ensure!(
-            self.force || !self.output.exists(),
-            "{} records an earlier deployment; give another name with -o, or --force to replace it",
-            self.output.display()
-        );
-        // Before any gas is spent.
-        destination::file(&self.output)?;
+        let journal = self.record()?;
         if shards::is_sharded(&self.verifier_dir) {
             return Err(shards::not_on_chain(
                 &self.verifier_dir,
@@ -99,15 +105,24 @@ impl Deploy {
             ));
         }
         let bundle = Bundle::read(&self.verifier_dir)?;
+        verifier::require_derived(&bundle, &self.verifier_dir, self.dir.as_deref(), out)?;
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
+        let rpc = rpc.with_legacy(self.signer.legacy);
         let chain_id = rpc.chain_id();
         ensure!(
-            is_local(chain_id) || self.node.chain_id.is_some(),
-            "{} is on chain {chain_id}, not a local one; give --chain-id {chain_id} if that is where to deploy",
+            rpc.is_local() || self.node.chain_id.is_some(),
+            "{} is on chain {chain_id}, not a local one on this machine; give --chain-id {chain_id} if that is where to deploy",
             rpc.node()
         );
         let mut chain = Chain::Rpc(rpc);
+        let (plan, mut journal) = match journal {
+            Some(journal) => (journal.require(&chain, &bundle, self.plan())?, journal),
+            None => {
+                let (path, plan) = (Some(self.output.as_path()), self.plan());
+                (plan, Journal::start(path, &chain, &bundle, plan)?)
+            }
+        };
         let sender = chain.sender()?;
         let balance = format_ether(chain.balance(sender).await?);
         out.line(&format!(
@@ -115,7 +130,56 @@ impl Deploy {
             chain.name()
         ));
         let mut rows = Vec::new();
-        let plan = Plan {
+        let deployed = deploy_recorded(&mut chain, &bundle, plan, &mut journal, |step| {
+            out.line(&format!(
+                "{} at {}, {} gas{}",
+                step.name(),
+                step.created.address,
+                step.created.receipt.gas_used,
+                if step.earlier { " (earlier)" } else { "" }
+            ));
+            rows.push(row(step));
+        })
+        .await;
+        let manifest = match deployed {
+            Err(error) if journal.is_begun() => {
+                return Err(error.wrap_err(format!(
+                    "the deployment has stopped, {0} records how far it came; go on with `laminate deploy {1} --resume -o {0}`",
+                    self.output.display(),
+                    self.verifier_dir.display()
+                )));
+            }
+            deployed => deployed?,
+        };
+        // The contracts stand: without the record their addresses must not be lost.
+        manifest.write(&self.output).wrap_err_with(|| {
+            format!("the contracts are deployed, but not recorded: {manifest:?}")
+        })?;
+        self.report(&manifest, rows, out)
+    }
+
+    /// The deployment to go on with, if any. Finds out before any gas is spent that the record cannot be written.
+    fn record(&self) -> eyre::Result<Option<Journal>> {
+        let path = &self.output;
+        if !self.resume && !self.force && path.exists() {
+            let (what, also) = match is_unfinished(&read_record(path)?) {
+                true => (
+                    "a deployment that has stopped",
+                    "--resume to go on with it, ",
+                ),
+                false => ("an earlier deployment", ""),
+            };
+            bail!(
+                "{} records {what}; give {also}another name with -o, or --force to replace it",
+                path.display()
+            );
+        }
+        destination::file(path)?;
+        self.resume.then(|| Journal::read(path)).transpose()
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
             registry: self.registry,
             screen: self.screen,
             universal: self.universal,
@@ -124,22 +188,7 @@ impl Deploy {
                 Some(None) => Router::New,
                 Some(Some(address)) => Router::At(address),
             },
-        };
-        let manifest = deploy(&mut chain, &bundle, plan, |step| {
-            out.line(&format!(
-                "{} at {}, {} gas",
-                step.name(),
-                step.created.address,
-                step.created.receipt.gas_used
-            ));
-            rows.push(row(step));
-        })
-        .await?;
-        // The contracts stand: without the record their addresses must not be lost.
-        manifest.write(&self.output).wrap_err_with(|| {
-            format!("the contracts are deployed, but not recorded: {manifest:?}")
-        })?;
-        self.report(&manifest, rows, out)
+        }
     }
 
     fn report(&self, manifest: &Manifest, contracts: Vec<Row>, out: Output) -> eyre::Result<()> {
@@ -178,6 +227,7 @@ fn row(step: &Step) -> Row {
         name: step.name(),
         contract: step.contract,
         call: step.call,
+        earlier: step.earlier,
         address: created.address,
         code_hash: created.code_hash,
         code_bytes: created.code_bytes,

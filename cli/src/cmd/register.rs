@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use clap::Args;
 use eyre::{ensure, eyre};
 use serde::Serialize;
 
+use crate::chain::code::require_recorded;
 use crate::chain::manifest::{Manifest, RegisteredModel};
 use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
-use crate::chain::{Chain, Cost, RpcChain};
+use crate::chain::{Chain, Cost, RpcChain, refusal};
 use crate::destination;
 use crate::files;
 use crate::output::Output;
+use crate::printable::printable;
 use crate::subject::Subject;
 
 /// Register a model: its program digest and weight commitment.
@@ -47,6 +49,8 @@ pub struct Register {
 /// What `register` reports.
 #[derive(Debug, Serialize)]
 struct Report {
+    /// Whether the registry had the model before, so that nothing was sent.
+    already_registered: bool,
     model_id: B256,
     registry: Address,
     verifier: Address,
@@ -54,7 +58,7 @@ struct Report {
     program_digest: B256,
     weight_commitment: B256,
     #[serde(flatten)]
-    cost: Cost,
+    cost: Option<Cost>,
 }
 
 impl Register {
@@ -75,47 +79,50 @@ impl Register {
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
         manifest.require_chain(rpc.chain_id())?;
-        let mut chain = Chain::Rpc(rpc);
+        let mut chain = Chain::Rpc(rpc.with_legacy(self.signer.legacy));
+        require_recorded(&mut chain, &manifest).await?;
 
         let registry = Registry {
             address: manifest.model_registry.address,
         };
         let verifier = manifest.inference_verifier.address;
-        let registered = registry
-            .register(
-                &mut chain,
-                &NewModel {
-                    program_digest,
-                    weight_commitment,
-                    verifier,
-                    metadata_hash: self.metadata_hash,
-                    weight_proof: weight_proof.as_ref(),
-                },
-            )
-            .await?;
+        let new = NewModel {
+            program_digest,
+            weight_commitment,
+            verifier,
+            metadata_hash: self.metadata_hash,
+            weight_proof: weight_proof.as_ref(),
+        };
+        let (model_id, cost) = register(&mut chain, registry, &new, &manifest).await?;
         let model = RegisteredModel {
-            model_id: registered.model_id.into(),
+            model_id: model_id.into(),
             weight_commitment,
             owner: chain.sender()?,
         };
         let report = Report {
+            already_registered: cost.is_none(),
             model_id: model.model_id,
             registry: registry.address,
             verifier,
             owner: model.owner,
             program_digest,
             weight_commitment,
-            cost: Cost::from(&registered.receipt),
+            cost,
         };
         manifest.models.push(model);
         if let Err(error) = manifest.write(&self.deployment) {
             out.line(&format!(
-                "warning: the model is registered, but not recorded ({error}); note its id"
+                "warning: the model is registered, but not recorded ({error}); run the command again when {} can be written",
+                self.deployment.display()
             ));
         }
+        let cost = match &report.cost {
+            Some(cost) => format!("{} gas", cost.gas),
+            None => "registered before; added to the record, nothing was sent".into(),
+        };
         let human = format!(
-            "model {}\nregistry {} on chain {}, {} gas",
-            report.model_id, registry.address, manifest.chain_id, report.cost.gas
+            "model {}\nregistry {} on chain {}, {cost}",
+            report.model_id, registry.address, manifest.chain_id
         );
         out.result(&human, &report)
     }
@@ -132,13 +139,13 @@ impl Register {
             (None, Some(_)) => {
                 return Err(eyre!(
                     "inferences of {} do not show that its weights are in range; make a commitment proof with `laminate prove-weights DIR -o weights.proof` and give it with --weight-proof",
-                    manifest.program_name
+                    printable(&manifest.program_name)
                 ));
             }
             (Some(_), None) => {
                 return Err(eyre!(
                     "every inference of {} shows that its weights are in range; leave --weight-proof out",
-                    manifest.program_name
+                    printable(&manifest.program_name)
                 ));
             }
         };
@@ -162,7 +169,7 @@ impl Register {
                 "{} is of program {program}, the deployment verifies {} ({}); deploy this program's verifier first",
                 dir.display(),
                 manifest.program_digest,
-                manifest.program_name
+                printable(&manifest.program_name)
             );
             return Ok(word(&published.commitment.0));
         }
@@ -170,4 +177,26 @@ impl Register {
             eyre!("which weights? give the model folder (`laminate register DIR`) or --weight-commitment HEX")
         })
     }
+}
+
+/// Registers, or finds the model that an earlier run registered without living to record it.
+async fn register(
+    chain: &mut Chain,
+    registry: Registry,
+    new: &NewModel<'_>,
+    manifest: &Manifest,
+) -> eyre::Result<(U256, Option<Cost>)> {
+    let error = match registry.register(chain, new).await {
+        Ok(registered) => return Ok((registered.model_id, Some(Cost::from(&registered.receipt)))),
+        Err(error) => error,
+    };
+    if refusal(&error).is_none_or(|refusal| refusal.name != "ModelExists") {
+        return Err(error);
+    }
+    let id = registry.model_id(chain, new).await?;
+    let mut known = manifest.models.iter();
+    if known.any(|model| model.model_id == B256::from(id)) {
+        return Err(error);
+    }
+    Ok((id, None))
 }

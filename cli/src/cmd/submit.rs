@@ -7,19 +7,21 @@ use clap::Args;
 use eyre::{ensure, eyre};
 use serde::Serialize;
 
+use crate::chain::code::require_recorded;
 use crate::chain::manifest::Manifest;
-use crate::chain::registry::{Registry, Submission, Submitted};
+use crate::chain::registry::{Recorded, Registry, Submission};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
-use crate::chain::{Chain, Cost, RpcChain};
+use crate::chain::{Chain, Cost, Receipt, RpcChain, refusal};
 use crate::files;
 use crate::output::Output;
+use crate::printable::printable;
 use crate::reading::Reading;
 
 /// Submit a proof to the registry, to be checked and recorded.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --dry-run\n\nA statement is recorded once; the proof itself may be shown to other contracts any number of times."
+    after_help = "Example:\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n  laminate submit fraud.proof --rpc-url http://127.0.0.1:8545 --dry-run\n\nA statement is recorded once; the proof itself may be shown to other contracts any number of times. If\nsomebody else was faster with the same statement, it stands: the command says who recorded it and where,\nsends nothing and succeeds."
 )]
 pub struct Submit {
     /// Proof file.
@@ -41,8 +43,13 @@ pub struct Submit {
 
 /// What `submit` reports.
 #[derive(Debug, Serialize)]
-struct Report {
-    accepted: bool,
+pub(crate) struct Report {
+    pub(crate) accepted: bool,
+    /// Whether the statement stood in the registry before, so that nothing was sent.
+    pub(crate) already_recorded: bool,
+    /// Who recorded it, and where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recorded: Option<Recording>,
     dry_run: bool,
     statement_hash: B256,
     model_id: B256,
@@ -50,7 +57,17 @@ struct Report {
     input_commitment: B256,
     output: Reading,
     #[serde(flatten)]
-    cost: Option<Cost>,
+    pub(crate) cost: Option<Cost>,
+}
+
+/// The transaction that recorded a statement.
+#[derive(Debug, Serialize)]
+pub(crate) struct Recording {
+    /// Who called the registry.
+    pub(crate) caller: Address,
+    pub(crate) block: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transaction: Option<B256>,
 }
 
 impl Submit {
@@ -59,6 +76,12 @@ impl Submit {
     /// # Errors
     /// An altered proof file, an unknown model, no key, a wrong chain, or a refusal by the registry.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let report = self.report(out).await?;
+        out.result(&human(&report), &report)
+    }
+
+    /// What it does, without the printing.
+    pub(crate) async fn report(&self, out: Output) -> eyre::Result<Report> {
         let proof = files::read_publishable(&self.proof)?;
         let manifest = Manifest::read(&self.deployment)?;
         let submission = Submission::of_inference(&proof.proof, &manifest)?;
@@ -70,39 +93,129 @@ impl Submit {
         };
         let rpc = RpcChain::connect(&self.node, signer).await?;
         manifest.require_chain(rpc.chain_id())?;
-        let mut chain = Chain::Rpc(rpc);
+        let mut chain = Chain::Rpc(rpc.with_legacy(self.signer.legacy));
+        require_recorded(&mut chain, &manifest).await?;
 
         let registry = Registry {
             address: manifest.model_registry.address,
         };
-        let (statement_hash, cost) = if self.dry_run {
-            (
-                registry.dry_run(&mut chain, model_id, &submission).await?,
-                None,
-            )
-        } else {
-            let Submitted {
-                statement_hash,
-                receipt,
-            } = registry.submit(&mut chain, model_id, &submission).await?;
-            (statement_hash, Some(Cost::from(&receipt)))
-        };
-        let report = Report {
+        let statement_hash = registry
+            .statement_hash(&mut chain, model_id, &submission)
+            .await?;
+        let sent = self.send(&mut chain, registry, model_id, &submission, statement_hash);
+        let sent = sent.await?;
+        let mut report = Report {
             accepted: true,
+            already_recorded: matches!(sent, Sent::Standing),
+            recorded: None,
             dry_run: self.dry_run,
             statement_hash,
             model_id: model_id.into(),
             registry: registry.address,
             input_commitment: submission.input_commitment,
             output: proof.reading(),
-            cost,
+            cost: None,
         };
-        out.result(&human(&report), &report)
+        match sent {
+            Sent::Nothing => {}
+            Sent::Recorded(receipt) => {
+                report.recorded = Some(Recording {
+                    caller: chain.sender()?,
+                    block: receipt.block,
+                    transaction: receipt.tx_hash,
+                });
+                report.cost = Some(Cost::from(&receipt));
+            }
+            Sent::Standing => {
+                let stage = out.stage("looking for who recorded the statement");
+                let found = registry
+                    .find(&mut chain, statement_hash, manifest.block)
+                    .await;
+                drop(stage);
+                match found {
+                    Ok(found) => report.recorded = found.map(Recording::from),
+                    Err(error) => out.line(&format!("its event was not found: {error:#}")),
+                }
+            }
+        }
+        Ok(report)
     }
+
+    async fn send(
+        &self,
+        chain: &mut Chain,
+        registry: Registry,
+        model_id: U256,
+        submission: &Submission,
+        statement_hash: B256,
+    ) -> eyre::Result<Sent> {
+        if !registry.is_submitted(chain, statement_hash).await? {
+            let result = match self.dry_run {
+                true => registry
+                    .dry_run(chain, model_id, submission)
+                    .await
+                    .map(|_| Sent::Nothing),
+                false => registry
+                    .submit(chain, model_id, submission)
+                    .await
+                    .map(|submitted| Sent::Recorded(submitted.receipt)),
+            };
+            match result {
+                // Somebody was faster between the question and the block.
+                Err(error) if is_refusal(&error, "StatementReplayed") => {}
+                result => return result,
+            }
+        }
+        // The statement stands; that this proof shows it is looked at all the same.
+        match registry.verify(chain, model_id, submission).await {
+            Err(error) if refusal(&error).is_some() && !is_refusal(&error, "ModelIsRetired") => {
+                Err(error.wrap_err(format!(
+                    "statement {statement_hash} is recorded, but not by this proof"
+                )))
+            }
+            _ => Ok(Sent::Standing),
+        }
+    }
+}
+
+/// What came of a submission.
+enum Sent {
+    /// It would be accepted.
+    Nothing,
+    /// It was.
+    Recorded(Receipt),
+    /// The statement was recorded before.
+    Standing,
+}
+
+impl From<Recorded> for Recording {
+    fn from(recorded: Recorded) -> Self {
+        Self {
+            caller: recorded.event.caller,
+            block: recorded.block,
+            transaction: recorded.transaction,
+        }
+    }
+}
+
+fn is_refusal(error: &eyre::Report, name: &str) -> bool {
+    refusal(error).is_some_and(|refusal| refusal.name == name)
 }
 
 fn human(report: &Report) -> String {
     let mut text = match &report.cost {
+        None if report.already_recorded => {
+            let by = report.recorded.as_ref().map(|by| {
+                let transaction = by.transaction.map(|hash| format!(", transaction {hash}"));
+                format!(
+                    " by {} in block {}{}",
+                    by.caller,
+                    by.block,
+                    transaction.unwrap_or_default()
+                )
+            });
+            format!("already recorded{} (nothing sent)", by.unwrap_or_default())
+        }
         None => "would be accepted (nothing sent)".to_string(),
         Some(cost) => {
             let hash = cost
@@ -139,7 +252,7 @@ pub(super) fn model_id(
         "the proof is of program {}, the deployment verifies {} ({})",
         submission.program_digest,
         manifest.program_digest,
-        manifest.program_name
+        printable(&manifest.program_name)
     );
     let model = manifest.model(submission.weight_commitment).ok_or_else(|| {
         eyre!(

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use clap::Args;
-use eyre::eyre;
+use eyre::{ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{
-    COMPILER_SETTINGS, SOLC_VERSION, SolcCompiler, SourceTree, check_same_constraints,
-    generate_universal, generate_verifier, standard_json,
+    COMPILER_SETTINGS, SOLC_VERSION, SolcCompiler, SourceTree, UniversalTemplate,
+    generate_universal, generate_verifier, holds_development_secret, standard_json,
 };
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
 use laminate_protocol::public::INSTANCES;
 use serde::Serialize;
 
+use crate::chain::artifacts;
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
 use crate::chain::registry::word;
 use crate::chain::universal::{Mode, UniversalInfo};
@@ -28,7 +29,7 @@ use crate::{pipeline, toolchain};
 /// Write the verifier contract of a program, with everything `deploy` needs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate verifier fraud -o fraud-verifier --mode universal\n\nNeeds `setup`. The compiler is the npm package solc behind scripts/solc (LAMINATE_SOLC names another)."
+    after_help = "Example:\n  laminate verifier fraud -o fraud-verifier\n  laminate verifier fraud -o fraud-verifier --mode direct\n\nNeeds `setup`. A universal verifier's code is in this binary. A direct one is compiled with solc 0.8.19:\nLAMINATE_SOLC, else the npm package behind scripts/solc of LAMINATE_ROOT or of the folder this binary was\nbuilt in, else the PATH's."
 )]
 pub struct VerifierCommand {
     /// Folder of a model or a join, with keys.
@@ -36,9 +37,9 @@ pub struct VerifierCommand {
     /// The folder to write.
     #[arg(short, long)]
     pub output: PathBuf,
-    /// `direct`: a contract of this program, its key in the code. `universal`: one contract for all programs, which
-    /// takes the key with each proof. The proofs are the same.
-    #[arg(long, value_enum, default_value_t = Mode::Direct)]
+    /// `universal`: one contract for all programs, which takes the key with each proof. `direct`: a contract of this
+    /// program, its key in the code. The proofs are the same.
+    #[arg(long, value_enum, default_value_t = Mode::Universal)]
     pub mode: Mode,
 }
 
@@ -76,7 +77,7 @@ impl<'a> Keys<'a> {
         Self {
             inference,
             weights: None,
-            mode: Mode::Direct,
+            mode: Mode::Universal,
         }
     }
 }
@@ -108,23 +109,25 @@ impl Generated {
     }
 }
 
+/// `compiler` compiles a contract of the program's own; the universal one needs none.
 fn generate(
     key: &VerifyingKey,
     srs: &Srs,
-    mode: Mode,
-    compiler: &SolcCompiler,
+    compiler: Option<&SolcCompiler>,
     out: Output,
 ) -> eyre::Result<Generated> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    let (source, proof_length, code) = match mode {
-        Mode::Direct => {
+    let (source, proof_length, code) = match compiler {
+        Some(compiler) => {
             let verifier = generate_verifier(&srs, &key.vk, INSTANCES)?;
             let code = compiler.compile_verifier(&verifier.source)?;
             (verifier.source, verifier.proof_length, code)
         }
-        Mode::Universal => {
+        None => {
+            let template = UniversalTemplate::embedded()?;
+            template.require_key(&srs, &key.vk)?;
             let verifier = generate_universal(&srs, &key.vk, INSTANCES)?;
-            let code = verifier.compile(compiler)?;
+            let code = template.contract(&srs.s_g2())?;
             (verifier.source, verifier.proof_length, code)
         }
     };
@@ -142,7 +145,7 @@ fn generate(
 ///
 /// # Errors
 /// A reference string that is too short.
-pub fn universal_info(
+fn universal_info(
     program: Fr,
     key: &VerifyingKey,
     srs: &Srs,
@@ -153,24 +156,76 @@ pub fn universal_info(
     UniversalInfo::new(word(&program), key, &srs, halo2_code_hash, proof_length)
 }
 
-/// Refuses a key that the contract generated from `template` does not verify.
-fn require_same_constraints(
-    template: &VerifyingKey,
-    key: &VerifyingKey,
-    srs: &Srs,
+/// The contracts of a folder with keys, whatever contracts lie on disk.
+///
+/// # Errors
+/// Missing keys; as [`make`].
+pub fn derive(dir: &Path, mode: Mode, out: Output) -> eyre::Result<Made> {
+    let (dir, subject) = Subject::open_whole(dir)?;
+    let srs = pipeline::load_setup_srs(&dir.setup()?)?;
+    let loaded = pipeline::load_subject_keys(&subject, &srs)?;
+    let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
+    let keys = Keys {
+        inference: &loaded.inference,
+        weights: loaded.weights.as_ref(),
+        mode,
+    };
+    make(&subject, keys, &srs, commitment, out)
+}
+
+/// Compares a folder of contracts with what its program gives, or where no program is given the generated code with the
+/// source beside it, and says what could not be compared.
+///
+/// # Errors
+/// A contract that differs; as [`derive`].
+pub fn require_derived(
+    bundle: &Bundle,
+    folder: &Path,
+    program: Option<&Path>,
     out: Output,
 ) -> eyre::Result<()> {
-    let (_, first) = pipeline::cut_srs(Path::new(""), srs, template.meta.k(), out)?;
-    let (_, second) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    let (first, second) = ((&*first, &template.vk), (&*second, &key.vk));
-    check_same_constraints(first, second, INSTANCES)?;
+    if let Some(program) = program {
+        let derived = derive(program, bundle.info.mode, out)?.bundle;
+        return bundle.require_same(&derived, folder);
+    }
+    // The universal one was compared when it was read.
+    let contracts = bundle.contracts().into_iter();
+    for contract in contracts.filter(|c| c.is_generated() && bundle.info.mode == Mode::Direct) {
+        let (name, path) = (contract.name(), folder.join(contract.name()));
+        let as_given = |why: String| {
+            out.line(&format!(
+                "warning: {name}.bin is taken as given, {why}; --dir MODEL derives it from the model's key"
+            ));
+        };
+        let compiler = match toolchain::compiler_at_hand() {
+            Ok(compiler) => compiler,
+            Err(error) => {
+                as_given(format!("not compared with its source: {error:#}"));
+                continue;
+            }
+        };
+        let Ok(source) = std::fs::read_to_string(path.with_extension("sol")) else {
+            as_given(format!("as there is no {name}.sol"));
+            continue;
+        };
+        let _stage = out.stage(format!("Compiling {name}.sol to compare it"));
+        let compiled = Bytes::from(compiler.compile_verifier(&source)?.creation);
+        let given = bundle.code(contract);
+        ensure!(
+            compiled == *given,
+            "{} is not what its source compiles to: keccak-256 {}, expected {}; do not deploy it, make the folder again with `laminate verifier`",
+            path.with_extension("bin").display(),
+            keccak256(given),
+            keccak256(&compiled)
+        );
+    }
     Ok(())
 }
 
-/// Generates and compiles; also used by `demo`.
+/// Generates, and compiles what is not in this binary; also used by `demo`.
 ///
 /// # Errors
-/// A missing compiler, or a contract over the size limit.
+/// A compiler that is needed and missing, or a contract over the size limit.
 pub fn make(
     subject: &Subject,
     keys: Keys<'_>,
@@ -178,11 +233,17 @@ pub fn make(
     weight_commitment: Option<B256>,
     out: Output,
 ) -> eyre::Result<Made> {
-    let root = toolchain::ready(out)?;
-    let _stage = out.stage("Generating and compiling the verifier contract");
-    let compiler = SolcCompiler::find(&root)?;
     let mode = keys.mode;
-    let inference = generate(keys.inference, srs, mode, &compiler, out)?;
+    let compiler = match mode {
+        Mode::Direct => Some(toolchain::compiler(out)?),
+        Mode::Universal => None,
+    };
+    let compiler = compiler.as_ref();
+    let _stage = out.stage(match mode {
+        Mode::Direct => "Generating and compiling the verifier contract",
+        Mode::Universal => "Making the verifier contract",
+    });
+    let inference = generate(keys.inference, srs, compiler, out)?;
     let mut info = info(subject, keys.inference, &inference, weight_commitment);
     if mode == Mode::Universal {
         info.mode = mode;
@@ -192,28 +253,19 @@ pub fn make(
     }
     // In universal mode the one generated contract verifies both.
     let weights = match (keys.weights, mode) {
-        (Some(key), Mode::Direct) => Some(generate(key, srs, mode, &compiler, out)?),
+        (Some(key), Mode::Direct) => Some(generate(key, srs, compiler, out)?),
         _ => None,
     };
     if let Some(key) = keys.weights {
         let generated = weights.as_ref().unwrap_or(&inference);
         info.weights = Some(weight_info(subject, keys, key, generated, srs, out)?);
     }
-    let own = Contract::all(mode, keys.weights.is_some()).into_iter();
-    let names: Vec<&str> = own
-        .filter(|c| !c.is_generated())
-        .map(Contract::name)
-        .collect();
-    let mut others = compiler.compile(&own_contracts(&root)?, &names)?;
     let bundle = Bundle::new(info, |contract| match (contract, &weights) {
         (Contract::Halo2Verifier | Contract::Halo2UniversalVerifier, _) => {
             Ok(inference.creation.clone())
         }
         (Contract::WeightHalo2Verifier, Some(generated)) => Ok(generated.creation.clone()),
-        _ => others
-            .remove(contract.name())
-            .map(|c| Bytes::from(c.creation))
-            .ok_or_else(|| eyre!("{} was not compiled", contract.name())),
+        _ => Ok(artifacts::of(contract)?.creation.clone()),
     })?;
     let contract = match mode {
         Mode::Direct => Contract::Halo2Verifier,
@@ -242,7 +294,8 @@ fn weight_info(
     let universal = match keys.mode {
         Mode::Direct => None,
         Mode::Universal => {
-            require_same_constraints(keys.inference, key, srs, out)?;
+            let (_, cut) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
+            UniversalTemplate::embedded()?.require_key(&cut, &key.vk)?;
             Some(universal_info(program, key, srs, generated.reader(), out)?)
         }
     };
@@ -253,14 +306,6 @@ fn weight_info(
         proof_length: generated.proof_length as u32,
         vk_digest: B256::from(key.digest()),
     })
-}
-
-/// The contracts of the repository, without the checked-in generated verifier.
-fn own_contracts(root: &Path) -> eyre::Result<SourceTree> {
-    let mut tree = SourceTree::read(root, "contracts/src")?;
-    tree.files
-        .retain(|path, _| !path.starts_with("contracts/src/generated"));
-    Ok(tree)
 }
 
 fn info(
@@ -286,7 +331,7 @@ fn info(
         terms: key.meta.public.terms,
         proof_length: generated.proof_length as u32,
         weights: None,
-        development_srs: key.meta.development,
+        development_srs: holds_development_secret(&generated.creation),
         srs_digest: generated.srs_digest,
         vk_digest: B256::from(key.digest()),
         solc_version: SOLC_VERSION.into(),
@@ -300,17 +345,7 @@ impl VerifierCommand {
     /// Missing keys, a missing compiler, or a folder that cannot be written.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         destination::folder(&self.output)?;
-        let (dir, subject) = Subject::open_whole(&self.dir)?;
-        let srs = pipeline::load_setup_srs(&dir.setup()?)?;
-        let loaded = pipeline::load_subject_keys(&subject, &srs)?;
-        let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
-        let keys = Keys {
-            inference: &loaded.inference,
-            weights: loaded.weights.as_ref(),
-            mode: self.mode,
-        };
-        let made = make(&subject, keys, &srs, commitment, out)?;
-
+        let made = derive(&self.dir, self.mode, out)?;
         std::fs::create_dir_all(&self.output)?;
         let _ = std::fs::remove_file(self.output.join("verifier.json"));
         for (contract, source) in &made.sources {
@@ -325,7 +360,7 @@ impl VerifierCommand {
             contract_bytes: made.contract_bytes,
             proof_bytes: made.bundle.info.proof_length as usize,
             terms: made.bundle.info.terms as usize,
-            development: loaded.inference.meta.development,
+            development: made.bundle.info.development_srs,
             solc: SOLC_VERSION,
             compiler_settings: COMPILER_SETTINGS,
         };

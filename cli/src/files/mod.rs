@@ -2,6 +2,7 @@
 
 mod io;
 mod lock;
+pub mod own;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::reading::Reading;
 
 use io::{persist, stage};
-pub use io::{read, read_at_most, read_bytes, read_head, read_text, write, write_bytes, write_new};
+pub use io::{read, read_bytes, read_head, read_text, write, write_bytes, write_new};
 pub use lock::Lock;
 
 /// Longest record in JSON that is read.
@@ -346,21 +347,10 @@ impl ModelDir {
     /// Removes what was made of another program: it must not survive a new compilation.
     ///
     /// # Errors
-    /// If a folder of a shard cannot be removed.
+    /// If a file cannot be removed.
     pub fn clear(&self) -> eyre::Result<()> {
         crate::shards::clear(&self.root)?;
-        for stale in [
-            "program.lam",
-            "join.lam",
-            "weights.lam",
-            "weight_secret.lam",
-            "commitment.lam",
-            "setup.json",
-            "tokenizer.json",
-        ] {
-            let _ = fs::remove_file(self.root.join(stale));
-        }
-        Ok(())
+        own::remove(&self.root)
     }
 
     /// Writes the secret and the published commitment.

@@ -28,7 +28,7 @@ use laminate_prover::prove::{Links, Model, prove_linked};
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{ModelDir, hex_scalar, read_bytes, write_bytes};
+use crate::files::{ModelDir, hex_scalar, own, read_bytes, write_bytes};
 use crate::input::Given;
 use crate::llm;
 use crate::measure::{Measured, Parts, Stages};
@@ -109,13 +109,18 @@ pub fn not_on_chain(path: &Path, what: &str) -> eyre::Report {
     )
 }
 
-/// Removes what an earlier compilation left of shards.
+/// Whether bytes are a record of shards, of any version.
+pub fn is_record(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Record>(bytes).is_ok()
+}
+
+/// Removes what an earlier compilation left of shards; folders stay where others put files into them.
 ///
 /// # Errors
-/// If a folder cannot be removed.
+/// If a file cannot be removed.
 pub fn clear(root: &Path) -> eyre::Result<()> {
     let record = record_path(root);
-    if record.exists() {
+    if read_bytes(&record).is_ok_and(|bytes| is_record(&bytes)) {
         fs::remove_file(&record)
             .wrap_err_with(|| format!("cannot replace {}", record.display()))?;
     }
@@ -124,8 +129,8 @@ pub fn clear(root: &Path) -> eyre::Result<()> {
         if !folder.exists() {
             break;
         }
-        fs::remove_dir_all(&folder)
-            .wrap_err_with(|| format!("cannot replace {}", folder.display()))?;
+        own::remove(&folder)?;
+        let _ = fs::remove_dir(&folder);
     }
     Ok(())
 }
@@ -142,7 +147,8 @@ pub fn keep_commitments(root: &Path, force: bool) -> eyre::Result<()> {
     Ok(())
 }
 
-fn folder(root: &Path, index: usize) -> PathBuf {
+/// The folder of a shard.
+pub fn folder(root: &Path, index: usize) -> PathBuf {
     root.join(format!("shard-{index:03}"))
 }
 

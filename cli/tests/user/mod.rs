@@ -37,7 +37,7 @@ impl User {
         command
             .current_dir(self.dir.path())
             .env("LAMINATE_CACHE", self.dir.path().join("cache"))
-            .env("LAMINATE_ROOT", workspace())
+            .env_remove("LAMINATE_ROOT")
             .env("LAMINATE_PRIVATE_KEY", KEY)
             .args(["--json", "-q"])
             .args(args);

@@ -23,6 +23,26 @@ pub enum Value<'a> {
     Stored(&'a TensorProto),
     /// A constant given by attributes.
     Constant(Constant),
+    /// A shape, or part of one, that has the batch in it.
+    Shape(Shape),
+}
+
+/// A dimension as Shape gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The batch, whatever it is.
+    Batch,
+    /// A number.
+    Size(i64),
+}
+
+/// What nodes compute from the shape of an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Its dimensions.
+    pub extents: Vec<Extent>,
+    /// Whether it is one dimension without an axis.
+    pub scalar: bool,
 }
 
 /// A node of the draft.

@@ -5,6 +5,7 @@
 //! | file with a size cap, versions, graph input and output | this one |
 //! | walk over the wire format against decoder bombs | [`prescan`] |
 //! | messages | [`onnx`] |
+//! | constants in files beside the model | [`external`] |
 //! | constants, checked against their shapes | [`tensor`] |
 //! | one file per operator, in a registry | [`ops`] |
 //! | draft graph while nodes are read | [`builder`] |
@@ -12,7 +13,8 @@
 //! | the result and its float executor | [`graph`] |
 //!
 //! The first dimension of the input is the batch (a symbol, -1 or 1); all others are static and
-//! flattened. Accepted: IR versions 3 to 13, opsets 9 to 21. The bytes are untrusted: nothing here
+//! flattened. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
+//! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
 #![cfg_attr(
     not(test),
@@ -26,6 +28,7 @@
 
 pub mod builder;
 mod error;
+pub mod external;
 mod fold;
 pub mod graph;
 pub mod llm;
@@ -53,9 +56,9 @@ use onnx::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
 /// Largest model file: protobuf's own limit for one message.
 pub const MAX_FILE: u64 = 1 << 31;
 /// Accepted versions of the file format.
-pub const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=13;
+pub const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=14;
 /// Accepted versions of the standard operator set.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=21;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
 
 /// Reads an ONNX file.
 ///
@@ -72,14 +75,20 @@ pub fn read(path: &Path) -> Result<FloatGraph, ImportError> {
     file.take(MAX_FILE + 1)
         .read_to_end(&mut bytes)
         .map_err(fail)?;
-    decode(bytes)
+    let mut model = parse(bytes)?;
+    external::embed(&mut model, path)?;
+    from_model(&model)
 }
 
-/// Reads an ONNX model from memory.
+/// Reads an ONNX model from memory; its constants must be in it.
 ///
 /// # Errors
 /// [`ImportError`] if the bytes are not a supported model.
 pub fn decode(bytes: Vec<u8>) -> Result<FloatGraph, ImportError> {
+    from_model(&parse(bytes)?)
+}
+
+fn parse(bytes: Vec<u8>) -> Result<ModelProto, ImportError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(ImportError::TooLarge {
             what: "file size".into(),
@@ -88,9 +97,7 @@ pub fn decode(bytes: Vec<u8>) -> Result<FloatGraph, ImportError> {
         });
     }
     prescan::prescan(&bytes)?;
-    let model =
-        ModelProto::decode(Bytes::from(bytes)).map_err(|e| ImportError::Protobuf(e.to_string()))?;
-    from_model(&model)
+    ModelProto::decode(Bytes::from(bytes)).map_err(|e| ImportError::Protobuf(e.to_string()))
 }
 
 /// Converts a decoded model.
@@ -141,15 +148,18 @@ fn is_standard(domain: &str) -> bool {
 
 fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     let mut standard = model.opset_import.iter().filter(|o| is_standard(&o.domain));
-    let found = match (standard.next(), standard.next()) {
-        (Some(one), None) => one.version,
-        (None, _) => {
-            return Err(problem(
-                "imports no standard operator set (domain \"\" or \"ai.onnx\")",
-            ));
-        }
-        (Some(_), Some(_)) => return Err(problem("imports the standard operator set twice")),
+    let Some(found) = standard.next().map(|o| o.version) else {
+        return Err(problem(
+            "imports no standard operator set (domain \"\" or \"ai.onnx\")",
+        ));
     };
+    // Some converters write one import several times.
+    if let Some(other) = standard.find(|o| o.version != found) {
+        return Err(problem(format!(
+            "imports the standard operator set in versions {found} and {}, expected one",
+            other.version
+        )));
+    }
     if OPSETS.contains(&found) {
         return Ok(found);
     }

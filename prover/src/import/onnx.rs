@@ -1,8 +1,8 @@
 //! The part of ONNX's protobuf schema that the importer reads, annotated by hand.
 //!
 //! Field numbers are those of `onnx/onnx.proto` (ONNX 1.17, IR version 10). Fields not named here are
-//! skipped by the decoder; those whose presence changes the meaning of a model (external data, sparse
-//! initializers, functions) are named, so that they can be refused.
+//! skipped by the decoder; those whose presence changes the meaning of a model (sparse initializers,
+//! functions) are named, so that they can be refused.
 
 use prost::bytes::Bytes;
 
@@ -161,9 +161,23 @@ pub struct TensorProto {
     /// Elements of a `DOUBLE` tensor.
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
-    /// Where the elements are: 1 is another file, refused.
+    /// Which part of which file holds the elements, where [`Self::data_location`] says so.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringStringEntryProto>,
+    /// Where the elements are: 1 is another file.
     #[prost(int32, tag = "14")]
     pub data_location: i32,
+}
+
+/// A key and its value.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StringStringEntryProto {
+    /// Key.
+    #[prost(string, tag = "1")]
+    pub key: String,
+    /// Value.
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 /// Name and type of a value.

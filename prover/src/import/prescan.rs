@@ -26,6 +26,7 @@ enum Message {
     TensorType,
     Shape,
     Dimension,
+    Entry,
 }
 
 /// What a length-delimited field of a message holds.
@@ -43,6 +44,7 @@ fn field(message: Message, number: u64) -> Field {
         (Message::Graph, 1) => Sub(Message::Node),
         (Message::Graph, 5) | (Message::Attribute, 5) => Sub(Message::Tensor),
         (Message::Graph, 11 | 12) => Sub(Message::Value),
+        (Message::Tensor, 13) => Sub(Message::Entry),
         (Message::Node, 5) => Sub(Message::Attribute),
         (Message::Value, 2) => Sub(Message::Type),
         (Message::Type, 1) => Sub(Message::TensorType),

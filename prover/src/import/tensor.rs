@@ -39,7 +39,7 @@ impl Constant {
         };
         if tensor.data_location != 0 {
             return Err(fail(
-                "its data lies in another file; save the model with embedded weights".into(),
+                "its data lies in another file; give the model as a file with that one beside it, or save it with embedded weights".into(),
             ));
         }
         let dims = dims(&tensor.dims).map_err(&fail)?;

@@ -131,7 +131,7 @@ pub enum QuantError {
     },
     /// A bias is too large beside ternary weights.
     #[error(
-        "{node}: bias {bias} of output {row} is too large beside its ternary weights, expected at most {limit} in absolute value; compile with int8 weights, or auto"
+        "node {node:?}: bias {bias} of output {row} is too large beside its ternary weights, expected at most {limit} in absolute value; compile with int8 weights, or auto"
     )]
     TernaryBias {
         /// The node.
@@ -224,6 +224,11 @@ pub enum QuantError {
         /// The scale.
         scale: i32,
     },
+    /// There is nothing to commit to.
+    #[error(
+        "the model has no weights: every operation on its input is fixed, so there is nothing to commit to; expected at least one Gemm, MatMul, or constant factor or offset"
+    )]
+    Weightless,
     /// A node's intermediate is not bounded far enough below the field.
     #[error(
         "node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide"

@@ -34,6 +34,9 @@ pub struct Fidelity {
     pub decision: Option<Decision>,
     /// Compared rows on which both decide alike.
     pub agreeing: usize,
+    /// Coefficient of determination of one output that is not a probability: one less the share of the float
+    /// output's variance that the errors are. `None` if it does not vary.
+    pub determination: Option<f64>,
 }
 
 impl Fidelity {
@@ -45,8 +48,20 @@ impl Fidelity {
     }
 }
 
+/// Comparison of one row.
+struct Compared {
+    /// Sum of the outputs' absolute errors.
+    sum: f64,
+    /// Largest of them.
+    max: f64,
+    /// Whether both decide alike.
+    agrees: bool,
+    /// The first output, float and integer.
+    first: (f64, f64),
+}
+
 /// Comparison of one row, or why the program refused it.
-type RowResult = Result<(f64, f64, bool), ExecError>;
+type RowResult = Result<Compared, ExecError>;
 
 /// Runs both models on `rows`, each alone, and compares.
 ///
@@ -79,7 +94,13 @@ pub fn fidelity(
             let expected: Vec<f64> = expected.iter().map(|v| f64::from(*v)).collect();
             let errors = || found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
             let agrees = decision.is_some_and(|d| d.decide(&found) == d.decide(&expected));
-            Ok((errors().sum(), errors().fold(0.0, f64::max), agrees))
+            let first = |outputs: &[f64]| outputs.first().copied().unwrap_or(0.0);
+            Ok(Compared {
+                sum: errors().sum(),
+                max: errors().fold(0.0, f64::max),
+                agrees,
+                first: (first(&expected), first(&found)),
+            })
         })
         .collect();
     Ok(summarise(
@@ -87,6 +108,14 @@ pub fn fidelity(
         decision,
         program.tensor_width(program.output),
     ))
+}
+
+/// Of pairs of float and integer output.
+fn determination(pairs: &[(f64, f64)]) -> Option<f64> {
+    let mean = pairs.iter().map(|p| p.0).sum::<f64>() / pairs.len() as f64;
+    let variance: f64 = pairs.iter().map(|p| (p.0 - mean).powi(2)).sum();
+    let errors: f64 = pairs.iter().map(|p| (p.0 - p.1).powi(2)).sum();
+    (variance > 0.0).then(|| 1.0 - errors / variance)
 }
 
 fn run_row(program: &Program, weights: &Weights, row: &[f32]) -> Result<Vec<i32>, ExecError> {
@@ -106,14 +135,17 @@ fn summarise(results: Vec<RowResult>, decision: Option<Decision>, width: usize) 
         max_error: 0.0,
         decision,
         agreeing: 0,
+        determination: None,
     };
+    let mut outputs = vec![];
     for result in results {
         match result {
-            Ok((sum, max, agrees)) => {
+            Ok(row) => {
                 out.rows += 1;
-                out.mean_error += sum;
-                out.max_error = out.max_error.max(max);
-                out.agreeing += usize::from(agrees);
+                out.mean_error += row.sum;
+                out.max_error = out.max_error.max(row.max);
+                out.agreeing += usize::from(row.agrees);
+                outputs.push(row.first);
             }
             Err(error) => {
                 out.refused += 1;
@@ -122,6 +154,9 @@ fn summarise(results: Vec<RowResult>, decision: Option<Decision>, width: usize) 
         }
     }
     out.mean_error /= (out.rows * width).max(1) as f64;
+    if decision.is_none() {
+        out.determination = determination(&outputs);
+    }
     out
 }
 
@@ -166,5 +201,14 @@ mod tests {
         assert_eq!(Decision::Threshold.decide(&[0.5]), 1);
         assert_eq!(Decision::Threshold.decide(&[0.499]), 0);
         assert_eq!(Decision::Argmax.decide(&[1.0, 3.0, 3.0, -1.0]), 1);
+    }
+
+    #[test]
+    fn determination_is_what_the_errors_leave_of_the_variance() {
+        // Variance 2 around 2, errors 0.5² once: 1 - 0.25/2.
+        let pairs = [(1.0, 1.0), (2.0, 2.5), (3.0, 3.0)];
+        assert_eq!(determination(&pairs), Some(0.875));
+        assert_eq!(determination(&[(1.0, 2.0); 3]), None);
+        assert_eq!(determination(&[]), None);
     }
 }

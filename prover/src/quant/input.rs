@@ -9,6 +9,39 @@ pub fn real(v: i32, scale: i8) -> f64 {
     f64::from(v) * libm::exp2(-f64::from(scale))
 }
 
+/// How rows use the input's scale in one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column {
+    /// Largest absolute value.
+    pub largest: f64,
+    /// Real value of one unit.
+    pub unit: f64,
+    /// Bits of the largest absolute integer.
+    pub bits: u32,
+    /// Whether every value is a whole number of units: then rounding loses nothing.
+    pub exact: bool,
+}
+
+/// How `rows`, of the input's width, use its scale.
+pub(super) fn columns(program: &Program, rows: &[Vec<f32>]) -> Vec<Column> {
+    let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
+    let units = libm::exp2(f64::from(scale));
+    let column = |index: usize| {
+        let values = || rows.iter().filter_map(move |row| row.get(index)).copied();
+        let largest = values().fold(0.0, |m: f64, x| m.max(f64::from(x.abs())));
+        let integer = libm::round(largest * units) as u64;
+        Column {
+            largest,
+            unit: units.recip(),
+            bits: u64::BITS - integer.leading_zeros(),
+            exact: values().all(|x| libm::trunc(f64::from(x) * units) == f64::from(x) * units),
+        }
+    };
+    (0..program.tensor_width(program.input))
+        .map(column)
+        .collect()
+}
+
 /// Rows of real numbers to rows of integers at the input's scale: `x·2^scale` to the nearest integer,
 /// halves away from zero. The product is exact in f64, so there is no second rounding.
 ///

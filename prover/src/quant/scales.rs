@@ -42,7 +42,7 @@ impl Scales {
                 FloatOp::Dense(_) | FloatOp::Add | FloatOp::Mul => {}
             }
         }
-        let ranges = with_padding(graph, ranges);
+        let ranges = with_padding(graph, ranges, headroom);
         let limits = limits(graph);
         let mut scale = vec![i32::MAX; count];
         for (id, tensor) in graph.tensors().iter().enumerate() {
@@ -105,8 +105,9 @@ fn limits(graph: &FloatGraph) -> Vec<f64> {
 }
 
 /// Extends the ranges by the values of padded features (sigmoid(0) = 1/2 and what follows from it),
-/// which the executor computes and range-checks like all others.
-fn with_padding(graph: &FloatGraph, ranges: &[f64]) -> Vec<f64> {
+/// which the executor computes and range-checks like all others. A program is refused if they do not fit,
+/// whether a tensor has padded features or not; where it has none they need no headroom.
+fn with_padding(graph: &FloatGraph, ranges: &[f64], headroom: f64) -> Vec<f64> {
     let mut padding = vec![0.0; ranges.len()];
     for node in graph.nodes() {
         let operand = |i: usize| padding[node.inputs[i.min(node.inputs.len() - 1)]];
@@ -119,7 +120,7 @@ fn with_padding(graph: &FloatGraph, ranges: &[f64]) -> Vec<f64> {
             if padded(id) {
                 range.max(pad.abs())
             } else {
-                *range
+                range.max(pad.abs() / headroom)
             }
         })
         .collect()

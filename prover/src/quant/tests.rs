@@ -103,6 +103,107 @@ fn mlp_is_close_to_the_float_model() {
 }
 
 #[test]
+fn columns_that_the_scale_loses_are_told() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let graph = graph(5, vec![(dense(&mut rng, 1, 5), vec![0], 1)]);
+    // Twice 30,000 fits below 2^15 units of 2.
+    let calibration: Vec<Vec<f32>> = (0..20)
+        .map(|i| {
+            let x = i as f32 / 20.0;
+            vec![
+                30_000.0 - i as f32,
+                x,
+                62.0 * x,
+                66.0 * x,
+                4.0 * (i % 3) as f32,
+            ]
+        })
+        .collect();
+    let columns = compile(&graph, &calibration, options()).unwrap().columns;
+    let found: Vec<_> = columns.iter().map(|c| (c.bits, c.exact)).collect();
+    assert_eq!(columns[1].unit, 2.0);
+    // 15,000, 0 (0.475 rounds to 0), 29 and 31 units; 4 units of which every value is a whole number.
+    assert_eq!(
+        found,
+        [(14, false), (0, false), (5, false), (5, false), (3, true)]
+    );
+}
+
+#[test]
+fn what_cancels_gets_a_coarser_scale() {
+    // x - tanh(x) for small x is x³/3, far below the units of x, whose rounding leaves more than that.
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let negate = FloatOp::Dense(FloatDense {
+        rows: 2,
+        cols: 2,
+        weight: vec![-1.0, 0.0, 0.0, -1.0],
+        bias: vec![0.0; 2],
+    });
+    let nodes = vec![
+        (FloatOp::Tanh, vec![0], 2),
+        (negate, vec![1], 2),
+        (FloatOp::Add, vec![0, 2], 2),
+    ];
+    let graph = graph(2, nodes);
+    let calibration: Vec<Vec<f32>> = (0..50)
+        .map(|_| random(&mut rng, 2).iter().map(|x| x * 0.01).collect())
+        .collect();
+    let compiled = compile(&graph, &calibration, options()).unwrap();
+    assert_eq!(compiled.fidelity.refused, 0);
+    let largest = graph.max_abs(&calibration).unwrap()[3];
+    assert!(
+        largest < 4e-7 && compiled.fidelity.max_error < 1e-3,
+        "{largest:e} {:?}",
+        compiled.fidelity
+    );
+    // Without coarser scales the result would be held to twice its largest float value.
+    assert!(compiled.report[2].accepted > 4.0 * largest);
+}
+
+#[test]
+fn products_of_small_probabilities_have_room_for_zero_padding() {
+    // Without padded features, too: sigmoid(0)·sigmoid(0) = 1/4 is far above what the rows give.
+    let probability = |bias: f32| {
+        FloatOp::Dense(FloatDense {
+            rows: 1,
+            cols: 2,
+            weight: vec![0.5, -0.25],
+            bias: vec![bias],
+        })
+    };
+    let nodes = vec![
+        (probability(-4.0), vec![0], 1),
+        (FloatOp::Sigmoid, vec![1], 1),
+        (probability(-3.0), vec![0], 1),
+        (FloatOp::Sigmoid, vec![3], 1),
+        (FloatOp::Mul, vec![2, 4], 1),
+    ];
+    let graph = graph(2, nodes);
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let calibration = rows(&mut rng, 64, 2);
+    let compiled = compile(&graph, &calibration, options()).unwrap();
+    // 1/4 takes 2^14 of 2^15 units.
+    assert_eq!(compiled.program.tensors[5].scale, 16);
+    assert!(
+        compiled.fidelity.max_error < 2e-5,
+        "{:?}",
+        compiled.fidelity
+    );
+    assert!(
+        compiled.fidelity.determination.unwrap() > 0.99,
+        "{:?}",
+        compiled.fidelity
+    );
+}
+
+#[test]
+fn models_without_weights_are_refused() {
+    let graph = graph(4, vec![(FloatOp::Mul, vec![0, 0], 4)]);
+    let error = compile(&graph, &[vec![1.0; 4]], options()).unwrap_err();
+    assert!(matches!(error, QuantError::Weightless), "{error}");
+}
+
+#[test]
 fn every_op_and_a_table_behind_a_table() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let nodes = vec![

@@ -246,6 +246,7 @@ impl<'a> Writer<'a> {
             self.line(&format!(
                 "move({own:#x}, {SUM:#x})\nmove({other:#x}, {OPERAND:#x})\ninclude(fold)\nmove({SUM:#x}, {to:#x})"
             ));
+            // The order of [`crate::evm::secret_words`].
             let [Fq2 { c0: x0, c1: x1 }, Fq2 { c0: y0, c1: y1 }] = [factor.x, factor.y];
             for (place, word) in [x1, x0, y1, y0].into_iter().enumerate() {
                 let (at, word) = (to + 0x40 + 0x20 * place, Hex(word));

@@ -52,6 +52,7 @@ mod emit;
 #[cfg(test)]
 mod forgeries;
 mod graph;
+mod template;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -92,6 +93,8 @@ use super::{
     template::{KEY_HEAD, check_reach, head, with_key},
 };
 use crate::srs::Srs;
+
+pub use template::UniversalTemplate;
 
 /// Name of the generated contract.
 pub const UNIVERSAL_CONTRACT: &str = "Halo2UniversalVerifier";
@@ -318,27 +321,30 @@ pub fn check_same_constraints(
         });
     }
     let [template, key] = [template, key].map(|(srs, key)| protocol(srs, key, instances));
-    let [template, key] = [template?, key?];
-    type Part = fn(&PlonkProtocol<G1Affine>) -> String;
-    let parts: [(&'static str, Part); 9] = [
-        ("number of fixed columns and columns with copies", |p| {
-            text(&p.preprocessed.len())
-        }),
-        ("number of instances", |p| text(&p.num_instance)),
-        ("number of commitments in a proof", |p| text(&p.num_witness)),
-        ("number of challenges", |p| text(&p.num_challenge)),
-        ("evaluations", |p| text(&p.evaluations)),
-        ("openings", |p| text(&p.queries)),
-        ("constraints", |p| text(&p.quotient)),
-        ("linearization", |p| text(&p.linearization)),
-        ("commitment to instances", |p| {
-            text(&p.instance_committing_key)
-        }),
-    ];
-    match parts.iter().find(|(_, part)| part(&template) != part(&key)) {
+    let [template, key] = [constraints(&template?), constraints(&key?)];
+    match template.iter().zip(&key).find(|(a, b)| a != b) {
         None => Ok(()),
-        Some((part, _)) => Err(EvmError::OtherConstraints { part }),
+        Some(((part, _), _)) => Err(EvmError::OtherConstraints { part }),
     }
+}
+
+/// Everything that snark-verifier derives from a key but the domain, the commitments and the digest, each part with its name.
+fn constraints(protocol: &PlonkProtocol<G1Affine>) -> [(&'static str, String); 9] {
+    let p = protocol;
+    [
+        (
+            "number of fixed columns and columns with copies",
+            text(&p.preprocessed.len()),
+        ),
+        ("number of instances", text(&p.num_instance)),
+        ("number of commitments in a proof", text(&p.num_witness)),
+        ("number of challenges", text(&p.num_challenge)),
+        ("evaluations", text(&p.evaluations)),
+        ("openings", text(&p.queries)),
+        ("constraints", text(&p.quotient)),
+        ("linearization", text(&p.linearization)),
+        ("commitment to instances", text(&p.instance_committing_key)),
+    ]
 }
 
 /// snark-verifier's types have no equality, but all print all that they hold.

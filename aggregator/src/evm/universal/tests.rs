@@ -8,7 +8,7 @@ use halo2_base::{
     },
     halo2_proofs::{
         halo2curves::{
-            bn256::{Fq, Fr, G1Affine},
+            bn256::{Fq, Fr, G1Affine, G2},
             ff::{Field, PrimeField},
             group::Curve,
         },
@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     circuit::AggregationCircuit,
     evm::{
-        accumulator_limbs, create_proof, encode_calldata, generate_verifier,
+        accumulator_limbs, create_proof, encode_calldata, generate_verifier, secret_words,
         tests::{Chain, compiler},
         verify_proof,
     },
@@ -82,7 +82,10 @@ fn fill(builder: &mut BaseCircuitBuilder<Fr>, columns: usize, kind: Kind, instan
 
 impl Setup {
     pub(super) fn new(kind: Kind, columns: usize) -> Self {
-        let srs = Srs::development(kind.k).unwrap();
+        Self::under(Srs::development(kind.k).unwrap(), kind, columns)
+    }
+
+    fn under(srs: Srs, kind: Kind, columns: usize) -> Self {
         let params = BaseCircuitParams {
             k: kind.k as usize,
             num_advice_per_phase: vec![columns],
@@ -371,4 +374,69 @@ fn gas_of_the_aggregation_circuit() {
     let key = (&srs, keys.pk.get_vk());
     let (statement, proof) = (&proof.instances().unwrap(), &proof.proof);
     compare("aggregation circuit", &compiler, key, statement, proof);
+    let embedded = UniversalTemplate::embedded().unwrap();
+    let compiled = UniversalTemplate::compile(&srs, key.1, statement.len(), &compiler).unwrap();
+    assert_eq!(embedded, compiled, "run scripts/make_embedded.sh");
+    embedded.require_key(&srs, key.1).unwrap();
+}
+
+/// The contract compiled for one string, with another string's secret in its place, is that string's contract.
+#[test]
+fn the_template_makes_the_contract_of_any_string() {
+    let kind = Kind {
+        k: 10,
+        addend: 5,
+        lookup_bits: None,
+    };
+    let Some(compiler) = compiler() else { return };
+    let own = Setup::new(kind, 2);
+    let template =
+        UniversalTemplate::compile(&own.srs, own.key.get_vk(), INSTANCES, &compiler).unwrap();
+    let statement = own.statement(77, 5);
+    let own_proof = (own.words(), own.prove(&statement));
+    // A secret whose words are all whole, and one with a word that the compiler pushes shorter.
+    let shorter = |tau: &u64| {
+        let s_g2 = (G2::generator() * Fr::from(*tau)).to_affine();
+        secret_words(&s_g2).iter().any(|word| word[0] == 0)
+    };
+    let secret = |short| (1 << 40..).find(|tau| shorter(tau) == short).unwrap();
+    for (tau, same) in [(secret(false), true), (secret(true), false)] {
+        let setup = Setup::under(Srs::of_secret(kind.k, Fr::from(tau)), kind, 2);
+        let (srs, key) = (&setup.srs, setup.key.get_vk());
+        template.require_key(srs, key).unwrap();
+        let made = template.contract(&srs.s_g2()).unwrap();
+        let compiled = setup.generate().compile(&compiler).unwrap();
+        assert_eq!(made.creation == compiled.creation, same);
+        assert_eq!(made.runtime == compiled.runtime, same);
+        let words = secret_words(&srs.s_g2());
+        for code in [&made.creation, &made.runtime] {
+            assert_eq!(template.secret_in(code).unwrap(), Some(words));
+        }
+        let chain = Chain::deploy(&made.creation);
+        let statement = setup.statement(77, 5);
+        let (words, proof) = (setup.words(), setup.prove(&statement));
+        let calldata = encode_universal_calldata(&statement, &words, &proof);
+        assert!(chain.call(calldata).is_some(), "τ = {tau}");
+        let foreign = encode_universal_calldata(&own.statement(77, 5), &own_proof.0, &own_proof.1);
+        assert_eq!(chain.call(foreign), None, "a proof under another string");
+    }
+    let contract = template.contract(&own.srs.s_g2()).unwrap();
+    let words = secret_words(&own.srs.s_g2());
+    let of_secret = |at| words.iter().any(|word| is_in(&contract.creation, word, at));
+    for at in 0..contract.creation.len() {
+        let mut altered = contract.creation.clone();
+        altered[at] ^= 1;
+        let found = template.secret_in(&altered).unwrap();
+        assert_eq!(found.is_some(), of_secret(at), "byte {at}");
+    }
+    assert_eq!(template.secret_in(&[]).unwrap(), None);
+    let other = Setup::new(kind, 3);
+    let refused = template.require_key(&other.srs, other.key.get_vk());
+    assert!(matches!(refused, Err(EvmError::OtherConstraints { .. })));
+}
+
+/// Whether byte `at` belongs to the only place of `word` in `code`.
+fn is_in(code: &[u8], word: &Word, at: usize) -> bool {
+    let place = code.windows(32).position(|window| window == word);
+    place.is_some_and(|place| (place..place + 32).contains(&at))
 }

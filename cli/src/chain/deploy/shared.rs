@@ -1,16 +1,18 @@
 //! The contracts that all universal models of a chain share: found, or deployed once.
 
-use alloy::primitives::{Address, U256, keccak256};
+use alloy::primitives::{Address, Bytes, U256, keccak256};
+use alloy::sol_types::SolCall;
 use eyre::{WrapErr, bail, ensure, eyre};
 
 use super::super::bundle::{Bundle, Contract};
 use super::super::code::{self, Neighbour};
 use super::super::contracts::{UniversalVerifier, VerifierRouter};
+use super::super::journal::Journal;
 use super::super::manifest::Deployed;
 use super::super::registry::open_routes;
 use super::super::universal::{RouterRecord, Selector, UniversalRecord};
 use super::super::{Chain, Created};
-use super::{Plan, Router, Run, Step, require_code};
+use super::{Past, Plan, Router, Run, Step, require_code};
 
 /// State of an open route.
 const OPEN: u8 = 1;
@@ -39,7 +41,12 @@ pub(super) struct Shared {
 ///
 /// # Errors
 /// A contract that is not exactly the bundle's, or a router whose route leads elsewhere or cannot be added.
-pub(super) async fn find(chain: &mut Chain, bundle: &Bundle, plan: Plan) -> eyre::Result<Found> {
+pub(super) async fn find(
+    chain: &mut Chain,
+    bundle: &Bundle,
+    plan: Plan,
+    journal: &Journal,
+) -> eyre::Result<Found> {
     let halo2_code = code::halo2_universal(bundle)?;
     let inference = bundle.info.universal.as_ref();
     let inference = inference.ok_or_else(|| eyre!("the bundle has no verifying key"))?;
@@ -69,7 +76,10 @@ pub(super) async fn find(chain: &mut Chain, bundle: &Bundle, plan: Plan) -> eyre
         Router::At(router) => {
             let code = code::router(bundle)?;
             require_code(chain, router, &code, "router", Contract::VerifierRouter).await?;
-            has_route(chain, router, selector, plan.universal).await?
+            // One that an earlier run deployed may have its route already.
+            let begun = journal.begun(Contract::UniversalVerifier, None);
+            let universal = plan.universal.or(begun.map(|begun| begun.address));
+            has_route(chain, router, selector, universal).await?
         }
         Router::None | Router::New => false,
     };
@@ -189,14 +199,28 @@ impl<N: FnMut(&Step)> Run<'_, N> {
             selector,
             verifier: universal,
         };
-        let sent = self.chain.write(router.address, &call, U256::ZERO).await;
-        let receipt = sent.wrap_err_with(|| format!("cannot add the route {selector}"))?;
+        let (contract, name) = (Contract::VerifierRouter, "addRoute");
+        let data: Bytes = call.abi_encode().into();
+        let context = || format!("cannot add the route {selector}");
+        let past = self.past(contract, Some(name), data.len()).await;
+        let (receipt, earlier) = match past.wrap_err_with(context)? {
+            Past::Done(created) => (created.receipt, true),
+            Past::Open(nonce) => {
+                let mut watch = self.journal.watch(contract, Some((name, router.address)));
+                let value = U256::ZERO;
+                let sent = self
+                    .chain
+                    .send_watched(router.address, data, value, nonce, &mut watch)
+                    .await;
+                (sent.wrap_err_with(context)?, false)
+            }
+        };
         let created = Created::new(router.address, &router.code, receipt)?;
         self.noted(Step {
-            contract: Contract::VerifierRouter,
-            call: Some("addRoute"),
+            contract,
+            call: Some(name),
             created,
-        });
-        Ok(())
+            earlier,
+        })
     }
 }

@@ -5,16 +5,21 @@ use std::fs;
 use std::path::Path;
 
 use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::SolCall;
 use clap::{Args, FromArgMatches};
 use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::prove::AggregationProof;
 use laminate_protocol::artifact::Kind;
 use laminate_protocol::field::Scalar;
 
-use super::super::LOCAL_CHAIN_ID;
 use super::super::bundle::Contract;
+use super::super::contracts::ModelRegistry;
 use super::super::manifest::Manifest;
+use super::super::registry::{Registry, Submission};
+use super::super::{Chain, LOCAL_CHAIN_ID};
 use super::anvil::{Anvil, KEY};
-use super::{ACCEPT, bundle, bundle_with, stand_in, universal_bundle};
+use super::proxy::{Answer, Proxy, ask};
+use super::{ACCEPT, bundle, bundle_with, genuine_universal_bundle, stand_in};
 use crate::cmd::check::Check;
 use crate::cmd::deploy::Deploy;
 use crate::cmd::register::Register;
@@ -60,7 +65,13 @@ impl Fixture {
 
     /// Writes a proof file of the stand-in program.
     fn proof(&self, name: &str, weights: u64) {
+        self.proof_with(name, weights, |_| ());
+    }
+
+    fn proof_with(&self, name: &str, weights: u64, change: impl Fn(&mut AggregationProof)) {
         let fields = [1, weights, 3, 40_000].map(Fr::from).to_vec();
+        let mut proof = stand_in(fields);
+        change(&mut proof);
         let proof = ProofFile {
             program_name: "stand-in".into(),
             program_digest: Scalar(Fr::from(1)),
@@ -73,7 +84,7 @@ impl Fixture {
                 scale: 14,
                 tokens: None,
             },
-            proof: stand_in(fields),
+            proof,
         };
         files::write(Kind::Proof, true, &proof, &self.path(name)).unwrap();
     }
@@ -117,13 +128,28 @@ impl Fixture {
     }
 
     async fn submit(&self, arguments: &[&str]) -> eyre::Result<()> {
+        self.submission(arguments).run(OUT).await
+    }
+
+    fn submission(&self, arguments: &[&str]) -> Submit {
         let signs = !arguments.contains(&"--dry-run");
         self.parse::<Submit>(
             signs,
             &[&["--deployment", "@deployment.json"], arguments].concat(),
         )
-        .run(OUT)
-        .await
+    }
+
+    /// A chain of another account.
+    async fn other(&self) -> Chain {
+        let key = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+        let node = super::node::node(&self.anvil.url, None, 30);
+        Chain::Rpc(super::node::connect(&node, Some(key)).await.unwrap())
+    }
+
+    /// How many transactions are in blocks.
+    fn blocks(&self) -> String {
+        let none = serde_json::json!([]);
+        ask(&self.anvil.url, "eth_blockNumber", &none)["result"].to_string()
     }
 
     async fn check(&self, arguments: &[&str]) -> eyre::Result<()> {
@@ -175,8 +201,6 @@ fn a_proof_goes_all_the_way() {
             .unwrap();
         f.submit(&["@proof"]).await.unwrap();
         f.check(&["@proof"]).await.unwrap();
-        assert!(text(f.submit(&["@proof"]).await).contains("StatementReplayed"));
-        assert!(text(f.submit(&["@proof", "--dry-run"]).await).contains("StatementReplayed"));
 
         // A second deployment beside the first registry; its models are its own.
         let registry = manifest.model_registry.address.to_string();
@@ -185,6 +209,207 @@ fn a_proof_goes_all_the_way() {
             .unwrap();
         let id = manifest.models[0].model_id.to_string();
         assert!(text(f.check(&["@proof", "--model", &id]).await).contains("does not verify"));
+    });
+}
+
+/// Whoever records a statement first, it stands; the command says who did and where, and sends nothing.
+#[test]
+fn a_statement_that_stands_is_reported() {
+    wait(async {
+        let Some(f) = Fixture::new() else { return };
+        f.deploy(&[]).await.unwrap();
+        f.register(&[]).await.unwrap();
+        let manifest = Manifest::read(&f.path("deployment.json")).unwrap();
+        let file = files::read_publishable(&f.path("proof")).unwrap();
+        let submission = Submission::of_inference(&file.proof, &manifest).unwrap();
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
+        let model = manifest.models[0].model_id.into();
+        let mut other = f.other().await;
+        let first = registry
+            .submit(&mut other, model, &submission)
+            .await
+            .unwrap();
+        let before = f.blocks();
+
+        for arguments in [&["@proof"][..], &["@proof", "--dry-run"]] {
+            let report = f.submission(arguments).report(OUT).await.unwrap();
+            assert!(report.accepted && report.already_recorded && report.cost.is_none());
+            let recorded = report.recorded.unwrap();
+            assert_eq!(recorded.caller, other.sender().unwrap());
+            assert_eq!(recorded.block, first.receipt.block);
+            assert_eq!(recorded.transaction, first.receipt.tx_hash);
+            f.submit(arguments).await.unwrap();
+        }
+        // Faster between the question and the block.
+        let proxy = Proxy::start(&f.anvil.url, move |request| {
+            let data = request.params[0]["input"].as_str().unwrap_or_default();
+            let selector = hex::encode(ModelRegistry::isSubmittedCall::SELECTOR);
+            if request.method == "eth_call" && data.contains(&selector) {
+                return Answer::Result(serde_json::json!(format!("0x{:064x}", 0)));
+            }
+            Answer::Node
+        });
+        let mut late = f.submission(&["@proof"]);
+        late.node.rpc_url = proxy.url.clone();
+        let report = late.report(OUT).await.unwrap();
+        assert!(report.already_recorded && report.recorded.is_some());
+        assert!(proxy.sent().is_empty());
+        // Where the event cannot be found, the statement stands all the same.
+        let proxy = Proxy::start(&f.anvil.url, |request| match request.method {
+            "eth_getLogs" => Answer::Error(-32601, "no logs here"),
+            _ => Answer::Node,
+        });
+        let mut blind = f.submission(&["@proof"]);
+        blind.node.rpc_url = proxy.url.clone();
+        let report = blind.report(OUT).await.unwrap();
+        assert!(report.already_recorded && report.recorded.is_none());
+
+        // A proof that does not show the statement is no success, whoever recorded it.
+        f.proof_with("other", 2, |proof| proof.proof.truncate(32));
+        let error = text(f.submit(&["@other"]).await);
+        assert!(
+            error.contains("not by this proof") && error.contains("ProofLength"),
+            "{error}"
+        );
+        assert_eq!(f.blocks(), before);
+        let report = f.submission(&["@proof"]).report(OUT).await.unwrap();
+        assert!(report.already_recorded);
+    });
+}
+
+/// Money is spent on the recorded contracts only, and what a model is registered under is never lost.
+#[test]
+fn recorded_code_is_compared_before_anything_is_sent() {
+    wait(async {
+        let Some(f) = Fixture::new() else { return };
+        f.deploy(&["--screen"]).await.unwrap();
+        let record = f.path("deployment.json");
+        let fresh = fs::read_to_string(&record).unwrap();
+        f.register(&[]).await.unwrap();
+        let good = fs::read_to_string(&record).unwrap();
+        let manifest = Manifest::read(&record).unwrap();
+        let before = f.blocks();
+        for (contract, deployed) in manifest.contracts() {
+            let at = serde_json::json!([deployed.address, "latest"]);
+            let code = ask(&f.anvil.url, "eth_getCode", &at)["result"].clone();
+            for (other, what) in [("0x00", "code of hash"), ("0x", "no contract")] {
+                let altered = serde_json::json!([deployed.address, other]);
+                ask(&f.anvil.url, "anvil_setCode", &altered);
+                let other = format!("0x{:064x}", 7);
+                for result in [
+                    f.register(&["--weight-commitment", &other]).await,
+                    f.submit(&["@proof"]).await,
+                    f.submit(&["@proof", "--dry-run"]).await,
+                ] {
+                    let error = text(result);
+                    let name = contract.name();
+                    assert!(
+                        error.contains(name)
+                            && error.contains(what)
+                            && error.contains("nothing was sent"),
+                        "{name}: {error}"
+                    );
+                }
+            }
+            let restored = serde_json::json!([deployed.address, code]);
+            ask(&f.anvil.url, "anvil_setCode", &restored);
+        }
+        assert_eq!(f.blocks(), before);
+
+        // A run that registered and could not record: the next one records, and sends nothing.
+        fs::write(&record, &fresh).unwrap();
+        f.register(&[]).await.unwrap();
+        assert_eq!(fs::read_to_string(&record).unwrap(), good);
+        assert_eq!(f.blocks(), before);
+        f.submit(&["@proof"]).await.unwrap();
+    });
+}
+
+/// A development verifier goes to this machine only: not to a foreign node that says it is a local chain.
+#[test]
+fn local_is_this_machine_and_a_local_chain() {
+    wait(async {
+        let Some(f) = Fixture::new() else { return };
+        let foreign = f.anvil.url.replace("127.0.0.1", "0.0.0.0");
+        for arguments in [&[][..], &["--chain-id", "31337"]] {
+            let all = [&["@verifier", "-o", "@deployment.json"], arguments].concat();
+            let mut deploy = f.parse::<Deploy>(true, &all);
+            deploy.node.rpc_url = foreign.clone();
+            let error = text(deploy.run(OUT).await);
+            let expected = ["give --chain-id 31337", "development reference string"];
+            assert!(
+                error.contains(expected[usize::from(!arguments.is_empty())]),
+                "{error}"
+            );
+        }
+        assert!(!f.path("deployment.json").exists());
+        f.deploy(&[]).await.unwrap();
+    });
+}
+
+/// The commands around a deployment that stopped.
+#[test]
+fn a_deployment_that_stopped_is_resumed() {
+    wait(async {
+        let Some(f) = Fixture::new() else { return };
+        let error = text(f.deploy(&["--resume"]).await);
+        assert!(error.contains("nothing to resume"), "{error}");
+        let mut sent = 0;
+        let proxy = Proxy::start(&f.anvil.url, move |request| {
+            sent += usize::from(request.method == "eth_sendRawTransaction");
+            match request.method {
+                "eth_getTransactionReceipt" if sent > 1 => Answer::Result(serde_json::json!(null)),
+                _ => Answer::Node,
+            }
+        });
+        let all = [
+            "@verifier",
+            "-o",
+            "@deployment.json",
+            "--screen",
+            "--timeout",
+            "1",
+        ];
+        let mut deploy = f.parse::<Deploy>(true, &all);
+        deploy.node.rpc_url = proxy.url.clone();
+        let error = text(deploy.run(OUT).await);
+        let hash = proxy.sent()[1].tx_hash().to_string();
+        for what in [
+            hash.as_str(),
+            "--resume -o",
+            "the deployment has stopped",
+            "InferenceVerifier",
+        ] {
+            assert!(error.contains(what), "{what}: {error}");
+        }
+        let record = f.path("deployment.json");
+        let stopped = fs::read(&record).unwrap();
+        for result in [
+            f.register(&[]).await,
+            f.submit(&["@proof"]).await,
+            f.check(&[]).await,
+        ] {
+            assert!(text(result).contains("laminate deploy VERIFIER_DIR --resume"));
+        }
+        let error = text(f.deploy(&[]).await);
+        assert!(
+            error.contains("--resume") && error.contains("--force"),
+            "{error}"
+        );
+        assert_eq!(fs::read(&record).unwrap(), stopped);
+        let rest = f.deploy(&["--resume"]).await;
+        rest.unwrap();
+        let manifest = Manifest::read(&record).unwrap();
+        assert_eq!(manifest.contracts().len(), 4);
+        assert_eq!(f.blocks(), "\"0x4\"");
+        f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
+        assert!(text(f.deploy(&["--resume"]).await).contains("nothing to resume"));
+        // Begun anew, with legacy transactions.
+        f.deploy(&["--force", "--legacy"]).await.unwrap();
+        f.register(&["--legacy"]).await.unwrap();
+        f.submit(&["@proof", "--legacy"]).await.unwrap();
     });
 }
 
@@ -221,7 +446,7 @@ fn what_does_not_fit_is_refused() {
             assert!(text(result).contains("the deployment is on chain 1"));
         }
         for (from, to, what) in [
-            ("\"version\": 4", "\"version\": 7", "version 7"),
+            ("\"version\": 5", "\"version\": 7", "version 7"),
             ("\"halo2Verifier\"", "\"halo3\"", "malformed"),
         ] {
             fs::write(&record, &good).unwrap();
@@ -231,16 +456,16 @@ fn what_does_not_fit_is_refused() {
     });
 }
 
-/// Two deployments through one universal verifier, the second behind a router.
+/// Two deployments of one universal verifier, the second behind a router. Proofs through both are in the end-to-end tests.
 #[test]
-fn a_proof_goes_all_the_way_through_a_universal_verifier() {
+fn a_universal_verifier_is_shared_and_checked() {
     wait(async {
         let Some(f) = Fixture::new() else { return };
         let direct = text(f.deploy(&["--router"]).await);
-        assert!(direct.contains("--mode universal"), "{direct}");
-        let own = universal_bundle(ACCEPT, 1, true).unwrap();
+        assert!(direct.contains("without --mode direct"), "{direct}");
+        let own = genuine_universal_bundle(1, true).unwrap();
         own.write(&f.path("own")).unwrap();
-        universal_bundle(ACCEPT, 1, false)
+        genuine_universal_bundle(1, false)
             .unwrap()
             .write(&f.path("verifier"))
             .unwrap();
@@ -256,18 +481,24 @@ fn a_proof_goes_all_the_way_through_a_universal_verifier() {
             }
             f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
             f.register(&[]).await.unwrap();
-            f.submit(&["@proof", "--dry-run"]).await.unwrap();
-            f.submit(&["@proof"]).await.unwrap();
-            f.check(&["@proof", "--verifier-dir", "@verifier"])
-                .await
-                .unwrap();
+            f.check(&["--verifier-dir", "@verifier"]).await.unwrap();
         }
         let good = fs::read_to_string(&record).unwrap();
         let key = format!("0x{}", "01".repeat(64));
-        alter(&record, &key, &format!("0x{}", "02".repeat(64)));
-        let error = text(f.check(&[]).await);
-        assert!(error.contains("universal program digest"), "{error}");
-        fs::write(&record, &good).unwrap();
+        let flag = ["\"development\": true", "\"development\": false"];
+        for (from, to, expected) in [
+            (
+                &*key,
+                &*format!("0x{}", "02".repeat(64)),
+                "universal program digest",
+            ),
+            (flag[0], flag[1], "holds the development reference string"),
+        ] {
+            alter(&record, from, to);
+            let error = text(f.check(&[]).await);
+            assert!(error.contains(expected), "{error}");
+            fs::write(&record, &good).unwrap();
+        }
         let error = text(f.check(&["--verifier-dir", "@own"]).await);
         assert!(
             error.contains("records no verifier of commitment proofs"),
@@ -284,7 +515,7 @@ fn code_that_is_not_the_right_code_is_found() {
     wait(async {
         let Some(f) = Fixture::new() else { return };
         wrong_code_is_found(&f, &["--screen"]).await;
-        universal_bundle(ACCEPT, 1, true)
+        genuine_universal_bundle(1, true)
             .unwrap()
             .write(&f.path("verifier"))
             .unwrap();
@@ -298,13 +529,17 @@ async fn wrong_code_is_found(f: &Fixture, plan: &[&str]) {
     let good = fs::read_to_string(&record).unwrap();
     let manifest = Manifest::read(&record).unwrap();
     for (contract, deployed) in manifest.contracts() {
-        // The registered digests bind the generated universal verifier's hash, so they are what refuses another.
+        // The registered digests bind the generated universal verifier's hash, so they are what refuses another. Of the
+        // folder's code all but a generated verifier of one program is compared with this build's.
         let (of_hash, of_code) = match contract {
             Contract::Halo2UniversalVerifier => (
                 "universal program digest",
-                "is for a generated verifier with code hash",
+                "does not hold the development reference string",
             ),
-            _ => ("not the code it must be", "not the code it must be"),
+            Contract::Halo2Verifier | Contract::WeightHalo2Verifier => {
+                ("not the code it must be", "not the code it must be")
+            }
+            _ => ("not the code it must be", "not this build's"),
         };
         // Another hash on record; then another contract, or none, at the address.
         let hash = deployed.code_hash.to_string();

@@ -134,14 +134,11 @@ fn a_proof_is_submitted_once_for_its_model() {
             .unwrap();
         assert_eq!(submitted.statement_hash, expected);
         assert!(registry.is_submitted(&mut chain, expected).await.unwrap());
-        let (block, event) = registry
-            .find(&mut chain, expected, manifest.block)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(block, submitted.receipt.block);
+        let found = registry.find(&mut chain, expected, manifest.block);
+        let found = found.await.unwrap().unwrap();
+        assert_eq!(found.block, submitted.receipt.block);
         assert_eq!(
-            decode_output(&event.output, Default::default(), 1),
+            decode_output(&found.event.output, Default::default(), 1),
             Some(vec![1234])
         );
 

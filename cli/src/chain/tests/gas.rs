@@ -8,12 +8,12 @@ use laminate_aggregator::evm::SolcCompiler;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::Chain;
 use super::super::bundle::{Bundle, Contract, VerifierInfo};
 use super::super::contracts::FraudScreen;
 use super::super::deploy::{Plan, deploy};
 use super::super::registry::{Registry, Submission};
-use super::{compiled, new_model, wait, workspace};
+use super::super::{Chain, artifacts};
+use super::{anvil, new_model, wait, workspace};
 
 const PAYEE: Address = address!("0x0000000000000000000000000000000000000b0b");
 
@@ -35,7 +35,10 @@ fn read<T: for<'a> Deserialize<'a>>(path: &str) -> T {
 
 /// The repository's own generated verifier with the contracts around it.
 fn fraud() -> Option<Bundle> {
-    let compiled = compiled()?;
+    if !workspace().join("node_modules/solc").exists() {
+        anvil::missing("node_modules/solc");
+        return None;
+    }
     let path = workspace().join("contracts/src/generated/Halo2Verifier.sol");
     let source = fs::read_to_string(path).unwrap();
     let compiler = SolcCompiler::find(&workspace()).unwrap();
@@ -44,7 +47,7 @@ fn fraud() -> Option<Bundle> {
     let made = Bundle::new(info, |contract| {
         Ok(match contract {
             Contract::Halo2Verifier => halo2.clone().into(),
-            _ => compiled[contract.name()].clone(),
+            _ => artifacts::of(contract)?.creation.clone(),
         })
     });
     Some(made.unwrap())

@@ -1,28 +1,29 @@
 //! The contracts on the embedded chain and behind a real node.
 //!
-//! Bytecode is compiled from `contracts/src` here; without the compiler (`npm ci`) these tests fail, or skip if they are
-//! told to ([`anvil::missing`]). Where
-//! only the way around the generated verifier is tested, small programs stand for it: the real one, with a real proof,
-//! is in the end-to-end tests.
+//! Bytecode is this build's. Where only the way around the generated verifier is tested, small programs stand for it:
+//! the real one, with a real proof, is in the end-to-end tests.
 
 mod anvil;
 mod commands;
 mod embedded;
+mod faults;
 mod gas;
 mod node;
+mod proxy;
+mod resume;
 mod universal;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
-use laminate_aggregator::evm::{SolcCompiler, SourceTree};
+use laminate_aggregator::evm::UniversalTemplate;
 use laminate_aggregator::prove::{AggregationProof, Target};
+use laminate_aggregator::srs::development_s_g2;
 use laminate_protocol::deferred::Deferred;
 use laminate_protocol::public::PublicValues;
 
+use super::artifacts;
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};
 use super::refusal;
 use super::registry::{NewModel, Submission};
@@ -66,41 +67,13 @@ fn creation(runtime: &[u8]) -> Bytes {
     [prefix.as_slice(), runtime].concat().into()
 }
 
-/// A bundle of our contracts around the given runtime code; `None` if tests without a compiler are to be skipped.
+/// A bundle of our contracts around the given runtime code.
 fn bundle(halo2: &[u8]) -> Option<Bundle> {
     bundle_with(halo2, None)
 }
 
-/// Our contracts, compiled.
-fn compiled() -> Option<&'static BTreeMap<String, Bytes>> {
-    static COMPILED: OnceLock<Option<BTreeMap<String, Bytes>>> = OnceLock::new();
-    let compiled = COMPILED.get_or_init(|| {
-        if !workspace().join("node_modules/solc").exists() {
-            anvil::missing("node_modules/solc");
-            return None;
-        }
-        let mut tree = SourceTree::read(&workspace(), "contracts/src").unwrap();
-        tree.files
-            .retain(|path, _| !path.starts_with("contracts/src/generated"));
-        let own = [Mode::Direct, Mode::Universal].into_iter();
-        let own = own.flat_map(|mode| Contract::all(mode, true));
-        let names: Vec<&str> = own
-            .filter(|c| !c.is_generated())
-            .map(Contract::name)
-            .collect();
-        let all = SolcCompiler::find(&workspace())
-            .unwrap()
-            .compile(&tree, &names)
-            .unwrap();
-        let code = all.into_iter();
-        Some(code.map(|(n, c)| (n, c.creation.into())).collect())
-    });
-    compiled.as_ref()
-}
-
 /// The same with a verifier of commitment proofs.
 fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
-    let compiled = compiled()?;
     let info = VerifierInfo {
         version: VERSION,
         mode: Mode::Direct,
@@ -123,7 +96,7 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
             vk_digest: B256::ZERO,
             universal: None,
         }),
-        development_srs: true,
+        development_srs: false,
         srs_digest: B256::ZERO,
         vk_digest: B256::ZERO,
         solc_version: "0.8.19".into(),
@@ -132,7 +105,7 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         Ok(match (contract, weights) {
             (Contract::Halo2Verifier, _) => creation(halo2),
             (Contract::WeightHalo2Verifier, Some(weights)) => creation(weights),
-            _ => compiled[contract.name()].clone(),
+            _ => artifacts::of(contract)?.creation.clone(),
         })
     });
     Some(made.unwrap())
@@ -140,13 +113,34 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
 
 /// A universal bundle of a program whose verifying key is two words of its number, around the given generated verifier.
 fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> {
-    let compiled = compiled()?;
+    universal_around((creation(halo2), halo2), false, program, weights)
+}
+
+/// The same around this build's generated verifier with the development string: no other is taken from a folder.
+fn genuine_universal_bundle(program: u8, weights: bool) -> Option<Bundle> {
+    let template = UniversalTemplate::embedded().unwrap();
+    let code = template.contract(&development_s_g2()).unwrap();
+    universal_around(
+        (code.creation.into(), &code.runtime),
+        true,
+        program,
+        weights,
+    )
+}
+
+fn universal_around(
+    (halo2, runtime): (Bytes, &[u8]),
+    development: bool,
+    program: u8,
+    weights: bool,
+) -> Option<Bundle> {
     let universal = |digest: B256, key: u8| {
         let key = Bytes::from(vec![key; 64]);
-        UniversalInfo::of_words(digest, key, keccak256(halo2), PROOF_LENGTH)
+        UniversalInfo::of_words(digest, key, keccak256(runtime), PROOF_LENGTH)
     };
-    let mut info = bundle_with(halo2, weights.then_some(ACCEPT))?.info;
+    let mut info = bundle_with(ACCEPT, weights.then_some(ACCEPT))?.info;
     info.mode = Mode::Universal;
+    info.development_srs = development;
     info.program_digest = B256::with_last_byte(program);
     info.universal = Some(universal(info.program_digest, program));
     if let Some(weights) = &mut info.weights {
@@ -154,8 +148,8 @@ fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> 
     }
     let made = Bundle::new(info, |contract| {
         Ok(match contract {
-            Contract::Halo2UniversalVerifier => creation(halo2),
-            _ => compiled[contract.name()].clone(),
+            Contract::Halo2UniversalVerifier => halo2.clone(),
+            _ => artifacts::of(contract)?.creation.clone(),
         })
     });
     Some(made.unwrap())

@@ -13,7 +13,7 @@ use super::super::{Chain, LOCAL_CHAIN_ID, RpcChain, refusal};
 use super::anvil::{Anvil, KEY};
 use super::{ACCEPT, REFUSE, bundle, creation, new_model, submission};
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -21,7 +21,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-fn node(url: &str, chain_id: Option<u64>, timeout: u64) -> NodeArgs {
+pub(super) fn node(url: &str, chain_id: Option<u64>, timeout: u64) -> NodeArgs {
     NodeArgs {
         rpc_url: url.into(),
         chain_id,
@@ -29,7 +29,7 @@ fn node(url: &str, chain_id: Option<u64>, timeout: u64) -> NodeArgs {
     }
 }
 
-async fn connect(args: &NodeArgs, key: Option<&str>) -> eyre::Result<RpcChain> {
+pub(super) async fn connect(args: &NodeArgs, key: Option<&str>) -> eyre::Result<RpcChain> {
     let signer = key.map(|key| PrivateKeySigner::from_slice(&hex::decode(key).unwrap()).unwrap());
     RpcChain::connect(args, signer).await
 }
@@ -112,7 +112,9 @@ fn deploys_registers_and_submits_as_the_embedded_chain_does() {
                 .await
                 .unwrap()
                 .unwrap();
-            assert_eq!(found.0, submitted.receipt.block);
+            assert_eq!(found.block, submitted.receipt.block);
+            assert_eq!(found.transaction, submitted.receipt.tx_hash);
+            assert_eq!(found.event.caller, chain.sender().unwrap());
             let error = registry
                 .submit(&mut chain, model.model_id, &proof)
                 .await
@@ -242,7 +244,10 @@ fn another_chain_is_refused() {
                 .chain_id(),
             4242
         );
-        let Some(bundle) = bundle(ACCEPT) else { return };
+        let Some(mut bundle) = bundle(ACCEPT) else {
+            return;
+        };
+        bundle.info.development_srs = true;
         let mut chain = Chain::Rpc(
             connect(&node(&anvil.url, None, 30), Some(KEY))
                 .await

@@ -11,7 +11,10 @@ use super::super::manifest::Manifest;
 use super::super::registry::{NewModel, Registry, Submission, require_calls};
 use super::super::universal::UniversalInfo;
 use super::super::{Chain, code};
-use super::{ACCEPT, REFUSE, bundle, creation, name, new_model, stand_in, universal_bundle, wait};
+use super::{
+    ACCEPT, REFUSE, bundle, creation, genuine_universal_bundle, name, new_model, stand_in,
+    universal_bundle, wait,
+};
 
 const STRANGER: Address = address!("0x00000000000000000000000000000000000beef0");
 
@@ -145,7 +148,7 @@ fn a_universal_verifier_that_is_not_the_expected_one_is_refused() {
         let expected = "not this build's UniversalVerifier";
         refused(&mut chain, &own, at(longer), expected).await;
         let direct = bundle(ACCEPT).unwrap();
-        refused(&mut chain, &direct, at(longer), "--mode universal").await;
+        refused(&mut chain, &direct, at(longer), "without --mode direct").await;
     });
 }
 
@@ -264,9 +267,10 @@ fn proofs_go_through_a_router_by_the_selector_of_their_verifier() {
 
 #[test]
 fn a_universal_bundle_survives_its_folder_and_refuses_keys_of_another_digest() {
-    let Some(bundle) = universal_bundle(ACCEPT, 1, true) else {
+    let Some(bundle) = genuine_universal_bundle(1, true) else {
         return;
     };
+    let halo2 = code::halo2_universal(&bundle).unwrap();
     let dir = tempfile::tempdir().unwrap();
     bundle.write(dir.path()).unwrap();
     assert_eq!(Bundle::read(dir.path()).unwrap(), bundle);
@@ -278,7 +282,12 @@ fn a_universal_bundle_survives_its_folder_and_refuses_keys_of_another_digest() {
         (key("01"), key("02"), "universal program digest"),
         (key("65"), key("66"), "universal program digest"),
         (key("01"), "\"0x\"".into(), "0 bytes"),
-        (hash(ACCEPT), hash(REFUSE), "universal program digest"),
+        (hash(&halo2), hash(REFUSE), "universal program digest"),
+        (
+            "\"developmentSrs\": true".into(),
+            "\"developmentSrs\": false".into(),
+            "holds the development reference string",
+        ),
         (
             "\"mode\": \"universal\"".into(),
             "\"mode\": \"direct\"".into(),
@@ -306,9 +315,16 @@ fn digests_for_another_generated_verifier_are_refused() {
         };
         let dir = tempfile::tempdir().unwrap();
         bundle.write(dir.path()).unwrap();
-        let code = dir.path().join("Halo2UniversalVerifier.bin");
-        std::fs::write(&code, hex::encode(creation(REFUSE))).unwrap();
-        let swapped = Bundle::read(dir.path()).unwrap();
+        let error = Bundle::read(dir.path()).unwrap_err();
+        let own = "not this build's universal verifier";
+        assert!(format!("{error:#}").contains(own), "{error:#}");
+        let swapped = Bundle::new(bundle.info.clone(), |contract| {
+            Ok(match contract {
+                Contract::Halo2UniversalVerifier => creation(REFUSE),
+                _ => bundle.code(contract).clone(),
+            })
+        });
+        let swapped = swapped.unwrap();
         let mut chain = Chain::embedded();
         let expected = "is for a generated verifier with code hash";
         refused(&mut chain, &swapped, Plan::default(), expected).await;

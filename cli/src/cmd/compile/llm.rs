@@ -10,8 +10,10 @@ use laminate_prover::quant::WeightChoice;
 use laminate_prover::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
 use serde::Serialize;
 
+use super::useful::{self, Floor};
 use super::{BoundReport, Compile, parameters};
 use crate::cmd::setup::Fold;
+use crate::exit::Exit;
 use crate::files::{ModelDir, hex_scalar};
 use crate::llm;
 use crate::measure::{Measured, Stages, table};
@@ -178,6 +180,10 @@ struct Report {
     fidelity: FidelityReport,
     bounds: Vec<BoundReport>,
     stages: Vec<Measured>,
+    /// What the model's files leave open and how it was read.
+    notes: Vec<String>,
+    /// Why the program is not the model.
+    warnings: Vec<String>,
 }
 
 /// Agreement with the float model.
@@ -219,9 +225,10 @@ struct Outcome {
 ///
 /// # Errors
 /// Anything wrong with the model, the texts or the folder.
-pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
+pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
     let mut stages = Stages::default();
-    let model = import::read(&args.model)?;
+    let floor = Floor::new(args, useful::AGREEMENT_OF_TOKENS)?;
+    let model = read(&args.model, out)?;
     let tokenizer = tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
     let options = args.llm.options(name(&model, &args.model), args.headroom)?;
     let sampled = {
@@ -268,8 +275,22 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<()> {
         fidelity: fidelity.into(),
         stages: stages.rows,
     };
-    let report = report(&args.llm, &model, &compiled, &options, measured)?;
-    out.result(&human(&report, &args.output), &report)
+    let mut report = report(&args.llm, &model, &compiled, &options, measured)?;
+    report.warnings = floor.of_tokens(report.fidelity.top1_agreement);
+    out.result(&human(&report, &args.output), &report)?;
+    Ok(useful::end(&report.warnings, out))
+}
+
+/// Reads a model and tells what its files leave open.
+///
+/// # Errors
+/// As the importer.
+pub(super) fn read(path: &Path, out: Output) -> eyre::Result<FloatLlama> {
+    let model = import::read(path)?;
+    for note in &model.notes {
+        out.line(&format!("warning: {note}"));
+    }
+    Ok(model)
 }
 
 /// The model's own name, or the one of its path.
@@ -332,6 +353,8 @@ fn report(
         fidelity: outcome.fidelity,
         bounds: compiled.report.iter().map(BoundReport::from).collect(),
         stages: outcome.stages,
+        notes: model.notes.clone(),
+        warnings: vec![],
     })
 }
 

@@ -32,6 +32,8 @@ struct Report {
     row_log: u8,
     calibration: String,
     stages: Vec<Measured>,
+    /// What the model's files leave open and how it was read.
+    notes: Vec<String>,
 }
 
 /// One shard.
@@ -62,7 +64,7 @@ impl ShardReport {
 /// Anything wrong with the model, the texts or the folder; a shard that would be the whole model.
 pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
     let mut stages = Stages::default();
-    let model = laminate_prover::import::llm::read(&args.model)?;
+    let model = whole::read(&args.model, out)?;
     let tokenizer = whole::tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
     let name = whole::name(&model, &args.model);
     let options = args.llm.options(name, args.headroom)?;
@@ -111,6 +113,7 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
         row_log,
         calibration: sampled.source,
         stages: stages.rows,
+        notes: model.notes.clone(),
     };
     out.result(&human(&report, &options, &args.output), &report)
 }

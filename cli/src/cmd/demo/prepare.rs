@@ -22,8 +22,32 @@ use crate::files::{self, ModelDir, ProofFile};
 use crate::input::{self, Given};
 use crate::measure::Stages;
 use crate::output::Output;
+use crate::pipeline;
 use crate::subject::Subject;
-use crate::{pipeline, toolchain};
+
+/// The fraud model, as `models/fraud` of the repository has it: in the binary, so that the demo runs anywhere.
+const MODEL: [(&str, &[u8]); 5] = [
+    (
+        "fraud.onnx",
+        include_bytes!("../../../../models/fraud/fraud.onnx"),
+    ),
+    (
+        "calibration.csv",
+        include_bytes!("../../../../models/fraud/calibration.csv"),
+    ),
+    (
+        "fraud.csv",
+        include_bytes!("../../../../models/fraud/fraud.csv"),
+    ),
+    (
+        "legit.csv",
+        include_bytes!("../../../../models/fraud/legit.csv"),
+    ),
+    (
+        "samples.csv",
+        include_bytes!("../../../../models/fraud/samples.csv"),
+    ),
+];
 
 /// Inputs of the batch.
 pub const BATCH: usize = 64;
@@ -75,8 +99,9 @@ pub struct Proofs {
 /// # Errors
 /// Any stage that fails.
 pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Prepared> {
-    let models = toolchain::ready(out)?.join("models/fraud");
     let folder = tempfile::tempdir()?;
+    let models = folder.path().join("fraud");
+    write_model(&models)?;
     let dir = model(&models, &folder.path().join("one"), 1, stages)?;
     let batch_dir = model(&models, &folder.path().join("batch"), BATCH, stages)?;
     let other_dir = model(
@@ -144,6 +169,14 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
     })
 }
 
+fn write_model(folder: &Path) -> eyre::Result<()> {
+    std::fs::create_dir(folder)?;
+    for (name, bytes) in MODEL {
+        files::write_bytes(&folder.join(name), bytes, false)?;
+    }
+    Ok(())
+}
+
 /// What `laminate input commit` does.
 fn commit_to(program: &Program, row: &Path, path: &Path) -> eyre::Result<Committed> {
     let input = input::read_values(row, program)?;
@@ -192,6 +225,8 @@ fn model(
         evaluation: None,
         batch,
         headroom: None,
+        min_agreement: None,
+        min_column_bits: 0,
         force: false,
         llm: LlmArgs::default(),
         output: PathBuf::from(output),

@@ -35,6 +35,7 @@ pub fn read(path: &Path) -> Result<FloatLlama, LlmError> {
 pub fn decode(file: FileBytes, name: String) -> Result<FloatLlama, LlmError> {
     let file = Arc::new(file);
     let gguf = Gguf::read(&file)?;
+    whole(&gguf, file.place())?;
     let all: Vec<Encoding> = Encoding::GGUF.iter().map(|e| e.1).collect();
     let mut inventory = Inventory::new(vec![Arc::clone(&file)], &all);
     for tensor in &gguf.tensors {
@@ -61,6 +62,20 @@ pub fn decode(file: FileBytes, name: String) -> Result<FloatLlama, LlmError> {
     let weights =
         inventory.into_weights(&config, true, tensor_name, |name| name == ROPE_DIVISORS)?;
     Ok(FloatLlama::stored(config, name, tokenizer, weights))
+}
+
+/// Refuses one part of a model in several files.
+fn whole(gguf: &Gguf<'_>, place: &str) -> Result<(), LlmError> {
+    match gguf.unsigned("split.count")? {
+        None | Some(0 | 1) => Ok(()),
+        Some(count) => Err(LlmError::Format {
+            place: place.into(),
+            problem: format!(
+                "is part {} of {count} of a model, expected a whole one; join the parts with `llama-gguf-split --merge FIRST OUT` of llama.cpp",
+                gguf.unsigned("split.no")?.unwrap_or(0).saturating_add(1)
+            ),
+        }),
+    }
 }
 
 pub(super) fn tensor_name(part: Part) -> String {
@@ -113,11 +128,13 @@ fn config(gguf: &Gguf<'_>, inventory: &Inventory) -> Result<LlamaConfig, LlmErro
             ));
         }
     };
+    only_known(gguf)?;
     // Keys that would change the function: they must be absent or say what is computed here.
     let fixed = [
         ("rope.dimension_count", head_dim),
         ("attention.value_length", head_dim),
         ("expert_count", 0),
+        ("expert_used_count", 0),
     ];
     for (key, expected) in fixed {
         if let Some(found) = optional(key)?
@@ -126,15 +143,7 @@ fn config(gguf: &Gguf<'_>, inventory: &Inventory) -> Result<LlamaConfig, LlmErro
             return Err(wrong(format!("llama.{key}"), found, expected.to_string()));
         }
     }
-    if let Some(kind) = gguf.string("llama.rope.scaling.type")?
-        && kind != "none"
-    {
-        return Err(wrong(
-            "llama.rope.scaling.type",
-            format!("{kind:?}"),
-            "\"none\" or the tensor rope_freqs.weight",
-        ));
-    }
+    not_scaled(gguf)?;
     let embedding = inventory.get(&tensor_name(Part::Embedding));
     let vocab = embedding
         .and_then(|e| e.shape.first().copied())
@@ -159,6 +168,78 @@ fn config(gguf: &Gguf<'_>, inventory: &Inventory) -> Result<LlamaConfig, LlmErro
             .ok_or_else(|| wrong(norm_eps, "missing", "a number"))? as f32,
         tied: inventory.get(&tensor_name(Part::Head)).is_none(),
     })
+}
+
+/// Refuses settings of the architecture that are not read: ignoring one may compute another function.
+fn only_known(gguf: &Gguf<'_>) -> Result<(), LlmError> {
+    const READ: [&str; 21] = [
+        "block_count",
+        "context_length",
+        "embedding_length",
+        "feed_forward_length",
+        "attention.head_count",
+        "attention.head_count_kv",
+        "attention.key_length",
+        "attention.value_length",
+        "attention.layer_norm_rms_epsilon",
+        "expert_count",
+        "expert_used_count",
+        "rope.dimension_count",
+        "rope.freq_base",
+        "rope.scale_linear",
+        "rope.scaling.type",
+        "rope.scaling.factor",
+        "rope.scaling.attn_factor",
+        // For other ways of scaling only, which are refused.
+        "rope.scaling.original_context_length",
+        "rope.scaling.finetuned",
+        // The embedding says it, too.
+        "vocab_size",
+        // Of old files; whatever it is called, llama.cpp knows one.
+        "tensor_data_layout",
+    ];
+    let keys = gguf.metadata.keys();
+    let mut settings = keys.filter_map(|key| key.strip_prefix("llama."));
+    match settings.find(|key| !READ.contains(key)) {
+        None => Ok(()),
+        Some(key) => Err(wrong(
+            format!("llama.{}", key.escape_debug()),
+            "present",
+            "no such setting: Llama models as llama.cpp runs them without it",
+        )),
+    }
+}
+
+/// Refuses scaled positions. llama.cpp scales linearly where there is a factor and no type; 0 and 1 are no factor.
+fn not_scaled(gguf: &Gguf<'_>) -> Result<(), LlmError> {
+    let kind = "llama.rope.scaling.type";
+    if let Some(found) = gguf.string(kind)?
+        && found != "none"
+        && found != "linear"
+    {
+        return Err(wrong(
+            kind,
+            format!("{found:?}"),
+            "\"none\" or the tensor rope_freqs.weight",
+        ));
+    }
+    for key in [
+        "llama.rope.scaling.factor",
+        "llama.rope.scale_linear",
+        "llama.rope.scaling.attn_factor",
+    ] {
+        if let Some(found) = gguf.float(key)?
+            && found != 0.0
+            && found != 1.0
+        {
+            return Err(wrong(
+                key,
+                found,
+                "1: no scaled positions, or the tensor rope_freqs.weight",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The scaling whose divisors the file stores, if it stores any.

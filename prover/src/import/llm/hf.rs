@@ -90,7 +90,7 @@ fn assemble(
     shard_of: &dyn Fn(&str) -> Option<usize>,
 ) -> Result<FloatLlama, LlmError> {
     let path = folder.join("config.json");
-    let config = hf_config::parse(&path.display().to_string(), &read_capped(&path)?)?;
+    let mut config = hf_config::parse(&path.display().to_string(), &read_capped(&path)?)?;
     config.check()?;
     let files = files.into_iter().map(Arc::new).collect();
     let supported = [Encoding::F32, Encoding::F16, Encoding::BF16];
@@ -115,11 +115,22 @@ fn assemble(
             inventory.add(&name, entry)?;
         }
     }
+    let head = tensor_name(Part::Head);
+    let mut notes = vec![];
+    if config.tied && inventory.get(&head).is_some() {
+        // As transformers does since version 5: older ones take the embedding, so it is told.
+        config.tied = inventory.same(&tensor_name(Part::Embedding), &head);
+        if !config.tied {
+            notes.push(format!(
+                "config.json says tie_word_embeddings, but {head} is stored and differs from the embedding: the stored head is used; remove one of the two"
+            ));
+        }
+    }
     let tied = config.tied;
     let ignored = |name: &str| {
         // Old checkpoints store the frequencies, which follow from the configuration; a tied model may
         // store its head again.
-        name.ends_with(".rotary_emb.inv_freq") || (tied && name == "lm_head.weight")
+        name.ends_with(".rotary_emb.inv_freq") || (tied && name == head)
     };
     let weights = inventory.into_weights(&config, false, tensor_name, ignored)?;
     let tokenizer = folder.join("tokenizer.json");
@@ -131,7 +142,9 @@ fn assemble(
         || "model".into(),
         |name| name.to_string_lossy().into_owned(),
     );
-    Ok(FloatLlama::stored(config, name, tokenizer, weights))
+    let mut model = FloatLlama::stored(config, name, tokenizer, weights);
+    model.notes = notes;
+    Ok(model)
 }
 
 /// The header of a safetensors file and the offset of its data. Dtype, shape and offsets agree, the tensors

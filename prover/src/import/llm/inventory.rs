@@ -54,6 +54,26 @@ impl Inventory {
         self.entries.get(name)
     }
 
+    /// Whether two tensors are stored with one shape, type and bytes.
+    pub fn same(&self, a: &str, b: &str) -> bool {
+        let bytes = |entry: &Entry| {
+            let (cols, rows) = entry.shape.split_last()?;
+            let rows = rows.iter().try_fold(1u64, |n, d| n.checked_mul(*d))?;
+            let size = entry.encoding.as_ref().ok()?.row_bytes(*cols)?;
+            let start = usize::try_from(entry.offset).ok()?;
+            let size = usize::try_from(rows.checked_mul(size)?).ok()?;
+            let file = self.files.get(entry.file)?.bytes();
+            file.get(start..start.checked_add(size)?)
+        };
+        match (self.get(a), self.get(b)) {
+            (Some(a), Some(b)) => {
+                let (first, second) = (bytes(a), bytes(b));
+                a.shape == b.shape && a.encoding == b.encoding && first.is_some() && first == second
+            }
+            _ => false,
+        }
+    }
+
     fn place(&self, file: usize) -> String {
         self.files
             .get(file)

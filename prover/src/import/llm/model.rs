@@ -16,6 +16,8 @@ pub struct FloatLlama {
     pub name: String,
     /// The tokenizer that came with the weights, if any.
     pub tokenizer: Option<TokenizerSource>,
+    /// What its reader decided where the files say two things, for people.
+    pub notes: Vec<String>,
     weights: Weights,
 }
 
@@ -48,6 +50,7 @@ impl FloatLlama {
             config,
             name,
             tokenizer,
+            notes: vec![],
             weights: Weights::Files(weights),
         }
     }
@@ -63,6 +66,7 @@ impl FloatLlama {
             config,
             name: format!("random-{seed}"),
             tokenizer: None,
+            notes: vec![],
             weights: Weights::Random(seed),
         })
     }

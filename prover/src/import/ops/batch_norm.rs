@@ -5,11 +5,12 @@ use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
 
+/// Attributes; the last two are of old operator sets.
+pub const ATTRIBUTES: &[&str] = &["epsilon", "momentum", "training_mode", "is_test", "spatial"];
+
 /// Adds an affine node.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    if context.int("training_mode", 0)? != 0 {
-        return Err(context.fail("training_mode is set; export the model in inference mode"));
-    }
+    training(context)?;
     let epsilon = f64::from(context.float("epsilon", 1e-5)?);
     let x = context.tensor(0)?;
     let features = context.features(x);
@@ -51,4 +52,25 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         ));
     }
     context.push(Draft::Affine { scale, shift }, vec![x], features)
+}
+
+/// Refuses training mode, in which the batch's own mean and variance count: an attribute since opset 14, before
+/// that more results than one; and statistics of each feature instead of each channel.
+fn training(context: &Context<'_, '_>) -> Result<(), ImportError> {
+    let inference = "export the model in inference mode (model.eval())";
+    if context.int("training_mode", 0)? != 0 {
+        return Err(context.fail(format!("training_mode is set; {inference}")));
+    }
+    if context.int("is_test", 1)? != 1 {
+        return Err(context.fail(format!("is_test is not set; {inference}")));
+    }
+    if context.has_more_outputs() {
+        return Err(context.fail(format!(
+            "has running statistics among its outputs, which is training mode; {inference}"
+        )));
+    }
+    if context.int("spatial", 1)? != 1 {
+        return Err(context.fail("spatial is 0, expected 1: statistics per channel"));
+    }
+    Ok(())
 }

@@ -6,6 +6,15 @@ use super::super::onnx::attribute_type::{FLOAT, FLOATS, INT, INTS, TENSOR};
 use super::super::tensor::{Constant, Elements};
 use super::Context;
 
+/// Attributes that hold a value.
+pub const ATTRIBUTES: &[&str] = &[
+    "value",
+    "value_float",
+    "value_floats",
+    "value_int",
+    "value_ints",
+];
+
 /// Gives the node's output its value; no node is added.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let name = context.output()?;

@@ -74,7 +74,40 @@ impl<'b, 'a> Context<'b, 'a> {
             Some(Value::Stored(proto)) => {
                 Some(Operand::Constant(Constant::from_proto(proto, &proto.name)?))
             }
+            Some(Value::Shape(_)) => {
+                return Err(self.fail(format!(
+                    "operand {i} is computed from the batch's size, expected an activation or a constant"
+                )));
+            }
         })
+    }
+
+    /// Number of operands, omitted ones in between included.
+    pub fn operands(&self) -> usize {
+        self.node.input.len()
+    }
+
+    /// Whether the node has more results than its first.
+    pub fn has_more_outputs(&self) -> bool {
+        self.node.output.iter().skip(1).any(|name| !name.is_empty())
+    }
+
+    /// Refuses attributes with other names.
+    ///
+    /// # Errors
+    /// [`ImportError::Node`] naming the first.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ImportError> {
+        let mut names = self.node.attribute.iter().map(|a| a.name.as_str());
+        match names.find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(self.fail(format!(
+                "attribute {name:?} is not supported, expected {}",
+                match known {
+                    [] => "none".to_owned(),
+                    _ => format!("only {}", known.join(", ")),
+                }
+            ))),
+        }
     }
 
     /// What operand `i` stands for, not decoded.
@@ -109,6 +142,9 @@ impl<'b, 'a> Context<'b, 'a> {
     pub fn tensor(&self, i: usize) -> Result<FloatTensorId, ImportError> {
         match self.raw(i)? {
             Some(Value::Tensor(id)) => Ok(*id),
+            Some(Value::Shape(_)) => Err(self.fail(format!(
+                "operand {i} is computed from the batch's size, expected an activation"
+            ))),
             Some(_) => Err(self.fail(format!("operand {i} is a constant, expected an activation"))),
             None => Err(self.fail(format!("operand {i} is missing"))),
         }
@@ -171,6 +207,15 @@ impl<'b, 'a> Context<'b, 'a> {
         Ok(self
             .attribute(name, attribute_type::INT)?
             .map_or(default, |a| a.i))
+    }
+
+    /// An attribute that is a list of integers.
+    ///
+    /// # Errors
+    /// As [`Self::attribute`].
+    pub fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, ImportError> {
+        let attribute = self.attribute(name, attribute_type::INTS)?;
+        Ok(attribute.map(|a| a.ints.as_slice()))
     }
 
     /// A finite float attribute.

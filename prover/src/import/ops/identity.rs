@@ -5,10 +5,12 @@ use super::super::error::ImportError;
 use super::super::graph::FloatOp;
 use super::Context;
 
-/// Of a constant another name for it, of an activation a reshape to the same shape.
+/// Of a constant or shape another name for it, of an activation a reshape to the same shape.
 pub fn identity(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     match context.raw(0)?.cloned() {
-        Some(constant @ (Value::Stored(_) | Value::Constant(_))) => context.alias(constant),
+        Some(constant @ (Value::Stored(_) | Value::Constant(_) | Value::Shape(_))) => {
+            context.alias(constant)
+        }
         Some(Value::Tensor(_)) => context.push_unary(FloatOp::Reshape),
         None => Err(context.fail("operand 0 is missing")),
     }

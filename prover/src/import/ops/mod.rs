@@ -3,13 +3,16 @@
 mod activation;
 mod add;
 mod batch_norm;
+mod cast;
 mod constant;
 mod context;
+mod div;
 mod gemm;
 mod identity;
 mod matmul;
 mod mul;
 mod reshape;
+mod shape;
 
 pub use context::Context;
 
@@ -21,23 +24,34 @@ use super::onnx::NodeProto;
 /// Adds one node of an operator to the graph.
 pub type Build = fn(&mut Context<'_, '_>) -> Result<(), ImportError>;
 
-/// All operators by ONNX name.
-pub const OPS: &[(&str, Build)] = &[
-    ("Add", add::add),
-    ("BatchNormalization", batch_norm::build),
-    ("Constant", constant::build),
-    ("Dropout", identity::dropout),
-    ("Flatten", reshape::flatten),
-    ("Gemm", gemm::build),
-    ("Identity", identity::identity),
-    ("LeakyRelu", activation::leaky_relu),
-    ("MatMul", matmul::build),
-    ("Mul", mul::build),
-    ("Relu", activation::relu),
-    ("Reshape", reshape::reshape),
-    ("Sigmoid", activation::sigmoid),
-    ("Sub", add::sub),
-    ("Tanh", activation::tanh),
+/// All operators by ONNX name, with the attributes that are read or change nothing at inference. Others are
+/// refused: to ignore one may compute another function.
+pub const OPS: &[(&str, Build, &[&str])] = &[
+    ("Add", add::add, &[]),
+    (
+        "BatchNormalization",
+        batch_norm::build,
+        batch_norm::ATTRIBUTES,
+    ),
+    ("Cast", cast::build, &["to", "saturate", "round_mode"]),
+    ("Concat", shape::concat, &["axis"]),
+    ("Constant", constant::build, constant::ATTRIBUTES),
+    ("Div", div::build, &[]),
+    ("Dropout", identity::dropout, &["ratio", "seed"]),
+    ("Flatten", reshape::flatten, &["axis"]),
+    ("Gather", shape::gather, &["axis"]),
+    ("Gemm", gemm::build, &["alpha", "beta", "transA", "transB"]),
+    ("Identity", identity::identity, &[]),
+    ("LeakyRelu", activation::leaky_relu, &["alpha"]),
+    ("MatMul", matmul::build, &[]),
+    ("Mul", mul::build, &[]),
+    ("Relu", activation::relu, &[]),
+    ("Reshape", reshape::reshape, &["allowzero"]),
+    ("Shape", shape::shape, &["start", "end"]),
+    ("Sigmoid", activation::sigmoid, &[]),
+    ("Sub", add::sub, &[]),
+    ("Tanh", activation::tanh, &[]),
+    ("Unsqueeze", shape::unsqueeze, &["axes"]),
 ];
 
 /// Adds `node`, the `index`-th of the file.
@@ -53,8 +67,8 @@ pub fn build<'a>(
     let mut context = Context::new(builder, node, index, opset);
     let entry = OPS
         .iter()
-        .find(|(name, _)| *name == node.op_type && is_standard(&node.domain));
-    let Some((_, build)) = entry else {
+        .find(|(name, ..)| *name == node.op_type && is_standard(&node.domain));
+    let Some((_, build, attributes)) = entry else {
         let op = if is_standard(&node.domain) {
             node.op_type.clone()
         } else {
@@ -62,7 +76,7 @@ pub fn build<'a>(
         };
         let supported = OPS
             .iter()
-            .map(|(name, _)| *name)
+            .map(|(name, ..)| *name)
             .collect::<Vec<_>>()
             .join(", ");
         return Err(ImportError::UnknownOp {
@@ -71,5 +85,6 @@ pub fn build<'a>(
             supported,
         });
     };
+    context.only(attributes)?;
     build(&mut context)
 }

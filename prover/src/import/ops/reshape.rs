@@ -4,12 +4,13 @@ use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::super::graph::FloatOp;
 use super::Context;
+use super::shape::target;
 
-/// Reshape to a constant shape: first -1, 0 or 1 for the batch, then the features, of which one may
+/// Reshape to a constant shape: first -1, 0, 1 or the batch's own size, then the features, of which one may
 /// be -1 if the first is not, and 0 copies (unless `allowzero`).
 pub fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
-    let target = context.constant(1)?.integers()?.to_vec();
+    let target = target(context)?;
     let allow_zero = context.int("allowzero", 0)? != 0;
     let features =
         target_features(&target, &context.features(x), allow_zero).map_err(|e| context.fail(e))?;

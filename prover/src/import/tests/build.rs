@@ -66,6 +66,15 @@ impl Model {
         })
     }
 
+    pub fn int_list(self, name: &str, ints: &[i64]) -> Self {
+        self.attribute(AttributeProto {
+            name: name.into(),
+            ints: ints.to_vec(),
+            kind: attribute_type::INTS,
+            ..AttributeProto::default()
+        })
+    }
+
     pub fn float(self, name: &str, f: f32) -> Self {
         self.attribute(AttributeProto {
             name: name.into(),
@@ -90,6 +99,25 @@ impl Model {
             int64_data: values.to_vec(),
             ..TensorProto::default()
         });
+        self
+    }
+
+    /// One integer without an axis.
+    pub fn index(self, name: &str, value: i64) -> Self {
+        let mut model = self.ints(name, &[value]);
+        model.graph().initializer.last_mut().unwrap().dims.clear();
+        model
+    }
+
+    /// Names more results of the last node.
+    pub fn outputs(mut self, names: &[&str]) -> Self {
+        let node = self.graph().node.last_mut().unwrap();
+        node.output.extend(names.iter().map(|s| (*s).to_owned()));
+        self
+    }
+
+    pub fn opset(mut self, version: i64) -> Self {
+        self.0.opset_import[0].version = version;
         self
     }
 

@@ -3,5 +3,7 @@
 mod build;
 mod damage;
 mod errors;
+mod external;
 mod files;
 mod ops;
+mod shapes;

@@ -1,7 +1,7 @@
 //! Each operator against its definition.
 
 use super::build::{Model, float_tensor, rich};
-use crate::import::onnx::{AttributeProto, attribute_type};
+use crate::import::onnx::{AttributeProto, attribute_type, data_type};
 use crate::import::{FloatOp, sigmoid};
 
 fn names(model: &Model) -> Vec<&'static str> {
@@ -80,6 +80,49 @@ fn elementwise_of_activations_and_constants() {
     assert_eq!(run("Mul", "c", "x"), [2.0, 12.0]);
     assert_eq!(run("Sub", "x", "c"), [-1.0, 1.0]);
     assert_eq!(run("Sub", "c", "x"), [1.0, -1.0]);
+    assert_eq!(run("Div", "x", "c"), [0.5, 0.75]);
+}
+
+#[test]
+fn normalisation_by_sub_and_div_folds_into_the_next_layer() {
+    let model = Model::new(&[2])
+        .floats("mean", &[2], &[1.0, -2.0])
+        .floats("deviation", &[2], &[0.5, 4.0])
+        .floats("w", &[2, 1], &[1.0, 10.0])
+        .node("Sub", &["x", "mean"], "centred")
+        .node("Div", &["centred", "deviation"], "z")
+        .node("MatMul", &["z", "w"], "y");
+    // (2 - 1)/0.5 + 10·(6 + 2)/4
+    assert_eq!(model.run(&[2.0, 6.0]), [22.0]);
+    assert_eq!(names(&model), ["dense"]);
+}
+
+#[test]
+fn casts_that_change_no_value() {
+    for to in [data_type::FLOAT, data_type::DOUBLE] {
+        let model = Model::new(&[2])
+            .floats("w", &[2, 1], &[1.0, -1.0])
+            .ints("shift", &[3])
+            .node("Cast", &["x"], "h")
+            .int("to", to.into())
+            .node("Cast", &["w"], "v")
+            .int("to", to.into())
+            .node("Cast", &["shift"], "s")
+            .int("to", to.into())
+            .node("MatMul", &["h", "v"], "m")
+            .node("Add", &["m", "s"], "y");
+        assert_eq!(model.run(&[5.0, 1.5]), [6.5]);
+    }
+    let large = Model::new(&[1])
+        .ints("shift", &[(1 << 24) + 1])
+        .node("Cast", &["shift"], "s")
+        .int("to", data_type::FLOAT.into())
+        .node("Add", &["x", "s"], "y");
+    assert!(
+        large.error().contains("not a float exactly"),
+        "{}",
+        large.error()
+    );
 }
 
 #[test]

@@ -46,6 +46,97 @@ fn byte_level_bpe() {
     assert_eq!(load(&bos).unwrap().encode("hi").unwrap(), [0, 5]);
 }
 
+/// [`byte_level`] with another family and without `add_bos_token`.
+fn family(pre: &str) -> GgufBuilder {
+    let mut gguf = byte_level();
+    let dropped = ["tokenizer.ggml.pre", "tokenizer.ggml.add_bos_token"];
+    gguf.keys.retain(|k| !dropped.contains(&k.0.as_str()));
+    gguf.string("tokenizer.ggml.pre", pre);
+    gguf
+}
+
+#[test]
+fn the_first_token_follows_from_the_family_where_the_file_does_not_say() {
+    // By the families of llama.cpp's src/llama-vocab.cpp: these begin every text with the first token.
+    let with = [
+        "llama-bpe",
+        "llama3",
+        "llama-v3",
+        "falcon3",
+        "falcon-h1",
+        "pixtral",
+        "midm-2.0",
+        "lfm2",
+        "jina-v5-nano",
+        "tekken",
+    ];
+    for pre in with {
+        let ids = load(&family(pre)).unwrap().encode("hi hi").unwrap();
+        assert_eq!(ids, [0, 5, 6], "{pre}");
+        let mut told = family(pre);
+        told.flag("tokenizer.ggml.add_bos_token", false);
+        let ids = load(&told).unwrap().encode("hi hi").unwrap();
+        assert_eq!(ids, [5, 6], "{pre}");
+    }
+    for pre in ["gpt-2", "smollm", "mellum", "gigachat"] {
+        let ids = load(&family(pre)).unwrap().encode("hi hi").unwrap();
+        assert_eq!(ids, [5, 6], "{pre}");
+    }
+    // The same from the tokenizer.json that is written beside a program.
+    let json = load(&family("llama-bpe")).unwrap().to_json().unwrap();
+    let again = Tokenizer::from_json(&json).unwrap();
+    assert_eq!(again.encode("hi hi").unwrap(), [0, 5, 6]);
+}
+
+#[test]
+fn what_stands_around_a_text_is_refused_where_it_is_not_known() {
+    let error = |gguf: &GgufBuilder| match load(gguf) {
+        Err(error) => error.to_string(),
+        Ok(_) => "accepted".into(),
+    };
+    // Families of llama.cpp that are not read: "chameleon" begins texts with a token, "default" is a guess.
+    for pre in ["chameleon", "default", "llama4", "roberta-bpe", ""] {
+        let error = error(&family(pre));
+        assert!(
+            error.contains("tokenizer.ggml.pre") && error.contains("llama-bpe"),
+            "{error}"
+        );
+    }
+    let mut nameless = family("llama-bpe");
+    nameless
+        .keys
+        .retain(|k| k.0 != "tokenizer.ggml.bos_token_id");
+    assert!(error(&nameless).contains("bos_token_id, which is missing"));
+    nameless.u32("tokenizer.ggml.bos_token_id", 9);
+    assert!(error(&nameless).contains("bos_token_id, which is 9, expected an id below 9"));
+    for key in [
+        "tokenizer.ggml.add_eos_token",
+        "tokenizer.ggml.add_sep_token",
+    ] {
+        let mut behind = family("smollm");
+        behind.flag(key, true);
+        let error = error(&behind);
+        assert!(error.contains(key) && error.contains("behind"), "{error}");
+    }
+}
+
+#[test]
+fn tekken_splits_where_the_case_changes_and_at_digits() {
+    let mut gguf = family("tekken");
+    gguf.keys
+        .retain(|k| !["tokenizer.ggml.tokens", "tokenizer.ggml.merges"].contains(&k.0.as_str()));
+    gguf.strings(
+        "tokenizer.ggml.tokens",
+        &["<s>", "h", "i", "H", "1", "hi", "Hi", "hiH", "<tool>", "11"],
+    );
+    gguf.strings("tokenizer.ggml.merges", &["h i", "hi H", "1 1"]);
+    gguf.flag("tokenizer.ggml.add_bos_token", false);
+    assert_eq!(load(&gguf).unwrap().encode("hiHi11").unwrap(), [5, 6, 4, 4]);
+    gguf.keys.retain(|k| k.0 != "tokenizer.ggml.pre");
+    gguf.string("tokenizer.ggml.pre", "llama-bpe");
+    assert_eq!(load(&gguf).unwrap().encode("hiHi11").unwrap(), [7, 2, 9]);
+}
+
 #[test]
 fn written_as_json() {
     let mut bos = byte_level();
@@ -129,6 +220,12 @@ fn sentence_piece() {
     // "▁ab" merges a b first (the better score), then ▁ ab; é falls back to its two bytes.
     let ids = tokenizer.encode("ab a b\u{e9}").unwrap();
     assert_eq!(ids, [1, 8, 6, 3, 5, 9 + 0xC3, 9 + 0xA9]);
+    // Without a key the first token is 1, as in llama.cpp.
+    let mut nameless = gguf.clone();
+    nameless
+        .keys
+        .retain(|k| k.0 != "tokenizer.ggml.bos_token_id");
+    assert_eq!(load(&nameless).unwrap().encode("ab").unwrap(), [1, 8]);
     assert_eq!(tokenizer.decode(&ids[1..]).unwrap(), "ab a b\u{e9}");
 }
 

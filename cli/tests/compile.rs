@@ -1,0 +1,265 @@
+//! `laminate compile` where its result is of no use, and where other files are in its way.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+mod author;
+mod tiny;
+
+use author::{User, ids};
+
+fn fraud(name: &str) -> String {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
+    models.join(name).to_string_lossy().into_owned()
+}
+
+/// Runs `compile` and gives its exit code, its report and what it says on standard error.
+fn compile(user: &User, args: &[&str]) -> (i32, Value, String) {
+    let output = user.run(&[&["compile"], args].concat());
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {error}"));
+    (output.status.code().expect("code"), report, error)
+}
+
+#[test]
+fn one_outlier_in_the_calibration_is_no_success() {
+    let user = User::new();
+    let (model, good) = (fraud("fraud.onnx"), fraud("calibration.csv"));
+    let text = std::fs::read_to_string(&good).expect("calibration");
+    let (header, rows) = text.split_once('\n').expect("header");
+    let width = header.split(',').count();
+    let outlier = [vec!["1e7"], vec!["0"; width - 1]].concat().join(",");
+    user.write("bad.csv", format!("{text}{outlier}\n").as_bytes());
+    // The evaluation is of good rows: the outlier is not what differs.
+    let evaluation = ["--evaluation", &good, "-o", "m"];
+    let of = |calibration: &str, more: &[&str]| {
+        let args = [&model, "--calibration", calibration];
+        compile(&user, &[&args, evaluation.as_slice(), more].concat())
+    };
+    let (code, report, error) = of(&good, &[]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(report["warnings"].as_array().expect("list").len(), 0);
+
+    let (code, report, error) = of("bad.csv", &[]);
+    assert_eq!(code, 4, "{error}");
+    let warnings = report["warnings"].as_array().expect("list");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (expected, warning) in ["--min-agreement", "--min-column-bits"]
+        .iter()
+        .zip(warnings)
+    {
+        assert!(
+            warning.as_str().expect("text").contains(expected),
+            "{warning}"
+        );
+    }
+    // Column 1 has the outlier, so that its largest value fits well; the others are named.
+    assert!(
+        error.contains("column 2 (up to") && error.contains("and 20 more"),
+        "{error}"
+    );
+    assert!(
+        error.lines().all(|line| line.starts_with("warning: ")),
+        "{error}"
+    );
+    assert!(report["fidelity"]["agreement"].as_f64().expect("share") < 0.99);
+    assert!(
+        user.path("m/program.lam").exists(),
+        "the program is written"
+    );
+
+    let (code, report, _) = of("bad.csv", &["--min-agreement", "0"]);
+    assert_eq!(
+        (code, report["warnings"].as_array().expect("list").len()),
+        (4, 1)
+    );
+    let lowered = ["--min-agreement", "0", "--min-column-bits", "0"];
+    assert_eq!(of("bad.csv", &lowered).0, 0);
+    user.refused(
+        &[
+            "compile",
+            &model,
+            "--calibration",
+            &good,
+            "-o",
+            "n",
+            "--min-agreement",
+            "101",
+        ],
+        &["--min-agreement is 101", "0 to 100"],
+    );
+    // Nothing to compare with.
+    let rows = rows
+        .lines()
+        .next()
+        .expect("row")
+        .replacen("0.61328", "1e9", 1);
+    user.write("far.csv", format!("{header}\n{rows}\n").as_bytes());
+    let far = [
+        &model,
+        "--calibration",
+        &good,
+        "--evaluation",
+        "far.csv",
+        "-o",
+        "m",
+    ];
+    let (code, _, error) = compile(&user, &far);
+    assert!(
+        code == 4 && error.contains("none of 1 rows"),
+        "{code}: {error}"
+    );
+}
+
+#[test]
+fn a_language_model_made_ternary_after_training_is_no_success() {
+    let user = User::new();
+    let args = [
+        "tiny.bin",
+        "--tokens",
+        "4",
+        "--weights",
+        "ternary",
+        "-o",
+        "m",
+    ];
+    let (code, report, error) = compile(&user, &args);
+    assert!(
+        report["fidelity"]["top1_agreement"]
+            .as_f64()
+            .expect("share")
+            < 0.9
+    );
+    assert_eq!(code, 4, "{error}");
+    assert!(error.contains("likeliest tokens agree on"), "{error}");
+    // It is written all the same, and runs.
+    let generated = user.accepted(&["generate", "m", "--prompt-ids", "1,2"]);
+    assert_eq!(ids(&generated["tokens"]).len(), 3);
+    let lowered = [args.as_slice(), &["--min-agreement", "0"]].concat();
+    assert_eq!(compile(&user, &lowered).0, 0);
+}
+
+/// All files below a folder and what is in them.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push((path.clone(), std::fs::read(&path).expect("file"))),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn files_of_others_stay() {
+    let user = User::new();
+    let (model, calibration) = (fraud("fraud.onnx"), fraud("calibration.csv"));
+    let rows =
+        |out: &'static str| [&model, "--calibration", &calibration, "-o", out].map(str::to_owned);
+    let refused = |args: &[String], expected: &[&str]| {
+        let args: Vec<&str> = std::iter::once("compile")
+            .chain(args.iter().map(String::as_str))
+            .collect();
+        user.refused(&args, expected);
+    };
+    std::fs::create_dir(user.path("p")).expect("folder");
+    user.write("p/tokenizer.json", b"{\"mine\":1}");
+    user.write("p/setup.json", b"{\"mine\":2}");
+    let before = files(&user.path("p"));
+    refused(&rows("p"), &["p/setup.json was not written by Laminate"]);
+    assert_eq!(files(&user.path("p")), before);
+    std::fs::remove_file(user.path("p/setup.json")).expect("remove");
+    refused(
+        &rows("p"),
+        &["p/tokenizer.json was not written by Laminate"],
+    );
+    std::fs::remove_file(user.path("p/tokenizer.json")).expect("remove");
+    // Any other folder that is not empty, such as that of a model of Hugging Face.
+    user.write("p/config.json", b"{}");
+    refused(
+        &rows("p"),
+        &["not empty and holds no model", "new or an empty folder"],
+    );
+    assert_eq!(files(&user.path("p")).len(), 1);
+
+    // A folder with a model: what is not Laminate's stays beside the next one.
+    let run =
+        |args: &[&str]| user.accepted(&[&["compile", "tiny.bin", "--tokens", "4"], args].concat());
+    run(&[
+        "--tokenizer",
+        "tokenizer.json",
+        "--shard-layers",
+        "1",
+        "-o",
+        "m",
+    ]);
+    user.write("m/notes.txt", b"mine");
+    user.write("m/shard-001/notes.txt", b"mine, too");
+    run(&["-o", "m"]);
+    assert!(user.path("m/program.lam").exists());
+    assert!(!user.path("m/shards.json").exists() && !user.path("m/tokenizer.json").exists());
+    assert!(!user.path("m/shard-000").exists(), "an empty folder goes");
+    let kept: Vec<_> = files(&user.path("m/shard-001"))
+        .into_iter()
+        .map(|f| f.1)
+        .collect();
+    assert_eq!(kept, [b"mine, too"]);
+    assert_eq!(
+        std::fs::read(user.path("m/notes.txt")).expect("notes"),
+        b"mine"
+    );
+    // A tokenizer that a user put there.
+    let given = std::fs::read(user.path("tokenizer.json")).expect("tokenizer");
+    let pretty: Value = serde_json::from_slice(&given).expect("JSON");
+    let pretty = serde_json::to_vec_pretty(&pretty).expect("JSON");
+    user.write("m/tokenizer.json", &pretty);
+    user.refused(
+        &["compile", "tiny.bin", "-o", "m"],
+        &["m/tokenizer.json was not written"],
+    );
+    assert_eq!(
+        std::fs::read(user.path("m/tokenizer.json")).expect("file"),
+        pretty
+    );
+}
+
+#[test]
+fn node_names_reach_the_terminal_as_text() {
+    let user = User::new();
+    let mut bytes = std::fs::read(fraud("fraud.onnx")).expect("model");
+    // The name of the first node: field 3, six bytes.
+    let (name, hostile) = (b"\x1a\x06dense1", b"\x1a\x06d\x1b[31m");
+    let at = bytes
+        .windows(name.len())
+        .position(|w| w == name)
+        .expect("a node of this name");
+    bytes[at..at + name.len()].copy_from_slice(hostile);
+    user.write("hostile.onnx", &bytes);
+    let output = assert_cmd::Command::cargo_bin("laminate")
+        .expect("binary")
+        .current_dir(user.path(""))
+        .args([
+            "compile",
+            "hostile.onnx",
+            "--calibration",
+            &fraud("calibration.csv"),
+            "-o",
+            "m",
+        ])
+        .output()
+        .expect("runs");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && shown.contains("d\\u{1b}[31m"),
+        "{shown}"
+    );
+    assert!(
+        !output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b),
+        "{shown}"
+    );
+}
