@@ -67,7 +67,7 @@ done < <(cargo test --release "${packages[@]}" "${features[@]}" --lib --tests --
 suites_of() {
     case $1 in
         protocol/src/program/*)
-            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding
+            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns
             ;;
         protocol/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
         protocol/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
@@ -75,7 +75,7 @@ suites_of() {
         aggregator/src/snark/*) echo laminate_aggregator=snark:: ;;
         *)
             echo laminate_protocol soundness_statement soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
-                soundness_forgery soundness_padding soundness_sequence soundness_sequence_output \
+                soundness_identities soundness_ranges soundness_columns soundness_forgery soundness_padding soundness_sequence soundness_sequence_output \
                 soundness_sequence_proof soundness_sequence_tokens soundness_sequence_model soundness_shards \
                 soundness_weights multiexp golden
             ;;

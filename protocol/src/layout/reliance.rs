@@ -9,6 +9,7 @@
 use std::fmt;
 
 use crate::program::{Op, Program, Role, TensorId};
+use crate::switch::on;
 
 /// Integers from `least` to below `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub fn relied(op: &Op, place: Place) -> Option<Bounds> {
     match place {
         Place::Output => match op {
             // `x = p - n` with `p·n = 0` has two solutions; the one that is meant is not negative.
-            Op::Relu => Some(Bounds::unsigned(16)),
+            Op::Relu if on("sign of a ReLU") => Some(Bounds::unsigned(16)),
             // A rounded quotient: any remainder fits some element of the field.
             Op::Dense { .. }
             | Op::LeakyRelu { .. }
@@ -96,7 +97,8 @@ pub fn relied(op: &Op, place: Place) -> Option<Bounds> {
             | Op::Mix => Some(Bounds::signed(16)),
             Op::DenseAdd { .. } => Some(Bounds::signed(32)),
             // Looked up, an exact sum of products, the operand's column, public.
-            Op::Activation { .. }
+            Op::Relu
+            | Op::Activation { .. }
             | Op::Softmax { .. }
             | Op::Embed { .. }
             | Op::Reshape

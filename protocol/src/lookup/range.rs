@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::field::pow2;
 use crate::layout::{BYTE_LOG, TERNARY_LOG};
 use crate::program::{MAX_TABLES, WEIGHT_BOUND};
+use crate::switch::on;
 
 /// The values that a column may hold, as they are committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,11 @@ impl Range {
     /// Tells its values from those of other tables; activation table `i` has tag `i + 1`.
     pub fn tag(self) -> u64 {
         match self {
-            Self::Limb { .. } => 0,
-            Self::Byte => MAX_TABLES as u64 + 1,
-            Self::Ternary => MAX_TABLES as u64 + 2,
+            Self::Byte if on("tag of bytes") => MAX_TABLES as u64 + 1,
+            Self::Ternary if on("tag of ternary weights") => MAX_TABLES as u64 + 2,
+            // Only where the switch is off: another table's.
+            Self::Ternary => MAX_TABLES as u64 + 1,
+            Self::Limb { .. } | Self::Byte => 0,
         }
     }
 

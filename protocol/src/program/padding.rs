@@ -5,6 +5,7 @@
 //! over a padded axis is the sum that is meant only if one of its factors is proven zero there.
 
 use super::{ACTIVATION_BOUND, Op, Program, ProgramError, Tensor, TensorId, round};
+use crate::switch::on;
 
 impl Program {
     /// The value of each tensor's padded features: what its producer computes from zero weights.
@@ -88,7 +89,8 @@ impl Program {
                 Op::RmsNorm { .. } | Op::Rope { .. } | Op::Reshape => operand(0),
                 Op::Mul { .. } => operand(0) || operand(1),
                 Op::Activation { table } => {
-                    operand(0) && self.tables.get(table).and_then(|t| t.get(0)) == Some(0)
+                    let zero = self.tables.get(table).and_then(|t| t.get(0)) == Some(0);
+                    operand(0) && (zero || !on("padding behind a table"))
                 }
                 // A padded query head attends like any other; only an unpadded axis has none.
                 Op::Mix => {
@@ -145,11 +147,13 @@ impl Program {
         };
         let open = match node.op {
             // Summed: the features of a head, from the key's second axis on.
-            Op::Scores { .. } if padded(1, 1) && !zero(0) && !zero(1) => {
+            Op::Scores { .. } if padded(1, 1) && !zero(0) && !zero(1) && on("padding of heads") => {
                 "neither queries nor keys are"
             }
             // Not summed, but gaps of padded tokens are limbs only if their logits are zero.
-            Op::Argmax if padded(0, 0) && !zero(0) => "the logits are not",
+            Op::Argmax if padded(0, 0) && !zero(0) && on("padding of the vocabulary") => {
+                "the logits are not"
+            }
             _ => return Ok(()),
         };
         Err(format!(

@@ -3,11 +3,12 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::elementwise::{Elementwise, Expression};
+use super::elementwise::{Elementwise, Expression, stated};
 use crate::claim::View;
 use crate::field::pow2;
 use crate::layout::Layout;
 use crate::program::{Node, Program, Role};
+use crate::switch::on;
 
 /// Columns `[a, b, y, rem]`; linear, so no sumcheck.
 pub(super) fn relation(
@@ -29,7 +30,7 @@ pub(super) fn relation(
         causal: None,
         columns: columns.chain(std::iter::once(remainder)).collect(),
         quadratic: vec![],
-        linear: vec![identity(left, right, shift)],
+        linear: stated([(on("add"), identity(left, right, shift))]),
     }
 }
 

@@ -9,13 +9,14 @@ use halo2curves_axiom::ff::Field;
 
 use super::Relation;
 use super::dense::unrounded;
-use super::elementwise::{Elementwise, Expression};
+use super::elementwise::{Elementwise, Expression, stated};
 use super::product::{Factor, Product, Stage};
 use super::row_sum::RowSum;
 use crate::claim::View;
 use crate::field::pow2;
 use crate::layout::Layout;
 use crate::program::{Node, Program, Role, axes_log, padded_log};
+use crate::switch::on;
 
 /// log2 of each axis `[stack, slots, groups, queries]` of a tensor with such leading axes.
 fn leading(program: &Program, id: usize) -> Option<Vec<usize>> {
@@ -96,19 +97,21 @@ pub(super) fn mix(
         ]
         .map(column)
         .to_vec(),
-        quadratic: vec![
+        quadratic: stated([(
+            on("mix: division"),
             Expression::default()
                 .plus(Fr::ONE, &[0, 1])
                 .plus(Fr::ONE, &[2])
                 .plus(-pow2(32), &[]),
-        ],
-        linear: vec![
+        )]),
+        linear: stated([(
+            on("mix: remainder below the divisor"),
             Expression::default()
                 .plus(Fr::ONE, &[2])
                 .plus(Fr::ONE, &[3])
                 .plus(Fr::ONE, &[])
                 .plus(-Fr::ONE, &[0]),
-        ],
+        )]),
         ..Elementwise::named("attention division")
     };
     let [l, t, g, r, u, d] = [0, 1, 2, 3, 4, 5];

@@ -125,6 +125,12 @@ impl Elementwise {
     }
 }
 
+/// Those identities that are switched on ([`crate::switch`]).
+pub(super) fn stated<const N: usize>(all: [(bool, Expression); N]) -> Vec<Expression> {
+    let stated = all.into_iter().filter(|(on, _)| *on);
+    stated.map(|(_, identity)| identity).collect()
+}
+
 /// Degree of the zero-check's round polynomials: `eq · quadratic`.
 pub const ZERO_CHECK_DEGREE: usize = 3;
 

@@ -3,11 +3,12 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::elementwise::{Elementwise, Expression};
+use super::elementwise::{Elementwise, Expression, stated};
 use crate::claim::View;
 use crate::field::pow2;
 use crate::layout::Layout;
 use crate::program::{Node, Program, Role};
+use crate::switch::on;
 
 /// Columns `[a, b, y, rem]`.
 pub(super) fn relation(
@@ -28,7 +29,7 @@ pub(super) fn relation(
         name: "mul",
         causal: None,
         columns: columns.chain(std::iter::once(remainder)).collect(),
-        quadratic: vec![identity(multiplier, shift)],
+        quadratic: stated([(on("mul"), identity(multiplier, shift))]),
         linear: vec![],
     }
 }

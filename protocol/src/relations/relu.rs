@@ -8,11 +8,12 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::elementwise::{Elementwise, Expression};
+use super::elementwise::{Elementwise, Expression, stated};
 use crate::claim::View;
 use crate::field::pow2;
 use crate::layout::Layout;
 use crate::program::{Node, Program, Role};
+use crate::switch::on;
 
 /// Fractional bits of the slope.
 pub const SLOPE_BITS: usize = 16;
@@ -35,8 +36,11 @@ pub(super) fn relu(program: &Program, layout: &Layout, index: usize, node: &Node
             View::tensor(layout, node.output),
             unsigned(program, layout, index, Role::Negative),
         ],
-        quadratic: vec![Expression::default().plus(Fr::ONE, &[1, 2])],
-        linear: vec![split()],
+        quadratic: stated([(
+            on("relu: p·n"),
+            Expression::default().plus(Fr::ONE, &[1, 2]),
+        )]),
+        linear: stated([(on("relu: x - p + n"), split())]),
     }
 }
 
@@ -64,8 +68,14 @@ pub(super) fn leaky_relu(
             View::tensor(layout, node.output),
             unsigned(program, layout, index, Role::Remainder),
         ],
-        quadratic: vec![Expression::default().plus(Fr::ONE, &[1, 2])],
-        linear: vec![split(), scaled],
+        quadratic: stated([(
+            on("leaky relu: p·n"),
+            Expression::default().plus(Fr::ONE, &[1, 2]),
+        )]),
+        linear: stated([
+            (on("leaky relu: x - p + n"), split()),
+            (on("leaky relu: slope"), scaled),
+        ]),
     }
 }
 

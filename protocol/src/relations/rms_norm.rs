@@ -14,11 +14,12 @@ use halo2curves_axiom::ff::Field;
 
 use super::Relation;
 use super::dense::unrounded;
-use super::elementwise::{Elementwise, Expression};
+use super::elementwise::{Elementwise, Expression, stated};
 use super::product::{Factor, Product, Stage};
 use crate::claim::View;
 use crate::layout::Layout;
 use crate::program::{Node, Program, Role};
+use crate::switch::on;
 
 /// Relations of node `index`.
 pub(super) fn relations(
@@ -72,31 +73,43 @@ pub(super) fn relations(
         ]
         .map(column)
         .to_vec(),
-        quadratic: vec![
+        quadratic: stated([
             // s² + low - A
-            Expression::default()
-                .plus(Fr::ONE, &[1, 1])
-                .plus(Fr::ONE, &[2])
-                .plus(-Fr::ONE, &[0]),
+            (
+                on("norm: root"),
+                Expression::default()
+                    .plus(Fr::ONE, &[1, 1])
+                    .plus(Fr::ONE, &[2])
+                    .plus(-Fr::ONE, &[0]),
+            ),
             // s·R + rem - K
-            Expression::default()
-                .plus(Fr::ONE, &[1, 4])
-                .plus(Fr::ONE, &[5])
-                .plus(-Fr::from(numerator), &[]),
-        ],
-        linear: vec![
+            (
+                on("norm: reciprocal"),
+                Expression::default()
+                    .plus(Fr::ONE, &[1, 4])
+                    .plus(Fr::ONE, &[5])
+                    .plus(-Fr::from(numerator), &[]),
+            ),
+        ]),
+        linear: stated([
             // low + high - 2s
-            Expression::default()
-                .plus(Fr::ONE, &[2])
-                .plus(Fr::ONE, &[3])
-                .plus(-Fr::from(2), &[1]),
+            (
+                on("norm: root below the next"),
+                Expression::default()
+                    .plus(Fr::ONE, &[2])
+                    .plus(Fr::ONE, &[3])
+                    .plus(-Fr::from(2), &[1]),
+            ),
             // rem + rest + 1 - s
-            Expression::default()
-                .plus(Fr::ONE, &[5])
-                .plus(Fr::ONE, &[6])
-                .plus(Fr::ONE, &[])
-                .plus(-Fr::ONE, &[1]),
-        ],
+            (
+                on("norm: remainder below the divisor"),
+                Expression::default()
+                    .plus(Fr::ONE, &[5])
+                    .plus(Fr::ONE, &[6])
+                    .plus(Fr::ONE, &[])
+                    .plus(-Fr::ONE, &[1]),
+            ),
+        ]),
         ..Elementwise::named("norm root")
     };
     let output = View::tensor(layout, node.output);

@@ -11,12 +11,13 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
 use super::Relation;
-use super::elementwise::{Causal, Elementwise, Expression};
+use super::elementwise::{Causal, Elementwise, Expression, stated};
 use super::row_sum::RowSum;
 use crate::claim::View;
 use crate::field::fr_from_i64;
 use crate::layout::Layout;
 use crate::program::{ACTIVATION_BOUND, MASKED, Node, Program, Role};
+use crate::switch::on;
 
 /// The maximum of each row, a signed value.
 fn maximum(program: &Program, layout: &Layout, index: usize) -> View {
@@ -63,18 +64,27 @@ pub(super) fn relations(
             row: stack,
             log: slots,
         }),
-        quadratic: vec![
-            Expression::default()
-                .plus(Fr::ONE, &[4, 1])
-                .plus(-Fr::ONE, &[4, 0])
-                .plus(-Fr::ONE, &[4, 2]),
-            Expression::default()
-                .plus(masked, &[])
-                .plus(-masked, &[4])
-                .plus(-Fr::ONE, &[2])
-                .plus(Fr::ONE, &[4, 2]),
-            Expression::default().plus(Fr::ONE, &[3, 2]),
-        ],
+        quadratic: stated([
+            (
+                on("softmax: depth"),
+                Expression::default()
+                    .plus(Fr::ONE, &[4, 1])
+                    .plus(-Fr::ONE, &[4, 0])
+                    .plus(-Fr::ONE, &[4, 2]),
+            ),
+            (
+                on("softmax: mask"),
+                Expression::default()
+                    .plus(masked, &[])
+                    .plus(-masked, &[4])
+                    .plus(-Fr::ONE, &[2])
+                    .plus(Fr::ONE, &[4, 2]),
+            ),
+            (
+                on("softmax: pick"),
+                Expression::default().plus(Fr::ONE, &[3, 2]),
+            ),
+        ]),
         ..Elementwise::named("softmax")
     };
     let picks = RowSum {
