@@ -197,11 +197,11 @@ impl Chain {
         }
     }
 
-    /// Whether contracts that anyone may forge proofs for are tolerable there: in this process, or as
+    /// Whether contracts that anyone may forge proofs for are tolerable there: a local chain id, in this process or as
     /// [`RpcChain::is_local`].
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Embedded(_) => true,
+            Self::Embedded(chain) => LOCAL_CHAIN_IDS.contains(&chain.chain_id()),
             Self::Rpc(chain) => chain.is_local(),
         }
     }

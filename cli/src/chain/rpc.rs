@@ -296,7 +296,7 @@ mod tests {
             ("http://127.0.0.1.evil.com", false),
             ("http://localhost.evil.com", false),
             ("http://evil.com/localhost?127.0.0.1#[::1]", false),
-            ("http://xn--localhost.com", false),
+            ("http://xn--bcher-kva.localhost.example", false),
             ("http://0.0.0.0:8545", false),
             ("http://10.0.0.1:8545", false),
             ("http://[::2]", false),

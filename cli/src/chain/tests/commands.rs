@@ -294,7 +294,7 @@ fn recorded_code_is_compared_before_anything_is_sent() {
         for (contract, deployed) in manifest.contracts() {
             let at = serde_json::json!([deployed.address, "latest"]);
             let code = ask(&f.anvil.url, "eth_getCode", &at)["result"].clone();
-            for (other, what) in [("0x00", "code of hash"), ("0x", "no contract")] {
+            for (other, what) in [("0xfe", "code of hash"), ("0x", "no contract")] {
                 let altered = serde_json::json!([deployed.address, other]);
                 ask(&f.anvil.url, "anvil_setCode", &altered);
                 let other = format!("0x{:064x}", 7);
