@@ -332,6 +332,8 @@ fn recorded_code_is_compared_before_anything_is_sent() {
 fn local_is_this_machine_and_a_local_chain() {
     wait(async {
         let Some(f) = Fixture::new() else { return };
+        let development = super::genuine_universal_bundle(1, false).unwrap();
+        development.write(&f.path("verifier")).unwrap();
         let foreign = f.anvil.url.replace("127.0.0.1", "0.0.0.0");
         for arguments in [&[][..], &["--chain-id", "31337"]] {
             let all = [&["@verifier", "-o", "@deployment.json"], arguments].concat();
