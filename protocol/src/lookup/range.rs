@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::field::pow2;
 use crate::layout::{BYTE_LOG, TERNARY_LOG};
 use crate::program::{MAX_TABLES, WEIGHT_BOUND};
+use crate::switch::on;
 
 /// The values that a column may hold, as they are committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,9 @@ impl Range {
     pub fn tag(self) -> u64 {
         match self {
             Self::Limb { .. } => 0,
+            Self::Byte if !on("tag of bytes") => 0,
             Self::Byte => MAX_TABLES as u64 + 1,
+            Self::Ternary if !on("tag of ternary weights") => Self::Byte.tag(),
             Self::Ternary => MAX_TABLES as u64 + 2,
         }
     }

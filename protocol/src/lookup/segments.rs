@@ -8,6 +8,7 @@ use crate::field::{fr_from_i64, pow2};
 use crate::layout::{Block, Layout, WeightCheck};
 use crate::program::{Program, padded_log};
 use crate::relations::activation;
+use crate::switch::on;
 
 /// What a segment's leaves are.
 #[derive(Clone, Debug)]
@@ -90,7 +91,10 @@ impl Segments {
         let limbs = Range::Limb {
             bits: usize::from(program.limb_bits),
         };
-        kinds.extend(layout.limbs.iter().map(|block| in_range(*block, limbs)));
+        let last = layout.limbs.len().saturating_sub(1);
+        let ranged = |i: usize| on("range of limbs") && (i < last || on("range of the last limbs"));
+        let ranged = layout.limbs.iter().enumerate().filter(|(i, _)| ranged(*i));
+        kinds.extend(ranged.map(|(_, block)| in_range(*block, limbs)));
         kinds.extend(checks.flatten().map(|(log, kind)| match kind {
             // Limbs of 8 bits share their table with bytes.
             Kind::Range { view, range } if range.log() == limbs.log() => {
@@ -169,7 +173,8 @@ fn table_of(block: Block, range: Range) -> (usize, Kind) {
 
 /// Segments of one piece of the weights.
 fn check_segments(check: &WeightCheck) -> Vec<(usize, Kind)> {
-    let bytes = check.bytes.map(|block| in_range(block, Range::Byte));
+    let bytes = check.bytes.filter(|_| on("range of bytes of weights"));
+    let bytes = bytes.map(|block| in_range(block, Range::Byte));
     let ternary = check.ternary.iter().map(|b| in_range(*b, Range::Ternary));
     let byte_table = check.byte_multiplicities.map(|b| table_of(b, Range::Byte));
     let ternary_table = check.ternary_multiplicities;
@@ -180,6 +185,7 @@ fn check_segments(check: &WeightCheck) -> Vec<(usize, Kind)> {
 
 /// The tag of activation table `table` in the compressed value.
 pub fn table_tag(table: usize) -> Fr {
+    let table = if on("tag of a table") { table } else { 0 };
     Fr::from(table as u64 + 1)
 }
 

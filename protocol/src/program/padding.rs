@@ -5,6 +5,7 @@
 //! over a padded axis is the sum that is meant only if one of its factors is proven zero there.
 
 use super::{ACTIVATION_BOUND, Op, Program, ProgramError, Tensor, TensorId, round};
+use crate::switch::on;
 
 impl Program {
     /// The value of each tensor's padded features: what its producer computes from zero weights.
@@ -45,7 +46,8 @@ impl Program {
                 Op::Mul { multiplier, shift } => Some(round(a * b * i64::from(multiplier), shift)),
                 Op::Reshape => Some(a),
             };
-            let inside = value.filter(|v| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(v));
+            let bounds = -ACTIVATION_BOUND..ACTIVATION_BOUND;
+            let inside = value.filter(|v| bounds.contains(v) || !on("padding in range"));
             match (inside, values.get_mut(node.output)) {
                 (Some(value), Some(slot)) => *slot = value,
                 _ => {
@@ -88,7 +90,8 @@ impl Program {
                 Op::RmsNorm { .. } | Op::Rope { .. } | Op::Reshape => operand(0),
                 Op::Mul { .. } => operand(0) || operand(1),
                 Op::Activation { table } => {
-                    operand(0) && self.tables.get(table).and_then(|t| t.get(0)) == Some(0)
+                    let at_zero = self.tables.get(table).and_then(|t| t.get(0));
+                    operand(0) && (at_zero == Some(0) || !on("activation of zero padding"))
                 }
                 // A padded query head attends like any other; only an unpadded axis has none.
                 Op::Mix => {
@@ -96,7 +99,8 @@ impl Program {
                         .tensors
                         .get(node.output)
                         .map_or(&[] as &[u32], |t| &t.axes);
-                    operand(1) && axes.get(1).is_some_and(|queries| queries.is_power_of_two())
+                    let full = axes.get(1).is_some_and(|queries| queries.is_power_of_two());
+                    operand(1) && (full || !on("padded queries of a mix"))
                 }
                 _ => false,
             };
@@ -145,11 +149,15 @@ impl Program {
         };
         let open = match node.op {
             // Summed: the features of a head, from the key's second axis on.
-            Op::Scores { .. } if padded(1, 1) && !zero(0) && !zero(1) => {
+            Op::Scores { .. }
+                if padded(1, 1) && !zero(0) && !zero(1) && on("padding of scores") =>
+            {
                 "neither queries nor keys are"
             }
             // Not summed, but gaps of padded tokens are limbs only if their logits are zero.
-            Op::Argmax if padded(0, 0) && !zero(0) => "the logits are not",
+            Op::Argmax if padded(0, 0) && !zero(0) && on("padding of logits") => {
+                "the logits are not"
+            }
             _ => return Ok(()),
         };
         Err(format!(
