@@ -100,6 +100,16 @@ impl Srs {
         ))
     }
 
+    /// A string of 2^`k` powers of a given secret.
+    #[cfg(test)]
+    pub(crate) fn of_secret(k: u32, tau: halo2_base::halo2_proofs::halo2curves::bn256::Fr) -> Self {
+        let origin = Origin::Ceremony {
+            name: "test".to_owned(),
+            sha256: [0; 32],
+        };
+        Self::from_parts(dev::parts_from_tau(k, tau, &|_, _| {}), origin)
+    }
+
     fn from_parts(parts: Parts, origin: Origin) -> Self {
         let digest = digest(&parts);
         Self::from_parts_with_digest(parts, origin, digest)

@@ -46,7 +46,8 @@ impl Program {
                 Op::Mul { multiplier, shift } => Some(round(a * b * i64::from(multiplier), shift)),
                 Op::Reshape => Some(a),
             };
-            let inside = value.filter(|v| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(v));
+            let bounds = -ACTIVATION_BOUND..ACTIVATION_BOUND;
+            let inside = value.filter(|v| bounds.contains(v) || !on("padding in range"));
             match (inside, values.get_mut(node.output)) {
                 (Some(value), Some(slot)) => *slot = value,
                 _ => {
@@ -98,7 +99,8 @@ impl Program {
                         .tensors
                         .get(node.output)
                         .map_or(&[] as &[u32], |t| &t.axes);
-                    operand(1) && axes.get(1).is_some_and(|queries| queries.is_power_of_two())
+                    let full = axes.get(1).is_some_and(|queries| queries.is_power_of_two());
+                    operand(1) && (full || !on("padded queries of a mix"))
                 }
                 _ => false,
             };
