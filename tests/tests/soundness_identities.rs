@@ -264,11 +264,8 @@ fn every_identity_of_a_softmax_is_bound() {
     // A maximum that no score is.
     let max = isolated.get(node, maximum, row);
     let mut lower = vec![(maximum, row, max + 1)];
-    for u in 0..6 {
-        lower.extend([
-            (depth, at(u), depths[u] + 1),
-            (OUT, at(u), of(depths[u] + 1)),
-        ]);
+    for (u, z) in depths.iter().enumerate().take(6) {
+        lower.extend([(depth, at(u), z + 1), (OUT, at(u), of(z + 1))]);
     }
     alone("softmax: quadratic 2", "softmax sumcheck", &lower);
     lower.push((pick, at(best), 0));

@@ -459,6 +459,9 @@ fn softmax_tables_are_those_of_an_exponential() {
 /// Axes of an operand, and whether it exists in every block.
 type Operand = (&'static [u32], bool);
 
+/// Axes of a result, and in how many blocks it exists.
+type Output = (&'static [u32], u32);
+
 /// Queries, keys and scores, then weights, values and their mix: every axis is contracted with itself.
 #[test]
 fn attention_is_of_alike_heads() {
@@ -490,7 +493,7 @@ fn attention_is_of_alike_heads() {
     let s: (&[u32], u32) = (&[2, 3, 8], 1);
     let words = "do not give scores";
     of(scores, "", q, k, s);
-    let others: [(Operand, Operand, (&[u32], u32)); 9] = [
+    let others: [(Operand, Operand, Output); 9] = [
         (q, k, (&[4, 3, 8], 1)),
         (q, k, (&[2, 5, 8], 1)),
         (q, (&[2, 4], once), s),
@@ -508,7 +511,7 @@ fn attention_is_of_alike_heads() {
     let v = k;
     let words = "do not give";
     of(Op::Mix, "", e, v, s);
-    let others: [(Operand, Operand, (&[u32], u32)); 8] = [
+    let others: [(Operand, Operand, Output); 8] = [
         (e, v, (&[4, 3, 8], 1)),
         (e, v, (&[2, 5, 8], 1)),
         (e, (&[3, 8], once), s),

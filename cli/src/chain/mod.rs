@@ -176,6 +176,10 @@ impl From<&Receipt> for Cost {
 }
 
 /// A chain that contracts are deployed on and called.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a command has one, which lives as long as it"
+)]
 pub enum Chain {
     /// In this process.
     Embedded(Box<EmbeddedChain>),
@@ -225,10 +229,11 @@ impl Chain {
         }
     }
 
-    /// Creates a contract from creation code and ABI-encoded constructor arguments.
+    /// Creates a contract from creation code and ABI-encoded constructor arguments, without a record of it.
     ///
     /// # Errors
     /// [`Revert`] from the constructor, or a failure of the node or the account.
+    #[cfg(test)]
     pub async fn deploy(
         &mut self,
         creation_code: &[u8],

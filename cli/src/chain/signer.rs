@@ -3,7 +3,6 @@
 //! A key comes from an encrypted keystore file, or from an environment variable; never from the command line, which
 //! other users of the machine can read. No error here carries a key, a password or any part of one.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -184,6 +183,8 @@ fn check_parameters(text: &[u8]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const KEY: &str = "8c4b1d6a0f5e7c93a2b1d0e9f8c7b6a5948372615049382716a5b4c3d2e1f001";

@@ -158,7 +158,7 @@ impl Submit {
                 false => registry
                     .submit(chain, model_id, submission)
                     .await
-                    .map(|submitted| Sent::Recorded(submitted.receipt)),
+                    .map(Sent::Recorded),
             };
             match result {
                 // Somebody was faster between the question and the block.

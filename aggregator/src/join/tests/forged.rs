@@ -139,7 +139,8 @@ fn lengths_are_named(join: &Join, honest: &Witness) {
         }
     };
     let mut tried = 0;
-    let changes: [(&str, fn(&mut Witness)); 6] = [
+    type Change = fn(&mut Witness);
+    let changes: [(&str, Change); 6] = [
         ("proofs to join", |w| w.given.children.truncate(1)),
         ("proofs to join", |w| {
             w.given.children.push(w.given.children[0].clone())

@@ -55,7 +55,7 @@ impl RpcChain {
                     }
                     end = begin - 1;
                 }
-                Err(error) if begin < end && of_range(&error) => span = (end - begin + 1) / 2,
+                Err(error) if begin < end && of_range(&error) => span = (end - begin).div_ceil(2),
                 Err(error) => return Err(self.node.explain("look for events", &error)),
             }
         }

@@ -283,6 +283,9 @@ fn rotary_settings_of_hugging_face() {
     }
 }
 
+/// Something written into a file.
+type Change<'a> = &'a dyn Fn(&mut GgufBuilder);
+
 #[test]
 fn rotary_settings_of_gguf() {
     let model = FloatLlama::random(tiny_config(), 13).unwrap();
@@ -291,7 +294,7 @@ fn rotary_settings_of_gguf() {
         change(&mut gguf);
         decode_gguf(gguf.finish()).map(|m| m.config.rope)
     };
-    let good: [&dyn Fn(&mut GgufBuilder); 4] = [
+    let good: [Change; 4] = [
         &|g| g.f32("llama.rope.scaling.factor", 1.0),
         &|g| g.f32("llama.rope.scale_linear", 0.0),
         &|g| g.string("llama.rope.scaling.type", "none"),
@@ -307,7 +310,7 @@ fn rotary_settings_of_gguf() {
         assert_eq!(with(change).unwrap(), model.config.rope);
     }
     // llama.cpp divides positions by the factor where the type is missing.
-    let bad: [(&dyn Fn(&mut GgufBuilder), &str); 8] = [
+    let bad: [(Change, &str); 8] = [
         (
             &|g| g.f32("llama.rope.scaling.factor", 4.0),
             "scaling.factor is 4",
