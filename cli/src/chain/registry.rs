@@ -160,6 +160,15 @@ pub struct Registered {
     pub receipt: Receipt,
 }
 
+/// A recorded statement.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// Its replay key.
+    pub statement_hash: B256,
+    /// The transaction.
+    pub receipt: Receipt,
+}
+
 /// A statement that stands in a registry, by whomever.
 #[derive(Clone, Debug)]
 pub struct Recorded {
@@ -267,18 +276,21 @@ impl Registry {
     /// Submits a proof, to be recorded.
     ///
     /// # Errors
-    /// [`super::Revert`] if the proof is refused or the statement was submitted before; no event; a failure of the chain.
+    /// [`super::Revert`] if the proof is refused or the statement was submitted before, or a failure of the chain.
     pub async fn submit(
         self,
         chain: &mut Chain,
         model_id: U256,
         submission: &Submission,
-    ) -> eyre::Result<Receipt> {
+    ) -> eyre::Result<Submitted> {
         let receipt = chain
             .write(self.address, &submit_call(model_id, submission), U256::ZERO)
             .await?;
-        let _: ModelRegistry::InferenceVerified = self.event(&receipt)?;
-        Ok(receipt)
+        let event: ModelRegistry::InferenceVerified = self.event(&receipt)?;
+        Ok(Submitted {
+            statement_hash: event.statementHash,
+            receipt,
+        })
     }
 
     /// Hash of a statement on this chain and registry.

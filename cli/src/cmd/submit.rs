@@ -158,7 +158,15 @@ impl Submit {
                 false => registry
                     .submit(chain, model_id, submission)
                     .await
-                    .map(Sent::Recorded),
+                    .and_then(|submitted| {
+                        let found = submitted.statement_hash;
+                        ensure!(
+                            found == statement_hash,
+                            "the registry at {} recorded statement {found}, expected {statement_hash}",
+                            registry.address
+                        );
+                        Ok(Sent::Recorded(submitted.receipt))
+                    }),
             };
             match result {
                 // Somebody was faster between the question and the block.
