@@ -127,7 +127,9 @@ fn from_model_to_chain() {
         "submission: {} gas, {} calldata bytes",
         submitted["gas"], submitted["calldata_bytes"]
     );
-    user.refused(&["submit", "p.proof", url[0], url[1]], "submitted before");
+    let again = on_chain(&["submit", "p.proof"]);
+    assert_eq!(again["already_recorded"], true);
+    assert_eq!(again["statement_hash"], submitted["statement_hash"]);
     on_chain(&["check", "p.proof"]);
     user.refused(
         &["check", "p.proof", "--rpc-url", "http://127.0.0.1:1"],
