@@ -159,8 +159,8 @@ impl Program {
             _ => return Ok(()),
         };
         Err(format!(
-            "reads features beside those that exist, and {open} proven zero there (an activation that maps 0 \
-             to something else is between); an axis whose size is a power of two has none"
+            "reads features beside those that exist, and {open} known to be zero there (a table that maps 0 to \
+             something else, a sum or a rectifier is between); an axis whose size is a power of two has none"
         ))
     }
 }
