@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
+use laminate_protocol::artifact::Kind;
 use tempfile::NamedTempFile;
+
+use crate::files::own;
 
 /// Refuses a file that could not be written: its folder is missing or not writable, or a folder stands in its place.
 ///
@@ -29,6 +32,21 @@ pub fn file(path: &Path) -> eyre::Result<()> {
         folder.display()
     );
     writable(folder, path)
+}
+
+/// [`file`], and refuses to replace what cannot be made again: a committed input or the secret of a commitment.
+///
+/// # Errors
+/// As [`file`]; such a file.
+pub fn result(path: &Path) -> eyre::Result<()> {
+    file(path)?;
+    let kept = [Kind::Input, Kind::WeightSecret];
+    ensure!(
+        !kept.into_iter().any(|kind| own::is_artifact(path, kind)),
+        "{} holds the salt of a commitment, without which nothing can be proven about it; give another name",
+        path.display()
+    );
+    Ok(())
 }
 
 /// Refuses a folder that could not be made, or not be written into.
@@ -84,6 +102,8 @@ fn writable(folder: &Path, path: &Path) -> eyre::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use laminate_protocol::artifact;
+
     use super::*;
 
     #[test]
@@ -113,6 +133,21 @@ mod tests {
             1,
             "nothing is left"
         );
+    }
+
+    #[test]
+    fn salts_are_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        result(&path).unwrap();
+        for kind in Kind::ALL {
+            fs::write(&path, artifact::header(kind, false, &[])).unwrap();
+            let kept = matches!(kind, Kind::Input | Kind::WeightSecret);
+            assert_eq!(result(&path).is_err(), kept, "{}", kind.name());
+            file(&path).unwrap();
+        }
+        fs::write(&path, "text").unwrap();
+        result(&path).unwrap();
     }
 
     #[cfg(unix)]

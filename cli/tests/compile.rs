@@ -263,3 +263,23 @@ fn node_names_reach_the_terminal_as_text() {
         "{shown}"
     );
 }
+
+/// While another command writes into a folder, as `commit` does, its model is not replaced.
+#[cfg(unix)]
+#[test]
+fn a_folder_is_written_by_one_command_at_a_time() {
+    let user = User::new();
+    let (model, calibration) = (fraud("fraud.onnx"), fraud("calibration.csv"));
+    let args = [&model, "--calibration", &calibration, "-o", "m"];
+    let all = [&["compile"][..], &args].concat();
+    user.accepted(&all);
+    let before = std::fs::read(user.path("m/program.lam")).expect("program");
+    let folder = std::fs::File::open(user.path("m")).expect("folder");
+    folder.lock().expect("lock");
+    let batch = [&all[..], &["--batch", "2"]].concat();
+    user.refused(&batch, &["another laminate command is writing into m"]);
+    let after = std::fs::read(user.path("m/program.lam")).expect("program");
+    assert!(before == after);
+    drop(folder);
+    user.accepted(&batch);
+}

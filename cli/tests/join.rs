@@ -227,6 +227,14 @@ fn joins_join(user: &User) {
 
     // Nothing is replaced that was not meant to be.
     user.refused(&["join", "setup", "tree", "--batch", "t", "t"], "--force");
+    let mine = user.dir.path().join("mine");
+    std::fs::create_dir(&mine).expect("folder");
+    std::fs::write(mine.join("tokenizer.json"), "{}").expect("write");
+    user.refused(
+        &["join", "setup", "mine", "--batch", "t", "t"],
+        "was not written by Laminate",
+    );
+    assert!(mine.join("tokenizer.json").exists());
     let over = ["inner.proof", "t.proof", "-o", "t.proof"];
     let over = [&["join", "prove", "tree"][..], &over].concat();
     user.refused(&over, "to be written");

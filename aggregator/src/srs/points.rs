@@ -48,12 +48,15 @@ pub(super) fn read_g1(
         reader
             .read_exact(bytes)
             .map_err(SrsError::io("read G1 points"))?;
-        let chunk: Result<Vec<_>, _> = bytes
+        let chunk: Vec<_> = bytes
             .par_chunks_exact(G1_BYTES)
             .enumerate()
             .map(|(index, bytes)| g1(bytes, encoding, list, from + index))
             .collect();
-        points.extend(chunk?);
+        // One after another, so that the first bad point is the one named, whichever was found first.
+        for point in chunk {
+            points.push(point?);
+        }
     }
     Ok(points)
 }
@@ -69,12 +72,12 @@ pub(super) fn raw_bytes(points: &[G1Affine]) -> Vec<u8> {
 
 /// What [`read_g1`] checks, of points at hand.
 pub(super) fn check_g1(points: &[G1Affine], list: PointList) -> Result<(), SrsError> {
-    points
+    let first = points
         .par_iter()
         .enumerate()
-        .try_for_each(|(index, point)| {
-            g1(&point.to_raw_bytes(), Encoding::Raw, list, index).map(drop)
-        })
+        .filter_map(|(index, point)| g1(&point.to_raw_bytes(), Encoding::Raw, list, index).err())
+        .find_first(|_| true);
+    first.map_or(Ok(()), Err)
 }
 
 /// Reads one G2 point; the subgroup is checked too.

@@ -82,6 +82,9 @@ struct ProofReport {
 struct StatementReport {
     statement_hash: B256,
     recorded: bool,
+    /// Why it says nothing about this deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     block: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +93,13 @@ struct StatementReport {
     input_commitment: Option<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Reading>,
+}
+
+impl StatementReport {
+    /// Whether it is recorded, of a model of this deployment.
+    fn holds(&self) -> bool {
+        self.recorded && self.reason.is_none()
+    }
 }
 
 /// What `check` reports.
@@ -131,7 +141,7 @@ impl Check {
         }
         let holds = sound
             && proof.as_ref().is_none_or(|p| p.verifies)
-            && (proof.is_some() || statement.as_ref().is_none_or(|s| s.recorded));
+            && (proof.is_some() || statement.as_ref().is_none_or(StatementReport::holds));
         let report = Report {
             holds,
             chain_id: manifest.chain_id,
@@ -148,6 +158,10 @@ impl Check {
                 "code on the chain is not the code it must be; do not rely on this deployment"
             ),
             Report { proof: Some(_), .. } => bail!("the proof does not verify on chain"),
+            Report {
+                statement: Some(StatementReport { recorded: true, .. }),
+                ..
+            } => bail!("the statement is recorded, but not of a model of this deployment"),
             _ => bail!("the statement is not recorded in this registry"),
         }
     }
@@ -239,12 +253,19 @@ async fn recorded(
     };
     let block = event.as_ref().map(|recorded| recorded.block);
     let event = event.map(|recorded| recorded.event);
+    // Anyone may register models in a registry, and what theirs record says nothing of this deployment's.
+    let reason = match &event {
+        Some(event) => foreign(&registry.model(chain, event.modelId).await?, manifest),
+        None => recorded.then(|| "no event tells of which model it is".to_owned()),
+    };
     let output = event
         .as_ref()
+        .filter(|_| reason.is_none())
         .and_then(|e| decode_output(&e.output, manifest.output_packing, manifest.output_count));
     Ok(StatementReport {
         statement_hash: hash,
         recorded,
+        reason,
         block,
         model_id: event.as_ref().map(|e| e.modelId.into()),
         input_commitment: event.as_ref().map(|e| e.inputCommitment),
@@ -351,6 +372,12 @@ fn human(report: &Report) -> String {
             "not recorded".into()
         };
         lines.push(format!("statement {} {state}", s.statement_hash));
+        lines.extend(s.model_id.map(|id| format!("model {id}")));
+        lines.extend(
+            s.reason
+                .as_ref()
+                .map(|reason| format!("of no use here: {reason}")),
+        );
         lines.extend(s.output.as_ref().map(|output| format!("output {output}")));
     }
     match report.reference_string {

@@ -21,7 +21,7 @@ use useful::Floor;
 
 use crate::destination;
 use crate::exit::Exit;
-use crate::files::{ModelDir, hex_scalar, own};
+use crate::files::{Lock, ModelDir, hex_scalar, own};
 use crate::llm::is_llm;
 use crate::output::Output;
 use crate::printable::printable;
@@ -216,6 +216,14 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
 }
 
 impl Compile {
+    /// The folder, for this command alone. Quantising takes minutes, in which a commitment may have been made there.
+    fn folder(&self) -> eyre::Result<(ModelDir, Lock)> {
+        let dir = ModelDir::create(&self.output)?;
+        let lock = dir.lock()?;
+        shards::keep_commitments(self)?;
+        Ok((dir, lock))
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -239,7 +247,7 @@ impl Compile {
             let _stage = out.stage("Importing and quantising the model");
             compile(self)?
         };
-        let dir = ModelDir::create(&self.output)?;
+        let (dir, _lock) = self.folder()?;
         dir.write_compiled(&compiled.program, &compiled.weights)?;
         let warnings = floor.of_rows(&fidelity, &compiled.columns);
         let report = report(&compiled, &fidelity, warnings)?;

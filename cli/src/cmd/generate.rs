@@ -69,7 +69,7 @@ impl Generate {
     /// # Errors
     /// A program that is not over tokens, a prompt of another length, or a value out of its range.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
-        self.output.as_deref().map_or(Ok(()), destination::file)?;
+        self.output.as_deref().map_or(Ok(()), destination::result)?;
         let shards = ShardDir::open(&self.dir)?;
         let dir = match &shards {
             Some(shards) => shards.model_dir(),

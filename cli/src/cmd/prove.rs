@@ -134,7 +134,7 @@ impl Prove {
     /// Everything that will be written, before anything is proven.
     fn check_outputs(&self) -> eyre::Result<()> {
         for path in self.output.iter().chain(&self.folded_only) {
-            destination::file(path)?;
+            destination::result(path)?;
         }
         self.keep_layers
             .as_deref()

@@ -77,7 +77,7 @@ impl ProveWeights {
             ));
         }
         for path in self.output.iter().chain(&self.folded_only) {
-            destination::file(path)?;
+            destination::result(path)?;
         }
         if let Some(shards) = ShardDir::open(&self.dir)? {
             return self.shards(&shards, out);

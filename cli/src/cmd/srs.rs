@@ -92,7 +92,7 @@ impl SrsCommand {
     /// A file that cannot be read or fails a check.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         if let Action::Dev { output, .. } | Action::Import { output, .. } = &self.action {
-            destination::file(output)?;
+            destination::result(output)?;
         }
         let (srs, done) = match &self.action {
             Action::Dev { k, output } => (dev(*k, output, out)?, "made"),

@@ -188,6 +188,11 @@ pub fn require_derived(
         let derived = derive(program, bundle.info.mode, out)?.bundle;
         return bundle.require_same(&derived, folder);
     }
+    if bundle.info.mode == Mode::Universal {
+        out.line(
+            "warning: the verifying key of the program is taken as given; --dir MODEL derives it",
+        );
+    }
     // The universal one was compared when it was read.
     let contracts = bundle.contracts().into_iter();
     for contract in contracts.filter(|c| c.is_generated() && bundle.info.mode == Mode::Direct) {

@@ -1,4 +1,4 @@
-//! One command at a time writes into a folder.
+//! One command at a time writes a model or its commitment into a folder.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;

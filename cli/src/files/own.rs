@@ -26,13 +26,15 @@ const NAMES: [&str; 8] = [
     "tokenizer.json",
 ];
 
+/// Whether a file is an artifact of a kind, of any version.
+pub fn is_artifact(path: &Path, kind: Kind) -> bool {
+    let head = read_head(path, artifact::HEADER).unwrap_or_default();
+    head.starts_with(&[&artifact::MAGIC[..], &kind.tag()].concat())
+}
+
 /// Whether Laminate wrote a file of one of [`NAMES`].
 fn is_ours(path: &Path, name: &str) -> bool {
-    let artifact = |kind: Kind| {
-        // Of any version.
-        let head = read_head(path, artifact::HEADER).unwrap_or_default();
-        head.starts_with(&[&artifact::MAGIC[..], &kind.tag()].concat())
-    };
+    let artifact = |kind: Kind| is_artifact(path, kind);
     let json = || read_at_most(path, MAX_JSON).unwrap_or_default();
     match name {
         "program.lam" => artifact(Kind::Program),

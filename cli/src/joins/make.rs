@@ -21,7 +21,7 @@ use laminate_protocol::statement::{Packing, ends};
 
 use super::{JoinDir, JoinFile, Member, Run};
 use crate::cmd::setup::{dev_path, development, record};
-use crate::files::ModelDir;
+use crate::files::{ModelDir, own};
 use crate::output::Output;
 use crate::pipeline;
 use crate::shards::ShardDir;
@@ -368,14 +368,7 @@ fn clear(root: &Path) -> eyre::Result<()> {
     if super::is_join(&weights) {
         clear(&weights)?;
     }
-    for stale in ["join.lam", "commitment.lam", "setup.json", "tokenizer.json"] {
-        let path = root.join(stale);
-        if path.exists() {
-            fs::remove_file(&path)
-                .wrap_err_with(|| format!("cannot replace {}", path.display()))?;
-        }
-    }
-    Ok(())
+    own::remove(root)
 }
 
 /// Makes sure that a string is long enough for something.

@@ -304,13 +304,16 @@ impl RpcChain {
     }
 }
 
+/// Answers of a gateway with which it may have passed the request on: time-outs, conflicts, a client that went away.
+const PASSED_ON: [u16; 4] = [408, 409, 425, 499];
+
 /// Whether an answer to a sent transaction says that it was not taken. Failures of a gateway say nothing.
 fn never_taken(error: &TransportError) -> bool {
     match error {
         RpcError::ErrorResp(_) => true,
         RpcError::Transport(kind) => kind
             .as_http_error()
-            .is_some_and(|error| (300..500).contains(&error.status)),
+            .is_some_and(|e| (300..500).contains(&e.status) && !PASSED_ON.contains(&e.status)),
         _ => false,
     }
 }

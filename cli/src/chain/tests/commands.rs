@@ -201,6 +201,18 @@ fn a_proof_goes_all_the_way() {
             .unwrap();
         f.submit(&["@proof"]).await.unwrap();
         f.check(&["@proof"]).await.unwrap();
+        let file = files::read_publishable(&f.path("proof")).unwrap();
+        let submission = Submission::of_inference(&file.proof, &manifest).unwrap();
+        let model = manifest.models[0].model_id.into();
+        let registry = Registry {
+            address: manifest.model_registry.address,
+        };
+        let mut chain = f.other().await;
+        let hash = registry
+            .statement_hash(&mut chain, model, &submission)
+            .await;
+        let hash = hash.unwrap().to_string();
+        f.check(&["--statement", &hash]).await.unwrap();
 
         // A second deployment beside the first registry; its models are its own.
         let registry = manifest.model_registry.address.to_string();
@@ -209,6 +221,11 @@ fn a_proof_goes_all_the_way() {
             .unwrap();
         let id = manifest.models[0].model_id.to_string();
         assert!(text(f.check(&["@proof", "--model", &id]).await).contains("does not verify"));
+        let of_another = text(f.check(&["--statement", &hash]).await);
+        assert!(
+            of_another.contains("not of a model of this deployment"),
+            "{of_another}"
+        );
     });
 }
 

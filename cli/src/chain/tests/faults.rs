@@ -280,19 +280,27 @@ fn a_lost_answer_is_looked_up_by_hash() {
                 .unwrap();
             assert_eq!(proxy.sent().len(), 1);
         }
-        let proxy = Proxy::start(&anvil.url, |request| match request.method {
-            "eth_sendRawTransaction" => Answer::Nothing,
-            _ => Answer::Node,
-        });
-        let text = one(&mut Chain::Rpc(through(&proxy, 1).await))
-            .await
-            .unwrap_err();
-        let hash = proxy.sent()[0].tx_hash().to_string();
-        assert!(
-            text.contains(&hash) && text.contains("before sending again"),
-            "{text}"
-        );
-        assert_eq!(proxy.sent().len(), 1);
+        for fault in [
+            || Answer::Nothing,
+            || Answer::Http(408),
+            || Answer::Http(409),
+            || Answer::Http(425),
+            || Answer::Http(499),
+        ] {
+            let proxy = Proxy::start(&anvil.url, move |request| match request.method {
+                "eth_sendRawTransaction" => fault(),
+                _ => Answer::Node,
+            });
+            let text = one(&mut Chain::Rpc(through(&proxy, 1).await))
+                .await
+                .unwrap_err();
+            let hash = proxy.sent()[0].tx_hash().to_string();
+            assert!(
+                text.contains(&hash) && text.contains("before sending again"),
+                "{text}"
+            );
+            assert_eq!(proxy.sent().len(), 1);
+        }
 
         // Another transaction of the account was faster.
         let proxy = Proxy::start(&anvil.url, |request| match request.method {

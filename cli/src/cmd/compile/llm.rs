@@ -14,7 +14,7 @@ use super::useful::{self, Floor};
 use super::{BoundReport, Compile, parameters};
 use crate::cmd::setup::Fold;
 use crate::exit::Exit;
-use crate::files::{ModelDir, hex_scalar};
+use crate::files::hex_scalar;
 use crate::llm;
 use crate::measure::{Measured, Stages, table};
 use crate::output::Output;
@@ -264,7 +264,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
         };
         stages.run("compare with the float model", compare, |_| None)?
     };
-    let dir = ModelDir::create(&args.output)?;
+    let (dir, _lock) = args.folder()?;
     dir.write_compiled(&compiled.program, &compiled.weights)?;
     if let Some(tokenizer) = &tokenizer {
         dir.write_tokenizer(&tokenizer.to_json()?)?;

@@ -78,7 +78,7 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
     let choose = || Ok(Prepared::new(&model, &sampled.calibration, &options)?);
     let prepared = stages.run("choose scales", choose, |_| None)?;
     let count = prepared.shards(layers)?;
-    let dir = ModelDir::create(&args.output)?;
+    let (dir, _lock) = args.folder()?;
     dir.clear()?;
     let (mut programs, mut reports) = (vec![], vec![]);
     for index in 0..count {

@@ -74,7 +74,7 @@ impl JoinProve {
             "{} is to be joined and to be written; give another output",
             self.output.display()
         );
-        destination::file(&self.output)?;
+        destination::result(&self.output)?;
         let mut dir = JoinDir::require(&self.dir)?;
         if self.weights {
             dir.subject()?.weight_program()?;

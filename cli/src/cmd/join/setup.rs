@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cmd::setup::{DEV_K, FoldedSrs, dev_path, development, load_srs};
 use crate::destination;
-use crate::files::{ModelDir, hex_scalar, read_bytes};
+use crate::files::{ModelDir, hex_scalar, own, read_bytes};
 use crate::joins::{self, JoinDir, Made, Run, Source};
 use crate::measure::size;
 use crate::output::Output;
@@ -88,6 +88,7 @@ impl JoinSetup {
     /// Folders that cannot be joined, without keys or of several ceremonies; a reference string that is too short.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         destination::folder(&self.output)?;
+        own::claim(&self.output)?;
         for (name, file) in [
             ("a model", "program.lam"),
             ("a model in shards", "shards.json"),
