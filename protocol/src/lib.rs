@@ -2,8 +2,8 @@
 //!
 //! Statement: "I know weights opening the published commitment `W` and an input opening `X`, such that
 //! program `P` on them gives the public output `Y`" ([`statement`]). The trace of the run is committed
-//! in one polynomial `T` beside the weights' ([`layout`]); each layer is reduced by sumcheck to
-//! evaluations of `T` and `W` ([`relations`]), all range checks and tables by one LogUp-GKR tree
+//! in one polynomial `T` beside the weights' ([`layout`]); all layers are reduced by one joint sumcheck to
+//! evaluations of `T` and `W` ([`relations`], [`joint`]), all range checks and tables by one LogUp-GKR tree
 //! ([`lookup`]), and all evaluations to one KZG opening ([`fold`], [`pcs`]).
 //!
 //! | module | what |
@@ -11,7 +11,7 @@
 //! | [`program`] | architecture and integer semantics, weights |
 //! | [`layout`], [`claim`] | committed columns; linear views of them; evaluation claims |
 //! | [`relations`] | one relation per op, as data |
-//! | [`sumcheck`], [`lookup`], [`fold`], [`pcs`] | the reductions |
+//! | [`sumcheck`], [`joint`], [`lookup`], [`fold`], [`pcs`] | the reductions |
 //! | [`transcript`] | Fiat–Shamir over Poseidon |
 //! | [`backend`] | native values or circuit cells |
 //! | [`verify`] | the whole verifier |
@@ -44,6 +44,7 @@ pub mod deferred;
 pub mod error;
 pub mod field;
 pub mod fold;
+pub mod joint;
 pub mod layout;
 pub mod lookup;
 pub mod multiexp;

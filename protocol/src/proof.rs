@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::{Point, Scalar};
 use crate::fold::{FoldMode, OpeningProof};
+use crate::joint::JointProof;
 use crate::lookup::{LookupLayer, LookupProof};
 use crate::pcs::PcsProof;
-use crate::relations::{LayerProof, RelationProof};
 use crate::sumcheck::SumcheckProof;
 
 /// A folded proof over scalars `S` and points `P`.
@@ -30,8 +30,8 @@ pub struct FoldedProof<S, P> {
     pub output: Vec<S>,
     /// Rows of the trace polynomial.
     pub trace_rows: Vec<P>,
-    /// One proof a node.
-    pub layers: Vec<LayerProof<S>>,
+    /// The relations: one proof of all if folded, else one a node.
+    pub relations: Vec<JointProof<S>>,
     /// All lookups; one proof a tree.
     pub lookups: Vec<LookupProof<S>>,
     /// One opening if folded, else one a part.
@@ -62,7 +62,7 @@ impl<S, P> FoldedProof<S, P> {
             input: all(&self.input, scalar)?,
             output: all(&self.output, scalar)?,
             trace_rows: all(&self.trace_rows, point)?,
-            layers: all(&self.layers, &mut |layer| layer.try_map(scalar))?,
+            relations: all(&self.relations, &mut |joint| joint.try_map(scalar))?,
             lookups: all(&self.lookups, &mut |lookup| lookup.try_map(scalar))?,
             openings: all(&self.openings, &mut |opening| {
                 opening.try_map(scalar, point)
@@ -82,26 +82,6 @@ impl<S> SumcheckProof<S> {
     ) -> Result<SumcheckProof<T>, E> {
         Ok(SumcheckProof {
             rounds: all(&self.rounds, &mut |round| all(round, scalar))?,
-        })
-    }
-}
-
-impl<S> LayerProof<S> {
-    /// Maps every scalar.
-    ///
-    /// # Errors
-    /// The first error of `scalar`.
-    pub fn try_map<T, E>(
-        &self,
-        scalar: &mut impl FnMut(&S) -> Result<T, E>,
-    ) -> Result<LayerProof<T>, E> {
-        Ok(LayerProof {
-            relations: all(&self.relations, &mut |relation: &RelationProof<S>| {
-                Ok(RelationProof {
-                    sumchecks: all(&relation.sumchecks, &mut |s| s.try_map(scalar))?,
-                    evaluations: all(&relation.evaluations, scalar)?,
-                })
-            })?,
         })
     }
 }

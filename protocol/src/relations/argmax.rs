@@ -10,18 +10,15 @@ use halo2curves_axiom::ff::Field;
 
 use super::kernel::Kernel;
 use super::product::{Factor, Product, Stage};
-use super::{Context, Relation, RelationProof};
+use super::{Context, Relation};
 use crate::backend::Backend;
-use crate::claim::{EvalClaim, View};
-use crate::error::{Check, VerifyError, expect_len};
+use crate::claim::View;
 use crate::field::fr_from_i64;
 use crate::layout::Layout;
 use crate::poly::eq;
 use crate::program::{ACTIVATION_BOUND, Node, Program, Role, padded_log};
-use crate::switch::on;
-use crate::transcript::Transcript;
 
-/// The linear identity of the gaps, at a random slot and token.
+/// The linear identity of the gaps, at a random slot and token: gap and logit are claimed together.
 #[derive(Clone, Debug)]
 pub struct Gap {
     /// `best (slots)`, `logit (slots, vocabulary)`, `gap (slots, vocabulary)`.
@@ -74,41 +71,24 @@ pub(super) fn relations(
     ])
 }
 
-pub(super) fn verify<B: Backend>(
+/// What gap and logit sum up to at a point of slots and tokens: the best logit inside the vocabulary, less one
+/// before the slot's output token.
+pub fn below_best<B: Backend>(
     backend: &mut B,
-    transcript: &mut Transcript<B>,
     context: &Context<'_, B::Scalar>,
     relation: &Gap,
-    proof: &RelationProof<B::Scalar>,
-) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    expect_len("sumchecks of gaps", proof.sumchecks.len(), 0)?;
-    let [best, logit, gap] = proof.evaluations.as_slice() else {
-        return expect_len("evaluations of gaps", proof.evaluations.len(), 3).map(|()| vec![]);
-    };
-    let [slots, tokens] = relation.logs;
-    let point = transcript.challenges(backend, "argmax point", slots + tokens);
-    transcript.absorb("argmax evaluations", &proof.evaluations);
-    let (slot, token) = point.split_at(slots.min(point.len()));
+    point: &[B::Scalar],
+    best: &B::Scalar,
+) -> B::Scalar {
+    let (slot, token) = point.split_at(relation.logs[0].min(point.len()));
     let vocab = context.program.sequence.map_or(0, |s| s.vocab as usize);
     let inside = eq::below(backend, vocab, token);
     let mut expected = backend.mul(best, &inside);
-    expected = backend.sub(&expected, logit);
     let table = eq::table_of(backend, slot);
     for (weight, choice) in table.iter().zip(context.choices) {
         let before = eq::less(backend, token, choice);
         let term = backend.mul(weight, &before);
         expected = backend.sub(&expected, &term);
     }
-    if on("gap of an argmax") {
-        backend.assert_equal(&expected, gap, Check::Linear("argmax"))?;
-    }
-    let points = [slot.to_vec(), point.clone(), point.clone()];
-    let claims = relation.columns.iter().zip(points).zip(&proof.evaluations);
-    Ok(claims
-        .map(|((view, point), value)| EvalClaim {
-            view: view.clone(),
-            point,
-            value: value.clone(),
-        })
-        .collect())
+    expected
 }

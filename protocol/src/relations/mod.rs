@@ -2,9 +2,9 @@
 //!
 //! | op | file | proof |
 //! | --- | --- | --- |
-//! | dense, dense_add | [`dense`] | products, two sumchecks |
+//! | dense, dense_add | [`dense`] | a product of two stages |
 //! | ReLU, leaky ReLU | [`relu`] | one zero-check |
-//! | add | [`add`] | linear, a random point |
+//! | add | [`add`] | linear, a claim |
 //! | mul | [`mul`] | one zero-check |
 //! | activation | [`activation`] | lookups only |
 //! | reshape | – | wiring: the output is the operand's column |
@@ -16,7 +16,8 @@
 //! | argmax | [`argmax`] | linear, and a product |
 //!
 //! They are made of a few kinds: sums of products ([`product`], weights in [`kernel`]), element-wise
-//! identities ([`elementwise`]), row sums ([`row_sum`]) and padding that is zero ([`zeros`]).
+//! identities ([`elementwise`]), row sums ([`row_sum`]) and padding that is zero ([`zeros`]). One joint sumcheck
+//! shows those of all nodes ([`crate::joint`]).
 //!
 //! Range checks are not part of a relation: every committed column lies in a region that one lookup
 //! covers ([`crate::lookup`]), or tables show what is relied on ([`crate::layout::reliance`]).
@@ -38,15 +39,8 @@ pub mod row_sum;
 pub mod softmax;
 pub mod zeros;
 
-use serde::{Deserialize, Serialize};
-
-use crate::backend::Backend;
-use crate::claim::EvalClaim;
-use crate::error::{VerifyError, expect_len};
 use crate::layout::Layout;
 use crate::program::{Op, Program};
-use crate::sumcheck::SumcheckProof;
-use crate::transcript::Transcript;
 
 pub use argmax::Gap;
 pub use elementwise::{Causal, Elementwise, Expression, Monomial};
@@ -55,7 +49,7 @@ pub use product::{Factor, Product, Stage};
 pub use row_sum::RowSum;
 pub use zeros::Zeros;
 
-/// One statement about columns; a node's layer proof shows a list of them.
+/// One statement about columns; a node has a list of them.
 #[derive(Clone, Debug)]
 pub enum Relation {
     /// A column is a sum of products of others.
@@ -70,20 +64,37 @@ pub enum Relation {
     Zeros(Zeros),
 }
 
-/// The proof of one relation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelationProof<S> {
-    /// Sumchecks in the order of the relation.
-    pub sumchecks: Vec<SumcheckProof<S>>,
-    /// Evaluations of the relation's columns, in its order.
-    pub evaluations: Vec<S>,
-}
+impl Relation {
+    /// Name in errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Product(relation) => relation.name,
+            Self::Elementwise(relation) => relation.name,
+            Self::RowSum(_) => "row sum",
+            Self::Gap(_) => "gap",
+            Self::Zeros(_) => "zeros",
+        }
+    }
 
-/// The proof of one layer; its file is what `--keep-layers` writes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerProof<S> {
-    /// One proof for each of the node's relations.
-    pub relations: Vec<RelationProof<S>>,
+    /// Number of variables of its point before any stage: of a target, a zero-check, a row, a claim.
+    pub fn point_log(&self) -> usize {
+        match self {
+            Self::Product(relation) => relation.point_log(),
+            Self::Elementwise(relation) => relation.log(),
+            Self::RowSum(relation) => relation.row_log(),
+            Self::Gap(relation) => relation.logs.iter().sum(),
+            Self::Zeros(relation) => relation.point_log(),
+        }
+    }
+
+    /// Number of sumchecks.
+    pub fn stages(&self) -> usize {
+        match self {
+            Self::Product(relation) => relation.stages.len(),
+            Self::Elementwise(relation) => usize::from(!relation.quadratic.is_empty()),
+            Self::RowSum(_) | Self::Gap(_) | Self::Zeros(_) => 0,
+        }
+    }
 }
 
 /// What relations read beside committed columns: the program, and the tokens as bits, most
@@ -138,41 +149,6 @@ pub fn relations(program: &Program, layout: &Layout, index: usize) -> Vec<Relati
         Op::Argmax => argmax::relations(program, layout, index, node),
     };
     found.unwrap_or_default()
-}
-
-/// Verifies one layer proof on its own forked transcript and returns the claims it leaves.
-///
-/// # Errors
-/// Shape errors and failed identities.
-pub fn verify<B: Backend>(
-    backend: &mut B,
-    transcript: &mut Transcript<B>,
-    context: &Context<'_, B::Scalar>,
-    relations: &[Relation],
-    proof: &LayerProof<B::Scalar>,
-) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    expect_len("layer relations", proof.relations.len(), relations.len())?;
-    let mut claims = vec![];
-    for (relation, proof) in relations.iter().zip(&proof.relations) {
-        claims.extend(match relation {
-            Relation::Product(product) => {
-                product::verify(backend, transcript, context, product, proof)?
-            }
-            Relation::Elementwise(relation) => {
-                elementwise::verify(backend, transcript, relation, proof)?
-            }
-            Relation::RowSum(relation) => row_sum::verify(backend, transcript, relation, proof)?,
-            Relation::Gap(relation) => {
-                argmax::verify(backend, transcript, context, relation, proof)?
-            }
-            Relation::Zeros(relation) => {
-                expect_len("sumchecks of padding", proof.sumchecks.len(), 0)?;
-                expect_len("evaluations of padding", proof.evaluations.len(), 0)?;
-                zeros::claims(backend, transcript, relation)
-            }
-        });
-    }
-    Ok(claims)
 }
 
 #[cfg(test)]
