@@ -7,7 +7,7 @@
 //! | [`input`] | what a program runs on, committed to before or not |
 //! | [`exec`] | integer execution: input to trace |
 //! | [`columns`] | the committed polynomials |
-//! | [`layers`], [`lookup`], [`fold`] | layer proofs, lookups, opening |
+//! | [`joint`], [`lookup`], [`fold`] | relations, lookups, opening |
 //! | [`multiexp`] | linear combinations of points |
 //! | [`prove`] | the whole run |
 //! | [`kernels`] | arithmetic, references beside optimised forms |

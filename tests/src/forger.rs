@@ -8,21 +8,21 @@ use laminate_protocol::claim::{EvalClaim, View};
 use laminate_protocol::error::{Check, VerifyError};
 use laminate_protocol::field::{Point, fr_from_i64};
 use laminate_protocol::fold::{self as protocol_fold, FoldMode};
+use laminate_protocol::joint::JointProof;
 use laminate_protocol::layout::Block;
 use laminate_protocol::lookup::LookupProof;
 use laminate_protocol::poly;
 use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, padded_log};
 use laminate_protocol::proof::NativeProof;
-use laminate_protocol::relations::{LayerProof, relations};
 use laminate_protocol::statement::{self, Packing, Statement};
 use laminate_protocol::transcript::Transcript;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
-use laminate_prover::layers::Inputs;
+use laminate_prover::fold;
+use laminate_prover::joint::{self, Inputs};
 use laminate_prover::prove::{Links, Model, WeightSecret};
-use laminate_prover::{fold, layers};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -193,7 +193,7 @@ impl Forger {
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (mut main, seed) = self.start(&trace_rows);
-        let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
+        let (proofs, mut parts, mut states) = self.relations(mode, &columns, &seed);
         let mut lookups = vec![];
         for tree in &self.verifier.trees {
             let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
@@ -229,22 +229,26 @@ impl Forger {
         proof
     }
 
-    /// Layer proofs, the claims that they leave, and the final states of their transcripts.
-    fn layers(&self, columns: &Columns<'_>, seed: &Fr) -> Layers {
-        let (program, layout) = (&self.verifier.program, &self.verifier.layout);
-        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
-        let inputs = Inputs {
-            program,
+    /// What relations are proven from.
+    pub fn inputs<'a>(&'a self, columns: &'a Columns<'a>) -> Inputs<'a> {
+        Inputs {
+            program: &self.verifier.program,
             columns,
             // Sums are those of the columns, however they were altered.
-            accumulator: None,
+            kept: &[],
             tokens: &self.tokens,
             choices: &self.choices,
-        };
-        for index in 0..program.nodes.len() {
+        }
+    }
+
+    /// Proofs of relations, the claims that they leave, and the final states of their transcripts.
+    fn relations(&self, mode: FoldMode, columns: &Columns<'_>, seed: &Fr) -> Relations {
+        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
+        let inputs = self.inputs(columns);
+        let joints = self.verifier.joints(mode).expect("relations");
+        for (index, joint) in joints.iter().enumerate() {
             let mut transcript = Transcript::fork(&mut Native, seed, index);
-            let relations = relations(program, layout, index);
-            let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
+            let (proof, claims) = joint::prove(&mut transcript, &inputs, joint);
             states.push(transcript.challenge(&mut Native, "final state"));
             proofs.push(proof);
             parts.push(claims);
@@ -259,14 +263,14 @@ impl Forger {
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (_, seed) = self.start(&trace_rows);
-        let layers = self.layers(&columns, &seed).0;
+        let relations = self.relations(FoldMode::On, &columns, &seed).0;
         let trees = self.verifier.trees.iter().enumerate();
         let lookups = trees.map(|(i, tree)| {
-            let mut transcript = Transcript::fork(&mut Native, &seed, layers.len() + i);
+            let mut transcript = Transcript::fork(&mut Native, &seed, relations.len() + i);
             self.root(&mut transcript, tree, &columns)
         });
         let lookups = lookups.collect();
-        let proof = self.assemble(FoldMode::On, trace_rows, layers, lookups);
+        let proof = self.assemble(FoldMode::On, trace_rows, relations, lookups);
         let early = self
             .verifier
             .verify_native(&self.statement, &proof, &srs.tau_g2);
@@ -298,7 +302,7 @@ impl Forger {
         &self,
         mode: FoldMode,
         trace_rows: Vec<G1Affine>,
-        layers: Vec<LayerProof<Fr>>,
+        relations: Vec<JointProof<Fr>>,
         lookups: Vec<LookupProof<Fr>>,
     ) -> NativeProof {
         NativeProof {
@@ -310,7 +314,7 @@ impl Forger {
             input: self.input.clone(),
             output: self.output.clone(),
             trace_rows,
-            layers,
+            relations,
             lookups,
             openings: vec![],
         }
@@ -337,7 +341,7 @@ impl Forger {
     }
 }
 
-type Layers = (Vec<LayerProof<Fr>>, Vec<Vec<EvalClaim<Fr>>>, Vec<Fr>);
+type Relations = (Vec<JointProof<Fr>>, Vec<Vec<EvalClaim<Fr>>>, Vec<Fr>);
 
 /// What a forger knows of the boundary's claims when it answers.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@
 use halo2curves_axiom::bn256::{Fr, G2Affine};
 use laminate_protocol::artifact::{self, HEADER, Kind};
 use laminate_protocol::field::Scalar;
+use laminate_protocol::joint::JointProof;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::StoredProof;
-use laminate_protocol::relations::LayerProof;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::exec;
@@ -77,7 +77,7 @@ pub fn committed_input(program: &Program, data: &[u8]) {
 
 /// Layer proof decoder.
 pub fn layer_proof(data: &[u8]) {
-    let _ = payload::<LayerProof<Scalar>>(Kind::LayerProof, data);
+    let _ = payload::<JointProof<Scalar>>(Kind::LayerProof, data);
 }
 
 /// A folded proof with its statement, as it is kept in a file.

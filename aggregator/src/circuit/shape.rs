@@ -8,35 +8,39 @@ use std::convert::Infallible;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
+use laminate_protocol::error::VerifyError;
 use laminate_protocol::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
+use laminate_protocol::joint::Joint;
 use laminate_protocol::layout::Poly;
 use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
 use laminate_protocol::multiexp::{Multiexp, MultiexpProof, multiples, steps};
 use laminate_protocol::pcs::PcsProof;
 use laminate_protocol::proof::{FoldedProof, NativeProof};
-use laminate_protocol::relations::elementwise::ZERO_CHECK_DEGREE;
-use laminate_protocol::relations::{self, LayerProof, Relation, RelationProof, Stage};
 use laminate_protocol::statement::{Statement, output_words};
 use laminate_protocol::sumcheck::SumcheckProof;
 use laminate_protocol::verify::Verifier;
 
 /// A statement and a proof of the shape of `verifier`'s program.
-pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, NativeProof) {
+///
+/// # Errors
+/// [`VerifyError::Unsupported`] for a program whose relations no joint sumcheck can show.
+pub fn placeholder(
+    verifier: &Verifier,
+    mode: FoldMode,
+) -> Result<(Statement<Fr>, NativeProof), VerifyError> {
     let program = &verifier.program;
     let rows = |poly| vec![(); verifier.layout.rows(program, poly)];
-    let relations: Vec<Vec<Relation>> = (0..program.nodes.len())
-        .map(|index| relations::relations(program, &verifier.layout, index))
-        .collect();
+    let joints = verifier.joints(mode)?;
     let openings = match mode {
         FoldMode::On => 1,
-        // One a part that leaves claims: layers with a relation, lookups, and the boundary, which a
+        // One a part that leaves claims: nodes with a relation, lookups, and the boundary, which a
         // sequence that is no shard does not have.
         FoldMode::Off => {
             let shard = !verifier.layout.boundaries.is_empty();
             let rows = program.sequence.is_none() && !program.is_weights_only();
             verifier.trees.len()
                 + usize::from(shard || rows)
-                + relations.iter().filter(|r| !r.is_empty()).count()
+                + joints.iter().filter(|joint| joint.leaves_claims()).count()
         }
     };
     let shape: FoldedProof<(), ()> = FoldedProof {
@@ -48,7 +52,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         input: vec![(); program.input_len()],
         output: vec![(); program.proof_output_len()],
         trace_rows: rows(Poly::Trace),
-        layers: relations.iter().map(|r| layer(r)).collect(),
+        relations: joints.iter().map(Joint::shape).collect(),
         lookups: verifier.trees.iter().map(lookup).collect(),
         openings: vec![opening(verifier.layout.max_log()); openings],
     };
@@ -76,7 +80,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         boundary_out: end(false),
         output_words: vec![Fr::from(7); output_words(program)],
     };
-    (statement, proof)
+    Ok((statement, proof))
 }
 
 /// A proof of a combination, of its shape and without meaning.
@@ -101,35 +105,6 @@ pub fn multiexp(multiexp: &Multiexp) -> MultiexpProof<Fr, G1Affine> {
 fn sumcheck(variables: usize, degree: usize) -> SumcheckProof<()> {
     SumcheckProof {
         rounds: vec![vec![(); degree]; variables],
-    }
-}
-
-fn layer(relations: &[Relation]) -> LayerProof<()> {
-    LayerProof {
-        relations: relations.iter().map(relation).collect(),
-    }
-}
-
-fn relation(relation: &Relation) -> RelationProof<()> {
-    let (sumchecks, evaluations) = match relation {
-        Relation::Product(product) => {
-            let stages = product.stages.iter();
-            let stage = |s: &Stage| sumcheck(s.rounds(&product.axes), s.degree(&product.axes));
-            (stages.map(stage).collect(), product.evaluations())
-        }
-        Relation::Elementwise(relation) => {
-            let zero_check = || sumcheck(relation.log(), ZERO_CHECK_DEGREE);
-            let some = !relation.quadratic.is_empty();
-            let sumchecks = some.then(zero_check).into_iter().collect();
-            (sumchecks, relation.columns.len())
-        }
-        Relation::RowSum(relation) => (vec![], relation.evaluations()),
-        Relation::Gap(gap) => (vec![], gap.columns.len()),
-        Relation::Zeros(_) => (vec![], 0),
-    };
-    RelationProof {
-        sumchecks,
-        evaluations: vec![(); evaluations],
     }
 }
 

@@ -7,9 +7,9 @@ use eyre::Context;
 use halo2curves_axiom::bn256::Fr;
 use laminate_protocol::artifact::{self, Kind};
 use laminate_protocol::field::Scalar;
+use laminate_protocol::joint::{JointProof, StageProof};
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::StoredProof;
-use laminate_protocol::relations::{LayerProof, RelationProof};
 use laminate_prover::input::CommittedInput;
 use serde_json::{Value, json};
 
@@ -142,19 +142,22 @@ impl Inspect {
         value
     }
 
-    fn layer(&self, stored: &LayerProof<Scalar>) -> Value {
-        let relation = |proof: &RelationProof<Scalar>| {
-            let rounds: Vec<usize> = proof.sumchecks.iter().map(|s| s.rounds.len()).collect();
-            let evaluations: Value = if self.reveal {
-                let values = proof.evaluations.iter();
-                values.map(|s| hex_scalar(&s.0)).collect()
+    fn layer(&self, stored: &JointProof<Scalar>) -> Value {
+        let values = |values: &[Scalar]| -> Value {
+            if self.reveal {
+                values.iter().map(|s| hex_scalar(&s.0)).collect()
             } else {
-                proof.evaluations.len().into()
-            };
-            json!({ "sumcheck_rounds": rounds, "evaluations": evaluations })
+                values.len().into()
+            }
         };
-        let relations: Vec<Value> = stored.relations.iter().map(relation).collect();
-        json!({ "relations": relations })
+        let stage = |stage: &StageProof<Scalar>| {
+            json!({
+                "rounds": stage.sumcheck.rounds.len(),
+                "evaluations": values(&stage.evaluations),
+            })
+        };
+        let stages: Vec<Value> = stored.stages.iter().map(stage).collect();
+        json!({ "targets": values(&stored.targets), "stages": stages })
     }
 
     fn folded(&self, file: &FoldedFile) -> Value {
@@ -162,9 +165,14 @@ impl Inspect {
     }
 
     fn proof(&self, proof: &StoredProof) -> Value {
+        let rounds = |joint: &JointProof<Scalar>| -> usize {
+            let stages = joint.stages.iter();
+            stages.map(|stage| stage.sumcheck.rounds.len()).sum()
+        };
         let mut value = json!({
             "fold": proof.mode,
-            "layers": proof.layers.len(),
+            "relations": proof.relations.len(),
+            "relation_rounds": proof.relations.iter().map(rounds).sum::<usize>(),
             "lookup_layers": proof.lookups.iter().map(|l| l.layers.len()).sum::<usize>(),
             "openings": proof.openings.len(),
             "output": proof.output.len(),

@@ -5,12 +5,13 @@ use halo2curves_axiom::bn256::Fr;
 use laminate_protocol::backend::Native;
 use laminate_protocol::claim::View;
 use laminate_protocol::field::fr_from_i64;
+use laminate_protocol::joint::Joint;
 use laminate_protocol::layout::Block;
 use laminate_protocol::lookup::Kind;
 use laminate_protocol::program::padded_log;
-use laminate_protocol::relations::{self, Context, Elementwise, Relation, relations};
+use laminate_protocol::relations::{Context, Elementwise, Relation, relations};
 use laminate_protocol::transcript::Transcript;
-use laminate_prover::layers::{self, Inputs};
+use laminate_prover::joint;
 
 use super::Forger;
 use super::elements::multiplicity;
@@ -42,21 +43,14 @@ impl Forger {
             tokens: &tokens,
             choices: &choices,
         };
-        let inputs = Inputs {
-            program,
-            columns: &columns,
-            accumulator: None,
-            tokens: &self.tokens,
-            choices: &self.choices,
-        };
+        let inputs = self.inputs(&columns);
         let mut out = vec![];
         for index in 0..program.nodes.len() {
             for (name, relation) in relations(program, layout, index).iter().flat_map(parts) {
-                let relation = std::slice::from_ref(&relation);
+                let joint = Joint::new(vec![(index, relation)]).expect("a relation");
                 let transcript = || Transcript::fork(&mut Native, &Fr::from(41), index);
-                let (proof, _) = layers::prove(&mut transcript(), &inputs, relation);
-                let mut check = transcript();
-                let found = relations::verify(&mut Native, &mut check, &context, relation, &proof);
+                let (proof, _) = joint::prove(&mut transcript(), &inputs, &joint);
+                let found = joint.verify(&mut Native, &mut transcript(), &context, &proof);
                 let holds = found.is_ok_and(|claims| {
                     claims
                         .iter()
