@@ -50,7 +50,7 @@ impl Inputs<'_> {
     }
 
     /// Tokens as bits, most significant first.
-    fn bits(&self, ids: &[usize]) -> Vec<Vec<Fr>> {
+    pub fn bits(&self, ids: &[usize]) -> Vec<Vec<Fr>> {
         let vocab = self.program.sequence.map_or(1, |s| s.vocab as usize);
         let log = padded_log(vocab);
         let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
