@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::program::{Program, Sequence};
+use laminate_model::program::{Program, Sequence};
 use laminate_prover::exec::Trace;
 use laminate_prover::import::llm::{FloatLlama, FloatRun, LlmError, Tokenizer};
 use rand::rngs::StdRng;

@@ -7,8 +7,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_model::verify::Verifier;
 use laminate_prover::import;
 use laminate_prover::quant::{self, CompileOptions};
 use laminate_tests::golden;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::WeightFormat;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::WeightFormat;
 use laminate_prover::quant::{self, CompileOptions, Compiled, Rounding, WeightChoice};
 use laminate_prover::{exec, import};
 use laminate_tests::{TestSrs, prove_trace};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::program::{Program, WeightFormat};
+use laminate_model::program::{Program, WeightFormat};
 use laminate_prover::import;
 use laminate_prover::quant::{
     self, CompileOptions, Compiled, Fidelity, LayerRounding, NodeBound, Rounding,
@@ -257,14 +257,14 @@ impl Compile {
 }
 
 fn report(compiled: &Compiled, fidelity: &Fidelity, warnings: Vec<String>) -> eyre::Result<Report> {
-    let layout = laminate_protocol::layout::Layout::new(&compiled.program);
+    let layout = laminate_model::layout::Layout::new(&compiled.program);
     let bounds = compiled.report.iter().map(BoundReport::from);
     Ok(Report {
         program_digest: hex_scalar(&compiled.program.digest()?),
         parameters: parameters(&compiled.program),
         slots: compiled.program.slots(),
         weights: compiled.layers.iter().map(WeightsReport::from).collect(),
-        polynomial_logs: [layout.weight_log, layout.trace_log],
+        polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
         fidelity: fidelity.into(),
         bounds: bounds.collect(),
         warnings,

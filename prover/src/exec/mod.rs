@@ -17,7 +17,7 @@ pub use requantise::requantise;
 pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens, token_values};
 pub use trace::{NodeAux, Trace, Values};
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     ACTIVATION_BOUND, MULTIPLIER_BOUND, Node, Op, Program, Weights, padded_log,
 };
 

@@ -1,6 +1,6 @@
 //! Whole programs: padding, batch slots, range errors, and the rounding identity of every op.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Table, TableKind, Tensor, Weights,
 };
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use laminate_protocol::program::{MAX_NODES, MAX_WIDTH};
+use laminate_model::program::{MAX_NODES, MAX_WIDTH};
 
 use super::error::ImportError;
 use super::fold;

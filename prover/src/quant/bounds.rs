@@ -1,6 +1,6 @@
 //! The static bound of every node's intermediate, far below the field.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     ACTIVATION_BOUND, BIAS_BOUND, DenseWeights, MULTIPLIER_BOUND, Node, Op, Program, TensorId,
     WEIGHT_BOUND, Weights, axes_len,
 };

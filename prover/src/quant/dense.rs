@@ -1,7 +1,7 @@
 //! Quantisation of one dense layer: int8 or ternary weights with a scale for each output, int32 bias,
 //! and the multiplier that takes accumulators to the output's scale.
 
-use laminate_protocol::program::{DenseWeights, MULTIPLIER_BOUND};
+use laminate_model::program::{DenseWeights, MULTIPLIER_BOUND};
 
 use super::units::{BiasTooLarge, Rounding, Units, WeightChoice};
 use crate::import::FloatDense;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use laminate_protocol::program::ProgramError;
+use laminate_model::program::ProgramError;
 use thiserror::Error;
 
 use crate::exec::ExecError;

@@ -1,6 +1,6 @@
 //! How close the integer program is to the float model.
 
-use laminate_protocol::program::{Program, Weights};
+use laminate_model::program::{Program, Weights};
 use rayon::prelude::*;
 
 use super::input::{nearest, real};

@@ -1,6 +1,6 @@
 //! Real numbers to integers and back.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Program};
+use laminate_model::program::{ACTIVATION_BOUND, Program};
 
 use super::{QuantError, rows};
 

@@ -1,6 +1,6 @@
 //! Nodes of the float graph to nodes of the program.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId, Weights,
     padded_log,
 };

@@ -33,7 +33,7 @@ pub use input::{Column, quantise_input};
 pub use rows::read_rows;
 pub use units::{Rounding, WeightChoice};
 
-use laminate_protocol::program::{MAX_BATCH_LOG, Op, Program, Weights, padded_log};
+use laminate_model::program::{MAX_BATCH_LOG, Op, Program, Weights, padded_log};
 
 use crate::exec::ExecError;
 use crate::import::FloatGraph;

@@ -5,7 +5,7 @@
 //! range, times the headroom, fits: int16, or the 2^12 indices of a table for a member that an
 //! Activation reads. Outputs of an Activation have the fixed scale of tables.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, OUTPUT_SCALE, Table};
+use laminate_model::program::{ACTIVATION_BOUND, OUTPUT_SCALE, Table};
 
 use super::QuantError;
 use crate::import::{FloatGraph, FloatOp, FloatTensorId};

@@ -1,6 +1,6 @@
 //! Activation tables, computed with `libm` so that every platform gets the same integers.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     ACTIVATION_BOUND, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG,
 };
 

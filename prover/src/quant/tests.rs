@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use laminate_protocol::program::Op;
+use laminate_model::program::Op;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

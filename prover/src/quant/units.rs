@@ -1,6 +1,6 @@
 //! What one unit of a dense layer's integer weights is worth, row by row, and which integers they are.
 
-use laminate_protocol::program::WeightFormat;
+use laminate_model::program::WeightFormat;
 
 use crate::import::FloatDense;
 

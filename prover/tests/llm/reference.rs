@@ -1,7 +1,7 @@
 //! The executor of programs over tokens against an independent Python model, generation, and the
 //! identities that proofs rely on, on small models of odd shapes.
 
-use laminate_protocol::program::{Program, Weights};
+use laminate_model::program::{Program, Weights};
 use laminate_prover::exec::{ExecError, Generator, generate, run_tokens};
 use laminate_prover::import::llm::Part;
 use laminate_prover::quant::llm::{Compiled, LlmOptions, WeightFormat, compile, fidelity};

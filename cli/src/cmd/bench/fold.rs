@@ -6,9 +6,9 @@ use clap::Args;
 use eyre::ensure;
 use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::Poly;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_engine::geometry::Poly;
+use laminate_model::verify::Verifier;
 use laminate_prover::import::llm as import;
 use laminate_prover::quant::llm as quant;
 use serde::Serialize;
@@ -148,7 +148,7 @@ impl FoldBench {
                 fold: fold == Fold::On,
                 weights: weights.name(),
                 nodes: program.nodes.len(),
-                rows: [Poly::Weight, Poly::Trace].map(|p| layout.rows(program, p)),
+                rows: [Poly::Weight, Poly::Trace].map(|p| layout.geometry.rows(p)),
                 k: shape.ok().map(|params| params.k),
                 total: PartReport::new("total", &report.total()),
                 parts: super::parts(&report),

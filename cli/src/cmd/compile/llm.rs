@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use eyre::{Context, eyre};
-use laminate_protocol::layout::Layout;
+use laminate_model::layout::Layout;
 use laminate_prover::import::llm::{self as import, FloatLlama, Tokenizer, TokenizerSource};
 use laminate_prover::quant::WeightChoice;
 use laminate_prover::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
@@ -347,8 +347,8 @@ fn report(
         weights: args.weights.unwrap_or(WeightsArg::Int8).name(),
         fold: options.fold,
         tokenizer: outcome.tokenizer,
-        polynomial_logs: [layout.weight_log, layout.trace_log],
-        row_log: layout.row_log(program),
+        polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
+        row_log: layout.geometry.row_log,
         calibration: outcome.calibration,
         fidelity: outcome.fidelity,
         bounds: compiled.report.iter().map(BoundReport::from).collect(),

@@ -28,7 +28,7 @@ mod tests;
 pub use generator::{Generator, generate};
 pub use shards::ShardGenerator;
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
 
 use super::{ExecError, Trace, check_weights};
 use memory::TraceMemory;

@@ -1,6 +1,6 @@
 //! Every op on extreme values, called as the executor calls it.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, RopeTable, Sequence, TableKind, Tensor,
     WeightFormat, Weights,
 };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     Carry, DenseShape, DenseWeights, Node, Op, Program, RopeTable, Sequence, Shard, TableKind,
     Tensor, TensorId, WeightFormat, Weights, padded_log,
 };

@@ -1,6 +1,6 @@
 //! How close the integer program is to the float model on given texts.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Op, Program, Weights};
 
 use crate::exec::sequence;
 use crate::exec::{ExecError, check_weights};

@@ -6,8 +6,8 @@
 //! `m` for the whole matrix, the nearest to its mean absolute weight, and weights -1, 0 or 1; the norm's
 //! scale is part of the matrix here.
 
-use laminate_protocol::program::MULTIPLIER_BOUND;
-pub use laminate_protocol::program::WeightFormat;
+use laminate_model::program::MULTIPLIER_BOUND;
+pub use laminate_model::program::WeightFormat;
 use rayon::prelude::*;
 
 use super::matrix::Source;

@@ -41,8 +41,8 @@ pub use scales::Scales;
 use balance::Balance;
 use build::Extent;
 use integers::Integers;
-use laminate_protocol::layout::Layout;
-use laminate_protocol::program::{MAX_BATCH_LOG, Program, Shard, Weights, padded_log};
+use laminate_model::layout::Layout;
+use laminate_model::program::{MAX_BATCH_LOG, Program, Shard, Weights, padded_log};
 use matrix::Source;
 use ranges::pieces;
 use rotation::Rotation;
@@ -261,9 +261,9 @@ impl<'m> Prepared<'m> {
     /// Rows of commitments are chosen for polynomials of `2^log`, the program's if it is not given.
     fn finish(&self, mut built: build::Built, log: Option<usize>) -> Result<Compiled, QuantError> {
         let program = &mut built.program;
-        let small = Layout::new(program).weight_log <= SMALL_LOG;
+        let small = Layout::new(program).geometry.weight_log <= SMALL_LOG;
         program.check_weights = self.options.check_weights.unwrap_or(small);
-        let log = log.unwrap_or_else(|| Layout::new(program).max_log());
+        let log = log.unwrap_or_else(|| Layout::new(program).geometry.max_log());
         program.row_log = self.options.row_log.unwrap_or_else(|| row_log(log));
         program.check()?;
         let report = bounds::report(&built.program, &built.weights, &built.calibrated)?;

@@ -1,6 +1,6 @@
 //! Options and programs of small random models.
 
-use laminate_protocol::program::Op;
+use laminate_model::program::Op;
 
 use super::{LlmOptions, WeightFormat, compile};
 use crate::import::llm::{FloatLlama, LlamaConfig, Rope};

@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use laminate_protocol::program::{
-    DenseShape, Extent, Node, Op, Program, Role, Weights, padded_index,
-};
+use laminate_model::program::{DenseShape, Extent, Node, Op, Program, Role, Weights, padded_index};
 use laminate_prover::exec::{NodeAux, Trace, Values};
 
 /// One node of a run with its operands, all of shape `(stack, slots, width)`, padded.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use laminate_protocol::program::{Program, Weights, padded_index};
+use laminate_model::program::{Program, Weights, padded_index};
 use laminate_prover::exec::Trace;
 use serde_json::{Value, json};
 
