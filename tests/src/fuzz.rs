@@ -2,6 +2,7 @@
 //! seeded mutations (`tests/fuzz_targets.rs`) and by cargo-fuzz (`tests/fuzz`).
 
 use halo2curves_axiom::bn256::{Fr, G2Affine};
+use laminate_front::onnx;
 use laminate_protocol::artifact::{self, HEADER, Kind};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::program::{Program, Weights};
@@ -10,14 +11,13 @@ use laminate_protocol::relations::LayerProof;
 use laminate_protocol::statement::Statement;
 use laminate_protocol::verify::Verifier;
 use laminate_prover::exec;
-use laminate_prover::import;
 use laminate_prover::input::CommittedInput;
 use laminate_prover::prove::WeightSecret;
 use serde::de::DeserializeOwned;
 
 /// The ONNX reader; whether it accepts.
 pub fn onnx(data: &[u8]) -> bool {
-    import::decode(data.to_vec()).is_ok()
+    onnx::decode(data.to_vec()).is_ok()
 }
 
 /// A whole file of any kind, digest included.

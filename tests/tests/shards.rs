@@ -1,12 +1,12 @@
 //! Models in shards: they compute what the whole model computes, and their proofs verify together.
 
 use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_front::quant::llm::{Prepared, compile};
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::layout::{Block, Layout};
 use laminate_protocol::program::{ACTIVATION_BOUND, Program, Role};
 use laminate_prover::exec::{self, Trace, generate};
 use laminate_prover::prove::Links;
-use laminate_prover::quant::llm::{Prepared, compile};
 use laminate_tests::attack::srs;
 use laminate_tests::circuit::assert_agreement;
 use laminate_tests::shards::{self, Sharded, model, options, texts};

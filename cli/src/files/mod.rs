@@ -12,13 +12,13 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_aggregator::prove::{AggregationProof, Target};
+use laminate_front::llama::Tokenizer;
 use laminate_protocol::artifact::{self, Header, Kind};
 use laminate_protocol::field::Scalar;
 use laminate_protocol::fold::FoldMode;
 use laminate_protocol::program::{Program, Weights};
 use laminate_protocol::proof::StoredProof;
 use laminate_protocol::statement::Statement;
-use laminate_prover::import::llm::Tokenizer;
 use laminate_prover::prove::WeightSecret;
 use serde::{Deserialize, Serialize};
 
