@@ -4,20 +4,20 @@
 use halo2curves_axiom::bn256::{Fr, G2Affine};
 use laminate_engine::field::Scalar;
 use laminate_engine::relations::LayerProof;
+use laminate_front::onnx;
 use laminate_model::artifact::{self, HEADER, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::proof::StoredProof;
 use laminate_model::statement::Statement;
 use laminate_model::verify::Verifier;
 use laminate_prover::exec;
-use laminate_prover::import;
 use laminate_prover::input::CommittedInput;
 use laminate_prover::prove::WeightSecret;
 use serde::de::DeserializeOwned;
 
 /// The ONNX reader; whether it accepts.
 pub fn onnx(data: &[u8]) -> bool {
-    import::decode(data.to_vec()).is_ok()
+    onnx::decode(data.to_vec()).is_ok()
 }
 
 /// A whole file of any kind, digest included.

@@ -3,11 +3,11 @@
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
 use laminate_engine::geometry::Block;
+use laminate_front::quant::llm::{Prepared, compile};
 use laminate_model::layout::Layout;
 use laminate_model::program::{ACTIVATION_BOUND, Program, Role};
 use laminate_prover::exec::{self, Trace, generate};
 use laminate_prover::prove::Links;
-use laminate_prover::quant::llm::{Prepared, compile};
 use laminate_tests::attack::srs;
 use laminate_tests::circuit::assert_agreement;
 use laminate_tests::shards::{self, Sharded, model, options, texts};

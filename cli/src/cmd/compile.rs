@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_model::program::{Program, WeightFormat};
-use laminate_prover::import;
-use laminate_prover::quant::{
+use laminate_front::onnx;
+use laminate_front::quant::{
     self, CompileOptions, Compiled, Fidelity, LayerRounding, NodeBound, Rounding,
 };
+use laminate_model::program::{Program, WeightFormat};
 use serde::Serialize;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
@@ -194,7 +194,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let calibration = args.calibration.as_deref().ok_or_else(|| {
         eyre!("no calibration rows: give inputs of the model with --calibration FILE (CSV or JSON)")
     })?;
-    let graph = import::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
+    let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
     let rows = quant::read_rows(calibration, columns)?;
     let name = args

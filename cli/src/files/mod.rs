@@ -14,11 +14,11 @@ use laminate_aggregator::keys::OutputFormat;
 use laminate_aggregator::prove::{AggregationProof, Target};
 use laminate_engine::field::Scalar;
 use laminate_engine::fold::FoldMode;
+use laminate_front::llama::Tokenizer;
 use laminate_model::artifact::{self, Header, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::proof::StoredProof;
 use laminate_model::statement::Statement;
-use laminate_prover::import::llm::Tokenizer;
 use laminate_prover::prove::WeightSecret;
 use serde::{Deserialize, Serialize};
 

@@ -5,8 +5,8 @@ use laminate_model::program::{
 };
 use proptest::prelude::*;
 
+use super::tables::table;
 use super::{ExecError, run};
-use crate::quant::tables::table;
 
 /// A program whose nodes define tensors 1, 2, …, each given as (op, operands, width).
 fn program(

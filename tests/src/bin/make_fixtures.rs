@@ -15,11 +15,12 @@ use laminate_aggregator::keys::{ProvingKey, required_k};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
+use laminate_front::quant;
 use laminate_model::artifact::{self, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::statement::{Packing, unpack};
+use laminate_prover::exec;
 use laminate_prover::prove::{Model, prove};
-use laminate_prover::{exec, quant};
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use laminate_prover::quant::llm::{Compiled, LlmOptions, Prepared};
+use laminate_front::quant::llm::{Compiled, LlmOptions, Prepared};
 use serde::Serialize;
 
 use super::{BoundReport, Compile, llm as whole, parameters};
