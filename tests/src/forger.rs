@@ -3,20 +3,20 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::{EvalClaim, View};
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::field::{Point, fr_from_i64};
-use laminate_protocol::fold::{self as protocol_fold, FoldMode};
-use laminate_protocol::joint::JointProof;
-use laminate_protocol::layout::Block;
-use laminate_protocol::lookup::LookupProof;
-use laminate_protocol::poly;
-use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, padded_log};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::{self, Packing, Statement};
-use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::field::{Point, fr_from_i64};
+use laminate_engine::fold::{self as protocol_fold, FoldMode};
+use laminate_engine::geometry::Block;
+use laminate_engine::joint::JointProof;
+use laminate_engine::lookup::LookupProof;
+use laminate_engine::poly;
+use laminate_engine::transcript::Transcript;
+use laminate_model::program::{ACTIVATION_BOUND, Op, Program, padded_log};
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::{self, Packing, Statement};
+use laminate_model::verify::Verifier;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
@@ -55,10 +55,8 @@ pub struct Forger {
     pub input: Vec<Fr>,
     /// Claimed output, `(slots, width)`.
     pub output: Vec<Fr>,
-    /// Input token of every slot that the layers are proven with; none for programs without.
-    pub tokens: Vec<usize>,
-    /// Output token of every slot, likewise.
-    pub choices: Vec<usize>,
+    /// Input and output token of every slot that the layers are proven with; none for programs without.
+    pub known: [Vec<usize>; 2],
     /// The statement.
     pub statement: Statement<Fr>,
 }
@@ -94,8 +92,10 @@ impl Forger {
         let mut forger = Self {
             input,
             output,
-            tokens: token_ids(trace, program.input, reads),
-            choices: token_ids(trace, program.output, gives),
+            known: [
+                token_ids(trace, program.input, reads),
+                token_ids(trace, program.output, gives),
+            ],
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
@@ -123,8 +123,8 @@ impl Forger {
         if verifier.layout.boundaries.is_empty() {
             return;
         }
-        self.trace.link(&verifier.program, &verifier.layout, links);
-        let row_log = verifier.layout.row_log(&verifier.program);
+        self.trace.link(&verifier.layout, links);
+        let row_log = verifier.layout.geometry.row_log;
         let rows = self.trace.commit(row_log, &srs.powers);
         self.statement.boundary_in = verifier.boundary_commitment(true, &rows);
         self.statement.boundary_out = verifier.boundary_commitment(false, &rows);
@@ -142,7 +142,7 @@ impl Forger {
     /// Commits to altered weights, as whoever registers a model can.
     pub fn register(&mut self, srs: &TestSrs, change: impl FnOnce(&mut [u8])) {
         change(&mut self.weights.bytes);
-        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let row_log = self.verifier.layout.geometry.row_log;
         let blinds = self.secret.blinds(self.secret.rows.len());
         let rows = self.weights.commit(row_log, &blinds, &srs.powers);
         self.secret.rows = rows.into_iter().map(Point).collect();
@@ -159,8 +159,7 @@ impl Forger {
     /// Recounts the lookups after committed limbs were altered.
     pub fn recount(&mut self) {
         let verifier = &self.verifier;
-        self.trace
-            .recount(&verifier.program, &verifier.trees, &self.weights);
+        self.trace.recount(&verifier.trees, &self.weights);
     }
 
     /// Overwrites entry `index` of a committed block of the trace.
@@ -188,8 +187,8 @@ impl Forger {
         mode: FoldMode,
         answer: impl FnOnce(&mut NativeProof, &Openings),
     ) -> NativeProof {
-        let (program, layout) = (&self.verifier.program, &self.verifier.layout);
-        let row_log = layout.row_log(program);
+        let layout = &self.verifier.layout;
+        let row_log = layout.geometry.row_log;
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (mut main, seed) = self.start(&trace_rows);
@@ -214,7 +213,7 @@ impl Forger {
         let eta = self.eta(&trace_rows, &states);
         let openings = groups
             .iter()
-            .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
+            .map(|claims| fold::prove(&mut main, &layout.geometry, &columns, &srs.powers, claims))
             .collect();
         let mut proof = self.assemble(mode, trace_rows, proofs, lookups);
         proof.openings = openings;
@@ -232,13 +231,28 @@ impl Forger {
     /// What relations are proven from.
     pub fn inputs<'a>(&'a self, columns: &'a Columns<'a>) -> Inputs<'a> {
         Inputs {
-            program: &self.verifier.program,
             columns,
             // Sums are those of the columns, however they were altered.
             kept: &[],
-            tokens: &self.tokens,
-            choices: &self.choices,
+            known: &self.known,
         }
+    }
+
+    /// Tokens of every slot as bits, most significant first.
+    pub fn known_bits(&self) -> [Vec<Vec<Fr>>; 2] {
+        let vocab = self
+            .verifier
+            .program
+            .sequence
+            .map_or(1, |s| s.vocab as usize);
+        let log = padded_log(vocab);
+        let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
+        let bits = |ids: &Vec<usize>| {
+            let ids = ids.iter();
+            ids.map(|id| (0..log).map(|i| bit(*id, i)).collect())
+                .collect()
+        };
+        self.known.each_ref().map(bits)
     }
 
     /// Proofs of relations, the claims that they leave, and the final states of their transcripts.
@@ -259,7 +273,7 @@ impl Forger {
     /// The check that refuses the proof, if one does. What comes after the roots of the lookup trees is
     /// computed only if all is well up to there.
     pub fn refusal(&self, srs: &TestSrs) -> Option<VerifyError> {
-        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let row_log = self.verifier.layout.geometry.row_log;
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (_, seed) = self.start(&trace_rows);
@@ -368,7 +382,7 @@ fn boundary(
     [verifier.program.input, verifier.program.output]
         .into_iter()
         .map(|id| {
-            let view = View::tensor(&verifier.layout, id);
+            let view = verifier.layout.tensor(id);
             let point = transcript.challenges(&mut Native, "boundary point", view.log());
             let value = poly::evaluate(&columns.values(&view), &point);
             EvalClaim { view, point, value }

@@ -2,14 +2,14 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::claim::View;
-use laminate_protocol::layout::{Block, Poly};
-use laminate_protocol::program::padded_log;
-use laminate_protocol::relations::elementwise::Monomial;
-use laminate_protocol::relations::zeros::Zeros;
-use laminate_protocol::relations::{
+use laminate_engine::claim::View;
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::relations::elementwise::Monomial;
+use laminate_engine::relations::zeros::Zeros;
+use laminate_engine::relations::{
     Causal, Elementwise, Expression, Factor, Product, Relation, RowSum, Stage,
 };
+use laminate_model::program::padded_log;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;

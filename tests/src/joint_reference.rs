@@ -3,15 +3,15 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::View;
-use laminate_protocol::joint::point::{At, resolve};
-use laminate_protocol::joint::{Joint, JointProof, LABELS, Sent, Stage, StageProof, Summand};
-use laminate_protocol::poly;
-use laminate_protocol::relations::product::{self, Points};
-use laminate_protocol::relations::{Context, Product, Relation, elementwise};
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::View;
+use laminate_engine::joint::point::{At, resolve};
+use laminate_engine::joint::{Joint, JointProof, LABELS, Sent, Stage, StageProof, Summand};
+use laminate_engine::poly;
+use laminate_engine::relations::product::{self, Points};
+use laminate_engine::relations::{Context, Product, Relation, elementwise};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 
 /// What a prover does otherwise than it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What the fraud model's circuit costs, part by part: `tests/golden/cells.txt`, which `docs/benchmarks.md` quotes.
+//! What circuits of the fraud model and of a chain of layers cost, part by part: `tests/golden/cells.txt`, which `docs/benchmarks.md` quotes.
 //!
 //! The table of the model's sigmoid is part of the cost, so the model itself is compiled: a table of another shape, such
 //! as a straight line, is much cheaper to evaluate.
@@ -7,16 +7,16 @@ use std::fmt::Write;
 use std::path::Path;
 
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::verify::Verifier;
-use laminate_prover::import;
-use laminate_prover::quant::{self, CompileOptions};
-use laminate_tests::golden;
+use laminate_engine::fold::FoldMode;
+use laminate_front::onnx;
+use laminate_front::quant::{self, CompileOptions};
+use laminate_model::verify::Verifier;
+use laminate_tests::{golden, mlp};
 
 /// The fraud model for a batch of rows.
 fn fraud(batch: usize) -> Verifier {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
-    let graph = import::read(&folder.join("fraud.onnx")).expect("model");
+    let graph = onnx::read(&folder.join("fraud.onnx")).expect("model");
     let columns = graph.width(graph.input());
     let calibration = quant::read_rows(&folder.join("calibration.csv"), columns).expect("rows");
     let options = CompileOptions::new("fraud", batch, 17);
@@ -24,16 +24,25 @@ fn fraud(batch: usize) -> Verifier {
     Verifier::new(compiled.program).expect("verifier")
 }
 
+/// Sixteen dense layers 32 × 32 with ReLU.
+fn chain() -> Verifier {
+    Verifier::new(mlp(1, 0, &[32; 17]).program).expect("verifier")
+}
+
 #[test]
 fn cells_by_part_are_as_recorded() {
     let mut text = String::new();
-    for (batch, mode) in [(1, FoldMode::On), (1, FoldMode::Off), (64, FoldMode::On)] {
-        let verifier = fraud(batch);
+    for (name, verifier, mode) in [
+        ("batch 1", fraud(1), FoldMode::On),
+        ("batch 1", fraud(1), FoldMode::Off),
+        ("batch 64", fraud(64), FoldMode::On),
+        ("16 layers of 32", chain(), FoldMode::On),
+    ] {
         let (report, params) = AggregationCircuit::cost(&verifier, mode).expect("circuit");
         let k = params
             .map(|p| p.k.to_string())
             .unwrap_or_else(|e| e.to_string());
-        writeln!(text, "batch {}, fold {mode:?}, k = {k}\n{report}", batch).expect("text");
+        writeln!(text, "{name}, fold {mode:?}, k = {k}\n{report}").expect("text");
     }
     golden::check("cells.txt", text.as_bytes());
 }

@@ -4,10 +4,10 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
+use laminate_engine::error::VerifyError;
+use laminate_engine::fold::FoldMode;
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::Statement;
 use laminate_tests::fields::{count, with_point, with_scalar};
 use laminate_tests::{Proven, TestSrs, every_op, prove_case};
 

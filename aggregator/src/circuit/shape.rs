@@ -8,17 +8,17 @@ use std::convert::Infallible;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
-use laminate_protocol::joint::Joint;
-use laminate_protocol::layout::Poly;
-use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
-use laminate_protocol::multiexp::{Multiexp, MultiexpProof, multiples, steps};
-use laminate_protocol::pcs::PcsProof;
-use laminate_protocol::proof::{FoldedProof, NativeProof};
-use laminate_protocol::statement::{Statement, output_words};
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::error::VerifyError;
+use laminate_engine::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
+use laminate_engine::geometry::Poly;
+use laminate_engine::joint::Joint;
+use laminate_engine::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
+use laminate_engine::multiexp::{Multiexp, MultiexpProof, multiples, steps};
+use laminate_engine::pcs::PcsProof;
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_model::proof::{FoldedProof, NativeProof};
+use laminate_model::statement::{Statement, output_words};
+use laminate_model::verify::Verifier;
 
 /// A statement and a proof of the shape of `verifier`'s program.
 ///
@@ -29,7 +29,7 @@ pub fn placeholder(
     mode: FoldMode,
 ) -> Result<(Statement<Fr>, NativeProof), VerifyError> {
     let program = &verifier.program;
-    let rows = |poly| vec![(); verifier.layout.rows(program, poly)];
+    let rows = |poly| vec![(); verifier.layout.geometry.rows(poly)];
     let joints = verifier.joints(mode)?;
     let openings = match mode {
         FoldMode::On => 1,
@@ -54,7 +54,7 @@ pub fn placeholder(
         trace_rows: rows(Poly::Trace),
         relations: joints.iter().map(Joint::shape).collect(),
         lookups: verifier.trees.iter().map(lookup).collect(),
-        openings: vec![opening(verifier.layout.max_log()); openings],
+        openings: vec![opening(verifier.layout.geometry.max_log()); openings],
     };
     let mut counter = 1u64;
     let mut next = move || {
@@ -91,8 +91,8 @@ pub fn multiexp(multiexp: &Multiexp) -> MultiexpProof<Fr, G1Affine> {
         step_evaluations: vec![(); multiexp.step_columns().len()],
         multiples: sumcheck(multiexp.log, multiples::DEGREE),
         multiple_evaluations: vec![(); multiexp.columns.multiples.view_count()],
-        lookup: lookup(&multiexp.tree),
-        opening: opening(multiexp.layout.max_log()),
+        lookup: lookup(&multiexp.placement.tree),
+        opening: opening(multiexp.placement.geometry.max_log()),
     };
     let filled: Result<_, Infallible> =
         shape.try_map(&mut |()| Ok(Fr::ONE), &mut |()| Ok(G1Affine::generator()));

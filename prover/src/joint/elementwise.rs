@@ -1,9 +1,9 @@
-//! Tables of zero-checks; the relation is in `laminate_protocol::relations::elementwise`.
+//! Tables of zero-checks; the relation is in `laminate_engine::relations::elementwise`.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::poly::eq;
-use laminate_protocol::relations::{Causal, Elementwise};
+use laminate_engine::poly::eq;
+use laminate_engine::relations::{Causal, Elementwise};
 
 use super::Inputs;
 use super::rounds::{Monomial, Rounds};

@@ -1,4 +1,4 @@
-//! The prover's side of [`laminate_protocol::joint`].
+//! The prover's side of [`laminate_engine::joint`].
 //!
 //! The driver knows rounds, not relations: a relation is a [`Rounds`], tables and a polynomial in them, made when its
 //! first round comes. Before that it is constant, so it halves its claim.
@@ -11,15 +11,14 @@ mod rounds;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::joint::point::{At, resolve};
-use laminate_protocol::joint::{Joint, JointProof, LABELS, Sent, Stage, StageProof, Summand};
-use laminate_protocol::program::{Program, padded_log};
-use laminate_protocol::relations::product::Points;
-use laminate_protocol::relations::{Context, Relation};
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::joint::point::{At, resolve};
+use laminate_engine::joint::{Joint, JointProof, LABELS, Sent, Stage, StageProof, Summand};
+use laminate_engine::relations::product::Points;
+use laminate_engine::relations::{Context, Relation};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 use rayon::prelude::*;
 
 use crate::columns::Columns;
@@ -30,16 +29,12 @@ use rounds::Rounds;
 /// What the prover of relations reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// The program.
-    pub program: &'a Program,
     /// Committed columns.
     pub columns: &'a Columns<'a>,
     /// What the executor kept of every node, exact sums of dense layers among it; empty if nothing was kept.
     pub kept: &'a [NodeAux],
-    /// Input token of every slot.
-    pub tokens: &'a [usize],
-    /// Output token of every slot.
-    pub choices: &'a [usize],
+    /// Lists of known indices, one for each slot.
+    pub known: &'a [Vec<usize>],
 }
 
 impl Inputs<'_> {
@@ -49,12 +44,20 @@ impl Inputs<'_> {
         (!kept.is_empty()).then_some(kept)
     }
 
-    /// Tokens as bits, most significant first.
-    pub fn bits(&self, ids: &[usize]) -> Vec<Vec<Fr>> {
-        let vocab = self.program.sequence.map_or(1, |s| s.vocab as usize);
-        let log = padded_log(vocab);
-        let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
-        let bits = ids.iter().map(|id| (0..log).map(|i| bit(*id, i)).collect());
+    /// Known indices as bits, most significant first, as long as a claim that reads them wants them.
+    fn bits(&self, joint: &Joint) -> Vec<Vec<Vec<Fr>>> {
+        let lists = self.known.iter().enumerate();
+        let bits = lists.map(|(number, ids)| {
+            let log = joint.relations.iter().find_map(|(_, r)| match r {
+                Relation::Gap(gap) if gap.list == number => Some(gap.logs[1]),
+                _ => None,
+            });
+            let log = log.unwrap_or(0);
+            let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
+            let ids = ids.iter();
+            ids.map(|id| (0..log).map(|i| bit(*id, i)).collect())
+                .collect()
+        });
         bits.collect()
     }
 }
@@ -97,12 +100,8 @@ pub fn prove(
             evaluations,
         });
     }
-    let [tokens, choices] = [inputs.tokens, inputs.choices].map(|ids| inputs.bits(ids));
-    let context = Context {
-        program: inputs.program,
-        tokens: &tokens,
-        choices: &choices,
-    };
+    let known = inputs.bits(joint);
+    let context = Context { known: &known };
     let claims = joint.claims(&mut Native, &context, &drawn, &values);
     (JointProof { targets, stages }, claims)
 }

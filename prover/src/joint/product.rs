@@ -1,11 +1,11 @@
-//! Tables of sums of products; the relation is in `laminate_protocol::relations::product`.
+//! Tables of sums of products; the relation is in `laminate_engine::relations::product`.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::layout::Poly;
-use laminate_protocol::poly::eq;
-use laminate_protocol::relations::product::{Points, join};
-use laminate_protocol::relations::{Factor, Product, Stage};
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::geometry::Poly;
+use laminate_engine::poly::eq;
+use laminate_engine::relations::product::{Points, join};
+use laminate_engine::relations::{Factor, Product, Stage};
 
 use super::axes::{Table, einsum};
 use super::rounds::{Monomial, Rounds};

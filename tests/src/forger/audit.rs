@@ -2,15 +2,15 @@
 //! is looked up, every count and both ends of a program over rows, each on its own.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::View;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::joint::Joint;
-use laminate_protocol::layout::Block;
-use laminate_protocol::lookup::Kind;
-use laminate_protocol::program::padded_log;
-use laminate_protocol::relations::{Context, Elementwise, Relation, relations};
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::View;
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::geometry::Block;
+use laminate_engine::joint::Joint;
+use laminate_engine::lookup::Kind;
+use laminate_engine::relations::{Context, Elementwise, Relation};
+use laminate_engine::transcript::Transcript;
+use laminate_model::lower;
 use laminate_prover::joint;
 
 use super::Forger;
@@ -29,24 +29,13 @@ impl Forger {
         let verifier = &self.verifier;
         let (program, layout) = (&verifier.program, &verifier.layout);
         let columns = self.columns();
-        let vocab = program.sequence.map_or(1, |s| s.vocab as usize);
-        let bits = |ids: &[usize]| -> Vec<Vec<Fr>> {
-            let log = padded_log(vocab);
-            let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
-            ids.iter()
-                .map(|id| (0..log).map(|i| bit(*id, i)).collect())
-                .collect()
-        };
-        let (tokens, choices) = (bits(&self.tokens), bits(&self.choices));
-        let context = Context {
-            program,
-            tokens: &tokens,
-            choices: &choices,
-        };
+        let known = self.known_bits();
+        let context = Context { known: &known };
         let inputs = self.inputs(&columns);
         let mut out = vec![];
         for index in 0..program.nodes.len() {
-            for (name, relation) in relations(program, layout, index).iter().flat_map(parts) {
+            let relations = lower::relations(program, layout, index);
+            for (name, relation) in relations.iter().flat_map(parts) {
                 let joint = Joint::new(vec![(index, relation)]).expect("a relation");
                 let transcript = || Transcript::fork(&mut Native, &Fr::from(41), index);
                 let (proof, _) = joint::prove(&mut transcript(), &inputs, &joint);
@@ -136,7 +125,7 @@ impl Forger {
         ];
         let differs = |id: usize, claimed: &[Fr]| {
             let width = program.tensor_width(id);
-            let held = columns.values(&View::tensor(&verifier.layout, id));
+            let held = columns.values(&verifier.layout.tensor(id));
             let padding = fr_from_i64(verifier.padding[id]);
             let rows = held.chunks(1 << verifier.layout.width_logs[id]);
             let mut rows = rows.zip(claimed.chunks(width));
