@@ -6,7 +6,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::claim::View;
 use laminate_engine::joint::point::{At, resolve};
-use laminate_engine::joint::{Joint, JointProof, LABELS, Sent, Stage, StageProof, Summand};
+use laminate_engine::joint::{Joint, JointProof, Sent, Stage, StageProof, Summand};
 use laminate_engine::poly;
 use laminate_engine::relations::product::{self, Points};
 use laminate_engine::relations::{Context, Product, Relation, elementwise};
@@ -149,7 +149,7 @@ pub fn prove(
     joint: &Joint,
     lie: Lie,
 ) -> JointProof<Fr> {
-    let mut drawn = vec![transcript.challenges(&mut Native, LABELS.point, joint.variables)];
+    let mut drawn = vec![transcript.challenges(&mut Native, "joint point", joint.variables)];
     let mut targets: Vec<Fr> = joint.sent[..joint.targets]
         .iter()
         .map(|sent| match sent {
@@ -161,13 +161,13 @@ pub fn prove(
         targets.swap(a, b);
     }
     if !targets.is_empty() {
-        transcript.absorb(LABELS.targets, &targets);
+        transcript.absorb("joint targets", &targets);
     }
     let mut values = targets.clone();
     let mut stages: Vec<StageProof<Fr>> = vec![];
     let mut first = None;
     for stage in &joint.stages {
-        let fresh = transcript.challenge(&mut Native, LABELS.lambda);
+        let fresh = transcript.challenge(&mut Native, "joint lambda");
         let lambda = match (lie, first) {
             (Lie::OneLambda, Some(first)) => first,
             _ => fresh,
@@ -186,8 +186,8 @@ pub fn prove(
                 .collect();
             let total = |i: usize| messages.iter().map(|m| m[i]).sum::<Fr>();
             let sent: Vec<Fr> = (0..stage.degree).map(total).collect();
-            transcript.absorb(LABELS.round, &sent);
-            let r = transcript.challenge(&mut Native, LABELS.round);
+            transcript.absorb("joint round", &sent);
+            let r = transcript.challenge(&mut Native, "joint round");
             for (part, m) in parts.iter_mut().zip(&messages) {
                 let start = starts(stage, part.summand, lie);
                 let linear = part.claim - m[0].double() - m[1] - m[2];
@@ -207,7 +207,7 @@ pub fn prove(
             .collect();
         alter(&mut evaluations, joint, stage, &parts, reader, lie);
         if !evaluations.is_empty() {
-            transcript.absorb(LABELS.evaluations, &evaluations);
+            transcript.absorb("joint evaluations", &evaluations);
         }
         values.extend(&evaluations);
         stages.push(StageProof {

@@ -30,30 +30,6 @@ pub use proof::{JointProof, StageProof};
 /// Degree of a round polynomial at most.
 pub const MAX_DEGREE: usize = 3;
 
-/// Labels of a joint sumcheck's messages and challenges.
-#[derive(Clone, Copy, Debug)]
-pub struct Labels {
-    /// The joint point.
-    pub point: &'static str,
-    /// Values at it.
-    pub targets: &'static str,
-    /// The challenge whose powers tell a stage's summands apart.
-    pub lambda: &'static str,
-    /// Rounds.
-    pub round: &'static str,
-    /// Values at a stage's point.
-    pub evaluations: &'static str,
-}
-
-/// The labels.
-pub const LABELS: Labels = Labels {
-    point: "joint point",
-    targets: "joint targets",
-    lambda: "joint lambda",
-    round: "joint round",
-    evaluations: "joint evaluations",
-};
-
 /// Names of the stages in errors.
 const STAGES: [&str; 2] = ["outer joint", "inner joint"];
 

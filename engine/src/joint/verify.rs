@@ -4,7 +4,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
 use super::point::resolve;
-use super::{Claimed, Joint, JointProof, Known, LABELS, Sent, Stage, Summand};
+use super::{Claimed, Joint, JointProof, Known, Sent, Stage, Summand};
 use crate::backend::Backend;
 use crate::claim::EvalClaim;
 use crate::error::{Check, VerifyError, expect_len};
@@ -34,8 +34,8 @@ impl Joint {
     ) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
         expect_len("joint targets", proof.targets.len(), self.targets)?;
         expect_len("joint stages", proof.stages.len(), self.stages.len())?;
-        let mut drawn = vec![transcript.challenges(backend, LABELS.point, self.variables)];
-        absorb(transcript, LABELS.targets, &proof.targets);
+        let mut drawn = vec![transcript.challenges(backend, "joint point", self.variables)];
+        absorb(transcript, "joint targets", &proof.targets);
         let mut values = proof.targets.clone();
         for (stage, messages) in self.stages.iter().zip(&proof.stages) {
             expect_len(
@@ -43,14 +43,14 @@ impl Joint {
                 messages.evaluations.len(),
                 stage.evaluations.len(),
             )?;
-            let lambda = transcript.challenge(backend, LABELS.lambda);
+            let lambda = transcript.challenge(backend, "joint lambda");
             let powers = stage.powers(backend, &lambda);
             let claim = stage.claim(backend, &powers, &values);
             let shape = (stage.variables, stage.degree);
             let rounds = &messages.sumcheck;
-            let last = sumcheck::verify(backend, transcript, LABELS.round, rounds, shape, claim)?;
+            let last = sumcheck::verify(backend, transcript, "joint round", rounds, shape, claim)?;
             drawn.push(last.point);
-            absorb(transcript, LABELS.evaluations, &messages.evaluations);
+            absorb(transcript, "joint evaluations", &messages.evaluations);
             values.extend(messages.evaluations.iter().cloned());
             let expected = self.value(backend, context, stage, (&drawn, &values, &powers));
             if on("stage of a joint sumcheck") {

@@ -14,7 +14,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::claim::EvalClaim;
 use laminate_engine::joint::point::{At, resolve};
-use laminate_engine::joint::{Joint, JointProof, LABELS, Sent, Stage, StageProof, Summand};
+use laminate_engine::joint::{Joint, JointProof, Sent, Stage, StageProof, Summand};
 use laminate_engine::relations::product::Points;
 use laminate_engine::relations::{Context, Relation};
 use laminate_engine::sumcheck::SumcheckProof;
@@ -68,14 +68,14 @@ pub fn prove(
     inputs: &Inputs<'_>,
     joint: &Joint,
 ) -> (JointProof<Fr>, Vec<EvalClaim<Fr>>) {
-    let mut drawn = vec![transcript.challenges(&mut Native, LABELS.point, joint.variables)];
+    let mut drawn = vec![transcript.challenges(&mut Native, "joint point", joint.variables)];
     let targets = joint.sent.get(..joint.targets).unwrap_or(&[]);
     let targets: Vec<Fr> = targets
         .par_iter()
         .map(|sent| value_of(inputs, &drawn, sent))
         .collect();
     if !targets.is_empty() {
-        transcript.absorb(LABELS.targets, &targets);
+        transcript.absorb("joint targets", &targets);
     }
     let mut values = targets.clone();
     let mut stages = vec![];
@@ -92,7 +92,7 @@ pub fn prove(
             })
             .collect();
         if !evaluations.is_empty() {
-            transcript.absorb(LABELS.evaluations, &evaluations);
+            transcript.absorb("joint evaluations", &evaluations);
         }
         values.extend(&evaluations);
         stages.push(StageProof {
@@ -204,7 +204,7 @@ fn sum(
     drawn: &[Vec<Fr>],
     values: &[Fr],
 ) -> (SumcheckProof<Fr>, Vec<Fr>, Ends) {
-    let lambda = transcript.challenge(&mut Native, LABELS.lambda);
+    let lambda = transcript.challenge(&mut Native, "joint lambda");
     let all = stage.powers(&mut Native, &lambda);
     let mut powers = all.as_slice();
     let mut parts: Vec<Part<'_>> = vec![];
@@ -227,8 +227,8 @@ fn sum(
             let coefficients = message.iter_mut().zip(own);
             coefficients.for_each(|(sum, c)| *sum += part.scale * c);
         }
-        transcript.absorb(LABELS.round, &message);
-        let r = transcript.challenge(&mut Native, LABELS.round);
+        transcript.absorb("joint round", &message);
+        let r = transcript.challenge(&mut Native, "joint round");
         parts
             .par_iter_mut()
             .zip(&messages)
