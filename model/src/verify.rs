@@ -235,12 +235,12 @@ impl Verifier {
         node: usize,
     ) -> Result<JointProof<S>, VerifyError> {
         let joints = self.joints(proof.mode)?;
-        expect_len("groups of relations", proof.relations.len(), joints.len())?;
         let group = match proof.mode {
             FoldMode::On => 0,
             FoldMode::Off => node,
         };
         let found = joints.get(group).zip(proof.relations.get(group));
+        let found = found.filter(|_| node < self.program.nodes.len());
         let (joint, messages) = found.ok_or(VerifyError::Shape {
             what: "nodes",
             expected: self.program.nodes.len(),

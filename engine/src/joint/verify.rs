@@ -15,6 +15,16 @@ use crate::sumcheck;
 use crate::switch::on;
 use crate::transcript::Transcript;
 
+/// What is known when a stage is checked.
+struct Run<'a, S> {
+    /// All that was drawn.
+    drawn: &'a [Vec<S>],
+    /// All that was sent.
+    values: &'a [S],
+    /// Powers of the stage's challenge.
+    powers: &'a [S],
+}
+
 impl Joint {
     /// Verifies the stages and returns the claims that are left.
     ///
@@ -52,7 +62,12 @@ impl Joint {
             drawn.push(last.point);
             absorb(transcript, "joint evaluations", &messages.evaluations);
             values.extend(messages.evaluations.iter().cloned());
-            let expected = self.value(backend, context, stage, (&drawn, &values, &powers));
+            let run = Run {
+                drawn: &drawn,
+                values: &values,
+                powers: &powers,
+            };
+            let expected = self.value(backend, context, stage, &run);
             if on("stage of a joint sumcheck") {
                 backend.assert_equal(&expected, &last.value, Check::Sumcheck(stage.name))?;
             }
@@ -66,8 +81,13 @@ impl Joint {
         backend: &mut B,
         context: &Context<'_, B::Scalar>,
         stage: &Stage,
-        (drawn, values, powers): (&[Vec<B::Scalar>], &[B::Scalar], &[B::Scalar]),
+        run: &Run<'_, B::Scalar>,
     ) -> B::Scalar {
+        let Run {
+            drawn,
+            values,
+            powers,
+        } = *run;
         let mut sum = backend.constant(Fr::ZERO);
         let mut powers = powers;
         for summand in &stage.summands {
