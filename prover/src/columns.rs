@@ -44,6 +44,48 @@ pub enum Small<'a> {
     Limbs(&'a [u16]),
 }
 
+/// Entries of a polynomial that are not stored as its small integers, which are zero there.
+#[derive(Clone, Copy, Debug)]
+pub enum Unlimbed<'a> {
+    /// Multiplicities.
+    Counts(&'a [u32]),
+    /// Blinds and columns of field elements.
+    Elements(&'a [Fr]),
+}
+
+impl Unlimbed<'_> {
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Counts(values) => values.len(),
+            Self::Elements(values) => values.len(),
+        }
+    }
+
+    /// Entries `from..to`.
+    #[must_use]
+    pub fn part(self, from: usize, to: usize) -> Self {
+        match self {
+            Self::Counts(values) => Self::Counts(&values[from..to]),
+            Self::Elements(values) => Self::Elements(&values[from..to]),
+        }
+    }
+
+    /// All entries in their order.
+    pub fn for_each(self, mut take: impl FnMut(usize, Fr)) {
+        match self {
+            Self::Counts(values) => {
+                let values = values.iter().map(|v| Fr::from(u64::from(*v)));
+                values.enumerate().for_each(|(i, v)| take(i, v));
+            }
+            Self::Elements(values) => {
+                let values = values.iter().copied();
+                values.enumerate().for_each(|(i, v)| take(i, v));
+            }
+        }
+    }
+}
+
 impl<'a> Columns<'a> {
     /// Borrows both polynomials; `weight_blinds` are those of the weight commitment's rows.
     pub fn new(
@@ -80,11 +122,10 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// The blind of the one row of weights, and where it stands, if that is inside rows of `2^row_log`.
-    pub fn inner_blind(&self, row_log: usize) -> Option<(usize, Fr)> {
+    /// Where the blind of the one row of weights stands, if that is inside rows of `2^row_log`.
+    fn inner_blind(&self, row_log: usize) -> Option<usize> {
         let at = self.weights.blind_log;
-        let blind = self.weight_blinds.first().filter(|_| at < row_log)?;
-        Some((1 << at, *blind))
+        (at < row_log && !self.weight_blinds.is_empty()).then_some(1 << at)
     }
 
     /// The weight polynomial's used prefix.
@@ -226,20 +267,32 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Adds what the trace holds beside limbs, multiplicities and field elements, to its rows' combination.
-    pub fn add_unlimbed(&self, out: &mut [Fr], selector: &[Fr], row_log: usize) {
-        let mask = (1usize << row_log) - 1;
-        let mut add = |at: usize, value: Fr| out[at & mask] += selector[at >> row_log] * value;
-        for (block, values) in &self.trace.multiplicities {
-            for (i, v) in values.iter().enumerate() {
-                add(block.offset + i, Fr::from(u64::from(*v)));
-            }
+    /// Length of a polynomial's used prefix, and the bytes of an entry.
+    pub fn stored(&self, poly: Poly) -> (usize, usize) {
+        match poly {
+            Poly::Weight => (self.used(poly), size_of::<u8>()),
+            Poly::Trace => (self.used(poly), size_of::<u16>()),
         }
-        for (block, values) in &self.trace.elements {
-            for (i, v) in values.iter().enumerate() {
-                add(block.offset + i, *v);
-            }
-        }
+    }
+
+    /// What a polynomial in rows of `2^row_log` holds beside small integers, each with its first place.
+    pub fn unlimbed(
+        &self,
+        poly: Poly,
+        row_log: usize,
+    ) -> impl Iterator<Item = (usize, Unlimbed<'_>)> {
+        let trace = (poly == Poly::Trace).then_some(self.trace);
+        let blind = match poly {
+            Poly::Weight => self.inner_blind(row_log),
+            Poly::Trace => None,
+        };
+        let counts = trace.into_iter().flat_map(|t| &t.multiplicities);
+        let elements = trace.into_iter().flat_map(|t| &t.elements);
+        let blind = blind.map(|at| (at, Unlimbed::Elements(&self.weight_blinds[..1])));
+        counts
+            .map(|(block, values)| (block.offset, Unlimbed::Counts(values)))
+            .chain(elements.map(|(block, values)| (block.offset, Unlimbed::Elements(values))))
+            .chain(blind)
     }
 
     /// Length of a polynomial's used prefix.
@@ -252,29 +305,21 @@ impl<'a> Columns<'a> {
 
     /// The used prefix of a polynomial as field elements, with what blinds stand inside rows of `2^row_log`.
     pub fn polynomial(&self, poly: Poly, row_log: usize) -> Vec<Fr> {
-        match poly {
+        let mut out: Vec<Fr> = match poly {
             Poly::Weight => {
                 let bytes = self.weights.bytes.par_iter();
-                let mut out: Vec<Fr> = bytes.map(|byte| self.limbs[usize::from(*byte)]).collect();
-                if let Some((at, blind)) = self.inner_blind(row_log) {
-                    out.resize(at, Fr::ZERO);
-                    out.push(blind);
-                }
-                out
+                bytes.map(|byte| self.limb(u16::from(*byte))).collect()
             }
             Poly::Trace => {
                 let limbs = self.trace.values.par_iter();
-                let mut out: Vec<Fr> = limbs.map(|v| self.limbs[usize::from(*v)]).collect();
-                for (block, values) in &self.trace.multiplicities {
-                    for (o, v) in out[block.offset..].iter_mut().zip(values) {
-                        *o = Fr::from(u64::from(*v));
-                    }
-                }
-                for (block, values) in &self.trace.elements {
-                    out[block.offset..block.offset + values.len()].copy_from_slice(values);
-                }
-                out
+                limbs.map(|v| self.limb(*v)).collect()
             }
+        };
+        for (at, values) in self.unlimbed(poly, row_log) {
+            let end = out.len().max(at + values.len());
+            out.resize(end, Fr::ZERO);
+            values.for_each(|i, v| out[at + i] += v);
         }
+        out
     }
 }

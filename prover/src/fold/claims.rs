@@ -1,4 +1,4 @@
-//! The claims of a group as weighted evaluations of plain blocks.
+//! The claims of a group as sums over plain blocks.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
@@ -6,13 +6,15 @@ use laminate_engine::claim::{EvalClaim, Wire};
 use laminate_engine::geometry::{Block, Poly};
 use laminate_engine::poly::eq;
 
-/// `Σ scalar · block(point)` over blocks of one size at one point.
+use super::outer::Kernel;
+
+/// `Σ scalar · Σ_y kernel(y)·block(y)` over blocks of one size at one point.
 #[derive(Clone, Debug)]
 pub struct PointClaims {
     /// Point inside the blocks.
     pub point: Vec<Fr>,
-    /// Whether entry `i` of a block stands at `i + 1` of the column, whose first entry is none.
-    pub previous: bool,
+    /// What the blocks' entries are multiplied with.
+    pub kernel: Kernel,
     /// Scalars and blocks.
     pub terms: Vec<(Fr, Block)>,
 }
@@ -33,16 +35,19 @@ impl ClaimSet {
             let first = points.len();
             for term in claim.view.terms.iter().filter(|t| t.block.poly == poly) {
                 let scalar = power * term.coefficient;
-                let previous = term.wire == Wire::Previous;
+                let kernel = match term.wire {
+                    Wire::Previous => Kernel::Previous,
+                    _ => Kernel::Equal,
+                };
                 for (point, scalar, block) in plain(term.wire, &claim.point, scalar, &term.block) {
                     let known = points[first..].iter_mut().find(|p| {
-                        p.point == point && p.previous == previous && p.terms[0].1.log == block.log
+                        p.point == point && p.kernel == kernel && p.terms[0].1.log == block.log
                     });
                     match known {
                         Some(known) => known.terms.push((scalar, block)),
                         None => points.push(PointClaims {
                             point,
-                            previous,
+                            kernel,
                             terms: vec![(scalar, block)],
                         }),
                     }
@@ -54,7 +59,7 @@ impl ClaimSet {
     }
 }
 
-/// A wired term as plain blocks; of [`Wire::Previous`] as the block that is to be shifted.
+/// A wired term as plain blocks; of [`Wire::Previous`] as the block that its kernel shifts.
 fn plain(wire: Wire, point: &[Fr], scalar: Fr, block: &Block) -> Vec<(Vec<Fr>, Fr, Block)> {
     match wire {
         Wire::Direct | Wire::Previous => vec![(point.to_vec(), scalar, *block)],
