@@ -7,7 +7,8 @@ mod weights;
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
-use laminate_engine::claim::{Term, View, Wire};
+use laminate_engine::claim::{Term, View};
+use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::{Block, Poly};
 use laminate_engine::poly::{self, eq};
 use rayon::prelude::*;
@@ -160,9 +161,13 @@ impl<'a> Columns<'a> {
     /// The values of a view.
     pub fn values(&self, view: &View) -> Vec<Fr> {
         let mut out = vec![view.constant; 1 << view.log()];
-        if let Some((constant, count, log)) = view.below {
-            let part = out.len() >> log;
-            out[..count * part].iter_mut().for_each(|o| *o += constant);
+        for masked in &view.masked {
+            let (inner, parts) = masked.parts();
+            for part in parts {
+                let start = part << inner;
+                let part = out[start..start + (1 << inner)].iter_mut();
+                part.for_each(|o| *o += masked.value);
+            }
         }
         for term in &view.terms {
             self.accumulate(&mut out, term);
@@ -171,19 +176,19 @@ impl<'a> Columns<'a> {
     }
 
     fn accumulate(&self, out: &mut [Fr], term: &Term) {
-        let size = 1usize << term.block.log;
-        match term.wire {
-            Wire::Direct => self.add(out, term.coefficient, &term.block, 0),
-            Wire::Previous => self.add(&mut out[1..], term.coefficient, &term.block, 0),
-            Wire::Next { count, log } => {
-                let part = size >> log;
-                let end = part * (count - 1);
-                self.add(&mut out[..end], term.coefficient, &term.block, part);
-            }
-            Wire::Last { count, .. } => {
-                let start = size * (count - 1);
-                let target = &mut out[start..start + size];
-                self.add(target, term.coefficient, &term.block, 0);
+        let (coefficient, block) = (term.coefficient, &term.block);
+        let Some(wiring) = &term.wiring else {
+            return self.add(out, coefficient, block, 0);
+        };
+        if let Some((to, from, count)) = wiring.shifted() {
+            return self.add(&mut out[to..to + count], coefficient, block, from);
+        }
+        let runs = wiring.runs();
+        let parts = out.chunks_mut(1 << runs.inner).zip(&runs.parts);
+        for (out, parts) in parts {
+            for (part, entry) in parts {
+                let factor = coefficient * fr_from_i64(*entry);
+                self.add(out, factor, block, part << runs.inner);
             }
         }
     }
@@ -234,7 +239,7 @@ impl<'a> Columns<'a> {
         let counted = |block: &Block| self.trace.multiplicities.iter().any(|(b, _)| b == block);
         let element = |block: &Block| self.trace.elements.iter().any(|(b, _)| b == block);
         let limbs = |block: &Block| !counted(block) && !element(block);
-        let direct = |term: &Term| term.wire == Wire::Direct && limbs(&term.block);
+        let direct = |term: &Term| term.wiring.is_none() && limbs(&term.block);
         if !view.terms.iter().all(direct) {
             return poly::evaluate(&self.values(view), point);
         }

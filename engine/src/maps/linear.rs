@@ -94,6 +94,17 @@ impl Linear {
         (sum.rem_euclid(self.scale) == 0 && y < self.size).then_some(y)
     }
 
+    /// The `y` that is related to indices of all view axes.
+    pub fn target_of(&self, view: &[usize]) -> Option<usize> {
+        let at: Vec<usize> = self
+            .terms
+            .iter()
+            .filter_map(|t| view.get(t.axis).copied())
+            .collect();
+        let inside = self.terms.iter().zip(&at).all(|(term, x)| *x < term.size);
+        self.target(&at).filter(|_| inside)
+    }
+
     /// Number of places inside the bounds of the view's axes.
     fn places(&self) -> usize {
         let sizes = self.terms.iter().map(|t| t.size);

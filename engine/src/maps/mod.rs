@@ -32,7 +32,7 @@ use crate::poly::eq;
 pub use linear::Linear;
 pub use mask::Mask;
 pub use pairs::Pairs;
-pub use wiring::{MapError, Wiring};
+pub use wiring::{MapError, Runs, Wiring, cut};
 
 /// A public matrix onto one axis of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,18 @@ impl Map {
             Self::Sum { below } => i64::from(y < *below),
             Self::Linear(linear) => i64::from(linear.relates(view, y)),
             Self::Pairs(pairs) => pairs.entry(view, y),
+        }
+    }
+
+    /// The entries of a row that are not zero, at indices of all view axes that it reads.
+    pub fn row(&self, view: &[usize]) -> Vec<(usize, i64)> {
+        let at = |axis: usize| view.get(axis).copied().unwrap_or(0);
+        match self {
+            Self::Same { axis } => vec![(at(*axis), 1)],
+            Self::Fixed { at } => vec![(*at, 1)],
+            Self::Sum { below } => (0..*below).map(|y| (y, 1)).collect(),
+            Self::Linear(linear) => linear.target_of(view).map(|y| (y, 1)).into_iter().collect(),
+            Self::Pairs(pairs) => pairs.row(view),
         }
     }
 

@@ -40,6 +40,17 @@ impl Pairs {
         found.map_or(0, |p| p.coefficient)
     }
 
+    /// The entries of a row that are not zero, at indices of all view axes.
+    pub fn row(&self, view: &[usize]) -> Vec<(usize, i64)> {
+        let at: Vec<usize> = self
+            .axes
+            .iter()
+            .filter_map(|a| view.get(*a).copied())
+            .collect();
+        let row = self.entries.iter().filter(|p| p.view == at);
+        row.map(|p| (p.y, p.coefficient)).collect()
+    }
+
     /// Adds `A(τ; ·)`.
     pub fn add_to(&self, view: &[&[Fr]], out: &mut [Fr]) {
         let tables: Vec<Vec<Fr>> = self

@@ -203,6 +203,19 @@ fn a_wiring_is_its_values() {
             masks: vec![Mask::Below { axis: 2, size: 1 }],
         },
         Wiring {
+            view: vec![3, 2],
+            axes: vec![
+                (3, Map::Linear(Linear::shift(0, 8, 1, 5))),
+                (2, Map::Same { axis: 1 }),
+            ],
+            masks: vec![],
+        },
+        Wiring {
+            view: vec![4],
+            axes: vec![(4, Map::Linear(Linear::shift(0, 16, -1, 16)))],
+            masks: vec![],
+        },
+        Wiring {
             view: vec![2, 3, 2],
             axes: vec![(3, Map::Same { axis: 1 })],
             masks: vec![Mask::AtMost { axis: 0, bound: 2 }],
@@ -210,15 +223,40 @@ fn a_wiring_is_its_values() {
     ];
     for wiring in wirings {
         assert_eq!(wiring.check(), Ok(()));
-        let block = point(&mut rng, 0).into_iter().chain(
-            (0..1 << wiring.block_log())
-                .map(|_| Fr::random(&mut rng))
-                .collect::<Vec<_>>(),
-        );
-        let block: Vec<Fr> = block.collect();
+        let block: Vec<Fr> = (0..1 << wiring.block_log())
+            .map(|_| Fr::random(&mut rng))
+            .collect();
         let scale = Fr::random(&mut rng);
         let mut values = vec![Fr::ZERO; 1 << wiring.view_log()];
-        wiring.add_values(scale, &|at| block[at], &mut values);
+        for (index, value) in values.iter_mut().enumerate() {
+            let view = &places(&wiring.view)[index];
+            let holds = wiring.masks.iter().all(|mask| mask.holds(view));
+            let logs: Vec<usize> = wiring.axes.iter().map(|(log, _)| *log).collect();
+            for (at, y) in places(&logs).iter().enumerate().filter(|_| holds) {
+                let entries = wiring
+                    .axes
+                    .iter()
+                    .zip(y)
+                    .map(|((_, map), y)| map.entry(view, *y));
+                *value += scale * crate::field::fr_from_i64(entries.product()) * block[at];
+            }
+        }
+        let mut by_runs = vec![Fr::ZERO; values.len()];
+        let runs = wiring.runs();
+        for (out, parts) in by_runs.chunks_mut(1 << runs.inner).zip(&runs.parts) {
+            for (part, entry) in parts {
+                let factor = scale * crate::field::fr_from_i64(*entry);
+                let part = &block[part << runs.inner..];
+                out.iter_mut().zip(part).for_each(|(o, v)| *o += factor * v);
+            }
+        }
+        assert_eq!(by_runs, values, "runs");
+        if let Some((to, from, count)) = wiring.shifted() {
+            let mut shifted = vec![Fr::ZERO; values.len()];
+            let pairs = shifted[to..to + count].iter_mut().zip(&block[from..]);
+            pairs.for_each(|(o, v)| *o = scale * v);
+            assert_eq!(shifted, values, "shifted");
+        }
         let at = point(&mut rng, wiring.view_log());
         let expected = poly::evaluate(&values, &at);
         let (mask, vectors) = wiring.vectors(&at);

@@ -22,6 +22,15 @@ pub struct Wiring {
     pub masks: Vec<Mask>,
 }
 
+/// A term's parts: see [`Wiring::runs`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// log2 of a part.
+    pub inner: usize,
+    /// Numbers of parts and coefficients.
+    pub parts: Vec<Vec<(usize, i64)>>,
+}
+
 /// Why maps are refused.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MapError {
@@ -131,31 +140,72 @@ impl Wiring {
         (mask::native(&self.masks, &view), vectors.collect())
     }
 
-    /// Adds `scale · view` to `out`: the values of the term, entry by entry. The reference of everything else.
-    pub fn add_values(&self, scale: Fr, block: &dyn Fn(usize) -> Fr, out: &mut [Fr]) {
-        let logs: Vec<usize> = self.axes.iter().map(|(log, _)| *log).collect();
-        for (index, out) in out.iter_mut().enumerate() {
-            let view = indices(&self.view, index);
+    /// What the term reads: for every entry of the view's axes before those that the block shares, the parts of the
+    /// block that stand there, by number, with their coefficients.
+    pub fn runs(&self) -> Runs {
+        // Axes at the end that are the view's own.
+        let same = |(i, j): (usize, usize)| match self.axes.get(i) {
+            Some((log, Map::Same { axis })) => *axis == j && self.view.get(j) == Some(log),
+            _ => false,
+        };
+        let ends = (0..self.axes.len()).rev().zip((0..self.view.len()).rev());
+        let shared = ends.take_while(|at| same(*at)).count();
+        let (outer, inner) = self.view.split_at(self.view.len() - shared);
+        let axes = self.axes.get(..self.axes.len() - shared).unwrap_or(&[]);
+        let count = 1usize << outer.iter().sum::<usize>();
+        let parts = (0..count).map(|index| {
+            let view = indices(outer, index);
             if !self.masks.iter().all(|mask| mask.holds(&view)) {
-                continue;
+                return vec![];
             }
-            // Entries that are not zero on the axes so far, and their products.
-            let mut places = vec![(0usize, 1i64)];
-            for (log, (_, map)) in logs.iter().zip(&self.axes) {
-                places = places
-                    .iter()
-                    .flat_map(|(at, product)| {
-                        candidates(map, &view, *log)
-                            .into_iter()
-                            .map(|(y, entry)| ((at << log) + y, product * entry))
+            axes.iter()
+                .fold(vec![(0usize, 1i64)], |places, (log, map)| {
+                    let row = map.row(&view);
+                    let place = |(at, product): &(usize, i64)| {
+                        let (at, product) = (*at, *product);
+                        row.iter()
+                            .map(move |(y, entry)| ((at << log) + y, product * entry))
                             .collect::<Vec<_>>()
-                    })
-                    .collect();
-            }
-            for (at, entry) in places {
-                *out += scale * crate::field::fr_from_i64(entry) * block(at);
-            }
+                    };
+                    places.iter().flat_map(place).collect()
+                })
+        });
+        Runs {
+            inner: inner.iter().sum(),
+            parts: parts.collect(),
         }
+    }
+
+    /// Of a block that is shifted along its first axis and otherwise stands as it is: the first entries of view and
+    /// block, and how many follow.
+    pub fn shifted(&self) -> Option<(usize, usize, usize)> {
+        let ((log, Map::Linear(linear)), rest) = self.axes.split_first()? else {
+            return None;
+        };
+        let (first, others) = self.view.split_first()?;
+        let ([term], 1, true) = (linear.terms.as_slice(), linear.scale, self.masks.is_empty())
+        else {
+            return None;
+        };
+        let own = |(i, (log, map)): (usize, &(usize, Map))| {
+            *map == Map::Same { axis: i + 1 } && others.get(i) == Some(log)
+        };
+        if (term.axis, term.coefficient) != (0, 1)
+            || rest.len() != others.len()
+            || !rest.iter().enumerate().all(own)
+        {
+            return None;
+        }
+        let inner: usize = others.iter().sum();
+        let (x_end, y_end) = (
+            term.size.min(1 << first) as i64,
+            linear.size.min(1 << log) as i64,
+        );
+        let start = (-linear.offset).max(0);
+        let end = x_end.min(y_end - linear.offset).max(start);
+        let [x, y, count] =
+            [start, start + linear.offset, end - start].map(|v| (v as usize) << inner);
+        Some((x, y, count))
     }
 
     /// Checks everything that a program may ask for: axes, sizes, and what the verifier's evaluation costs.
@@ -373,14 +423,8 @@ fn indices(logs: &[usize], index: usize) -> Vec<usize> {
     out
 }
 
-/// Entries of a map's row that are not zero.
-fn candidates(map: &Map, view: &[usize], log: usize) -> Vec<(usize, i64)> {
-    let all = (0..1usize << log).map(|y| (y, map.entry(view, y)));
-    all.filter(|(_, entry)| *entry != 0).collect()
-}
-
 /// Cuts a point by the logs of its axes.
-fn cut<'p, S>(logs: &[usize], point: &'p [S]) -> Vec<&'p [S]> {
+pub fn cut<'p, S>(logs: &[usize], point: &'p [S]) -> Vec<&'p [S]> {
     let mut rest = point;
     logs.iter()
         .map(|log| {

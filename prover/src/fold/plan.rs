@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use halo2curves_axiom::bn256::Fr;
 
 use super::claims::ClaimSet;
-use super::outer::{CHUNK_LOG, Cut, Kernel};
+use super::outer::{CHUNK_LOG, Cut};
 
 /// Picoseconds of two cores for a byte that passes by one kernel…
 const PASS: usize = 200;
@@ -22,19 +22,20 @@ pub fn cut(set: &ClaimSet, (used, bytes): (usize, usize), log: usize) -> Cut {
     let chunk = log.min(CHUNK_LOG);
     let cost = |strip: &usize| {
         let strip = *strip;
-        let mut points: BTreeSet<(&[Fr], bool)> = BTreeSet::new();
+        let cut = Cut { strip };
+        let mut points: BTreeSet<&[Fr]> = BTreeSet::new();
         let mut strips = BTreeSet::new();
         let (mut passes, mut written) = (0, 0);
         for claims in &set.points {
-            let point = &claims.point;
-            let wide = point.len() >= strip;
-            let key = (
-                &point[point.len() - strip.min(point.len())..],
-                claims.kernel == Kernel::Equal,
-            );
-            if wide && points.insert(key) {
-                passes += claims.kernel.count();
-                written += claims.kernel.count() << strip;
+            let wide = claims.kernel.log() >= strip;
+            let first = claims
+                .kernel
+                .inside(strip)
+                .is_none_or(|at| points.insert(at));
+            if wide && first {
+                let count = claims.kernel.count(cut);
+                passes += count;
+                written += count << strip;
             }
             for (_, block) in claims.terms.iter().filter(|_| !wide) {
                 strips.insert(block.offset >> strip);

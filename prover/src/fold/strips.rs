@@ -49,7 +49,7 @@ impl Parts {
             written: BTreeMap::new(),
         };
         for claims in &set.points {
-            for product in claims.kernel.products(&claims.point, cut) {
+            for product in claims.kernel.products(cut) {
                 for (scalar, block) in &claims.terms {
                     if block.log < cut.strip {
                         let scalar = scalar * product.strips[0];

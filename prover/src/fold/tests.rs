@@ -1,9 +1,14 @@
 //! Rounds and values against polynomials and kernels that are written out entry by entry.
 
+use std::sync::Arc;
+
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_engine::claim::{EvalClaim, Term, View, Wire};
+use laminate_engine::claim::{EvalClaim, Term, View};
+use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::maps::linear::LinearTerm;
+use laminate_engine::maps::{Linear, Map, Mask, Wiring};
 use laminate_engine::poly::eq;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -90,16 +95,85 @@ impl Polynomials {
     }
 }
 
+/// How a block stands in a view.
+#[derive(Clone, Copy)]
+enum Wire {
+    Direct,
+    /// One later, on its only axis.
+    Previous,
+    /// One earlier along the first axis of `2^log`, below `count`.
+    Next {
+        count: usize,
+        log: usize,
+    },
+    /// At entry `count - 1` of a first axis of `2^log` that the view has beside.
+    Last {
+        count: usize,
+        log: usize,
+    },
+    /// A window of three along its second axis, its last one summed below three.
+    Window,
+}
+
+impl Wire {
+    fn wiring(self, block: usize) -> Option<Arc<Wiring>> {
+        let same = |log, axis| (log, Map::Same { axis });
+        let size = 1usize << block;
+        let (view, axes, masks) = match self {
+            Self::Direct => return None,
+            Self::Previous => {
+                let map = Map::Linear(Linear::shift(0, size, -1, size));
+                (vec![block], vec![(block, map)], vec![])
+            }
+            Self::Next { count, log } => {
+                let map = Map::Linear(Linear::shift(0, 1 << log, 1, count));
+                let axes = vec![(log, map), same(block - log, 1)];
+                (vec![log, block - log], axes, vec![])
+            }
+            Self::Last { count, log } => {
+                let only = Mask::Only {
+                    axis: 0,
+                    at: count - 1,
+                };
+                (vec![log, block], vec![same(block, 1)], vec![only])
+            }
+            Self::Window => {
+                let term = |axis, size| LinearTerm {
+                    axis,
+                    coefficient: 1,
+                    size,
+                };
+                let window = Linear {
+                    terms: vec![term(1, 6), term(2, 3)],
+                    scale: 1,
+                    offset: -1,
+                    size: 7,
+                };
+                let axes = vec![
+                    same(block - 5, 0),
+                    (3, Map::Linear(window)),
+                    (2, Map::Sum { below: 3 }),
+                ];
+                (vec![block - 5, 3, 2], axes, vec![])
+            }
+        };
+        let wiring = Wiring { view, axes, masks };
+        assert_eq!(wiring.check(), Ok(()));
+        Some(Arc::new(wiring))
+    }
+}
+
 /// A claim at a random point on the sum of blocks that are wired alike.
 fn claim(wire: Wire, blocks: &[Block], rng: &mut ChaCha8Rng) -> EvalClaim<Fr> {
+    let wiring = wire.wiring(blocks[0].log);
     let terms = blocks.iter().map(|block| Term {
         coefficient: Fr::random(&mut *rng),
         block: *block,
-        wire,
+        wiring: wiring.clone(),
     });
     let view = View {
         constant: Fr::ZERO,
-        below: None,
+        masked: vec![],
         terms: terms.collect(),
     };
     EvalClaim {
@@ -116,19 +190,16 @@ fn kernel(claims: &[EvalClaim<Fr>], eta: Fr, poly: Poly, log: usize) -> Vec<Fr> 
     for claim in claims {
         let table = eq::table(&claim.point);
         for term in claim.view.terms.iter().filter(|t| t.block.poly == poly) {
-            let size = 1usize << term.block.log;
+            let runs = term.wiring.as_ref().map(|wiring| wiring.runs());
             for (x, e) in table.iter().enumerate() {
-                let entry = match term.wire {
-                    Wire::Direct => Some(x),
-                    Wire::Previous => x.checked_sub(1),
-                    Wire::Next { count, log } => {
-                        let part = size >> log;
-                        (x / part + 1 < count).then_some(x + part)
-                    }
-                    Wire::Last { count, .. } => (x / size + 1 == count).then_some(x % size),
+                let Some(runs) = &runs else {
+                    out[term.block.offset + x] += power * term.coefficient * e;
+                    continue;
                 };
-                if let Some(entry) = entry {
-                    out[term.block.offset + entry] += power * term.coefficient * e;
+                let (part, place) = (x >> runs.inner, x & ((1 << runs.inner) - 1));
+                for (number, entry) in &runs.parts[part] {
+                    let at = term.block.offset + (number << runs.inner) + place;
+                    out[at] += power * term.coefficient * e * fr_from_i64(*entry);
                 }
             }
         }
@@ -228,6 +299,8 @@ fn rounds_are_those_of_the_expanded_polynomials() {
             claim(next(5), &[t(0, 7), t(128, 7)], rng),
             claim(next(8), &[t(256, 3), w(128, 3)], rng),
             claim(last(3), &[t(64, 5), t(96, 5)], rng),
+            claim(Wire::Window, &[t(0, 7), w(256, 7)], rng),
+            claim(Wire::Window, &[t(32, 5)], rng),
         ];
         for row_log in [3, 6, 9] {
             compare(&polynomials, &claims, row_log, 0..=log, rng);
@@ -261,6 +334,7 @@ fn rounds_are_those_of_long_polynomials() {
         claim(Wire::Previous, &[t(8192, 13), t(40_960, 13)], rng),
         claim(Wire::Next { count: 6, log: 3 }, &[t(0, 15)], rng),
         claim(Wire::Last { count: 3, log: 2 }, &[t(1 << 14, 13)], rng),
+        claim(Wire::Window, &[t(0, 15), w(0, 15)], rng),
     ];
     for row_log in [10, log] {
         compare(&polynomials, &claims, row_log, CHUNK_LOG - 1..=log, rng);
