@@ -3,8 +3,8 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::layout::Poly;
-use laminate_protocol::poly::eq;
+use laminate_engine::geometry::Poly;
+use laminate_engine::poly::eq;
 use rayon::prelude::*;
 
 use super::claims::ClaimSet;

@@ -8,8 +8,8 @@ use alloy::signers::local::PrivateKeySigner;
 use clap::{Args, FromArgMatches};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::prove::AggregationProof;
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::field::Scalar;
+use laminate_engine::field::Scalar;
+use laminate_model::artifact::Kind;
 
 use super::super::{Chain, LOCAL_CHAIN_ID};
 use super::anvil::{Anvil, KEY};
