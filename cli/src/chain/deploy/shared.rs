@@ -215,12 +215,13 @@ impl<N: FnMut(&Step)> Run<'_, N> {
         let context = || format!("cannot add the route {selector}");
         let code_hash = keccak256(&router.code);
         let past = self.past(contract, Some(name), data.len(), code_hash);
-        let (receipt, earlier) = match past.await.wrap_err_with(context)? {
+        let past = past.await.wrap_err_with(context)?;
+        // Read behind what an earlier run sent, and whatever came of that: others of the owner's transactions may have
+        // added the route, as one that replaced ours, or removed it.
+        let stands = self.stands(router, selector, universal).await?;
+        let (receipt, earlier) = match past {
             Past::Done(created) => (created.receipt, true),
-            // Another transaction of the owner, such as one that replaced ours, added it.
-            Past::Open(..) if self.stands(router, selector, universal).await? => {
-                (elsewhere(data.len()), true)
-            }
+            Past::Open(..) if stands => (elsewhere(data.len()), true),
             Past::Open(nonce, _) => {
                 let mut watch = self.journal.watch(contract, Some((name, router.address)));
                 let value = U256::ZERO;
