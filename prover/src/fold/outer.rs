@@ -204,7 +204,7 @@ fn pieces(factor: &Factor, start: usize, ends: &[usize; 2]) -> Vec<[Option<Facto
             let log = rest.log();
             if *end <= at && log > 0 {
                 next.push((pieces, Some((at, rest))));
-            } else if *end >= at + log {
+            } else if log == 0 || *end >= at + log {
                 pieces[slot] = Some(rest);
                 next.push((pieces, None));
             } else {
