@@ -9,8 +9,8 @@
 #   --all          goes on with all other suites before a switch counts as a survivor: hours
 #   PATTERN        only switches whose line of --list matches this extended regular expression
 #
-# The test binaries are built once, with the feature `mutants` of laminate-protocol, under which the environment variable
-# LAMINATE_MUTANT turns the check of that name off (protocol/src/switch.rs). The command line refuses to be built with it.
+# The test binaries are built once, with the feature `mutants` of laminate-engine, under which the environment variable
+# LAMINATE_MUTANT turns the check of that name off (engine/src/switch.rs). The command line refuses to be built with it.
 # Exits with 1 if any survive. Not part of scripts/test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -40,8 +40,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-packages=(-p laminate-protocol -p laminate-prover -p laminate-aggregator -p laminate-tests)
-features=(--features laminate-protocol/mutants)
+packages=(-p laminate-engine -p laminate-model -p laminate-prover -p laminate-aggregator -p laminate-tests)
+features=(--features laminate-engine/mutants)
 
 switches=$(cargo run --quiet --release "${packages[@]}" "${features[@]}" --bin list_switches)
 if [ ${#patterns[@]} -gt 0 ]; then
@@ -66,15 +66,15 @@ done < <(cargo test --release "${packages[@]}" "${features[@]}" --lib --tests --
 # Suites that look at a file, the quickest first.
 suites_of() {
     case $1 in
-        protocol/src/program/*)
+        model/src/program/*)
             echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns
             ;;
-        protocol/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
-        protocol/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
+        engine/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
+        model/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
         aggregator/src/join/*) echo laminate_aggregator=join:: ;;
         aggregator/src/snark/*) echo laminate_aggregator=snark:: ;;
         *)
-            echo laminate_protocol soundness_statement soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
+            echo laminate_engine laminate_model soundness_statement soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
                 soundness_identities soundness_ranges soundness_columns soundness_forgery soundness_padding soundness_sequence soundness_sequence_output \
                 soundness_sequence_proof soundness_sequence_tokens soundness_sequence_model soundness_shards \
                 soundness_weights multiexp golden

@@ -11,9 +11,9 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_base::{AssignedValue, Context, QuantumCell};
-use laminate_protocol::backend::{Backend, Native, Part, point_scalars};
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::transcript::poseidon::WIDTH;
+use laminate_engine::backend::{Backend, Native, Part, point_scalars};
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::transcript::poseidon::WIDTH;
 
 use crate::chips::poseidon::Input;
 use crate::circuit::Builder;
@@ -362,7 +362,7 @@ impl Backend for CircuitBackend<'_> {
     fn permute(&mut self, state: [Scalar; WIDTH]) -> [Scalar; WIDTH] {
         if state.iter().all(|s| s.constant().is_some()) {
             let mut values = state.map(|s| s.value());
-            laminate_protocol::transcript::poseidon::permute(&mut values);
+            laminate_engine::transcript::poseidon::permute(&mut values);
             return values.map(Scalar::Constant);
         }
         let inputs = state.map(|s| match s {

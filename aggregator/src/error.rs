@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use laminate_protocol::artifact::ArtifactError;
-use laminate_protocol::error::VerifyError;
+use laminate_engine::error::VerifyError;
+use laminate_model::artifact::ArtifactError;
 use thiserror::Error;
 
 use crate::circuit::{CircuitParams, Demand};

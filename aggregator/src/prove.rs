@@ -2,9 +2,9 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk;
-use laminate_protocol::deferred::Deferred;
-use laminate_protocol::field::{Point, Scalar};
-use laminate_protocol::public::PublicValues;
+use laminate_engine::deferred::Deferred;
+use laminate_engine::field::{Point, Scalar};
+use laminate_model::public::PublicValues;
 use serde::{Deserialize, Serialize};
 use snark_verifier_sdk::CircuitExt;
 

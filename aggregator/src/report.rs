@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laminate_protocol::backend::Part;
+use laminate_engine::backend::Part;
 use serde::{Deserialize, Serialize};
 
 /// What one part of the verifier costs.

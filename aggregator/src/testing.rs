@@ -1,12 +1,12 @@
 //! Programs and folded proofs for tests.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, Weights,
 };
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::Statement;
 use laminate_prover::exec;
 use laminate_prover::prove::{Model, prove};
 use rand_chacha::ChaCha8Rng;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::artifact::Kind;
+use laminate_model::artifact::Kind;
 use tempfile::NamedTempFile;
 
 use crate::files::own;
@@ -102,7 +102,7 @@ fn writable(folder: &Path, path: &Path) -> eyre::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use laminate_protocol::artifact;
+    use laminate_model::artifact;
 
     use super::*;
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use eyre::{Context, ensure};
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::artifact::{self, HEADER, Kind, MAGIC};
-use laminate_protocol::program::Program;
+use laminate_front::quant;
+use laminate_model::artifact::{self, HEADER, Kind, MAGIC};
+use laminate_model::program::Program;
 use laminate_prover::input::{CommittedInput, Input};
-use laminate_prover::quant;
 
 use crate::files;
 use crate::llm;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::program::{Program, Sequence};
+use laminate_front::llama::{FloatLlama, FloatRun, LlmError, Tokenizer};
+use laminate_model::program::{Program, Sequence};
 use laminate_prover::exec::Trace;
-use laminate_prover::import::llm::{FloatLlama, FloatRun, LlmError, Tokenizer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};

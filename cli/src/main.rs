@@ -27,7 +27,7 @@ use exit::Exit;
 use output::Output;
 
 const _: () = assert!(
-    !laminate_protocol::switch::MUTABLE,
+    !laminate_engine::switch::MUTABLE,
     "a verifier whose checks can be switched off is for scripts/mutate_verifier.sh alone: build without the feature `mutants`"
 );
 

@@ -13,12 +13,12 @@ use laminate_aggregator::keys::{
 };
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{Program, Weights};
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use laminate_prover::exec::Trace;
 use laminate_prover::input::Input;
 use laminate_prover::prove::{Links, Model, Stage, WeightSecret};
@@ -234,8 +234,8 @@ fn run(program: &Program, weights: &Weights, input: &Input) -> eyre::Result<Trac
 
 /// Bytes of a folded proof in its file.
 pub fn folded_bytes(proof: &NativeProof) -> Option<u64> {
-    laminate_protocol::artifact::encode(
-        laminate_protocol::artifact::Kind::FoldedProof,
+    laminate_model::artifact::encode(
+        laminate_model::artifact::Kind::FoldedProof,
         false,
         &proof.to_stored(),
     )

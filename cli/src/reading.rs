@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use laminate_aggregator::keys::{OutputFormat, TokenFormat};
-use laminate_protocol::program::ACTIVATION_BOUND;
+use laminate_model::program::ACTIVATION_BOUND;
 use serde::Serialize;
 
 /// A public output as people read it.

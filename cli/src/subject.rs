@@ -5,8 +5,8 @@ use std::path::Path;
 use eyre::eyre;
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
-use laminate_protocol::program::Program;
-use laminate_protocol::statement::output_words;
+use laminate_model::program::Program;
+use laminate_model::statement::output_words;
 
 use crate::files::ModelDir;
 use crate::joins::JoinDir;

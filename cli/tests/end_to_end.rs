@@ -328,7 +328,7 @@ fn refuses_another_universal_verifier(user: &User, url: [&str; 2]) {
 
 /// The proof does not bind how its output words read; `verify` takes that from the key.
 fn refuses_another_reading_of_the_output(user: &User) {
-    use laminate_protocol::artifact::{self, Kind};
+    use laminate_model::artifact::{self, Kind};
     let good = std::fs::read(path(user, "p.proof")).expect("proof");
     let (header, payload) = artifact::open(Kind::Proof, &good).expect("proof");
     // name, program digest, mode, setup and vk digest precede the format: values, width, scale.

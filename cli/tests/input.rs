@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use laminate_protocol::artifact::{self, Kind};
+use laminate_model::artifact::{self, Kind};
 use laminate_prover::input::CommittedInput;
 use serde_json::Value;
 

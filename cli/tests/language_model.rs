@@ -166,7 +166,7 @@ fn folds(user: &User, tokens: &[u64]) {
 
 /// A folded proof whose statement shows another token.
 fn forged_output(user: &User, verify: &[&str]) {
-    use laminate_protocol::artifact::{self, Kind};
+    use laminate_model::artifact::{self, Kind};
     let good = std::fs::read(user.path("p.folded")).expect("proof");
     let (header, payload) = artifact::open(Kind::FoldedProof, &good).expect("proof");
     // Three digests precede the one output word, whose number precedes it.

@@ -4,9 +4,9 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_aggregator::prove::AggregationProof;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::artifact::{self, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -7,10 +7,10 @@ mod weights;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::{Term, View, Wire};
-use laminate_protocol::layout::{Block, Poly};
-use laminate_protocol::poly::{self, eq};
+use laminate_engine::backend::Native;
+use laminate_engine::claim::{Term, View, Wire};
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::poly::{self, eq};
 use rayon::prelude::*;
 
 use crate::kernels::pass;
@@ -65,6 +65,11 @@ impl<'a> Columns<'a> {
     /// A limb as a field element.
     pub fn limb(&self, limb: u16) -> Fr {
         self.limbs[usize::from(limb)]
+    }
+
+    /// Number of values that a limb has.
+    pub fn limb_count(&self) -> usize {
+        self.limbs.len()
     }
 
     /// The coefficient of `X^(2^row_log)` of `Σ_row selector[row]·(W_row + ρ·T_row)`.
@@ -271,7 +276,7 @@ impl<'a> Columns<'a> {
             }
         };
         for (at, values) in self.unlimbed(poly, row_log) {
-            let end = out.len().max(at + values.len());
+            let end = out.len().max(at + values.count());
             out.resize(end, Fr::ZERO);
             values.for_each(|i, v| out[at + i] += v);
         }

@@ -1,4 +1,4 @@
-//! Prover of one group opening; the protocol is in `laminate_protocol::fold`.
+//! Prover of one group opening; the protocol is in `laminate_engine::fold`.
 //!
 //! The batching sumcheck runs over two halves, the weight and the trace polynomial, each with the
 //! kernel of its claims; their round polynomials are added. Neither polynomial is expanded into field
@@ -16,14 +16,13 @@ mod tests;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::fold::{BATCHING_DEGREE, OpeningProof};
-use laminate_protocol::layout::{Layout, Poly};
-use laminate_protocol::poly::eq;
-use laminate_protocol::program::Program;
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::fold::{BATCHING_DEGREE, OpeningProof};
+use laminate_engine::geometry::{Geometry, Poly};
+use laminate_engine::poly::eq;
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 
 use crate::columns::Columns;
 use crate::pcs;
@@ -35,26 +34,25 @@ use strips::Half;
 /// Batches the claims of one group into one opening.
 pub fn prove(
     transcript: &mut Transcript<Native>,
-    (program, layout): (&Program, &Layout),
+    geometry: &Geometry,
     columns: &Columns<'_>,
     powers: &[G1Affine],
     claims: &[EvalClaim<Fr>],
 ) -> OpeningProof<Fr, G1Affine> {
-    let context = (program, layout);
-    prove_in_stages(transcript, context, columns, powers, claims, &|| {})
+    prove_in_stages(transcript, geometry, columns, powers, claims, &|| {})
 }
 
 /// [`prove`], telling when the claims are batched and the opening begins.
 pub(crate) fn prove_in_stages(
     transcript: &mut Transcript<Native>,
-    (program, layout): (&Program, &Layout),
+    geometry: &Geometry,
     columns: &Columns<'_>,
     powers: &[G1Affine],
     claims: &[EvalClaim<Fr>],
     batched: &dyn Fn(),
 ) -> OpeningProof<Fr, G1Affine> {
-    let log = layout.max_log();
-    let row_log = layout.row_log(program);
+    let log = geometry.max_log();
+    let row_log = geometry.row_log;
     let eta = transcript.challenge(&mut Native, "batching eta");
     let mut claim = Fr::ZERO;
     let mut power = Fr::ONE;

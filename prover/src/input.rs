@@ -5,10 +5,10 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::field::{Scalar, fr_from_i64};
-use laminate_protocol::program::{ACTIVATION_BOUND, Program};
-use laminate_protocol::statement::{self, Packing};
+use laminate_engine::backend::Native;
+use laminate_engine::field::{Scalar, fr_from_i64};
+use laminate_model::program::{ACTIVATION_BOUND, Program};
+use laminate_model::statement::{self, Packing};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -1,9 +1,7 @@
-//! Laminate's prover: from a model file to a folded proof.
+//! Laminate's prover: from a program, its weights and an input to a folded proof.
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`import`] | model files to float graphs |
-//! | [`quant`] | calibration: float graph to program and weights |
 //! | [`input`] | what a program runs on, committed to before or not |
 //! | [`exec`] | integer execution: input to trace |
 //! | [`columns`] | the committed polynomials |
@@ -18,7 +16,6 @@
 pub mod columns;
 pub mod exec;
 pub mod fold;
-pub mod import;
 pub mod input;
 pub mod kernels;
 pub mod layers;
@@ -26,5 +23,4 @@ pub mod lookup;
 pub mod multiexp;
 mod pcs;
 pub mod prove;
-pub mod quant;
 mod sumcheck;

@@ -1,14 +1,13 @@
-//! Prover of the lookup tree; the protocol is in `laminate_protocol::lookup`.
+//! Prover of the lookup tree; the protocol is in `laminate_engine::lookup`.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::lookup::segments::table_tag;
-use laminate_protocol::lookup::{Kind, LookupLayer, LookupProof, Segment, Segments};
-use laminate_protocol::program::Program;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::lookup::segments::table_tag;
+use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Segment, Segments, TableColumn};
+use laminate_engine::transcript::Transcript;
 
 use rayon::prelude::*;
 
@@ -25,12 +24,11 @@ struct Level {
 /// Proves all lookups; returns the proof and the claims on the segments' columns.
 pub fn prove(
     transcript: &mut Transcript<Native>,
-    program: &Program,
     segments: &Segments,
     columns: &Columns<'_>,
 ) -> (LookupProof<Fr>, Vec<EvalClaim<Fr>>) {
     let drawn = transcript.challenges(&mut Native, "lookup alpha and beta", 2);
-    let Level { ones, p, q } = leaves(program, segments, columns, drawn[0], drawn[1]);
+    let Level { ones, p, q } = leaves(segments, columns, drawn[0], drawn[1]);
     let mut levels = vec![logup::Level::with_ones(segments.log, ones, p, q)];
     while levels.last().is_some_and(|l| l.log() > 1) {
         levels.extend(levels.last().map(logup::Level::above));
@@ -85,13 +83,7 @@ fn prove_layer(
     (LookupLayer { sumcheck, halves }, lower)
 }
 
-fn leaves(
-    program: &Program,
-    segments: &Segments,
-    columns: &Columns<'_>,
-    alpha: Fr,
-    beta: Fr,
-) -> Level {
+fn leaves(segments: &Segments, columns: &Columns<'_>, alpha: Fr, beta: Fr) -> Level {
     let ones = leading_ones(segments);
     let mut p = vec![Fr::ZERO; segments.used - ones];
     let mut q = vec![Fr::ONE; segments.used];
@@ -101,14 +93,7 @@ fn leaves(
             None => &mut [],
             Some(start) => &mut p[start..start + range.len()],
         };
-        fill(
-            program,
-            segment,
-            columns,
-            (alpha, beta),
-            numerators,
-            &mut q[range],
-        );
+        fill(segment, columns, (alpha, beta), numerators, &mut q[range]);
     }
     Level { ones, p, q }
 }
@@ -122,7 +107,6 @@ fn leading_ones(segments: &Segments) -> usize {
 
 /// Writes a segment's leaves; `p` is empty where the numerators are ones that are not written.
 fn fill(
-    program: &Program,
     segment: &Segment,
     columns: &Columns<'_>,
     (alpha, beta): (Fr, Fr),
@@ -137,7 +121,7 @@ fn fill(
             let block = view.terms[0].block;
             let limbs = match columns.small(&block) {
                 Small::Bytes(_) => 1 << 8,
-                Small::Limbs(_) => 1usize << program.limb_bits,
+                Small::Limbs(_) => columns.limb_count(),
             };
             let table: Vec<Fr> = (0..limbs)
                 .map(|v| start - beta * Fr::from(v as u64))
@@ -170,30 +154,47 @@ fn fill(
         }
         Kind::Use {
             table,
-            input,
-            output,
+            columns: looked_up,
         } => {
             p.fill(Fr::ONE);
-            let pairs = columns
-                .values(input)
-                .into_iter()
-                .zip(columns.values(output));
-            for (q, (x, y)) in q.iter_mut().zip(pairs) {
-                *q = alpha - table_tag(*table) - beta * (x + beta * y);
-            }
+            subtract(
+                q,
+                alpha - table_tag(*table),
+                beta,
+                looked_up.iter().map(|v| columns.values(v)),
+            );
         }
         Kind::Table {
             table,
+            columns: rows,
             multiplicity,
         } => {
             p.iter_mut()
                 .zip(columns.values(multiplicity))
                 .for_each(|(p, m)| *p = -m);
-            let lowest = program.tables[*table].lowest();
-            for (i, (q, value)) in q.iter_mut().zip(&program.tables[*table].values).enumerate() {
-                let x = fr_from_i64(lowest + i as i64);
-                *q = alpha - table_tag(*table) - beta * (x + beta * fr_from_i64((*value).into()));
-            }
+            let size = q.len();
+            let rows = rows.iter().map(|column| match column {
+                TableColumn::Index { lowest } => {
+                    let indices = (*lowest..).take(size);
+                    indices.map(fr_from_i64).collect()
+                }
+                TableColumn::Constants(values) => {
+                    values.iter().map(|v| fr_from_i64((*v).into())).collect()
+                }
+                TableColumn::Committed(view) => columns.values(view),
+            });
+            subtract(q, alpha - table_tag(*table), beta, rows);
         }
+    }
+}
+
+/// `q[i] = start - Σ_k β^(k+1)·column_k[i]`
+fn subtract(q: &mut [Fr], start: Fr, beta: Fr, columns: impl Iterator<Item = Vec<Fr>>) {
+    q.fill(start);
+    let mut power = beta;
+    for column in columns {
+        let pairs = q.par_iter_mut().zip(column).with_min_len(1 << 12);
+        pairs.for_each(|(q, v)| *q -= power * v);
+        power *= beta;
     }
 }

@@ -1,12 +1,12 @@
-//! Prover of the multilinear KZG opening; the protocol is in `laminate_protocol::pcs`.
+//! Prover of the multilinear KZG opening; the protocol is in `laminate_engine::pcs`.
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
-use laminate_protocol::backend::Native;
-use laminate_protocol::pcs::PcsProof;
-use laminate_protocol::poly::eq;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::pcs::PcsProof;
+use laminate_engine::poly::eq;
+use laminate_engine::transcript::Transcript;
 use rayon::prelude::*;
 
 use crate::kernels::{blend, msm};
@@ -201,7 +201,7 @@ fn divide(coefficients: &[Fr], parts: &Parts) -> (Vec<Fr>, Fr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laminate_protocol::pcs::eq_polynomial;
+    use laminate_engine::pcs::eq_polynomial;
     use rand::SeedableRng;
 
     fn random(n: usize, seed: u64) -> Vec<Fr> {
@@ -219,7 +219,7 @@ mod tests {
             let z = random(1, 4)[0];
             let w = z.invert().unwrap();
             let p = |x: Fr| eq_polynomial(&mut Native, &point, &x);
-            let v = laminate_protocol::poly::evaluate(&values, &point);
+            let v = laminate_engine::poly::evaluate(&values, &point);
             let left = horner(&values, z) * p(w) + horner(&values, w) * p(z);
             assert_eq!(
                 left,

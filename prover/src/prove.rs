@@ -2,18 +2,19 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::{EvalClaim, View};
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::field::{Point, Scalar, fr_from_i64};
-use laminate_protocol::fold::{self as protocol_fold, FoldMode};
-use laminate_protocol::layout::{BLINDS_LOG, Layout, Poly};
-use laminate_protocol::program::{ACTIVATION_BOUND, Program, Weights};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::relations::{LayerProof, relations};
-use laminate_protocol::statement::{self, Packing, Statement};
-use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::field::{Point, Scalar, fr_from_i64};
+use laminate_engine::fold::{self as protocol_fold, FoldMode};
+use laminate_engine::geometry::{BLINDS_LOG, Poly};
+use laminate_engine::relations::LayerProof;
+use laminate_engine::transcript::Transcript;
+use laminate_model::layout::Layout;
+use laminate_model::lower;
+use laminate_model::program::{ACTIVATION_BOUND, Program, ProgramError, Weights};
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::{self, Packing, Statement};
+use laminate_model::verify::Verifier;
 use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ pub enum ProveError {
     },
     /// The program is malformed.
     #[error(transparent)]
-    Program(#[from] VerifyError),
+    Program(#[from] ProgramError),
 }
 
 /// What the owner of a model keeps beside its weights: the salt, which the rows' blinds follow from,
@@ -114,7 +115,7 @@ impl Model {
     }
 
     fn row_log(&self) -> usize {
-        self.layout().row_log(self.program())
+        self.layout().geometry.row_log
     }
 
     fn check_powers(&self, powers: &[G1Affine]) -> Result<(), ProveError> {
@@ -148,7 +149,7 @@ impl Model {
     /// [`ProveError::SrsTooSmall`].
     pub fn commit_salted(&self, powers: &[G1Affine], salt: Fr) -> Result<WeightSecret, ProveError> {
         self.check_powers(powers)?;
-        let count = self.layout().rows(self.program(), Poly::Weight);
+        let count = self.layout().geometry.rows(Poly::Weight);
         let mut secret = WeightSecret {
             salt: Scalar(salt),
             rows: vec![],
@@ -259,7 +260,7 @@ pub fn prove_linked(
 ) -> Result<(Statement<Fr>, NativeProof), ProveError> {
     model.check_powers(powers)?;
     let (program, layout) = (model.program(), model.layout());
-    let expected = layout.rows(program, Poly::Weight);
+    let expected = layout.geometry.rows(Poly::Weight);
     if secret.rows.len() != expected {
         return Err(ProveError::Secret {
             found: secret.rows.len(),
@@ -273,7 +274,7 @@ pub fn prove_linked(
     let output = tensor_values(program, trace, program.output, program.proof_output_len());
     let trees = &model.verifier.trees;
     let mut trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
-    trace_columns.link(program, layout, links);
+    trace_columns.link(layout, links);
     let trace_rows = trace_columns.commit(model.row_log(), powers);
     let packing = Packing::of(program);
     let public = model.verifier.public_values(&input, &output);
@@ -308,7 +309,7 @@ pub fn prove_linked(
     let mut lookups = vec![];
     for tree in trees {
         let mut transcript = Transcript::fork(&mut Native, &seed, states.len());
-        let (lookup, claims) = lookup::prove(&mut transcript, program, tree, &columns);
+        let (lookup, claims) = lookup::prove(&mut transcript, tree, &columns);
         states.push(transcript.challenge(&mut Native, "final state"));
         all_claims.push(claims);
         lookups.push(lookup);
@@ -322,8 +323,8 @@ pub fn prove_linked(
         .map(|claims| {
             stage(Stage::Fold);
             let opens = || stage(Stage::Open);
-            let context = (program, layout);
-            fold::prove_in_stages(&mut main, context, &columns, powers, claims, &opens)
+            let geometry = &layout.geometry;
+            fold::prove_in_stages(&mut main, geometry, &columns, powers, claims, &opens)
         })
         .collect();
     let proof = NativeProof {
@@ -355,19 +356,17 @@ fn prove_layers(model: &Model, columns: &Columns<'_>, trace: &Trace, seed: Fr) -
         .sequence
         .map(|s| (s.reads_tokens(), s.gives_tokens()));
     let (reads, gives) = ends.unwrap_or_default();
-    let [tokens, choices] = [(program.input, reads), (program.output, gives)]
+    let known = [(program.input, reads), (program.output, gives)]
         .map(|(id, are_tokens)| token_ids(trace, id, are_tokens));
     (0..program.nodes.len())
         .into_par_iter()
         .map(|index| {
             let mut transcript = Transcript::fork(&mut Native, &seed, index);
-            let relations = relations(program, model.layout(), index);
+            let relations = lower::relations(program, model.layout(), index);
             let inputs = Inputs {
-                program,
                 columns,
                 accumulator: trace.aux.get(index).map(|aux| aux.accumulator.as_slice()),
-                tokens: &tokens,
-                choices: &choices,
+                known: &known,
             };
             let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
             let state = transcript.challenge(&mut Native, "final state");
@@ -405,7 +404,7 @@ fn boundary(
     [model.program().input, model.program().output]
         .into_iter()
         .map(|id| {
-            let view = View::tensor(model.layout(), id);
+            let view = model.layout().tensor(id);
             let point = transcript.challenges(&mut Native, "boundary point", view.log());
             let value = columns.evaluate(&view, &point);
             EvalClaim { view, point, value }

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{ACTIVATION_BOUND, Op, Role, Weights};
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{ACTIVATION_BOUND, Op, Role, Weights};
 use laminate_prover::exec::Trace;
 
 use crate::forger::Forger;

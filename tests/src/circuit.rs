@@ -4,11 +4,11 @@ use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::backend::CellReport;
 use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams};
 use laminate_aggregator::evm::accumulator_limbs;
-use laminate_protocol::backend::Native;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::public::{ACCUMULATOR_LIMBS, INSTANCES, PublicValues};
-use laminate_protocol::statement::{Statement, statement_len};
-use laminate_protocol::verify::Verifier;
+use laminate_engine::backend::Native;
+use laminate_model::proof::NativeProof;
+use laminate_model::public::{ACCUMULATOR_LIMBS, INSTANCES, PublicValues};
+use laminate_model::statement::{Statement, statement_len};
+use laminate_model::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
 
 /// Large enough for every program of the tests; nothing is laid out.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
-use laminate_protocol::proof::NativeProof;
+use laminate_model::proof::NativeProof;
 
 /// Number of scalars and points.
 pub fn count(proof: &NativeProof) -> (usize, usize) {

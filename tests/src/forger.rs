@@ -3,20 +3,21 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::{EvalClaim, View};
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::field::{Point, fr_from_i64};
-use laminate_protocol::fold::{self as protocol_fold, FoldMode};
-use laminate_protocol::layout::Block;
-use laminate_protocol::lookup::LookupProof;
-use laminate_protocol::poly;
-use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, padded_log};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::relations::{LayerProof, relations};
-use laminate_protocol::statement::{self, Packing, Statement};
-use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::field::{Point, fr_from_i64};
+use laminate_engine::fold::{self as protocol_fold, FoldMode};
+use laminate_engine::geometry::Block;
+use laminate_engine::lookup::LookupProof;
+use laminate_engine::poly;
+use laminate_engine::relations::LayerProof;
+use laminate_engine::transcript::Transcript;
+use laminate_model::lower;
+use laminate_model::program::{ACTIVATION_BOUND, Op, Program, padded_log};
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::{self, Packing, Statement};
+use laminate_model::verify::Verifier;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
@@ -55,10 +56,8 @@ pub struct Forger {
     pub input: Vec<Fr>,
     /// Claimed output, `(slots, width)`.
     pub output: Vec<Fr>,
-    /// Input token of every slot that the layers are proven with; none for programs without.
-    pub tokens: Vec<usize>,
-    /// Output token of every slot, likewise.
-    pub choices: Vec<usize>,
+    /// Input and output token of every slot that the layers are proven with; none for programs without.
+    pub known: [Vec<usize>; 2],
     /// The statement.
     pub statement: Statement<Fr>,
 }
@@ -94,8 +93,10 @@ impl Forger {
         let mut forger = Self {
             input,
             output,
-            tokens: token_ids(trace, program.input, reads),
-            choices: token_ids(trace, program.output, gives),
+            known: [
+                token_ids(trace, program.input, reads),
+                token_ids(trace, program.output, gives),
+            ],
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
@@ -123,8 +124,8 @@ impl Forger {
         if verifier.layout.boundaries.is_empty() {
             return;
         }
-        self.trace.link(&verifier.program, &verifier.layout, links);
-        let row_log = verifier.layout.row_log(&verifier.program);
+        self.trace.link(&verifier.layout, links);
+        let row_log = verifier.layout.geometry.row_log;
         let rows = self.trace.commit(row_log, &srs.powers);
         self.statement.boundary_in = verifier.boundary_commitment(true, &rows);
         self.statement.boundary_out = verifier.boundary_commitment(false, &rows);
@@ -142,7 +143,7 @@ impl Forger {
     /// Commits to altered weights, as whoever registers a model can.
     pub fn register(&mut self, srs: &TestSrs, change: impl FnOnce(&mut [u8])) {
         change(&mut self.weights.bytes);
-        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let row_log = self.verifier.layout.geometry.row_log;
         let blinds = self.secret.blinds(self.secret.rows.len());
         let rows = self.weights.commit(row_log, &blinds, &srs.powers);
         self.secret.rows = rows.into_iter().map(Point).collect();
@@ -159,8 +160,7 @@ impl Forger {
     /// Recounts the lookups after committed limbs were altered.
     pub fn recount(&mut self) {
         let verifier = &self.verifier;
-        self.trace
-            .recount(&verifier.program, &verifier.trees, &self.weights);
+        self.trace.recount(&verifier.trees, &self.weights);
     }
 
     /// Overwrites entry `index` of a committed block of the trace.
@@ -188,8 +188,8 @@ impl Forger {
         mode: FoldMode,
         answer: impl FnOnce(&mut NativeProof, &Openings),
     ) -> NativeProof {
-        let (program, layout) = (&self.verifier.program, &self.verifier.layout);
-        let row_log = layout.row_log(program);
+        let layout = &self.verifier.layout;
+        let row_log = layout.geometry.row_log;
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (mut main, seed) = self.start(&trace_rows);
@@ -214,7 +214,7 @@ impl Forger {
         let eta = self.eta(&trace_rows, &states);
         let openings = groups
             .iter()
-            .map(|claims| fold::prove(&mut main, (program, layout), &columns, &srs.powers, claims))
+            .map(|claims| fold::prove(&mut main, &layout.geometry, &columns, &srs.powers, claims))
             .collect();
         let mut proof = self.assemble(mode, trace_rows, proofs, lookups);
         proof.openings = openings;
@@ -234,16 +234,14 @@ impl Forger {
         let (program, layout) = (&self.verifier.program, &self.verifier.layout);
         let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
         let inputs = Inputs {
-            program,
             columns,
             // Sums are those of the columns, however they were altered.
             accumulator: None,
-            tokens: &self.tokens,
-            choices: &self.choices,
+            known: &self.known,
         };
         for index in 0..program.nodes.len() {
             let mut transcript = Transcript::fork(&mut Native, seed, index);
-            let relations = relations(program, layout, index);
+            let relations = lower::relations(program, layout, index);
             let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
             states.push(transcript.challenge(&mut Native, "final state"));
             proofs.push(proof);
@@ -255,7 +253,7 @@ impl Forger {
     /// The check that refuses the proof, if one does. What comes after the roots of the lookup trees is
     /// computed only if all is well up to there.
     pub fn refusal(&self, srs: &TestSrs) -> Option<VerifyError> {
-        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let row_log = self.verifier.layout.geometry.row_log;
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (_, seed) = self.start(&trace_rows);
@@ -364,7 +362,7 @@ fn boundary(
     [verifier.program.input, verifier.program.output]
         .into_iter()
         .map(|id| {
-            let view = View::tensor(&verifier.layout, id);
+            let view = verifier.layout.tensor(id);
             let point = transcript.challenges(&mut Native, "boundary point", view.log());
             let value = poly::evaluate(&columns.values(&view), &point);
             EvalClaim { view, point, value }

@@ -2,22 +2,22 @@
 //! seeded mutations (`tests/fuzz_targets.rs`) and by cargo-fuzz (`tests/fuzz`).
 
 use halo2curves_axiom::bn256::{Fr, G2Affine};
-use laminate_protocol::artifact::{self, HEADER, Kind};
-use laminate_protocol::field::Scalar;
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::proof::StoredProof;
-use laminate_protocol::relations::LayerProof;
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::field::Scalar;
+use laminate_engine::relations::LayerProof;
+use laminate_front::onnx;
+use laminate_model::artifact::{self, HEADER, Kind};
+use laminate_model::program::{Program, Weights};
+use laminate_model::proof::StoredProof;
+use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use laminate_prover::exec;
-use laminate_prover::import;
 use laminate_prover::input::CommittedInput;
 use laminate_prover::prove::WeightSecret;
 use serde::de::DeserializeOwned;
 
 /// The ONNX reader; whether it accepts.
 pub fn onnx(data: &[u8]) -> bool {
-    import::decode(data.to_vec()).is_ok()
+    onnx::decode(data.to_vec()).is_ok()
 }
 
 /// A whole file of any kind, digest included.
@@ -44,7 +44,7 @@ pub fn program(data: &[u8]) {
         return;
     };
     // A refused run is as good as a run; only small programs are tried.
-    if verifier.layout.max_log() <= 16 {
+    if verifier.layout.geometry.max_log() <= 16 {
         let rows = vec![vec![
             0;
             verifier.program.tensor_width(verifier.program.input)

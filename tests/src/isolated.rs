@@ -1,8 +1,8 @@
 //! Programs with nodes that nothing reads: a forger can lie about such a node and nothing has to follow, so
 //! that one false statement stays the only one.
 
-use laminate_protocol::layout::Block;
-use laminate_protocol::program::{
+use laminate_engine::geometry::Block;
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, WeightFormat,
     Weights,
 };

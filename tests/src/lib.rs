@@ -22,13 +22,13 @@ use std::path::PathBuf;
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine, G2, G2Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
 use halo2curves_axiom::group::{Curve, Group};
-use laminate_protocol::field::fr_from_digest;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{
+use laminate_engine::field::fr_from_digest;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, Weights,
 };
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::Statement;
 use laminate_prover::exec::{self, Trace};
 use laminate_prover::input::{CommittedInput, Input};
 use laminate_prover::prove::{Model, WeightSecret, prove};

@@ -3,14 +3,14 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::lookup::segments::table_tag;
-use laminate_protocol::lookup::{Kind, LookupLayer, LookupProof, Segments};
-use laminate_protocol::poly::{self, eq};
-use laminate_protocol::program::Program;
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::lookup::segments::table_tag;
+use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Segments};
+use laminate_engine::poly::{self, eq};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
+use laminate_model::program::Program;
 
 /// Where the prover lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

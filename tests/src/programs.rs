@@ -1,6 +1,6 @@
 //! Programs from a stranger: honest ones with something added or altered, for what `Program::check` must refuse.
 
-use laminate_protocol::program::{DenseShape, Node, Op, Program, Sequence, Shard, Tensor};
+use laminate_model::program::{DenseShape, Node, Op, Program, Sequence, Shard, Tensor};
 
 use crate::sequence::{self, Shape};
 

@@ -1,6 +1,6 @@
 //! Random programs of every op and any shape, whose values stay in range for every input.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind,
     Tensor, Weights,
 };

@@ -3,11 +3,11 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::{Backend, Native};
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::transcript::Event;
-use laminate_protocol::transcript::poseidon::{RATE, WIDTH};
-use laminate_protocol::verify::EventLog;
+use laminate_engine::backend::{Backend, Native};
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::transcript::Event;
+use laminate_engine::transcript::poseidon::{RATE, WIDTH};
+use laminate_model::verify::EventLog;
 
 /// Native arithmetic, every permutation's output kept, every failed check counted.
 #[derive(Clone, Debug, Default)]

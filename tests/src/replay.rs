@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use laminate_protocol::layout::Layout;
-use laminate_protocol::program::{
+use laminate_model::layout::Layout;
+use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, MASKED, Node, Op, Program, Role, TensorId, axes_log, padded_index,
 };
 use laminate_prover::exec::{NodeAux, Trace, Values};
@@ -70,7 +70,7 @@ impl Padded {
 
     /// Bytes of the weight polynomial that holds these, padding included.
     pub fn bytes(all: &[Self], layout: &Layout) -> Vec<u8> {
-        let mut bytes = vec![0; layout.weight_used];
+        let mut bytes = vec![0; layout.geometry.weight_used];
         for (layer, blocks) in all.iter().zip(&layout.dense) {
             for (i, w) in layer.weight.iter().enumerate() {
                 bytes[blocks.weight.offset + i] = (w + 128) as u8;

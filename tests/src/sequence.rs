@@ -1,6 +1,6 @@
 //! Small language models with random weights, and their runs.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     Carry, DenseShape, DenseWeights, MASKED, Node, Op, Program, RopeTable, Sequence, Table,
     TableKind, Tensor, WeightFormat, Weights,
 };

@@ -1,15 +1,15 @@
 //! A small random language model in shards, and proofs of its runs.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::shards::ShardSet;
-use laminate_protocol::statement::Statement;
+use laminate_engine::fold::FoldMode;
+use laminate_front::llama::{FloatLlama, LlamaConfig, Rope};
+use laminate_front::quant::llm::{Compiled, LlmOptions, Prepared};
+use laminate_model::program::{Program, Weights};
+use laminate_model::proof::NativeProof;
+use laminate_model::shards::ShardSet;
+use laminate_model::statement::Statement;
 use laminate_prover::exec::{self, ShardGenerator, Trace};
-use laminate_prover::import::llm::{FloatLlama, LlamaConfig, Rope};
 use laminate_prover::prove::{Links, Model, WeightSecret, prove_linked};
-use laminate_prover::quant::llm::{Compiled, LlmOptions, Prepared};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 

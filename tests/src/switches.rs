@@ -1,4 +1,4 @@
-//! The names of the verifier's switches (`laminate_protocol::switch`), found in its sources.
+//! The names of the verifier's switches (`laminate_engine::switch`), found in its sources.
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,9 @@ const CALLS: [(&str, &str); 9] = [
 ];
 
 /// Where the verifier is, below the workspace's root.
-const SOURCES: [&str; 3] = [
-    "protocol/src",
+const SOURCES: [&str; 4] = [
+    "engine/src",
+    "model/src",
     "aggregator/src/join",
     "aggregator/src/snark",
 ];

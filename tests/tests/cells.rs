@@ -7,16 +7,16 @@ use std::fmt::Write;
 use std::path::Path;
 
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::verify::Verifier;
-use laminate_prover::import;
-use laminate_prover::quant::{self, CompileOptions};
+use laminate_engine::fold::FoldMode;
+use laminate_front::onnx;
+use laminate_front::quant::{self, CompileOptions};
+use laminate_model::verify::Verifier;
 use laminate_tests::golden;
 
 /// The fraud model for a batch of rows.
 fn fraud(batch: usize) -> Verifier {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
-    let graph = import::read(&folder.join("fraud.onnx")).expect("model");
+    let graph = onnx::read(&folder.join("fraud.onnx")).expect("model");
     let columns = graph.width(graph.input());
     let calibration = quant::read_rows(&folder.join("calibration.csv"), columns).expect("rows");
     let options = CompileOptions::new("fraud", batch, 17);

@@ -1,13 +1,13 @@
 //! Inputs that are committed to first and proven later: one commitment, however often; nobody else's; of no other input.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{ACTIVATION_BOUND, Program};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
+use laminate_engine::error::VerifyError;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::artifact::{self, Kind};
+use laminate_model::program::{ACTIVATION_BOUND, Program};
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::Statement;
 use laminate_prover::exec::{self, ExecError};
 use laminate_prover::input::{CommittedInput, Input, InputError};
 use laminate_prover::prove::{Links, Model, WeightSecret, prove_linked};

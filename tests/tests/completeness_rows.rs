@@ -1,8 +1,8 @@
 //! Honest proofs of polynomials of several commitment rows are accepted, and mutations of them refused.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::proof::NativeProof;
+use laminate_engine::fold::FoldMode;
+use laminate_model::proof::NativeProof;
 use laminate_prover::exec;
 use laminate_prover::prove::{Model, prove};
 use laminate_tests::fields::{count, with_point};

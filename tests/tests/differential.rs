@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::fold::FoldMode;
+use laminate_engine::fold::FoldMode;
 use laminate_prover::exec;
 use laminate_tests::fields::{count, with_point, with_scalar};
 use laminate_tests::{Case, TestSrs, every_op, mlp, prove_case, random};

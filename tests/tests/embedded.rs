@@ -9,9 +9,9 @@ use laminate_aggregator::evm::{
 };
 use laminate_aggregator::keys::{ProvingKey, required_k};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::public::INSTANCES;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_model::public::INSTANCES;
+use laminate_model::verify::Verifier;
 use laminate_tests::{golden, random};
 use serde_json::json;
 

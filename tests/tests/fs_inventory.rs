@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::{Statement, VALUES_PER_WORD};
-use laminate_protocol::transcript::Event;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::backend::Native;
+use laminate_engine::fold::FoldMode;
+use laminate_engine::transcript::Event;
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::{Statement, VALUES_PER_WORD};
+use laminate_model::verify::Verifier;
 use laminate_tests::fields::{count, point_name, scalar_name, with_point, with_scalar};
 use laminate_tests::recorder::{Recorder, Squeeze, squeezes};
 use laminate_tests::sequence::{self, Shape};

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use laminate_protocol::artifact::{self, HEADER, Kind};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
+use laminate_engine::fold::FoldMode;
+use laminate_model::artifact::{self, HEADER, Kind};
+use laminate_model::program::Program;
 use laminate_tests::fuzz::{self, ProofFile, stored};
 use laminate_tests::{TestSrs, committed, every_op, prove_case};
 use rand::{Rng, SeedableRng};

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::PrimeField;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::backend::{Native, point_scalars};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
-use laminate_protocol::statement::{Packing, input_commitment, pack, weight_commitment};
-use laminate_protocol::transcript::{Domain, Transcript, hash};
+use laminate_engine::backend::{Native, point_scalars};
+use laminate_engine::fold::FoldMode;
+use laminate_engine::transcript::{Domain, Transcript, hash};
+use laminate_model::artifact::{self, Kind};
+use laminate_model::program::Program;
+use laminate_model::statement::{Packing, input_commitment, pack, weight_commitment};
 use laminate_tests::fuzz::{ProofFile, native, stored};
 use laminate_tests::{Proven, TestSrs, committed, every_op, golden, prove_case};
 use sha2::{Digest, Sha256};

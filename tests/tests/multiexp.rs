@@ -4,10 +4,10 @@
 use halo2curves_axiom::bn256::{Fq, Fr, G1, G1Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
 use halo2curves_axiom::group::Curve;
-use laminate_protocol::backend::{Native, point_scalars};
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::multiexp::{Multiexp, NativeMultiexp};
-use laminate_protocol::transcript::{Domain, Event, Transcript};
+use laminate_engine::backend::{Native, point_scalars};
+use laminate_engine::error::VerifyError;
+use laminate_engine::multiexp::{Multiexp, NativeMultiexp};
+use laminate_engine::transcript::{Domain, Event, Transcript};
 use laminate_prover::multiexp::{MultiexpError, prove};
 use laminate_tests::{TestSrs, golden};
 use rand::SeedableRng;

@@ -1,8 +1,8 @@
 //! The native verifier and the circuit run the same code: on random programs both come to the same
 //! public values, and transcripts agree (a different challenge anywhere would change a scalar).
 
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{DenseShape, DenseWeights, Program, WeightFormat, Weights};
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{DenseShape, DenseWeights, Program, WeightFormat, Weights};
 use laminate_prover::exec::Trace;
 use laminate_tests::circuit::assert_agreement;
 use laminate_tests::{TestSrs, every_op, mlp, prove_case, prove_trace, random};

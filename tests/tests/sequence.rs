@@ -1,9 +1,9 @@
 //! Language models: honest proofs verify, folded and unrolled.
 
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Op;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::Op;
+use laminate_model::verify::Verifier;
 use laminate_prover::prove::{Model, prove};
 use laminate_tests::TestSrs;
 use laminate_tests::sequence::{self, SequenceCase, Shape};

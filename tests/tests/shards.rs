@@ -1,12 +1,13 @@
 //! Models in shards: they compute what the whole model computes, and their proofs verify together.
 
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::{Block, Layout};
-use laminate_protocol::program::{ACTIVATION_BOUND, Program, Role};
+use laminate_engine::fold::FoldMode;
+use laminate_engine::geometry::Block;
+use laminate_front::quant::llm::{Prepared, compile};
+use laminate_model::layout::Layout;
+use laminate_model::program::{ACTIVATION_BOUND, Program, Role};
 use laminate_prover::exec::{self, Trace, generate};
 use laminate_prover::prove::Links;
-use laminate_prover::quant::llm::{Prepared, compile};
 use laminate_tests::attack::srs;
 use laminate_tests::circuit::assert_agreement;
 use laminate_tests::shards::{self, Sharded, model, options, texts};
@@ -224,7 +225,7 @@ fn boundary_rows_are_their_own() {
             program.row_log = row_log;
             program.check().expect("sound");
             let layout = Layout::new(&program);
-            assert_eq!(layout.row_log(&program), usize::from(row_log));
+            assert_eq!(layout.geometry.row_log, usize::from(row_log));
             assert_eq!(layout.boundaries.len(), if index == 1 { 2 } else { 1 });
             let others: Vec<Block> = layout
                 .limbs
@@ -257,7 +258,7 @@ fn boundary_rows_are_their_own() {
                 };
                 let blocks = boundary.limbs.iter().chain([&boundary.blinds]);
                 contents.push(blocks.map(place).collect::<Vec<_>>());
-                let trace_rows = layout.rows(&program, laminate_protocol::layout::Poly::Trace);
+                let trace_rows = layout.geometry.rows(laminate_engine::geometry::Poly::Trace);
                 assert!(rows.iter().all(|row| *row < trace_rows));
                 taken.extend(rows);
             }

@@ -6,11 +6,11 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::field::pow2;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::poly::eq;
-use laminate_protocol::statement::{self, Packing, VALUE_BITS};
+use laminate_engine::backend::Native;
+use laminate_engine::field::pow2;
+use laminate_engine::fold::FoldMode;
+use laminate_engine::poly::eq;
+use laminate_model::statement::{self, Packing, VALUE_BITS};
 use laminate_tests::forger::Forger;
 use laminate_tests::{TestSrs, every_op, mlp};
 

@@ -2,10 +2,10 @@
 //! the column is in the region that lookups cover, or a forgery that puts into it what its relations rely
 //! on not to be there is refused.
 
-use laminate_protocol::field::pow2;
-use laminate_protocol::layout::reliance::{Place, relied, stored};
-use laminate_protocol::lookup::{Kind, Range};
-use laminate_protocol::program::{
+use laminate_engine::field::pow2;
+use laminate_engine::lookup::{Kind, Range};
+use laminate_model::layout::reliance::{Place, relied, stored};
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
 };
 use laminate_prover::exec;

@@ -5,8 +5,8 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{Node, Op, Weights};
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{Node, Op, Weights};
 use laminate_prover::exec::{self, Trace};
 use laminate_tests::forger::{Forger, rerun};
 use laminate_tests::{Case, TestSrs, every_op, mlp};

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use laminate_protocol::program::{Op, Role};
+use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Tally};
 use laminate_tests::forger::{At, Forger, element};
 use laminate_tests::isolated::Isolated;
@@ -373,10 +373,10 @@ fn every_identity_of_an_argmax_is_bound() {
     let logits: Vec<i128> = (0..21)
         .map(|v| honest.integer(node, At::Operand(0), at(v)))
         .collect();
-    let id = honest.choices[LAST];
+    let id = honest.known[1][LAST];
     let claim = |other: usize| {
         let mut forger = honest.clone();
-        forger.choices[LAST] = other;
+        forger.known[1][LAST] = other;
         forger.output[LAST] = element(other as i128 - (1 << 15));
         forger.restate();
         forger

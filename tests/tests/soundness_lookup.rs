@@ -2,10 +2,10 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::lookup::{self, Kind, LookupProof};
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::lookup::{self, Kind, LookupProof};
+use laminate_engine::transcript::Transcript;
 use laminate_tests::forger::Forger;
 use laminate_tests::lookup_reference::{Lie, prove};
 use laminate_tests::{TestSrs, every_op, mlp};
@@ -45,14 +45,7 @@ impl Lookups {
 
     fn verify(&self, proof: &LookupProof<Fr>) -> Result<(), VerifyError> {
         let v = &self.forger.verifier;
-        lookup::verify(
-            &mut Native,
-            &mut Self::transcript(),
-            &v.program,
-            &v.trees[0],
-            proof,
-        )
-        .map(|_| ())
+        lookup::verify(&mut Native, &mut Self::transcript(), &v.trees[0], proof).map(|_| ())
     }
 
     /// Index of the first column of the first segment that `wanted` picks.
@@ -92,12 +85,8 @@ fn reference_prover_agrees_with_the_real_one() {
         let lookups = lookups(&case);
         let columns = lookups.forger.columns();
         let v = &lookups.forger.verifier;
-        let (real, _) = laminate_prover::lookup::prove(
-            &mut Lookups::transcript(),
-            &v.program,
-            &v.trees[0],
-            &columns,
-        );
+        let (real, _) =
+            laminate_prover::lookup::prove(&mut Lookups::transcript(), &v.trees[0], &columns);
         let reference = lookups.prove(Lie::None);
         assert_eq!(reference, real);
         assert_eq!(lookups.verify(&reference), Ok(()));

@@ -1,6 +1,6 @@
 //! A program declares its widths; the entries that pad them to powers of two must not hold a larger model.
 
-use laminate_protocol::fold::FoldMode;
+use laminate_engine::fold::FoldMode;
 use laminate_prover::exec;
 use laminate_tests::forger::Forger;
 use laminate_tests::{TestSrs, mlp};
@@ -63,13 +63,13 @@ fn weights_on_padded_features_are_refused() {
     println!("weights on padded features: {tried} tried, 0 accepted");
 }
 
-type Dense<'a> = (usize, &'a laminate_protocol::layout::DenseBlocks);
+type Dense<'a> = (usize, &'a laminate_model::layout::DenseBlocks);
 
 fn dense_nodes<'a>(case: &laminate_tests::Case, forger: &'a Forger) -> Vec<Dense<'a>> {
     let nodes = case.program.nodes.iter().enumerate();
     nodes
         .filter_map(|(i, node)| match node.op {
-            laminate_protocol::program::Op::Dense { weight, .. } => {
+            laminate_model::program::Op::Dense { weight, .. } => {
                 Some((i, &forger.verifier.layout.dense[weight]))
             }
             _ => None,
@@ -84,7 +84,7 @@ fn recommit(
     node: usize,
     srs: &TestSrs,
 ) -> Option<Forger> {
-    use laminate_protocol::program::Op;
+    use laminate_model::program::Op;
     let Op::Dense { weight, .. } = case.program.nodes[node].op else {
         return None;
     };
@@ -102,7 +102,7 @@ fn recommit(
 
 /// A head of six features in eight places: what scores sum over ends in padding.
 mod heads {
-    use laminate_protocol::program::{
+    use laminate_model::program::{
         ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, ProgramError, Table,
         TableKind, WeightFormat, axes_log, padded_index, round,
     };
@@ -273,7 +273,7 @@ mod heads {
             let mut forged = forger.clone();
             forged.register(srs(), |bytes| bytes[block.offset + 12] = 128 + 50);
             for slot in 0..forged.verifier.program.slots() {
-                let rem = At::Aux(laminate_protocol::program::Role::Remainder);
+                let rem = At::Aux(laminate_model::program::Role::Remainder);
                 let [y, r] = [At::Output, rem].map(|at| forger.integer(node, at, 16 * slot));
                 let sum = (y << 16) + r + 60 * 50 * i128::from(zero);
                 forged.put(node, At::Output, 16 * slot, sum >> 16);

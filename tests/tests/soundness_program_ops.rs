@@ -1,11 +1,10 @@
 //! One program for every condition on an op's parameters and shapes: each is refused by its check, in its words, and
 //! most are otherwise programs. Nodes are added beside those of an honest model, whose results nothing reads.
 
-use laminate_protocol::layout::Layout;
-use laminate_protocol::program::{
-    Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG,
-};
-use laminate_protocol::relations::{Relation, relations};
+use laminate_engine::relations::Relation;
+use laminate_model::layout::Layout;
+use laminate_model::lower::relations;
+use laminate_model::program::{Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG};
 use laminate_tests::programs::{
     dense, find, first_shard, middle_shard, node, norm, refuse, stacked, tensor, weights, wide,
 };
@@ -542,7 +541,7 @@ fn padding_is_zero_on_one_side_of_every_product() {
     for (at_zero, shown) in [(0, false), (5, true)] {
         let mut program = Program::empty("activation", 2, 20);
         program.limb_bits = 16;
-        program.sequence = Some(laminate_protocol::program::Sequence::new(3, 2, 5));
+        program.sequence = Some(laminate_model::program::Sequence::new(3, 2, 5));
         let mut values = vec![1; 1 << WIDE_TABLE_LOG];
         values[1 << (WIDE_TABLE_LOG - 1)] = at_zero;
         program.tables.push(Table {

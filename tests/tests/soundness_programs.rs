@@ -1,7 +1,7 @@
 //! One program for every bound on counts, shapes, ends and what is carried: each is refused by its check, in its
 //! words, and most are otherwise programs. Beside each stands what would go wrong.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     Carry, DenseShape, MAX_NODES, MAX_VOCAB, Op, Program, RopeTable, Sequence, TABLE_LOG, Table,
     TableKind,
 };

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::field::pow2;
-use laminate_protocol::layout::Block;
-use laminate_protocol::program::{Op, Role};
+use laminate_engine::field::pow2;
+use laminate_engine::geometry::Block;
+use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Tally};
 use laminate_tests::forger::{At, Forger, element};
 use laminate_tests::isolated::Isolated;
@@ -262,10 +262,10 @@ fn negative_gaps_are_refused() {
     let honest = attack.forger(&attack.trace);
     let gap = aux(Role::Gap);
     let logit = |v: usize| honest.integer(node, At::Operand(0), slot * width + v);
-    let id = honest.choices[slot];
+    let id = honest.known[1][slot];
     for other in (0..21).filter(|other| *other != id) {
         let mut forged = honest.clone();
-        forged.choices[slot] = other;
+        forged.known[1][slot] = other;
         forged.output[slot] = element(other as i128 - (1 << 15));
         forged.restate();
         forged.put(node, aux(Role::Best), slot, logit(other) + (1 << 15));

@@ -3,10 +3,10 @@
 use halo2curves_axiom::bn256::{Fr, G2Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::fold::FoldMode;
+use laminate_model::proof::NativeProof;
+use laminate_model::verify::Verifier;
 use laminate_tests::{Case, Proven, TestSrs, every_op, mlp, prove_case};
 
 fn srs() -> TestSrs {
@@ -33,14 +33,14 @@ fn other_programs() -> Vec<(&'static str, Case)> {
         change("table scale", &|c| c.program.tables[0].input_scale += 1),
         change("slope", &|c| {
             for node in &mut c.program.nodes {
-                if let laminate_protocol::program::Op::LeakyRelu { slope } = &mut node.op {
+                if let laminate_model::program::Op::LeakyRelu { slope } = &mut node.op {
                     *slope += 1;
                 }
             }
         }),
         change("add factor", &|c| {
             for node in &mut c.program.nodes {
-                if let laminate_protocol::program::Op::Add { left, .. } = &mut node.op {
+                if let laminate_model::program::Op::Add { left, .. } = &mut node.op {
                     *left += 1;
                 }
             }

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use laminate_protocol::program::{Op, Role};
+use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Attention, Tally, overwrite};
 use laminate_tests::forger::{At, element};
 use laminate_tests::replay::{DIVISION, Replay, Step, norm_row, roots, rounded};

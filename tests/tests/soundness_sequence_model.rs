@@ -2,9 +2,9 @@
 //! padding, tokens, and columns that only lookups keep in range.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{ACTIVATION_BOUND, MASKED, Op, Role, Weights};
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{ACTIVATION_BOUND, MASKED, Op, Role, Weights};
 use laminate_prover::exec::{self, Trace};
 use laminate_tests::attack::{Attack, Tally, srs};
 use laminate_tests::forger::Forger;

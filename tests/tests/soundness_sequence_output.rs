@@ -1,7 +1,7 @@
 //! Forgeries of the tokens that a language model gives out.
 
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::program::{ACTIVATION_BOUND, Op};
+use laminate_engine::field::fr_from_i64;
+use laminate_model::program::{ACTIVATION_BOUND, Op};
 use laminate_tests::attack::{Attack, Tally, overwrite, srs};
 use laminate_tests::forger::Forger;
 use laminate_tests::replay::{Step, choose};
@@ -70,7 +70,7 @@ fn wrong_output_tokens_are_refused() {
     let honest = attack.forger(&attack.trace);
     for slot in [LAST, 0, 7] {
         let mut restated = honest.clone();
-        let id = (restated.choices[slot] + 1) % 21;
+        let id = (restated.known[1][slot] + 1) % 21;
         restated.output[slot] = fr_from_i64(id as i64 - ACTIVATION_BOUND);
         restated.restate();
         tally.refuse(
@@ -78,7 +78,7 @@ fn wrong_output_tokens_are_refused() {
             "linear identity of argmax",
             &restated,
         );
-        restated.choices[slot] = id;
+        restated.known[1][slot] = id;
         tally.refuse("another token, restated and proven", "argmax", &restated);
     }
 }

@@ -3,12 +3,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use laminate_protocol::program::{
+use laminate_model::lower::relations;
+use laminate_model::program::{
     Carry, DenseShape, DenseWeights, Node, Op, Program, Sequence, Table, Tensor, Weights,
 };
-use laminate_protocol::relations::relations;
-use laminate_protocol::statement;
-use laminate_protocol::verify::Verifier;
+use laminate_model::statement;
+use laminate_model::verify::Verifier;
 use laminate_prover::exec;
 use laminate_prover::prove::Model;
 use laminate_tests::sequence::{self, Shape};
@@ -316,7 +316,10 @@ fn parameters(op: Op, size: u32) -> Op {
 /// Everything that runs on a program that passed its checks.
 fn use_program(program: &Program) {
     let verifier = Verifier::new(program.clone()).expect("a checked program");
-    let _ = (statement::output_words(program), verifier.layout.max_log());
+    let _ = (
+        statement::output_words(program),
+        verifier.layout.geometry.max_log(),
+    );
     for index in 0..program.nodes.len() {
         for relation in relations(program, &verifier.layout, index) {
             let _ = format!("{relation:?}");
@@ -325,7 +328,7 @@ fn use_program(program: &Program) {
     let columns: usize = (0..program.tensors.len())
         .map(|id| 1usize << program.column_log(id))
         .sum();
-    if columns > 1 << 18 || verifier.layout.max_log() > 22 {
+    if columns > 1 << 18 || verifier.layout.geometry.max_log() > 22 {
         return;
     }
     let dense = program.weights.iter().map(|shape| {

@@ -3,10 +3,10 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::field::{fr_from_i64, pow2};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::ACTIVATION_BOUND;
-use laminate_protocol::statement::{Packing, output_words, unpack};
+use laminate_engine::field::{fr_from_i64, pow2};
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::ACTIVATION_BOUND;
+use laminate_model::statement::{Packing, output_words, unpack};
 use laminate_prover::exec;
 use laminate_tests::attack::{Attack, Tally, srs};
 use laminate_tests::circuit::assert_agreement;
@@ -99,7 +99,7 @@ fn public_prompts_are_the_committed_ones() {
         );
         restated.restate();
         tally.refuse("a prompt that was not proven", "embed", &restated);
-        restated.tokens[position] = other as usize;
+        restated.known[0][position] = other as usize;
         tally.refuse("a prompt that was not run", "embed", &restated);
         let mut ids = case.tokens.clone();
         ids[position] = other;
@@ -177,7 +177,7 @@ fn ids_of_more_than_16_bits_are_bound() {
         other.input[0] = id(twin);
         other.restate();
         tally.refuse("a prompt off by 65,536", "", &other);
-        other.tokens[0] = twin as usize;
+        other.known[0][0] = twin as usize;
         tally.refuse("the same, proven", "", &other);
     }
     // Two values in one field of a word would be another packing of the same word.

@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{Program, Sequence, Shard};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::shards::{ShardError, ShardSet};
-use laminate_protocol::statement::Statement;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::{Program, Sequence, Shard};
+use laminate_model::proof::NativeProof;
+use laminate_model::shards::{ShardError, ShardSet};
+use laminate_model::statement::Statement;
 use laminate_prover::exec::{self, Trace};
 use laminate_prover::prove::{Links, WeightSecret};
 use laminate_tests::Case;
@@ -384,7 +384,7 @@ fn boundary_points_of_another_proof_are_refused() {
     let mut tried = 0;
     for shard in 0..3 {
         let verifier = &sharded.set.verifiers()[shard];
-        let row_log = verifier.layout.row_log(&verifier.program);
+        let row_log = verifier.layout.geometry.row_log;
         for boundary in &verifier.layout.boundaries {
             for row in boundary.rows(row_log) {
                 let points: [G1Affine; 2] = [

@@ -3,8 +3,8 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::fold::FoldMode;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::fold::FoldMode;
 use laminate_tests::forger::Forger;
 use laminate_tests::{TestSrs, every_op};
 

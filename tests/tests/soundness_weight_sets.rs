@@ -3,9 +3,9 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::shards::{ShardError, WeightSet};
-use laminate_protocol::statement::Statement;
+use laminate_model::proof::NativeProof;
+use laminate_model::shards::{ShardError, WeightSet};
+use laminate_model::statement::Statement;
 use laminate_prover::prove::{Model, prove_weights};
 use laminate_tests::attack::srs;
 use laminate_tests::shards::{self, Sharded, model, options};

@@ -2,17 +2,17 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::{Block, Poly};
-use laminate_protocol::lookup;
-use laminate_protocol::program::{
+use laminate_engine::backend::Native;
+use laminate_engine::error::VerifyError;
+use laminate_engine::fold::FoldMode;
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::lookup;
+use laminate_engine::transcript::Transcript;
+use laminate_model::program::{
     DenseShape, DenseWeights, Program, ProgramError, WeightFormat, Weights,
 };
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::transcript::Transcript;
-use laminate_protocol::verify::Verifier;
+use laminate_model::proof::NativeProof;
+use laminate_model::verify::Verifier;
 use laminate_prover::exec::{ExecError, Trace, check_weights};
 use laminate_prover::prove::{Model, ProveError, prove_weights};
 use laminate_tests::forger::Forger;
@@ -237,13 +237,7 @@ fn weights_that_are_not_bytes_are_refused_in_every_piece() {
         let values: Vec<Vec<Fr>> = views.map(|view| columns.values(view)).collect();
         let verdict = |values: &[Vec<Fr>], lie| {
             let proof = prove(&mut transcript(), &verifier.program, tree, values, lie);
-            lookup::verify(
-                &mut Native,
-                &mut transcript(),
-                &verifier.program,
-                tree,
-                &proof,
-            )
+            lookup::verify(&mut Native, &mut transcript(), tree, &proof)
         };
         assert!(verdict(&values, Lie::None).is_ok());
         let weights = tree.segments.iter().zip(&values).filter(|(s, _)| {

@@ -33,10 +33,10 @@ fn every_switch_has_a_name_of_its_own() {
 fn released_verifiers_have_no_switches() {
     let main = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/src/main.rs");
     let main = std::fs::read_to_string(main).expect("the command line's source");
-    assert!(main.contains("!laminate_protocol::switch::MUTABLE"));
-    if laminate_protocol::switch::MUTABLE {
+    assert!(main.contains("!laminate_engine::switch::MUTABLE"));
+    if laminate_engine::switch::MUTABLE {
         println!("skipped: built with the feature `mutants`");
         return;
     }
-    assert!(laminate_protocol::switch::on("anything"));
+    assert!(laminate_engine::switch::on("anything"));
 }

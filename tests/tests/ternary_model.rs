@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::WeightFormat;
-use laminate_prover::quant::{self, CompileOptions, Compiled, Rounding, WeightChoice};
-use laminate_prover::{exec, import};
+use laminate_engine::fold::FoldMode;
+use laminate_front::onnx;
+use laminate_front::quant::{self, CompileOptions, Compiled, Rounding, WeightChoice};
+use laminate_model::program::WeightFormat;
+use laminate_prover::exec;
 use laminate_tests::{TestSrs, prove_trace};
 
 fn fraud(file: &str) -> PathBuf {
@@ -15,7 +16,7 @@ fn fraud(file: &str) -> PathBuf {
 }
 
 fn compile(model: &str, weights: WeightChoice) -> Compiled {
-    let graph = import::read(&fraud(model)).expect("model");
+    let graph = onnx::read(&fraud(model)).expect("model");
     let columns = graph.width(graph.input());
     let calibration = quant::read_rows(&fraud("calibration.csv"), columns).expect("rows");
     let options = CompileOptions {

@@ -1,5 +1,5 @@
 //! The circuit that runs the verifier of folded proofs. Group operations are left to whoever verifies
-//! the aggregation proof; see `laminate_protocol::public`.
+//! the aggregation proof; see `laminate_model::public`.
 
 use std::cell::RefCell;
 
@@ -9,13 +9,13 @@ use halo2_base::gates::flex_gate::MultiPhaseThreadBreakPoints;
 use halo2_base::halo2_proofs::circuit::{Layouter, SimpleFloorPlanner};
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem, Error, Selector};
-use laminate_protocol::backend::{Backend, Part};
-use laminate_protocol::deferred::Deferred;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::public::{self, ACCUMULATOR_LIMBS, PublicValues};
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::backend::{Backend, Part};
+use laminate_engine::deferred::Deferred;
+use laminate_engine::fold::FoldMode;
+use laminate_model::proof::NativeProof;
+use laminate_model::public::{self, ACCUMULATOR_LIMBS, PublicValues};
+use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
 
 use super::builder::{Builder, Config};

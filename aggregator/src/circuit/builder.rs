@@ -25,7 +25,7 @@ use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2_base::virtual_region::manager::VirtualRegionManager;
 
-use laminate_protocol::public::ACCUMULATOR_LIMBS;
+use laminate_model::public::ACCUMULATOR_LIMBS;
 
 use super::params::{CircuitParams, Demand, UNUSABLE_ROWS};
 use crate::chips::poseidon::{PoseidonChip, PoseidonConfig};

@@ -8,24 +8,25 @@ use std::convert::Infallible;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
-use laminate_protocol::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
-use laminate_protocol::layout::Poly;
-use laminate_protocol::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
-use laminate_protocol::multiexp::{Multiexp, MultiexpProof, multiples, steps};
-use laminate_protocol::pcs::PcsProof;
-use laminate_protocol::proof::{FoldedProof, NativeProof};
-use laminate_protocol::relations::elementwise::ZERO_CHECK_DEGREE;
-use laminate_protocol::relations::{self, LayerProof, Relation, RelationProof, Stage};
-use laminate_protocol::statement::{Statement, output_words};
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
+use laminate_engine::geometry::Poly;
+use laminate_engine::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
+use laminate_engine::multiexp::{Multiexp, MultiexpProof, multiples, steps};
+use laminate_engine::pcs::PcsProof;
+use laminate_engine::relations::elementwise::ZERO_CHECK_DEGREE;
+use laminate_engine::relations::{LayerProof, Relation, RelationProof, Stage};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_model::lower;
+use laminate_model::proof::{FoldedProof, NativeProof};
+use laminate_model::statement::{Statement, output_words};
+use laminate_model::verify::Verifier;
 
 /// A statement and a proof of the shape of `verifier`'s program.
 pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, NativeProof) {
     let program = &verifier.program;
-    let rows = |poly| vec![(); verifier.layout.rows(program, poly)];
+    let rows = |poly| vec![(); verifier.layout.geometry.rows(poly)];
     let relations: Vec<Vec<Relation>> = (0..program.nodes.len())
-        .map(|index| relations::relations(program, &verifier.layout, index))
+        .map(|index| lower::relations(program, &verifier.layout, index))
         .collect();
     let openings = match mode {
         FoldMode::On => 1,
@@ -50,7 +51,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         trace_rows: rows(Poly::Trace),
         layers: relations.iter().map(|r| layer(r)).collect(),
         lookups: verifier.trees.iter().map(lookup).collect(),
-        openings: vec![opening(verifier.layout.max_log()); openings],
+        openings: vec![opening(verifier.layout.geometry.max_log()); openings],
     };
     let mut counter = 1u64;
     let mut next = move || {
@@ -87,8 +88,8 @@ pub fn multiexp(multiexp: &Multiexp) -> MultiexpProof<Fr, G1Affine> {
         step_evaluations: vec![(); multiexp.step_columns().len()],
         multiples: sumcheck(multiexp.log, multiples::DEGREE),
         multiple_evaluations: vec![(); multiexp.columns.multiples.view_count()],
-        lookup: lookup(&multiexp.tree),
-        opening: opening(multiexp.layout.max_log()),
+        lookup: lookup(&multiexp.placement.tree),
+        opening: opening(multiexp.placement.geometry.max_log()),
     };
     let filled: Result<_, Infallible> =
         shape.try_map(&mut |()| Ok(Fr::ONE), &mut |()| Ok(G1Affine::generator()));

@@ -6,11 +6,11 @@ use halo2_base::gates::circuit::CircuitBuilderStage;
 use halo2_base::halo2_proofs::dev::MockProver;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::public::INSTANCES;
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_model::proof::NativeProof;
+use laminate_model::public::INSTANCES;
+use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
 
 use super::aggregation::{AggregationCircuit, assign};

@@ -14,11 +14,9 @@ use halo2_base::halo2_proofs::halo2curves::{
     ff::PrimeField,
     group::prime::PrimeCurveAffine,
 };
-use laminate_protocol::{
-    backend::{LIMB_BITS, limbs},
-    public::ACCUMULATOR_LIMBS,
-    verify::Accumulator,
-};
+use laminate_engine::accumulator::Accumulator;
+use laminate_engine::backend::{LIMB_BITS, limbs};
+use laminate_model::public::ACCUMULATOR_LIMBS;
 
 use super::error::EvmError;
 

@@ -10,7 +10,7 @@ use halo2_base::halo2_proofs::{
     halo2curves::ff::PrimeField,
     plonk::VerifyingKey,
 };
-use laminate_protocol::public::ACCUMULATOR_LIMBS;
+use laminate_model::public::ACCUMULATOR_LIMBS;
 use snark_verifier::{
     cost::CostEstimation,
     loader::{evm::EvmLoader, native::NativeLoader},

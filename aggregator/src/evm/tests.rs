@@ -17,7 +17,7 @@ use halo2_base::{
         plonk::{ProvingKey, keygen_pk, keygen_vk},
     },
 };
-use laminate_protocol::verify::Accumulator;
+use laminate_engine::accumulator::Accumulator;
 use revm::{
     Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext,
     context::{

@@ -1,6 +1,6 @@
 //! Why proofs are not joined.
 
-use laminate_protocol::error::VerifyError;
+use laminate_engine::error::VerifyError;
 use laminate_prover::multiexp::MultiexpError;
 use thiserror::Error;
 

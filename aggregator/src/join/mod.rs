@@ -10,7 +10,7 @@
 //! | public values | a child's are a witness whose hash is the child's instance `D`; `ω`, `E` and the accumulator's limbs are free | hashing |
 //! | halo2 | [`crate::snark`] runs the verifier on cells, points stay symbolic | 4,000 cells a child |
 //! | pairings | two a child; a random combination is one pairing of two witness points `L`, `R` | |
-//! | group operations | `Σ s_i·P_i = 0` over all points of all children, `L` and `R`, by [`laminate_protocol::multiexp`] | 40,000 cells in all |
+//! | group operations | `Σ s_i·P_i = 0` over all points of all children, `L` and `R`, by [`laminate_engine::multiexp`] | 40,000 cells in all |
 //! | statements | [`plan`] | |
 //!
 //! What is left is the pairing of `L` and `R` and that of the combination's own opening, which are joined by

@@ -11,11 +11,11 @@
 //! moved, a foreign key or another model is another program digest.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::multiexp::{MAX_ROW_LOG, MAX_TERMS, Multiexp};
-use laminate_protocol::program::{MAX_VOCAB, Sequence};
-use laminate_protocol::statement::{Packing, STATEMENT_HEAD};
-use laminate_protocol::switch::on;
+use laminate_engine::field::Scalar;
+use laminate_engine::multiexp::{MAX_ROW_LOG, MAX_TERMS, Multiexp};
+use laminate_engine::switch::on;
+use laminate_model::program::{MAX_VOCAB, Sequence};
+use laminate_model::statement::{Packing, STATEMENT_HEAD};
 use serde::{Deserialize, Serialize};
 
 use super::error::JoinError;
@@ -344,7 +344,7 @@ impl Plan {
         let children = self.children.iter();
         let children = children.map(|c| [c.key.0, c.program.0, c.range.value()]);
         let children: Vec<[Fr; 3]> = children.collect();
-        let mut native = laminate_protocol::backend::Native;
+        let mut native = laminate_engine::backend::Native;
         super::statement::program_digest(&mut native, self, &children)
     }
 }

@@ -4,9 +4,9 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
-use laminate_protocol::backend::Native;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::statement;
+use laminate_engine::backend::Native;
+use laminate_engine::field::fr_from_i64;
+use laminate_model::statement;
 use laminate_prover::multiexp;
 use rand::{CryptoRng, RngCore};
 

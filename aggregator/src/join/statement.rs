@@ -2,13 +2,13 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::{Backend, Native};
-use laminate_protocol::error::{Check, VerifyError, expect_len};
-use laminate_protocol::field::{fr_from_i64, pow2};
-use laminate_protocol::program::{ACTIVATION_BOUND, padded_log};
-use laminate_protocol::statement::{self, Packing, STATEMENT_HEAD};
-use laminate_protocol::switch::on;
-use laminate_protocol::transcript::{Domain, hash};
+use laminate_engine::backend::{Backend, Native};
+use laminate_engine::error::{Check, VerifyError, expect_len};
+use laminate_engine::field::{fr_from_i64, pow2};
+use laminate_engine::switch::on;
+use laminate_engine::transcript::{Domain, hash};
+use laminate_model::program::{ACTIVATION_BOUND, padded_log};
+use laminate_model::statement::{self, Packing, STATEMENT_HEAD};
 
 use super::plan::{Child, Mode, Plan, Tokens};
 

@@ -2,15 +2,15 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::{Backend, Part};
-use laminate_protocol::deferred::Deferred;
-use laminate_protocol::error::{Check, VerifyError, expect_len};
-use laminate_protocol::field::fr_from_digest;
-use laminate_protocol::fold::powers;
-use laminate_protocol::multiexp::Multiexp;
-use laminate_protocol::public::{self, ACCUMULATOR_LIMBS, PublicValues};
-use laminate_protocol::switch::on;
-use laminate_protocol::transcript::{Domain, Transcript};
+use laminate_engine::backend::{Backend, Part};
+use laminate_engine::deferred::Deferred;
+use laminate_engine::error::{Check, VerifyError, expect_len};
+use laminate_engine::field::fr_from_digest;
+use laminate_engine::fold::powers;
+use laminate_engine::multiexp::Multiexp;
+use laminate_engine::switch::on;
+use laminate_engine::transcript::{Domain, Transcript};
+use laminate_model::public::{self, ACCUMULATOR_LIMBS, PublicValues};
 
 use super::error::JoinError;
 use super::plan::Plan;

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
-use laminate_protocol::deferred::Deferred;
-use laminate_protocol::multiexp::{Multiexp, MultiexpProof};
+use laminate_engine::deferred::Deferred;
+use laminate_engine::multiexp::{Multiexp, MultiexpProof};
 
 use super::plan::{Mode, Plan};
 use crate::circuit::shape;

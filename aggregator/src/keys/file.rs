@@ -6,7 +6,7 @@ use std::path::Path;
 
 use halo2_base::halo2_proofs::SerdeFormat;
 use halo2_base::halo2_proofs::plonk;
-use laminate_protocol::artifact::{self, ArtifactError, Kind};
+use laminate_model::artifact::{self, ArtifactError, Kind};
 
 use super::layout::expect_layout;
 use super::{Identity, Meta, ProvingKey, VerifyingKey};

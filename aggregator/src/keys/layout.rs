@@ -3,7 +3,7 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem};
-use laminate_protocol::artifact::{ArtifactError, Kind};
+use laminate_model::artifact::{ArtifactError, Kind};
 
 use crate::circuit::{AggregationCircuit, CircuitParams};
 use crate::error::AggregationError;

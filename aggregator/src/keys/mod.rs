@@ -1,7 +1,7 @@
 //! Proving and verifying keys: derived from the program, the fold mode and the reference string's
 //! secret; kept on disk under those three.
 //!
-//! A key file is an artifact of `laminate_protocol::artifact` (magic, kind, version, development flag,
+//! A key file is an artifact of `laminate_model::artifact` (magic, kind, version, development flag,
 //! length, SHA-256 of everything) whose payload is the [`Identity`] and shape of the key, then halo2's
 //! encoding. Files are written under a temporary name and renamed.
 
@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
-use laminate_protocol::public::PublicValues;
-use laminate_protocol::statement::Packing;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::Program;
+use laminate_model::public::PublicValues;
+use laminate_model::statement::Packing;
+use laminate_model::verify::Verifier;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

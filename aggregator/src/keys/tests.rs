@@ -2,10 +2,10 @@ use std::time::Instant;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
-use laminate_protocol::artifact::ArtifactError;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::public::INSTANCES;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_model::artifact::ArtifactError;
+use laminate_model::public::INSTANCES;
+use laminate_model::verify::Verifier;
 
 use super::*;
 use crate::prove::{AggregationProof, Target, prove, verify};

@@ -56,7 +56,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(
 
 #[cfg(test)]
 mod tests {
-    use laminate_protocol::statement::Packing;
+    use laminate_model::statement::Packing;
 
     use super::*;
 

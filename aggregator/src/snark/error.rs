@@ -1,6 +1,6 @@
 //! Why an aggregation proof that a circuit is to verify is refused.
 
-use laminate_protocol::error::VerifyError;
+use laminate_engine::error::VerifyError;
 use thiserror::Error;
 
 use crate::evm::EvmError;

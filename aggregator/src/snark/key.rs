@@ -4,11 +4,11 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_base::halo2_proofs::plonk::VerifyingKey;
-use laminate_protocol::backend::Backend;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::public::INSTANCES;
-use laminate_protocol::switch::{on, on_of};
-use laminate_protocol::transcript::{Domain, hash};
+use laminate_engine::backend::Backend;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::switch::{on, on_of};
+use laminate_engine::transcript::{Domain, hash};
+use laminate_model::public::INSTANCES;
 use serde::{Deserialize, Serialize};
 
 use super::error::SnarkError;

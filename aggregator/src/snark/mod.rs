@@ -1,6 +1,6 @@
 //! Aggregation proofs verified by another circuit.
 //!
-//! The verifier of halo2 proofs, snark-verifier's, runs on any [`laminate_protocol::backend::Backend`]: natively, or on cells. It computes scalars only;
+//! The verifier of halo2 proofs, snark-verifier's, runs on any [`laminate_engine::backend::Backend`]: natively, or on cells. It computes scalars only;
 //! the group operations are left as a [`Pairing`] of two lists of terms, for a circuit has no cheap way to do them one proof at a time. Keys are values, not
 //! constants, so one circuit verifies proofs of any circuit of the constraint system.
 //!

@@ -7,9 +7,9 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
-use laminate_protocol::error::{VerifyError, expect_len};
-use laminate_protocol::public::INSTANCES;
-use laminate_protocol::switch::on;
+use laminate_engine::error::{VerifyError, expect_len};
+use laminate_engine::switch::on;
+use laminate_model::public::INSTANCES;
 
 use super::error::SnarkError;
 use super::key::{Key, not_identity};

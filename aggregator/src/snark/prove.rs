@@ -2,8 +2,8 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine, G2Affine};
 use halo2_base::halo2_proofs::plonk::{Circuit, ProvingKey};
-use laminate_protocol::backend::Native;
-use laminate_protocol::switch::on;
+use laminate_engine::backend::Native;
+use laminate_engine::switch::on;
 
 use super::error::SnarkError;
 use super::proof::Snark;

@@ -1,4 +1,4 @@
-//! The transcript of aggregation proofs that a circuit verifies: Fiat–Shamir over the Poseidon sponge of [`laminate_protocol::transcript`].
+//! The transcript of aggregation proofs that a circuit verifies: Fiat–Shamir over the Poseidon sponge of [`laminate_engine::transcript`].
 //!
 //! Absorbed are the key's digest, the instances, and points (three scalars each) and scalars of the proof as they come. Up to three challenges with nothing
 //! absorbed between them are the words of one squeeze. [`Writer`] serves halo2's prover, [`Reader`] snark-verifier's verifier; both run on one [`Sponge`].
@@ -10,9 +10,9 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_base::halo2_proofs::halo2curves::group::prime::PrimeCurveAffine;
 use halo2_base::halo2_proofs::transcript as halo2;
-use laminate_protocol::backend::{Backend, Native, point_scalars};
-use laminate_protocol::transcript::poseidon::RATE;
-use laminate_protocol::transcript::{Domain, Transcript};
+use laminate_engine::backend::{Backend, Native, point_scalars};
+use laminate_engine::transcript::poseidon::RATE;
+use laminate_engine::transcript::{Domain, Transcript};
 use snark_verifier::{
     Error,
     util::transcript::{Transcript as VerifierTranscript, TranscriptRead},

@@ -179,7 +179,7 @@ pub enum SrsError {
     },
     /// Not a sound Laminate file.
     #[error(transparent)]
-    Artifact(#[from] laminate_protocol::artifact::ArtifactError),
+    Artifact(#[from] laminate_model::artifact::ArtifactError),
     /// A Laminate reference string whose points do not match its digest.
     #[error(
         "the digest of the string is {found}, the file says {expected}; make it again with `srs dev` or `srs import`"

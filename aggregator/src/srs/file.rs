@@ -1,4 +1,4 @@
-//! The artifact: a string as this program keeps it, in the container of [`laminate_protocol::artifact`].
+//! The artifact: a string as this program keeps it, in the container of [`laminate_model::artifact`].
 //!
 //! | payload bytes | what |
 //! | --- | --- |
@@ -27,7 +27,7 @@ use halo2_base::halo2_proofs::halo2curves::{
     bn256::{G1Affine, G2Affine},
     serde::SerdeObject,
 };
-use laminate_protocol::artifact::{self, ArtifactError, HEADER, Header, Kind};
+use laminate_model::artifact::{self, ArtifactError, HEADER, Header, Kind};
 use sha2::{Digest, Sha256};
 
 use super::{

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use laminate_protocol::artifact;
+use laminate_model::artifact;
 use sha2::{Digest, Sha256};
 
 use super::{

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use alloy::primitives::{B256, Bytes, Keccak256, keccak256};
 use eyre::{WrapErr, bail, ensure, eyre};
-use laminate_protocol::statement::Packing;
+use laminate_model::statement::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::artifacts;

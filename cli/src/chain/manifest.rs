@@ -5,7 +5,7 @@ use std::path::Path;
 use alloy::primitives::{Address, B256};
 use eyre::{WrapErr, ensure};
 use laminate_aggregator::keys::TokenFormat;
-use laminate_protocol::statement::Packing;
+use laminate_model::statement::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::{Contract, check_version, is_default};

@@ -7,7 +7,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::evm::encode_proof;
 use laminate_aggregator::prove::AggregationProof;
-use laminate_protocol::statement::{Packing, unpack};
+use laminate_model::statement::{Packing, unpack};
 
 use super::contracts::{InferenceVerifier, Model, ModelRegistry, RoutedVerifier, VerifierRouter};
 use super::manifest::Manifest;

@@ -9,7 +9,7 @@ use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::evm::key_words;
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::public::INSTANCES;
+use laminate_model::public::INSTANCES;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Deployed;

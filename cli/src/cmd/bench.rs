@@ -14,8 +14,8 @@ use eyre::eyre;
 use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::prove::Target;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::commit::commit;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::{ensure, eyre};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::field::Scalar;
+use laminate_engine::field::Scalar;
 use laminate_prover::prove::{Model, WeightSecret};
 use rand::rngs::OsRng;
 use serde::Serialize;

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::program::{Program, WeightFormat};
-use laminate_prover::import;
-use laminate_prover::quant::{
+use laminate_front::onnx;
+use laminate_front::quant::{
     self, CompileOptions, Compiled, Fidelity, LayerRounding, NodeBound, Rounding,
 };
+use laminate_model::program::{Program, WeightFormat};
 use serde::Serialize;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
@@ -194,7 +194,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let calibration = args.calibration.as_deref().ok_or_else(|| {
         eyre!("no calibration rows: give inputs of the model with --calibration FILE (CSV or JSON)")
     })?;
-    let graph = import::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
+    let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
     let rows = quant::read_rows(calibration, columns)?;
     let name = args
@@ -257,14 +257,14 @@ impl Compile {
 }
 
 fn report(compiled: &Compiled, fidelity: &Fidelity, warnings: Vec<String>) -> eyre::Result<Report> {
-    let layout = laminate_protocol::layout::Layout::new(&compiled.program);
+    let layout = laminate_model::layout::Layout::new(&compiled.program);
     let bounds = compiled.report.iter().map(BoundReport::from);
     Ok(Report {
         program_digest: hex_scalar(&compiled.program.digest()?),
         parameters: parameters(&compiled.program),
         slots: compiled.program.slots(),
         weights: compiled.layers.iter().map(WeightsReport::from).collect(),
-        polynomial_logs: [layout.weight_log, layout.trace_log],
+        polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
         fidelity: fidelity.into(),
         bounds: bounds.collect(),
         warnings,

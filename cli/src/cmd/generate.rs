@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::program::{Program, Sequence, Weights};
+use laminate_front::llama::Tokenizer;
+use laminate_model::program::{Program, Sequence, Weights};
 use laminate_prover::exec::{ExecError, Generator, ShardGenerator, run_tokens};
-use laminate_prover::import::llm::Tokenizer;
 use serde::Serialize;
 
 use crate::destination;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::Context;
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::field::Scalar;
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::proof::StoredProof;
-use laminate_protocol::relations::{LayerProof, RelationProof};
+use laminate_engine::field::Scalar;
+use laminate_engine::relations::{LayerProof, RelationProof};
+use laminate_model::artifact::{self, Kind};
+use laminate_model::program::{Program, Weights};
+use laminate_model::proof::StoredProof;
 use laminate_prover::input::CommittedInput;
 use serde_json::{Value, json};
 

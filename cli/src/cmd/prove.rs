@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_aggregator::prove::Target;
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::statement::Statement;
+use laminate_engine::field::Scalar;
+use laminate_model::artifact::Kind;
+use laminate_model::statement::Statement;
 use serde::Serialize;
 
 use super::setup::{Fold, FoldedSrs, commitment_k};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::{ensure, eyre};
 use laminate_aggregator::prove::Target;
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::shards::WeightSet;
+use laminate_model::artifact::Kind;
+use laminate_model::shards::WeightSet;
 use serde::Serialize;
 
 use super::prove::stored;

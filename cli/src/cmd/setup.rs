@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::Layout;
-use laminate_protocol::program::Program;
+use laminate_engine::fold::FoldMode;
+use laminate_model::layout::Layout;
+use laminate_model::program::Program;
 use serde::Serialize;
 
 use crate::destination;
@@ -89,7 +89,7 @@ impl FoldedSrs {
 
 /// log2 of the powers that a program's commitments need: a row's, and one more for its blind.
 pub fn commitment_k(program: &Program) -> u32 {
-    Layout::new(program).row_log(program) as u32 + 1
+    Layout::new(program).geometry.row_log as u32 + 1
 }
 
 /// Where the development reference string of `2^k` powers is cached.

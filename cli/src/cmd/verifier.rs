@@ -12,7 +12,7 @@ use laminate_aggregator::evm::{
 };
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::public::INSTANCES;
+use laminate_model::public::INSTANCES;
 use serde::Serialize;
 
 use crate::chain::artifacts;

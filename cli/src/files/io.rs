@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use eyre::{Context, ensure};
-use laminate_protocol::artifact::{self, Header, Kind};
+use laminate_model::artifact::{self, Header, Kind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;

@@ -12,13 +12,13 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_aggregator::prove::{AggregationProof, Target};
-use laminate_protocol::artifact::{self, Header, Kind};
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::proof::StoredProof;
-use laminate_protocol::statement::Statement;
-use laminate_prover::import::llm::Tokenizer;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_front::llama::Tokenizer;
+use laminate_model::artifact::{self, Header, Kind};
+use laminate_model::program::{Program, Weights};
+use laminate_model::proof::StoredProof;
+use laminate_model::statement::Statement;
 use laminate_prover::prove::WeightSecret;
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ impl ProofFile {
         self.statement()
             .and_then(|s| {
                 let (packing, count) = (self.output.packing(), self.output.values as usize);
-                laminate_protocol::statement::unpack(packing, &s.output_words, count)
+                laminate_model::statement::unpack(packing, &s.output_words, count)
             })
             .unwrap_or_default()
     }

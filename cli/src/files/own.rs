@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::program::MAX_STACK;
-use laminate_prover::import::llm::Tokenizer;
+use laminate_front::llama::Tokenizer;
+use laminate_model::artifact::{self, Kind};
+use laminate_model::program::MAX_STACK;
 
 use super::{Setup, read_at_most, read_head};
 use crate::shards;

@@ -13,11 +13,11 @@ use laminate_aggregator::join::{
 use laminate_aggregator::keys::{ProvingKey, PublicShape, VerifyingKey};
 use laminate_aggregator::snark::{Key, Template};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::backend::Native;
-use laminate_protocol::field::{Point, Scalar};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
-use laminate_protocol::statement::{Packing, ends};
+use laminate_engine::backend::Native;
+use laminate_engine::field::{Point, Scalar};
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::Program;
+use laminate_model::statement::{Packing, ends};
 
 use super::{JoinDir, JoinFile, Member, Run};
 use crate::cmd::setup::{dev_path, development, record};

@@ -17,11 +17,11 @@ use laminate_aggregator::join::{Mode, Plan, Tokens, WeightRange, weight_commitme
 use laminate_aggregator::keys::{OutputFormat, TokenFormat};
 use laminate_aggregator::snark::Key;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::backend::Native;
-use laminate_protocol::field::{Point, Scalar};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::statement::{STATEMENT_HEAD, VALUES_PER_WORD, unpack};
+use laminate_engine::backend::Native;
+use laminate_engine::field::{Point, Scalar};
+use laminate_engine::fold::FoldMode;
+use laminate_model::artifact::Kind;
+use laminate_model::statement::{STATEMENT_HEAD, VALUES_PER_WORD, unpack};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, ModelDir, PublishedCommitment, hex_scalar};

@@ -10,10 +10,10 @@ use laminate_aggregator::keys::{Identity, ProvingKey, PublicShape};
 use laminate_aggregator::prove::{self as aggregation, Target};
 use laminate_aggregator::snark::{self, Snark, Template};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::statement::Statement;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::artifact::{self, Kind};
+use laminate_model::statement::Statement;
 use rand::rngs::OsRng;
 
 use super::{JoinDir, Run};

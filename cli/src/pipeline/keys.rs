@@ -10,10 +10,10 @@ use laminate_aggregator::keys::{
     self, CIRCUIT_VERSION, Identity, OutputFormat, ProvingKey, VerifyingKey,
 };
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::Program;
+use laminate_model::verify::Verifier;
 
 use crate::cmd::setup::{Report as KeyReport, cached_srs, commitment_k, dev_path, load_srs};
 use crate::destination;

@@ -3,10 +3,10 @@
 use eyre::{Context, ensure};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::proof::{NativeProof, StoredProof};
-use laminate_protocol::shards::{ShardError, ShardSet, WeightSet};
-use laminate_protocol::statement::Statement;
+use laminate_engine::field::Scalar;
+use laminate_model::proof::{NativeProof, StoredProof};
+use laminate_model::shards::{ShardError, ShardSet, WeightSet};
+use laminate_model::statement::Statement;
 use serde::{Deserialize, Serialize};
 
 use crate::cmd::prove::stored;

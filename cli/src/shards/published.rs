@@ -5,12 +5,12 @@ use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::field::Scalar;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::Program;
-use laminate_protocol::shards::{ShardSet, WeightSet};
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::field::Scalar;
+use laminate_engine::fold::FoldMode;
+use laminate_model::program::Program;
+use laminate_model::shards::{ShardSet, WeightSet};
+use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use serde::{Deserialize, Serialize};
 
 use super::folded::ShardsFile;
@@ -182,7 +182,7 @@ fn read<'a>(
                 eyre!(
                     "proof {place} of the file states {} fields, expected {}: it is of another shard, or altered; make the file again with `laminate prove`",
                     fields.len(),
-                    laminate_protocol::statement::statement_len(&verifier.program)
+                    laminate_model::statement::statement_len(&verifier.program)
                 )
             })
         })

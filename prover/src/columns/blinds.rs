@@ -2,8 +2,8 @@
 //! weights with one behind the weight polynomial, if that is shorter.
 
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
-use laminate_protocol::backend::Native;
-use laminate_protocol::transcript::{Domain, hash};
+use laminate_engine::backend::Native;
+use laminate_engine::transcript::{Domain, hash};
 
 /// The blinds of `count` rows, derived from a secret.
 pub fn derive(secret: &[Fr], count: usize) -> Vec<Fr> {

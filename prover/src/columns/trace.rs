@@ -3,10 +3,12 @@
 use halo2curves_axiom::bn256::{Fr, G1, G1Affine};
 use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
-use laminate_protocol::claim::View;
-use laminate_protocol::layout::{Block, Boundary, Layout, Poly};
-use laminate_protocol::lookup::{Kind, Range, Segments};
-use laminate_protocol::program::Program;
+use laminate_engine::claim::View;
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::lookup::{Kind, Range, Segments, TableColumn};
+use laminate_engine::multiexp::Placement;
+use laminate_model::layout::{Boundary, Layout};
+use laminate_model::program::Program;
 use rand::RngCore;
 
 use super::blinds::{self, blind_rows};
@@ -42,7 +44,7 @@ impl TraceColumns {
         rng: &mut impl RngCore,
     ) -> Self {
         let bits = u32::from(program.limb_bits);
-        let mut values = vec![0u16; layout.trace_used];
+        let mut values = vec![0u16; layout.geometry.trace_used];
         let mask = (1u128 << bits) - 1;
         let mut put = |blocks: &[Block], i: usize, value: u128| {
             for (limb, block) in blocks.iter().enumerate() {
@@ -78,7 +80,7 @@ impl TraceColumns {
             row_blinds: vec![],
             wide: bits > 8,
         };
-        out.recount(program, trees, weights);
+        out.recount(trees, weights);
         for boundary in &layout.boundaries {
             out.copy_boundary(layout, boundary);
         }
@@ -90,9 +92,9 @@ impl TraceColumns {
                 (block, values.collect())
             })
             .collect();
-        let rows = layout.rows(program, Poly::Trace);
+        let rows = layout.geometry.rows(Poly::Trace);
         out.row_blinds = (0..rows).map(|_| Fr::random(&mut *rng)).collect();
-        out.blind_boundaries(program, layout);
+        out.blind_boundaries(layout);
         out
     }
 
@@ -111,31 +113,30 @@ impl TraceColumns {
     /// A trace of 16-bit limbs that belongs to no program, with columns of field elements; counts the
     /// lookups and draws the blinds.
     pub(crate) fn of_columns(
-        (program, layout): (&Program, &Layout),
-        tree: &Segments,
+        placement: &Placement,
         values: Vec<u16>,
         columns: Vec<(Block, Vec<Fr>)>,
         rng: &mut impl RngCore,
     ) -> Self {
         let mut random =
             |count: usize| -> Vec<Fr> { (0..count).map(|_| Fr::random(&mut *rng)).collect() };
-        let block = layout.blinds;
+        let block = placement.blinds;
         let mut out = Self {
             values,
             multiplicities: vec![],
             elements: vec![(block, random(1 << block.log))],
-            row_blinds: random(layout.rows(program, Poly::Trace)),
+            row_blinds: random(placement.geometry.rows(Poly::Trace)),
             wide: true,
         };
         let weights = WeightColumns::none();
-        out.recount(program, std::slice::from_ref(tree), &weights);
+        out.recount(std::slice::from_ref(&placement.tree), &weights);
         out.elements.extend(columns);
         out
     }
 
     /// Copies the limbs of a tensor to the rows of its boundary.
     pub fn copy_boundary(&mut self, layout: &Layout, boundary: &Boundary) {
-        let tensor = View::tensor(layout, boundary.tensor);
+        let tensor = layout.tensor(boundary.tensor);
         for (term, copy) in tensor.terms.iter().zip(&boundary.limbs) {
             let from = term.block.offset;
             let limb = from..from + (1 << copy.log);
@@ -144,7 +145,7 @@ impl TraceColumns {
     }
 
     /// Takes the blinds that are given for the boundaries.
-    pub fn link(&mut self, program: &Program, layout: &Layout, links: &Links) {
+    pub fn link(&mut self, layout: &Layout, links: &Links) {
         for (boundary, (_, blinds)) in layout
             .boundaries
             .iter()
@@ -159,13 +160,13 @@ impl TraceColumns {
                 *blinds = given.to_vec();
             }
         }
-        self.blind_boundaries(program, layout);
+        self.blind_boundaries(layout);
     }
 
     /// Rows of a boundary take blinds that follow from the boundary's, which neighbours share.
-    fn blind_boundaries(&mut self, program: &Program, layout: &Layout) {
+    fn blind_boundaries(&mut self, layout: &Layout) {
         for (boundary, (_, shared)) in layout.boundaries.iter().zip(self.elements.iter().skip(1)) {
-            let rows: Vec<usize> = boundary.rows(layout.row_log(program)).collect();
+            let rows: Vec<usize> = boundary.rows(layout.geometry.row_log).collect();
             let derived = blinds::derive(shared, rows.len());
             for (row, blind) in rows.into_iter().zip(derived) {
                 self.row_blinds[row] = blind;
@@ -175,8 +176,8 @@ impl TraceColumns {
 
     /// Counts the lookups of the stored limbs. A value that is in no table is not counted: no proof
     /// of it is accepted.
-    pub fn recount(&mut self, program: &Program, trees: &[Segments], weights: &WeightColumns) {
-        self.multiplicities = count(program, trees, weights, self);
+    pub fn recount(&mut self, trees: &[Segments], weights: &WeightColumns) {
+        self.multiplicities = count(trees, weights, self);
     }
 
     /// Commits every row of `2^row_log` values, each with its blind.
@@ -219,19 +220,17 @@ impl TraceColumns {
 
 /// How often each table entry is looked up, tree by tree.
 fn count(
-    program: &Program,
     trees: &[Segments],
     weights: &WeightColumns,
     trace: &TraceColumns,
 ) -> Vec<(Block, Vec<u32>)> {
     trees
         .iter()
-        .flat_map(|tree| count_tree(program, tree, weights, trace))
+        .flat_map(|tree| count_tree(tree, weights, trace))
         .collect()
 }
 
 fn count_tree(
-    program: &Program,
     tree: &Segments,
     weights: &WeightColumns,
     trace: &TraceColumns,
@@ -260,19 +259,23 @@ fn count_tree(
             }
             Kind::Table {
                 table,
+                columns,
                 multiplicity,
             } => {
                 let block = multiplicity.terms[0].block;
                 let mut values = vec![0u32; 1 << block.log];
-                let lowest = program.tables[*table].lowest();
+                let Some(TableColumn::Index { lowest }) = columns.first() else {
+                    continue;
+                };
                 for kind in kinds() {
                     if let Kind::Use {
-                        table: t, input, ..
+                        table: t,
+                        columns: looked_up,
                     } = kind
                         && t == table
                     {
-                        // Stored limbs of the index column; the table starts at the lowest index.
-                        for index in trace.indices(input) {
+                        // Stored limbs of the key; the table starts at the lowest index.
+                        for index in looked_up.first().map_or(vec![], |key| trace.indices(key)) {
                             tally(&mut values, usize::try_from(index - lowest).ok());
                         }
                     }

@@ -13,7 +13,7 @@ pub enum Unlimbed<'a> {
 
 impl Unlimbed<'_> {
     /// Number of entries.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             Self::Counts(values) => values.len(),
             Self::Elements(values) => values.len(),

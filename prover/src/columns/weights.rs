@@ -2,8 +2,9 @@
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::group::Curve;
-use laminate_protocol::layout::{Block, Layout};
-use laminate_protocol::program::{DenseShape, Program, Weights, axes_log, padded_index};
+use laminate_engine::geometry::Block;
+use laminate_model::layout::Layout;
+use laminate_model::program::{DenseShape, Program, Weights, axes_log, padded_index};
 use rayon::prelude::*;
 
 use super::blinds::blind_rows;
@@ -23,7 +24,7 @@ pub struct WeightColumns {
 impl WeightColumns {
     /// Lays out the parameters; shapes must match the program (checked by the executor).
     pub fn new(program: &Program, layout: &Layout, weights: &Weights) -> Self {
-        let mut bytes = vec![0u8; layout.weight_used];
+        let mut bytes = vec![0u8; layout.geometry.weight_used];
         for ((shape, blocks), dense) in program
             .weights
             .iter()
@@ -48,7 +49,7 @@ impl WeightColumns {
                 });
             }
         }
-        let blind_log = layout.weight_log.min(program.row_log.into());
+        let blind_log = layout.geometry.weight_log.min(program.row_log.into());
         Self { bytes, blind_log }
     }
 

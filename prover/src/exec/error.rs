@@ -1,6 +1,6 @@
 //! Why a program cannot be run.
 
-use laminate_protocol::program::ProgramError;
+use laminate_model::program::ProgramError;
 use thiserror::Error;
 
 /// Why a program cannot be run.

@@ -4,12 +4,13 @@
 //! row-major; slots beyond the given rows repeat the last row, padded input features are zero, and
 //! padded features are computed by the same formulas with weights, bias and multiplier zero. Nothing
 //! saturates: a value outside its range is an error that names node, row, feature, value and bound.
-//! Programs over tokens are run by [`sequence`].
+//! Programs over tokens are run by [`sequence`]; the tables of activations are computed in [`tables`].
 
 mod error;
 pub mod ops;
 mod requantise;
 pub mod sequence;
+pub mod tables;
 mod trace;
 
 pub use error::{BlockRange, ExecError};
@@ -17,7 +18,7 @@ pub use requantise::requantise;
 pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens, token_values};
 pub use trace::{NodeAux, Trace, Values};
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     ACTIVATION_BOUND, MULTIPLIER_BOUND, Node, Op, Program, Weights, padded_log,
 };
 
@@ -63,8 +64,15 @@ fn check_rows_program(program: &Program) -> Result<(), ExecError> {
     }
 }
 
-/// [`run`] for a program and weights that have been checked.
-pub(crate) fn run_checked(
+/// [`run`] for a program over rows that has been checked with its weights ([`Program::check`],
+/// [`check_weights`]), for many inputs.
+///
+/// # Errors
+/// [`ExecError`] if the rows do not fit or a value leaves its range.
+///
+/// # Panics
+/// If the program was not checked, its weights were not, or it is not over rows.
+pub fn run_checked(
     program: &Program,
     weights: &Weights,
     inputs: &[Vec<i32>],

@@ -1,6 +1,6 @@
 //! The rounding division that every rescaling op ends with.
 
-use laminate_protocol::program::ACTIVATION_BOUND;
+use laminate_model::program::ACTIVATION_BOUND;
 
 /// `y = floor((v + 2^(s-1)) / 2^s)` and the remainder `r = v + 2^(s-1) - y·2^s` in `[0, 2^s)`: to the
 /// nearest integer, halves upwards, also below zero. `1 <= s <= 32`.

@@ -1,12 +1,12 @@
 //! Whole programs: padding, batch slots, range errors, and the rounding identity of every op.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Table, TableKind, Tensor, Weights,
 };
 use proptest::prelude::*;
 
+use super::tables::table;
 use super::{ExecError, run};
-use crate::quant::tables::table;
 
 /// A program whose nodes define tensors 1, 2, …, each given as (op, operands, width).
 fn program(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laminate_protocol::program::{Program, Role};
+use laminate_model::program::{Program, Role};
 
 /// Witnesses of one node beside its operands and output; all of the output's padded shape, and empty
 /// where the op has none.

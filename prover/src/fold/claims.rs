@@ -2,9 +2,9 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::claim::{EvalClaim, Wire};
-use laminate_protocol::layout::{Block, Poly};
-use laminate_protocol::poly::eq;
+use laminate_engine::claim::{EvalClaim, Wire};
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::poly::eq;
 
 use super::outer::Kernel;
 

@@ -2,7 +2,7 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::layout::{Block, Poly};
+use laminate_engine::geometry::{Block, Poly};
 use rayon::prelude::*;
 
 use super::inner::Stored;

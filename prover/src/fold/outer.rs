@@ -7,7 +7,7 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::poly::eq;
+use laminate_engine::poly::eq;
 use rayon::prelude::*;
 
 /// log2 of the longest chunk: its equality table stays in the second cache while a polynomial passes by.

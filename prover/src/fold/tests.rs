@@ -2,9 +2,9 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::claim::{EvalClaim, Term, View, Wire};
-use laminate_protocol::layout::{Block, Poly};
-use laminate_protocol::poly::eq;
+use laminate_engine::claim::{EvalClaim, Term, View, Wire};
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::poly::eq;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -221,7 +221,7 @@ fn rounds_are_those_of_the_expanded_polynomials() {
                 rng,
             ),
             claim(Wire::Direct, &[w(0, 9)], rng),
-            claim(Wire::Direct, &[t(used / 3 & !0xf, 4)], rng),
+            claim(Wire::Direct, &[t((used / 3) & !0xf, 4)], rng),
             claim(Wire::Previous, &[t(0, 8), t(256, 8)], rng),
             claim(Wire::Previous, &[t(64, 2), t(128, 2)], rng),
             claim(Wire::Previous, &[t(7, 0)], rng),

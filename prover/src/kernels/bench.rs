@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use laminate_protocol::backend::Native;
-use laminate_protocol::transcript::{Domain, Transcript};
+use laminate_engine::backend::Native;
+use laminate_engine::transcript::{Domain, Transcript};
 
 use super::ternary::Packed;
 use super::{logup, msm, pass};

@@ -11,7 +11,7 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::poly::eq;
+use laminate_engine::poly::eq;
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]

@@ -11,7 +11,7 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::field::fr_from_i64;
+use laminate_engine::field::fr_from_i64;
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]

@@ -2,7 +2,7 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::poly::eq;
+use laminate_engine::poly::eq;
 use rayon::prelude::*;
 
 /// Values over axes, row-major; `axes` are indices into a list of log2 sizes.
@@ -126,7 +126,7 @@ pub fn einsum(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laminate_protocol::poly;
+    use laminate_engine::poly;
     use rand::SeedableRng;
 
     #[test]

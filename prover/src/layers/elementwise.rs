@@ -1,14 +1,14 @@
-//! Prover of element-wise relations; the protocol is in `laminate_protocol::relations::elementwise`.
+//! Prover of element-wise relations; the protocol is in `laminate_engine::relations::elementwise`.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::poly::{self, eq};
-use laminate_protocol::relations::elementwise::{ZERO_CHECK_DEGREE, joins};
-use laminate_protocol::relations::{Causal, Elementwise, Expression, RelationProof};
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::poly::{self, eq};
+use laminate_engine::relations::elementwise::{ZERO_CHECK_DEGREE, joins};
+use laminate_engine::relations::{Causal, Elementwise, Expression, RelationProof};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 
 use crate::columns::Columns;
 use crate::sumcheck::TableSumcheck;

@@ -1,10 +1,10 @@
-//! Tables of the public weights of `laminate_protocol::relations::kernel`.
+//! Tables of the public weights of `laminate_engine::relations::kernel`.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::poly::eq;
-use laminate_protocol::relations::Kernel;
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::poly::eq;
+use laminate_engine::relations::Kernel;
 
 use super::Inputs;
 
@@ -15,32 +15,42 @@ pub(super) fn table(
     logs: &[usize],
     points: &[Vec<Fr>],
 ) -> Vec<Fr> {
-    match *kernel {
-        Kernel::Tokens { token, vocabulary } => {
-            let mut out = vec![Fr::ZERO; 1 << logs[vocabulary]];
-            for (weight, id) in eq::table(&points[token]).iter().zip(inputs.tokens) {
+    match kernel {
+        Kernel::Known {
+            list,
+            slot,
+            entry,
+            shared: false,
+        } => {
+            let mut out = vec![Fr::ZERO; 1 << logs[*entry]];
+            for (weight, id) in eq::table(&points[*slot]).iter().zip(&inputs.known[*list]) {
                 out[*id] += weight;
             }
             out
         }
-        Kernel::Choices { token, vocabulary } => {
-            let width = 1usize << logs[vocabulary];
-            let mut out = vec![Fr::ZERO; width << logs[token]];
-            let slots = eq::table(&points[token]);
-            for ((row, weight), id) in out.chunks_mut(width).zip(&slots).zip(inputs.choices) {
+        Kernel::Known {
+            list,
+            slot,
+            entry,
+            shared: true,
+        } => {
+            let width = 1usize << logs[*entry];
+            let mut out = vec![Fr::ZERO; width << logs[*slot]];
+            let slots = eq::table(&points[*slot]);
+            let rows = out.chunks_mut(width).zip(&slots);
+            for ((row, weight), id) in rows.zip(&inputs.known[*list]) {
                 row[*id] = *weight;
             }
             out
         }
         Kernel::Rotation {
-            table,
-            token,
+            angles,
+            slot,
             half,
             pair,
         } => {
-            let angles = &inputs.program.rope[table];
-            let (slots, pairs) = (eq::table(&points[token]), eq::table(&points[pair]));
-            let halves = eq::table(&points[half]);
+            let (slots, pairs) = (eq::table(&points[*slot]), eq::table(&points[*pair]));
+            let halves = eq::table(&points[*half]);
             let real = angles.cos.len() / slots.len();
             let mut out = Vec::with_capacity(slots.len() * pairs.len() * 2);
             for (t, slot) in slots.iter().enumerate() {

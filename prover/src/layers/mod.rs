@@ -1,4 +1,4 @@
-//! Layer proofs: the prover's side of [`laminate_protocol::relations`].
+//! Layer proofs: the prover's side of [`laminate_engine::relations`].
 //!
 //! Every layer works on its own forked transcript, so layers run in parallel and in any order.
 
@@ -9,27 +9,22 @@ mod product;
 mod simple;
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::program::Program;
-use laminate_protocol::relations::{LayerProof, Relation, RelationProof, zeros};
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::relations::{LayerProof, Relation, RelationProof, zeros};
+use laminate_engine::transcript::Transcript;
 
 use crate::columns::Columns;
 
 /// What a layer's prover reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// The program.
-    pub program: &'a Program,
     /// Committed columns.
     pub columns: &'a Columns<'a>,
     /// Exact sums of a dense layer, `(stack, slots, rows)` padded, if the executor kept them.
     pub accumulator: Option<&'a [i64]>,
-    /// Input token of every slot.
-    pub tokens: &'a [usize],
-    /// Output token of every slot.
-    pub choices: &'a [usize],
+    /// The lists of known indices, one of each for every slot.
+    pub known: &'a [Vec<usize>],
 }
 
 /// Proves one layer; returns the proof and the claims it leaves.

@@ -1,16 +1,16 @@
-//! Prover of sums of products; the protocol is in `laminate_protocol::relations::product`.
+//! Prover of sums of products; the protocol is in `laminate_engine::relations::product`.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::layout::Poly;
-use laminate_protocol::poly::eq;
-use laminate_protocol::relations::product::{Points, draw, join, split};
-use laminate_protocol::relations::{Factor, Product, RelationProof, Stage};
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::geometry::Poly;
+use laminate_engine::poly::eq;
+use laminate_engine::relations::product::{Points, draw, join, split};
+use laminate_engine::relations::{Factor, Product, RelationProof, Stage};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 
 use super::axes::{Table, einsum};
 use super::{Inputs, kernel};

@@ -2,10 +2,10 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::EvalClaim;
-use laminate_protocol::relations::{Gap, RelationProof, RowSum, row_sum};
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::EvalClaim;
+use laminate_engine::relations::{Gap, RelationProof, RowSum, row_sum};
+use laminate_engine::transcript::Transcript;
 
 use crate::columns::Columns;
 

@@ -2,9 +2,9 @@
 
 use halo2curves_axiom::bn256::Fq;
 use halo2curves_axiom::ff::PrimeField;
-use laminate_protocol::layout::Block;
-use laminate_protocol::multiexp::chunks::{BASE_BITS, CARRY_LIMBS, CHUNKS, QUOTIENT_OFFSET};
-use laminate_protocol::multiexp::sheet::Identity;
+use laminate_engine::geometry::Block;
+use laminate_engine::multiexp::chunks::{BASE_BITS, CARRY_LIMBS, CHUNKS, QUOTIENT_OFFSET};
+use laminate_engine::multiexp::sheet::Identity;
 use num_bigint::BigInt;
 use std::sync::LazyLock;
 

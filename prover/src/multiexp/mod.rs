@@ -1,4 +1,4 @@
-//! Prover of linear combinations of points; the protocol is in `laminate_protocol::multiexp`.
+//! Prover of linear combinations of points; the protocol is in `laminate_engine::multiexp`.
 
 mod integers;
 mod sums;
@@ -8,15 +8,15 @@ mod witness;
 mod zero_check;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::{EvalClaim, View};
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::multiexp::{
+use laminate_engine::backend::Native;
+use laminate_engine::claim::{EvalClaim, View};
+use laminate_engine::error::VerifyError;
+use laminate_engine::multiexp::{
     Combination, Multiexp, NativeMultiexp, at, draw, multiples, steps, tops,
 };
-use laminate_protocol::poly;
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::poly;
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -101,11 +101,10 @@ fn prove_trace(
     let (multiples, multiple_evaluations, more) = prove_multiples(multiexp, transcript, &columns)?;
     claims.extend(more);
     claims.extend(multiexp.known_claims(&mut Native, combination, &positions));
-    let program = &multiexp.program;
-    let (lookup, more) = lookup::prove(transcript, program, &multiexp.tree, &columns);
+    let placement = &multiexp.placement;
+    let (lookup, more) = lookup::prove(transcript, &placement.tree, &columns);
     claims.extend(more);
-    let context = (program, &multiexp.layout);
-    let opening = fold::prove(transcript, context, &columns, powers, &claims);
+    let opening = fold::prove(transcript, &placement.geometry, &columns, powers, &claims);
     Ok(NativeMultiexp {
         rows,
         steps,

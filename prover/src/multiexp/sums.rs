@@ -2,10 +2,10 @@
 //! protocol, on fewer columns.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::backend::Native;
-use laminate_protocol::multiexp::chunks::CHUNKS;
-use laminate_protocol::multiexp::sheet::{Challenge, Row};
-use laminate_protocol::multiexp::{Multiexp, steps};
+use laminate_engine::backend::Native;
+use laminate_engine::multiexp::chunks::CHUNKS;
+use laminate_engine::multiexp::sheet::{Challenge, Row};
+use laminate_engine::multiexp::{Multiexp, steps};
 use rayon::prelude::*;
 
 /// Contracted columns of `2^n` rows: the sum before, the point and its triple (three columns each), the step's

@@ -4,13 +4,13 @@ use halo2curves_axiom::CurveAffine;
 use halo2curves_axiom::bn256::{Fq, Fr, G1, G1Affine, G2, G2Affine};
 use halo2curves_axiom::ff::{Field, WithSmallOrderMulGroup};
 use halo2curves_axiom::group::Curve;
-use laminate_protocol::backend::Native;
-use laminate_protocol::error::VerifyError;
-use laminate_protocol::layout::Block;
-use laminate_protocol::multiexp::chunks::{CHUNKS, chunks, contract, modulus, native};
-use laminate_protocol::multiexp::sheet::{Challenge, Row};
-use laminate_protocol::multiexp::{Multiexp, NativeMultiexp, end, multiples, steps};
-use laminate_protocol::transcript::{Domain, Transcript};
+use laminate_engine::backend::Native;
+use laminate_engine::error::VerifyError;
+use laminate_engine::geometry::Block;
+use laminate_engine::multiexp::chunks::{CHUNKS, chunks, contract, modulus, native};
+use laminate_engine::multiexp::sheet::{Challenge, Row};
+use laminate_engine::multiexp::{Multiexp, NativeMultiexp, end, multiples, steps};
+use laminate_engine::transcript::{Domain, Transcript};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -84,8 +84,8 @@ impl Case {
 
     /// Proves an altered trace, its lookups counted anew.
     fn refuses(&self, trace: &mut TraceColumns, what: &str) {
-        let tree = std::slice::from_ref(&self.multiexp.tree);
-        trace.recount(&self.multiexp.program, tree, &WeightColumns::none());
+        let tree = std::slice::from_ref(&self.multiexp.placement.tree);
+        trace.recount(tree, &WeightColumns::none());
         let proof = self.prove(trace);
         assert!(self.verify(&proof).is_err(), "{what} accepted");
     }

@@ -4,11 +4,11 @@ use halo2curves_axiom::bn256::{Fq, Fr, G1, G1Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
 use halo2curves_axiom::group::Curve;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
-use laminate_protocol::backend::Native;
-use laminate_protocol::layout::Block;
-use laminate_protocol::multiexp::chunks::{chunks, modulus, native};
-use laminate_protocol::multiexp::sheet::Sheet;
-use laminate_protocol::multiexp::{
+use laminate_engine::backend::Native;
+use laminate_engine::geometry::Block;
+use laminate_engine::multiexp::chunks::{chunks, modulus, native};
+use laminate_engine::multiexp::sheet::Sheet;
+use laminate_engine::multiexp::{
     Combination, FIXED_POSITIONS, Multiexp, WINDOWS, end, multiples, start, steps,
 };
 use num_bigint::BigUint;
@@ -58,7 +58,7 @@ pub(super) fn lay_out_any(
     let (points, digits) = positions(multiexp, combination)?;
     let triples = triples(&points);
     let steps = run(&points, &triples, &digits);
-    let mut values = vec![0u16; multiexp.layout.trace_used];
+    let mut values = vec![0u16; multiexp.placement.geometry.trace_used];
     let columns = &multiexp.columns;
     for (index, (point, triple)) in points.iter().zip(&triples).enumerate() {
         let row = Row {
@@ -97,8 +97,8 @@ pub(super) fn lay_out_any(
     }
     let blocks: Vec<Block> = columns.flags.iter().skip(3).copied().collect();
     let elements = blocks.into_iter().zip(elements).collect();
-    let context = (&multiexp.program, &multiexp.layout);
-    let trace = TraceColumns::of_columns(context, &multiexp.tree, values, elements, rng);
+    let placement = &multiexp.placement;
+    let trace = TraceColumns::of_columns(placement, values, elements, rng);
     Ok((trace, steps.last().map(|step| step.after)))
 }
 

@@ -2,10 +2,10 @@
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::poly::eq;
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::poly::eq;
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
 use rayon::prelude::*;
 
 use crate::kernels::blend;

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use laminate_protocol::verify::Verifier;
+use laminate_model::verify::Verifier;
 use laminate_tests::{every_op, fuzz};
 
 static VERIFIER: LazyLock<Verifier> =

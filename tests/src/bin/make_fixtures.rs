@@ -14,12 +14,13 @@ use laminate_aggregator::evm::encode_proof;
 use laminate_aggregator::keys::{ProvingKey, required_k};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::statement::{Packing, unpack};
+use laminate_engine::fold::FoldMode;
+use laminate_front::quant;
+use laminate_model::artifact::{self, Kind};
+use laminate_model::program::{Program, Weights};
+use laminate_model::statement::{Packing, unpack};
+use laminate_prover::exec;
 use laminate_prover::prove::{Model, prove};
-use laminate_prover::{exec, quant};
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 

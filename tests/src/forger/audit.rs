@@ -2,14 +2,15 @@
 //! is looked up, every count and both ends of a program over rows, each on its own.
 
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::View;
-use laminate_protocol::field::fr_from_i64;
-use laminate_protocol::layout::Block;
-use laminate_protocol::lookup::Kind;
-use laminate_protocol::program::padded_log;
-use laminate_protocol::relations::{self, Context, Elementwise, Relation, relations};
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::View;
+use laminate_engine::field::fr_from_i64;
+use laminate_engine::geometry::Block;
+use laminate_engine::lookup::Kind;
+use laminate_engine::relations::{self, Context, Elementwise, Relation};
+use laminate_engine::transcript::Transcript;
+use laminate_model::lower;
+use laminate_model::program::padded_log;
 use laminate_prover::layers::{self, Inputs};
 
 use super::Forger;
@@ -36,22 +37,19 @@ impl Forger {
                 .map(|id| (0..log).map(|i| bit(*id, i)).collect())
                 .collect()
         };
-        let (tokens, choices) = (bits(&self.tokens), bits(&self.choices));
-        let context = Context {
-            program,
-            tokens: &tokens,
-            choices: &choices,
-        };
+        let known = [bits(&self.known[0]), bits(&self.known[1])];
+        let context = Context { known: &known };
         let inputs = Inputs {
-            program,
             columns: &columns,
             accumulator: None,
-            tokens: &self.tokens,
-            choices: &self.choices,
+            known: &self.known,
         };
         let mut out = vec![];
         for index in 0..program.nodes.len() {
-            for (name, relation) in relations(program, layout, index).iter().flat_map(parts) {
+            for (name, relation) in lower::relations(program, layout, index)
+                .iter()
+                .flat_map(parts)
+            {
                 let relation = std::slice::from_ref(&relation);
                 let transcript = || Transcript::fork(&mut Native, &Fr::from(41), index);
                 let (proof, _) = layers::prove(&mut transcript(), &inputs, relation);
@@ -142,7 +140,7 @@ impl Forger {
         ];
         let differs = |id: usize, claimed: &[Fr]| {
             let width = program.tensor_width(id);
-            let held = columns.values(&View::tensor(&verifier.layout, id));
+            let held = columns.values(&verifier.layout.tensor(id));
             let padding = fr_from_i64(verifier.padding[id]);
             let rows = held.chunks(1 << verifier.layout.width_logs[id]);
             let mut rows = rows.zip(claimed.chunks(width));

@@ -6,15 +6,15 @@ use std::collections::HashMap;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::{Field, PrimeField};
-use laminate_protocol::backend::Native;
-use laminate_protocol::claim::{EvalClaim, View};
-use laminate_protocol::field::{fr_from_i64, pow2};
-use laminate_protocol::layout::{Block, Poly};
-use laminate_protocol::lookup::segments::table_tag;
-use laminate_protocol::lookup::{self, Kind, LookupLayer, LookupProof, Segments};
-use laminate_protocol::program::Role;
-use laminate_protocol::sumcheck::SumcheckProof;
-use laminate_protocol::transcript::Transcript;
+use laminate_engine::backend::Native;
+use laminate_engine::claim::{EvalClaim, View};
+use laminate_engine::field::{fr_from_i64, pow2};
+use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::lookup::segments::table_tag;
+use laminate_engine::lookup::{self, Kind, LookupLayer, LookupProof, Segments};
+use laminate_engine::sumcheck::SumcheckProof;
+use laminate_engine::transcript::Transcript;
+use laminate_model::program::Role;
 use laminate_prover::columns::Columns;
 
 use super::Forger;
@@ -112,9 +112,9 @@ impl Forger {
 
     /// Both polynomials, entry by entry; `told` stands for what it tells of.
     fn polynomials(&self, columns: &Columns<'_>, told: bool) -> [Vec<Fr>; 2] {
-        let row_log = self.verifier.layout.row_log(&self.verifier.program);
+        let row_log = self.verifier.layout.geometry.row_log;
         let mut both = [Poly::Weight, Poly::Trace].map(|p| columns.polynomial(p, row_log));
-        both[0].truncate(self.verifier.layout.weight_used);
+        both[0].truncate(self.verifier.layout.geometry.weight_used);
         for (block, values) in self.told.iter().filter(|_| told) {
             let poly = &mut both[usize::from(block.poly == Poly::Trace)];
             poly[block.offset..block.offset + values.len()].copy_from_slice(values);
@@ -154,7 +154,7 @@ impl Forger {
     ) -> (LookupProof<Fr>, Vec<EvalClaim<Fr>>) {
         let program = &self.verifier.program;
         if !self.has_elements() {
-            return laminate_prover::lookup::prove(transcript, program, tree, columns);
+            return laminate_prover::lookup::prove(transcript, tree, columns);
         }
         let [committed, told] = [false, true].map(|told| self.looked_up(columns, tree, told));
         let (proof, point) =

@@ -11,7 +11,7 @@ use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{Assigned, Column, Fixed};
 use halo2_base::utils::halo2::{raw_assign_advice, raw_assign_fixed};
 use halo2_base::virtual_region::copy_constraints::SharedCopyConstraintManager;
-use laminate_protocol::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
+use laminate_engine::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
 use std::sync::PoisonError;
 
 use super::config::PoseidonConfig;
@@ -109,7 +109,7 @@ impl PoseidonChip {
         let state = inputs.map(|input| input.value());
         self.states.push(state);
         let mut output = state;
-        laminate_protocol::transcript::poseidon::permute(&mut output);
+        laminate_engine::transcript::poseidon::permute(&mut output);
         std::array::from_fn(|word| AssignedValue {
             value: Assigned::Trivial(output[word]),
             cell: (!self.witness_gen_only).then_some(ContextCell::new(

@@ -38,7 +38,7 @@ use halo2_base::halo2_proofs::plonk::{
     Advice, Column, ConstraintSystem, Expression, Fixed, VirtualCells,
 };
 use halo2_base::halo2_proofs::poly::Rotation;
-use laminate_protocol::transcript::poseidon::WIDTH;
+use laminate_engine::transcript::poseidon::WIDTH;
 
 use super::COLUMNS;
 use super::constants::{GateConstants, gate_constants};

@@ -6,7 +6,7 @@
 //! first full round after them takes what is left over, the constant of [`super::partial::Exit`] included.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
-use laminate_protocol::transcript::poseidon::{self, FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
+use laminate_engine::transcript::poseidon::{self, FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
 use std::sync::LazyLock;
 
 use super::partial::{Recurrence, recurrence};

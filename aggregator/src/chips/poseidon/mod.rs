@@ -31,7 +31,7 @@ mod tests;
 pub use chip::{Input, PoseidonChip};
 pub use config::PoseidonConfig;
 
-use laminate_protocol::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS};
+use laminate_engine::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS};
 
 /// Advice columns of the chip: two words and their squares.
 pub const COLUMNS: usize = 4;

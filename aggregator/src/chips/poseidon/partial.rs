@@ -10,7 +10,7 @@
 //!   the four words and powers before it.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
-use laminate_protocol::transcript::poseidon::{PARTIAL_ROUNDS, WIDTH};
+use laminate_engine::transcript::poseidon::{PARTIAL_ROUNDS, WIDTH};
 
 use super::constants::{Matrix, apply, invert, multiply};
 
@@ -169,7 +169,7 @@ fn exit(powers: &Powers, gamma: &[Fr; PARTIAL_ROUNDS]) -> Exit {
 mod tests {
     use super::super::constants::gate_constants;
     use super::*;
-    use laminate_protocol::transcript::poseidon::{FULL_ROUNDS, permute};
+    use laminate_engine::transcript::poseidon::{FULL_ROUNDS, permute};
 
     fn fifth(x: Fr) -> Fr {
         x.square().square() * x

@@ -5,8 +5,8 @@ use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2_base::poseidon::hasher::PoseidonHasher;
 use halo2_base::poseidon::hasher::spec::OptimizedPoseidonSpec;
-use laminate_protocol::public::ACCUMULATOR_LIMBS;
-use laminate_protocol::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, RATE, WIDTH};
+use laminate_engine::transcript::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, RATE, WIDTH};
+use laminate_model::public::ACCUMULATOR_LIMBS;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -95,7 +95,7 @@ fn agrees_with_halo2_base() {
         message[1],
         Fr::one(),
     ];
-    laminate_protocol::transcript::poseidon::permute(&mut state);
+    laminate_engine::transcript::poseidon::permute(&mut state);
     assert_eq!(state[1], *expected.value());
     println!(
         "halo2-base: {cost} cells, this chip: {} cells in {ROWS} rows",
@@ -187,7 +187,7 @@ fn every_forged_round_is_refused() {
         builder.expose(output.to_vec());
         builder.set_params(params(1));
         builder.poseidon.forged = at;
-        let constants = laminate_protocol::transcript::poseidon::constants();
+        let constants = laminate_engine::transcript::poseidon::constants();
         let mut state = input;
         for (round, added) in constants.round.iter().enumerate() {
             if let Some((_, word)) = at.filter(|(r, _)| *r == round) {

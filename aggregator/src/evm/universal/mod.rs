@@ -70,7 +70,7 @@ use halo2_base::halo2_proofs::{
     },
     plonk::VerifyingKey,
 };
-use laminate_protocol::public::ACCUMULATOR_LIMBS;
+use laminate_model::public::ACCUMULATOR_LIMBS;
 use snark_verifier::{
     pcs::kzg::KzgDecidingKey,
     util::hash::{Digest, Keccak256},

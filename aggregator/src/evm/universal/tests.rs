@@ -15,7 +15,8 @@ use halo2_base::{
         plonk::{ProvingKey, keygen_pk, keygen_vk},
     },
 };
-use laminate_protocol::{fold::FoldMode, verify::Accumulator};
+use laminate_engine::accumulator::Accumulator;
+use laminate_engine::fold::FoldMode;
 
 use super::*;
 use crate::{

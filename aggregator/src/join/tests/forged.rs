@@ -1,9 +1,9 @@
 //! Children whose proofs do not hold, in joins that an honest prover makes of them: everything but a pairing is as it
 //! should be. And what the transcript of a join depends on.
 
-use laminate_protocol::accumulator::Accumulator;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::transcript::Event;
+use laminate_engine::accumulator::Accumulator;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::transcript::Event;
 
 use super::*;
 use crate::join::verify::combine;

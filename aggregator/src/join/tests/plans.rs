@@ -2,12 +2,12 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::Native;
-use laminate_protocol::error::{Check, VerifyError};
-use laminate_protocol::field::{Scalar, fr_from_i64};
-use laminate_protocol::multiexp::MAX_ROW_LOG;
-use laminate_protocol::program::{ACTIVATION_BOUND, MAX_VOCAB};
-use laminate_protocol::statement::{self as packing, Packing};
+use laminate_engine::backend::Native;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::field::{Scalar, fr_from_i64};
+use laminate_engine::multiexp::MAX_ROW_LOG;
+use laminate_model::program::{ACTIVATION_BOUND, MAX_VOCAB};
+use laminate_model::statement::{self as packing, Packing};
 
 use super::super::*;
 use crate::keys::PublicShape;

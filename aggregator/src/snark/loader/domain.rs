@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::Backend;
+use laminate_engine::backend::Backend;
 
 use super::super::key::Key;
 use crate::evm::template::{MAX_ROTATION, stand_in};

@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::Backend;
-use laminate_protocol::error::Check;
+use laminate_engine::backend::Backend;
+use laminate_engine::error::Check;
 use snark_verifier::Error;
 use snark_verifier::loader::{EcPointLoader, Loader as VerifierLoader, ScalarLoader};
 

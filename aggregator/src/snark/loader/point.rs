@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::G1Affine;
-use laminate_protocol::backend::Backend;
+use laminate_engine::backend::Backend;
 use snark_verifier::loader::LoadedEcPoint;
 
 use super::{Loader, Scalar};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
-use laminate_protocol::backend::Backend;
+use laminate_engine::backend::Backend;
 use snark_verifier::loader::{LoadedScalar, ScalarLoader};
 use snark_verifier::util::arithmetic::FieldOps;
 

@@ -9,8 +9,8 @@ use alloy::sol_types::SolCall;
 use clap::{Args, FromArgMatches};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::prove::AggregationProof;
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::field::Scalar;
+use laminate_engine::field::Scalar;
+use laminate_model::artifact::Kind;
 
 use super::super::bundle::Contract;
 use super::super::contracts::ModelRegistry;

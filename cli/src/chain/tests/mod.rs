@@ -20,8 +20,8 @@ use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::evm::UniversalTemplate;
 use laminate_aggregator::prove::{AggregationProof, Target};
 use laminate_aggregator::srs::development_s_g2;
-use laminate_protocol::deferred::Deferred;
-use laminate_protocol::public::PublicValues;
+use laminate_engine::deferred::Deferred;
+use laminate_model::public::PublicValues;
 
 use super::artifacts;
 use super::bundle::{Bundle, Contract, VERSION, VerifierInfo, WeightInfo};

@@ -6,11 +6,11 @@ use clap::Args;
 use eyre::ensure;
 use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::Poly;
-use laminate_protocol::verify::Verifier;
-use laminate_prover::import::llm as import;
-use laminate_prover::quant::llm as quant;
+use laminate_engine::fold::FoldMode;
+use laminate_engine::geometry::Poly;
+use laminate_front::llama;
+use laminate_front::quant::llm as quant;
+use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::{PartReport, sequence};
@@ -94,7 +94,7 @@ impl FoldBench {
     /// # Errors
     /// Anything wrong with the model or the texts.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
-        let model = import::read(&self.model)?;
+        let model = llama::read(&self.model)?;
         let tokenizer = tokenizer(self.tokenizer.as_deref(), &model, out)?;
         let path = self.calibration.as_deref();
         let texts = llm::calibration(path, &model, tokenizer.as_ref(), self.tokens)?.calibration;
@@ -132,7 +132,7 @@ impl FoldBench {
     /// Circuits of both forms; they do not depend on the weights.
     fn circuits(
         &self,
-        model: &import::FloatLlama,
+        model: &llama::FloatLlama,
         texts: &[Vec<u32>],
         out: Output,
     ) -> eyre::Result<()> {
@@ -148,7 +148,7 @@ impl FoldBench {
                 fold: fold == Fold::On,
                 weights: weights.name(),
                 nodes: program.nodes.len(),
-                rows: [Poly::Weight, Poly::Trace].map(|p| layout.rows(program, p)),
+                rows: [Poly::Weight, Poly::Trace].map(|p| layout.geometry.rows(p)),
                 k: shape.ok().map(|params| params.k),
                 total: PartReport::new("total", &report.total()),
                 parts: super::parts(&report),
@@ -159,7 +159,7 @@ impl FoldBench {
 
     fn one(
         &self,
-        model: &import::FloatLlama,
+        model: &llama::FloatLlama,
         texts: &[Vec<u32>],
         tokens: &[u32],
         (fold, weights): (Fold, WeightsArg),

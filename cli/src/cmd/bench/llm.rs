@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use eyre::ensure;
-use laminate_prover::import::llm::{FloatLlama, Llama3Scaling, LlamaConfig, Rope};
-use laminate_prover::quant::llm as quant;
+use laminate_front::llama::{FloatLlama, Llama3Scaling, LlamaConfig, Rope};
+use laminate_front::quant::llm as quant;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;

@@ -5,12 +5,13 @@ use std::time::Instant;
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::backend::CellReport;
 use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams};
-use laminate_protocol::fold::FoldMode;
-use laminate_protocol::layout::{Layout, Poly};
-use laminate_protocol::program::{Program, Weights};
-use laminate_protocol::proof::NativeProof;
-use laminate_protocol::statement::Statement;
-use laminate_protocol::verify::Verifier;
+use laminate_engine::fold::FoldMode;
+use laminate_engine::geometry::Poly;
+use laminate_model::layout::Layout;
+use laminate_model::program::{Program, Weights};
+use laminate_model::proof::NativeProof;
+use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use laminate_prover::exec::{self, Generator};
 use laminate_prover::prove::{self, Model};
 use rand::rngs::OsRng;
@@ -114,8 +115,8 @@ pub fn prove(
         prove_seconds,
         verify_seconds: seconds(VERIFY_STAGE),
         folded_bytes: size,
-        rows: [Poly::Weight, Poly::Trace].map(|p| layout.rows(program, p)),
-        polynomial_logs: [layout.weight_log, layout.trace_log],
+        rows: [Poly::Weight, Poly::Trace].map(|p| layout.geometry.rows(p)),
+        polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
         stages: stages.rows,
         verifier: model.verifier,
         statement,

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use eyre::{Context, eyre};
-use laminate_protocol::layout::Layout;
-use laminate_prover::import::llm::{self as import, FloatLlama, Tokenizer, TokenizerSource};
-use laminate_prover::quant::WeightChoice;
-use laminate_prover::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
+use laminate_front::llama::{self, FloatLlama, Tokenizer, TokenizerSource};
+use laminate_front::quant::WeightChoice;
+use laminate_front::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
+use laminate_model::layout::Layout;
 use serde::Serialize;
 
 use super::useful::{self, Floor};
@@ -286,7 +286,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
 /// # Errors
 /// As the importer.
 pub(super) fn read(path: &Path, out: Output) -> eyre::Result<FloatLlama> {
-    let model = import::read(path)?;
+    let model = llama::read(path)?;
     for note in &model.notes {
         out.line(&format!("warning: {note}"));
     }
@@ -347,8 +347,8 @@ fn report(
         weights: args.weights.unwrap_or(WeightsArg::Int8).name(),
         fold: options.fold,
         tokenizer: outcome.tokenizer,
-        polynomial_logs: [layout.weight_log, layout.trace_log],
-        row_log: layout.row_log(program),
+        polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
+        row_log: layout.geometry.row_log,
         calibration: outcome.calibration,
         fidelity: outcome.fidelity,
         bounds: compiled.report.iter().map(BoundReport::from).collect(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use laminate_prover::quant::llm::{Compiled, LlmOptions, Prepared};
+use laminate_front::quant::llm::{Compiled, LlmOptions, Prepared};
 use serde::Serialize;
 
 use super::{BoundReport, Compile, llm as whole, parameters};
@@ -47,11 +47,11 @@ struct ShardReport {
 
 impl ShardReport {
     fn new(compiled: &Compiled) -> eyre::Result<Self> {
-        let layout = laminate_protocol::layout::Layout::new(&compiled.program);
+        let layout = laminate_model::layout::Layout::new(&compiled.program);
         Ok(Self {
             program_digest: hex_scalar(&compiled.program.digest()?),
             program_parameters: parameters(&compiled.program),
-            polynomial_logs: [layout.weight_log, layout.trace_log],
+            polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
             bounds: compiled.report.iter().map(BoundReport::from).collect(),
         })
     }

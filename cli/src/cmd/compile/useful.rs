@@ -2,7 +2,7 @@
 //! is written, but no success.
 
 use eyre::ensure;
-use laminate_prover::quant::{Column, Fidelity};
+use laminate_front::quant::{Column, Fidelity};
 
 use super::Compile;
 use crate::exit::Exit;

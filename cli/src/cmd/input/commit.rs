@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::program::Program;
+use laminate_model::artifact::Kind;
+use laminate_model::program::Program;
 use laminate_prover::input::{CommittedInput, Input};
 use rand::rngs::OsRng;
 use serde::Serialize;

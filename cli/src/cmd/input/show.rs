@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use laminate_protocol::artifact::Kind;
+use laminate_model::artifact::Kind;
 use laminate_prover::input::CommittedInput;
 use serde::Serialize;
 

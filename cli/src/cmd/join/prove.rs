@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::{ensure, eyre};
 use laminate_aggregator::prove::Target;
-use laminate_protocol::artifact::Kind;
+use laminate_model::artifact::Kind;
 use serde::Serialize;
 
 use crate::destination;

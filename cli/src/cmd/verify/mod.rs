@@ -10,8 +10,8 @@ use clap::Args;
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::statement::{Statement, unpack};
+use laminate_model::artifact::{self, Kind};
+use laminate_model::statement::{Statement, unpack};
 use serde::Serialize;
 
 use super::join::prove as join;

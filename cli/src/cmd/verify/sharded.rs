@@ -6,9 +6,9 @@ use std::time::Instant;
 use eyre::{ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::srs::Srs;
-use laminate_protocol::artifact::Kind;
-use laminate_protocol::shards::ShardSet;
-use laminate_protocol::statement::Statement;
+use laminate_model::artifact::Kind;
+use laminate_model::shards::ShardSet;
+use laminate_model::statement::Statement;
 use serde::Serialize;
 
 use super::{Verify, expect, expect_of, unchecked, valid};

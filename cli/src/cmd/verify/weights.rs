@@ -4,10 +4,10 @@ use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
-use laminate_protocol::artifact::{self, Kind};
-use laminate_protocol::program::Program;
-use laminate_protocol::shards::{ShardSet, WeightSet};
-use laminate_protocol::statement::Statement;
+use laminate_model::artifact::{self, Kind};
+use laminate_model::program::Program;
+use laminate_model::shards::{ShardSet, WeightSet};
+use laminate_model::statement::Statement;
 
 use super::Verify;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};

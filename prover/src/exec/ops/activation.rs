@@ -1,6 +1,6 @@
 //! `y = table[x + n/2]` for a table of `n` entries.
 
-use laminate_protocol::program::Table;
+use laminate_model::program::Table;
 
 use super::{Computed, Operand};
 use crate::exec::NodeAux;
@@ -28,7 +28,7 @@ pub fn execute(table: &Table, x: Operand<'_>) -> Result<Computed, (usize, i128)>
 
 #[cfg(test)]
 mod tests {
-    use laminate_protocol::program::{TABLE_LOG, TableKind};
+    use laminate_model::program::{TABLE_LOG, TableKind};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`; a layer may have no biases.
 
-use laminate_protocol::program::{DenseShape, DenseWeights, WeightFormat, padded_log};
+use laminate_model::program::{DenseShape, DenseWeights, WeightFormat, padded_log};
 
 use super::{Computed, Operand, with_remainder};
 use crate::exec::requantise;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Op, Program, TensorId, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Op, Program, TensorId, Weights};
 
 use super::encode;
 use super::memory::Memory;

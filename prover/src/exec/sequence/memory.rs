@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use laminate_protocol::program::{Carry, Program, TensorId};
+use laminate_model::program::{Carry, Program, TensorId};
 
 use super::rows::Rows;
 use crate::exec::ops::Computed;

@@ -28,7 +28,7 @@ mod tests;
 pub use generator::{Generator, generate};
 pub use shards::ShardGenerator;
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
 
 use super::{ExecError, Trace, check_weights};
 use memory::TraceMemory;
@@ -74,8 +74,15 @@ pub fn run_residual(
     run_padded(program, weights, residual.to_vec())
 }
 
-/// [`run_tokens`] for a program and weights that have been checked.
-pub(crate) fn run_checked(
+/// [`run_tokens`] for a program over tokens that has been checked with its weights ([`Program::check`],
+/// [`check_weights`]), for many texts.
+///
+/// # Errors
+/// [`ExecError`] if the program is not one over tokens, the tokens do not fit, or a value leaves its range.
+///
+/// # Panics
+/// If the program was not checked, or its weights were not.
+pub fn run_checked(
     program: &Program,
     weights: &Weights,
     tokens: &[u32],

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use laminate_protocol::program::Program;
+use laminate_model::program::Program;
 
 use crate::exec::ExecError;
 

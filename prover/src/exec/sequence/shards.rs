@@ -1,6 +1,6 @@
 //! Generation with a model in shards.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Program, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Program, Weights};
 
 use super::encode;
 use super::generator::Generator;

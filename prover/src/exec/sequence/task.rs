@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use laminate_protocol::program::{Node, Op, Program, WeightFormat, Weights};
+use laminate_model::program::{Node, Op, Program, WeightFormat, Weights};
 
 use super::memory::Memory;
 use super::ops;
@@ -150,7 +150,7 @@ fn unpadded(axes: &[u32], mut padded: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use laminate_protocol::program::padded_index;
+    use laminate_model::program::padded_index;
 
     use super::unpadded;
 

@@ -1,6 +1,6 @@
 //! Every op on extreme values, called as the executor calls it.
 
-use laminate_protocol::program::{
+use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, RopeTable, Sequence, TableKind, Tensor,
     WeightFormat, Weights,
 };
@@ -11,7 +11,7 @@ use super::rows::{Failure, Rows};
 use super::task::{Task, packed};
 use crate::exec::ExecError;
 use crate::exec::ops::Computed;
-use crate::quant::tables::table;
+use crate::exec::tables::table;
 
 /// A program of one node over `1 << batch_log` slots whose output has these axes.
 fn program(op: Op, axes: &[u32], bits: u8, batch_log: u8) -> Program {

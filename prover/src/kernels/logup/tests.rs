@@ -1,6 +1,6 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_protocol::poly::eq;
+use laminate_engine::poly::eq;
 use rand::{RngCore, SeedableRng};
 
 use super::*;
@@ -182,8 +182,8 @@ fn levels_above_add_the_fractions() {
 
 #[test]
 fn proofs_are_those_of_the_generic_sumcheck() {
-    use laminate_protocol::backend::Native;
-    use laminate_protocol::transcript::{Domain, Transcript};
+    use laminate_engine::backend::Native;
+    use laminate_engine::transcript::{Domain, Transcript};
 
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(24);
     for (log, used) in [(1, 2), (2, 3), (6, 40), (9, 512), (12, 1500), (13, 5000)] {

@@ -32,7 +32,7 @@ fn plain(values: &[u16], points: &[G1Affine], digit: impl Fn(u16) -> (u16, bool)
 fn signed_reference(values: &[i8], points: &[G1Affine]) -> G1 {
     let scalars: Vec<Fr> = values
         .iter()
-        .map(|v| laminate_protocol::field::fr_from_i64((*v).into()))
+        .map(|v| laminate_engine::field::fr_from_i64((*v).into()))
         .collect();
     full_reference(&scalars, points)
 }
@@ -187,7 +187,7 @@ fn signed_digits_keep_the_value() {
                 .iter()
                 .rev()
                 .fold(Fr::ZERO, |sum, d| {
-                    sum * Fr::from(1 << bits) + laminate_protocol::field::fr_from_i64((*d).into())
+                    sum * Fr::from(1 << bits) + laminate_engine::field::fr_from_i64((*d).into())
                 });
             assert_eq!(sum, *scalar, "{bits}");
         }

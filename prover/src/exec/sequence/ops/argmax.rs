@@ -1,6 +1,6 @@
 //! The lowest token of the largest logit, as `id - 2^15`, and the gaps that show it.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Role};
+use laminate_model::program::{ACTIVATION_BOUND, Role};
 use rayon::prelude::*;
 
 use crate::exec::ops::Computed;

@@ -1,6 +1,6 @@
 //! `y[t,j] = res[t,j] + round_s(m[j]·(Σ_k w[j,k]·x[t,k] + bias[j]))`, the residual for `dense_add` only.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, BIAS_BOUND, padded_index};
+use laminate_model::program::{ACTIVATION_BOUND, BIAS_BOUND, padded_index};
 use rayon::prelude::*;
 
 use super::{first, half, round, within};

@@ -1,6 +1,6 @@
 //! Ops that know nothing of slots and blocks, shared with programs over rows.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, Op, Table};
+use laminate_model::program::{ACTIVATION_BOUND, Op, Table};
 
 use crate::exec::ops::{self, Computed, Operand};
 use crate::exec::sequence::rows::{Failure, Rows};

@@ -1,6 +1,6 @@
 //! `y[t,d] = m[id_t]·w[id_t,d]`.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, padded_index};
+use laminate_model::program::{ACTIVATION_BOUND, padded_index};
 
 use crate::exec::NodeAux;
 use crate::exec::ops::Computed;

@@ -1,6 +1,6 @@
 //! `D = Σ_u e[t,g,r,u]`, `R = floor(2^32 / D)`, `y[t,g,r,d] = round_32(R·Σ_u e[t,g,r,u]·v[u,g,d])`.
 
-use laminate_protocol::program::Role;
+use laminate_model::program::Role;
 
 use super::{int16, padded, round};
 use crate::exec::ops::Computed;

@@ -13,7 +13,7 @@ pub mod rope;
 pub mod scores;
 pub mod softmax;
 
-use laminate_protocol::program::ACTIVATION_BOUND;
+use laminate_model::program::ACTIVATION_BOUND;
 
 use super::rows::Failure;
 use crate::exec::NodeAux;

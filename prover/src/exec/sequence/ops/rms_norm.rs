@@ -1,6 +1,6 @@
 //! RMS norm by integers: `A = Σ_d x² + eps`, `s = isqrt(A)`, `R = floor(K / s)`, `y = round_32(x·R)`.
 
-use laminate_protocol::program::Role;
+use laminate_model::program::Role;
 use rayon::prelude::*;
 
 use super::{first, int16, round};

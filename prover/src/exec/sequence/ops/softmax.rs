@@ -1,6 +1,6 @@
 //! `y[t,g,r,u] = table[max_{u'≤t} x[t,g,r,u'] - x[t,g,r,u] - 2^15]` for `u ≤ t`, else the last entry, 0.
 
-use laminate_protocol::program::{ACTIVATION_BOUND, MASKED, Role};
+use laminate_model::program::{ACTIVATION_BOUND, MASKED, Role};
 
 use crate::exec::ops::Computed;
 use crate::exec::sequence::rows::{Failure, Rows};

@@ -1,0 +1,162 @@
+//! The leaves of the lookup tree, as aligned segments.
+
+use std::sync::Arc;
+
+use halo2curves_axiom::bn256::Fr;
+
+use super::range::Range;
+use crate::claim::View;
+use crate::field::{fr_from_i64, pow2};
+use crate::geometry::Block;
+use crate::poly::padded_log;
+use crate::switch::on;
+
+/// A column of a table.
+#[derive(Clone, Debug)]
+pub enum TableColumn {
+    /// `lowest + row`.
+    Index {
+        /// Value of the first row.
+        lowest: i64,
+    },
+    /// Public values.
+    Constants(Arc<[i16]>),
+    /// A committed column.
+    Committed(View),
+}
+
+/// What a segment's leaves are.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// `1 / (α - tag - β·v)` for the values `v` of a column.
+    Range {
+        /// The column.
+        view: View,
+        /// Where its values are.
+        range: Range,
+    },
+    /// `-μ / (α - tag - β·v)` for the values `v` of a range.
+    RangeTable {
+        /// Multiplicities.
+        multiplicity: View,
+        /// The range.
+        range: Range,
+    },
+    /// `1 / (α - (table+1) - Σ_k β^(k+1)·x_k)` for the tuples `x` of columns of equal length.
+    Use {
+        /// Number of the table.
+        table: usize,
+        /// The columns, the table's key first.
+        columns: Vec<View>,
+    },
+    /// `-μ / (α - (table+1) - Σ_k β^(k+1)·t_k)` for the rows `t` of a table.
+    Table {
+        /// Number of the table.
+        table: usize,
+        /// Its columns. The first one is the key: an index, so that one key has one row whatever is committed.
+        columns: Vec<TableColumn>,
+        /// Multiplicities.
+        multiplicity: View,
+    },
+}
+
+impl Kind {
+    /// The committed columns the segment reads.
+    pub fn columns(&self) -> Vec<&View> {
+        match self {
+            Self::Range { view, .. } => vec![view],
+            Self::RangeTable { multiplicity, .. } => vec![multiplicity],
+            Self::Use { columns, .. } => columns.iter().collect(),
+            Self::Table {
+                multiplicity,
+                columns,
+                ..
+            } => {
+                let committed = columns.iter().filter_map(|column| match column {
+                    TableColumn::Committed(view) => Some(view),
+                    TableColumn::Index { .. } | TableColumn::Constants(_) => None,
+                });
+                std::iter::once(multiplicity).chain(committed).collect()
+            }
+        }
+    }
+}
+
+/// Leaves `[offset, offset + 2^log)` of the tree.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// First leaf, a multiple of the size.
+    pub offset: usize,
+    /// log2 of the number of leaves.
+    pub log: usize,
+    /// What they are.
+    pub kind: Kind,
+}
+
+/// All segments by descending size.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    /// Segments.
+    pub segments: Vec<Segment>,
+    /// log2 of the number of leaves; at least one.
+    pub log: usize,
+    /// Leaves that segments cover: a prefix.
+    pub used: usize,
+}
+
+impl Segments {
+    /// Sorts segments of the given sizes and places them.
+    pub fn place(mut kinds: Vec<(usize, Kind)>) -> Self {
+        kinds.sort_by_key(|(log, _)| std::cmp::Reverse(*log));
+        let mut next = 0;
+        let segments: Vec<Segment> = kinds
+            .into_iter()
+            .map(|(log, kind)| {
+                let offset = next;
+                next += 1 << log;
+                Segment { offset, log, kind }
+            })
+            .collect();
+        Self {
+            segments,
+            log: padded_log(next).max(1),
+            used: next,
+        }
+    }
+
+    /// Number of column evaluations the proof sends.
+    pub fn column_count(&self) -> usize {
+        self.segments.iter().map(|s| s.kind.columns().len()).sum()
+    }
+}
+
+/// The entries of a block, looked up in a range: the segment and its log2.
+pub fn in_range(block: Block, range: Range) -> (usize, Kind) {
+    let view = View::block(block);
+    (block.log, Kind::Range { view, range })
+}
+
+/// The table of a range with its multiplicities.
+pub fn table_of(block: Block, range: Range) -> (usize, Kind) {
+    let multiplicity = View::block(block);
+    let kind = Kind::RangeTable {
+        multiplicity,
+        range,
+    };
+    (range.log(), kind)
+}
+
+/// The tag of table `table` in the compressed value.
+pub fn table_tag(table: usize) -> Fr {
+    let table = if on("tag of tables") { table } else { 0 };
+    Fr::from(table as u64 + 1)
+}
+
+/// Coefficients of the identity column `lowest + index`: constant and one factor per variable, most
+/// significant first.
+pub fn identity_column(log: usize, lowest: i64) -> (Fr, Vec<Fr>) {
+    (
+        fr_from_i64(lowest),
+        (0..log).map(|i| pow2(log - 1 - i)).collect(),
+    )
+}

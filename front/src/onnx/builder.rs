@@ -1,0 +1,311 @@
+//! The draft of a graph while its nodes are read.
+
+use std::collections::{HashMap, HashSet};
+
+use laminate_model::program::{MAX_NODES, MAX_WIDTH};
+
+use super::error::ImportError;
+use super::fold;
+use super::messages::{GraphProto, TensorProto};
+use super::tensor::Constant;
+use crate::graph::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensor, FloatTensorId};
+
+/// Largest number of 32-bit words of parameters of the whole graph: what the largest file can hold.
+/// Constants used by many nodes, or broadcast, are counted each time.
+const MAX_PARAMETERS: usize = 1 << 29;
+
+/// What a name in the model stands for.
+#[derive(Clone, Debug)]
+pub enum Value<'a> {
+    /// An activation.
+    Tensor(FloatTensorId),
+    /// A constant in the file, decoded when it is used.
+    Stored(&'a TensorProto),
+    /// A constant given by attributes.
+    Constant(Constant),
+    /// A shape, or part of one, that has the batch in it.
+    Shape(Shape),
+}
+
+/// A dimension as Shape gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The batch, whatever it is.
+    Batch,
+    /// A number.
+    Size(i64),
+}
+
+/// What nodes compute from the shape of an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Its dimensions.
+    pub extents: Vec<Extent>,
+    /// Whether it is one dimension without an axis.
+    pub scalar: bool,
+}
+
+/// A node of the draft.
+#[derive(Clone, Debug)]
+pub enum Draft {
+    /// An op of the float graph.
+    Op(FloatOp),
+    /// `y = scale·x + shift` per feature, folded into a dense layer in the end; shapes `(width)`.
+    Affine {
+        /// Factors.
+        scale: Vec<f64>,
+        /// Offsets.
+        shift: Vec<f64>,
+    },
+}
+
+/// A node of the draft and the tensors it joins.
+#[derive(Clone, Debug)]
+pub struct DraftNode {
+    /// Name in the model.
+    pub name: String,
+    /// What it computes.
+    pub draft: Draft,
+    /// Operands.
+    pub inputs: Vec<FloatTensorId>,
+    /// The tensor it defines.
+    pub output: FloatTensorId,
+}
+
+/// Collects tensors and nodes; `'a` is the model file.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    values: HashMap<String, Value<'a>>,
+    pub(super) tensors: Vec<FloatTensor>,
+    /// Feature dimensions of every tensor, their product is its width.
+    features: Vec<Vec<usize>>,
+    parameters: usize,
+    pub(super) nodes: Vec<DraftNode>,
+    pub(super) output: FloatTensorId,
+}
+
+impl<'a> Builder<'a> {
+    /// Starts with the initializers of `graph`.
+    ///
+    /// # Errors
+    /// [`ImportError::Graph`] if a name is given twice.
+    pub fn new(graph: &'a GraphProto) -> Result<Self, ImportError> {
+        let mut builder = Self {
+            values: HashMap::new(),
+            tensors: Vec::new(),
+            features: Vec::new(),
+            parameters: 0,
+            nodes: Vec::new(),
+            output: 0,
+        };
+        for tensor in &graph.initializer {
+            builder.define(&tensor.name, Value::Stored(tensor))?;
+        }
+        Ok(builder)
+    }
+
+    /// Gives `name` its meaning.
+    ///
+    /// # Errors
+    /// [`ImportError::Graph`] if it has one already.
+    pub fn define(&mut self, name: &str, value: Value<'a>) -> Result<(), ImportError> {
+        match self.values.insert(name.to_owned(), value) {
+            None => Ok(()),
+            Some(_) => Err(ImportError::Graph {
+                problem: format!("defines {name:?} twice; export the model again"),
+            }),
+        }
+    }
+
+    /// What `name` stands for.
+    pub fn value(&self, name: &str) -> Option<&Value<'a>> {
+        self.values.get(name)
+    }
+
+    /// Feature dimensions of a tensor.
+    pub fn features(&self, id: FloatTensorId) -> &[usize] {
+        self.features.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Number of features of a tensor.
+    pub fn width(&self, id: FloatTensorId) -> usize {
+        self.tensors.get(id).map_or(0, |t| t.width)
+    }
+
+    /// Defines the model's input; it is tensor 0.
+    ///
+    /// # Errors
+    /// [`ImportError::TooLarge`] or [`ImportError::Graph`] if its width is out of bounds.
+    pub fn define_input(&mut self, name: &str, features: Vec<usize>) -> Result<(), ImportError> {
+        let id = self.tensor(name, features)?;
+        self.define(name, Value::Tensor(id))
+    }
+
+    /// Appends a node whose result is called `output` in the model.
+    ///
+    /// # Errors
+    /// [`ImportError::TooLarge`] above the caps of a program, [`ImportError::Graph`] if the name is taken.
+    pub fn push(
+        &mut self,
+        name: &str,
+        draft: Draft,
+        inputs: Vec<FloatTensorId>,
+        output: &str,
+        features: Vec<usize>,
+    ) -> Result<FloatTensorId, ImportError> {
+        if self.nodes.len() >= MAX_NODES {
+            return Err(too_large(
+                "number of nodes",
+                self.nodes.len() + 1,
+                MAX_NODES,
+            ));
+        }
+        self.charge(match &draft {
+            Draft::Op(FloatOp::Dense(dense)) => dense.weight.len() + dense.bias.len(),
+            Draft::Op(_) => 0,
+            Draft::Affine { scale, shift } => 2 * (scale.len() + shift.len()),
+        })?;
+        let id = self.tensor(output, features)?;
+        self.define(output, Value::Tensor(id))?;
+        self.nodes.push(DraftNode {
+            name: name.to_owned(),
+            draft,
+            inputs,
+            output: id,
+        });
+        Ok(id)
+    }
+
+    /// Counts parameters before they are kept.
+    fn charge(&mut self, words: usize) -> Result<(), ImportError> {
+        self.parameters = self.parameters.saturating_add(words);
+        if self.parameters > MAX_PARAMETERS {
+            return Err(too_large(
+                "number of parameters",
+                self.parameters,
+                MAX_PARAMETERS,
+            ));
+        }
+        Ok(())
+    }
+
+    fn tensor(&mut self, name: &str, features: Vec<usize>) -> Result<FloatTensorId, ImportError> {
+        let width = features
+            .iter()
+            .try_fold(1usize, |n, d| n.checked_mul(*d))
+            .unwrap_or(usize::MAX);
+        if width > MAX_WIDTH as usize {
+            return Err(too_large(
+                &format!("number of features of {name:?}"),
+                width,
+                MAX_WIDTH as usize,
+            ));
+        }
+        if width == 0 {
+            return Err(ImportError::Graph {
+                problem: format!("value {name:?} has no elements (shape {features:?})"),
+            });
+        }
+        self.tensors.push(FloatTensor {
+            name: name.to_owned(),
+            width,
+        });
+        self.features.push(features);
+        Ok(self.tensors.len() - 1)
+    }
+
+    /// Folds the constants, drops nodes that the output does not need, and numbers the tensors anew.
+    ///
+    /// # Errors
+    /// [`ImportError::Graph`] if `output` is not a computed value, and errors of the folding.
+    pub fn finish(mut self, output: &str) -> Result<FloatGraph, ImportError> {
+        let problem = |what: &str| ImportError::Graph {
+            problem: format!("output {output:?} {what}"),
+        };
+        self.output = match self.values.get(output) {
+            Some(Value::Tensor(id)) => *id,
+            Some(_) => return Err(problem("is a constant")),
+            None => {
+                return Err(problem(
+                    "is not defined by any node; the file is truncated or altered",
+                ));
+            }
+        };
+        fold::fold(&mut self);
+        let mut needed = HashSet::from([self.output]);
+        for node in self.nodes.iter().rev() {
+            if needed.contains(&node.output) {
+                needed.extend(&node.inputs);
+            }
+        }
+        self.nodes.retain(|node| needed.contains(&node.output));
+        if self.nodes.is_empty() {
+            return Err(problem("is the input itself: the model computes nothing"));
+        }
+        let order: Vec<_> = std::iter::once(0)
+            .chain(self.nodes.iter().map(|n| n.output))
+            .collect();
+        let renumber: HashMap<_, _> = order
+            .iter()
+            .enumerate()
+            .map(|(new, old)| (*old, new))
+            .collect();
+        let new_id = |old: &FloatTensorId| renumber.get(old).copied().unwrap_or(usize::MAX);
+        let tensors = order
+            .iter()
+            .filter_map(|old| self.tensors.get(*old).cloned())
+            .collect();
+        let mut nodes = Vec::with_capacity(self.nodes.len());
+        for DraftNode {
+            name,
+            draft,
+            inputs,
+            output,
+        } in std::mem::take(&mut self.nodes)
+        {
+            let op = match draft {
+                Draft::Op(op) => op,
+                Draft::Affine { scale, shift } => {
+                    self.charge(scale.len().saturating_mul(scale.len()))?;
+                    FloatOp::Dense(fold::diagonal(&name, &scale, &shift)?)
+                }
+            };
+            if let FloatOp::Dense(dense) = &op {
+                check_finite(&name, dense)?;
+            }
+            nodes.push(FloatNode {
+                name,
+                op,
+                inputs: inputs.iter().map(new_id).collect(),
+                output: new_id(&output),
+            });
+        }
+        FloatGraph::new(tensors, nodes, 0, new_id(&self.output))
+    }
+}
+
+fn too_large(what: &str, found: usize, limit: usize) -> ImportError {
+    ImportError::TooLarge {
+        what: what.into(),
+        found: found as u64,
+        limit: limit as u64,
+    }
+}
+
+/// Constants are finite, but folding multiplies them.
+fn check_finite(node: &str, dense: &FloatDense) -> Result<(), ImportError> {
+    match dense
+        .weight
+        .iter()
+        .chain(&dense.bias)
+        .enumerate()
+        .find(|(_, v)| !v.is_finite())
+    {
+        Some((index, value)) => Err(ImportError::NonFinite {
+            tensor: format!("weights of {node} after folding"),
+            index,
+            value: f64::from(*value),
+        }),
+        None => Ok(()),
+    }
+}

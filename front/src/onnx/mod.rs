@@ -1,0 +1,239 @@
+//! Import of ONNX models into a [`FloatGraph`].
+//!
+//! | step | module |
+//! | --- | --- |
+//! | file with a size cap, versions, graph input and output | this one |
+//! | walk over the wire format against decoder bombs | [`prescan`] |
+//! | messages | [`messages`] |
+//! | constants in files beside the model | [`external`] |
+//! | constants, checked against their shapes | [`tensor`] |
+//! | one file per operator, in a registry | [`ops`] |
+//! | draft graph while nodes are read | [`builder`] |
+//! | constant factors and offsets folded into dense layers | [`fold`] |
+//!
+//! The first dimension of the input is the batch (a symbol, -1 or 1); all others are static and
+//! flattened. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
+//! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
+//! panics on them, and nothing is allocated before its size is checked against the data at hand.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+pub mod builder;
+mod error;
+pub mod external;
+mod fold;
+pub mod messages;
+pub mod ops;
+pub mod prescan;
+pub mod tensor;
+#[cfg(test)]
+mod tests;
+
+pub use error::ImportError;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use prost::Message;
+use prost::bytes::Bytes;
+
+use builder::Builder;
+use messages::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
+
+use crate::graph::FloatGraph;
+
+/// Largest model file: protobuf's own limit for one message.
+pub const MAX_FILE: u64 = 1 << 31;
+/// Accepted versions of the file format.
+pub const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=14;
+/// Accepted versions of the standard operator set.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
+
+/// Reads an ONNX file.
+///
+/// # Errors
+/// [`ImportError`] if the file cannot be read or is not a supported model.
+pub fn read(path: &Path) -> Result<FloatGraph, ImportError> {
+    let fail = |source| ImportError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    // One byte over the cap tells a file that is too large from one that just fits.
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    let mut model = parse(bytes)?;
+    external::embed(&mut model, path)?;
+    from_model(&model)
+}
+
+/// Reads an ONNX model from memory; its constants must be in it.
+///
+/// # Errors
+/// [`ImportError`] if the bytes are not a supported model.
+pub fn decode(bytes: Vec<u8>) -> Result<FloatGraph, ImportError> {
+    from_model(&parse(bytes)?)
+}
+
+fn parse(bytes: Vec<u8>) -> Result<ModelProto, ImportError> {
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(ImportError::TooLarge {
+            what: "file size".into(),
+            found: bytes.len() as u64,
+            limit: MAX_FILE,
+        });
+    }
+    prescan::prescan(&bytes)?;
+    ModelProto::decode(Bytes::from(bytes)).map_err(|e| ImportError::Protobuf(e.to_string()))
+}
+
+/// Converts a decoded model.
+///
+/// # Errors
+/// [`ImportError`] if the model is not supported.
+pub fn from_model(model: &ModelProto) -> Result<FloatGraph, ImportError> {
+    let Some(graph) = &model.graph else {
+        return Err(problem("holds no graph: not an ONNX model, or truncated"));
+    };
+    if !IR_VERSIONS.contains(&model.ir_version) {
+        return Err(ImportError::IrVersion {
+            found: model.ir_version,
+            min: *IR_VERSIONS.start(),
+            max: *IR_VERSIONS.end(),
+        });
+    }
+    let opset = opset(model)?;
+    if !graph.sparse_initializer.is_empty() {
+        return Err(problem(
+            "holds sparse initializers, expected dense ones; export without sparse weights",
+        ));
+    }
+    let mut builder = Builder::new(graph)?;
+    let (name, features) = input(graph)?;
+    builder.define_input(name, features)?;
+    for (index, node) in graph.node.iter().enumerate() {
+        ops::build(&mut builder, node, index, opset)?;
+    }
+    let [output] = graph.output.as_slice() else {
+        return Err(problem(format!(
+            "has {} outputs, expected one; export the score alone",
+            graph.output.len()
+        )));
+    };
+    builder.finish(&output.name)
+}
+
+fn problem(problem: impl Into<String>) -> ImportError {
+    ImportError::Graph {
+        problem: problem.into(),
+    }
+}
+
+fn is_standard(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
+
+fn opset(model: &ModelProto) -> Result<i64, ImportError> {
+    let mut standard = model.opset_import.iter().filter(|o| is_standard(&o.domain));
+    let Some(found) = standard.next().map(|o| o.version) else {
+        return Err(problem(
+            "imports no standard operator set (domain \"\" or \"ai.onnx\")",
+        ));
+    };
+    // Some converters write one import several times.
+    if let Some(other) = standard.find(|o| o.version != found) {
+        return Err(problem(format!(
+            "imports the standard operator set in versions {found} and {}, expected one",
+            other.version
+        )));
+    }
+    if OPSETS.contains(&found) {
+        return Ok(found);
+    }
+    Err(ImportError::Opset {
+        found,
+        min: *OPSETS.start(),
+        max: *OPSETS.end(),
+    })
+}
+
+/// Name and feature dimensions of the one input that is not an initializer.
+fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let inputs: Vec<_> = graph
+        .input
+        .iter()
+        .filter(|i| !constants.contains(i.name.as_str()))
+        .collect();
+    let [input] = inputs.as_slice() else {
+        let names: Vec<_> = inputs.iter().map(|i| i.name.as_str()).collect();
+        return Err(problem(format!(
+            "has {} inputs {names:?}, expected one; join them before the model",
+            inputs.len()
+        )));
+    };
+    Ok((&input.name, features(input)?))
+}
+
+fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
+    let name = &input.name;
+    let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
+        return Err(problem(format!("input {name:?} is not a tensor")));
+    };
+    if tensor.elem_type != data_type::FLOAT {
+        return Err(problem(format!(
+            "input {name:?} has element type {}, expected float (1)",
+            tensor.elem_type
+        )));
+    }
+    let dims = tensor
+        .shape
+        .as_ref()
+        .map(|s| s.dim.as_slice())
+        .unwrap_or_default();
+    let [batch, features @ ..] = dims else {
+        return Err(problem(format!(
+            "input {name:?} has no shape, expected (batch, features…)"
+        )));
+    };
+    if features.is_empty() {
+        return Err(problem(format!(
+            "input {name:?} has one dimension, expected (batch, features…)"
+        )));
+    }
+    if let Some(DimensionValue::Value(found)) = batch.value
+        && !matches!(found, -1..=1)
+    {
+        return Err(ImportError::FixedBatch {
+            input: name.clone(),
+            found,
+        });
+    }
+    let fixed = features.iter().enumerate().map(|(i, dim)| {
+        let found = match &dim.value {
+            Some(DimensionValue::Value(n)) if *n > 0 => {
+                return Ok(usize::try_from(*n).unwrap_or(usize::MAX));
+            }
+            Some(DimensionValue::Value(n)) => n.to_string(),
+            Some(DimensionValue::Symbol(s)) => format!("symbol {s:?}"),
+            None => "unknown".into(),
+        };
+        Err(ImportError::DynamicShape {
+            input: name.clone(),
+            index: i + 1,
+            found,
+        })
+    });
+    fixed.collect()
+}

@@ -1,0 +1,296 @@
+//! What an operator sees of its node: operands, attributes, and where its result goes.
+
+use super::super::builder::{Builder, Draft, Value};
+use super::super::error::ImportError;
+use super::super::messages::{AttributeProto, NodeProto, attribute_type};
+use super::super::tensor::Constant;
+use crate::graph::{FloatOp, FloatTensorId};
+
+/// One node being imported.
+#[derive(Debug)]
+pub struct Context<'b, 'a> {
+    builder: &'b mut Builder<'a>,
+    node: &'a NodeProto,
+    index: usize,
+    opset: i64,
+}
+
+/// An operand: an activation or a constant.
+#[derive(Debug)]
+pub enum Operand {
+    /// Of this tensor.
+    Tensor(FloatTensorId),
+    /// Decoded.
+    Constant(Constant),
+}
+
+impl<'b, 'a> Context<'b, 'a> {
+    pub(super) fn new(
+        builder: &'b mut Builder<'a>,
+        node: &'a NodeProto,
+        index: usize,
+        opset: i64,
+    ) -> Self {
+        Self {
+            builder,
+            node,
+            index,
+            opset,
+        }
+    }
+
+    /// Name of the node, or its index where it has none.
+    pub fn name(&self) -> String {
+        if self.node.name.is_empty() {
+            format!("#{}", self.index)
+        } else {
+            self.node.name.clone()
+        }
+    }
+
+    /// Version of the operator set.
+    pub fn opset(&self) -> i64 {
+        self.opset
+    }
+
+    /// An error that names the node.
+    pub fn fail(&self, problem: impl Into<String>) -> ImportError {
+        ImportError::Node {
+            node: self.name(),
+            op: self.node.op_type.clone(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Operand `i`, or `None` if it is omitted.
+    ///
+    /// # Errors
+    /// [`ImportError::MissingValue`] if it names nothing, and errors of decoding a constant.
+    pub fn optional(&self, i: usize) -> Result<Option<Operand>, ImportError> {
+        Ok(match self.raw(i)? {
+            None => None,
+            Some(Value::Tensor(id)) => Some(Operand::Tensor(*id)),
+            Some(Value::Constant(constant)) => Some(Operand::Constant(constant.clone())),
+            Some(Value::Stored(proto)) => {
+                Some(Operand::Constant(Constant::from_proto(proto, &proto.name)?))
+            }
+            Some(Value::Shape(_)) => {
+                return Err(self.fail(format!(
+                    "operand {i} is computed from the batch's size, expected an activation or a constant"
+                )));
+            }
+        })
+    }
+
+    /// Number of operands, omitted ones in between included.
+    pub fn operands(&self) -> usize {
+        self.node.input.len()
+    }
+
+    /// Whether the node has more results than its first.
+    pub fn has_more_outputs(&self) -> bool {
+        self.node.output.iter().skip(1).any(|name| !name.is_empty())
+    }
+
+    /// Refuses attributes with other names.
+    ///
+    /// # Errors
+    /// [`ImportError::Node`] naming the first.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), ImportError> {
+        let mut names = self.node.attribute.iter().map(|a| a.name.as_str());
+        match names.find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(self.fail(format!(
+                "attribute {name:?} is not supported, expected {}",
+                match known {
+                    [] => "none".to_owned(),
+                    _ => format!("only {}", known.join(", ")),
+                }
+            ))),
+        }
+    }
+
+    /// What operand `i` stands for, not decoded.
+    ///
+    /// # Errors
+    /// [`ImportError::MissingValue`] if it names nothing.
+    pub fn raw(&self, i: usize) -> Result<Option<&Value<'a>>, ImportError> {
+        let Some(name) = self.node.input.get(i).filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let missing = || ImportError::MissingValue {
+            node: self.name(),
+            op: self.node.op_type.clone(),
+            operand: name.clone(),
+        };
+        self.builder.value(name).map(Some).ok_or_else(missing)
+    }
+
+    /// Operand `i`, which must be there.
+    ///
+    /// # Errors
+    /// As [`Self::optional`], and [`ImportError::Node`] if it is omitted.
+    pub fn operand(&self, i: usize) -> Result<Operand, ImportError> {
+        self.optional(i)?
+            .ok_or_else(|| self.fail(format!("operand {i} is missing")))
+    }
+
+    /// Operand `i`, which must be an activation.
+    ///
+    /// # Errors
+    /// As [`Self::operand`], and [`ImportError::Node`] for a constant.
+    pub fn tensor(&self, i: usize) -> Result<FloatTensorId, ImportError> {
+        match self.raw(i)? {
+            Some(Value::Tensor(id)) => Ok(*id),
+            Some(Value::Shape(_)) => Err(self.fail(format!(
+                "operand {i} is computed from the batch's size, expected an activation"
+            ))),
+            Some(_) => Err(self.fail(format!("operand {i} is a constant, expected an activation"))),
+            None => Err(self.fail(format!("operand {i} is missing"))),
+        }
+    }
+
+    /// Operand `i`, which must be a constant.
+    ///
+    /// # Errors
+    /// As [`Self::operand`], and [`ImportError::Node`] for an activation.
+    pub fn constant(&self, i: usize) -> Result<Constant, ImportError> {
+        match self.operand(i)? {
+            Operand::Constant(constant) => Ok(constant),
+            Operand::Tensor(_) => {
+                Err(self.fail(format!("operand {i} is computed, expected a constant")))
+            }
+        }
+    }
+
+    /// Feature dimensions of an activation.
+    pub fn features(&self, id: FloatTensorId) -> Vec<usize> {
+        self.builder.features(id).to_vec()
+    }
+
+    /// Number of features of an activation.
+    pub fn width(&self, id: FloatTensorId) -> usize {
+        self.builder.width(id)
+    }
+
+    /// The attribute called `name`, which must be of `kind` (files before IR version 3 leave it out).
+    ///
+    /// # Errors
+    /// [`ImportError::Node`] if it has another type or is a reference.
+    pub fn attribute(
+        &self,
+        name: &str,
+        kind: i32,
+    ) -> Result<Option<&'a AttributeProto>, ImportError> {
+        let Some(attribute) = self.node.attribute.iter().find(|a| a.name == name) else {
+            return Ok(None);
+        };
+        if !attribute.ref_attr_name.is_empty() {
+            return Err(self.fail(format!(
+                "attribute {name:?} is a reference, expected a value"
+            )));
+        }
+        if attribute.kind != kind {
+            return Err(self.fail(format!(
+                "attribute {name:?} has type {}, expected {kind}",
+                attribute.kind
+            )));
+        }
+        Ok(Some(attribute))
+    }
+
+    /// An integer attribute.
+    ///
+    /// # Errors
+    /// As [`Self::attribute`].
+    pub fn int(&self, name: &str, default: i64) -> Result<i64, ImportError> {
+        Ok(self
+            .attribute(name, attribute_type::INT)?
+            .map_or(default, |a| a.i))
+    }
+
+    /// An attribute that is a list of integers.
+    ///
+    /// # Errors
+    /// As [`Self::attribute`].
+    pub fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, ImportError> {
+        let attribute = self.attribute(name, attribute_type::INTS)?;
+        Ok(attribute.map(|a| a.ints.as_slice()))
+    }
+
+    /// A finite float attribute.
+    ///
+    /// # Errors
+    /// As [`Self::attribute`], and [`ImportError::Node`] for NaN and infinities.
+    pub fn float(&self, name: &str, default: f32) -> Result<f32, ImportError> {
+        let value = self
+            .attribute(name, attribute_type::FLOAT)?
+            .map_or(default, |a| a.f);
+        if value.is_finite() {
+            return Ok(value);
+        }
+        Err(self.fail(format!(
+            "attribute {name:?} is {value}, expected a finite number"
+        )))
+    }
+
+    /// Name of the node's first result.
+    ///
+    /// # Errors
+    /// [`ImportError::Node`] if it has none.
+    pub fn output(&self) -> Result<&'a str, ImportError> {
+        let name = self.node.output.first().filter(|name| !name.is_empty());
+        name.map(String::as_str)
+            .ok_or_else(|| self.fail("has no output"))
+    }
+
+    /// Adds a node with features of shape `features`.
+    ///
+    /// # Errors
+    /// Those of [`Builder::push`].
+    pub fn push(
+        &mut self,
+        draft: Draft,
+        inputs: Vec<FloatTensorId>,
+        features: Vec<usize>,
+    ) -> Result<(), ImportError> {
+        let (name, output) = (self.name(), self.output()?);
+        self.builder
+            .push(&name, draft, inputs, output, features)
+            .map(drop)
+    }
+
+    /// Adds a node whose result is an intermediate of this one, called after its output and `part`.
+    ///
+    /// # Errors
+    /// Those of [`Builder::push`].
+    pub fn push_part(
+        &mut self,
+        part: &str,
+        draft: Draft,
+        inputs: Vec<FloatTensorId>,
+        features: Vec<usize>,
+    ) -> Result<FloatTensorId, ImportError> {
+        let (name, output) = (self.name(), format!("{}/{part}", self.output()?));
+        self.builder.push(&name, draft, inputs, &output, features)
+    }
+
+    /// Adds an op of one operand that keeps the shape of operand 0.
+    ///
+    /// # Errors
+    /// If operand 0 is not an activation, and those of [`Builder::push`].
+    pub fn push_unary(&mut self, op: FloatOp) -> Result<(), ImportError> {
+        let x = self.tensor(0)?;
+        let features = self.features(x);
+        self.push(Draft::Op(op), vec![x], features)
+    }
+
+    /// Lets the result's name stand for a value that exists already.
+    ///
+    /// # Errors
+    /// [`ImportError::Graph`] if the name is taken.
+    pub fn alias(&mut self, value: Value<'a>) -> Result<(), ImportError> {
+        let output = self.output()?;
+        self.builder.define(output, value)
+    }
+}

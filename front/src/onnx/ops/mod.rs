@@ -1,0 +1,90 @@
+//! The registry of operators: one file for each family, each with its shape rules and tests.
+
+mod activation;
+mod add;
+mod batch_norm;
+mod cast;
+mod constant;
+mod context;
+mod div;
+mod gemm;
+mod identity;
+mod matmul;
+mod mul;
+mod reshape;
+mod shape;
+
+pub use context::Context;
+
+use super::builder::Builder;
+use super::error::ImportError;
+use super::is_standard;
+use super::messages::NodeProto;
+
+/// Adds one node of an operator to the graph.
+pub type Build = fn(&mut Context<'_, '_>) -> Result<(), ImportError>;
+
+/// All operators by ONNX name, with the attributes that are read or change nothing at inference. Others are
+/// refused: to ignore one may compute another function.
+pub const OPS: &[(&str, Build, &[&str])] = &[
+    ("Add", add::add, &[]),
+    (
+        "BatchNormalization",
+        batch_norm::build,
+        batch_norm::ATTRIBUTES,
+    ),
+    ("Cast", cast::build, &["to", "saturate", "round_mode"]),
+    ("Concat", shape::concat, &["axis"]),
+    ("Constant", constant::build, constant::ATTRIBUTES),
+    ("Div", div::build, &[]),
+    ("Dropout", identity::dropout, &["ratio", "seed"]),
+    ("Flatten", reshape::flatten, &["axis"]),
+    ("Gather", shape::gather, &["axis"]),
+    ("Gemm", gemm::build, &["alpha", "beta", "transA", "transB"]),
+    ("Identity", identity::identity, &[]),
+    ("LeakyRelu", activation::leaky_relu, &["alpha"]),
+    ("MatMul", matmul::build, &[]),
+    ("Mul", mul::build, &[]),
+    ("Relu", activation::relu, &[]),
+    ("Reshape", reshape::reshape, &["allowzero"]),
+    ("Shape", shape::shape, &["start", "end"]),
+    ("Sigmoid", activation::sigmoid, &[]),
+    ("Sub", add::sub, &[]),
+    ("Tanh", activation::tanh, &[]),
+    ("Unsqueeze", shape::unsqueeze, &["axes"]),
+];
+
+/// Adds `node`, the `index`-th of the file.
+///
+/// # Errors
+/// [`ImportError::UnknownOp`] outside the registry, and the operator's own errors.
+pub fn build<'a>(
+    builder: &mut Builder<'a>,
+    node: &'a NodeProto,
+    index: usize,
+    opset: i64,
+) -> Result<(), ImportError> {
+    let mut context = Context::new(builder, node, index, opset);
+    let entry = OPS
+        .iter()
+        .find(|(name, ..)| *name == node.op_type && is_standard(&node.domain));
+    let Some((_, build, attributes)) = entry else {
+        let op = if is_standard(&node.domain) {
+            node.op_type.clone()
+        } else {
+            format!("{}::{}", node.domain, node.op_type)
+        };
+        let supported = OPS
+            .iter()
+            .map(|(name, ..)| *name)
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(ImportError::UnknownOp {
+            node: context.name(),
+            op,
+            supported,
+        });
+    };
+    context.only(attributes)?;
+    build(&mut context)
+}

@@ -1,0 +1,259 @@
+//! Why a model or an input cannot be quantised.
+
+use std::path::PathBuf;
+
+use laminate_model::program::ProgramError;
+use laminate_prover::exec::ExecError;
+use thiserror::Error;
+
+use crate::llama::LlmError;
+use crate::onnx::ImportError;
+
+/// Why a model or an input cannot be quantised.
+#[derive(Debug, Error)]
+pub enum QuantError {
+    /// A file of rows cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file of rows is too large.
+    #[error("{path}: more than {limit} bytes; split it into smaller files")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The cap.
+        limit: u64,
+    },
+    /// A file of rows is neither CSV nor the JSON that is read.
+    #[error("{path}: {problem}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A line has the wrong number of columns.
+    #[error(
+        "{path}, line {line}: {found} columns, expected {expected}; the file must hold the model's features only, without a label or index column"
+    )]
+    LineColumns {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 (the row, from 1, in JSON).
+        line: u64,
+        /// Columns found.
+        found: usize,
+        /// Width of the model's input.
+        expected: usize,
+    },
+    /// A field is not a number.
+    #[error("{path}, line {line}, column {column}: {value:?} is not a finite number")]
+    LineValue {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 (the row, from 1, in JSON).
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there.
+        value: String,
+    },
+    /// The first line is neither a header nor a row.
+    #[error(
+        "{path}, line {line}, column {column}: {value:?} {problem}, so the line is neither a row nor a header; write numbers with a decimal point (1.5) and leave no cell empty, or give every column a name of its own"
+    )]
+    FirstLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there.
+        value: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The first line may be a header of numbers.
+    #[error(
+        "{path}, line {line}: 0 to {last} may be numbers of columns (pandas without names) or a row; put a line with names before it if it is a row, in its place if it is a header"
+    )]
+    Counted {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The last number.
+        last: usize,
+    },
+    /// There is not one row.
+    #[error("no rows: expected at least one; give a calibration or input file with data lines")]
+    Empty,
+    /// A row has the wrong width.
+    #[error("row {row}: {found} columns, expected {expected}")]
+    Columns {
+        /// The row, from 0.
+        row: usize,
+        /// Its columns.
+        found: usize,
+        /// Width of the model's input.
+        expected: usize,
+    },
+    /// A row holds NaN or an infinity.
+    #[error("row {row}, column {column}: {value} is not a finite number")]
+    NonFinite {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+    /// An input value is outside what the input's scale can hold.
+    #[error(
+        "row {row}, column {column}: value {value} is outside the calibrated range, expected {lowest} to {highest}; no proof is made of it"
+    )]
+    InputRange {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+        /// Lowest value that rounds into the range.
+        lowest: f64,
+        /// Highest value that rounds into the range.
+        highest: f64,
+    },
+    /// A bias is too large beside ternary weights.
+    #[error(
+        "node {node:?}: bias {bias} of output {row} is too large beside its ternary weights, expected at most {limit} in absolute value; compile with int8 weights, or auto"
+    )]
+    TernaryBias {
+        /// The node.
+        node: String,
+        /// The output.
+        row: usize,
+        /// Its bias.
+        bias: f32,
+        /// Largest absolute value.
+        limit: f64,
+    },
+    /// The batch is not supported.
+    #[error("batch {found}, expected 1 to {limit}")]
+    Batch {
+        /// The batch.
+        found: usize,
+        /// Largest batch.
+        limit: usize,
+    },
+    /// The number of tokens is not supported.
+    #[error(
+        "{found} tokens, expected 1 to {limit}, what the model was made for and a program has slots for"
+    )]
+    Tokens {
+        /// The number.
+        found: usize,
+        /// Most tokens.
+        limit: usize,
+    },
+    /// The prompt does not fit.
+    #[error("a prompt of {found} tokens, expected 1 to the {tokens} tokens of the program")]
+    Prompt {
+        /// Its length.
+        found: usize,
+        /// Tokens of the program.
+        tokens: usize,
+    },
+    /// Shards that are no parts of the model.
+    #[error(
+        "shards of {found} blocks, expected 1 to {} of the model's {all}: a shard is less than the whole",
+        all.saturating_sub(1)
+    )]
+    Shards {
+        /// Blocks of a shard.
+        found: usize,
+        /// Blocks of the model.
+        all: usize,
+    },
+    /// There is no text to calibrate or compare with.
+    #[error("no tokens: expected at least one sequence; give a text")]
+    NoText,
+    /// The headroom is not supported.
+    #[error("headroom {0}, expected 1 to 1024")]
+    Headroom(f64),
+    /// A tensor's calibrated range has no scale.
+    #[error(
+        "tensor {tensor:?}: calibrated range {range:e} with headroom, expected below 2^{limit}; normalise the model's inputs"
+    )]
+    Range {
+        /// The tensor.
+        tensor: String,
+        /// Its largest absolute value with headroom.
+        range: f64,
+        /// Accepted exponent.
+        limit: i32,
+    },
+    /// Scales of a node's tensors are too far apart for its integer factors.
+    #[error(
+        "node {node:?} ({op}): scales {inputs:?} -> {output} need a factor beyond 24 bits or 32 bits of shift; calibrate with more varied data"
+    )]
+    Scales {
+        /// The node.
+        node: String,
+        /// Its op.
+        op: &'static str,
+        /// Scales of its operands.
+        inputs: Vec<i32>,
+        /// Scale of its output.
+        output: i32,
+    },
+    /// A node's weights need an output scale that an int8 cannot hold.
+    #[error(
+        "node {node:?}: tensor {tensor:?} needs scale {scale}, expected -128 to 127; the weights are far too large or small, normalise the model"
+    )]
+    Scale {
+        /// The node.
+        node: String,
+        /// The tensor.
+        tensor: String,
+        /// The scale.
+        scale: i32,
+    },
+    /// There is nothing to commit to.
+    #[error(
+        "the model has no weights: every operation on its input is fixed, so there is nothing to commit to; expected at least one Gemm, MatMul, or constant factor or offset"
+    )]
+    Weightless,
+    /// A node's intermediate is not bounded far enough below the field.
+    #[error(
+        "node {node:?}: accumulator bound 2^{bits}, expected below 2^{limit}; the layer is too wide"
+    )]
+    Bound {
+        /// The node.
+        node: String,
+        /// Bits of the bound.
+        bits: u32,
+        /// Accepted.
+        limit: u32,
+    },
+    /// The compiled program refuses a row it was calibrated with.
+    #[error("calibration: {0}; compile with more headroom")]
+    Calibration(ExecError),
+    /// The language model cannot be read or run.
+    #[error(transparent)]
+    Model(#[from] LlmError),
+    /// The float graph is inconsistent or refuses the rows.
+    #[error(transparent)]
+    Graph(#[from] ImportError),
+    /// The program is malformed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The program cannot be run.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+}

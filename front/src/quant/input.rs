@@ -1,0 +1,100 @@
+//! Real numbers to integers and back.
+
+use laminate_model::program::{ACTIVATION_BOUND, Program};
+
+use super::{QuantError, rows};
+
+/// `v·2^-scale`.
+pub fn real(v: i32, scale: i8) -> f64 {
+    f64::from(v) * libm::exp2(-f64::from(scale))
+}
+
+/// How rows use the input's scale in one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column {
+    /// Largest absolute value.
+    pub largest: f64,
+    /// Real value of one unit.
+    pub unit: f64,
+    /// Bits of the largest absolute integer.
+    pub bits: u32,
+    /// Whether every value is a whole number of units: then rounding loses nothing.
+    pub exact: bool,
+}
+
+/// How `rows`, of the input's width, use its scale.
+pub(super) fn columns(program: &Program, rows: &[Vec<f32>]) -> Vec<Column> {
+    let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
+    let units = libm::exp2(f64::from(scale));
+    let column = |index: usize| {
+        let values = || rows.iter().filter_map(move |row| row.get(index)).copied();
+        let largest = values().fold(0.0, |m: f64, x| m.max(f64::from(x.abs())));
+        let integer = libm::round(largest * units) as u64;
+        Column {
+            largest,
+            unit: units.recip(),
+            bits: u64::BITS - integer.leading_zeros(),
+            exact: values().all(|x| libm::trunc(f64::from(x) * units) == f64::from(x) * units),
+        }
+    };
+    (0..program.tensor_width(program.input))
+        .map(column)
+        .collect()
+}
+
+/// Rows of real numbers to rows of integers at the input's scale: `x·2^scale` to the nearest integer,
+/// halves away from zero. The product is exact in f64, so there is no second rounding.
+///
+/// # Errors
+/// [`QuantError`] for a wrong width, NaN, infinities, and values outside `[-2^15, 2^15)`.
+pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i32>>, QuantError> {
+    rows::check(rows, program.tensor_width(program.input))?;
+    let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
+    let quantise_row = |(row, values): (usize, &Vec<f32>)| {
+        let quantise = |(column, value): (usize, &f32)| {
+            quantise(*value, scale).ok_or_else(|| QuantError::InputRange {
+                row,
+                column,
+                value: *value,
+                lowest: real(-ACTIVATION_BOUND as i32, scale),
+                highest: real(ACTIVATION_BOUND as i32 - 1, scale),
+            })
+        };
+        values.iter().enumerate().map(quantise).collect()
+    };
+    rows.iter().enumerate().map(quantise_row).collect()
+}
+
+fn quantise(x: f32, scale: i8) -> Option<i32> {
+    let v = nearest(x, scale);
+    (-ACTIVATION_BOUND..ACTIVATION_BOUND)
+        .contains(&i64::from(v))
+        .then_some(v)
+}
+
+/// The nearest integer to `x·2^scale` without a range check; far values saturate at those of an i32.
+pub(super) fn nearest(x: f32, scale: i8) -> i32 {
+    libm::round(f64::from(x) * libm::exp2(f64::from(scale))) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_away_from_zero() {
+        let got = [0.5, -0.5, 1.5, -1.5, 0.49, -0.49].map(|x| quantise(x, 0));
+        assert_eq!(got, [1, -1, 2, -2, 0, 0].map(Some));
+        assert_eq!(quantise(0.25, 8), Some(64));
+        assert_eq!(quantise(40_000.0, -4), Some(2500));
+    }
+
+    #[test]
+    fn bounds() {
+        assert_eq!(quantise(32_767.4, 0), Some(32_767));
+        assert_eq!(quantise(32_767.5, 0), None);
+        assert_eq!(quantise(-32_768.4, 0), Some(-32_768));
+        assert_eq!(quantise(-32_768.5, 0), None);
+        assert_eq!(quantise(f32::MAX, 30), None);
+    }
+}

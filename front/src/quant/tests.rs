@@ -1,0 +1,400 @@
+//! Whole compilations.
+
+use std::path::{Path, PathBuf};
+
+use laminate_model::program::Op;
+use laminate_prover::exec;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    CompileOptions, Compiled, Decision, QuantError, compile, fidelity, quantise_input, read_rows,
+};
+use crate::graph::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensor};
+
+fn options() -> CompileOptions {
+    CompileOptions::new("test", 1, 10)
+}
+
+/// Nodes define tensors 1, 2, …, each given as (op, operands, width).
+fn graph(input: usize, nodes: Vec<(FloatOp, Vec<usize>, usize)>) -> FloatGraph {
+    let widths = std::iter::once(input).chain(nodes.iter().map(|n| n.2));
+    let tensors = widths
+        .map(|width| FloatTensor {
+            name: "t".into(),
+            width,
+        })
+        .collect();
+    let count = nodes.len();
+    let nodes = nodes.into_iter().enumerate();
+    let nodes = nodes.map(|(i, (op, inputs, _))| FloatNode {
+        name: format!("n{i}"),
+        op,
+        inputs,
+        output: i + 1,
+    });
+    FloatGraph::new(tensors, nodes.collect(), 0, count).unwrap()
+}
+
+fn random(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
+    (0..n).map(|_| rng.gen_range(-1.0..1.0)).collect()
+}
+
+fn dense(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> FloatOp {
+    FloatOp::Dense(FloatDense {
+        rows,
+        cols,
+        weight: random(rng, rows * cols),
+        bias: random(rng, rows),
+    })
+}
+
+fn rows(rng: &mut ChaCha8Rng, count: usize, width: usize) -> Vec<Vec<f32>> {
+    (0..count).map(|_| random(rng, width)).collect()
+}
+
+#[test]
+fn mlp_is_close_to_the_float_model() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let nodes = vec![
+        (dense(&mut rng, 16, 5), vec![0], 16),
+        (FloatOp::Relu, vec![1], 16),
+        (dense(&mut rng, 7, 16), vec![2], 7),
+        (FloatOp::LeakyRelu { slope: 0.1 }, vec![3], 7),
+        (dense(&mut rng, 1, 7), vec![4], 1),
+        (FloatOp::Sigmoid, vec![5], 1),
+    ];
+    let graph = graph(5, nodes);
+    let calibration = rows(&mut rng, 200, 5);
+    let Compiled {
+        program,
+        weights,
+        fidelity: own,
+        report,
+        ..
+    } = compile(&graph, &calibration, options()).unwrap();
+    assert_eq!(
+        (own.rows, own.refused, own.decision),
+        (200, 0, Some(Decision::Threshold))
+    );
+    assert!(own.max_error < 0.03 && own.mean_error < 0.01, "{own:?}");
+    assert_eq!(program.tensors[program.output].scale, 14);
+    assert!(
+        matches!(program.nodes[5].op, Op::Activation { table } if program.tables[table].input_scale == program.tensors[5].scale)
+    );
+    // A table's outputs have a fixed scale, which is wide enough for ±1 but not for twice that.
+    let roomy = report.iter().filter(|n| n.op != "activation");
+    assert!(
+        roomy
+            .clone()
+            .all(|n| n.bits() < 60 && n.calibrated * 2.0 <= n.accepted),
+        "{report:?}"
+    );
+    assert_eq!(
+        report[4].accepted,
+        2048.0 / libm::exp2(report[4].scale.into()),
+        "an index"
+    );
+    let fresh = fidelity(&graph, &program, &weights, &rows(&mut rng, 200, 5)).unwrap();
+    assert!(
+        fresh.rows > 195 && fresh.agreement().unwrap() > 0.97,
+        "{fresh:?}"
+    );
+}
+
+#[test]
+fn columns_that_the_scale_loses_are_told() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let graph = graph(5, vec![(dense(&mut rng, 1, 5), vec![0], 1)]);
+    // Twice 30,000 fits below 2^15 units of 2.
+    let calibration: Vec<Vec<f32>> = (0..20)
+        .map(|i| {
+            let x = i as f32 / 20.0;
+            vec![
+                30_000.0 - i as f32,
+                x,
+                62.0 * x,
+                66.0 * x,
+                4.0 * (i % 3) as f32,
+            ]
+        })
+        .collect();
+    let columns = compile(&graph, &calibration, options()).unwrap().columns;
+    let found: Vec<_> = columns.iter().map(|c| (c.bits, c.exact)).collect();
+    assert_eq!(columns[1].unit, 2.0);
+    // 15,000, 0 (0.475 rounds to 0), 29 and 31 units; 4 units of which every value is a whole number.
+    assert_eq!(
+        found,
+        [(14, false), (0, false), (5, false), (5, false), (3, true)]
+    );
+}
+
+#[test]
+fn what_cancels_gets_a_coarser_scale() {
+    // x - tanh(x) for small x is x³/3, far below the units of x, whose rounding leaves more than that.
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let negate = FloatOp::Dense(FloatDense {
+        rows: 2,
+        cols: 2,
+        weight: vec![-1.0, 0.0, 0.0, -1.0],
+        bias: vec![0.0; 2],
+    });
+    let nodes = vec![
+        (FloatOp::Tanh, vec![0], 2),
+        (negate, vec![1], 2),
+        (FloatOp::Add, vec![0, 2], 2),
+    ];
+    let graph = graph(2, nodes);
+    let calibration: Vec<Vec<f32>> = (0..50)
+        .map(|_| random(&mut rng, 2).iter().map(|x| x * 0.01).collect())
+        .collect();
+    let compiled = compile(&graph, &calibration, options()).unwrap();
+    assert_eq!(compiled.fidelity.refused, 0);
+    let largest = graph.max_abs(&calibration).unwrap()[3];
+    assert!(
+        largest < 4e-7 && compiled.fidelity.max_error < 1e-3,
+        "{largest:e} {:?}",
+        compiled.fidelity
+    );
+    // Without coarser scales the result would be held to twice its largest float value.
+    assert!(compiled.report[2].accepted > 4.0 * largest);
+}
+
+#[test]
+fn products_of_small_probabilities_have_room_for_zero_padding() {
+    // Without padded features, too: sigmoid(0)·sigmoid(0) = 1/4 is far above what the rows give.
+    let probability = |bias: f32| {
+        FloatOp::Dense(FloatDense {
+            rows: 1,
+            cols: 2,
+            weight: vec![0.5, -0.25],
+            bias: vec![bias],
+        })
+    };
+    let nodes = vec![
+        (probability(-4.0), vec![0], 1),
+        (FloatOp::Sigmoid, vec![1], 1),
+        (probability(-3.0), vec![0], 1),
+        (FloatOp::Sigmoid, vec![3], 1),
+        (FloatOp::Mul, vec![2, 4], 1),
+    ];
+    let graph = graph(2, nodes);
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let calibration = rows(&mut rng, 64, 2);
+    let compiled = compile(&graph, &calibration, options()).unwrap();
+    // 1/4 takes 2^14 of 2^15 units.
+    assert_eq!(compiled.program.tensors[5].scale, 16);
+    assert!(
+        compiled.fidelity.max_error < 2e-5,
+        "{:?}",
+        compiled.fidelity
+    );
+    assert!(
+        compiled.fidelity.determination.unwrap() > 0.99,
+        "{:?}",
+        compiled.fidelity
+    );
+}
+
+#[test]
+fn models_without_weights_are_refused() {
+    let graph = graph(4, vec![(FloatOp::Mul, vec![0, 0], 4)]);
+    let error = compile(&graph, &[vec![1.0; 4]], options()).unwrap_err();
+    assert!(matches!(error, QuantError::Weightless), "{error}");
+}
+
+#[test]
+fn every_op_and_a_table_behind_a_table() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let nodes = vec![
+        (dense(&mut rng, 6, 3), vec![0], 6),
+        (FloatOp::Tanh, vec![1], 6),
+        (FloatOp::Sigmoid, vec![2], 6),
+        (FloatOp::Add, vec![1, 3], 6),
+        (FloatOp::Mul, vec![4, 2], 6),
+        (FloatOp::Reshape, vec![5], 6),
+        (dense(&mut rng, 3, 6), vec![6], 3),
+    ];
+    let graph = graph(3, nodes);
+    let calibration = rows(&mut rng, 100, 3);
+    let compiled = compile(
+        &graph,
+        &calibration,
+        CompileOptions {
+            batch: 3,
+            ..options()
+        },
+    )
+    .unwrap();
+    let program = &compiled.program;
+    assert_eq!(
+        (program.slots(), program.nodes.len(), program.tensors.len()),
+        (4, 8, 9)
+    );
+    assert!(
+        program
+            .nodes
+            .iter()
+            .any(|n| n.name == "n2/rescale" && matches!(n.op, Op::Add { right: 0, .. }))
+    );
+    assert_eq!(compiled.fidelity.decision, Some(Decision::Argmax));
+    assert!(
+        compiled.fidelity.max_error < 0.05,
+        "{:?}",
+        compiled.fidelity
+    );
+    let inputs = quantise_input(program, &calibration[..2]).unwrap();
+    let trace = exec::run(program, &compiled.weights, &inputs).unwrap();
+    assert_eq!(trace.outputs(program).len(), 4);
+}
+
+#[test]
+fn padding_is_part_of_the_range() {
+    // Three features: the padded one is sigmoid(0) + sigmoid(0) = 1, the calibrated sums are near 0.
+    let bias = FloatDense {
+        rows: 3,
+        cols: 1,
+        weight: vec![0.01; 3],
+        bias: vec![-6.0; 3],
+    };
+    let nodes = vec![
+        (FloatOp::Dense(bias), vec![0], 3),
+        (FloatOp::Sigmoid, vec![1], 3),
+        (FloatOp::Add, vec![2, 2], 3),
+    ];
+    let graph = graph(1, nodes);
+    let compiled = compile(&graph, &[vec![1.0], vec![-1.0]], options()).unwrap();
+    assert_eq!(compiled.program.tensors[3].scale, 13);
+}
+
+#[test]
+fn unusable_calibration_and_options() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let graph = graph(2, vec![(dense(&mut rng, 1, 2), vec![0], 1)]);
+    let good = vec![vec![1.0, 2.0]];
+    let fails = |rows: &[Vec<f32>], options| compile(&graph, rows, options).unwrap_err();
+    assert!(matches!(fails(&[], options()), QuantError::Empty));
+    assert!(matches!(
+        fails(&[vec![1.0]], options()),
+        QuantError::Columns {
+            row: 0,
+            found: 1,
+            expected: 2
+        }
+    ));
+    assert!(matches!(
+        fails(&[vec![1.0, f32::NAN]], options()),
+        QuantError::NonFinite {
+            row: 0,
+            column: 1,
+            ..
+        }
+    ));
+    assert!(matches!(
+        fails(&[vec![1e30, 0.0]], options()),
+        QuantError::Range { .. }
+    ));
+    for batch in [0, 1 << 13, usize::MAX] {
+        assert!(matches!(
+            fails(&good, CompileOptions { batch, ..options() }),
+            QuantError::Batch { .. }
+        ));
+    }
+    for headroom in [0.5, f64::NAN, f64::INFINITY, -1.0] {
+        assert!(matches!(
+            fails(
+                &good,
+                CompileOptions {
+                    headroom,
+                    ..options()
+                }
+            ),
+            QuantError::Headroom(_)
+        ));
+    }
+    assert!(matches!(
+        fails(
+            &good,
+            CompileOptions {
+                row_log: 63,
+                ..options()
+            }
+        ),
+        QuantError::Program(_)
+    ));
+    let constant = compile(&graph, &[vec![0.0, 0.0]], options()).unwrap();
+    assert_eq!(constant.fidelity.refused, 0);
+}
+
+#[test]
+fn inputs_beyond_the_calibrated_range_are_refused() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let graph = graph(2, vec![(dense(&mut rng, 1, 2), vec![0], 1)]);
+    let Compiled {
+        program, weights, ..
+    } = compile(&graph, &[vec![1.0, -1.0]], options()).unwrap();
+    assert_eq!(
+        program.tensors[0].scale, 13,
+        "2^15/(1·2) leaves 2^13, since 2^14·2 is one too many"
+    );
+    let error = quantise_input(&program, &[vec![0.0, 0.0], vec![0.0, 4.5]]).unwrap_err();
+    assert!(
+        error.to_string().contains("row 1, column 1: value 4.5")
+            && error.to_string().contains("-4 to 3.99"),
+        "{error}"
+    );
+    let fidelity = fidelity(
+        &graph,
+        &program,
+        &weights,
+        &[vec![0.5, 0.5], vec![9.0, 0.0]],
+    )
+    .unwrap();
+    assert_eq!((fidelity.rows, fidelity.refused), (1, 1));
+    assert!(
+        fidelity
+            .first_refusal
+            .unwrap()
+            .to_string()
+            .contains("input row 0, feature 0")
+    );
+}
+
+#[test]
+fn fraud_model_decides_like_the_float_model() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
+    let file = |name: &str| -> Option<PathBuf> {
+        let path = folder.join(name);
+        if !path.is_file() {
+            println!("skipped: {} is not there", path.display());
+            return None;
+        }
+        Some(path)
+    };
+    let (Some(model), Some(calibration), Some(evaluation)) = (
+        file("fraud.onnx"),
+        file("calibration.csv"),
+        file("evaluation.csv"),
+    ) else {
+        return;
+    };
+    let graph = crate::onnx::read(&model).unwrap();
+    let columns = graph.width(graph.input());
+    let compiled = compile(
+        &graph,
+        &read_rows(&calibration, columns).unwrap(),
+        options(),
+    )
+    .unwrap();
+    let rows = read_rows(&evaluation, columns).unwrap();
+    let measured = fidelity(&graph, &compiled.program, &compiled.weights, &rows).unwrap();
+    println!("{measured:?}");
+    for node in &compiled.report {
+        println!("{node:?} {} bits", node.bits());
+    }
+    assert!(
+        rows.len() >= 1000 && measured.refused * 100 <= rows.len(),
+        "{measured:?}"
+    );
+    assert!(measured.agreement().unwrap() >= 0.995, "{measured:?}");
+}

@@ -1,0 +1,153 @@
+//! The lookup trees of a program.
+
+use laminate_engine::claim::View;
+use laminate_engine::lookup::segments::{in_range, table_of};
+use laminate_engine::lookup::{Kind, Range, Segments, TableColumn};
+use laminate_engine::switch::on;
+
+use super::activation;
+use crate::layout::{Layout, WeightCheck};
+use crate::program::Program;
+
+/// The lookup trees of a program: one, or one for every piece of the weights if the program is
+/// about them alone.
+pub fn trees(program: &Program, layout: &Layout) -> Vec<Segments> {
+    let checks = layout.weight_checks.iter().map(check_segments);
+    if program.is_weights_only() {
+        return checks.map(Segments::place).collect();
+    }
+    let mut kinds: Vec<(usize, Kind)> = vec![];
+    let limbs = Range::Limb {
+        bits: usize::from(program.limb_bits),
+    };
+    let last = layout.limbs.len().saturating_sub(1);
+    let blocks = layout.limbs.iter().enumerate().filter(|(i, _)| match *i {
+        0 => on("range of the first block of limbs"),
+        i if i == last => on("range of the last block of limbs"),
+        _ => true,
+    });
+    kinds.extend(blocks.map(|(_, block)| in_range(*block, limbs)));
+    kinds.extend(checks.flatten().map(|(log, kind)| match kind {
+        // Limbs of 8 bits share their table with bytes.
+        Kind::Range { view, range } if range.log() == limbs.log() => {
+            let range = limbs;
+            (log, Kind::Range { view, range })
+        }
+        other => (log, other),
+    }));
+    kinds.extend(layout.limb_multiplicities.map(|b| table_of(b, limbs)));
+    let tables = program.tables.iter().zip(&layout.table_multiplicities);
+    for (number, (table, block)) in tables.enumerate() {
+        let lowest = table.lowest();
+        let kind = Kind::Table {
+            table: number,
+            columns: vec![
+                TableColumn::Index { lowest },
+                TableColumn::Constants(table.values.as_slice().into()),
+            ],
+            multiplicity: View::block(*block),
+        };
+        kinds.push((block.log, kind));
+    }
+    for used in activation::uses(program, layout) {
+        let log = used.input.log();
+        let kind = Kind::Use {
+            table: used.table,
+            columns: vec![used.input, used.output],
+        };
+        kinds.push((log, kind));
+    }
+    vec![Segments::place(kinds)]
+}
+
+/// Segments of one piece of the weights.
+fn check_segments(check: &WeightCheck) -> Vec<(usize, Kind)> {
+    let bytes = check.bytes.filter(|_| on("range of weights"));
+    let bytes = bytes.map(|block| in_range(block, Range::Byte));
+    let ternary = check.ternary.iter();
+    let ternary = ternary.filter(|_| on("range of ternary weights"));
+    let ternary = ternary.map(|b| in_range(*b, Range::Ternary));
+    let byte_table = check.byte_multiplicities.map(|b| table_of(b, Range::Byte));
+    let ternary_table = check.ternary_multiplicities;
+    let ternary_table = ternary_table.map(|b| table_of(b, Range::Ternary));
+    let all = bytes.into_iter().chain(ternary);
+    all.chain(byte_table).chain(ternary_table).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use laminate_engine::geometry::{Block, Poly};
+
+    use crate::program::{DenseShape, Node, Op, Tensor, WeightFormat};
+
+    /// `input → dense, dense → ReLU`, the second layer ternary.
+    fn program(limb_bits: u8, width: u32) -> Program {
+        let mut program = Program::empty("segments", 1, 20);
+        program.limb_bits = limb_bits;
+        program.tensors = (0..4)
+            .map(|i| Tensor::new(format!("t{i}"), width, 8))
+            .collect();
+        let ternary = DenseShape {
+            format: WeightFormat::Ternary,
+            ..DenseShape::new(width, width)
+        };
+        program.weights = vec![DenseShape::new(width, width), ternary];
+        let dense = |weight| Op::Dense { weight, shift: 16 };
+        let node = |(i, op): (usize, Op)| Node {
+            name: format!("n{i}"),
+            op,
+            inputs: vec![i],
+            output: i + 1,
+        };
+        let ops = [dense(0), dense(1), Op::Relu];
+        program.nodes = ops.into_iter().enumerate().map(node).collect();
+        program.output = 3;
+        program
+    }
+
+    /// Every entry of the limb region is looked up as a limb, every entry of the weights as a byte, those of
+    /// ternary layers as ternary weights too; each once.
+    #[test]
+    fn every_entry_is_looked_up_in_its_range() {
+        for (bits, width) in [(8, 3), (16, 3), (8, 5), (16, 5), (16, 9)] {
+            let program = program(bits, width);
+            assert_eq!(program.check(), Ok(()));
+            let layout = Layout::new(&program);
+            let trees = super::trees(&program, &layout);
+            let count = |poly: Poly, offset: usize, wanted: Range| {
+                let entry = Block {
+                    poly,
+                    offset,
+                    log: 0,
+                };
+                let segments = trees.iter().flat_map(|tree| &tree.segments);
+                let kinds = segments.filter(|s| match &s.kind {
+                    Kind::Range { view, range } => {
+                        *range == wanted && view.terms.iter().any(|t| t.block.contains(&entry))
+                    }
+                    _ => false,
+                });
+                kinds.count()
+            };
+            let limb = Range::Limb { bits: bits.into() };
+            let byte = if bits == 8 { limb } else { Range::Byte };
+            for block in &layout.limbs {
+                for at in block.offset..block.offset + (1 << block.log) {
+                    assert_eq!(count(Poly::Trace, at, limb), 1, "{bits} {width} {at}");
+                }
+            }
+            for at in 0..layout.geometry.weight_used {
+                assert_eq!(count(Poly::Weight, at, byte), 1, "{bits} {width} {at}");
+            }
+            let block = layout.dense[1].weight;
+            for at in block.offset..block.offset + (1 << block.log) {
+                assert_eq!(
+                    count(Poly::Weight, at, Range::Ternary),
+                    1,
+                    "{bits} {width} {at}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Structural checks of a program read from outside; everything later relies on them.
+
+use thiserror::Error;
+
+use super::{
+    Node, Op, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
+};
+use laminate_engine::switch::{on, on_of};
+
+/// Largest number of nodes.
+pub const MAX_NODES: usize = 1 << 12;
+/// Largest tensor width.
+pub const MAX_WIDTH: u32 = 1 << 20;
+/// Largest log2 of the batch.
+pub const MAX_BATCH_LOG: u8 = 12;
+pub use laminate_engine::lookup::MAX_TABLES;
+/// Largest number of copies of a tensor.
+pub const MAX_STACK: u32 = 1 << 10;
+/// Largest log2 of a column or of one layer's weights.
+const MAX_COLUMN_LOG: usize = 34;
+/// Largest number of feature axes.
+const MAX_AXES: usize = 4;
+/// Largest vocabulary.
+pub const MAX_VOCAB: u32 = 1 << 18;
+/// Largest vocabulary whose ids are packed in 16 bits; those of a larger one take 32.
+pub const SHORT_VOCAB: u32 = 1 << 16;
+/// Smallest and largest log2 of a commitment row.
+const ROW_LOG: std::ops::RangeInclusive<u8> = 4..=24;
+
+/// Why a program is malformed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ProgramError {
+    /// A count or size is outside its bounds.
+    #[error("program: {what} is {found}, expected {expected}; compile the model again")]
+    Bound {
+        /// The quantity.
+        what: String,
+        /// Its value.
+        found: u64,
+        /// The accepted range.
+        expected: String,
+    },
+    /// A node is inconsistent with the tensors it names.
+    #[error("program: node {node} ({op}): {problem}; compile the model again")]
+    Node {
+        /// Index of the node.
+        node: usize,
+        /// Op name.
+        op: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The program cannot be encoded.
+    #[error("program: cannot be encoded: {0}")]
+    Encoding(String),
+}
+
+pub(super) fn bound(
+    what: &str,
+    found: usize,
+    ok: bool,
+    expected: impl Into<String>,
+) -> Result<(), ProgramError> {
+    if ok || !on_of("program", what) {
+        return Ok(());
+    }
+    Err(ProgramError::Bound {
+        what: what.into(),
+        found: found as u64,
+        expected: expected.into(),
+    })
+}
+
+impl Program {
+    /// Checks counts, widths, that every tensor is defined once before its use, and every op's
+    /// parameters and shapes.
+    ///
+    /// # Errors
+    /// The first violation found.
+    pub fn check(&self) -> Result<(), ProgramError> {
+        self.check_counts()?;
+        if self.is_weights_only() {
+            return self.check_weights_only();
+        }
+        let mut defined = vec![false; self.tensors.len()];
+        let input = self.input;
+        match defined.get_mut(input) {
+            Some(flag) => *flag = true,
+            None => bound("input tensor", input, false, "a tensor of the program")?,
+        }
+        self.check_carry()?;
+        let mut weight_used = vec![[false; 2]; self.weights.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let fail = |problem: String| {
+                Err(ProgramError::Node {
+                    node: index,
+                    op: node.op.name(),
+                    problem,
+                })
+            };
+            if node.inputs.len() != node.op.arity() && on("operands of a node") {
+                return fail(format!(
+                    "has {} operands, expected {}",
+                    node.inputs.len(),
+                    node.op.arity()
+                ));
+            }
+            self.define_carried(&mut defined);
+            if let Some(id) = node
+                .inputs
+                .iter()
+                .find(|id| defined.get(**id) != Some(&true) && on("operand that is defined"))
+            {
+                return fail(format!("operand tensor {id} is not defined before it"));
+            }
+            match defined.get_mut(node.output) {
+                Some(flag) if !*flag || !on("tensor defined once") => *flag = true,
+                Some(_) => return fail(format!("tensor {} is defined twice", node.output)),
+                None => return fail(format!("output tensor {} does not exist", node.output)),
+            }
+            let checked = self.check_op(index, &mut weight_used);
+            if let Err(problem) = checked.and_then(|()| self.check_padding(index)) {
+                return fail(problem);
+            }
+        }
+        self.define_carried(&mut defined);
+        bound(
+            "undefined tensors",
+            defined.iter().filter(|d| !**d).count(),
+            defined.iter().all(|d| *d),
+            "0",
+        )?;
+        bound(
+            "output tensor",
+            self.output,
+            defined.get(self.output) == Some(&true),
+            "a tensor of the program",
+        )?;
+        bound(
+            "unused weights",
+            weight_used.iter().filter(|u| **u == [false; 2]).count(),
+            weight_used.iter().all(|u| *u != [false; 2]),
+            "0",
+        )?;
+        self.padding_values().map(|_| ())
+    }
+
+    fn check_counts(&self) -> Result<(), ProgramError> {
+        bound(
+            "number of nodes",
+            self.nodes.len(),
+            self.nodes.len() <= MAX_NODES,
+            format!("at most {MAX_NODES}"),
+        )?;
+        bound(
+            "number of tensors",
+            self.tensors.len(),
+            self.is_weights_only()
+                || self.tensors.len()
+                    == self.nodes.len() + 1 + 2 * usize::from(self.carry.is_some()),
+            "one more than nodes, two more again with a carry",
+        )?;
+        bound(
+            "number of tables",
+            self.tables.len(),
+            self.tables.len() <= MAX_TABLES,
+            format!("at most {MAX_TABLES}"),
+        )?;
+        bound(
+            "batch log",
+            self.batch_log.into(),
+            self.batch_log <= MAX_BATCH_LOG,
+            format!("at most {MAX_BATCH_LOG}"),
+        )?;
+        bound(
+            "row log",
+            self.row_log.into(),
+            ROW_LOG.contains(&self.row_log),
+            "4 to 24",
+        )?;
+        bound(
+            "limb width",
+            self.limb_bits.into(),
+            matches!(self.limb_bits, 8 | 16),
+            "8 or 16 bits",
+        )?;
+        bound(
+            "unchecked weights",
+            1,
+            self.check_weights || self.limb_bits == 16,
+            "none with limbs of 8 bits",
+        )?;
+        self.check_tensors()?;
+        for shape in &self.weights {
+            let log = shape.stack_log() + shape.row_log() + shape.col_log();
+            let counts = [shape.row_count(), shape.col_count()];
+            bound(
+                "weights of a layer",
+                log,
+                (log <= MAX_COLUMN_LOG || !on("log of weights"))
+                    && ((1..=MAX_STACK).contains(&shape.stack) || !on("copies of weights"))
+                    && (counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c))
+                        || !on("axes of weights")),
+                format!("a log2 of at most {MAX_COLUMN_LOG}, no axis of zero"),
+            )?;
+        }
+        for Table { values, .. } in &self.tables {
+            let logs = [TABLE_LOG, WIDE_TABLE_LOG];
+            bound(
+                "table length",
+                values.len(),
+                logs.iter().any(|log| values.len() == 1 << log),
+                "2^12 or 2^16",
+            )?;
+        }
+        if self.is_weights_only() {
+            return Ok(());
+        }
+        self.check_sequence()
+    }
+
+    fn check_tensors(&self) -> Result<(), ProgramError> {
+        for (id, tensor) in self.tensors.iter().enumerate() {
+            let axes = tensor.axes.len();
+            bound(
+                "number of axes of a tensor",
+                axes,
+                (1..=MAX_AXES).contains(&axes),
+                format!("1 to {MAX_AXES}"),
+            )?;
+            let smallest = tensor.axes.iter().min().copied().unwrap_or(0);
+            bound("tensor axis", smallest as usize, smallest > 0, "at least 1")?;
+            bound(
+                "tensor width",
+                tensor.width(),
+                (1..=MAX_WIDTH as usize).contains(&tensor.width()),
+                format!("1 to {MAX_WIDTH}"),
+            )?;
+            bound(
+                "copies of a tensor",
+                tensor.stack as usize,
+                (1..=MAX_STACK).contains(&tensor.stack),
+                format!("1 to {MAX_STACK}"),
+            )?;
+            bound(
+                "bits of a tensor",
+                tensor.bits.into(),
+                tensor.bits == 16 || (tensor.bits == 32 && self.limb_bits == 16),
+                "16, or 32 with limbs of 16 bits",
+            )?;
+            let log = self.column_log(id);
+            bound(
+                "log2 of a column",
+                log,
+                log <= MAX_COLUMN_LOG,
+                format!("at most {MAX_COLUMN_LOG}"),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_sequence(&self) -> Result<(), ProgramError> {
+        let Some(sequence) = self.sequence else {
+            return self.check_rows();
+        };
+        self.check_ends(&sequence)?;
+        bound(
+            "tokens",
+            sequence.tokens as usize,
+            (1..=self.slots()).contains(&(sequence.tokens as usize)),
+            format!("1 to {}", self.slots()),
+        )?;
+        bound(
+            "prompt tokens",
+            sequence.prompt as usize,
+            (1..=sequence.tokens).contains(&sequence.prompt),
+            format!("1 to {}", sequence.tokens),
+        )?;
+        bound(
+            "vocabulary",
+            sequence.vocab as usize,
+            (2..=MAX_VOCAB).contains(&sequence.vocab),
+            format!("2 to {MAX_VOCAB}"),
+        )?;
+        for table in &self.rope {
+            let both = table.cos.iter().chain(&table.sin);
+            let largest = both.map(|v| v.unsigned_abs()).max().unwrap_or(0);
+            bound(
+                "rotation entry",
+                largest as usize,
+                largest <= 1 << 16,
+                "at most 2^16",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A program over rows: flat tensors of one copy, and nothing rotated. Boundary values are laid out so. That
+    /// they have 16 bits and are not carried follows: only ops over tokens make or read others.
+    fn check_rows(&self) -> Result<(), ProgramError> {
+        let flat = |t: &Tensor| {
+            (t.axes.len() == 1 || !on("one axis of rows"))
+                && (t.stack == 1 || !on("one copy of rows"))
+        };
+        let mut other = self.tensors.iter().filter(|t| !flat(t)).count();
+        if on("no rotation of rows") {
+            other += self.rope.len();
+        }
+        bound(
+            "stacked or rotated tensors",
+            other,
+            other == 0,
+            "0 without a sequence",
+        )
+    }
+
+    /// The tokens at both ends of a sequence are in no column: only an embedding can read the input,
+    /// only an argmax give the output, and nothing can read that.
+    fn check_ends(&self, sequence: &Sequence) -> Result<(), ProgramError> {
+        if let Some(Shard { index, count }) = sequence.shard {
+            bound(
+                "shards",
+                count as usize,
+                (2..=MAX_STACK).contains(&count),
+                format!("2 to {MAX_STACK}"),
+            )?;
+            bound(
+                "shard",
+                index as usize,
+                index < count,
+                format!("below {count}"),
+            )?;
+        }
+        let argmax = |n: &Node| n.op == Op::Argmax && n.output == self.output;
+        if sequence.reads_tokens() {
+            let input = self.tensors.get(self.input);
+            let one = input.is_some_and(|t| {
+                (t.axes == [1] || !on("one token a slot"))
+                    && (t.stack == 1 || !on("one copy of tokens"))
+                    && (t.bits == 16 || !on("16 bits of a token"))
+            });
+            bound("token tensor", self.input, one, "one int16 a slot")?;
+        } else {
+            self.check_residual("input tensor of a shard", self.input)?;
+        }
+        if sequence.gives_tokens() {
+            let found = self.nodes.iter().any(argmax);
+            let expected = "that of an argmax for a sequence";
+            bound("output of a sequence", self.output, found, expected)?;
+        } else {
+            self.check_residual("output tensor of a shard", self.output)?;
+            let view = self
+                .carry
+                .is_some_and(|c| [c.input, c.entry, c.exit].contains(&self.output));
+            let given = (!view || !on("output that is no other's view"))
+                && (self.output != self.input || !on("output that is not the input"));
+            let expected = "what the last of its blocks gives";
+            bound("place of a shard's output", self.output, given, expected)?;
+        }
+        let reads = |node: &&Node| {
+            let embed = matches!(node.op, Op::Embed { .. });
+            let tokens = sequence.reads_tokens() && !embed;
+            let wrong = |id: &TensorId| {
+                let choices = *id == self.output && sequence.gives_tokens();
+                (choices && on("reader of choices"))
+                    || (*id == self.input && tokens && on("reader of tokens"))
+            };
+            node.inputs.iter().any(wrong)
+        };
+        let readers = self.nodes.iter().filter(reads).count();
+        bound(
+            "readers of tokens beside embeddings",
+            readers,
+            readers == 0,
+            "0",
+        )
+    }
+
+    /// An end of a shard that is no token: one copy of the residual stream.
+    fn check_residual(&self, what: &str, id: TensorId) -> Result<(), ProgramError> {
+        let tensor = self.tensors.get(id);
+        let ok = tensor.is_some_and(|t| {
+            (t.bits == 32 || !on("32 bits of a residual"))
+                && (t.stack == 1 || !on("one copy of a residual"))
+        });
+        bound(what, id, ok, "one copy of 32 bits")
+    }
+
+    /// Shapes along the residual stream.
+    fn check_carry(&self) -> Result<(), ProgramError> {
+        let Some(carry) = self.carry else {
+            return Ok(());
+        };
+        let of = |id: usize| {
+            self.tensors
+                .get(id)
+                .map(|t| (&t.axes, t.bits, t.scale, t.stack))
+        };
+        let (input, entry) = (of(carry.input), of(carry.entry));
+        let stack = entry.map_or(0, |e| e.3);
+        let alike = |other: Option<(_, _, _, u32)>, copies: u32| {
+            other.zip(entry).is_some_and(|(a, b)| {
+                (a.0 == b.0 || !on("axes of a carry"))
+                    && (a.1 == b.1 || !on("bits of a carry"))
+                    && (a.2 == b.2 || !on("scale of a carry"))
+                    && (a.3 == copies || !on("copies of a carry"))
+            })
+        };
+        let ids = [carry.input, carry.entry, carry.exit, carry.output];
+        let distinct = ids
+            .iter()
+            .enumerate()
+            .all(|(i, a)| ids.iter().skip(i + 1).all(|b| a != b));
+        // The residual stream that comes into a shard may enter its blocks at once; tokens have 16 bits.
+        let others = [carry.entry, carry.exit, carry.output];
+        // Only values of 32 bits are all stored alike, and zero on padding.
+        let ok = (distinct || !on("carry of four tensors"))
+            && entry.is_some_and(|e| e.1 == 32 || !on("32 bits of a carry"))
+            && alike(input, 1)
+            && alike(of(carry.exit), stack)
+            && alike(of(carry.output), 1)
+            && !(others.contains(&self.input) && on("input that is not carried"));
+        bound(
+            "carried tensors",
+            ids.len(),
+            ok,
+            "four tensors of one shape, scale and 32 bits",
+        )
+    }
+
+    /// The entry exists once the carry's input does, its output once its exit does.
+    fn define_carried(&self, defined: &mut [bool]) {
+        let Some(carry) = self.carry else {
+            return;
+        };
+        for (from, to) in [(carry.input, carry.entry), (carry.exit, carry.output)] {
+            if defined.get(from) == Some(&true)
+                && let Some(flag) = defined.get_mut(to)
+            {
+                *flag = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The program: architecture and integer semantics of a model, without its weights.
+//!
+//! A [`Program`] is a list of [`Node`]s in topological order over integer tensors of shape
+//! `(slots, width)`; `slots` is the padded batch. It is public: its digest is part of every statement.
+//! What each op computes is specified in `docs/specs/numerics.md` and implemented by the prover's
+//! executor; how each op is proven is in [`crate::relations`].
+
+mod check;
+mod check_op;
+mod op;
+pub mod packed;
+mod padding;
+mod sequence;
+mod table;
+mod tensor;
+mod weights;
+
+pub use check::{
+    MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
+    SHORT_VOCAB,
+};
+pub use laminate_engine::poly::padded_log;
+pub use op::{AuxColumn, Extent, Op, Role};
+pub use sequence::{Carry, RopeTable, Sequence, Shard};
+pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
+pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};
+
+use halo2curves_axiom::bn256::Fr;
+use serde::{Deserialize, Serialize};
+
+use laminate_engine::field::fr_from_digest;
+
+/// Index of a tensor in [`Program::tensors`].
+pub type TensorId = usize;
+
+/// Half the range of an int16 activation: values lie in `[-ACTIVATION_BOUND, ACTIVATION_BOUND)`.
+pub const ACTIVATION_BOUND: i64 = 1 << 15;
+
+/// Half the range of an int8 weight: values lie in `[-WEIGHT_BOUND, WEIGHT_BOUND)`.
+pub const WEIGHT_BOUND: i64 = laminate_engine::lookup::BYTE_OFFSET;
+
+/// Half the range of an int32 bias.
+pub const BIAS_BOUND: i64 = 1 << 31;
+
+/// Multipliers lie in `[0, MULTIPLIER_BOUND)`: three bytes.
+pub const MULTIPLIER_BOUND: i64 = 1 << 24;
+
+/// One op applied to tensors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Name of the node in the source model.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// Operands, each produced by an earlier node or the program's input.
+    pub inputs: Vec<TensorId>,
+    /// The tensor it defines.
+    pub output: TensorId,
+}
+
+/// Architecture and integer semantics of a model; see the module documentation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Name for people.
+    pub name: String,
+    /// log2 of the number of batch slots.
+    pub batch_log: u8,
+    /// All tensors.
+    pub tensors: Vec<Tensor>,
+    /// Nodes in topological order.
+    pub nodes: Vec<Node>,
+    /// The tensor that the input fills.
+    pub input: TensorId,
+    /// The tensor that is the public output.
+    pub output: TensorId,
+    /// Shapes of the hidden parameters.
+    pub weights: Vec<DenseShape>,
+    /// Activation tables.
+    pub tables: Vec<Table>,
+    /// log2 of the row length of commitments: a polynomial of more values is several rows.
+    pub row_log: u8,
+    /// Width of the limbs that values are committed and range-checked in: 8, or 16 where the table
+    /// of 2^16 entries is small beside the trace.
+    pub limb_bits: u8,
+    /// Whether every proof shows that the weight polynomial holds bytes; otherwise the weight
+    /// commitment needs a proof of its own.
+    pub check_weights: bool,
+    /// Set for programs over tokens.
+    #[serde(with = "sequence::stored")]
+    pub sequence: Option<Sequence>,
+    /// The residual stream of stacked blocks.
+    pub carry: Option<Carry>,
+    /// Rotation angles.
+    pub rope: Vec<RopeTable>,
+}
+
+impl Program {
+    /// A program without tensors and nodes: limbs of 8 bits, weights checked in every proof.
+    pub fn empty(name: impl Into<String>, batch_log: u8, row_log: u8) -> Self {
+        Self {
+            name: name.into(),
+            batch_log,
+            tensors: vec![],
+            nodes: vec![],
+            input: 0,
+            output: 0,
+            weights: vec![],
+            tables: vec![],
+            row_log,
+            limb_bits: 8,
+            check_weights: true,
+            sequence: None,
+            carry: None,
+            rope: vec![],
+        }
+    }
+
+    /// Number of batch slots, a power of two.
+    pub fn slots(&self) -> usize {
+        1 << self.batch_log
+    }
+
+    /// Number of public outputs: slots times output width, or the public tokens.
+    pub fn output_len(&self) -> usize {
+        match self.sequence {
+            Some(s) => s.public_input().len() + s.public_output().len(),
+            None => self.slots() * self.tensor_width(self.output),
+        }
+    }
+
+    /// Number of input values: slots times input width, or the tokens; none of a shard that reads the
+    /// residual stream.
+    pub fn input_len(&self) -> usize {
+        match self.sequence {
+            Some(sequence) if !sequence.reads_tokens() => 0,
+            Some(sequence) => sequence.tokens as usize,
+            None => self.slots() * self.tensor_width(self.input),
+        }
+    }
+
+    /// Number of output values in a proof: every slot's, though not all are public; none of a shard
+    /// that gives the residual stream out.
+    pub fn proof_output_len(&self) -> usize {
+        match self.sequence {
+            Some(sequence) if !sequence.gives_tokens() => 0,
+            _ => self.slots() * self.tensor_width(self.output),
+        }
+    }
+
+    /// Number of limbs that hold `bytes` bytes.
+    pub fn limbs(&self, bytes: usize) -> usize {
+        (8 * bytes).div_ceil(usize::from(self.limb_bits).max(1))
+    }
+
+    /// log2 of the length of a tensor's column: stack, slots and features.
+    pub fn column_log(&self, id: TensorId) -> usize {
+        let shape = self.tensors.get(id);
+        usize::from(self.batch_log) + shape.map_or(0, |t| t.stack_log() + t.width_log())
+    }
+
+    /// Unpadded width of a tensor; zero if there is no such tensor.
+    pub fn tensor_width(&self, id: TensorId) -> usize {
+        self.tensors.get(id).map_or(0, Tensor::width)
+    }
+
+    /// The program digest: SHA-256 of its canonical encoding, reduced into the field.
+    ///
+    /// # Errors
+    /// [`ProgramError::Encoding`] if the program cannot be encoded.
+    pub fn digest(&self) -> Result<Fr, ProgramError> {
+        let bytes = postcard::to_stdvec(self).map_err(|e| ProgramError::Encoding(e.to_string()))?;
+        Ok(fr_from_digest(b"laminate/program/v2", &bytes))
+    }
+}
+
+/// `floor((value + 2^(shift-1)) / 2^shift)`, the rounding of every op.
+pub fn round(value: i64, shift: u8) -> i64 {
+    (value + (1 << (shift - 1))) >> shift
+}
+
+/// Hidden parameters of one dense layer. Shapes: `weight (stack, rows, cols)` row-major, `bias`
+/// (empty if the layer has none) and `multiplier (stack, rows)`; unpadded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenseWeights {
+    /// int8 weights; stored with two bits each if all are ternary.
+    #[serde(with = "packed")]
+    pub weight: Vec<i8>,
+    /// int32 bias at accumulator scale.
+    pub bias: Vec<i32>,
+    /// Requantisation multipliers, below 2^24.
+    pub multiplier: Vec<u32>,
+}
+
+/// All hidden parameters of a model, in the order of [`Program::weights`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weights {
+    /// Dense layers.
+    pub dense: Vec<DenseWeights>,
+}
