@@ -2,6 +2,7 @@
 
 pub mod blinds;
 mod trace;
+mod unlimbed;
 mod weights;
 
 use halo2curves_axiom::bn256::Fr;
@@ -16,6 +17,7 @@ use rayon::prelude::*;
 use crate::kernels::pass;
 
 pub use trace::TraceColumns;
+pub use unlimbed::Unlimbed;
 pub use weights::WeightColumns;
 
 /// log2 of the part of a column that is evaluated with one equality table.
@@ -43,48 +45,6 @@ pub enum Small<'a> {
     Bytes(&'a [u8]),
     /// Limbs of the trace.
     Limbs(&'a [u16]),
-}
-
-/// Entries of a polynomial that are not stored as its small integers, which are zero there.
-#[derive(Clone, Copy, Debug)]
-pub enum Unlimbed<'a> {
-    /// Multiplicities.
-    Counts(&'a [u32]),
-    /// Blinds and columns of field elements.
-    Elements(&'a [Fr]),
-}
-
-impl Unlimbed<'_> {
-    /// Number of entries.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Counts(values) => values.len(),
-            Self::Elements(values) => values.len(),
-        }
-    }
-
-    /// Entries `from..to`.
-    #[must_use]
-    pub fn part(self, from: usize, to: usize) -> Self {
-        match self {
-            Self::Counts(values) => Self::Counts(&values[from..to]),
-            Self::Elements(values) => Self::Elements(&values[from..to]),
-        }
-    }
-
-    /// All entries in their order.
-    pub fn for_each(self, mut take: impl FnMut(usize, Fr)) {
-        match self {
-            Self::Counts(values) => {
-                let values = values.iter().map(|v| Fr::from(u64::from(*v)));
-                values.enumerate().for_each(|(i, v)| take(i, v));
-            }
-            Self::Elements(values) => {
-                let values = values.iter().copied();
-                values.enumerate().for_each(|(i, v)| take(i, v));
-            }
-        }
-    }
 }
 
 impl<'a> Columns<'a> {
@@ -321,7 +281,7 @@ impl<'a> Columns<'a> {
             }
         };
         for (at, values) in self.unlimbed(poly, row_log) {
-            let end = out.len().max(at + values.len());
+            let end = out.len().max(at + values.count());
             out.resize(end, Fr::ZERO);
             values.for_each(|i, v| out[at + i] += v);
         }

@@ -26,7 +26,7 @@ impl<'a> Stored<'a> {
     /// Entries up to the last that may not be zero.
     fn end(&self) -> usize {
         let others = self.columns.unlimbed(self.poly, self.row_log);
-        let ends = others.map(|(at, values)| at + values.len());
+        let ends = others.map(|(at, values)| at + values.count());
         ends.fold(self.columns.used(self.poly), usize::max)
     }
 
@@ -92,7 +92,7 @@ impl<'a> Stored<'a> {
         };
         out.resize(indices.len(), Fr::ZERO);
         for (at, values) in self.columns.unlimbed(self.poly, self.row_log) {
-            let end = at + values.len();
+            let end = at + values.count();
             for index in at >> chunk..end.div_ceil(1 << chunk) {
                 if index % step != first {
                     continue;

@@ -42,7 +42,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(set: &ClaimSet, cut: Cut) -> Vec<Part> {
+    fn collect(set: &ClaimSet, cut: Cut) -> Vec<Part> {
         let mut parts = Self {
             cut,
             products: vec![],
@@ -113,7 +113,7 @@ impl<'a> Half<'a> {
     /// Prepares the rounds over `log` variables.
     pub fn new(stored: Stored<'a>, set: &ClaimSet, log: usize) -> Self {
         let strips_log = log - stored.cut.strip;
-        let parts = Parts::new(set, stored.cut).into_iter();
+        let parts = Parts::collect(set, stored.cut).into_iter();
         let parts = parts.map(|part| {
             let Part { shape, mut factors } = part;
             let values = match &shape {
