@@ -43,6 +43,7 @@ pub mod fold;
 pub mod geometry;
 pub mod joint;
 pub mod lookup;
+pub mod maps;
 pub mod multiexp;
 pub mod packer;
 pub mod pcs;

@@ -155,12 +155,7 @@ impl Elementwise {
                 if column.log() != self.log() {
                     return None;
                 }
-                let zero = View {
-                    constant: Fr::ZERO,
-                    below: None,
-                    terms: vec![],
-                };
-                let sum = out.unwrap_or(zero);
+                let sum = out.unwrap_or_else(|| View::limbs(Fr::ZERO, &[], 8));
                 out = Some(column.scale_add(monomial.coefficient, &sum));
             }
             let mut out = out?;

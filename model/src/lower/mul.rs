@@ -49,7 +49,7 @@ mod tests {
             columns: vec![
                 View {
                     constant: Fr::ZERO,
-                    below: None,
+                    masked: vec![],
                     terms: vec![]
                 };
                 3
