@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use laminate_front::graph::FloatGraph;
+use laminate_front::graph::Graph;
 use laminate_front::onnx::messages::{
     AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto,
     OperatorSetIdProto, ShapeProto, TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
@@ -10,6 +10,7 @@ use laminate_front::onnx::messages::{
 };
 use laminate_front::onnx::{self, from_model};
 use laminate_front::quant::{self, CompileOptions, WeightChoice};
+use laminate_front::rows;
 use laminate_prover::exec;
 
 use crate::golden;
@@ -18,7 +19,7 @@ use crate::text::describe;
 /// Compiles a graph and runs it on the first rows that its calibration holds.
 fn integers(
     title: &str,
-    graph: &FloatGraph,
+    graph: &Graph,
     rows: (&[Vec<f32>], &[Vec<f32>]),
     weights: WeightChoice,
 ) -> String {
@@ -43,7 +44,7 @@ fn fraud() {
         ("rounded", "fraud.onnx", WeightChoice::Ternary),
     ] {
         let graph = onnx::read(&folder.join(file)).unwrap();
-        let read = |file| quant::read_rows(&folder.join(file), 29).unwrap();
+        let read = |file| rows::read(&folder.join(file), 29).unwrap();
         let (calibration, samples) = (read("calibration.csv"), read("samples.csv"));
         text += &integers(title, &graph, (&calibration, &samples[..6]), weights);
     }
