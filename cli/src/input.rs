@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eyre::{Context, ensure};
 use halo2curves_axiom::bn256::Fr;
-use laminate_front::quant;
+use laminate_front::{quant, rows};
 use laminate_model::artifact::{self, HEADER, Kind, MAGIC};
 use laminate_model::program::Program;
 use laminate_prover::input::{CommittedInput, Input};
@@ -52,7 +52,7 @@ pub fn read_values(path: &Path, program: &Program) -> eyre::Result<Input> {
     if let Some(sequence) = &program.sequence {
         return Ok(Input::Tokens(llm::read_input(path, sequence)?));
     }
-    let rows = quant::read_rows(path, program.tensor_width(program.input))?;
+    let rows = rows::read(path, program.tensor_width(program.input))?;
     let rows = quant::quantise_input(program, &rows);
     Ok(Input::Rows(
         rows.wrap_err_with(|| path.display().to_string())?,

@@ -3,9 +3,10 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`onnx`] | ONNX files to float graphs |
-//! | [`graph`] | the float graph and its executor |
+//! | [`graph`], [`ops`] | the float graph, its ops and its interpreter |
 //! | [`llama`] | Llama models and tokenizers, a float reference run |
-//! | [`quant`] | calibration: float model to program and weights; rows of numbers; integer against float |
+//! | [`rows`] | rows of numbers from CSV and JSON |
+//! | [`quant`] | calibration: float model to program and weights; integer against float |
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -13,4 +14,6 @@
 pub mod graph;
 pub mod llama;
 pub mod onnx;
+pub mod ops;
 pub mod quant;
+pub mod rows;

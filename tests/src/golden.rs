@@ -1,11 +1,12 @@
-//! Golden files under `tests/golden`: compared byte for byte, written anew with `LAMINATE_BLESS=1`.
+//! Golden files under `tests/golden`: compared byte for byte, written anew with `LAMINATE_BLESS=1`. Tests of other
+//! packages have this file as a module of theirs.
 
 use std::path::PathBuf;
 
 /// Path of a golden file.
 pub fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("golden")
+        .join("../tests/golden")
         .join(name)
 }
 
@@ -36,9 +37,10 @@ pub fn check(name: &str, found: &[u8]) {
     let line = expected[..at].iter().filter(|b| **b == b'\n').count() + 1;
     panic!(
         "{} differs at byte {at} (line {line}): {} bytes expected, {} found. If the change is meant, review it and run\n\
-         LAMINATE_BLESS=1 cargo test --release -p laminate-tests",
+         LAMINATE_BLESS=1 cargo test --release -p {}",
         path.display(),
         expected.len(),
-        found.len()
+        found.len(),
+        env!("CARGO_PKG_NAME")
     );
 }

@@ -10,6 +10,7 @@ use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
 use laminate_front::onnx;
 use laminate_front::quant::{self, CompileOptions};
+use laminate_front::rows;
 use laminate_model::verify::Verifier;
 use laminate_tests::{golden, mlp};
 
@@ -18,7 +19,7 @@ fn fraud(batch: usize) -> Verifier {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/fraud");
     let graph = onnx::read(&folder.join("fraud.onnx")).expect("model");
     let columns = graph.width(graph.input());
-    let calibration = quant::read_rows(&folder.join("calibration.csv"), columns).expect("rows");
+    let calibration = rows::read(&folder.join("calibration.csv"), columns).expect("rows");
     let options = CompileOptions::new("fraud", batch, 17);
     let compiled = quant::compile(&graph, &calibration, options).expect("compile");
     Verifier::new(compiled.program).expect("verifier")

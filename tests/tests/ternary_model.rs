@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use laminate_engine::fold::FoldMode;
 use laminate_front::onnx;
 use laminate_front::quant::{self, CompileOptions, Compiled, Rounding, WeightChoice};
+use laminate_front::rows;
 use laminate_model::program::WeightFormat;
 use laminate_prover::exec;
 use laminate_tests::{TestSrs, prove_trace};
@@ -18,13 +19,13 @@ fn fraud(file: &str) -> PathBuf {
 fn compile(model: &str, weights: WeightChoice) -> Compiled {
     let graph = onnx::read(&fraud(model)).expect("model");
     let columns = graph.width(graph.input());
-    let calibration = quant::read_rows(&fraud("calibration.csv"), columns).expect("rows");
+    let calibration = rows::read(&fraud("calibration.csv"), columns).expect("rows");
     let options = CompileOptions {
         weights,
         ..CompileOptions::new(model, 2, 12)
     };
     let mut compiled = quant::compile(&graph, &calibration, options).expect("compile");
-    let rows = quant::read_rows(&fraud("evaluation.csv"), columns).expect("rows");
+    let rows = rows::read(&fraud("evaluation.csv"), columns).expect("rows");
     compiled.fidelity =
         quant::fidelity(&graph, &compiled.program, &compiled.weights, &rows).expect("fidelity");
     compiled
@@ -58,7 +59,7 @@ fn a_ternary_model_is_taken_as_it_is_and_proven() {
         "{fidelity:?}"
     );
 
-    let rows = quant::read_rows(&fraud("samples.csv"), 29).expect("rows");
+    let rows = rows::read(&fraud("samples.csv"), 29).expect("rows");
     let inputs = quant::quantise_input(&program, &rows[..2]).expect("input");
     let trace = exec::run(&program, &weights, &inputs).expect("run");
     let srs = TestSrs::new(b"ternary", 13);

@@ -12,6 +12,7 @@ use laminate_front::onnx;
 use laminate_front::quant::{
     self, CompileOptions, Compiled, Fidelity, LayerRounding, NodeBound, Rounding,
 };
+use laminate_front::rows;
 use laminate_model::program::{Program, WeightFormat};
 use serde::Serialize;
 
@@ -196,7 +197,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     })?;
     let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
-    let rows = quant::read_rows(calibration, columns)?;
+    let rows = rows::read(calibration, columns)?;
     let name = args
         .model
         .file_stem()
@@ -208,7 +209,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let fidelity = match &args.evaluation {
         None => compiled.fidelity.clone(),
         Some(path) => {
-            let rows = quant::read_rows(path, columns)?;
+            let rows = rows::read(path, columns)?;
             quant::fidelity(&graph, &compiled.program, &compiled.weights, &rows)?
         }
     };

@@ -8,7 +8,8 @@ use super::error::ImportError;
 use super::fold;
 use super::messages::{GraphProto, TensorProto};
 use super::tensor::Constant;
-use crate::graph::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensor, FloatTensorId};
+use crate::graph::{self, Graph, Node, Param, ValueId};
+use crate::ops::Op;
 
 /// Largest number of 32-bit words of parameters of the whole graph: what the largest file can hold.
 /// Constants used by many nodes, or broadcast, are counted each time.
@@ -18,7 +19,7 @@ const MAX_PARAMETERS: usize = 1 << 29;
 #[derive(Clone, Debug)]
 pub enum Value<'a> {
     /// An activation.
-    Tensor(FloatTensorId),
+    Tensor(ValueId),
     /// A constant in the file, decoded when it is used.
     Stored(&'a TensorProto),
     /// A constant given by attributes.
@@ -45,11 +46,26 @@ pub struct Shape {
     pub scalar: bool,
 }
 
+/// `y = x·weightᵀ + bias` over all features; shapes: `weight (rows, cols)` row-major, `bias (rows)`.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    /// Output features.
+    pub rows: usize,
+    /// Input features.
+    pub cols: usize,
+    /// Weights.
+    pub weight: Vec<f32>,
+    /// Bias.
+    pub bias: Vec<f32>,
+}
+
 /// A node of the draft.
 #[derive(Clone, Debug)]
 pub enum Draft {
-    /// An op of the float graph.
-    Op(FloatOp),
+    /// An op of the float graph that has no parameters.
+    Op(Op),
+    /// A contraction.
+    Dense(Dense),
     /// `y = scale·x + shift` per feature, folded into a dense layer in the end; shapes `(width)`.
     Affine {
         /// Factors.
@@ -67,21 +83,22 @@ pub struct DraftNode {
     /// What it computes.
     pub draft: Draft,
     /// Operands.
-    pub inputs: Vec<FloatTensorId>,
+    pub inputs: Vec<ValueId>,
     /// The tensor it defines.
-    pub output: FloatTensorId,
+    pub output: ValueId,
 }
 
 /// Collects tensors and nodes; `'a` is the model file.
 #[derive(Debug)]
 pub struct Builder<'a> {
     values: HashMap<String, Value<'a>>,
-    pub(super) tensors: Vec<FloatTensor>,
+    /// Name of every tensor.
+    pub(super) names: Vec<String>,
     /// Feature dimensions of every tensor, their product is its width.
     features: Vec<Vec<usize>>,
     parameters: usize,
     pub(super) nodes: Vec<DraftNode>,
-    pub(super) output: FloatTensorId,
+    pub(super) output: ValueId,
 }
 
 impl<'a> Builder<'a> {
@@ -92,7 +109,7 @@ impl<'a> Builder<'a> {
     pub fn new(graph: &'a GraphProto) -> Result<Self, ImportError> {
         let mut builder = Self {
             values: HashMap::new(),
-            tensors: Vec::new(),
+            names: Vec::new(),
             features: Vec::new(),
             parameters: 0,
             nodes: Vec::new(),
@@ -123,13 +140,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Feature dimensions of a tensor.
-    pub fn features(&self, id: FloatTensorId) -> &[usize] {
+    pub fn features(&self, id: ValueId) -> &[usize] {
         self.features.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Number of features of a tensor.
-    pub fn width(&self, id: FloatTensorId) -> usize {
-        self.tensors.get(id).map_or(0, |t| t.width)
+    pub fn width(&self, id: ValueId) -> usize {
+        self.features.get(id).map_or(0, |f| f.iter().product())
     }
 
     /// Defines the model's input; it is tensor 0.
@@ -149,10 +166,10 @@ impl<'a> Builder<'a> {
         &mut self,
         name: &str,
         draft: Draft,
-        inputs: Vec<FloatTensorId>,
+        inputs: Vec<ValueId>,
         output: &str,
         features: Vec<usize>,
-    ) -> Result<FloatTensorId, ImportError> {
+    ) -> Result<ValueId, ImportError> {
         if self.nodes.len() >= MAX_NODES {
             return Err(too_large(
                 "number of nodes",
@@ -161,7 +178,7 @@ impl<'a> Builder<'a> {
             ));
         }
         self.charge(match &draft {
-            Draft::Op(FloatOp::Dense(dense)) => dense.weight.len() + dense.bias.len(),
+            Draft::Dense(dense) => dense.weight.len() + dense.bias.len(),
             Draft::Op(_) => 0,
             Draft::Affine { scale, shift } => 2 * (scale.len() + shift.len()),
         })?;
@@ -189,7 +206,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn tensor(&mut self, name: &str, features: Vec<usize>) -> Result<FloatTensorId, ImportError> {
+    fn tensor(&mut self, name: &str, features: Vec<usize>) -> Result<ValueId, ImportError> {
         let width = features
             .iter()
             .try_fold(1usize, |n, d| n.checked_mul(*d))
@@ -206,19 +223,16 @@ impl<'a> Builder<'a> {
                 problem: format!("value {name:?} has no elements (shape {features:?})"),
             });
         }
-        self.tensors.push(FloatTensor {
-            name: name.to_owned(),
-            width,
-        });
+        self.names.push(name.to_owned());
         self.features.push(features);
-        Ok(self.tensors.len() - 1)
+        Ok(self.features.len() - 1)
     }
 
     /// Folds the constants, drops nodes that the output does not need, and numbers the tensors anew.
     ///
     /// # Errors
     /// [`ImportError::Graph`] if `output` is not a computed value, and errors of the folding.
-    pub fn finish(mut self, output: &str) -> Result<FloatGraph, ImportError> {
+    pub fn finish(mut self, output: &str) -> Result<Graph, ImportError> {
         let problem = |what: &str| ImportError::Graph {
             problem: format!("output {output:?} {what}"),
         };
@@ -250,37 +264,43 @@ impl<'a> Builder<'a> {
             .enumerate()
             .map(|(new, old)| (*old, new))
             .collect();
-        let new_id = |old: &FloatTensorId| renumber.get(old).copied().unwrap_or(usize::MAX);
-        let tensors = order
-            .iter()
-            .filter_map(|old| self.tensors.get(*old).cloned())
-            .collect();
-        let mut nodes = Vec::with_capacity(self.nodes.len());
-        for DraftNode {
-            name,
-            draft,
-            inputs,
-            output,
-        } in std::mem::take(&mut self.nodes)
-        {
-            let op = match draft {
-                Draft::Op(op) => op,
+        let new_id = |old: &ValueId| renumber.get(old).copied().unwrap_or(usize::MAX);
+        let values = order.iter().filter_map(|old| {
+            let (name, features) = (self.names.get(*old)?, self.features.get(*old)?);
+            Some(graph::Value::new(name, features))
+        });
+        let values: Vec<graph::Value> = values.collect();
+        let output = new_id(&self.output);
+        let (mut params, mut nodes) = (vec![], Vec::with_capacity(self.nodes.len()));
+        for node in std::mem::take(&mut self.nodes) {
+            let (op, own) = match node.draft {
+                Draft::Op(op) => (op, None),
+                Draft::Dense(dense) => (Op::Contract, Some(dense)),
                 Draft::Affine { scale, shift } => {
                     self.charge(scale.len().saturating_mul(scale.len()))?;
-                    FloatOp::Dense(fold::diagonal(&name, &scale, &shift)?)
+                    let dense = fold::diagonal(&node.name, &scale, &shift)?;
+                    (Op::Contract, Some(dense))
                 }
             };
-            if let FloatOp::Dense(dense) = &op {
-                check_finite(&name, dense)?;
+            let first = params.len();
+            if let Some(dense) = own {
+                check_finite(&node.name, &dense)?;
+                let rows = self.features(node.output).to_vec();
+                let cols = node.inputs.iter().flat_map(|id| self.features(*id));
+                let shape = rows.iter().chain(cols).copied().collect();
+                let name = |what| format!("{what} of {}", node.name);
+                params.push(Param::owned(name("weights"), shape, dense.weight));
+                params.push(Param::owned(name("biases"), rows, dense.bias));
             }
-            nodes.push(FloatNode {
-                name,
+            nodes.push(Node {
+                name: node.name,
                 op,
-                inputs: inputs.iter().map(new_id).collect(),
-                output: new_id(&output),
+                inputs: node.inputs.iter().map(new_id).collect(),
+                params: (first..params.len()).collect(),
+                output: new_id(&node.output),
             });
         }
-        FloatGraph::new(tensors, nodes, 0, new_id(&self.output))
+        Ok(Graph::new(values, params, nodes, 0, output)?)
     }
 }
 
@@ -293,7 +313,7 @@ fn too_large(what: &str, found: usize, limit: usize) -> ImportError {
 }
 
 /// Constants are finite, but folding multiplies them.
-fn check_finite(node: &str, dense: &FloatDense) -> Result<(), ImportError> {
+fn check_finite(node: &str, dense: &Dense) -> Result<(), ImportError> {
     match dense
         .weight
         .iter()

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::graph::GraphError;
+
 /// Why a model cannot be imported. Every message names the place, what was found and what is accepted.
 #[derive(Debug, Error)]
 pub enum ImportError {
@@ -134,7 +136,7 @@ pub enum ImportError {
         /// What is wrong: expected and found.
         problem: String,
     },
-    /// The float graph is inconsistent, or was run on rows of another width.
-    #[error("float graph: {0}")]
-    FloatGraph(String),
+    /// The float graph is inconsistent.
+    #[error(transparent)]
+    FloatGraph(#[from] GraphError),
 }

@@ -5,9 +5,10 @@
 //! `b' = b + W·shift`), provided that nothing else reads the tensor between them. Reshapes between
 //! them keep the flat index and do not matter. What is left becomes a diagonal dense layer.
 
-use super::builder::{Builder, Draft, DraftNode};
+use super::builder::{Builder, Dense, Draft, DraftNode};
 use super::error::ImportError;
-use crate::graph::{FloatDense, FloatOp, FloatTensorId};
+use crate::graph::ValueId;
+use crate::ops::Op;
 
 /// Largest number of weights of a diagonal dense layer, `width²`.
 const MAX_DIAGONAL: usize = 1 << 26;
@@ -34,7 +35,7 @@ pub fn fold(draft: &mut Builder<'_>) {
 ///
 /// # Errors
 /// [`ImportError::TooLarge`] if it is too wide.
-pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<FloatDense, ImportError> {
+pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<Dense, ImportError> {
     let width = scale.len();
     let count = width.saturating_mul(width);
     if count > MAX_DIAGONAL {
@@ -50,7 +51,7 @@ pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<FloatDense, 
     for (slot, value) in weight.iter_mut().step_by(width + 1).zip(scale) {
         *slot = *value as f32;
     }
-    Ok(FloatDense {
+    Ok(Dense {
         rows: width,
         cols: width,
         weight,
@@ -59,7 +60,7 @@ pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<FloatDense, 
 }
 
 /// Number of readers of a tensor; the model's output is read once more, from outside.
-fn uses(draft: &Builder<'_>, id: FloatTensorId) -> usize {
+fn uses(draft: &Builder<'_>, id: ValueId) -> usize {
     let reads = draft
         .nodes
         .iter()
@@ -69,10 +70,7 @@ fn uses(draft: &Builder<'_>, id: FloatTensorId) -> usize {
     reads + usize::from(draft.output == id)
 }
 
-fn affine_at(
-    draft: &Builder<'_>,
-    at: usize,
-) -> Option<(Vec<f64>, Vec<f64>, FloatTensorId, FloatTensorId)> {
+fn affine_at(draft: &Builder<'_>, at: usize) -> Option<(Vec<f64>, Vec<f64>, ValueId, ValueId)> {
     match draft.nodes.get(at) {
         Some(DraftNode {
             draft: Draft::Affine { scale, shift },
@@ -99,7 +97,7 @@ fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
         };
         match draft.nodes.get(index) {
             Some(DraftNode {
-                draft: Draft::Op(FloatOp::Reshape),
+                draft: Draft::Op(Op::Reshape),
                 inputs,
                 ..
             }) => match inputs.first() {
@@ -110,7 +108,7 @@ fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
         }
     };
     match draft.nodes.get_mut(producer).map(|n| &mut n.draft) {
-        Some(Draft::Op(FloatOp::Dense(dense))) => scale_rows(dense, &scale, &shift),
+        Some(Draft::Dense(dense)) => scale_rows(dense, &scale, &shift),
         Some(Draft::Affine {
             scale: own,
             shift: offset,
@@ -144,16 +142,14 @@ fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
         };
         match draft.nodes.get(index) {
             Some(DraftNode {
-                draft: Draft::Op(FloatOp::Reshape),
+                draft: Draft::Op(Op::Reshape),
                 output,
                 ..
             }) => id = *output,
             _ => break index,
         }
     };
-    let Some(Draft::Op(FloatOp::Dense(dense))) =
-        draft.nodes.get_mut(consumer).map(|n| &mut n.draft)
-    else {
+    let Some(Draft::Dense(dense)) = draft.nodes.get_mut(consumer).map(|n| &mut n.draft) else {
         return false;
     };
     scale_columns(dense, &scale, &shift);
@@ -162,7 +158,7 @@ fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
 }
 
 /// `W' = diag(scale)·W`, `b' = scale·b + shift`.
-fn scale_rows(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
+fn scale_rows(dense: &mut Dense, scale: &[f64], shift: &[f64]) {
     let rows = dense
         .weight
         .chunks_exact_mut(dense.cols.max(1))
@@ -176,7 +172,7 @@ fn scale_rows(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
 }
 
 /// `W' = W·diag(scale)`, `b' = b + W·shift`.
-fn scale_columns(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
+fn scale_columns(dense: &mut Dense, scale: &[f64], shift: &[f64]) {
     for (weights, bias) in dense
         .weight
         .chunks_exact_mut(dense.cols.max(1))
@@ -195,16 +191,16 @@ fn scale_columns(dense: &mut FloatDense, scale: &[f64], shift: &[f64]) {
 }
 
 /// After backward folding, tensor `kept` holds what `dropped` held and takes its name.
-fn rename(draft: &mut Builder<'_>, kept: FloatTensorId, dropped: FloatTensorId) {
-    if let Some(name) = draft.tensors.get(dropped).map(|t| t.name.clone())
-        && let Some(tensor) = draft.tensors.get_mut(kept)
+fn rename(draft: &mut Builder<'_>, kept: ValueId, dropped: ValueId) {
+    if let Some(name) = draft.names.get(dropped).cloned()
+        && let Some(kept) = draft.names.get_mut(kept)
     {
-        tensor.name = name;
+        *kept = name;
     }
 }
 
 /// Removes node `at`; readers of `old` read `new` instead.
-fn remove(draft: &mut Builder<'_>, at: usize, old: FloatTensorId, new: FloatTensorId) {
+fn remove(draft: &mut Builder<'_>, at: usize, old: ValueId, new: ValueId) {
     draft.nodes.remove(at);
     for id in draft
         .nodes

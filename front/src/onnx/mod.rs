@@ -1,4 +1,4 @@
-//! Import of ONNX models into a [`FloatGraph`].
+//! Import of ONNX models into a [`Graph`].
 //!
 //! | step | module |
 //! | --- | --- |
@@ -49,7 +49,7 @@ use prost::bytes::Bytes;
 use builder::Builder;
 use messages::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
 
-use crate::graph::FloatGraph;
+use crate::graph::Graph;
 
 /// Largest model file: protobuf's own limit for one message.
 pub const MAX_FILE: u64 = 1 << 31;
@@ -62,7 +62,7 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
 ///
 /// # Errors
 /// [`ImportError`] if the file cannot be read or is not a supported model.
-pub fn read(path: &Path) -> Result<FloatGraph, ImportError> {
+pub fn read(path: &Path) -> Result<Graph, ImportError> {
     let fail = |source| ImportError::Read {
         path: path.to_path_buf(),
         source,
@@ -82,7 +82,7 @@ pub fn read(path: &Path) -> Result<FloatGraph, ImportError> {
 ///
 /// # Errors
 /// [`ImportError`] if the bytes are not a supported model.
-pub fn decode(bytes: Vec<u8>) -> Result<FloatGraph, ImportError> {
+pub fn decode(bytes: Vec<u8>) -> Result<Graph, ImportError> {
     from_model(&parse(bytes)?)
 }
 
@@ -102,7 +102,7 @@ fn parse(bytes: Vec<u8>) -> Result<ModelProto, ImportError> {
 ///
 /// # Errors
 /// [`ImportError`] if the model is not supported.
-pub fn from_model(model: &ModelProto) -> Result<FloatGraph, ImportError> {
+pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
     let Some(graph) = &model.graph else {
         return Err(problem("holds no graph: not an ONNX model, or truncated"));
     };

@@ -4,7 +4,33 @@
 use laminate_model::program::{DenseWeights, MULTIPLIER_BOUND};
 
 use super::units::{BiasTooLarge, Rounding, Units, WeightChoice};
-use crate::graph::FloatDense;
+
+/// The float weights `(rows, cols)`, row-major, and biases `(rows)` of a layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// Weights.
+    pub weight: &'a [f32],
+    /// Biases.
+    pub bias: &'a [f32],
+}
+
+impl<'a> Matrix<'a> {
+    /// Output features.
+    pub fn rows(self) -> usize {
+        self.bias.len()
+    }
+
+    /// Input features.
+    pub fn cols(self) -> usize {
+        self.weight.len() / self.rows().max(1)
+    }
+
+    /// The weights of every row, and its bias.
+    pub fn each(self) -> impl Iterator<Item = (&'a [f32], f32)> {
+        let rows = self.weight.chunks_exact(self.cols().max(1));
+        rows.zip(self.bias.iter().copied())
+    }
+}
 
 /// A quantised layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +54,7 @@ pub struct QuantDense {
 /// # Errors
 /// [`BiasTooLarge`] for a ternary row.
 pub fn quantise(
-    dense: &FloatDense,
+    dense: Matrix<'_>,
     input: i32,
     output: i32,
     choice: WeightChoice,
@@ -41,15 +67,10 @@ pub fn quantise(
     let accumulator = libm::exp2(f64::from(input));
     let mut weights = DenseWeights {
         weight: Vec::with_capacity(dense.weight.len()),
-        bias: Vec::with_capacity(dense.rows),
-        multiplier: Vec::with_capacity(dense.rows),
+        bias: Vec::with_capacity(dense.rows()),
+        multiplier: Vec::with_capacity(dense.rows()),
     };
-    for ((row, bias), unit) in dense
-        .weight
-        .chunks_exact(dense.cols)
-        .zip(&dense.bias)
-        .zip(units)
-    {
+    for ((row, bias), unit) in dense.each().zip(units) {
         // An output without weights and bias has unit zero and is zero.
         let inverse = if unit == 0.0 { 0.0 } else { unit.recip() };
         weights.weight.extend(
@@ -58,7 +79,7 @@ pub fn quantise(
         );
         weights
             .bias
-            .push(libm::round(f64::from(*bias) * accumulator * inverse) as i32);
+            .push(libm::round(f64::from(bias) * accumulator * inverse) as i32);
         weights.multiplier.push(libm::round(unit * factor) as u32);
     }
     Ok(QuantDense {
@@ -88,22 +109,17 @@ fn shift_and_scale(largest: f64, input: i32, output: i32) -> (u8, i32) {
 mod tests {
     use super::*;
 
-    fn layer(weight: Vec<f32>, bias: Vec<f32>) -> FloatDense {
-        FloatDense {
-            rows: bias.len(),
-            cols: weight.len() / bias.len(),
-            weight,
-            bias,
-        }
+    fn layer<'a>(weight: &'a [f32], bias: &'a [f32]) -> Matrix<'a> {
+        Matrix { weight, bias }
     }
 
-    fn int8(dense: &FloatDense, input: i32, output: i32) -> QuantDense {
+    fn int8(dense: Matrix<'_>, input: i32, output: i32) -> QuantDense {
         quantise(dense, input, output, WeightChoice::Int8).unwrap()
     }
 
     #[test]
     fn channels_have_their_own_unit() {
-        let got = int8(&layer(vec![1.0, -0.5, 0.01, 0.02], vec![0.25, 0.0]), 10, 10);
+        let got = int8(layer(&[1.0, -0.5, 0.01, 0.02], &[0.25, 0.0]), 10, 10);
         assert_eq!(
             got.weights.weight,
             [127, -64, 64, 127],
@@ -118,7 +134,7 @@ mod tests {
     #[test]
     fn outputs_without_weights_keep_their_bias() {
         let got = int8(
-            &layer(vec![0.0, 0.0, 1e-40, 0.0, 0.0, 0.0], vec![-0.75, 0.5, 0.0]),
+            layer(&[0.0, 0.0, 1e-40, 0.0, 0.0, 0.0], &[-0.75, 0.5, 0.0]),
             8,
             12,
         );
@@ -134,7 +150,7 @@ mod tests {
         for input in [-40, -8, 0, 8, 40] {
             for output in [-40, 0, 14, 40] {
                 for w in [1e-38, 1e-3, 1.0, 1e38] {
-                    let got = int8(&layer(vec![w, -w], vec![w]), input, output);
+                    let got = int8(layer(&[w, -w], &[w]), input, output);
                     assert!(got.weights.multiplier.iter().all(|m| *m < 1 << 24));
                     assert!(got.output_scale <= output && got.shift >= 16);
                 }
@@ -144,8 +160,8 @@ mod tests {
 
     #[test]
     fn ternary_rows_lose_nothing() {
-        let dense = layer(vec![0.25, 0.0, -0.25, -3.0, 3.0, 3.0], vec![0.5, -1.5]);
-        let got = quantise(&dense, 10, 10, WeightChoice::Ternary).unwrap();
+        let dense = layer(&[0.25, 0.0, -0.25, -3.0, 3.0, 3.0], &[0.5, -1.5]);
+        let got = quantise(dense, 10, 10, WeightChoice::Ternary).unwrap();
         assert_eq!(got.weights.weight, [1, 0, -1, -1, 1, 1]);
         assert_eq!(got.weights.bias, [2048, -512]);
         assert_eq!((got.shift, got.rounding), (16, Rounding::TernaryExact));
@@ -154,8 +170,8 @@ mod tests {
 
     #[test]
     fn other_matrices_are_rounded_to_their_mean() {
-        let dense = layer(vec![1.0, -0.1, 0.6, -3.0, 0.0, 0.3], vec![0.0, 0.0]);
-        let got = quantise(&dense, 10, 10, WeightChoice::Ternary).unwrap();
+        let dense = layer(&[1.0, -0.1, 0.6, -3.0, 0.0, 0.3], &[0.0, 0.0]);
+        let got = quantise(dense, 10, 10, WeightChoice::Ternary).unwrap();
         assert_eq!(got.weights.weight, [1, 0, 1, -1, 0, 0]);
         assert_eq!(got.rounding, Rounding::TernaryAbsmean);
         assert_eq!(got.weights.multiplier[0], got.weights.multiplier[1]);

@@ -4,9 +4,11 @@ use laminate_model::program::{Program, Weights};
 use laminate_prover::exec::{self, ExecError};
 use rayon::prelude::*;
 
+use super::QuantError;
 use super::input::{nearest, real};
-use super::{QuantError, rows};
-use crate::graph::{FloatGraph, FloatOp};
+use crate::graph::Graph;
+use crate::ops::{Function, Op};
+use crate::rows;
 
 /// How a classifier decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ type RowResult = Result<Compared, ExecError>;
 /// value that leaves its range inside the program only counts as refused, an input value that does is
 /// refused likewise.
 pub fn fidelity(
-    graph: &FloatGraph,
+    graph: &Graph,
     program: &Program,
     weights: &Weights,
     rows: &[Vec<f32>],
@@ -161,15 +163,15 @@ fn summarise(results: Vec<RowResult>, decision: Option<Decision>, width: usize) 
 }
 
 /// A model with one output decides by threshold only if that output is a probability.
-fn decision(graph: &FloatGraph) -> Option<Decision> {
+fn decision(graph: &Graph) -> Option<Decision> {
     if graph.width(graph.output()) > 1 {
         return Some(Decision::Argmax);
     }
     let mut id = graph.output();
     while let Some(node) = graph.producer(id) {
         match node.op {
-            FloatOp::Reshape => id = *node.inputs.first()?,
-            FloatOp::Sigmoid => return Some(Decision::Threshold),
+            Op::Reshape => id = *node.inputs.first()?,
+            Op::Unary(Function::Sigmoid) => return Some(Decision::Threshold),
             _ => return None,
         }
     }

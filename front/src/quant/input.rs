@@ -2,7 +2,8 @@
 
 use laminate_model::program::{ACTIVATION_BOUND, Program};
 
-use super::{QuantError, rows};
+use super::QuantError;
+use crate::rows;
 
 /// `v·2^-scale`.
 pub fn real(v: i32, scale: i8) -> f64 {

@@ -6,24 +6,25 @@ use laminate_model::program::{
 };
 use laminate_prover::exec::tables::table;
 
-use super::dense;
+use super::dense::{self, Matrix};
 use super::scales::{Scales, index_scale};
 use super::units::WeightChoice;
 use super::{CompileOptions, LayerRounding, QuantError};
-use crate::graph::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensorId};
+use crate::graph::{self, Graph, GraphError, ValueId};
+use crate::ops::{self, Function};
 
 /// A program, its weights, and for each of its tensors the float tensor that it stands for.
 pub(super) struct Lowered {
     pub program: Program,
     pub weights: Weights,
-    pub source: Vec<FloatTensorId>,
+    pub source: Vec<ValueId>,
     pub layers: Vec<LayerRounding>,
 }
 
 /// Lowers every node in order. Scales of results may come out lower than chosen, where an integer
 /// factor would not fit otherwise; nothing that reads them has been lowered by then.
 pub(super) fn lower(
-    graph: &FloatGraph,
+    graph: &Graph,
     scales: Scales,
     options: &CompileOptions,
     ranges: &[f64],
@@ -48,7 +49,7 @@ pub(super) fn lower(
         graph,
         scales,
         index_ranges: ranges.iter().map(|r| r * options.headroom).collect(),
-        ids: vec![0; graph.tensors().len()],
+        ids: vec![0; graph.values().len()],
         lowered: Lowered {
             program,
             weights: Weights { dense: Vec::new() },
@@ -66,7 +67,7 @@ pub(super) fn lower(
 }
 
 struct Lowering<'g> {
-    graph: &'g FloatGraph,
+    graph: &'g Graph,
     scales: Scales,
     /// Calibrated range with headroom of every float tensor.
     index_ranges: Vec<f64>,
@@ -78,15 +79,15 @@ struct Lowering<'g> {
 
 impl Lowering<'_> {
     /// Adds the program's tensor for `id` at its present scale; `node` makes it.
-    fn tensor(&mut self, id: FloatTensorId, node: &str) -> Result<TensorId, QuantError> {
-        let name = self.graph.tensors()[id].name.clone();
+    fn tensor(&mut self, id: ValueId, node: &str) -> Result<TensorId, QuantError> {
+        let name = self.graph.values()[id].name.clone();
         self.ids[id] = self.raw_tensor(id, name, self.scales.of(id), node)?;
         Ok(self.ids[id])
     }
 
     fn raw_tensor(
         &mut self,
-        source: FloatTensorId,
+        source: ValueId,
         name: String,
         scale: i32,
         node: &str,
@@ -106,21 +107,22 @@ impl Lowering<'_> {
         Ok(self.lowered.program.tensors.len() - 1)
     }
 
-    fn node(&mut self, node: &FloatNode) -> Result<(), QuantError> {
+    fn node(&mut self, node: &graph::Node) -> Result<(), QuantError> {
         let scale_in: Vec<i32> = node.inputs.iter().map(|id| self.scales.of(*id)).collect();
         let mut inputs: Vec<TensorId> = node.inputs.iter().map(|id| self.ids[*id]).collect();
         let wanted = self.scales.of(node.output);
         let (op, scale) = match &node.op {
-            FloatOp::Dense(dense) => self.dense(&node.name, dense, scale_in[0], wanted)?,
-            FloatOp::Relu => (Op::Relu, wanted),
-            FloatOp::LeakyRelu { slope } => (leaky_relu(*slope), wanted),
-            FloatOp::Sigmoid => (
-                self.activation(TableKind::Sigmoid, node, &mut inputs)?,
-                wanted,
-            ),
-            FloatOp::Tanh => (self.activation(TableKind::Tanh, node, &mut inputs)?, wanted),
-            FloatOp::Add => add(scale_in[0], scale_in[1], wanted),
-            FloatOp::Mul => {
+            ops::Op::Contract => self.dense(node, scale_in[0], wanted)?,
+            ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
+            ops::Op::Unary(function) => {
+                let kind = match function {
+                    Function::Sigmoid => TableKind::Sigmoid,
+                    Function::Tanh => TableKind::Tanh,
+                };
+                (self.activation(kind, node, &mut inputs)?, wanted)
+            }
+            ops::Op::Add => add(scale_in[0], scale_in[1], wanted),
+            ops::Op::Mul => {
                 mul(scale_in[0], scale_in[1], wanted).ok_or_else(|| QuantError::Scales {
                     node: node.name.clone(),
                     op: node.op.name(),
@@ -128,7 +130,7 @@ impl Lowering<'_> {
                     output: wanted,
                 })?
             }
-            FloatOp::Reshape => (Op::Reshape, wanted),
+            ops::Op::Reshape => (Op::Reshape, wanted),
         };
         if scale < wanted {
             self.scales.lower(node.output, scale);
@@ -145,14 +147,21 @@ impl Lowering<'_> {
 
     fn dense(
         &mut self,
-        node: &str,
-        layer: &FloatDense,
+        node: &graph::Node,
         input: i32,
         wanted: i32,
     ) -> Result<(Op, i32), QuantError> {
+        let params = self.graph.params_of(node).map(|param| param.read());
+        let params = params
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(GraphError::from)?;
+        let [weight, bias] = params.as_slice() else {
+            return Err(QuantError::Weightless);
+        };
+        let layer = Matrix { weight, bias };
         let quantised = dense::quantise(layer, input, wanted, self.weights);
         let quantised = quantised.map_err(|e| QuantError::TernaryBias {
-            node: node.into(),
+            node: node.name.clone(),
             row: e.row,
             bias: e.bias,
             limit: e.limit,
@@ -161,10 +170,10 @@ impl Lowering<'_> {
         self.lowered.weights.dense.push(quantised.weights);
         self.lowered.program.weights.push(DenseShape {
             format: quantised.rounding.format(),
-            ..DenseShape::new(layer.rows as u32, layer.cols as u32)
+            ..DenseShape::new(layer.rows() as u32, layer.cols() as u32)
         });
         self.lowered.layers.push(LayerRounding {
-            node: node.into(),
+            node: node.name.clone(),
             rounding: quantised.rounding,
         });
         let shift = quantised.shift;
@@ -176,7 +185,7 @@ impl Lowering<'_> {
     fn activation(
         &mut self,
         kind: TableKind,
-        node: &FloatNode,
+        node: &graph::Node,
         inputs: &mut [TensorId],
     ) -> Result<Op, QuantError> {
         let id = node.inputs[0];
@@ -201,7 +210,7 @@ impl Lowering<'_> {
     /// Adds `x·2^(to-from) + x·0`, `to <= from`.
     fn rescale(
         &mut self,
-        source: FloatTensorId,
+        source: ValueId,
         x: TensorId,
         from: i32,
         to: i32,

@@ -2,7 +2,6 @@
 //!
 //! | step | module |
 //! | --- | --- |
-//! | rows from CSV or JSON | [`rows`] |
 //! | largest value of every tensor, tensors that share a scale | [`scales`] |
 //! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`] |
 //! | static bound of every node's intermediate | [`bounds`] |
@@ -19,7 +18,6 @@ mod fidelity;
 pub mod input;
 pub mod llm;
 mod lower;
-pub mod rows;
 pub mod scales;
 #[cfg(test)]
 mod tests;
@@ -29,13 +27,13 @@ pub use bounds::NodeBound;
 pub use error::QuantError;
 pub use fidelity::{Decision, Fidelity, fidelity};
 pub use input::{Column, quantise_input};
-pub use rows::read_rows;
 pub use units::{Rounding, WeightChoice};
 
 use laminate_model::program::{MAX_BATCH_LOG, Op, Program, Weights, padded_log};
 use laminate_prover::exec::ExecError;
 
-use crate::graph::FloatGraph;
+use crate::graph::Graph;
+use crate::rows;
 
 /// How often a compilation makes a scale coarser, at least by half, before it gives up.
 const MAX_COARSER: usize = 64;
@@ -101,7 +99,7 @@ pub struct LayerRounding {
 /// [`QuantError`] if the options or rows are unusable, the model has no weights, a parameter does not fit its
 /// integer type, or the program refuses one of the calibration rows at any scale.
 pub fn compile(
-    graph: &FloatGraph,
+    graph: &Graph,
     calibration: &[Vec<f32>],
     options: CompileOptions,
 ) -> Result<Compiled, QuantError> {
@@ -127,7 +125,7 @@ pub fn compile(
 
 /// Lowers the graph at scales that hold `room`, the largest absolute value of every tensor, with headroom.
 fn lower_with(
-    graph: &FloatGraph,
+    graph: &Graph,
     room: &[f64],
     options: &CompileOptions,
 ) -> Result<lower::Lowered, QuantError> {

@@ -8,7 +8,8 @@
 use laminate_model::program::{ACTIVATION_BOUND, OUTPUT_SCALE, Table};
 
 use super::QuantError;
-use crate::graph::{FloatGraph, FloatOp, FloatTensorId};
+use crate::graph::{Graph, ValueId};
+use crate::ops::Op;
 
 /// Scales lie in `[-MAX_SCALE, MAX_SCALE]`; smaller ranges than the largest scale's just use fewer bits.
 pub const MAX_SCALE: i32 = 40;
@@ -17,7 +18,7 @@ pub const MAX_SCALE: i32 = 40;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scales {
     /// First tensor of each tensor's group.
-    head: Vec<FloatTensorId>,
+    head: Vec<ValueId>,
     /// Scale of each group, at its head.
     scale: Vec<i32>,
     /// Whether the group's scale may not change, at its head.
@@ -29,23 +30,23 @@ impl Scales {
     ///
     /// # Errors
     /// [`QuantError::Range`] if a range is too large.
-    pub fn choose(graph: &FloatGraph, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
-        let count = graph.tensors().len();
+    pub fn choose(graph: &Graph, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
+        let count = graph.values().len();
         let mut head: Vec<_> = (0..count).collect();
         let mut fixed = vec![false; count];
         for node in graph.nodes() {
             match node.op {
-                FloatOp::Relu | FloatOp::LeakyRelu { .. } | FloatOp::Reshape => {
+                Op::Rectify { .. } | Op::Reshape => {
                     head[node.output] = head[node.inputs[0]];
                 }
-                FloatOp::Sigmoid | FloatOp::Tanh => fixed[node.output] = true,
-                FloatOp::Dense(_) | FloatOp::Add | FloatOp::Mul => {}
+                Op::Unary(_) => fixed[node.output] = true,
+                Op::Contract | Op::Add | Op::Mul => {}
             }
         }
         let ranges = with_padding(graph, ranges, headroom);
         let limits = limits(graph);
         let mut scale = vec![i32::MAX; count];
-        for (id, tensor) in graph.tensors().iter().enumerate() {
+        for (id, tensor) in graph.values().iter().enumerate() {
             let range = ranges[id] * headroom;
             let fitting = if range == 0.0 {
                 MAX_SCALE
@@ -69,18 +70,18 @@ impl Scales {
     }
 
     /// Scale of a tensor.
-    pub fn of(&self, id: FloatTensorId) -> i32 {
+    pub fn of(&self, id: ValueId) -> i32 {
         self.scale[self.head[id]]
     }
 
     /// Lowers the scale of a tensor's group to `scale`.
-    pub(super) fn lower(&mut self, id: FloatTensorId, scale: i32) {
+    pub(super) fn lower(&mut self, id: ValueId, scale: i32) {
         debug_assert!(!self.fixed[self.head[id]] && scale <= self.of(id));
         self.scale[self.head[id]] = scale;
     }
 
     /// Whether the tensor's scale is that of table outputs.
-    pub fn is_fixed(&self, id: FloatTensorId) -> bool {
+    pub fn is_fixed(&self, id: ValueId) -> bool {
         self.fixed[self.head[id]]
     }
 }
@@ -94,10 +95,10 @@ pub(super) fn index_scale(range: f64) -> i32 {
 const INDEX_LIMIT: f64 = (-Table::LOWEST - 1) as f64;
 
 /// Largest integer of each tensor.
-fn limits(graph: &FloatGraph) -> Vec<f64> {
-    let mut limits = vec![(ACTIVATION_BOUND - 1) as f64; graph.tensors().len()];
+fn limits(graph: &Graph) -> Vec<f64> {
+    let mut limits = vec![(ACTIVATION_BOUND - 1) as f64; graph.values().len()];
     for node in graph.nodes() {
-        if matches!(node.op, FloatOp::Sigmoid | FloatOp::Tanh) {
+        if matches!(node.op, Op::Unary(_)) {
             limits[node.inputs[0]] = INDEX_LIMIT;
         }
     }
@@ -107,7 +108,7 @@ fn limits(graph: &FloatGraph) -> Vec<f64> {
 /// Extends the ranges by the values of padded features (sigmoid(0) = 1/2 and what follows from it),
 /// which the executor computes and range-checks like all others. A program is refused if they do not fit,
 /// whether a tensor has padded features or not; where it has none they need no headroom.
-fn with_padding(graph: &FloatGraph, ranges: &[f64], headroom: f64) -> Vec<f64> {
+fn with_padding(graph: &Graph, ranges: &[f64], headroom: f64) -> Vec<f64> {
     let mut padding = vec![0.0; ranges.len()];
     for node in graph.nodes() {
         let operand = |i: usize| padding[node.inputs[i.min(node.inputs.len() - 1)]];

@@ -7,46 +7,64 @@ use laminate_prover::exec;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{
-    CompileOptions, Compiled, Decision, QuantError, compile, fidelity, quantise_input, read_rows,
-};
-use crate::graph::{FloatDense, FloatGraph, FloatNode, FloatOp, FloatTensor};
+use super::{CompileOptions, Compiled, Decision, QuantError, compile, fidelity, quantise_input};
+use crate::graph::{Graph, Node, Param, Value};
+use crate::ops::{Function, Op as FloatOp};
+use crate::rows::{self as files, RowsError};
 
 fn options() -> CompileOptions {
     CompileOptions::new("test", 1, 10)
 }
 
-/// Nodes define tensors 1, 2, …, each given as (op, operands, width).
-fn graph(input: usize, nodes: Vec<(FloatOp, Vec<usize>, usize)>) -> FloatGraph {
-    let widths = std::iter::once(input).chain(nodes.iter().map(|n| n.2));
-    let tensors = widths
-        .map(|width| FloatTensor {
-            name: "t".into(),
-            width,
-        })
-        .collect();
-    let count = nodes.len();
-    let nodes = nodes.into_iter().enumerate();
-    let nodes = nodes.map(|(i, (op, inputs, _))| FloatNode {
-        name: format!("n{i}"),
-        op,
-        inputs,
-        output: i + 1,
-    });
-    FloatGraph::new(tensors, nodes.collect(), 0, count).unwrap()
+/// An op and what it needs beside its operands.
+enum Layer {
+    Plain(FloatOp),
+    Dense { weight: Vec<f32>, bias: Vec<f32> },
+}
+
+const RELU: Layer = Layer::Plain(FloatOp::Rectify { slope: 0.0 });
+const SIGMOID: Layer = Layer::Plain(FloatOp::Unary(Function::Sigmoid));
+const TANH: Layer = Layer::Plain(FloatOp::Unary(Function::Tanh));
+const ADD: Layer = Layer::Plain(FloatOp::Add);
+const MUL: Layer = Layer::Plain(FloatOp::Mul);
+
+/// Nodes define values 1, 2, …, each given as (op, operands, width).
+fn graph(input: usize, layers: Vec<(Layer, Vec<usize>, usize)>) -> Graph {
+    let widths = std::iter::once(input).chain(layers.iter().map(|n| n.2));
+    let values = widths.map(|width| Value::new("t", &[width])).collect();
+    let count = layers.len();
+    let (mut params, mut nodes) = (vec![], vec![]);
+    for (i, (layer, inputs, width)) in layers.into_iter().enumerate() {
+        let first = params.len();
+        let op = match layer {
+            Layer::Plain(op) => op,
+            Layer::Dense { weight, bias } => {
+                let cols = weight.len() / width;
+                params.push(Param::owned("w", vec![width, cols], weight));
+                params.push(Param::owned("b", vec![width], bias));
+                FloatOp::Contract
+            }
+        };
+        nodes.push(Node {
+            name: format!("n{i}"),
+            op,
+            inputs,
+            params: (first..params.len()).collect(),
+            output: i + 1,
+        });
+    }
+    Graph::new(values, params, nodes, 0, count).unwrap()
 }
 
 fn random(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
     (0..n).map(|_| rng.gen_range(-1.0..1.0)).collect()
 }
 
-fn dense(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> FloatOp {
-    FloatOp::Dense(FloatDense {
-        rows,
-        cols,
+fn dense(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Layer {
+    Layer::Dense {
         weight: random(rng, rows * cols),
         bias: random(rng, rows),
-    })
+    }
 }
 
 fn rows(rng: &mut ChaCha8Rng, count: usize, width: usize) -> Vec<Vec<f32>> {
@@ -58,11 +76,11 @@ fn mlp_is_close_to_the_float_model() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let nodes = vec![
         (dense(&mut rng, 16, 5), vec![0], 16),
-        (FloatOp::Relu, vec![1], 16),
+        (RELU, vec![1], 16),
         (dense(&mut rng, 7, 16), vec![2], 7),
-        (FloatOp::LeakyRelu { slope: 0.1 }, vec![3], 7),
+        (Layer::Plain(FloatOp::Rectify { slope: 0.1 }), vec![3], 7),
         (dense(&mut rng, 1, 7), vec![4], 1),
-        (FloatOp::Sigmoid, vec![5], 1),
+        (SIGMOID, vec![5], 1),
     ];
     let graph = graph(5, nodes);
     let calibration = rows(&mut rng, 200, 5);
@@ -133,16 +151,14 @@ fn columns_that_the_scale_loses_are_told() {
 fn what_cancels_gets_a_coarser_scale() {
     // x - tanh(x) for small x is x³/3, far below the units of x, whose rounding leaves more than that.
     let mut rng = ChaCha8Rng::seed_from_u64(12);
-    let negate = FloatOp::Dense(FloatDense {
-        rows: 2,
-        cols: 2,
+    let negate = Layer::Dense {
         weight: vec![-1.0, 0.0, 0.0, -1.0],
         bias: vec![0.0; 2],
-    });
+    };
     let nodes = vec![
-        (FloatOp::Tanh, vec![0], 2),
+        (TANH, vec![0], 2),
         (negate, vec![1], 2),
-        (FloatOp::Add, vec![0, 2], 2),
+        (ADD, vec![0, 2], 2),
     ];
     let graph = graph(2, nodes);
     let calibration: Vec<Vec<f32>> = (0..50)
@@ -163,20 +179,16 @@ fn what_cancels_gets_a_coarser_scale() {
 #[test]
 fn products_of_small_probabilities_have_room_for_zero_padding() {
     // Without padded features, too: sigmoid(0)·sigmoid(0) = 1/4 is far above what the rows give.
-    let probability = |bias: f32| {
-        FloatOp::Dense(FloatDense {
-            rows: 1,
-            cols: 2,
-            weight: vec![0.5, -0.25],
-            bias: vec![bias],
-        })
+    let probability = |bias: f32| Layer::Dense {
+        weight: vec![0.5, -0.25],
+        bias: vec![bias],
     };
     let nodes = vec![
         (probability(-4.0), vec![0], 1),
-        (FloatOp::Sigmoid, vec![1], 1),
+        (SIGMOID, vec![1], 1),
         (probability(-3.0), vec![0], 1),
-        (FloatOp::Sigmoid, vec![3], 1),
-        (FloatOp::Mul, vec![2, 4], 1),
+        (SIGMOID, vec![3], 1),
+        (MUL, vec![2, 4], 1),
     ];
     let graph = graph(2, nodes);
     let mut rng = ChaCha8Rng::seed_from_u64(13);
@@ -198,7 +210,7 @@ fn products_of_small_probabilities_have_room_for_zero_padding() {
 
 #[test]
 fn models_without_weights_are_refused() {
-    let graph = graph(4, vec![(FloatOp::Mul, vec![0, 0], 4)]);
+    let graph = graph(4, vec![(MUL, vec![0, 0], 4)]);
     let error = compile(&graph, &[vec![1.0; 4]], options()).unwrap_err();
     assert!(matches!(error, QuantError::Weightless), "{error}");
 }
@@ -208,11 +220,11 @@ fn every_op_and_a_table_behind_a_table() {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let nodes = vec![
         (dense(&mut rng, 6, 3), vec![0], 6),
-        (FloatOp::Tanh, vec![1], 6),
-        (FloatOp::Sigmoid, vec![2], 6),
-        (FloatOp::Add, vec![1, 3], 6),
-        (FloatOp::Mul, vec![4, 2], 6),
-        (FloatOp::Reshape, vec![5], 6),
+        (TANH, vec![1], 6),
+        (SIGMOID, vec![2], 6),
+        (ADD, vec![1, 3], 6),
+        (MUL, vec![4, 2], 6),
+        (Layer::Plain(FloatOp::Reshape), vec![5], 6),
         (dense(&mut rng, 3, 6), vec![6], 3),
     ];
     let graph = graph(3, nodes);
@@ -251,16 +263,14 @@ fn every_op_and_a_table_behind_a_table() {
 #[test]
 fn padding_is_part_of_the_range() {
     // Three features: the padded one is sigmoid(0) + sigmoid(0) = 1, the calibrated sums are near 0.
-    let bias = FloatDense {
-        rows: 3,
-        cols: 1,
+    let bias = Layer::Dense {
         weight: vec![0.01; 3],
         bias: vec![-6.0; 3],
     };
     let nodes = vec![
-        (FloatOp::Dense(bias), vec![0], 3),
-        (FloatOp::Sigmoid, vec![1], 3),
-        (FloatOp::Add, vec![2, 2], 3),
+        (bias, vec![0], 3),
+        (SIGMOID, vec![1], 3),
+        (ADD, vec![2, 2], 3),
     ];
     let graph = graph(1, nodes);
     let compiled = compile(&graph, &[vec![1.0], vec![-1.0]], options()).unwrap();
@@ -273,22 +283,25 @@ fn unusable_calibration_and_options() {
     let graph = graph(2, vec![(dense(&mut rng, 1, 2), vec![0], 1)]);
     let good = vec![vec![1.0, 2.0]];
     let fails = |rows: &[Vec<f32>], options| compile(&graph, rows, options).unwrap_err();
-    assert!(matches!(fails(&[], options()), QuantError::Empty));
+    assert!(matches!(
+        fails(&[], options()),
+        QuantError::Rows(RowsError::Empty)
+    ));
     assert!(matches!(
         fails(&[vec![1.0]], options()),
-        QuantError::Columns {
+        QuantError::Rows(RowsError::Columns {
             row: 0,
             found: 1,
             expected: 2
-        }
+        })
     ));
     assert!(matches!(
         fails(&[vec![1.0, f32::NAN]], options()),
-        QuantError::NonFinite {
+        QuantError::Rows(RowsError::NonFinite {
             row: 0,
             column: 1,
             ..
-        }
+        })
     ));
     assert!(matches!(
         fails(&[vec![1e30, 0.0]], options()),
@@ -382,11 +395,11 @@ fn fraud_model_decides_like_the_float_model() {
     let columns = graph.width(graph.input());
     let compiled = compile(
         &graph,
-        &read_rows(&calibration, columns).unwrap(),
+        &files::read(&calibration, columns).unwrap(),
         options(),
     )
     .unwrap();
-    let rows = read_rows(&evaluation, columns).unwrap();
+    let rows = files::read(&evaluation, columns).unwrap();
     let measured = fidelity(&graph, &compiled.program, &compiled.weights, &rows).unwrap();
     println!("{measured:?}");
     for node in &compiled.report {

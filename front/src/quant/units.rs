@@ -2,7 +2,7 @@
 
 use laminate_model::program::WeightFormat;
 
-use crate::graph::FloatDense;
+use super::dense::Matrix;
 
 /// Largest int8 weight: symmetric, so that -128 is never used.
 const WEIGHT_LIMIT: f64 = 127.0;
@@ -89,7 +89,7 @@ impl Units {
     /// # Errors
     /// [`BiasTooLarge`] for a ternary layer that was asked for; with [`WeightChoice::Auto`] it is int8.
     pub fn choose(
-        dense: &FloatDense,
+        dense: Matrix<'_>,
         input: i32,
         choice: WeightChoice,
     ) -> Result<Self, BiasTooLarge> {
@@ -110,12 +110,6 @@ impl Units {
     }
 }
 
-/// The rows of a layer with their biases.
-fn rows(dense: &FloatDense) -> impl Iterator<Item = (&[f32], f32)> {
-    let rows = dense.weight.chunks_exact(dense.cols.max(1));
-    rows.zip(dense.bias.iter().copied())
-}
-
 fn largest(row: &[f32]) -> f64 {
     row.iter().fold(0.0, |m: f64, w| m.max(f64::from(w.abs())))
 }
@@ -125,40 +119,40 @@ fn least_unit(bias: f32, input: i32) -> f64 {
     f64::from(bias.abs()) * libm::exp2(f64::from(input)) / BIAS_LIMIT
 }
 
-fn int8(dense: &FloatDense, input: i32) -> Units {
+fn int8(dense: Matrix<'_>, input: i32) -> Units {
     let unit = |(row, bias)| (largest(row) / WEIGHT_LIMIT).max(least_unit(bias, input));
     Units {
         rounding: Rounding::Int8,
-        units: rows(dense).map(unit).collect(),
+        units: dense.each().map(unit).collect(),
     }
 }
 
 /// The one magnitude of every row's weights that are not zero; `None` if a row has two. A matrix without
 /// weights is not called ternary.
-fn exact_units(dense: &FloatDense) -> Option<Vec<f64>> {
+fn exact_units(dense: Matrix<'_>) -> Option<Vec<f64>> {
     let unit = |row: &[f32]| {
         let unit = largest(row);
         let fits = |w: &f32| *w == 0.0 || f64::from(w.abs()) == unit;
         row.iter().all(fits).then_some(unit)
     };
-    let units: Option<Vec<f64>> = rows(dense).map(|(row, _)| unit(row)).collect();
+    let units: Option<Vec<f64>> = dense.each().map(|(row, _)| unit(row)).collect();
     units.filter(|units| units.iter().any(|u| *u > 0.0))
 }
 
 /// The mean magnitude of all weights, for every row.
-fn mean_units(dense: &FloatDense) -> Vec<f64> {
+fn mean_units(dense: Matrix<'_>) -> Vec<f64> {
     let sum: f64 = dense.weight.iter().map(|w| f64::from(w.abs())).sum();
-    vec![sum / dense.weight.len().max(1) as f64; dense.rows]
+    vec![sum / dense.weight.len().max(1) as f64; dense.rows()]
 }
 
 /// Gives rows without integer weights a unit for their bias.
 fn with_biases(
-    dense: &FloatDense,
+    dense: Matrix<'_>,
     input: i32,
     rounding: Rounding,
     mut units: Vec<f64>,
 ) -> Result<Units, BiasTooLarge> {
-    for (index, ((row, bias), unit)) in rows(dense).zip(&mut units).enumerate() {
+    for (index, ((row, bias), unit)) in dense.each().zip(&mut units).enumerate() {
         let least = least_unit(bias, input);
         if libm::round(largest(row) / *unit) >= 1.0 {
             if *unit < least {
@@ -179,50 +173,46 @@ fn with_biases(
 mod tests {
     use super::*;
 
-    fn layer(weight: Vec<f32>, bias: Vec<f32>) -> FloatDense {
-        FloatDense {
-            rows: bias.len(),
-            cols: weight.len() / bias.len(),
-            weight,
-            bias,
-        }
+    fn layer<'a>(weight: &'a [f32], bias: &'a [f32]) -> Matrix<'a> {
+        Matrix { weight, bias }
     }
 
     #[test]
     fn rows_of_one_magnitude_are_exact_whatever_the_other_rows() {
-        let ternary = layer(vec![0.3, 0.0, -0.3, -7.5, 7.5, -0.0], vec![0.1, -2.0]);
+        let ternary = layer(&[0.3, 0.0, -0.3, -7.5, 7.5, -0.0], &[0.1, -2.0]);
         for choice in [WeightChoice::Ternary, WeightChoice::Auto] {
-            let got = Units::choose(&ternary, 10, choice).unwrap();
+            let got = Units::choose(ternary, 10, choice).unwrap();
             assert_eq!(got.rounding, Rounding::TernaryExact);
             assert_eq!(got.units, [f64::from(0.3f32), 7.5]);
         }
-        let int8 = Units::choose(&ternary, 10, WeightChoice::Int8).unwrap();
+        let int8 = Units::choose(ternary, 10, WeightChoice::Int8).unwrap();
         assert_eq!(int8.rounding, Rounding::Int8);
         let next = f32::from_bits(0.3f32.to_bits() + 1);
-        let almost = layer(vec![0.3, 0.0, -next, -7.5, 7.5, 0.0], vec![0.1, -2.0]);
-        let auto = Units::choose(&almost, 10, WeightChoice::Auto).unwrap();
+        let weight = [0.3, 0.0, -next, -7.5, 7.5, 0.0];
+        let almost = layer(&weight, &[0.1, -2.0]);
+        let auto = Units::choose(almost, 10, WeightChoice::Auto).unwrap();
         assert_eq!(auto.rounding, Rounding::Int8);
-        let forced = Units::choose(&almost, 10, WeightChoice::Ternary).unwrap();
+        let forced = Units::choose(almost, 10, WeightChoice::Ternary).unwrap();
         assert_eq!(forced.rounding, Rounding::TernaryAbsmean);
         assert!((forced.units[0] - 15.6 / 6.0).abs() < 1e-6, "{forced:?}");
     }
 
     #[test]
     fn biases_that_do_not_fit_are_refused_or_left_to_int8() {
-        let dense = layer(vec![1e-3, -1e-3, 0.0, 0.0], vec![3e4, 3e4]);
-        let error = Units::choose(&dense, 10, WeightChoice::Ternary).unwrap_err();
+        let dense = layer(&[1e-3, -1e-3, 0.0, 0.0], &[3e4, 3e4]);
+        let error = Units::choose(dense, 10, WeightChoice::Ternary).unwrap_err();
         assert_eq!((error.row, error.bias), (0, 3e4));
         assert!((error.limit - 1048.576).abs() < 1e-3, "{error:?}");
-        let auto = Units::choose(&dense, 10, WeightChoice::Auto).unwrap();
+        let auto = Units::choose(dense, 10, WeightChoice::Auto).unwrap();
         assert_eq!(auto.rounding, Rounding::Int8);
-        let constant = layer(vec![1e-3, -1e-3, 0.0, 0.0], vec![1.0, 3e4]);
-        let got = Units::choose(&constant, 10, WeightChoice::Ternary).unwrap();
+        let constant = layer(&[1e-3, -1e-3, 0.0, 0.0], &[1.0, 3e4]);
+        let got = Units::choose(constant, 10, WeightChoice::Ternary).unwrap();
         assert_eq!(got.rounding, Rounding::TernaryExact);
         assert!(got.units[1] * BIAS_LIMIT >= 3e4 * 1024.0, "its own unit");
-        let zero = layer(vec![0.0; 4], vec![0.0, 1.0]);
-        let got = Units::choose(&zero, 10, WeightChoice::Ternary).unwrap();
+        let zero = layer(&[0.0; 4], &[0.0, 1.0]);
+        let got = Units::choose(zero, 10, WeightChoice::Ternary).unwrap();
         assert_eq!(got.rounding.format(), WeightFormat::Ternary);
-        let auto = Units::choose(&zero, 10, WeightChoice::Auto).unwrap();
+        let auto = Units::choose(zero, 10, WeightChoice::Auto).unwrap();
         assert_eq!(auto.rounding, Rounding::Int8);
     }
 }

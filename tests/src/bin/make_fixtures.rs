@@ -15,7 +15,7 @@ use laminate_aggregator::keys::{ProvingKey, required_k};
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
-use laminate_front::quant;
+use laminate_front::{quant, rows};
 use laminate_model::artifact::{self, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::statement::{Packing, unpack};
@@ -54,7 +54,7 @@ fn main() -> Outcome<()> {
         } else {
             secret.clone()
         };
-        let rows = quant::read_rows(&samples.join(input), program.tensor_width(program.input))?;
+        let rows = rows::read(&samples.join(input), program.tensor_width(program.input))?;
         let trace = exec::run(&program, weights, &quant::quantise_input(&program, &rows)?)?;
         let (statement, folded) = prove(
             &model,

@@ -2,11 +2,11 @@
 
 use super::super::error::ImportError;
 use super::Context;
-use crate::graph::FloatOp;
+use crate::ops::{Function, Op};
 
 /// `max(x, 0)`.
 pub fn relu(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    context.push_unary(FloatOp::Relu)
+    context.push_unary(Op::Rectify { slope: 0.0 })
 }
 
 /// `x` where positive, else `alpha·x`; `0 <= alpha < 1`, as the integer op has it.
@@ -15,19 +15,15 @@ pub fn leaky_relu(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     if !(0.0..1.0).contains(&slope) {
         return Err(context.fail(format!("alpha is {slope}, expected 0 <= alpha < 1")));
     }
-    context.push_unary(if slope == 0.0 {
-        FloatOp::Relu
-    } else {
-        FloatOp::LeakyRelu { slope }
-    })
+    context.push_unary(Op::Rectify { slope })
 }
 
 /// Logistic function.
 pub fn sigmoid(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    context.push_unary(FloatOp::Sigmoid)
+    context.push_unary(Op::Unary(Function::Sigmoid))
 }
 
 /// Hyperbolic tangent.
 pub fn tanh(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    context.push_unary(FloatOp::Tanh)
+    context.push_unary(Op::Unary(Function::Tanh))
 }

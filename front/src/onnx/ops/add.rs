@@ -5,7 +5,7 @@ use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
 use super::context::Operand::{Constant, Tensor};
-use crate::graph::FloatOp;
+use crate::ops::Op;
 
 /// `a + b`.
 pub fn add(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -13,7 +13,7 @@ pub fn add(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         (Tensor(a), Tensor(b)) => {
             let features = context.features(a);
             same_shape(context, &features, &context.features(b))?;
-            context.push(Draft::Op(FloatOp::Add), vec![a, b], features)
+            context.push(Draft::Op(Op::Add), vec![a, b], features)
         }
         (Tensor(x), Constant(c)) | (Constant(c), Tensor(x)) => {
             let features = context.features(x);
@@ -37,7 +37,7 @@ pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
                 shift: vec![0.0; width],
             };
             let negative = context.push_part("negative", negate, vec![b], features.clone())?;
-            context.push(Draft::Op(FloatOp::Add), vec![a, negative], features)
+            context.push(Draft::Op(Op::Add), vec![a, negative], features)
         }
         (Tensor(x), Constant(c)) => {
             let features = context.features(x);

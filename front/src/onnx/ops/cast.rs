@@ -6,7 +6,7 @@ use super::super::messages::attribute_type::INT;
 use super::super::messages::data_type::{DOUBLE, FLOAT, INT32, INT64};
 use super::super::tensor::{Constant, Elements};
 use super::Context;
-use crate::graph::FloatOp;
+use crate::ops::Op;
 
 /// Largest integer up to which a float holds all.
 const EXACT: u64 = 1 << f32::MANTISSA_DIGITS;
@@ -17,7 +17,7 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let to = to.and_then(|to| i32::try_from(to).ok()).unwrap_or(0);
     let (float, integer) = (matches!(to, FLOAT | DOUBLE), matches!(to, INT32 | INT64));
     match context.raw(0)?.cloned() {
-        Some(Value::Tensor(_)) if float => context.push_unary(FloatOp::Reshape),
+        Some(Value::Tensor(_)) if float => context.push_unary(Op::Reshape),
         Some(shape @ Value::Shape(_)) if integer => context.alias(shape),
         Some(Value::Stored(_) | Value::Constant(_)) => {
             let constant = context.constant(0)?;

@@ -4,7 +4,8 @@ use super::super::builder::{Builder, Draft, Value};
 use super::super::error::ImportError;
 use super::super::messages::{AttributeProto, NodeProto, attribute_type};
 use super::super::tensor::Constant;
-use crate::graph::{FloatOp, FloatTensorId};
+use crate::graph::ValueId;
+use crate::ops::Op;
 
 /// One node being imported.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Context<'b, 'a> {
 #[derive(Debug)]
 pub enum Operand {
     /// Of this tensor.
-    Tensor(FloatTensorId),
+    Tensor(ValueId),
     /// Decoded.
     Constant(Constant),
 }
@@ -139,7 +140,7 @@ impl<'b, 'a> Context<'b, 'a> {
     ///
     /// # Errors
     /// As [`Self::operand`], and [`ImportError::Node`] for a constant.
-    pub fn tensor(&self, i: usize) -> Result<FloatTensorId, ImportError> {
+    pub fn tensor(&self, i: usize) -> Result<ValueId, ImportError> {
         match self.raw(i)? {
             Some(Value::Tensor(id)) => Ok(*id),
             Some(Value::Shape(_)) => Err(self.fail(format!(
@@ -164,12 +165,12 @@ impl<'b, 'a> Context<'b, 'a> {
     }
 
     /// Feature dimensions of an activation.
-    pub fn features(&self, id: FloatTensorId) -> Vec<usize> {
+    pub fn features(&self, id: ValueId) -> Vec<usize> {
         self.builder.features(id).to_vec()
     }
 
     /// Number of features of an activation.
-    pub fn width(&self, id: FloatTensorId) -> usize {
+    pub fn width(&self, id: ValueId) -> usize {
         self.builder.width(id)
     }
 
@@ -251,7 +252,7 @@ impl<'b, 'a> Context<'b, 'a> {
     pub fn push(
         &mut self,
         draft: Draft,
-        inputs: Vec<FloatTensorId>,
+        inputs: Vec<ValueId>,
         features: Vec<usize>,
     ) -> Result<(), ImportError> {
         let (name, output) = (self.name(), self.output()?);
@@ -268,9 +269,9 @@ impl<'b, 'a> Context<'b, 'a> {
         &mut self,
         part: &str,
         draft: Draft,
-        inputs: Vec<FloatTensorId>,
+        inputs: Vec<ValueId>,
         features: Vec<usize>,
-    ) -> Result<FloatTensorId, ImportError> {
+    ) -> Result<ValueId, ImportError> {
         let (name, output) = (self.name(), format!("{}/{part}", self.output()?));
         self.builder.push(&name, draft, inputs, &output, features)
     }
@@ -279,7 +280,7 @@ impl<'b, 'a> Context<'b, 'a> {
     ///
     /// # Errors
     /// If operand 0 is not an activation, and those of [`Builder::push`].
-    pub fn push_unary(&mut self, op: FloatOp) -> Result<(), ImportError> {
+    pub fn push_unary(&mut self, op: Op) -> Result<(), ImportError> {
         let x = self.tensor(0)?;
         let features = self.features(x);
         self.push(Draft::Op(op), vec![x], features)

@@ -1,10 +1,9 @@
 //! Gemm: `y = alpha·x·B' + beta·C`, `(batch, k) -> (batch, n)`; `B` constant, `(k, n)` or with
 //! `transB` `(n, k)`; `C` constant, broadcasting to `(n)`, or omitted.
 
-use super::super::builder::Draft;
+use super::super::builder::{Dense, Draft};
 use super::super::error::ImportError;
 use super::Context;
-use crate::graph::{FloatDense, FloatOp};
 
 /// Adds a dense layer.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -49,13 +48,13 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
                 .collect()
         }
     };
-    let dense = FloatDense {
+    let dense = Dense {
         rows,
         cols,
         weight,
         bias,
     };
-    context.push(Draft::Op(FloatOp::Dense(dense)), vec![x], vec![rows])
+    context.push(Draft::Dense(dense), vec![x], vec![rows])
 }
 
 /// `(k, n)` row-major to `(n, k)`.

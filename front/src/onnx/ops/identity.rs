@@ -3,7 +3,7 @@
 use super::super::builder::Value;
 use super::super::error::ImportError;
 use super::Context;
-use crate::graph::FloatOp;
+use crate::ops::Op;
 
 /// Of a constant or shape another name for it, of an activation a reshape to the same shape.
 pub fn identity(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -11,7 +11,7 @@ pub fn identity(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         Some(constant @ (Value::Stored(_) | Value::Constant(_) | Value::Shape(_))) => {
             context.alias(constant)
         }
-        Some(Value::Tensor(_)) => context.push_unary(FloatOp::Reshape),
+        Some(Value::Tensor(_)) => context.push_unary(Op::Reshape),
         None => Err(context.fail("operand 0 is missing")),
     }
 }
@@ -24,5 +24,5 @@ pub fn dropout(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             return Err(context.fail("training_mode is set; export the model in inference mode"));
         }
     }
-    context.push_unary(FloatOp::Reshape)
+    context.push_unary(Op::Reshape)
 }

@@ -1,10 +1,9 @@
 //! MatMul with a constant right side: `(batch, 1…, k) · (k, n) -> (batch, 1…, n)`.
 
-use super::super::builder::Draft;
+use super::super::builder::{Dense, Draft};
 use super::super::error::ImportError;
 use super::Context;
 use super::gemm::transpose;
-use crate::graph::{FloatDense, FloatOp};
 
 /// Adds a dense layer without bias; an Add of a constant behind it folds into it.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -34,11 +33,11 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         )));
     }
     let weight = transpose(b.floats()?, cols, rows);
-    let dense = FloatDense {
+    let dense = Dense {
         rows,
         cols,
         weight,
         bias: vec![0.0; rows],
     };
-    context.push(Draft::Op(FloatOp::Dense(dense)), vec![x], features)
+    context.push(Draft::Dense(dense), vec![x], features)
 }

@@ -5,7 +5,7 @@ use super::super::error::ImportError;
 use super::Context;
 use super::add::{both_constant, same_shape};
 use super::context::Operand::{Constant, Tensor};
-use crate::graph::FloatOp;
+use crate::ops::Op;
 
 /// `a · b`.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -13,7 +13,7 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         (Tensor(a), Tensor(b)) => {
             let features = context.features(a);
             same_shape(context, &features, &context.features(b))?;
-            context.push(Draft::Op(FloatOp::Mul), vec![a, b], features)
+            context.push(Draft::Op(Op::Mul), vec![a, b], features)
         }
         (Tensor(x), Constant(c)) | (Constant(c), Tensor(x)) => {
             let features = context.features(x);

@@ -4,7 +4,7 @@ use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
 use super::shape::target;
-use crate::graph::FloatOp;
+use crate::ops::Op;
 
 /// Reshape to a constant shape: first -1, 0, 1 or the batch's own size, then the features, of which one may
 /// be -1 if the first is not, and 0 copies (unless `allowzero`).
@@ -14,7 +14,7 @@ pub fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let allow_zero = context.int("allowzero", 0)? != 0;
     let features =
         target_features(&target, &context.features(x), allow_zero).map_err(|e| context.fail(e))?;
-    context.push(Draft::Op(FloatOp::Reshape), vec![x], features)
+    context.push(Draft::Op(Op::Reshape), vec![x], features)
 }
 
 /// Flatten to `(batch, width)`.
@@ -36,7 +36,7 @@ pub fn flatten(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         )));
     }
     let width = context.width(x);
-    context.push(Draft::Op(FloatOp::Reshape), vec![x], vec![width])
+    context.push(Draft::Op(Op::Reshape), vec![x], vec![width])
 }
 
 fn target_features(

@@ -1,6 +1,6 @@
 //! A small builder of ONNX models from the importer's own message types.
 
-use crate::graph::FloatGraph;
+use crate::graph::Graph;
 use crate::onnx::messages::{
     AttributeProto, DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto,
     OperatorSetIdProto, ShapeProto, TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
@@ -127,7 +127,7 @@ impl Model {
     }
 
     /// Through the bytes, so that the decoder is always part of the test.
-    pub fn import(&self) -> Result<FloatGraph, ImportError> {
+    pub fn import(&self) -> Result<Graph, ImportError> {
         decode(self.bytes())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::build::Model;
-use crate::graph::FloatGraph;
+use crate::graph::Graph;
 use crate::onnx::messages::StringStringEntryProto;
 use crate::onnx::{ImportError, read};
 
@@ -30,7 +30,7 @@ fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
-fn import(folder: &Path, entries: &[(&str, &str)]) -> Result<FloatGraph, ImportError> {
+fn import(folder: &Path, entries: &[(&str, &str)]) -> Result<Graph, ImportError> {
     let path = folder.join("model.onnx");
     std::fs::write(&path, model(entries).bytes()).unwrap();
     read(&path)

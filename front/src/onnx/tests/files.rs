@@ -25,7 +25,12 @@ fn fraud_model() {
     };
     let graph = read(&path).unwrap();
     let ops: Vec<_> = graph.nodes().iter().map(|n| n.op.name()).collect();
-    assert_eq!(ops, ["dense", "relu", "dense", "relu", "dense", "sigmoid"]);
+    assert_eq!(
+        ops,
+        [
+            "contract", "rectify", "contract", "rectify", "contract", "sigmoid"
+        ]
+    );
     assert_eq!(
         (graph.width(graph.input()), graph.width(graph.output())),
         (29, 1)
@@ -49,7 +54,7 @@ fn iris_model() {
         graph
             .nodes()
             .iter()
-            .all(|n| matches!(n.op.name(), "dense" | "relu"))
+            .all(|n| matches!(n.op.name(), "contract" | "rectify"))
     );
     let setosa = graph.run(&[vec![5.1, 3.5, 1.4, 0.2]]).unwrap();
     assert!(setosa[0].iter().all(|v| v.is_finite()));

@@ -4,7 +4,7 @@ use super::build::{Model, float_tensor, rich};
 use crate::onnx::messages::{AttributeProto, attribute_type, data_type};
 use laminate_prover::exec::tables::sigmoid;
 
-use crate::graph::FloatOp;
+use crate::ops::{Function, Op};
 
 fn names(model: &Model) -> Vec<&'static str> {
     model
@@ -46,9 +46,9 @@ fn matmul_and_bias_become_one_dense() {
         .floats("b", &[2], &[0.5, -0.5])
         .node("MatMul", &["x", "w"], "h")
         .node("Add", &["b", "h"], "y");
-    assert_eq!(names(&model), ["dense"]);
+    assert_eq!(names(&model), ["contract"]);
     assert_eq!(model.run(&[1.0, 1.0]), [4.5, 5.5]);
-    assert_eq!(model.import().unwrap().tensors()[1].name, "y");
+    assert_eq!(model.import().unwrap().values()[1].name, "y");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn activations() {
     let zero = Model::new(&[2])
         .node("LeakyRelu", &["x"], "y")
         .float("alpha", 0.0);
-    assert_eq!(names(&zero), ["relu"]);
+    assert_eq!(names(&zero), ["rectify"]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn normalisation_by_sub_and_div_folds_into_the_next_layer() {
         .node("MatMul", &["z", "w"], "y");
     // (2 - 1)/0.5 + 10·(6 + 2)/4
     assert_eq!(model.run(&[2.0, 6.0]), [22.0]);
-    assert_eq!(names(&model), ["dense"]);
+    assert_eq!(names(&model), ["contract"]);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn batch_normalisation_folds_both_ways() {
                 .node("BatchNormalization", &["x", "g", "b", "m", "v"], "h")
                 .float("epsilon", 0.0)
                 .node("MatMul", &["h", "w"], "y"),
-            "dense" => base
+            "contract" => base
                 .node("MatMul", &["x", "w"], "h")
                 .node("BatchNormalization", &["h", "g", "b", "m", "v"], "y")
                 .float("epsilon", 0.0),
@@ -154,9 +154,9 @@ fn batch_normalisation_folds_both_ways() {
     let norm = |x: [f32; 2]| [(x[0] - 0.5) + 1.0, (x[1] - 0.25) * 0.5 - 1.0];
     let dense = |x: [f32; 2]| [x[0] + 3.0 * x[1], 2.0 * x[0] + 4.0 * x[1]];
     for (first, expected, ops) in [
-        ("norm", dense(norm([3.0, 5.0])), vec!["dense"]),
-        ("dense", norm(dense([3.0, 5.0])), vec!["dense"]),
-        ("neither", norm([3.0, 5.0]), vec!["relu", "dense"]),
+        ("norm", dense(norm([3.0, 5.0])), vec!["contract"]),
+        ("contract", norm(dense([3.0, 5.0])), vec!["contract"]),
+        ("neither", norm([3.0, 5.0]), vec!["rectify", "contract"]),
     ] {
         assert_eq!(model(first).run(&[3.0, 5.0]), expected, "{first}");
         assert_eq!(names(&model(first)), ops, "{first}");
@@ -173,7 +173,7 @@ fn folding_keeps_tensors_that_others_read() {
         .node("Mul", &["h", "c"], "k")
         .node("Add", &["h", "k"], "y");
     assert_eq!(model.run(&[1.0]), [33.0]);
-    assert_eq!(names(&model), ["dense", "dense", "add"]);
+    assert_eq!(names(&model), ["contract", "contract", "add"]);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn chains_of_constants_fold_through_reshapes() {
         .node("Flatten", &["d"], "e")
         .node("MatMul", &["e", "w"], "y");
     assert_eq!(model.run(&[1.0, 2.0]), [50.0]);
-    assert_eq!(names(&model), ["relu", "reshape", "reshape", "dense"]);
+    assert_eq!(names(&model), ["rectify", "reshape", "reshape", "contract"]);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn unread_nodes_are_dropped() {
     let model = Model::new(&[1])
         .node("Relu", &["x"], "y")
         .node("Tanh", &["x"], "unused");
-    assert_eq!(names(&model), ["relu"]);
+    assert_eq!(names(&model), ["rectify"]);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn rich_model_runs() {
     let graph = rich().import().unwrap();
     assert!(matches!(
         graph.nodes().last().map(|n| &n.op),
-        Some(FloatOp::Sigmoid)
+        Some(Op::Unary(Function::Sigmoid))
     ));
     let y = graph.run(&[vec![0.3, -0.7], vec![1.0, 1.0]]).unwrap();
     assert!(

@@ -2,13 +2,14 @@
 //! model's input width: a label column is refused, not cut off.
 
 mod csv;
+mod error;
 mod json;
+
+pub use error::RowsError;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-use super::QuantError;
 
 /// Largest file of rows.
 pub const MAX_FILE: u64 = 1 << 28;
@@ -16,9 +17,9 @@ pub const MAX_FILE: u64 = 1 << 28;
 /// Reads rows of `columns` finite numbers.
 ///
 /// # Errors
-/// [`QuantError`] naming file, line and column.
-pub fn read_rows(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantError> {
-    let fail = |source| QuantError::Read {
+/// [`RowsError`] naming file, line and column.
+pub fn read(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
+    let fail = |source| RowsError::Read {
         path: path.to_path_buf(),
         source,
     };
@@ -29,7 +30,7 @@ pub fn read_rows(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantErro
         .read_to_end(&mut bytes)
         .map_err(fail)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(QuantError::TooLarge {
+        return Err(RowsError::TooLarge {
             path: path.to_path_buf(),
             limit: MAX_FILE,
         });
@@ -43,7 +44,7 @@ pub fn read_rows(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantErro
         csv::rows(&bytes, path, columns)?
     };
     if rows.is_empty() {
-        Err(QuantError::Empty)
+        Err(RowsError::Empty)
     } else {
         Ok(rows)
     }
@@ -52,21 +53,21 @@ pub fn read_rows(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantErro
 /// Checks rows that did not come from a file.
 ///
 /// # Errors
-/// [`QuantError::Empty`], [`QuantError::Columns`] or [`QuantError::NonFinite`].
-pub fn check(rows: &[Vec<f32>], columns: usize) -> Result<(), QuantError> {
+/// [`RowsError::Empty`], [`RowsError::Columns`] or [`RowsError::NonFinite`].
+pub fn check(rows: &[Vec<f32>], columns: usize) -> Result<(), RowsError> {
     if rows.is_empty() {
-        return Err(QuantError::Empty);
+        return Err(RowsError::Empty);
     }
     for (row, values) in rows.iter().enumerate() {
         if values.len() != columns {
-            return Err(QuantError::Columns {
+            return Err(RowsError::Columns {
                 row,
                 found: values.len(),
                 expected: columns,
             });
         }
         if let Some((column, value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-            return Err(QuantError::NonFinite {
+            return Err(RowsError::NonFinite {
                 row,
                 column,
                 value: *value,
@@ -82,12 +83,12 @@ mod tests {
 
     #[test]
     fn files() {
-        let missing = read_rows(Path::new("/nonexistent/rows.csv"), 1).unwrap_err();
-        assert!(matches!(missing, QuantError::Read { .. }));
-        assert!(matches!(check(&[], 1), Err(QuantError::Empty)));
+        let missing = read(Path::new("/nonexistent/rows.csv"), 1).unwrap_err();
+        assert!(matches!(missing, RowsError::Read { .. }));
+        assert!(matches!(check(&[], 1), Err(RowsError::Empty)));
         assert!(matches!(
             check(&[vec![f32::NAN]], 1),
-            Err(QuantError::NonFinite { .. })
+            Err(RowsError::NonFinite { .. })
         ));
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::QuantError;
+use super::RowsError;
 
 const EXPECTED: &str =
     "expected an array of arrays of numbers, one array of numbers, or {\"input_data\": [[…]]}";
@@ -23,9 +23,9 @@ const PASSED_OVER: [&str; 2] = ["input_shapes", "output_data"];
 /// Rows of `columns` finite numbers.
 ///
 /// # Errors
-/// [`QuantError`] naming the row and column, or the key.
-pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantError> {
-    let problem = |problem: String| QuantError::Format {
+/// [`RowsError`] naming the row and column, or the key.
+pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
+    let problem = |problem: String| RowsError::Format {
         path: path.to_path_buf(),
         problem: format!("{problem}; {EXPECTED}"),
     };
@@ -43,9 +43,9 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
 }
 
 /// A row of numbers as the model takes them; `line` and columns count from 1.
-fn row(values: &[f64], path: &Path, line: u64, columns: usize) -> Result<Vec<f32>, QuantError> {
+fn row(values: &[f64], path: &Path, line: u64, columns: usize) -> Result<Vec<f32>, RowsError> {
     if values.len() != columns {
-        return Err(QuantError::LineColumns {
+        return Err(RowsError::LineColumns {
             path: path.to_path_buf(),
             line,
             found: values.len(),
@@ -57,7 +57,7 @@ fn row(values: &[f64], path: &Path, line: u64, columns: usize) -> Result<Vec<f32
         if narrowed.is_finite() {
             return Ok(narrowed);
         }
-        Err(QuantError::LineValue {
+        Err(RowsError::LineValue {
             path: path.to_path_buf(),
             line,
             column: column + 1,

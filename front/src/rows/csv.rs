@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use super::QuantError;
+use super::RowsError;
 
 /// What other programs write for "no value", in lower case: pandas' list, Excel's errors, and the common words.
 const NO_VALUE: [&str; 22] = [
@@ -39,8 +39,8 @@ const NO_VALUE: [&str; 22] = [
 /// Rows of `columns` finite numbers.
 ///
 /// # Errors
-/// [`QuantError`] naming line and column.
-pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, QuantError> {
+/// [`RowsError`] naming line and column.
+pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -50,7 +50,7 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
     // A first line that may be pandas' numbers of columns.
     let mut counted = None;
     for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| QuantError::Format {
+        let record = record.map_err(|e| RowsError::Format {
             path: path.to_path_buf(),
             problem: format!("not CSV: {e}"),
         })?;
@@ -58,7 +58,7 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
             .position()
             .map_or(index as u64 + 1, csv::Position::line);
         if record.len() != columns {
-            return Err(QuantError::LineColumns {
+            return Err(RowsError::LineColumns {
                 path: path.to_path_buf(),
                 line,
                 found: record.len(),
@@ -71,7 +71,7 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
             }
             counted = counts(&record).then_some(line);
         } else if let Some(line) = counted {
-            return Err(QuantError::Counted {
+            return Err(RowsError::Counted {
                 path: path.to_path_buf(),
                 line,
                 last: columns.saturating_sub(1),
@@ -79,7 +79,7 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
         }
         let cells = record.iter().enumerate().map(|(column, cell)| {
             let value = cell.parse::<f32>().ok().filter(|v| v.is_finite());
-            value.ok_or_else(|| QuantError::LineValue {
+            value.ok_or_else(|| RowsError::LineValue {
                 path: path.to_path_buf(),
                 line,
                 column: column + 1,
@@ -92,11 +92,11 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
 }
 
 /// Whether the first line is a header rather than a row.
-fn is_header(record: &csv::StringRecord, path: &Path, line: u64) -> Result<bool, QuantError> {
+fn is_header(record: &csv::StringRecord, path: &Path, line: u64) -> Result<bool, RowsError> {
     if record.iter().any(|cell| cell.parse::<f32>().is_ok()) {
         return Ok(false);
     }
-    let refuse = |column: usize, problem: &'static str| QuantError::FirstLine {
+    let refuse = |column: usize, problem: &'static str| RowsError::FirstLine {
         path: path.to_path_buf(),
         line,
         column: column + 1,

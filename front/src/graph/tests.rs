@@ -1,0 +1,131 @@
+//! What graphs are refused, and what small ones compute.
+
+use super::*;
+use crate::ops::{Function, Op};
+
+fn values(shapes: &[&[usize]]) -> Vec<Value> {
+    let named = shapes.iter().enumerate();
+    named
+        .map(|(i, shape)| Value::new(format!("v{i}"), shape))
+        .collect()
+}
+
+fn node(op: Op, inputs: &[usize], params: &[usize], output: usize) -> Node {
+    Node {
+        name: "n".into(),
+        op,
+        inputs: inputs.to_vec(),
+        params: params.to_vec(),
+        output,
+    }
+}
+
+fn params(rows: usize, cols: usize) -> Vec<Param> {
+    vec![
+        Param::owned("w", vec![rows, cols], vec![1.0; rows * cols]),
+        Param::owned("b", vec![rows], vec![0.0; rows]),
+    ]
+}
+
+#[test]
+fn runs_contractions_and_pointwise_ops() {
+    let params = vec![
+        Param::owned("w", vec![1, 2], vec![2.0, -3.0]),
+        Param::owned("b", vec![1], vec![0.5]),
+    ];
+    let nodes = vec![
+        node(Op::Contract, &[0], &[0, 1], 1),
+        node(Op::Rectify { slope: 0.0 }, &[1], &[], 2),
+        node(Op::Add, &[1, 2], &[], 3),
+    ];
+    let graph = Graph::new(values(&[&[2], &[1], &[1], &[1]]), params, nodes, 0, 3).unwrap();
+    assert_eq!(graph.parameters(), 3);
+    let rows = [vec![1.0, 0.0], vec![0.0, 1.0]];
+    assert_eq!(graph.run(&rows).unwrap(), [[5.0], [-2.5]]);
+    assert_eq!(graph.max_abs(&rows).unwrap(), [1.0, 2.5, 2.5, 5.0]);
+    let narrow = graph.run(&[vec![1.0, 2.0], vec![1.0]]).unwrap_err();
+    assert_eq!(
+        narrow.to_string(),
+        "float graph: row 1: 1 columns, expected 2"
+    );
+    let large = [vec![0.0, 0.0], vec![f32::MAX, f32::MIN]];
+    let error = graph.max_abs(&large).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "float graph: row 1: value \"v1\" holds inf"
+    );
+}
+
+#[test]
+fn rows_of_many_blocks_are_those_of_one() {
+    // A block holds 2^22 numbers: 2^20 rows and a few are two blocks.
+    let nodes = vec![node(Op::Unary(Function::Tanh), &[0], &[], 1)];
+    let graph = Graph::new(values(&[&[4], &[4]]), vec![], nodes, 0, 1).unwrap();
+    let count = (1 << 20) + 3;
+    let rows: Vec<Vec<f32>> = (0..count).map(|i| vec![i as f32 * 1e-6; 4]).collect();
+    let found = graph.run(&rows).unwrap();
+    assert_eq!(found.len(), count);
+    let last = graph.run(&rows[count - 1..]).unwrap();
+    assert_eq!(found[count - 1..], last);
+}
+
+#[test]
+fn refuses_inconsistent_graphs() {
+    let add = |inputs: &[usize], output| vec![node(Op::Add, inputs, &[], output)];
+    let new = |shapes: &[&[usize]], nodes, output| {
+        Graph::new(values(shapes), params(2, 3), nodes, 0, output)
+    };
+    assert!(new(&[&[2], &[2]], add(&[0, 0], 1), 1).is_ok());
+    let dense = |output: &'static [usize]| {
+        let nodes = vec![node(Op::Contract, &[0], &[0, 1], 1)];
+        new(&[&[3], output], nodes, 1)
+    };
+    assert!(dense(&[2]).is_ok());
+    let cases = [
+        (new(&[&[2], &[2]], add(&[0], 1), 1), "expected (2, 0)"),
+        (new(&[&[2], &[2]], add(&[0, 1], 1), 1), "not defined before"),
+        (new(&[&[2], &[2]], add(&[0, 7], 1), 1), "not defined before"),
+        (new(&[&[2], &[3]], add(&[0, 0], 1), 1), "(batch, axis 1 2)"),
+        (
+            new(&[&[2, 3], &[6]], add(&[0, 0], 1), 1),
+            "(batch, axis 1 6)",
+        ),
+        (new(&[&[2], &[2]], add(&[0, 0], 0), 1), "defined twice"),
+        (new(&[&[2], &[2]], add(&[0, 0], 9), 1), "does not exist"),
+        (new(&[&[2], &[2]], add(&[0, 0], 1), 2), "output does not"),
+        (
+            new(&[&[2], &[2], &[2]], add(&[0, 0], 1), 1),
+            "never defined",
+        ),
+        (new(&[], vec![], 0), "input does not exist"),
+        (dense(&[3]), "[2, 3], expected [3, 3]"),
+        (
+            new(&[&[3], &[2]], vec![node(Op::Contract, &[0], &[0], 1)], 1),
+            "expected (1, 2)",
+        ),
+        (
+            new(&[&[3], &[2]], vec![node(Op::Contract, &[0], &[0, 5], 1)], 1),
+            "parameter 5",
+        ),
+        (
+            new(&[&[3], &[4]], vec![node(Op::Reshape, &[0], &[], 1)], 1),
+            "(batch, axis 1 4)",
+        ),
+    ];
+    for (result, expected) in cases {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    for axes in [
+        vec![],
+        vec![Axis::fixed("x", 2)],
+        vec![Axis::rows("batch"), Axis::rows("token")],
+    ] {
+        let value = Value {
+            name: "v".into(),
+            axes,
+        };
+        let error = Graph::new(vec![value], vec![], vec![], 0, 0).unwrap_err();
+        assert!(matches!(error, GraphError::Value { .. }), "{error}");
+    }
+}
