@@ -4,7 +4,7 @@
 //! the common one, and rounds become a maximum instead of a sum. [`Joint::new`] reads off a group's relations
 //! everything that is sent and claimed, and where; the verifier ([`verify`]), the prover, and the circuit's
 //! placeholder all go by that description. `docs/specs/protocol.md`, section 6, lists the messages;
-//! `docs/adr/00XX-joint-sumcheck.md` says why they are so.
+//! `docs/adr/0024-joint-sumcheck.md` says why they are so.
 
 pub mod point;
 mod proof;
