@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::field::pow2;
 use crate::geometry::Block;
 use crate::maps::mask::{self, Mask};
-use crate::maps::{Wiring, cut};
+use crate::maps::{Map, Wiring, cut};
 
 /// `coefficient · block`, wired.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,6 +125,32 @@ impl View {
             masked,
             terms,
         }
+    }
+
+    /// The sums over the last `log` variables; none if terms are wired or constants masked.
+    pub fn summed(&self, log: usize) -> Option<Self> {
+        let plain = self.terms.iter().all(|term| term.wiring.is_none());
+        let rows = self.log().checked_sub(log)?;
+        if !plain || !self.masked.is_empty() {
+            return None;
+        }
+        let wiring = Arc::new(Wiring {
+            view: vec![rows],
+            axes: vec![
+                (rows, Map::Same { axis: 0 }),
+                (log, Map::Sum { below: 1 << log }),
+            ],
+            masks: vec![],
+        });
+        let terms = self.terms.iter().map(|term| Term {
+            wiring: Some(Arc::clone(&wiring)),
+            ..term.clone()
+        });
+        Some(Self {
+            constant: self.constant * pow2(log),
+            masked: vec![],
+            terms: terms.collect(),
+        })
     }
 
     /// log2 of the column's length.

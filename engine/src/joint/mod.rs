@@ -24,7 +24,7 @@ use crate::relations::{Elementwise, Factor, Product, Relation};
 use crate::sumcheck::SumcheckProof;
 use crate::switch::on;
 
-use point::{At, inverse_of_power, suffix};
+use point::{At, suffix};
 pub use proof::{JointProof, StageProof};
 
 /// Degree of a round polynomial at most.
@@ -109,8 +109,6 @@ pub struct Stage {
 pub enum Known {
     /// A constant.
     Constant(Fr),
-    /// A scalar that is sent, times a factor.
-    Scaled(Fr, usize),
     /// The gap of an argmax and the logit, from the best logit that is sent.
     BelowBest(usize),
 }
@@ -190,15 +188,12 @@ impl Joint {
                 }
             }
             Relation::RowSum(relation) => {
-                let size = inverse_of_power(relation.sum_log);
-                let value = match &relation.total {
-                    Some(view) => Known::Scaled(size, self.slot(view, point.clone())),
-                    None => Known::Constant(size),
-                };
-                let halves = std::iter::repeat_n(At::Half, relation.sum_log);
-                let point = point.into_iter().chain(halves).collect();
+                let view = relation.view();
+                let view = view.ok_or_else(|| {
+                    unsupported(&Relation::RowSum(relation.clone()), "sums a wired column")
+                })?;
                 if on("row sum") {
-                    self.know(index, relation.column.clone(), point, value);
+                    self.know(index, view, point, Known::Constant(Fr::ZERO));
                 }
             }
             Relation::Gap(relation) => {
@@ -395,7 +390,7 @@ impl Joint {
         let mut read = BTreeSet::new();
         for known in self.known.iter().filter(|k| own(k.relation)) {
             match known.value {
-                Known::Scaled(_, slot) | Known::BelowBest(slot) => read.extend([slot]),
+                Known::BelowBest(slot) => read.extend([slot]),
                 Known::Constant(_) => {}
             }
         }

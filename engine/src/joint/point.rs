@@ -1,7 +1,6 @@
 //! Points of claims before their challenges are drawn: which coordinate is which challenge.
 
 use halo2curves_axiom::bn256::Fr;
-use halo2curves_axiom::ff::{Field, PrimeField};
 
 use crate::backend::Backend;
 
@@ -18,8 +17,6 @@ pub enum At {
     },
     /// A bit.
     Bit(bool),
-    /// One half, where an extension is the mean of its two values.
-    Half,
 }
 
 /// The last `count` challenges of a draw.
@@ -40,12 +37,6 @@ pub fn resolve<B: Backend>(
             challenges.get(challenges.len().checked_sub(back)?).cloned()
         }
         At::Bit(bit) => Some(backend.constant(Fr::from(u64::from(bit)))),
-        At::Half => Some(backend.constant(<Fr as PrimeField>::TWO_INV)),
     };
     point.iter().filter_map(coordinate).collect()
-}
-
-/// `1/2^count`
-pub(super) fn inverse_of_power(count: usize) -> Fr {
-    <Fr as PrimeField>::TWO_INV.pow_vartime([count as u64])
 }

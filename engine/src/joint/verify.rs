@@ -146,12 +146,6 @@ impl Joint {
             let point = resolve(backend, drawn, &known.point);
             let value = match known.value {
                 Known::Constant(value) => backend.constant(value),
-                Known::Scaled(factor, slot) => {
-                    let Some(value) = values.get(slot) else {
-                        continue;
-                    };
-                    backend.linear(Fr::ZERO, &[(factor, value.clone())])
-                }
                 Known::BelowBest(slot) => {
                     let relation = self.relations.get(known.relation);
                     let (Some((_, Relation::Gap(relation))), Some(best)) =

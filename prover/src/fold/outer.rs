@@ -91,14 +91,23 @@ impl Factor {
                 ]
             }
             Self::Table(values) => {
-                let parts = values.chunks(values.len() >> high).enumerate();
-                let some = parts.filter(|(_, part)| part.iter().any(|v| *v != Fr::ZERO));
-                some.map(|(i, part)| {
-                    let mut unit = vec![Fr::ZERO; 1 << high];
-                    unit[i] = Fr::ONE;
-                    [Self::Table(unit), Self::Table(part.to_vec())]
-                })
-                .collect()
+                // Parts that are equal are one product.
+                let mut found: Vec<(&[Fr], Vec<Fr>)> = vec![];
+                for (i, part) in values.chunks(values.len() >> high).enumerate() {
+                    if part.iter().all(|v| *v == Fr::ZERO) {
+                        continue;
+                    }
+                    let at = found.iter().position(|(known, _)| *known == part);
+                    let at = at.unwrap_or_else(|| {
+                        found.push((part, vec![Fr::ZERO; 1 << high]));
+                        found.len() - 1
+                    });
+                    found[at].1[i] = Fr::ONE;
+                }
+                let parts = found.into_iter();
+                parts
+                    .map(|(part, places)| [Self::Table(places), Self::Table(part.to_vec())])
+                    .collect()
             }
         }
     }
