@@ -84,7 +84,7 @@ impl Value {
         })
     }
 
-    /// Number of features of a row, all axes together.
+    /// Number of features of a row, all axes but those of rows together.
     pub fn width(&self) -> usize {
         self.features().fold(1, usize::saturating_mul)
     }
