@@ -16,10 +16,8 @@ if [ -z "$work" ]; then
 fi
 model=$root/models/fraud
 
-laminate() {
-    cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p laminate -- "$@"
-}
+laminate=$("$root/scripts/build_binary.sh" laminate)
 
-laminate compile "$model/fraud.onnx" --calibration "$model/calibration.csv" -o "$work"
-laminate setup "$work" --dev-srs
-laminate verifier "$work" --mode direct -o "$out"
+"$laminate" compile "$model/fraud.onnx" --calibration "$model/calibration.csv" -o "$work"
+"$laminate" setup "$work" --dev-srs
+"$laminate" verifier "$work" --mode direct -o "$out"

@@ -9,5 +9,5 @@ trap 'rm -rf "$work"' EXIT
 
 export LAMINATE_CACHE="$work/cache"
 "$root/scripts/generate_verifier.sh" "$root/contracts/src/generated" "$work"
-cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p laminate-tests --bin make_fixtures -- \
-    "$work" "$root/models/fraud" "$root/contracts/test/fixtures"
+make_fixtures=$("$root/scripts/build_binary.sh" make_fixtures)
+"$make_fixtures" "$work" "$root/models/fraud" "$root/contracts/test/fixtures"

@@ -8,6 +8,7 @@ mod cmd;
 mod destination;
 mod exit;
 mod files;
+mod fraud;
 mod input;
 mod joins;
 mod llm;

@@ -264,6 +264,22 @@ fn node_names_reach_the_terminal_as_text() {
     );
 }
 
+/// A verifier's folder is not written over files of others, which is found before any work.
+#[test]
+fn contracts_of_others_are_not_replaced() {
+    let user = User::new();
+    std::fs::create_dir(user.path("v")).expect("folder");
+    for name in ["verifier.json", "Halo2UniversalVerifier.sol"] {
+        let path = user.path("v").join(name);
+        std::fs::write(&path, "{\"mine\": 1}").expect("write");
+        let expected = format!("v/{name} was not written by `laminate verifier`");
+        user.refused(&["verifier", "no-model", "-o", "v"], &[&expected]);
+        assert_eq!(std::fs::read(&path).expect("kept"), b"{\"mine\": 1}");
+        std::fs::remove_file(&path).expect("remove");
+    }
+    user.refused(&["verifier", "no-model", "-o", "v"], &["no-model"]);
+}
+
 /// While another command writes into a folder, as `commit` does, its model is not replaced.
 #[cfg(unix)]
 #[test]
@@ -277,7 +293,13 @@ fn a_folder_is_written_by_one_command_at_a_time() {
     let folder = std::fs::File::open(user.path("m")).expect("folder");
     folder.lock().expect("lock");
     let batch = [&all[..], &["--batch", "2"]].concat();
-    user.refused(&batch, &["another laminate command is writing into m"]);
+    let busy = ["another laminate command is writing into m"];
+    user.refused(&batch, &busy);
+    user.refused(&["setup", "m", "--dev-srs"], &busy);
+    user.refused(&["commit", "m", "--dev-srs"], &busy);
+    for made in ["setup.json", "commitment.lam"] {
+        assert!(!user.path("m").join(made).exists(), "{made}");
+    }
     let after = std::fs::read(user.path("m/program.lam")).expect("program");
     assert!(before == after);
     drop(folder);

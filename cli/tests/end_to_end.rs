@@ -8,8 +8,14 @@ mod user;
 
 use std::path::PathBuf;
 
+use alloy::primitives::{B256, Bytes, U256, keccak256};
 use anvil::Anvil;
+use serde_json::{Value, json};
 use user::{User, workspace};
+
+/// Order of the scalar field.
+const SCALARS: &str =
+    "21888242871839275222246405745257275088548364400416034343698204186575808495617";
 
 /// A file of the user's folder.
 fn path(user: &User, name: &str) -> PathBuf {
@@ -269,6 +275,7 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
         ("m", "p.proof", "um", "um.json"),
         ("t", "t.proof", "ut", "ut.json"),
     ];
+    refuses_to_register_another_key(user, url);
     let mut ids = Vec::new();
     for (dir, _, folder, record) in all {
         let model = on_chain(&["register", dir, "--deployment", record]);
@@ -299,6 +306,39 @@ fn one_contract_verifies_two_programs(user: &User, url: [&str; 2]) {
         );
         on_chain(&["check", proof, "--dir", dir, "--deployment", record]);
     }
+}
+
+/// A record with another verifying key, and a digest that fits it: what is registered follows from the model's keys.
+fn refuses_to_register_another_key(user: &User, url: [&str; 2]) {
+    let text = std::fs::read_to_string(path(user, "um.json")).expect("record");
+    let mut record: Value = serde_json::from_str(&text).expect("JSON");
+    let circuit = record["programDigest"].as_str().expect("digest").to_owned();
+    let inference = &mut record["universal"]["inference"];
+    let word = |text: &str| -> B256 { text.parse().expect("word") };
+    let key: Bytes = serde_json::from_value(inference["verifyingKey"].clone()).expect("key");
+    let mut key = key.to_vec();
+    let length = U256::from(key.len());
+    let code = word(inference["halo2CodeHash"].as_str().expect("hash"));
+    let proof = U256::from(inference["proofLength"].as_u64().expect("length"));
+    let domain = keccak256("laminate.universal-selector.v1");
+    let identity = keccak256([domain, code, length.into(), proof.into()].concat());
+    let domain = keccak256("laminate.universal-program.v2");
+    let mut digest = |key: &[u8]| {
+        let parts = [domain, identity, keccak256(key), word(&circuit)];
+        let modulus: U256 = SCALARS.parse().expect("number");
+        let digest = U256::from_be_bytes(keccak256(parts.concat()).0) % modulus;
+        inference["programDigest"] = json!(B256::from(digest));
+        inference["verifyingKey"] = json!(Bytes::copy_from_slice(key));
+        inference["programDigest"].clone()
+    };
+    let own = digest(&key);
+    let last = key.len() - 1;
+    key[last] ^= 1;
+    let other = digest(&key);
+    assert!(text.contains(own.as_str().expect("text")) && own != other);
+    std::fs::write(path(user, "forged.json"), record.to_string()).expect("write");
+    let register = ["register", "m", "--deployment", "forged.json"];
+    user.refused(&[&register[..], &url].concat(), "other verifying keys");
 }
 
 /// The code of all programs' verifier is known without its program.

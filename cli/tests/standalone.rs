@@ -51,6 +51,19 @@ fn the_binary_needs_neither_the_repository_nor_node() {
         std::fs::set_permissions(&trap, PermissionsExt::from_mode(0o755)).expect("mode");
     }
 
+    // Models of the working folder are not those that are measured.
+    std::fs::create_dir_all(folder.join("models/fraud")).expect("folder");
+    std::fs::write(folder.join("models/fraud/fraud.onnx"), "none").expect("write");
+    let bench = ["bench", "--layers-only", "--batch", "1", "--repeat", "1"];
+    let measured = accepted(folder, &bench);
+    assert!(measured["folded_bytes"].as_u64().expect("bytes") > 1_000);
+    let output = run(folder, &[&bench[..], &["--model", "m.onnx"]].concat(), None);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && error.contains("--calibration"),
+        "{error}"
+    );
+
     let demo = accepted(folder, &["demo"]);
     // It fails by itself if a forgery is accepted.
     for (list, least) in [("accepted", 5), ("refused", 6), ("contracts", 5)] {

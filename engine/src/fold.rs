@@ -1,7 +1,8 @@
 //! Folding: all evaluation claims of a group become one opening.
 //!
 //! With a random `η`, `Σ_i η^i·(v_i - constant_i) = Σ_x W(x)·K_W(x) + T(x)·K_T(x)` where `K` collects
-//! `η^i·coefficient·eq(block prefix ∥ point_i, x)` of the claims' terms: a sumcheck of degree 2 over
+//! `η^i·coefficient·eq(block prefix, x_high)·A(point_i; x_low)` of the claims' terms, with `A = eq` or the maps
+//! of a wired term: a sumcheck of degree 2 over
 //! the larger polynomial's variables (the smaller one is zero above its length). It leaves `W(r)` and
 //! `T(r)`, which one KZG opening of `W + ρT` shows.
 
@@ -10,7 +11,7 @@ use halo2curves_axiom::ff::Field;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Backend, Part};
-use crate::claim::{EvalClaim, Wire};
+use crate::claim::EvalClaim;
 use crate::error::{Check, VerifyError};
 use crate::geometry::{Geometry, Poly};
 use crate::pcs::{self, OpeningTerms, PcsProof};
@@ -102,9 +103,9 @@ pub fn verify<B: Backend>(
     let powers = powers(backend, &eta, claims.len());
     let mut claim = backend.constant(Fr::ZERO);
     for (power, c) in powers.iter().zip(&claims) {
-        let shifted = match c.view.below {
-            None => backend.linear(-c.view.constant, &[(Fr::ONE, c.value.clone())]),
-            Some(_) => {
+        let shifted = match c.view.masked.as_slice() {
+            [] => backend.linear(-c.view.constant, &[(Fr::ONE, c.value.clone())]),
+            _ => {
                 let constant = c.view.constant_at(backend, &c.point);
                 backend.sub(&c.value, &constant)
             }
@@ -169,7 +170,7 @@ fn kernels<B: Backend>(
     let zero = backend.constant(Fr::ZERO);
     let mut out = [zero.clone(), zero];
     for (power, claim) in powers.iter().zip(claims) {
-        for run in claim.view.terms.chunk_by(|a, b| a.wire == b.wire) {
+        for run in claim.view.terms.chunk_by(|a, b| a.wiring == b.wiring) {
             let Some(first) = run.first() else { continue };
             let [mut weight, mut trace]: [Vec<(Fr, B::Scalar)>; 2] = [vec![], vec![]];
             let (high, low) = point.split_at(point.len().saturating_sub(first.block.log));
@@ -180,7 +181,10 @@ fn kernels<B: Backend>(
                     Poly::Trace => trace.push((term.coefficient, selector)),
                 }
             }
-            let inside = wired(backend, first.wire, &claim.point, low);
+            let inside = match &first.wiring {
+                None => eq::evaluate(backend, &claim.point, low),
+                Some(wiring) => wiring.evaluate(backend, &claim.point, low),
+            };
             let scale = backend.mul(power, &inside);
             for (acc, terms) in out.iter_mut().zip([weight, trace]) {
                 if !terms.is_empty() {
@@ -191,40 +195,4 @@ fn kernels<B: Backend>(
         }
     }
     out
-}
-
-/// The kernel inside a block at `low`, of a column's claim at `point`.
-fn wired<B: Backend>(
-    backend: &mut B,
-    wire: Wire,
-    point: &[B::Scalar],
-    low: &[B::Scalar],
-) -> B::Scalar {
-    match wire {
-        Wire::Direct => eq::evaluate(backend, point, low),
-        Wire::Previous => eq::successor(backend, low, point),
-        Wire::Last { count, log } => {
-            let (stack, rest) = point.split_at(log.min(point.len()));
-            let selector = eq::select(backend, count.saturating_sub(1), stack);
-            let rest = eq::evaluate(backend, rest, low);
-            backend.mul(&selector, &rest)
-        }
-        Wire::Next { count, log } => {
-            // Entry l of the column is entry l + 1 of the block.
-            let (stack, rest) = point.split_at(log.min(point.len()));
-            let (inside, low) = low.split_at(log.min(low.len()));
-            let from = eq::table_of(backend, stack);
-            let to = eq::table_of(backend, inside);
-            let mut sum = backend.constant(Fr::ZERO);
-            for (a, b) in from
-                .iter()
-                .zip(to.iter().skip(1))
-                .take(count.saturating_sub(1))
-            {
-                sum = backend.mul_add(a, b, &sum);
-            }
-            let rest = eq::evaluate(backend, rest, low);
-            backend.mul(&sum, &rest)
-        }
-    }
 }

@@ -42,6 +42,7 @@ pub mod field;
 pub mod fold;
 pub mod geometry;
 pub mod lookup;
+pub mod maps;
 pub mod multiexp;
 pub mod packer;
 pub mod pcs;

@@ -2,12 +2,14 @@
 
 pub mod blinds;
 mod trace;
+mod unlimbed;
 mod weights;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
-use laminate_engine::claim::{Term, View, Wire};
+use laminate_engine::claim::{Term, View};
+use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::{Block, Poly};
 use laminate_engine::poly::{self, eq};
 use rayon::prelude::*;
@@ -15,6 +17,7 @@ use rayon::prelude::*;
 use crate::kernels::pass;
 
 pub use trace::TraceColumns;
+pub use unlimbed::Unlimbed;
 pub use weights::WeightColumns;
 
 /// log2 of the part of a column that is evaluated with one equality table.
@@ -80,11 +83,10 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// The blind of the one row of weights, and where it stands, if that is inside rows of `2^row_log`.
-    pub fn inner_blind(&self, row_log: usize) -> Option<(usize, Fr)> {
+    /// Where the blind of the one row of weights stands, if that is inside rows of `2^row_log`.
+    fn inner_blind(&self, row_log: usize) -> Option<usize> {
         let at = self.weights.blind_log;
-        let blind = self.weight_blinds.first().filter(|_| at < row_log)?;
-        Some((1 << at, *blind))
+        (at < row_log && !self.weight_blinds.is_empty()).then_some(1 << at)
     }
 
     /// The weight polynomial's used prefix.
@@ -119,9 +121,13 @@ impl<'a> Columns<'a> {
     /// The values of a view.
     pub fn values(&self, view: &View) -> Vec<Fr> {
         let mut out = vec![view.constant; 1 << view.log()];
-        if let Some((constant, count, log)) = view.below {
-            let part = out.len() >> log;
-            out[..count * part].iter_mut().for_each(|o| *o += constant);
+        for masked in &view.masked {
+            let (inner, parts) = masked.parts();
+            for part in parts {
+                let start = part << inner;
+                let part = out[start..start + (1 << inner)].iter_mut();
+                part.for_each(|o| *o += masked.value);
+            }
         }
         for term in &view.terms {
             self.accumulate(&mut out, term);
@@ -130,19 +136,19 @@ impl<'a> Columns<'a> {
     }
 
     fn accumulate(&self, out: &mut [Fr], term: &Term) {
-        let size = 1usize << term.block.log;
-        match term.wire {
-            Wire::Direct => self.add(out, term.coefficient, &term.block, 0),
-            Wire::Previous => self.add(&mut out[1..], term.coefficient, &term.block, 0),
-            Wire::Next { count, log } => {
-                let part = size >> log;
-                let end = part * (count - 1);
-                self.add(&mut out[..end], term.coefficient, &term.block, part);
-            }
-            Wire::Last { count, .. } => {
-                let start = size * (count - 1);
-                let target = &mut out[start..start + size];
-                self.add(target, term.coefficient, &term.block, 0);
+        let (coefficient, block) = (term.coefficient, &term.block);
+        let Some(wiring) = &term.wiring else {
+            return self.add(out, coefficient, block, 0);
+        };
+        if let Some((to, from, count)) = wiring.shifted() {
+            return self.add(&mut out[to..to + count], coefficient, block, from);
+        }
+        let runs = wiring.runs();
+        let parts = out.chunks_mut(1 << runs.inner).zip(&runs.parts);
+        for (out, parts) in parts {
+            for (part, entry) in parts {
+                let factor = coefficient * fr_from_i64(*entry);
+                self.add(out, factor, block, part << runs.inner);
             }
         }
     }
@@ -193,7 +199,7 @@ impl<'a> Columns<'a> {
         let counted = |block: &Block| self.trace.multiplicities.iter().any(|(b, _)| b == block);
         let element = |block: &Block| self.trace.elements.iter().any(|(b, _)| b == block);
         let limbs = |block: &Block| !counted(block) && !element(block);
-        let direct = |term: &Term| term.wire == Wire::Direct && limbs(&term.block);
+        let direct = |term: &Term| term.wiring.is_none() && limbs(&term.block);
         if !view.terms.iter().all(direct) {
             return poly::evaluate(&self.values(view), point);
         }
@@ -226,20 +232,32 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Adds what the trace holds beside limbs, multiplicities and field elements, to its rows' combination.
-    pub fn add_unlimbed(&self, out: &mut [Fr], selector: &[Fr], row_log: usize) {
-        let mask = (1usize << row_log) - 1;
-        let mut add = |at: usize, value: Fr| out[at & mask] += selector[at >> row_log] * value;
-        for (block, values) in &self.trace.multiplicities {
-            for (i, v) in values.iter().enumerate() {
-                add(block.offset + i, Fr::from(u64::from(*v)));
-            }
+    /// Length of a polynomial's used prefix, and the bytes of an entry.
+    pub fn stored(&self, poly: Poly) -> (usize, usize) {
+        match poly {
+            Poly::Weight => (self.used(poly), size_of::<u8>()),
+            Poly::Trace => (self.used(poly), size_of::<u16>()),
         }
-        for (block, values) in &self.trace.elements {
-            for (i, v) in values.iter().enumerate() {
-                add(block.offset + i, *v);
-            }
-        }
+    }
+
+    /// What a polynomial in rows of `2^row_log` holds beside small integers, each with its first place.
+    pub fn unlimbed(
+        &self,
+        poly: Poly,
+        row_log: usize,
+    ) -> impl Iterator<Item = (usize, Unlimbed<'_>)> {
+        let trace = (poly == Poly::Trace).then_some(self.trace);
+        let blind = match poly {
+            Poly::Weight => self.inner_blind(row_log),
+            Poly::Trace => None,
+        };
+        let counts = trace.into_iter().flat_map(|t| &t.multiplicities);
+        let elements = trace.into_iter().flat_map(|t| &t.elements);
+        let blind = blind.map(|at| (at, Unlimbed::Elements(&self.weight_blinds[..1])));
+        counts
+            .map(|(block, values)| (block.offset, Unlimbed::Counts(values)))
+            .chain(elements.map(|(block, values)| (block.offset, Unlimbed::Elements(values))))
+            .chain(blind)
     }
 
     /// Length of a polynomial's used prefix.
@@ -252,29 +270,21 @@ impl<'a> Columns<'a> {
 
     /// The used prefix of a polynomial as field elements, with what blinds stand inside rows of `2^row_log`.
     pub fn polynomial(&self, poly: Poly, row_log: usize) -> Vec<Fr> {
-        match poly {
+        let mut out: Vec<Fr> = match poly {
             Poly::Weight => {
                 let bytes = self.weights.bytes.par_iter();
-                let mut out: Vec<Fr> = bytes.map(|byte| self.limbs[usize::from(*byte)]).collect();
-                if let Some((at, blind)) = self.inner_blind(row_log) {
-                    out.resize(at, Fr::ZERO);
-                    out.push(blind);
-                }
-                out
+                bytes.map(|byte| self.limb(u16::from(*byte))).collect()
             }
             Poly::Trace => {
                 let limbs = self.trace.values.par_iter();
-                let mut out: Vec<Fr> = limbs.map(|v| self.limbs[usize::from(*v)]).collect();
-                for (block, values) in &self.trace.multiplicities {
-                    for (o, v) in out[block.offset..].iter_mut().zip(values) {
-                        *o = Fr::from(u64::from(*v));
-                    }
-                }
-                for (block, values) in &self.trace.elements {
-                    out[block.offset..block.offset + values.len()].copy_from_slice(values);
-                }
-                out
+                limbs.map(|v| self.limb(*v)).collect()
             }
+        };
+        for (at, values) in self.unlimbed(poly, row_log) {
+            let end = out.len().max(at + values.count());
+            out.resize(end, Fr::ZERO);
+            values.for_each(|i, v| out[at + i] += v);
         }
+        out
     }
 }

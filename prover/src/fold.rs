@@ -1,11 +1,18 @@
 //! Prover of one group opening; the protocol is in `laminate_engine::fold`.
 //!
 //! The batching sumcheck runs over two halves, the weight and the trace polynomial, each with the
-//! kernel of its claims; their round polynomials are added.
+//! kernel of its claims; their round polynomials are added. Neither polynomial is expanded into field
+//! elements unless it is small: see [`strips`].
 
 mod claims;
+mod combine;
 mod dense;
-mod rows;
+mod inner;
+mod outer;
+mod plan;
+mod strips;
+#[cfg(test)]
+mod tests;
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
@@ -21,39 +28,8 @@ use crate::columns::Columns;
 use crate::pcs;
 use crate::sumcheck::{evaluate, interpolate};
 use claims::ClaimSet;
-use dense::DenseHalf;
-use rows::RowsHalf;
-
-/// A weight polynomial of more entries than this is not expanded into field elements.
-const EXPANDED: usize = 1 << 24;
-
-/// One polynomial with its kernel during the sumcheck.
-enum Half {
-    /// All values as field elements.
-    Dense(DenseHalf),
-    /// Integers, folded to one row by the first rounds.
-    Rows(RowsHalf),
-}
-
-impl Half {
-    fn round(&self) -> [Fr; 2] {
-        match self {
-            Self::Dense(half) => half.round(),
-            Self::Rows(half) => half.round(),
-        }
-    }
-
-    fn bind(&mut self, columns: &Columns<'_>, r: &Fr) {
-        match self {
-            Self::Dense(half) => half.bind(r),
-            Self::Rows(half) => {
-                if let Some(dense) = half.bind(columns, r) {
-                    *self = Self::Dense(dense);
-                }
-            }
-        }
-    }
-}
+use inner::Stored;
+use strips::Half;
 
 /// Batches the claims of one group into one opening.
 pub fn prove(
@@ -86,13 +62,15 @@ pub(crate) fn prove_in_stages(
     }
     let halves = [Poly::Weight, Poly::Trace].map(|poly| {
         let set = ClaimSet::new(claims, eta, poly);
-        if poly == Poly::Weight && columns.used(poly) > EXPANDED && row_log < log {
-            Half::Rows(RowsHalf::new(columns, set, log, row_log))
-        } else {
-            Half::Dense(DenseHalf::new(columns, poly, &set, log, row_log))
-        }
+        let stored = Stored {
+            columns,
+            poly,
+            row_log,
+            cut: plan::cut(&set, columns.stored(poly), log),
+        };
+        Half::new(stored, &set, log)
     });
-    let (batching, point, evaluations) = sumcheck(transcript, columns, halves, log, claim);
+    let (batching, point, evaluations) = sumcheck(transcript, halves, log, claim);
     transcript.absorb("batching evaluations", &evaluations);
     batched();
 
@@ -100,7 +78,7 @@ pub(crate) fn prove_in_stages(
     let (high, low) = point.split_at(log - row_log);
     let selector = eq::table(high);
     let blind = columns.blind(&selector, row_log, rho);
-    let values = rows::combine(columns, &selector, row_log, rho);
+    let values = combine::opened(columns, &selector, row_log, rho);
     OpeningProof {
         batching,
         evaluations,
@@ -110,8 +88,7 @@ pub(crate) fn prove_in_stages(
 
 fn sumcheck(
     transcript: &mut Transcript<Native>,
-    columns: &Columns<'_>,
-    mut halves: [Half; 2],
+    mut halves: [Half<'_>; 2],
     log: usize,
     mut claim: Fr,
 ) -> (SumcheckProof<Fr>, Vec<Fr>, [Fr; 2]) {
@@ -124,14 +101,11 @@ fn sumcheck(
         let r = transcript.challenge(&mut Native, "batching round");
         claim = evaluate(&message, claim, r);
         for half in &mut halves {
-            half.bind(columns, &r);
+            half.bind(&r);
         }
         rounds.push(message);
         point.push(r);
     }
-    let evaluations = halves.map(|half| match half {
-        Half::Dense(half) => half.value(),
-        Half::Rows(_) => Fr::ZERO,
-    });
+    let evaluations = halves.map(|half| half.value());
     (SumcheckProof { rounds }, point, evaluations)
 }

@@ -20,6 +20,7 @@ use laminate_model::statement::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::artifacts;
+use super::folder::remove_record;
 use super::universal::{Mode, UniversalInfo};
 use crate::files::{read_bytes, write_bytes};
 
@@ -376,12 +377,7 @@ impl Bundle {
     pub fn write(&self, dir: &Path) -> eyre::Result<()> {
         std::fs::create_dir_all(dir)
             .wrap_err_with(|| format!("cannot create folder {}", dir.display()))?;
-        // Without its record a folder is not taken for a whole one, whatever fails below.
-        let record = dir.join("verifier.json");
-        if record.exists() {
-            std::fs::remove_file(&record)
-                .wrap_err_with(|| format!("cannot replace {}", record.display()))?;
-        }
+        remove_record(dir)?;
         for contract in self.contracts() {
             let text = format!("{}\n", hex::encode(self.code(contract)));
             write_bytes(
@@ -397,7 +393,7 @@ impl Bundle {
         }
         let mut text = serde_json::to_string_pretty(&self.info)?;
         text.push('\n');
-        write_bytes(&record, text.as_bytes(), false)
+        write_bytes(&dir.join("verifier.json"), text.as_bytes(), false)
     }
 }
 

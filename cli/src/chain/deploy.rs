@@ -2,7 +2,7 @@
 
 mod shared;
 
-use alloy::primitives::{Address, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use eyre::{WrapErr, bail, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,8 @@ pub struct Step {
     pub created: Created,
     /// Whether an earlier run had done it.
     pub earlier: bool,
+    /// Where an earlier run was to create it, if another contract of the account came to stand there.
+    pub displaced: Option<Address>,
 }
 
 impl Step {
@@ -255,16 +257,21 @@ impl<N: FnMut(&Step)> Run<'_, N> {
             .concat()
             .into();
         let context = || format!("cannot deploy {name}");
-        let past = self.past(contract, None, creation.len()).await;
-        let (created, earlier) = match past.wrap_err_with(context)? {
-            Past::Done(created) => (created, true),
-            Past::Open(nonce) => {
+        let expected = keccak256(&code);
+        let past = self.past(contract, None, creation.len(), expected).await;
+        let (created, earlier, displaced) = match past.wrap_err_with(context)? {
+            Past::Done(created) => (created, true, None),
+            Past::Open(nonce, displaced) => {
                 let mut watch = self.journal.watch(contract, None);
                 let created = self.chain.create(creation, nonce, &mut watch).await;
-                (created.wrap_err_with(context)?, false)
+                let created = created.wrap_err_with(context);
+                let created = match displaced {
+                    Some(at) => created.wrap_err_with(|| another(name, at)),
+                    None => created,
+                };
+                (created?, false, displaced)
             }
         };
-        let expected = keccak256(&code);
         let address = created.address;
         ensure!(
             created.code_hash == expected,
@@ -276,6 +283,7 @@ impl<N: FnMut(&Step)> Run<'_, N> {
             call: None,
             created,
             earlier,
+            displaced,
         })?;
         Ok(Neighbour { address, code })
     }
@@ -291,15 +299,16 @@ impl<N: FnMut(&Step)> Run<'_, N> {
         Ok(())
     }
 
-    /// What an earlier run made of a step, with `calldata_bytes` sent.
+    /// What an earlier run made of a step, with `calldata_bytes` sent, for a contract whose code has the hash `expected`.
     async fn past(
         &mut self,
         contract: Contract,
         call: Option<&str>,
         calldata_bytes: usize,
+        expected: B256,
     ) -> eyre::Result<Past> {
         let Some(begun) = self.journal.begun(contract, call).cloned() else {
-            return Ok(Past::Open(None));
+            return Ok(Past::Open(None, None));
         };
         let signed = Signed {
             hash: begun.transaction,
@@ -319,14 +328,18 @@ impl<N: FnMut(&Step)> Run<'_, N> {
                     self.journal.done(contract, call, &mined)?;
                     receipt = mined;
                 }
-                Earlier::Unsent => return Ok(Past::Open(Some(signed.nonce))),
-                // Another transaction with this nonce, as a wallet that speeds one up sends, made the same contract.
-                Earlier::Gone
-                    if call.is_none() && self.chain.code_size(begun.address).await? > 0 =>
-                {
+                Earlier::Unsent => return Ok(Past::Open(Some(signed.nonce), None)),
+                Earlier::Gone if call.is_some() => return Ok(Past::Open(None, None)),
+                Earlier::Gone => {
+                    let code = self.chain.code(begun.address).await?;
+                    if keccak256(&code) != expected {
+                        // What this step sent can never get into a block: to create it anew makes no second one.
+                        let displaced = (!code.is_empty()).then_some(begun.address);
+                        return Ok(Past::Open(None, displaced));
+                    }
+                    // Another transaction with this nonce, as a wallet that speeds one up sends, made the same contract.
                     receipt.tx_hash = None;
                 }
-                Earlier::Gone => return Ok(Past::Open(None)),
             }
         }
         let code = self.chain.code(begun.address).await?;
@@ -346,8 +359,16 @@ impl<N: FnMut(&Step)> Run<'_, N> {
 /// What came of a step before this run.
 enum Past {
     Done(Created),
-    /// It is to be done, with this nonce if an attempt with it may still get into a block.
-    Open(Option<u64>),
+    /// It is to be done, with this nonce if an attempt with it may still get into a block. The address is where it was
+    /// to be, if another contract took its place.
+    Open(Option<u64>, Option<Address>),
+}
+
+/// That a transaction of another kind took the nonce of a recorded one.
+pub fn another(name: &str, at: Address) -> String {
+    format!(
+        "at {at}, where the record has {name}, another transaction of this account created a contract of other code; {name} is deployed anew, at another address"
+    )
 }
 
 impl Neighbour {

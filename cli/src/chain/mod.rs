@@ -24,6 +24,7 @@ pub mod contracts;
 pub mod deploy;
 pub mod embedded;
 pub mod expected;
+pub mod folder;
 pub mod journal;
 pub mod manifest;
 pub mod node_error;

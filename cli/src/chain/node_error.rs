@@ -5,6 +5,7 @@ use alloy::transports::{HttpError, RpcError, TransportError, TransportErrorKind}
 use eyre::{Report, eyre};
 
 use super::Revert;
+use super::rpc::TooLong;
 use crate::printable::printable;
 
 /// Most of a node's own message that is shown.
@@ -99,6 +100,12 @@ impl NodeName {
             TransportErrorKind::HttpError(error)
             | TransportErrorKind::HttpErrorWithRetryAfter { error, .. } => self.http(action, error),
             TransportErrorKind::Custom(error) | TransportErrorKind::NonRetryable(error) => {
+                if error.is::<TooLong>() {
+                    return eyre!(
+                        "{} gives {error} (to {action}), which is none of an Ethereum node; check --rpc-url",
+                        self.shown
+                    );
+                }
                 match error.downcast_ref::<reqwest::Error>() {
                     Some(error) if error.is_timeout() => {
                         eyre!(

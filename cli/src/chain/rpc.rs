@@ -2,11 +2,13 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`bounded`] | HTTP, with answers of bounded size |
 //! | [`retry`] | reads asked again where a node was busy |
 //! | [`fees`] | what a transaction offers |
 //! | [`send`] | transactions: signed here for one chain, sent once, waited for |
 //! | [`logs`] | events, in ranges of blocks |
 
+mod bounded;
 mod fees;
 mod logs;
 mod retry;
@@ -18,6 +20,7 @@ use std::time::Duration;
 use alloy::network::TransactionBuilder;
 use alloy::primitives::{Address, Bytes, TxKind, U64, U256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::rpc::client::RpcClient;
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::Signer;
 use alloy::signers::local::PrivateKeySigner;
@@ -26,6 +29,8 @@ use alloy::transports::http::reqwest;
 use eyre::{bail, ensure, eyre};
 use serde::Deserialize;
 
+use self::bounded::Bounded;
+pub use self::bounded::TooLong;
 pub use self::send::Earlier;
 use super::node_error::NodeName;
 use super::{Created, LOCAL_CHAIN_IDS, Receipt, Watch};
@@ -89,8 +94,9 @@ impl RpcChain {
         let client = client
             .build()
             .map_err(|e| eyre!("cannot set up HTTP: {}", e.without_url()))?;
+        let transport = Bounded::new(client, url);
         let provider = ProviderBuilder::default()
-            .connect_reqwest(client, url)
+            .connect_client(RpcClient::new(transport, loopback))
             .erased();
         let chain_id = retry::retried(timeout, async || provider.get_chain_id().await)
             .await

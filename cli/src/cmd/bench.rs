@@ -22,6 +22,7 @@ use super::commit::commit;
 use super::compile::{Compile, FidelityReport, LlmArgs, compile};
 use super::setup::{commitment_k, development};
 use crate::files::ModelDir;
+use crate::fraud;
 use crate::input::first_rows;
 use crate::measure::{Measured, Stages, peak_bytes, size};
 use crate::output::Output;
@@ -36,15 +37,15 @@ use crate::pipeline::{self, FOLD_STAGE, VERIFY_STAGE};
 pub struct Bench {
     #[command(subcommand)]
     command: Option<Special>,
-    /// Model (ONNX).
-    #[arg(long, default_value = "models/fraud/fraud.onnx")]
-    pub model: PathBuf,
-    /// Calibration rows.
-    #[arg(long, default_value = "models/fraud/calibration.csv")]
-    pub calibration: PathBuf,
-    /// Rows to prove; the first one alone, and the first `--batch` together.
-    #[arg(long, default_value = "models/fraud/samples.csv")]
-    pub input: PathBuf,
+    /// Model (ONNX); by default the fraud model, which is in this binary.
+    #[arg(long, requires_all = ["calibration", "input"])]
+    pub model: Option<PathBuf>,
+    /// Calibration rows; the fraud model's by default.
+    #[arg(long)]
+    pub calibration: Option<PathBuf>,
+    /// Rows to prove; the first one alone, and the first `--batch` together. The fraud model's samples by default.
+    #[arg(long)]
+    pub input: Option<PathBuf>,
     /// Size of the batch run; 1 leaves it out.
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
@@ -185,9 +186,15 @@ impl Bench {
 
     fn one(&self, batch: usize, out: Output) -> eyre::Result<Run> {
         let folder = tempfile::tempdir()?;
+        let fraud = folder.path().join("fraud");
+        fraud::write(&fraud)?;
+        let or_fraud = |given: &Option<PathBuf>, name| match given {
+            Some(path) => path.clone(),
+            None => fraud.join(name),
+        };
         let options = Compile {
-            model: self.model.clone(),
-            calibration: Some(self.calibration.clone()),
+            model: or_fraud(&self.model, fraud::MODEL),
+            calibration: Some(or_fraud(&self.calibration, fraud::CALIBRATION)),
             evaluation: None,
             batch,
             headroom: None,
@@ -207,7 +214,8 @@ impl Bench {
         };
         let srs = development(k, out)?;
         commit(&dir, &srs, None)?;
-        let input = first_rows(&self.input, &program, batch)?;
+        let rows = or_fraud(&self.input, fraud::SAMPLES);
+        let input = first_rows(&rows, &program, batch)?;
 
         let mut layer = vec![];
         let mut verify = vec![];

@@ -79,14 +79,17 @@ struct ProofReport {
 
 /// Whether a statement is recorded.
 #[derive(Debug, Serialize)]
-struct StatementReport {
+pub(crate) struct StatementReport {
     statement_hash: B256,
-    recorded: bool,
+    pub(crate) recorded: bool,
     /// Why it says nothing about this deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// Why block, model, input and output are not told: the node does not answer for events.
     #[serde(skip_serializing_if = "Option::is_none")]
-    block: Option<u64>,
+    pub(crate) unread: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) block: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model_id: Option<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,16 +99,16 @@ struct StatementReport {
 }
 
 impl StatementReport {
-    /// Whether it is recorded, of a model of this deployment.
+    /// Whether it is recorded, of a model that is known to be of this deployment.
     fn holds(&self) -> bool {
-        self.recorded && self.reason.is_none()
+        self.recorded && self.reason.is_none() && self.unread.is_none()
     }
 }
 
 /// What `check` reports.
 #[derive(Debug, Serialize)]
-struct Report {
-    holds: bool,
+pub(crate) struct Report {
+    pub(crate) holds: bool,
     chain_id: u64,
     development: bool,
     /// Whose the reference string in the universal verifier's code is, as far as this program knows.
@@ -115,7 +118,14 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<ProofReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    statement: Option<StatementReport>,
+    pub(crate) statement: Option<StatementReport>,
+}
+
+impl Report {
+    /// Whether all code is what it must be.
+    fn is_sound(&self) -> bool {
+        self.contracts.iter().all(|c| c.holds)
+    }
 }
 
 impl Check {
@@ -124,6 +134,33 @@ impl Check {
     /// # Errors
     /// A malformed file, a wrong chain or no node; and, after the report, if anything does not hold.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        let report = self.report(out).await?;
+        out.result(&human(&report), &report)?;
+        match report {
+            Report { holds: true, .. } => Ok(()),
+            _ if !report.is_sound() => bail!(
+                "code on the chain is not the code it must be; do not rely on this deployment"
+            ),
+            Report { proof: Some(_), .. } => bail!("the proof does not verify on chain"),
+            Report {
+                statement:
+                    Some(StatementReport {
+                        unread: Some(_), ..
+                    }),
+                ..
+            } => bail!(
+                "the statement is recorded, but of which model only its event tells, which could not be read; give a node that answers eth_getLogs, or the proof instead of --statement"
+            ),
+            Report {
+                statement: Some(StatementReport { recorded: true, .. }),
+                ..
+            } => bail!("the statement is recorded, but not of a model of this deployment"),
+            _ => bail!("the statement is not recorded in this registry"),
+        }
+    }
+
+    /// What it finds, without the printing.
+    pub(crate) async fn report(&self, out: Output) -> eyre::Result<Report> {
         let publishable = |path: &PathBuf| files::read_publishable(path);
         let file = self.proof.as_ref().map(publishable).transpose()?;
         let manifest = Manifest::read(&self.deployment)?;
@@ -142,7 +179,7 @@ impl Check {
         let holds = sound
             && proof.as_ref().is_none_or(|p| p.verifies)
             && (proof.is_some() || statement.as_ref().is_none_or(StatementReport::holds));
-        let report = Report {
+        Ok(Report {
             holds,
             chain_id: manifest.chain_id,
             development: manifest.development,
@@ -150,20 +187,7 @@ impl Check {
             contracts,
             proof,
             statement,
-        };
-        out.result(&human(&report), &report)?;
-        match report {
-            Report { holds: true, .. } => Ok(()),
-            _ if !sound => bail!(
-                "code on the chain is not the code it must be; do not rely on this deployment"
-            ),
-            Report { proof: Some(_), .. } => bail!("the proof does not verify on chain"),
-            Report {
-                statement: Some(StatementReport { recorded: true, .. }),
-                ..
-            } => bail!("the statement is recorded, but not of a model of this deployment"),
-            _ => bail!("the statement is not recorded in this registry"),
-        }
+        })
     }
 
     /// What the code must be.
@@ -246,17 +270,25 @@ async fn recorded(
     hash: B256,
 ) -> eyre::Result<StatementReport> {
     let recorded = registry.is_submitted(chain, hash).await?;
-    let event = if recorded {
-        registry.find(chain, hash, manifest.block).await?
-    } else {
-        None
+    let mut unread = None;
+    let event = match recorded {
+        false => None,
+        true => match registry.find(chain, hash, manifest.block).await {
+            Ok(event) => event,
+            Err(error) => {
+                unread = Some(format!("{error:#}"));
+                None
+            }
+        },
     };
     let block = event.as_ref().map(|recorded| recorded.block);
     let event = event.map(|recorded| recorded.event);
     // Anyone may register models in a registry, and what theirs record says nothing of this deployment's.
     let reason = match &event {
         Some(event) => foreign(&registry.model(chain, event.modelId).await?, manifest),
-        None => recorded.then(|| "no event tells of which model it is".to_owned()),
+        None => {
+            (recorded && unread.is_none()).then(|| "no event tells of which model it is".to_owned())
+        }
     };
     let output = event
         .as_ref()
@@ -266,6 +298,7 @@ async fn recorded(
         statement_hash: hash,
         recorded,
         reason,
+        unread,
         block,
         model_id: event.as_ref().map(|e| e.modelId.into()),
         input_commitment: event.as_ref().map(|e| e.inputCommitment),
@@ -377,6 +410,11 @@ fn human(report: &Report) -> String {
             s.reason
                 .as_ref()
                 .map(|reason| format!("of no use here: {reason}")),
+        );
+        lines.extend(
+            s.unread
+                .as_ref()
+                .map(|why| format!("its event could not be read (block, model, output): {why}")),
         );
         lines.extend(s.output.as_ref().map(|output| format!("output {output}")));
     }

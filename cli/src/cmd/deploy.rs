@@ -10,13 +10,14 @@ use serde::Serialize;
 
 use super::verifier;
 use crate::chain::bundle::{Bundle, Contract};
-use crate::chain::deploy::{Plan, Router, Step, deploy_recorded};
+use crate::chain::deploy::{Plan, Router, Step, another, deploy_recorded};
 use crate::chain::journal::{Journal, is_unfinished};
 use crate::chain::manifest::{Manifest, read_record};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::{Chain, Cost, RpcChain};
 use crate::destination;
+use crate::files::Lock;
 use crate::output::Output;
 use crate::shards;
 
@@ -72,6 +73,9 @@ struct Row {
     /// Whether an earlier run had done it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     earlier: bool,
+    /// Where an earlier run was to create it, if another contract of the account came to stand there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    displaced: Option<Address>,
     address: Address,
     code_hash: B256,
     code_bytes: usize,
@@ -97,6 +101,8 @@ impl Deploy {
     /// # Errors
     /// A malformed folder, an existing record, no key, a chain that is not the right one, or a failed deployment.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
+        destination::file(&self.output)?;
+        let _lock = Lock::beside(&self.output)?;
         let journal = self.record()?;
         if shards::is_sharded(&self.verifier_dir) {
             return Err(shards::not_on_chain(
@@ -131,6 +137,9 @@ impl Deploy {
         ));
         let mut rows = Vec::new();
         let deployed = deploy_recorded(&mut chain, &bundle, plan, &mut journal, |step| {
+            if let Some(at) = step.displaced {
+                out.line(&format!("warning: {}", another(step.contract.name(), at)));
+            }
             out.line(&format!(
                 "{} at {}, {} gas{}",
                 step.name(),
@@ -158,7 +167,7 @@ impl Deploy {
         self.report(&manifest, rows, out)
     }
 
-    /// The deployment to go on with, if any. Finds out before any gas is spent that the record cannot be written.
+    /// The deployment to go on with, if any.
     fn record(&self) -> eyre::Result<Option<Journal>> {
         let path = &self.output;
         if !self.resume && !self.force && path.exists() {
@@ -174,7 +183,6 @@ impl Deploy {
                 path.display()
             );
         }
-        destination::file(path)?;
         self.resume.then(|| Journal::read(path)).transpose()
     }
 
@@ -228,6 +236,7 @@ fn row(step: &Step) -> Row {
         contract: step.contract,
         call: step.call,
         earlier: step.earlier,
+        displaced: step.displaced,
         address: created.address,
         code_hash: created.code_hash,
         code_bytes: created.code_bytes,

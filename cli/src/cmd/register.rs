@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use clap::Args;
-use eyre::{ensure, eyre};
+use eyre::{WrapErr, ensure, eyre};
 use serde::Serialize;
 
+use super::verifier;
 use crate::chain::code::require_recorded;
+use crate::chain::expected::expected;
 use crate::chain::manifest::{Manifest, RegisteredModel};
 use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
+use crate::chain::universal::Mode;
 use crate::chain::{Chain, Cost, RpcChain, refusal};
 use crate::destination;
-use crate::files;
+use crate::files::{self, Lock};
 use crate::output::Output;
 use crate::printable::printable;
 use crate::subject::Subject;
@@ -22,7 +25,7 @@ use crate::subject::Subject;
 /// Register a model: its program digest and weight commitment.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it. In universal mode the digest registered is that of\nthe verifying key and the program; `check` derives it again."
+    after_help = "Example:\n  laminate register fraud --rpc-url http://127.0.0.1:8545 --keystore ~/.foundry/keystores/me\n\nThe model's id follows from its content, the sender, the registry and the chain. It is added to the\ndeployment record, where `submit` and `check` find it. In universal mode the digest registered is that of\nthe verifying key and the program; it is derived from the keys of DIR, if `setup` made some."
 )]
 pub struct Register {
     /// Model folder whose published weight commitment to register; by default the one of the verifier.
@@ -70,10 +73,12 @@ impl Register {
         if let Some(dir) = &self.dir {
             Subject::open_whole(dir)?;
         }
-        let mut manifest = Manifest::read(&self.deployment)?;
-        // It is written again once the model is registered.
+        // It is written again once the model is registered, and nobody else may write it meanwhile.
         destination::file(&self.deployment)?;
+        let _lock = Lock::beside(&self.deployment)?;
+        let mut manifest = Manifest::read(&self.deployment)?;
         let weight_commitment = self.commitment(&manifest)?;
+        self.require_derived(&manifest, out)?;
         let program_digest = manifest.registered_digest();
         let weight_proof = self.weight_proof(&manifest, weight_commitment)?;
         let signer = self.signer.signer()?;
@@ -158,6 +163,38 @@ impl Register {
             proof.weight_commitment
         );
         Ok(Some(proof))
+    }
+
+    /// Refuses a record whose digest and contracts are not what the model's keys give. In direct mode the digest is the
+    /// program's own, which was compared.
+    fn require_derived(&self, manifest: &Manifest, out: Output) -> eyre::Result<()> {
+        let (Some(dir), Mode::Universal) = (&self.dir, manifest.mode()) else {
+            return Ok(());
+        };
+        if !Subject::open(dir)?.0.has_setup() {
+            out.line(&format!(
+                "warning: {0} has no keys, so the digest to register is taken from {1} as it stands; `laminate setup {0} --srs FILE` makes the keys that it is derived from",
+                dir.display(),
+                self.deployment.display()
+            ));
+            return Ok(());
+        }
+        let bundle = verifier::derive(dir, Mode::Universal, out)?.bundle;
+        let codes = expected(manifest, &bundle, "the model's folder")
+            .wrap_err_with(|| format!("the deployment is not of {}", dir.display()))?;
+        for (contract, recorded) in manifest.contracts() {
+            let code = codes.iter().find(|(c, _)| *c == contract);
+            ensure!(
+                code.is_some_and(|(_, code)| keccak256(code) == recorded.code_hash),
+                "{} records another {} at {} than the keys of {} give: code hash {}; nothing was sent",
+                self.deployment.display(),
+                contract.name(),
+                recorded.address,
+                dir.display(),
+                recorded.code_hash
+            );
+        }
+        Ok(())
     }
 
     fn commitment(&self, manifest: &Manifest) -> eyre::Result<B256> {

@@ -11,7 +11,7 @@ use laminate_model::program::Program;
 use serde::Serialize;
 
 use crate::destination;
-use crate::files::{ModelDir, Setup, cache_dir};
+use crate::files::{Lock, ModelDir, Setup, cache_dir};
 use crate::output::Output;
 use crate::pipeline;
 use crate::shards::ShardDir;
@@ -280,6 +280,8 @@ impl SetupCommand {
             return self.shards(&shards, out);
         }
         let dir = ModelDir::open(&self.dir)?;
+        // Keys take minutes, in which no other program may come to lie there.
+        let _lock = dir.lock()?;
         let program = dir.program()?;
         ensure!(
             program.sequence.is_none_or(|s| s.shard.is_none()),
@@ -296,6 +298,7 @@ impl SetupCommand {
 
     /// Makes the keys of all shards, one after another.
     fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        let _lock = Lock::take(&self.dir)?;
         let programs = shards.programs()?;
         let sizes: Vec<Sizes> = programs
             .iter()

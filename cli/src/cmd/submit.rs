@@ -51,7 +51,7 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recorded: Option<Recording>,
     dry_run: bool,
-    statement_hash: B256,
+    pub(crate) statement_hash: B256,
     model_id: B256,
     registry: Address,
     input_commitment: B256,

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::chain::artifacts;
 use crate::chain::bundle::{self, Bundle, Contract, VerifierInfo, WeightInfo};
+use crate::chain::folder;
 use crate::chain::registry::word;
 use crate::chain::universal::{Mode, UniversalInfo};
 use crate::destination;
@@ -347,12 +348,12 @@ impl VerifierCommand {
     /// Runs the command.
     ///
     /// # Errors
-    /// Missing keys, a missing compiler, or a folder that cannot be written.
+    /// Missing keys, a missing compiler, a folder that cannot be written, or files of others in the way.
     pub fn run(&self, out: Output) -> eyre::Result<()> {
         destination::folder(&self.output)?;
+        folder::claim(&self.output, self.mode)?;
         let made = derive(&self.dir, self.mode, out)?;
-        std::fs::create_dir_all(&self.output)?;
-        let _ = std::fs::remove_file(self.output.join("verifier.json"));
+        let _lock = folder::begin(&self.output, self.mode)?;
         for (contract, source) in &made.sources {
             let file = format!("{}.sol", contract.name());
             files::write_bytes(&self.output.join(&file), source.as_bytes(), false)?;

@@ -1,4 +1,4 @@
-//! One command at a time writes a model or its commitment into a folder.
+//! One command at a time writes a model, its commitment or keys, contracts or the record of a deployment into a folder.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -8,13 +8,22 @@ use eyre::{Context, bail};
 /// The right to write into a folder, until dropped. Commands of other processes that want it fail at once.
 ///
 /// Without it two runs of `commit` would each draw a salt and write two files, and what stays may be the secret of one
-/// and the commitment of the other.
+/// and the commitment of the other; and of two runs of `deploy` or `register` the record would forget one.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
+    /// Takes the lock of the folder that a file is, or will be, in.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn beside(file: &Path) -> eyre::Result<Self> {
+        let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
+        Self::take(folder.unwrap_or(Path::new(".")))
+    }
+
     /// Takes the lock of an existing folder. It is the operating system's on the folder itself, so that no file is left
     /// behind and a command that is killed frees it.
     ///
@@ -61,6 +70,9 @@ mod tests {
         let refused = Lock::take(folder.path()).unwrap_err().to_string();
         assert!(refused.contains("another laminate command"), "{refused}");
         drop(first);
+        let second = Lock::beside(&folder.path().join("deployment.json")).unwrap();
+        assert!(Lock::take(folder.path()).is_err());
+        drop(second);
         Lock::take(folder.path()).unwrap();
     }
 }

@@ -21,7 +21,7 @@ use laminate_model::statement::{Packing, ends};
 
 use super::{JoinDir, JoinFile, Member, Run};
 use crate::cmd::setup::{dev_path, development, record};
-use crate::files::{ModelDir, own};
+use crate::files::{Lock, ModelDir, own};
 use crate::output::Output;
 use crate::pipeline;
 use crate::shards::ShardDir;
@@ -334,6 +334,7 @@ pub fn make(
     let (cut_path, _) = pipeline::cut_srs(&at.0, &at.1, keys.meta.k(), out)?;
     pipeline::link_srs(&keys, &cut_path)?;
     fs::create_dir_all(root).wrap_err_with(|| format!("cannot create {}", root.display()))?;
+    let _lock = Lock::take(root)?;
     clear(root)?;
     let k = powers.max(keys.meta.k());
     let (whole_path, whole) = pipeline::cut_srs(&at.0, &at.1, k, out)?;

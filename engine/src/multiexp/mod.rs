@@ -26,7 +26,7 @@ mod proof;
 pub mod sheet;
 pub mod steps;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use halo2curves_axiom::bn256::{Fq, Fr, G1Affine};
 use halo2curves_axiom::ff::{Field, PrimeField};
@@ -34,13 +34,14 @@ use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use halo2curves_axiom::group::{Curve, Group};
 
 use crate::backend::{Backend, Part};
-use crate::claim::{EvalClaim, View, Wire};
+use crate::claim::{EvalClaim, Masked, View};
 use crate::deferred::{Deferred, combine};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::field::fr_from_digest;
 use crate::fold;
 use crate::geometry::Poly;
 use crate::lookup;
+use crate::maps::{Linear, Map, Mask, Wiring};
 use crate::poly::{eq, padded_log};
 use crate::sumcheck;
 use crate::switch::on;
@@ -146,6 +147,12 @@ impl Multiexp {
     fn step_views(&self) -> StepViews {
         let sheet = &self.columns.steps;
         let start = start();
+        let size = 1usize << sheet.log;
+        let previous = Arc::new(Wiring {
+            view: vec![sheet.log],
+            axes: vec![(sheet.log, Map::Linear(Linear::shift(0, size, -1, size)))],
+            masks: vec![],
+        });
         let mut before = vec![];
         let coordinates = sheet.integers.iter().skip(steps::ABSCISSA);
         for (limbs, first) in coordinates.zip([start.x, start.y]) {
@@ -154,9 +161,13 @@ impl Multiexp {
                 .zip(chunks::chunks(&first))
             {
                 for term in &mut view.terms {
-                    term.wire = Wire::Previous;
+                    term.wiring = Some(Arc::clone(&previous));
                 }
-                view.below = Some((first, 1, sheet.log));
+                view.masked = vec![Masked {
+                    value: first,
+                    axes: vec![sheet.log],
+                    masks: vec![Mask::Only { axis: 0, at: 0 }],
+                }];
                 before.push(view);
             }
         }

@@ -1,11 +1,14 @@
 //! Every tensor as a column of integers.
 
+use std::sync::Arc;
+
 use halo2curves_axiom::bn256::Fr;
 
 use crate::program::{Program, TensorId};
-use laminate_engine::claim::{Term, View, Wire};
+use laminate_engine::claim::{Masked, Term, View};
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::Block;
+use laminate_engine::maps::{Linear, Map, Mask, Wiring};
 
 /// Every tensor as a column of integers.
 pub(super) fn views(program: &Program, tensors: &[Vec<Block>], unsigned: &[bool]) -> Vec<View> {
@@ -31,19 +34,46 @@ pub(super) fn views(program: &Program, tensors: &[Vec<Block>], unsigned: &[bool]
                 ..*b
             })
             .collect();
+        let rest = program.column_log(carry.entry) - log;
+        let axes = vec![log, rest];
         let mut exit = View {
             constant: Fr::from(0),
-            below: Some((offset(carry.exit), count, log)),
+            masked: vec![Masked {
+                value: offset(carry.exit),
+                axes: axes.clone(),
+                masks: vec![Mask::Below {
+                    axis: 0,
+                    size: count,
+                }],
+            }],
             terms: vec![],
         };
-        let wires = [
-            (carry.entry, Wire::Next { count, log }),
-            (carry.output, Wire::Last { count, log }),
+        // Entry l is what enters block l + 1, the last one what leaves the last block.
+        let own = (rest, Map::Same { axis: 1 });
+        let next = Linear::shift(0, 1 << log, 1, count);
+        let last = Mask::Only {
+            axis: 0,
+            at: count.saturating_sub(1),
+        };
+        let wirings = [
+            (
+                carry.entry,
+                vec![(log, Map::Linear(next)), own.clone()],
+                vec![],
+            ),
+            (carry.output, vec![own], vec![last]),
         ];
-        for (id, wire) in wires {
+        for (id, maps, masks) in wirings {
+            let wiring = Arc::new(Wiring {
+                view: axes.clone(),
+                axes: maps,
+                masks,
+            });
             let terms = View::limbs(Fr::from(0), limbs(id), bits).terms;
-            exit.terms
-                .extend(terms.into_iter().map(|t| Term { wire, ..t }));
+            exit.terms.extend(terms.into_iter().map(|t| Term {
+                wiring: Some(Arc::clone(&wiring)),
+                ..t
+            }));
         }
         if let Some(view) = out.get_mut(carry.input) {
             *view = View::limbs(offset(carry.input), &first, bits);

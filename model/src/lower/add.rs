@@ -56,7 +56,7 @@ mod tests {
             columns: vec![
                 View {
                     constant: Fr::ZERO,
-                    below: None,
+                    masked: vec![],
                     terms: vec![]
                 };
                 4

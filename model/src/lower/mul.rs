@@ -55,7 +55,7 @@ mod tests {
             columns: vec![
                 View {
                     constant: Fr::ZERO,
-                    below: None,
+                    masked: vec![],
                     terms: vec![]
                 };
                 4

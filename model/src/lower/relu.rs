@@ -96,7 +96,7 @@ mod tests {
         vec![
             View {
                 constant: Fr::ZERO,
-                below: None,
+                masked: vec![],
                 terms: vec![]
             };
             n

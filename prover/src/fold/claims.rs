@@ -1,18 +1,17 @@
-//! The claims of a group as weighted evaluations of plain blocks.
+//! The claims of a group as sums over plain blocks.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_engine::claim::{EvalClaim, Wire};
+use laminate_engine::claim::EvalClaim;
 use laminate_engine::geometry::{Block, Poly};
-use laminate_engine::poly::eq;
 
-/// `Σ scalar · block(point)` over blocks of one size at one point.
+use super::outer::Kernel;
+
+/// `Σ scalar · Σ_y kernel(y)·block(y)` over blocks of one size at one point.
 #[derive(Clone, Debug)]
 pub struct PointClaims {
-    /// Point inside the blocks.
-    pub point: Vec<Fr>,
-    /// Whether entry `i` of a block stands at `i + 1` of the column, whose first entry is none.
-    pub previous: bool,
+    /// What the blocks' entries are multiplied with.
+    pub kernel: Kernel,
     /// Scalars and blocks.
     pub terms: Vec<(Fr, Block)>,
 }
@@ -33,48 +32,22 @@ impl ClaimSet {
             let first = points.len();
             for term in claim.view.terms.iter().filter(|t| t.block.poly == poly) {
                 let scalar = power * term.coefficient;
-                let previous = term.wire == Wire::Previous;
-                for (point, scalar, block) in plain(term.wire, &claim.point, scalar, &term.block) {
-                    let known = points[first..].iter_mut().find(|p| {
-                        p.point == point && p.previous == previous && p.terms[0].1.log == block.log
-                    });
-                    match known {
-                        Some(known) => known.terms.push((scalar, block)),
-                        None => points.push(PointClaims {
-                            point,
-                            previous,
-                            terms: vec![(scalar, block)],
-                        }),
-                    }
+                let (mask, kernel) = match &term.wiring {
+                    None => (Fr::ONE, Kernel::equal(&claim.point)),
+                    Some(wiring) => Kernel::wired(wiring, &claim.point),
+                };
+                let scalar = scalar * mask;
+                let known = points[first..].iter_mut().find(|p| p.kernel == kernel);
+                match known {
+                    Some(known) => known.terms.push((scalar, term.block)),
+                    None => points.push(PointClaims {
+                        kernel,
+                        terms: vec![(scalar, term.block)],
+                    }),
                 }
             }
             power *= eta;
         }
         Self { points }
-    }
-}
-
-/// A wired term as plain blocks; of [`Wire::Previous`] as the block that is to be shifted.
-fn plain(wire: Wire, point: &[Fr], scalar: Fr, block: &Block) -> Vec<(Vec<Fr>, Fr, Block)> {
-    match wire {
-        Wire::Direct | Wire::Previous => vec![(point.to_vec(), scalar, *block)],
-        Wire::Last { count, log } => {
-            let selector = eq::table(&point[..log])[count - 1];
-            vec![(point[log..].to_vec(), scalar * selector, *block)]
-        }
-        Wire::Next { count, log } => {
-            let stack = eq::table(&point[..log]);
-            let size = block.log - log;
-            (1..count)
-                .map(|l| {
-                    let block = Block {
-                        poly: block.poly,
-                        offset: block.offset + (l << size),
-                        log: size,
-                    };
-                    (point[log..].to_vec(), scalar * stack[l - 1], block)
-                })
-                .collect()
-        }
     }
 }

@@ -1,54 +1,16 @@
-//! A polynomial and its kernel as field vectors of which only a prefix is not zero; the kernel's may
-//! be longer.
+//! Values and their kernel as field vectors of which only a prefix is not zero; the kernel's may be longer.
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_engine::geometry::Poly;
-use laminate_engine::poly::eq;
 use rayon::prelude::*;
 
-use super::claims::ClaimSet;
-use crate::columns::Columns;
 use crate::kernels::blend;
 
-/// Pairs that a task takes at least, and its log2.
-const TASK: usize = 1 << TASK_LOG;
-const TASK_LOG: usize = 10;
-
-/// The equality table of a point as a product of two short ones, never written out: one multiplication
-/// an entry.
-pub struct EqTable {
-    outer: Vec<Fr>,
-    inner: Vec<Fr>,
-}
-
-impl EqTable {
-    /// The table of `point`.
-    pub fn new(point: &[Fr]) -> Self {
-        let low = point.len().min(TASK_LOG);
-        let (high, low) = point.split_at(point.len() - low);
-        Self {
-            outer: eq::table(high),
-            inner: eq::table(low),
-        }
-    }
-
-    /// `target[i] += scalar · table[i]` as far as both reach.
-    pub fn add(&self, target: &mut [Fr], scalar: Fr) {
-        target
-            .par_chunks_mut(self.inner.len())
-            .zip(&self.outer)
-            .for_each(|(part, e)| {
-                let weight = scalar * e;
-                for (k, e) in part.iter_mut().zip(&self.inner) {
-                    *k += weight * e;
-                }
-            });
-    }
-}
+/// Pairs that a task takes at least.
+const TASK: usize = 1 << 10;
 
 /// Values and kernel over `2^log` entries; missing ones are zero.
-pub struct DenseHalf {
+pub struct Dense {
     values: Vec<Fr>,
     kernel: Vec<Fr>,
     log: usize,
@@ -58,42 +20,9 @@ pub struct DenseHalf {
     product: Option<Fr>,
 }
 
-impl DenseHalf {
-    /// Expands a polynomial and the kernel of its claims.
-    pub fn new(
-        columns: &Columns<'_>,
-        poly: Poly,
-        set: &ClaimSet,
-        log: usize,
-        row_log: usize,
-    ) -> Self {
-        let values = columns.polynomial(poly, row_log);
-        // A block may reach beyond the used prefix. Values are zero there, but a round polynomial
-        // multiplies the kernel there with values of the other half.
-        let blocks = set.points.iter().flat_map(|p| &p.terms);
-        let end = blocks
-            .map(|(_, block)| block.offset + (1 << block.log))
-            .max();
-        let mut kernel = vec![Fr::ZERO; end.unwrap_or(0).max(values.len())];
-        for claims in &set.points {
-            if claims.previous {
-                let table = eq::table(&claims.point);
-                for (scalar, block) in &claims.terms {
-                    let kernel = kernel[block.offset..].iter_mut();
-                    kernel.zip(&table[1..]).for_each(|(k, e)| *k += scalar * e);
-                }
-                continue;
-            }
-            let table = EqTable::new(&claims.point);
-            for (scalar, block) in &claims.terms {
-                table.add(&mut kernel[block.offset..], *scalar);
-            }
-        }
-        Self::from_tables(values, kernel, log)
-    }
-
+impl Dense {
     /// From tables of at most `2^log` entries, the kernel's not shorter.
-    pub fn from_tables(values: Vec<Fr>, kernel: Vec<Fr>, log: usize) -> Self {
+    pub fn new(values: Vec<Fr>, kernel: Vec<Fr>, log: usize) -> Self {
         let mut half = Self {
             values,
             kernel,
@@ -173,8 +102,11 @@ impl DenseHalf {
         self.log -= 1;
     }
 
-    /// The polynomial's value once all variables are bound.
-    pub fn value(&self) -> Fr {
-        self.scale * self.values.first().copied().unwrap_or(Fr::ZERO)
+    /// What is left of values and kernel once all variables are bound.
+    pub fn last(&self) -> [Fr; 2] {
+        [&self.values, &self.kernel].map(|table| {
+            let last = table.first().copied();
+            last.map_or(Fr::ZERO, |v| self.scale * v)
+        })
     }
 }

@@ -122,13 +122,43 @@ pub fn dot_rows_u16(values: &[u16], vector: &[Fr]) -> Vec<Fr> {
     assert!(whole_rows(values.len(), vector.len()), "matrix shape");
     #[cfg(all(target_arch = "x86_64", target_endian = "little"))]
     if let Some(token) = Avx512::detect() {
-        let scaled: Vec<Fr> = vector
-            .iter()
-            .flat_map(|v| [*v, v * Fr::from(256)])
-            .collect();
-        return vnni::dot_unsigned(token, words::bytes(values), &scaled);
+        return vnni::dot_unsigned(token, words::bytes(values), &pairs(vector));
     }
     portable::dot(values, vector)
+}
+
+/// [`dot_rows_u8`] of rows that stand anywhere.
+///
+/// # Panics
+/// If a row is not as long as the vector.
+pub fn dot_parts_u8(rows: &[&[u8]], vector: &[Fr]) -> Vec<Fr> {
+    assert!(rows.iter().all(|r| r.len() == vector.len()), "row lengths");
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = Avx512::detect() {
+        return vnni::dot_parts(token, rows, vector);
+    }
+    portable::dot_parts(rows, vector)
+}
+
+/// [`dot_rows_u16`] of rows that stand anywhere.
+///
+/// # Panics
+/// If a row is not as long as the vector.
+pub fn dot_parts_u16(rows: &[&[u16]], vector: &[Fr]) -> Vec<Fr> {
+    assert!(rows.iter().all(|r| r.len() == vector.len()), "row lengths");
+    #[cfg(all(target_arch = "x86_64", target_endian = "little"))]
+    if let Some(token) = Avx512::detect() {
+        let rows: Vec<&[u8]> = rows.iter().map(|row| words::bytes(row)).collect();
+        return vnni::dot_parts(token, &rows, &pairs(vector));
+    }
+    portable::dot_parts(rows, vector)
+}
+
+/// Factors of the bytes of 16-bit values.
+#[cfg(target_arch = "x86_64")]
+fn pairs(vector: &[Fr]) -> Vec<Fr> {
+    let pairs = vector.iter().map(|v| [*v, v * Fr::from(256)]);
+    pairs.flatten().collect()
 }
 
 /// `Σ_k values[k] · vector[k]`.

@@ -11,7 +11,7 @@ use super::super::journal::Journal;
 use super::super::manifest::Deployed;
 use super::super::registry::open_routes;
 use super::super::universal::{RouterRecord, Selector, UniversalRecord};
-use super::super::{Chain, Created};
+use super::super::{Chain, Created, Receipt};
 use super::{Past, Plan, Router, Run, Step, require_code};
 
 /// State of an open route.
@@ -136,6 +136,17 @@ async fn has_route(
     }
 }
 
+/// Of a call whose effect stands, by a transaction that is not known.
+fn elsewhere(calldata_bytes: usize) -> Receipt {
+    Receipt {
+        tx_hash: None,
+        block: 0,
+        gas_used: 0,
+        calldata_bytes,
+        logs: Vec::new(),
+    }
+}
+
 impl<N: FnMut(&Step)> Run<'_, N> {
     /// Deploys what is not there yet.
     pub(super) async fn shared(&mut self, found: Found) -> eyre::Result<Shared> {
@@ -202,10 +213,16 @@ impl<N: FnMut(&Step)> Run<'_, N> {
         let (contract, name) = (Contract::VerifierRouter, "addRoute");
         let data: Bytes = call.abi_encode().into();
         let context = || format!("cannot add the route {selector}");
-        let past = self.past(contract, Some(name), data.len()).await;
-        let (receipt, earlier) = match past.wrap_err_with(context)? {
+        let code_hash = keccak256(&router.code);
+        let past = self.past(contract, Some(name), data.len(), code_hash);
+        let past = past.await.wrap_err_with(context)?;
+        // Read behind what an earlier run sent, and whatever came of that: others of the owner's transactions may have
+        // added the route, as one that replaced ours, or removed it.
+        let stands = self.stands(router, selector, universal).await?;
+        let (receipt, earlier) = match past {
             Past::Done(created) => (created.receipt, true),
-            Past::Open(nonce) => {
+            Past::Open(..) if stands => (elsewhere(data.len()), true),
+            Past::Open(nonce, _) => {
                 let mut watch = self.journal.watch(contract, Some((name, router.address)));
                 let value = U256::ZERO;
                 let sent = self
@@ -221,6 +238,33 @@ impl<N: FnMut(&Step)> Run<'_, N> {
             call: Some(name),
             created,
             earlier,
+            displaced: None,
         })
+    }
+
+    /// Whether the route stands.
+    ///
+    /// # Errors
+    /// If it leads elsewhere or was removed: it can never be added then.
+    async fn stands(
+        &mut self,
+        router: &Neighbour,
+        selector: Selector,
+        universal: Address,
+    ) -> eyre::Result<bool> {
+        let call = VerifierRouter::getRouteCall { selector };
+        let route = self.chain.read(router.address, &call).await?;
+        match route.state {
+            NONE => Ok(false),
+            OPEN if route.verifier == universal => Ok(true),
+            state => bail!(
+                "the router {} has its route {selector} {}, and a route is never changed: expected one to {universal}; deploy anew with --force instead of --resume, or with --router of another one",
+                router.address,
+                match state {
+                    OPEN => format!("to {}", route.verifier),
+                    _ => "removed for good".into(),
+                }
+            ),
+        }
     }
 }

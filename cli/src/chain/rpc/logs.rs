@@ -7,6 +7,7 @@ use alloy::transports::{RpcError, TransportError, TransportErrorKind};
 
 use super::super::{Event, Topics};
 use super::RpcChain;
+use super::bounded::is_too_long;
 
 /// JSON-RPC's code of an unknown method.
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -65,6 +66,7 @@ impl RpcChain {
 /// Whether a smaller range may be answered.
 fn of_range(error: &TransportError) -> bool {
     match error {
+        error if is_too_long(error) => true,
         RpcError::ErrorResp(payload) => payload.code != METHOD_NOT_FOUND,
         RpcError::Transport(
             TransportErrorKind::HttpError(error)

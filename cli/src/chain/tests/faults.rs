@@ -416,6 +416,21 @@ fn events_are_found_in_ranges() {
                 assert!(u64::from_str_radix(from, 16).unwrap() >= manifest.block);
             }
         }
+        // One that answers for all ranges, with more than is read of an answer unless they are small.
+        let filler = json!("0".repeat(17 << 20));
+        let proxy = Proxy::start(&anvil.url, move |request| {
+            let wide = request.method == "eth_getLogs"
+                && request.params[0]["fromBlock"] != request.params[0]["toBlock"];
+            match wide {
+                true => Answer::Result(filler.clone()),
+                false => Answer::Node,
+            }
+        });
+        let mut chain = Chain::Rpc(through(&proxy, 30).await);
+        let (hash, receipt) = &recorded[2];
+        let from = receipt.block - 1;
+        let found = registry.find(&mut chain, *hash, from).await.unwrap();
+        assert_eq!(found.unwrap().block, receipt.block);
         // A provider that refuses single blocks, too, is quoted.
         let proxy = Proxy::start(&anvil.url, |request| match request.method {
             "eth_getLogs" => Answer::Error(-32000, "no archive"),

@@ -7,9 +7,11 @@ mod anvil;
 mod commands;
 mod embedded;
 mod faults;
+mod fixture;
 mod gas;
 mod node;
 mod proxy;
+mod records;
 mod resume;
 mod universal;
 

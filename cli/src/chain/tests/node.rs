@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alloy::primitives::{Bytes, U256, address};
 use alloy::signers::local::PrivateKeySigner;
@@ -60,6 +62,50 @@ fn server(response: Option<&'static str>) -> String {
         }
     });
     format!("http://{address}")
+}
+
+/// A server whose answers begin with `head` and do not end; how many bytes of each it got rid of.
+fn endless(head: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let most = Arc::new(AtomicUsize::new(0));
+    let sent = most.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(head.as_bytes());
+            let mut count = 0;
+            while stream.write_all(&[b' '; 1 << 16]).is_ok() {
+                count += 1 << 16;
+                sent.fetch_max(count, Ordering::Relaxed);
+                assert!(count < 1 << 30, "somebody reads it all");
+            }
+        }
+    });
+    (format!("http://{address}"), most)
+}
+
+#[test]
+fn answers_without_end_are_not_read() {
+    wait(async {
+        for (head, expected) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", "more than 16 MiB"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n",
+                "more than 16 MiB",
+            ),
+            ("HTTP/1.1 404 Not Found\r\n\r\n", "HTTP 404"),
+        ] {
+            let (url, most) = endless(head);
+            let error = connect(&node(&url, None, 30), None).await;
+            let error = format!("{:#}", error.err().expect("connected"));
+            assert!(error.contains(expected), "{error}");
+            // What is on the way is in the buffers of the two sockets.
+            let sent = most.load(Ordering::Relaxed);
+            assert!(sent < 32 << 20, "{sent} bytes");
+        }
+    });
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alloy::primitives::{Address, keccak256};
+use alloy::primitives::{Address, U256, keccak256};
 use serde_json::{Value, json};
 
 use super::super::bundle::{Bundle, Contract};
 use super::super::code::require_recorded;
+use super::super::contracts::VerifierRouter;
 use super::super::deploy::{Plan, Router, deploy_recorded};
 use super::super::journal::Journal;
 use super::super::manifest::Manifest;
@@ -18,7 +19,7 @@ use super::super::{Chain, LOCAL_CHAIN_ID};
 use super::anvil::{Anvil, KEY};
 use super::node::{connect, node, wait};
 use super::proxy::{Answer, Proxy, ask};
-use super::{ACCEPT, REFUSE, bundle, universal_bundle};
+use super::{ACCEPT, REFUSE, bundle, creation, universal_bundle};
 
 /// Second account of anvil's published mnemonic; worth nothing anywhere.
 const SECOND: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
@@ -215,8 +216,19 @@ fn a_deployment_goes_on_only_as_it_was_begun() {
     });
 }
 
-/// A transaction that never arrived and whose nonce another one took is made again, and so is one that was replaced by
-/// the same creation with more gas found.
+/// What took the nonce of a creation that never arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Instead {
+    /// The same creation, with more gas, as a wallet sends it.
+    Same,
+    /// The creation of another contract.
+    Foreign,
+    /// A transaction that creates nothing.
+    Call,
+}
+
+/// A transaction that never arrived and whose nonce another one took is made again, whatever that one made; one that was
+/// replaced by the same creation with more gas is found.
 #[test]
 fn a_nonce_that_went_elsewhere_is_no_contract() {
     wait(async {
@@ -225,7 +237,7 @@ fn a_nonce_that_went_elsewhere_is_no_contract() {
         };
         let mut direct = chain(&anvil.url, KEY, 30).await;
         let sender = direct.sender().unwrap();
-        for same in [false, true] {
+        for instead in [Instead::Call, Instead::Foreign, Instead::Same] {
             let dir = tempfile::tempdir().unwrap();
             let path = file(&dir);
             let proxy = stops_at(&anvil.url, 0, Fate::Lost);
@@ -233,26 +245,92 @@ fn a_nonce_that_went_elsewhere_is_no_contract() {
             let stopped = run(&mut faulty, &bundle, Plan::default(), &path).await;
             assert!(stopped.is_err());
             let before = count(&anvil.url, sender);
-            if same {
-                let code = bundle.code(Contract::Halo2Verifier);
-                direct.deploy(code, &[]).await.unwrap();
-            } else {
-                direct
-                    .send(Address::ZERO, Default::default(), Default::default())
-                    .await
-                    .unwrap();
+            let taken = sender.create(before);
+            match instead {
+                Instead::Same => drop(
+                    direct
+                        .deploy(bundle.code(Contract::Halo2Verifier), &[])
+                        .await
+                        .unwrap(),
+                ),
+                Instead::Foreign => drop(direct.deploy(&creation(REFUSE), &[]).await.unwrap()),
+                Instead::Call => {
+                    let nobody = Address::ZERO;
+                    let sent = direct.send(nobody, Default::default(), Default::default());
+                    sent.await.unwrap();
+                }
             }
-            let manifest = run(&mut direct, &bundle, Plan::default(), &path)
-                .await
-                .unwrap();
+            let mut steps = Vec::new();
+            let mut journal = Journal::read(&path).unwrap();
+            let plan = journal.require(&direct, &bundle, Plan::default()).unwrap();
+            let manifest = deploy_recorded(&mut direct, &bundle, plan, &mut journal, |step| {
+                steps.push((step.contract, step.displaced));
+            });
+            let manifest = manifest.await.unwrap();
             // Three contracts, and what took the nonce of the first if it is none of them.
+            let same = instead == Instead::Same;
             assert_eq!(count(&anvil.url, sender) - before, if same { 3 } else { 4 });
-            assert_eq!(
-                manifest.halo2_verifier.address == sender.create(before),
-                same
-            );
+            assert_eq!(manifest.halo2_verifier.address == taken, same);
+            // It is said that another contract stands there, of no other step.
+            let displaced = (instead == Instead::Foreign).then_some(taken);
+            assert_eq!(steps[0], (Contract::Halo2Verifier, displaced));
+            assert!(steps[1..].iter().all(|(_, displaced)| displaced.is_none()));
             let code = direct.code(manifest.halo2_verifier.address).await.unwrap();
             assert_eq!(keccak256(code), manifest.halo2_verifier.code_hash);
+        }
+    });
+}
+
+/// The call that adds a route never arrived, and another one of the owner took its nonce and added it; or the route was
+/// removed again, whichever call added it.
+#[test]
+fn a_route_that_stands_is_not_added_again() {
+    wait(async {
+        let (Some(bundle), Some(anvil)) = (
+            universal_bundle(ACCEPT, 1, false),
+            Anvil::start(LOCAL_CHAIN_ID),
+        ) else {
+            return;
+        };
+        let selector = bundle.info.universal.as_ref().unwrap().selector();
+        let plan = Plan {
+            router: Router::New,
+            ..Plan::default()
+        };
+        let mut direct = chain(&anvil.url, KEY, 30).await;
+        let sender = direct.sender().unwrap();
+        // Legacy: the same call is another transaction then.
+        let owner = connect(&node(&anvil.url, None, 30), Some(KEY)).await;
+        let mut owner = Chain::Rpc(owner.unwrap().with_legacy(true));
+        for (fate, removed) in [(Fate::Lost, false), (Fate::Lost, true), (Fate::Taken, true)] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = file(&dir);
+            let before = count(&anvil.url, sender);
+            // Behind the two verifiers and the router.
+            let proxy = stops_at(&anvil.url, 3, fate);
+            let mut faulty = chain(&proxy.url, KEY, 1).await;
+            assert!(run(&mut faulty, &bundle, plan, &path).await.is_err());
+            let [verifier, router] = [1, 2].map(|nonce| sender.create(before + nonce));
+            if matches!(fate, Fate::Lost) {
+                let add = VerifierRouter::addRouteCall { selector, verifier };
+                let added = owner.write(router, &add, U256::ZERO).await.unwrap();
+                assert_ne!(added.tx_hash, Some(*proxy.sent()[3].tx_hash()));
+            }
+            if removed {
+                let remove = VerifierRouter::removeRouteCall { selector };
+                owner.write(router, &remove, U256::ZERO).await.unwrap();
+                let error = run(&mut direct, &bundle, Plan::default(), &path).await;
+                let error = format!("{:#}", error.unwrap_err());
+                assert!(error.contains("removed for good"), "{error}");
+                continue;
+            }
+            let manifest = run(&mut direct, &bundle, Plan::default(), &path).await;
+            let manifest = manifest.unwrap();
+            // The verifiers, the router, the route that was added by hand, the model's verifier and the registry.
+            assert_eq!(count(&anvil.url, sender) - before, 6);
+            let universal = manifest.universal.as_ref().unwrap();
+            assert_eq!(universal.router.unwrap().contract.address, router);
+            require_calls(&mut direct, &manifest).await.unwrap();
         }
     });
 }

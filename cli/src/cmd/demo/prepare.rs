@@ -19,35 +19,12 @@ use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::cmd::setup::development;
 use crate::cmd::verifier::{self, Keys, Made};
 use crate::files::{self, ModelDir, ProofFile};
+use crate::fraud;
 use crate::input::{self, Given};
 use crate::measure::Stages;
 use crate::output::Output;
 use crate::pipeline;
 use crate::subject::Subject;
-
-/// The fraud model, as `models/fraud` of the repository has it: in the binary, so that the demo runs anywhere.
-const MODEL: [(&str, &[u8]); 5] = [
-    (
-        "fraud.onnx",
-        include_bytes!("../../../../models/fraud/fraud.onnx"),
-    ),
-    (
-        "calibration.csv",
-        include_bytes!("../../../../models/fraud/calibration.csv"),
-    ),
-    (
-        "fraud.csv",
-        include_bytes!("../../../../models/fraud/fraud.csv"),
-    ),
-    (
-        "legit.csv",
-        include_bytes!("../../../../models/fraud/legit.csv"),
-    ),
-    (
-        "samples.csv",
-        include_bytes!("../../../../models/fraud/samples.csv"),
-    ),
-];
 
 /// Inputs of the batch.
 pub const BATCH: usize = 64;
@@ -101,7 +78,7 @@ pub struct Proofs {
 pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Prepared> {
     let folder = tempfile::tempdir()?;
     let models = folder.path().join("fraud");
-    write_model(&models)?;
+    fraud::write(&models)?;
     let dir = model(&models, &folder.path().join("one"), 1, stages)?;
     let batch_dir = model(&models, &folder.path().join("batch"), BATCH, stages)?;
     let other_dir = model(
@@ -169,14 +146,6 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
     })
 }
 
-fn write_model(folder: &Path) -> eyre::Result<()> {
-    std::fs::create_dir(folder)?;
-    for (name, bytes) in MODEL {
-        files::write_bytes(&folder.join(name), bytes, false)?;
-    }
-    Ok(())
-}
-
 /// What `laminate input commit` does.
 fn commit_to(program: &Program, row: &Path, path: &Path) -> eyre::Result<Committed> {
     let input = input::read_values(row, program)?;
@@ -205,7 +174,7 @@ impl Prepared {
                 one(&self.other_dir, &self.fraud, s)
             })?,
             batch: named(stages, "batch", |s| {
-                let samples = self.models.join("samples.csv");
+                let samples = self.models.join(fraud::SAMPLES);
                 let given = input::first_rows(&samples, &self.batch_dir.program()?, BATCH)?;
                 prove(&self.batch_dir, &given, &self.batch_srs, s, out)
             })?,
@@ -220,8 +189,8 @@ fn model(
     stages: &mut Stages,
 ) -> eyre::Result<ModelDir> {
     let options = Compile {
-        model: models.join("fraud.onnx"),
-        calibration: Some(models.join("calibration.csv")),
+        model: models.join(fraud::MODEL),
+        calibration: Some(models.join(fraud::CALIBRATION)),
         evaluation: None,
         batch,
         headroom: None,

@@ -47,15 +47,20 @@ pub fn combine<T: Copy + Sync + Into<i64>>(values: &[T], cols: usize, selector: 
 
 /// `out[j] = Σ_k values[j][k] · vector[k]`
 pub fn dot<T: Copy + Sync + Into<i64>>(values: &[T], vector: &[Fr]) -> Vec<Fr> {
-    values
-        .par_chunks(vector.len().max(1))
-        .map(|row| {
-            row.chunks(TERMS)
-                .zip(vector.chunks(TERMS))
-                .map(|(row, vector)| dot_one(row, vector))
-                .sum()
-        })
-        .collect()
+    let rows = values.par_chunks(vector.len().max(1));
+    rows.map(|row| dot_row(row, vector)).collect()
+}
+
+/// [`dot`] of rows that stand anywhere.
+pub fn dot_parts<T: Copy + Sync + Into<i64>>(rows: &[&[T]], vector: &[Fr]) -> Vec<Fr> {
+    rows.par_iter().map(|row| dot_row(row, vector)).collect()
+}
+
+fn dot_row<T: Copy + Into<i64>>(row: &[T], vector: &[Fr]) -> Fr {
+    row.chunks(TERMS)
+        .zip(vector.chunks(TERMS))
+        .map(|(row, vector)| dot_one(row, vector))
+        .sum()
 }
 
 /// One product of at most [`TERMS`] terms.

@@ -72,7 +72,11 @@ fn unsigned_bytes_agree() {
             assert_eq!(combine_rows_u8(&values, cols, &selector), expected);
             assert_eq!(portable::combine(&values, cols, &selector), expected);
             let vector = elements(cols, &mut rng);
-            assert_eq!(dot_rows_u8(&values, &vector), plain_dot(&values, &vector));
+            let expected = plain_dot(&values, &vector);
+            assert_eq!(dot_rows_u8(&values, &vector), expected);
+            let parts: Vec<&[u8]> = values.chunks(cols).collect();
+            assert_eq!(dot_parts_u8(&parts, &vector), expected);
+            assert_eq!(portable::dot_parts(&parts, &vector), expected);
         }
     }
 }
@@ -91,7 +95,10 @@ fn words_agree() {
             assert_eq!(combine_rows_u16(&values, cols, &selector), expected);
             assert_eq!(portable::combine(&values, cols, &selector), expected);
             let vector = elements(cols, &mut rng);
-            assert_eq!(dot_rows_u16(&values, &vector), plain_dot(&values, &vector));
+            let expected = plain_dot(&values, &vector);
+            assert_eq!(dot_rows_u16(&values, &vector), expected);
+            let parts: Vec<&[u16]> = values.chunks(cols).collect();
+            assert_eq!(dot_parts_u16(&parts, &vector), expected);
             let flat = elements(values.len(), &mut rng);
             let expected: Fr = values
                 .iter()

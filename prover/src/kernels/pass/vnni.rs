@@ -318,19 +318,26 @@ pub fn dot_unsigned(token: Avx512, values: &[u8], vector: &[Fr]) -> Vec<Fr> {
 /// Rows multiplied together.
 const TILE: usize = 8;
 
-fn dot<const FORM: usize>(_token: Avx512, values: &[u8], vector: &[Fr]) -> Vec<Fr> {
+/// [`dot_unsigned`] of rows that stand anywhere.
+pub fn dot_parts(token: Avx512, rows: &[&[u8]], vector: &[Fr]) -> Vec<Fr> {
+    dot_slices::<1>(token, rows, vector)
+}
+
+fn dot<const FORM: usize>(token: Avx512, values: &[u8], vector: &[Fr]) -> Vec<Fr> {
+    let rows: Vec<&[u8]> = values.chunks_exact(vector.len().max(1)).collect();
+    dot_slices::<FORM>(token, &rows, vector)
+}
+
+fn dot_slices<const FORM: usize>(_token: Avx512, rows: &[&[u8]], vector: &[Fr]) -> Vec<Fr> {
     let cols = vector.len();
-    if values.is_empty() {
-        return vec![];
-    }
     let digits = FORMS[FORM].digits(vector);
-    let mut out = vec![Fr::ZERO; values.len() / cols];
+    let mut out = vec![Fr::ZERO; rows.len()];
     out.par_chunks_mut(TILE)
-        .zip(values.par_chunks(TILE * cols))
+        .zip(rows.par_chunks(TILE))
         .with_min_len(4)
         .for_each(|(out, rows)| {
-            let last = &rows[rows.len() - cols..];
-            let rows = std::array::from_fn(|i| rows.chunks_exact(cols).nth(i).unwrap_or(last));
+            let last = rows[rows.len() - 1];
+            let rows: [&[u8]; TILE] = std::array::from_fn(|i| *rows.get(i).unwrap_or(&last));
             for start in (0..cols).step_by(TERMS) {
                 let end = cols.min(start + TERMS);
                 let part: [&[u8]; TILE] = rows.map(|row: &[u8]| &row[start..end]);

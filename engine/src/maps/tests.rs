@@ -1,0 +1,362 @@
+use super::linear::LinearTerm;
+use super::pairs::Pair;
+use super::*;
+use crate::backend::Native;
+use crate::poly;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+fn point(rng: &mut ChaCha8Rng, log: usize) -> Vec<Fr> {
+    (0..log).map(|_| Fr::random(&mut *rng)).collect()
+}
+
+/// Indices of all view axes.
+fn places(logs: &[usize]) -> Vec<Vec<usize>> {
+    let mut out = vec![vec![]];
+    for log in logs {
+        out = out
+            .into_iter()
+            .flat_map(|at: Vec<usize>| (0..1 << log).map(move |x| [at.as_slice(), &[x]].concat()))
+            .collect();
+    }
+    out
+}
+
+/// Entries, vector and extension of a map are one matrix.
+fn agrees(rng: &mut ChaCha8Rng, name: &str, map: &Map, logs: &[usize], log: usize) {
+    let points: Vec<Vec<Fr>> = logs.iter().map(|l| point(rng, *l)).collect();
+    let view: Vec<&[Fr]> = points.iter().map(Vec::as_slice).collect();
+    let y = point(rng, log);
+    let tables: Vec<Vec<Fr>> = view.iter().map(|p| eq::table(p)).collect();
+    let mut expected = vec![Fr::ZERO; 1 << log];
+    let reads = map.reads();
+    for at in places(logs) {
+        // An axis that is not read stands in no sum.
+        if at
+            .iter()
+            .enumerate()
+            .any(|(a, x)| !reads.contains(&a) && *x > 0)
+        {
+            continue;
+        }
+        let weight: Fr = reads.iter().map(|a| tables[*a][at[*a]]).product();
+        for (entry, to) in expected.iter_mut().enumerate() {
+            *to += crate::field::fr_from_i64(map.entry(&at, entry)) * weight;
+        }
+    }
+    assert_eq!(map.vector(&view, log), expected, "{name}: vector");
+    let found = map.evaluate(&mut Native, &view, &y);
+    assert_eq!(found, poly::evaluate(&expected, &y), "{name}: extension");
+}
+
+fn linear(terms: &[(usize, i64, usize)], scale: i64, offset: i64, size: usize) -> Map {
+    let terms = terms.iter().map(|(axis, coefficient, size)| LinearTerm {
+        axis: *axis,
+        coefficient: *coefficient,
+        size: *size,
+    });
+    Map::Linear(Linear {
+        terms: terms.collect(),
+        scale,
+        offset,
+        size,
+    })
+}
+
+#[test]
+fn every_map_is_its_entries_vector_and_extension() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let rng = &mut rng;
+    agrees(rng, "same", &Map::Same { axis: 1 }, &[2, 3], 3);
+    for at in 0..8 {
+        agrees(rng, "fixed", &Map::Fixed { at }, &[2], 3);
+        agrees(rng, "sum", &Map::Sum { below: at + 1 }, &[2], 3);
+    }
+    for size in 1..=8 {
+        agrees(
+            rng,
+            "same below",
+            &linear(&[(0, 1, size)], 1, 0, 8),
+            &[3],
+            3,
+        );
+        agrees(
+            rng,
+            "same below",
+            &linear(&[(0, 1, 8)], 1, 0, size),
+            &[3],
+            3,
+        );
+    }
+    for offset in -9..=9 {
+        agrees(
+            rng,
+            "shift",
+            &linear(&[(1, 1, 8)], 1, offset, 8),
+            &[1, 3],
+            3,
+        );
+        agrees(
+            rng,
+            "shift below",
+            &linear(&[(1, 1, 5)], 1, offset, 7),
+            &[1, 3],
+            3,
+        );
+        agrees(rng, "narrow", &linear(&[(0, 1, 3)], 1, offset, 13), &[2], 4);
+    }
+    // Windows, strides, dilations, transposed ones, upsampling, slices, concatenation.
+    for (view, map, log) in [
+        ([5, 3], linear(&[(0, 1, 28), (1, 1, 5)], 1, 0, 32), 5),
+        ([4, 3], linear(&[(0, 2, 14), (1, 1, 7)], 1, -3, 28), 5),
+        ([4, 2], linear(&[(0, 1, 14), (1, 4, 3)], 1, -4, 14), 4),
+        ([4, 2], linear(&[(0, 1, 11), (1, -1, 3)], 2, 1, 6), 3),
+        ([5, 0], linear(&[(0, 1, 24)], 3, 0, 8), 3),
+        ([5, 0], linear(&[(0, 3, 28)], 1, 17, 100), 7),
+        ([6, 0], linear(&[(0, 1, 64)], 1, 64, 256), 8),
+        ([6, 0], linear(&[(0, -1, 50)], 1, 49, 50), 6),
+    ] {
+        agrees(rng, "linear", &map, &view, log);
+    }
+    for _ in 0..200 {
+        let logs = [rng.gen_range(0..4), rng.gen_range(0..4)];
+        let log = rng.gen_range(0..5);
+        let term = |rng: &mut ChaCha8Rng, axis: usize| {
+            let size = rng.gen_range(1..=1usize << logs[axis]);
+            (axis, rng.gen_range(-4..5), size)
+        };
+        let terms = [term(rng, 0), term(rng, 1)];
+        let count = rng.gen_range(1..=2);
+        let (scale, offset) = (rng.gen_range(1..4), rng.gen_range(-9..10));
+        let size = rng.gen_range(1..=1 << log);
+        let map = linear(&terms[..count], scale, offset, size);
+        agrees(rng, "random", &map, &logs, log);
+    }
+}
+
+/// The automaton alone, whatever [`Linear`] would choose.
+#[test]
+fn the_automaton_agrees_with_pairs() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    for round in 0..300 {
+        let logs: Vec<usize> = (0..rng.gen_range(1..4))
+            .map(|_| rng.gen_range(0..4))
+            .collect();
+        let points: Vec<Vec<Fr>> = logs.iter().map(|l| point(&mut rng, *l)).collect();
+        let variables: Vec<automaton::Variable<'_, Fr>> = points
+            .iter()
+            .zip(&logs)
+            .map(|(point, log)| automaton::Variable {
+                coefficient: rng.gen_range(-5..6),
+                point,
+                size: rng.gen_range(1..=1 << log),
+            })
+            .collect();
+        let constant = rng.gen_range(-12..13);
+        let mut expected = Fr::ZERO;
+        for at in places(&logs) {
+            let pairs = variables.iter().zip(&at);
+            let sum: i64 = pairs.clone().map(|(v, x)| v.coefficient * *x as i64).sum();
+            if sum == constant && pairs.clone().all(|(v, x)| *x < v.size) {
+                expected += pairs.map(|(v, x)| eq::table(v.point)[*x]).product::<Fr>();
+            }
+        }
+        let found = automaton::evaluate(&mut Native, &variables, constant);
+        assert_eq!(found, expected, "round {round}: {logs:?}");
+    }
+}
+
+/// A random matrix, a term with masks, and the values of a view: all are one.
+#[test]
+fn a_wiring_is_its_values() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let entries: Vec<Pair> = places(&[1, 2])
+        .into_iter()
+        .flat_map(|view| (0..4).map(move |y| (view.clone(), y)))
+        .filter(|_| rng.gen_bool(0.4))
+        .map(|(view, y)| Pair {
+            view,
+            y,
+            coefficient: if y == 2 { -7 } else { 3 },
+        })
+        .collect();
+    let pairs = Map::Pairs(Pairs {
+        axes: vec![3, 1],
+        entries: entries.into(),
+    });
+    agrees(&mut rng, "pairs", &pairs, &[1, 2, 1, 1], 2);
+    let wirings = [
+        Wiring {
+            view: vec![2, 2, 3, 1],
+            axes: vec![(2, pairs), (3, Map::Same { axis: 2 })],
+            masks: vec![Mask::Only { axis: 0, at: 2 }],
+        },
+        Wiring {
+            view: vec![3, 2, 1],
+            axes: vec![
+                (3, Map::Linear(Linear::shift(0, 5, 1, 6))),
+                (1, Map::Sum { below: 2 }),
+                (2, Map::Same { axis: 1 }),
+                (2, Map::Fixed { at: 3 }),
+            ],
+            masks: vec![Mask::Below { axis: 2, size: 1 }],
+        },
+        Wiring {
+            view: vec![3, 2],
+            axes: vec![
+                (3, Map::Linear(Linear::shift(0, 8, 1, 5))),
+                (2, Map::Same { axis: 1 }),
+            ],
+            masks: vec![],
+        },
+        Wiring {
+            view: vec![4],
+            axes: vec![(4, Map::Linear(Linear::shift(0, 16, -1, 16)))],
+            masks: vec![],
+        },
+        Wiring {
+            view: vec![2, 3, 2],
+            axes: vec![(3, Map::Same { axis: 1 })],
+            masks: vec![Mask::AtMost { axis: 0, bound: 2 }],
+        },
+    ];
+    for wiring in wirings {
+        assert_eq!(wiring.check(), Ok(()));
+        let block: Vec<Fr> = (0..1 << wiring.block_log())
+            .map(|_| Fr::random(&mut rng))
+            .collect();
+        let scale = Fr::random(&mut rng);
+        let mut values = vec![Fr::ZERO; 1 << wiring.view_log()];
+        for (index, value) in values.iter_mut().enumerate() {
+            let view = &places(&wiring.view)[index];
+            let holds = wiring.masks.iter().all(|mask| mask.holds(view));
+            let logs: Vec<usize> = wiring.axes.iter().map(|(log, _)| *log).collect();
+            for (at, y) in places(&logs).iter().enumerate().filter(|_| holds) {
+                let entries = wiring
+                    .axes
+                    .iter()
+                    .zip(y)
+                    .map(|((_, map), y)| map.entry(view, *y));
+                *value += scale * crate::field::fr_from_i64(entries.product()) * block[at];
+            }
+        }
+        let mut by_runs = vec![Fr::ZERO; values.len()];
+        let runs = wiring.runs();
+        for (out, parts) in by_runs.chunks_mut(1 << runs.inner).zip(&runs.parts) {
+            for (part, entry) in parts {
+                let factor = scale * crate::field::fr_from_i64(*entry);
+                let part = &block[part << runs.inner..];
+                out.iter_mut().zip(part).for_each(|(o, v)| *o += factor * v);
+            }
+        }
+        assert_eq!(by_runs, values, "runs");
+        if let Some((to, from, count)) = wiring.shifted() {
+            let mut shifted = vec![Fr::ZERO; values.len()];
+            let pairs = shifted[to..to + count].iter_mut().zip(&block[from..]);
+            pairs.for_each(|(o, v)| *o = scale * v);
+            assert_eq!(shifted, values, "shifted");
+        }
+        let at = point(&mut rng, wiring.view_log());
+        let expected = poly::evaluate(&values, &at);
+        let (mask, vectors) = wiring.vectors(&at);
+        let mut kernel = vec![mask * scale];
+        for vector in &vectors {
+            kernel = kernel
+                .iter()
+                .flat_map(|k| vector.iter().map(move |v| k * v))
+                .collect();
+        }
+        let found: Fr = kernel.iter().zip(&block).map(|(k, v)| k * v).sum();
+        assert_eq!(found, expected, "vectors");
+        let rho = point(&mut rng, wiring.block_log());
+        let extension = wiring.evaluate(&mut Native, &at, &rho);
+        assert_eq!(
+            scale * extension,
+            poly::evaluate(&kernel, &rho),
+            "extension"
+        );
+    }
+}
+
+#[test]
+fn wrong_wirings_are_refused() {
+    let good = Wiring {
+        view: vec![3, 2],
+        axes: vec![(3, Map::Linear(Linear::shift(0, 5, 1, 6)))],
+        masks: vec![Mask::Below { axis: 1, size: 3 }],
+    };
+    assert_eq!(good.check(), Ok(()));
+    let refused = |name: &str, change: &dyn Fn(&mut Wiring)| {
+        let mut wiring = good.clone();
+        change(&mut wiring);
+        assert!(wiring.check().is_err(), "{name} accepted");
+    };
+    let map = |map: Map| move |w: &mut Wiring| w.axes[0].1 = map.clone();
+    refused("no such axis", &map(Map::Same { axis: 2 }));
+    refused("other size", &map(Map::Same { axis: 1 }));
+    refused("fixed outside", &map(Map::Fixed { at: 8 }));
+    refused("sum of none", &map(Map::Sum { below: 0 }));
+    refused("sum beyond", &map(Map::Sum { below: 9 }));
+    refused("axis read twice", &|w| {
+        w.masks[0] = Mask::Only { axis: 0, at: 0 }
+    });
+    refused("two axes from one", &|w| {
+        w.axes.push((3, Map::Same { axis: 0 }))
+    });
+    refused("mask outside", &|w| {
+        w.masks[0] = Mask::Only { axis: 1, at: 4 }
+    });
+    refused("mask of none", &|w| {
+        w.masks[0] = Mask::Below { axis: 1, size: 0 }
+    });
+    refused("compared axes differ", &|w| {
+        w.axes.clear();
+        w.masks[0] = Mask::AtMost { axis: 0, bound: 1 };
+    });
+    refused("too many states", &map(linear(&[(0, 5000, 5)], 1, 0, 8)));
+    refused("long axes of pairs", &|w| {
+        w.view[0] = 13;
+        w.axes[0].1 = Map::Pairs(Pairs {
+            axes: vec![0],
+            entries: Arc::from([]),
+        });
+    });
+    refused(
+        "bound beyond the view",
+        &map(Map::Linear(Linear::shift(0, 9, 1, 6))),
+    );
+    refused(
+        "bound beyond the block",
+        &map(Map::Linear(Linear::shift(0, 5, 1, 9))),
+    );
+    refused("scale of zero", &map(linear(&[(0, 1, 5)], 0, 0, 8)));
+    refused("negative scale", &map(linear(&[(0, 1, 5)], -1, 0, 8)));
+    refused(
+        "large coefficient",
+        &map(linear(&[(0, 1 << 21, 5)], 1, 0, 8)),
+    );
+    refused(
+        "largest coefficient",
+        &map(linear(&[(0, i64::MIN, 5)], 1, 0, 8)),
+    );
+    refused("no axes", &map(linear(&[], 1, 0, 8)));
+    let pair = |view: usize, y, coefficient| Pair {
+        view: vec![view],
+        y,
+        coefficient,
+    };
+    let pairs = |entries: Vec<Pair>| {
+        map(Map::Pairs(Pairs {
+            axes: vec![0],
+            entries: entries.into(),
+        }))
+    };
+    refused("pair outside the view", &pairs(vec![pair(8, 0, 1)]));
+    refused("pair outside the block", &pairs(vec![pair(0, 8, 1)]));
+    refused(
+        "a pair repeated",
+        &pairs(vec![pair(1, 2, 1), pair(1, 2, 1)]),
+    );
+    refused("a pair of zero", &pairs(vec![pair(1, 2, 0)]));
+}

@@ -1,0 +1,436 @@
+//! How a block stands in a view: one map for each of its axes, and masks.
+
+use halo2curves_axiom::bn256::Fr;
+use thiserror::Error;
+
+use super::Map;
+use super::automaton::{MAX_VARIABLES, MAX_WIDTH, width};
+use super::cost::Cost;
+use super::linear::{MAX_PAIRS, MAX_PAIRS_LOG};
+use super::mask::{self, Mask};
+use crate::backend::Backend;
+use crate::poly::eq;
+
+/// Maps onto the axes of a block, most significant first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wiring {
+    /// log2 of every axis of the view, most significant first.
+    pub view: Vec<usize>,
+    /// log2 of every axis of the block, and the map onto it.
+    pub axes: Vec<(usize, Map)>,
+    /// Masks on view axes, which differ from each other and from those that maps read.
+    pub masks: Vec<Mask>,
+}
+
+/// A term's parts: see [`Wiring::runs`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// log2 of a part.
+    pub inner: usize,
+    /// Numbers of parts and coefficients.
+    pub parts: Vec<Vec<(usize, i64)>>,
+}
+
+/// Why maps are refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum MapError {
+    /// A view axis does not exist.
+    #[error("view axis {axis} does not exist; there are {axes}")]
+    Axis {
+        /// The axis.
+        axis: usize,
+        /// Number of axes.
+        axes: usize,
+    },
+    /// A view axis stands in two maps or masks.
+    #[error("view axis {axis} is read twice")]
+    ReadTwice {
+        /// The axis.
+        axis: usize,
+    },
+    /// A number is out of its bounds.
+    #[error("{what} is {found}, expected {expected}")]
+    Bound {
+        /// The number.
+        what: &'static str,
+        /// What it is.
+        found: i64,
+        /// What it may be.
+        expected: String,
+    },
+}
+
+/// Most cells of one map's extension.
+const MAX_CELLS: usize = 4 << 14;
+/// Largest coefficient of an index.
+const MAX_COEFFICIENT: i64 = 1 << 20;
+
+fn bound(
+    what: &'static str,
+    found: usize,
+    ok: bool,
+    expected: impl Into<String>,
+) -> Result<(), MapError> {
+    if ok {
+        return Ok(());
+    }
+    let (found, expected) = (i64::try_from(found).unwrap_or(i64::MAX), expected.into());
+    Err(MapError::Bound {
+        what,
+        found,
+        expected,
+    })
+}
+
+impl Wiring {
+    /// log2 of the view's length.
+    pub fn view_log(&self) -> usize {
+        self.view.iter().sum()
+    }
+
+    /// log2 of the block's length.
+    pub fn block_log(&self) -> usize {
+        self.axes.iter().map(|(log, _)| log).sum()
+    }
+
+    /// Cuts a point of the view into those of its axes.
+    pub fn split<'p, S>(&self, point: &'p [S]) -> Vec<&'p [S]> {
+        cut(&self.view, point)
+    }
+
+    /// The extension of masks and maps at a point of the view and one of the block.
+    pub fn evaluate<B: Backend>(
+        &self,
+        backend: &mut B,
+        point: &[B::Scalar],
+        inside: &[B::Scalar],
+    ) -> B::Scalar {
+        let view = self.split(point);
+        let logs: Vec<usize> = self.axes.iter().map(|(log, _)| *log).collect();
+        let mut product = mask::product(backend, &self.masks, &view);
+        // Neighbouring axes that are the same are one equality.
+        let mut parts = self.axes.iter().zip(cut(&logs, inside)).peekable();
+        while let Some(((_, map), y)) = parts.next() {
+            let value = match map {
+                Map::Same { axis } => {
+                    let mut x = view.get(*axis).copied().unwrap_or(&[]).to_vec();
+                    let mut y = y.to_vec();
+                    while let Some(((_, Map::Same { axis }), more)) =
+                        parts.next_if(|((_, map), _)| matches!(map, Map::Same { .. }))
+                    {
+                        x.extend_from_slice(view.get(*axis).copied().unwrap_or(&[]));
+                        y.extend_from_slice(more);
+                    }
+                    eq::evaluate(backend, &x, &y)
+                }
+                map => map.evaluate(backend, &view, y),
+            };
+            product = Some(match product {
+                None => value,
+                Some(product) => backend.mul(&product, &value),
+            });
+        }
+        product.unwrap_or_else(|| backend.constant(Fr::from(1)))
+    }
+
+    /// The masks' value at a point, and the vectors of the block's axes: the kernel of a claim is their outer product.
+    pub fn vectors(&self, point: &[Fr]) -> (Fr, Vec<Vec<Fr>>) {
+        let view = self.split(point);
+        let vectors = self.axes.iter().map(|(log, map)| map.vector(&view, *log));
+        (mask::native(&self.masks, &view), vectors.collect())
+    }
+
+    /// What the term reads: for every entry of the view's axes before those that the block shares, the parts of the
+    /// block that stand there, by number, with their coefficients.
+    pub fn runs(&self) -> Runs {
+        // Axes at the end that are the view's own.
+        let same = |(i, j): (usize, usize)| match self.axes.get(i) {
+            Some((log, Map::Same { axis })) => *axis == j && self.view.get(j) == Some(log),
+            _ => false,
+        };
+        let ends = (0..self.axes.len()).rev().zip((0..self.view.len()).rev());
+        let shared = ends.take_while(|at| same(*at)).count();
+        let (outer, inner) = self.view.split_at(self.view.len() - shared);
+        let axes = self.axes.get(..self.axes.len() - shared).unwrap_or(&[]);
+        let count = 1usize << outer.iter().sum::<usize>();
+        let parts = (0..count).map(|index| {
+            let view = indices(outer, index);
+            if !self.masks.iter().all(|mask| mask.holds(&view)) {
+                return vec![];
+            }
+            axes.iter()
+                .fold(vec![(0usize, 1i64)], |places, (log, map)| {
+                    let row = map.row(&view);
+                    let place = |(at, product): &(usize, i64)| {
+                        let (at, product) = (*at, *product);
+                        row.iter()
+                            .map(move |(y, entry)| ((at << log) + y, product * entry))
+                            .collect::<Vec<_>>()
+                    };
+                    places.iter().flat_map(place).collect()
+                })
+        });
+        Runs {
+            inner: inner.iter().sum(),
+            parts: parts.collect(),
+        }
+    }
+
+    /// Of a block that is shifted along its first axis and otherwise stands as it is: the first entries of view and
+    /// block, and how many follow.
+    pub fn shifted(&self) -> Option<(usize, usize, usize)> {
+        let ((log, Map::Linear(linear)), rest) = self.axes.split_first()? else {
+            return None;
+        };
+        let (first, others) = self.view.split_first()?;
+        let ([term], 1, true) = (linear.terms.as_slice(), linear.scale, self.masks.is_empty())
+        else {
+            return None;
+        };
+        let own = |(i, (log, map)): (usize, &(usize, Map))| {
+            *map == Map::Same { axis: i + 1 } && others.get(i) == Some(log)
+        };
+        if (term.axis, term.coefficient) != (0, 1)
+            || rest.len() != others.len()
+            || !rest.iter().enumerate().all(own)
+        {
+            return None;
+        }
+        let inner: usize = others.iter().sum();
+        let (x_end, y_end) = (
+            term.size.min(1 << first) as i64,
+            linear.size.min(1 << log) as i64,
+        );
+        let start = (-linear.offset).max(0);
+        let end = x_end.min(y_end - linear.offset).max(start);
+        let [x, y, count] =
+            [start, start + linear.offset, end - start].map(|v| (v as usize) << inner);
+        Some((x, y, count))
+    }
+
+    /// Checks everything that a program may ask for: axes, sizes, and what the verifier's evaluation costs.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn check(&self) -> Result<(), MapError> {
+        let mut read = vec![false; self.view.len()];
+        let maps = self.axes.iter().map(|(_, map)| map.reads());
+        let all = maps.chain(self.masks.iter().map(Mask::reads));
+        for axis in all.flatten() {
+            match read.get_mut(axis) {
+                None => {
+                    let axes = self.view.len();
+                    return Err(MapError::Axis { axis, axes });
+                }
+                Some(true) => return Err(MapError::ReadTwice { axis }),
+                Some(flag) => *flag = true,
+            }
+        }
+        for mask in &self.masks {
+            self.check_mask(mask)?;
+        }
+        self.axes
+            .iter()
+            .try_for_each(|(log, map)| self.check_map(*log, map))
+    }
+
+    fn size(&self, axis: usize) -> usize {
+        1 << self.view.get(axis).copied().unwrap_or(0).min(40)
+    }
+
+    fn check_mask(&self, mask: &Mask) -> Result<(), MapError> {
+        match *mask {
+            Mask::Only { axis, at } => {
+                let size = self.size(axis);
+                bound("masked entry", at, at < size, format!("below {size}"))
+            }
+            Mask::Below { axis, size } => {
+                let most = self.size(axis);
+                let ok = (1..=most).contains(&size);
+                bound("size of a mask", size, ok, format!("1 to {most}"))
+            }
+            Mask::AtMost { axis, bound: other } => {
+                let [a, b] = [axis, other].map(|a| self.size(a));
+                bound("size of a compared axis", a, a == b, b.to_string())
+            }
+        }
+    }
+
+    fn check_map(&self, log: usize, map: &Map) -> Result<(), MapError> {
+        let size = 1usize << log.min(40);
+        match map {
+            Map::Same { axis } => {
+                let found = self.size(*axis);
+                bound("size of an axis", found, found == size, size.to_string())
+            }
+            Map::Fixed { at } => bound("fixed entry", *at, *at < size, format!("below {size}")),
+            Map::Sum { below } => {
+                let ok = (1..=size).contains(below);
+                bound("summed entries", *below, ok, format!("1 to {size}"))
+            }
+            Map::Linear(linear) => {
+                let ok = (1..=size).contains(&linear.size);
+                bound("size of an axis", linear.size, ok, format!("1 to {size}"))?;
+                let count = linear.terms.len();
+                let ok = (1..MAX_VARIABLES).contains(&count);
+                bound(
+                    "axes of a map",
+                    count,
+                    ok,
+                    format!("1 to {}", MAX_VARIABLES - 1),
+                )?;
+                let coefficients = linear.terms.iter().map(|t| t.coefficient);
+                for number in coefficients.chain([linear.scale, linear.offset]) {
+                    if number.saturating_abs() > MAX_COEFFICIENT {
+                        let expected = format!("at most {MAX_COEFFICIENT}");
+                        return Err(MapError::Bound {
+                            what: "coefficient of a map",
+                            found: number,
+                            expected,
+                        });
+                    }
+                }
+                if linear.scale < 1 {
+                    return Err(MapError::Bound {
+                        what: "scale of a map",
+                        found: linear.scale,
+                        expected: "positive".into(),
+                    });
+                }
+                for term in &linear.terms {
+                    let most = self.size(term.axis);
+                    let ok = (1..=most).contains(&term.size);
+                    bound("size of a view axis", term.size, ok, format!("1 to {most}"))?;
+                }
+                self.check_width(log, linear)
+            }
+            Map::Pairs(pairs) => self.check_pairs(size, pairs),
+        }?;
+        let cells = Cost::of(&self.view, log, |cost, view, y| {
+            map.evaluate(cost, view, y);
+        });
+        bound(
+            "cells of a map",
+            cells,
+            cells <= MAX_CELLS,
+            format!("at most {MAX_CELLS}"),
+        )
+    }
+
+    fn check_width(&self, log: usize, linear: &super::Linear) -> Result<(), MapError> {
+        let terms = &linear.terms;
+        // A carry is at most the sum of the coefficients: no more states than that, times the bounds' flags.
+        let reach: i64 = terms.iter().map(|t| t.coefficient.abs()).sum::<i64>() + linear.scale;
+        let states = (reach as usize) << (terms.len() + 1);
+        let most = MAX_WIDTH * MAX_WIDTH / 8;
+        bound(
+            "possible states of a map",
+            states,
+            states <= most,
+            format!("at most {most}"),
+        )?;
+        let coefficients: Vec<i64> = terms
+            .iter()
+            .map(|t| t.coefficient)
+            .chain([-linear.scale])
+            .collect();
+        let logs: Vec<usize> = terms
+            .iter()
+            .map(|t| self.view.get(t.axis).copied().unwrap_or(0))
+            .chain([log])
+            .collect();
+        let sizes: Vec<usize> = terms.iter().map(|t| t.size).chain([linear.size]).collect();
+        let found = width(&coefficients, &logs, &sizes, -linear.offset);
+        bound(
+            "states of a map",
+            found,
+            found <= MAX_WIDTH,
+            format!("at most {MAX_WIDTH}"),
+        )
+    }
+
+    fn check_pairs(&self, size: usize, pairs: &super::Pairs) -> Result<(), MapError> {
+        let count = pairs.entries.len();
+        bound(
+            "pairs of a map",
+            count,
+            count <= MAX_PAIRS,
+            format!("at most {MAX_PAIRS}"),
+        )?;
+        let logs = pairs.axes.iter().filter_map(|a| self.view.get(*a));
+        let longest = logs
+            .copied()
+            .max()
+            .unwrap_or(0)
+            .max(size.trailing_zeros() as usize);
+        bound(
+            "log2 of an axis of pairs",
+            longest,
+            longest <= MAX_PAIRS_LOG,
+            format!("at most {MAX_PAIRS_LOG}"),
+        )?;
+        let mut places = std::collections::BTreeSet::new();
+        for pair in pairs.entries.iter() {
+            let axes = pair.view.len();
+            bound(
+                "axes of a pair",
+                axes,
+                axes == pairs.axes.len(),
+                pairs.axes.len().to_string(),
+            )?;
+            for (axis, at) in pairs.axes.iter().zip(&pair.view) {
+                let most = self.size(*axis);
+                bound(
+                    "view entry of a pair",
+                    *at,
+                    *at < most,
+                    format!("below {most}"),
+                )?;
+            }
+            bound(
+                "entry of a pair",
+                pair.y,
+                pair.y < size,
+                format!("below {size}"),
+            )?;
+            let first = places.insert((&pair.view, pair.y));
+            bound("entries at one place of a map", 2, first, "1")?;
+            if pair.coefficient == 0 || pair.coefficient.unsigned_abs() > 1 << 32 {
+                return Err(MapError::Bound {
+                    what: "coefficient of a pair",
+                    found: pair.coefficient,
+                    expected: "at most 2^32 and not 0".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Indices of the axes of an entry.
+fn indices(logs: &[usize], index: usize) -> Vec<usize> {
+    let mut rest = index;
+    let mut out: Vec<usize> = logs
+        .iter()
+        .rev()
+        .map(|log| {
+            let at = rest & ((1 << log) - 1);
+            rest >>= log;
+            at
+        })
+        .collect();
+    out.reverse();
+    out
+}
+
+/// Cuts a point by the logs of its axes.
+pub fn cut<'p, S>(logs: &[usize], point: &'p [S]) -> Vec<&'p [S]> {
+    let mut rest = point;
+    logs.iter()
+        .map(|log| {
+            let (head, tail) = rest.split_at((*log).min(rest.len()));
+            rest = tail;
+            head
+        })
+        .collect()
+}
