@@ -270,11 +270,12 @@ impl Pass<'_, '_> {
         let values = self.values.get(id).map_or(&[][..], Vec::as_slice);
         let kept = memory.values.entry(id).or_default();
         kept.resize(self.lens.len(), Vec::new());
-        for (kept, values) in kept
-            .iter_mut()
-            .zip(self.cut(id, 0..self.lens.len(), values))
-        {
-            kept.extend(values);
+        let own = self.cut(id, 0..self.lens.len(), values);
+        for ((kept, values), rows) in kept.iter_mut().zip(own).zip(self.lens) {
+            // Another node may have read the value, too.
+            if kept.len() < (self.first + rows) * self.graph.width(id) {
+                kept.extend(values);
+            }
         }
     }
 

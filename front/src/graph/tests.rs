@@ -126,6 +126,13 @@ fn attention_is_checked_and_shifted_by_memory() {
         let error = graph(scores, mixed).unwrap_err().to_string();
         assert!(error.contains("operands have shapes"), "{error}");
     }
+    let values = vec![shaped(&scores), shaped(&scores[..3])];
+    let nodes = vec![node(Op::Unary(Function::Tanh), &[0], &[], 1)];
+    let error = Graph::new(values, vec![], nodes, 0, 1).unwrap_err();
+    assert!(
+        error.to_string().contains("expected one axis of rows"),
+        "{error}"
+    );
     let graph = graph(&scores, &mixed).unwrap();
     // Two texts, whole and row by row with a memory.
     let rows: Vec<f32> = (0..2 * 3 * 24)

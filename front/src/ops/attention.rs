@@ -9,7 +9,7 @@ use crate::graph::{Len, Value};
 /// Shapes: Scores `(t, g, r, d), (u, g, d) -> (t, g, r, u)`, Softmax `(t, g, r, u)`, Mix
 /// `(t, g, r, u), (u, g, d) -> (t, g, r, d)`; `t` and `u` are rows.
 pub(super) fn check(op: &Op, operands: &[&Value], output: &Value) -> Result<(), String> {
-    let lens = |value: &Value| -> Vec<Len> { value.axes.iter().map(|axis| axis.len).collect() };
+    let lens = |value: &Value| -> Vec<Len> { value.lens().collect() };
     let (shapes, found): (Vec<_>, _) = (operands.iter().map(|v| lens(v)).collect(), lens(output));
     let fits = match (op, shapes.as_slice()) {
         (Op::Scores { .. }, [q, k]) => match (q.as_slice(), k.as_slice()) {

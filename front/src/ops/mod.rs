@@ -141,6 +141,20 @@ pub(crate) fn check(
             weights.end()
         ));
     }
+    let flat = |value: &&&Value| !value.is_of_rows();
+    let attends = matches!(op, Op::Scores { .. } | Op::Softmax | Op::Mix);
+    if let Some(value) = operands
+        .iter()
+        .chain([&output])
+        .find(flat)
+        .filter(|_| !attends)
+    {
+        return Err(format!(
+            "value {:?} has shape {}, expected one axis of rows",
+            value.name,
+            value.shape()
+        ));
+    }
     match op {
         Op::Contract => contract::check(operands, params, output),
         Op::Gather | Op::Norm { .. } | Op::Scale | Op::Rotate { .. } => {
