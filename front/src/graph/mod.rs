@@ -28,6 +28,7 @@ mod value;
 
 pub use error::GraphError;
 pub use param::{Owned, Param, ParamError, Source};
+pub use run::{Memory, Observer, Texts};
 pub use value::{Axis, Len, Node, ParamId, Value, ValueId};
 
 use crate::ops;
@@ -41,10 +42,21 @@ pub struct Graph {
     nodes: Vec<Node>,
     input: ValueId,
     output: ValueId,
+    arithmetic: Arithmetic,
+}
+
+/// How contractions take their sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// In f64, in the order of the columns.
+    #[default]
+    Double,
+    /// In f32, sixteen side by side, for models of many parameters; the same whatever the number of rows or threads.
+    Lanes,
 }
 
 impl Graph {
-    /// Builds a graph from its parts.
+    /// Builds a graph from its parts, with sums in f64.
     ///
     /// # Errors
     /// [`GraphError`] if a value is undefined or defined twice, or has other axes than rows and features, or an
@@ -62,9 +74,16 @@ impl Graph {
             nodes,
             input,
             output,
+            arithmetic: Arithmetic::Double,
         };
         graph.check()?;
         Ok(graph)
+    }
+
+    /// The same graph with other sums.
+    pub fn with_arithmetic(mut self, arithmetic: Arithmetic) -> Self {
+        self.arithmetic = arithmetic;
+        self
     }
 
     fn check(&self) -> Result<(), GraphError> {
@@ -77,10 +96,12 @@ impl Graph {
                 Some((first, rest)) => (Some(first.len), rest),
                 None => (None, &[][..]),
             };
-            if first != Some(Len::Rows) || rest.iter().any(|axis| axis.len == Len::Rows) {
+            let (_, inner) = rest.split_last().unzip();
+            let others = inner.unwrap_or_default();
+            if first != Some(Len::Rows) || others.iter().any(|axis| axis.len == Len::Rows) {
                 return Err(wrong(
                     format!("{:?} of shape {}", value.name, value.shape()),
-                    "expected the rows as first axis, and only there",
+                    "expected the rows as first axis, and else at most as last",
                 ));
             }
         }

@@ -56,6 +56,121 @@ fn runs_contractions_and_pointwise_ops() {
     );
 }
 
+/// Weights are read a part at a time, here one row of three, and a bias may be missing.
+#[test]
+fn large_matrices_are_read_in_parts() {
+    let cols = 1 << 22;
+    let weight = (0..3 * cols).map(|i| (i % 5) as f32).collect();
+    let params = vec![
+        Param::owned("w", vec![3, cols], weight),
+        Param::owned("b", vec![3], vec![0.5, -1.0, 2.0]),
+    ];
+    let row: Vec<f32> = (0..cols).map(|i| (i % 3) as f32).collect();
+    let expected: Vec<f64> = (0..3)
+        .map(|j| {
+            let products = (0..cols).map(|i| ((j * cols + i) % 5) * (i % 3));
+            products.sum::<usize>() as f64
+        })
+        .collect();
+    for (used, biases) in [(vec![0, 1], [0.5, -1.0, 2.0]), (vec![0], [0.0; 3])] {
+        let nodes = vec![node(Op::Contract, &[0], &used, 1)];
+        let values = values(&[&[cols], &[3]]);
+        let graph = Graph::new(values, params.clone(), nodes, 0, 1).unwrap();
+        let found = graph.run(&[row.clone(), vec![0.0; cols]]).unwrap();
+        for (j, bias) in biases.into_iter().enumerate() {
+            assert_eq!(found[0][j], (expected[j] + bias) as f32);
+            assert_eq!(found[1][j], bias as f32);
+        }
+    }
+}
+
+/// Shapes of attention: two query heads of each of three groups.
+#[test]
+fn attention_is_checked_and_shifted_by_memory() {
+    let shaped = |axes: &[Len]| Value {
+        name: "v".into(),
+        axes: axes
+            .iter()
+            .map(|len| Axis {
+                name: "a".into(),
+                len: *len,
+            })
+            .collect(),
+    };
+    let (row, f) = (Len::Rows, Len::Fixed);
+    let graph = |scores: &[Len], mixed: &[Len]| {
+        let values = vec![
+            shaped(&[row, f(3), f(2), f(4)]),
+            shaped(&[row, f(3), f(4)]),
+            shaped(scores),
+            shaped(scores),
+            shaped(mixed),
+        ];
+        let nodes = vec![
+            node(Op::Contract, &[0], &[0], 1),
+            node(Op::Scores { factor: 0.5 }, &[0, 1], &[], 2),
+            node(Op::Softmax, &[2], &[], 3),
+            node(Op::Mix, &[3, 1], &[], 4),
+        ];
+        let shape = vec![3, 4, 3, 2, 4];
+        let weight = (0..288).map(|i| ((i * 7 % 11) as f32 - 5.0) / 16.0);
+        let params = vec![Param::owned("w", shape, weight.collect())];
+        Graph::new(values, params, nodes, 0, 4)
+    };
+    let (scores, mixed) = ([row, f(3), f(2), row], [row, f(3), f(2), f(4)]);
+    for (scores, mixed) in [
+        (&[row, f(2), f(2), row], &mixed),
+        (&[row, f(3), f(2), f(5)], &mixed),
+        (&scores, &[row, f(3), f(2), f(2)]),
+    ] {
+        let error = graph(scores, mixed).unwrap_err().to_string();
+        assert!(error.contains("operands have shapes"), "{error}");
+    }
+    let values = vec![shaped(&scores), shaped(&scores[..3])];
+    let nodes = vec![node(Op::Unary(Function::Tanh), &[0], &[], 1)];
+    let error = Graph::new(values, vec![], nodes, 0, 1).unwrap_err();
+    assert!(
+        error.to_string().contains("expected one axis of rows"),
+        "{error}"
+    );
+    let graph = graph(&scores, &mixed).unwrap();
+    // Two texts, whole and row by row with a memory.
+    let rows: Vec<f32> = (0..2 * 3 * 24)
+        .map(|i| ((i * 5 % 13) as f32) / 8.0)
+        .collect();
+    let mut whole = vec![vec![]; 2];
+    let texts = Texts {
+        rows: &rows,
+        lens: &[3, 3],
+    };
+    let all = &mut |id, text: usize, values: &[f32]| {
+        if id == 4 {
+            whole[text] = values.to_vec();
+        }
+        Ok::<_, GraphError>(())
+    };
+    graph.observe(texts, 4, None, all).unwrap();
+    let mut memory = Memory::default();
+    for position in 0..3 {
+        let row = |text: usize| &rows[(text * 3 + position) * 24..][..24];
+        let texts = Texts {
+            rows: &[row(0), row(1)].concat(),
+            lens: &[1, 1],
+        };
+        let step = &mut |id, text: usize, values: &[f32]| {
+            if id == 4 {
+                assert_eq!(whole[text][position * 24..][..24], *values);
+            }
+            Ok::<_, GraphError>(())
+        };
+        graph.observe(texts, 4, Some(&mut memory), step).unwrap();
+    }
+    assert_eq!(memory.rows(), 3);
+    // The first position sees itself alone: its mix is its own values.
+    let own = |i: usize| whole[0][i * 8..][..4] == whole[0][i * 8 + 4..][..4];
+    assert!((0..3).all(own) && whole[0][24..] != whole[0][..48]);
+}
+
 #[test]
 fn rows_of_many_blocks_are_those_of_one() {
     // A block holds 2^22 numbers: 2^20 rows and a few are two blocks.
@@ -82,7 +197,7 @@ fn refuses_inconsistent_graphs() {
     };
     assert!(dense(&[2]).is_ok());
     let cases = [
-        (new(&[&[2], &[2]], add(&[0], 1), 1), "expected (2, 0)"),
+        (new(&[&[2], &[2]], add(&[0], 1), 1), "expected 2 and 0 to 0"),
         (new(&[&[2], &[2]], add(&[0, 1], 1), 1), "not defined before"),
         (new(&[&[2], &[2]], add(&[0, 7], 1), 1), "not defined before"),
         (new(&[&[2], &[3]], add(&[0, 0], 1), 1), "(batch, axis 1 2)"),
@@ -100,8 +215,8 @@ fn refuses_inconsistent_graphs() {
         (new(&[], vec![], 0), "input does not exist"),
         (dense(&[3]), "[2, 3], expected [3, 3]"),
         (
-            new(&[&[3], &[2]], vec![node(Op::Contract, &[0], &[0], 1)], 1),
-            "expected (1, 2)",
+            new(&[&[3], &[2]], vec![node(Op::Contract, &[0], &[], 1)], 1),
+            "expected 1 and 1 to 2",
         ),
         (
             new(&[&[3], &[2]], vec![node(Op::Contract, &[0], &[0, 5], 1)], 1),
@@ -119,7 +234,11 @@ fn refuses_inconsistent_graphs() {
     for axes in [
         vec![],
         vec![Axis::fixed("x", 2)],
-        vec![Axis::rows("batch"), Axis::rows("token")],
+        vec![
+            Axis::rows("batch"),
+            Axis::rows("token"),
+            Axis::fixed("x", 2),
+        ],
     ] {
         let value = Value {
             name: "v".into(),

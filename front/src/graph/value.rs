@@ -84,7 +84,17 @@ impl Value {
         })
     }
 
-    /// Number of features of a row, all axes together.
+    /// Lengths of all axes.
+    pub fn lens(&self) -> impl Iterator<Item = Len> {
+        self.axes.iter().map(|axis| axis.len)
+    }
+
+    /// Whether only the first axis is one of rows.
+    pub fn is_of_rows(&self) -> bool {
+        self.lens().skip(1).all(|len| len != Len::Rows)
+    }
+
+    /// Number of features of a row, all axes but those of rows together.
     pub fn width(&self) -> usize {
         self.features().fold(1, usize::saturating_mul)
     }

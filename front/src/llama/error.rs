@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::graph::GraphError;
+
 /// Why a language model cannot be imported or run. Every message names the place, what was found, what is
 /// accepted and how to mend it.
 #[derive(Debug, Error)]
@@ -124,6 +126,9 @@ pub enum LlmError {
         /// The value.
         value: f32,
     },
+    /// The model cannot be run.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A part that this model does not have was asked for.
     #[error("the model has no {part}: it has {layers} layers")]
     NoSuchPart {

@@ -9,6 +9,7 @@
 //! | tensors by name matched with parts, weights from files or a seed | `inventory`, `weights` |
 //! | the model | [`model`] |
 //! | text to token ids | [`tokenizer`], `tokenizer_gguf` |
+//! | the model as a [`Graph`](crate::graph::Graph) | `graph` |
 //! | reference run, calibration | [`float`](mod@float), `matmul` |
 //!
 //! The bytes are untrusted: nothing here panics on them, nothing is allocated before its size is checked
@@ -34,6 +35,7 @@ mod error;
 pub mod float;
 mod gguf;
 pub mod gguf_llama;
+mod graph;
 pub mod hf;
 mod hf_config;
 mod inventory;
@@ -42,7 +44,6 @@ pub mod mapped;
 mod matmul;
 pub mod model;
 pub mod rope;
-mod sample;
 #[cfg(test)]
 mod tests;
 pub mod tokenizer;

@@ -1,11 +1,11 @@
 //! A Llama model with float weights, converted a matrix at a time.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use super::config::{LlamaConfig, Part};
 use super::error::LlmError;
 use super::tokenizer::TokenizerSource;
-use super::weights::{FileWeights, random};
+use super::weights::{FileWeights, Weights};
 
 /// A Llama model in floats. The weights stay in their memory-mapped file; [`FloatLlama::part`] converts
 /// one matrix, so that a reader who goes part by part holds one matrix at a time.
@@ -18,24 +18,19 @@ pub struct FloatLlama {
     pub tokenizer: Option<TokenizerSource>,
     /// What its reader decided where the files say two things, for people.
     pub notes: Vec<String>,
-    weights: Weights,
+    weights: Arc<Weights>,
 }
 
-/// Refuses values of a part, from its element `first`, that are no numbers.
-fn finite(part: Part, first: usize, values: &[f32]) -> Result<(), LlmError> {
+/// Refuses values of a part that are no numbers.
+fn finite(part: Part, values: &[f32]) -> Result<(), LlmError> {
     match values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
         None => Ok(()),
         Some((index, &value)) => Err(LlmError::NonFinite {
             part: part.to_string(),
-            index: first + index,
+            index,
             value,
         }),
     }
-}
-
-enum Weights {
-    Files(FileWeights),
-    Random(u64),
 }
 
 impl FloatLlama {
@@ -51,7 +46,7 @@ impl FloatLlama {
             name,
             tokenizer,
             notes: vec![],
-            weights: Weights::Files(weights),
+            weights: Arc::new(Weights::Files(weights)),
         }
     }
 
@@ -67,7 +62,7 @@ impl FloatLlama {
             name: format!("random-{seed}"),
             tokenizer: None,
             notes: vec![],
-            weights: Weights::Random(seed),
+            weights: Arc::new(Weights::Random(seed)),
         })
     }
 
@@ -89,40 +84,13 @@ impl FloatLlama {
         if matches!(part, Part::Block(layer, _) if layer >= self.config.layers) {
             return Err(missing());
         }
-        let values = match &self.weights {
-            Weights::Files(files) => files.part(&self.config, part).ok_or_else(missing)?,
-            Weights::Random(seed) => random(&self.config, *seed, part),
-        };
-        finite(part, 0, &values)?;
+        let values = self.weights.part(&self.config, part).ok_or_else(missing)?;
+        finite(part, &values)?;
         Ok(values)
     }
 
-    /// Whether single rows can be read; of random weights a part is drawn as a whole.
-    pub(super) fn has_rows(&self) -> bool {
-        matches!(self.weights, Weights::Files(_))
-    }
-
-    /// Some rows of the embedding or the head, as in [`FloatLlama::part`].
-    ///
-    /// # Errors
-    /// [`LlmError::NoSuchPart`] beyond the last row or of another part, [`LlmError::NonFinite`].
-    pub(super) fn table(&self, part: Part, rows: Range<usize>) -> Result<Vec<f32>, LlmError> {
-        let part = match part {
-            Part::Head if self.config.tied => Part::Embedding,
-            other => other,
-        };
-        let (start, cols) = (rows.start, self.config.dim);
-        let values = match (&self.weights, part) {
-            (Weights::Files(files), Part::Embedding | Part::Head) => {
-                files.rows(&self.config, part, rows)
-            }
-            _ => None,
-        };
-        let values = values.ok_or_else(|| LlmError::NoSuchPart {
-            part: format!("rows of {part}"),
-            layers: self.config.layers,
-        })?;
-        finite(part, start * cols, &values)?;
-        Ok(values)
+    /// Where the weights come from.
+    pub(super) fn weights(&self) -> Arc<Weights> {
+        Arc::clone(&self.weights)
     }
 }

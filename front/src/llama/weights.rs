@@ -26,6 +26,38 @@ pub(super) struct Stored {
     pub encoding: Encoding,
 }
 
+/// The weights of a model.
+pub(super) enum Weights {
+    /// In files.
+    Files(FileWeights),
+    /// Drawn from a seed when asked for.
+    Random(u64),
+}
+
+impl Weights {
+    /// Some rows of a part, of queries and keys whole heads in half-split order; `None` if there are none such.
+    pub fn rows(&self, config: &LlamaConfig, part: Part, rows: Range<usize>) -> Option<Vec<f32>> {
+        match self {
+            Self::Files(files) => files.turned(config, part, rows),
+            Self::Random(seed) => random(config, *seed, part, rows),
+        }
+    }
+
+    /// All of a part; `None` if there is none.
+    pub fn part(&self, config: &LlamaConfig, part: Part) -> Option<Vec<f32>> {
+        self.rows(config, part, 0..config.shape(part).0)
+    }
+}
+
+impl std::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files(_) => f.write_str("files"),
+            Self::Random(seed) => write!(f, "random {seed}"),
+        }
+    }
+}
+
 /// The weights of a model in files. Every part's range was checked against its file and against the others.
 pub(super) struct FileWeights {
     files: Vec<Arc<FileBytes>>,
@@ -72,7 +104,7 @@ impl FileWeights {
     }
 
     /// The floats of some rows of a part, in the order of the file; `None` if there are none.
-    pub fn rows(&self, config: &LlamaConfig, part: Part, rows: Range<usize>) -> Option<Vec<f32>> {
+    fn rows(&self, config: &LlamaConfig, part: Part, rows: Range<usize>) -> Option<Vec<f32>> {
         let (stored, range) = self.parts.get(&part)?;
         let bytes = self.files.get(stored.file)?.bytes().get(range.clone())?;
         let (all, cols) = config.shape(part);
@@ -87,11 +119,11 @@ impl FileWeights {
         Some(values)
     }
 
-    /// The floats of a part; `None` if there is none.
-    pub fn part(&self, config: &LlamaConfig, part: Part) -> Option<Vec<f32>> {
-        let (rows, cols) = config.shape(part);
-        let values = self.rows(config, part, 0..rows)?;
+    /// The floats of some rows of a part, of queries and keys whole heads in half-split order.
+    fn turned(&self, config: &LlamaConfig, part: Part, rows: Range<usize>) -> Option<Vec<f32>> {
+        let values = self.rows(config, part, rows)?;
         let turned = matches!(part, Part::Block(_, BlockPart::Q | BlockPart::K));
+        let (_, cols) = config.shape(part);
         Some(if turned && self.interleaved {
             half_split(&values, cols, config.head_dim)
         } else {
@@ -138,13 +170,16 @@ fn range(
         })
 }
 
-/// Weights drawn uniformly, a part at a time: independent of the order in which parts are asked for.
+/// Weights drawn uniformly: independent of the order in which parts and rows are asked for.
 ///
 /// Standard deviations keep activations near one: `1/sqrt(inputs)` for matrices and the embedding, less
 /// by `1/sqrt(2 layers)` for the two projections that add to the residual stream; norms are in [0.75, 1.25).
-pub(super) fn random(config: &LlamaConfig, seed: u64, part: Part) -> Vec<f32> {
+fn random(config: &LlamaConfig, seed: u64, part: Part, rows: Range<usize>) -> Option<Vec<f32>> {
     const CHUNK: usize = 1 << 16;
-    let (rows, cols) = config.shape(part);
+    let (all, cols) = config.shape(part);
+    if rows.start > rows.end || rows.end > all {
+        return None;
+    }
     let (stream, residual) = match part {
         Part::Embedding => (0, false),
         Part::Head => (1, false),
@@ -160,16 +195,19 @@ pub(super) fn random(config: &LlamaConfig, seed: u64, part: Part) -> Vec<f32> {
         let depth = if residual { 2 * config.layers } else { 1 };
         (0.0, (3.0 / (cols * depth) as f32).sqrt())
     };
-    let mut values = vec![0.0f32; rows * cols];
+    // Whole chunks are drawn, of which the first and the last may begin before the rows and end behind them.
+    let (start, end) = (rows.start * cols, rows.end * cols);
+    let first = start / CHUNK;
+    let mut values = vec![0.0f32; end - first * CHUNK];
     values
         .par_chunks_mut(CHUNK)
         .enumerate()
         .for_each(|(chunk, values)| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(stream << 32 | chunk as u64);
+            rng.set_stream(stream << 32 | (first + chunk) as u64);
             for value in values {
                 *value = centre + half_width * rng.gen_range(-1.0f32..1.0);
             }
         });
-    values
+    Some(values.split_off(start - first * CHUNK))
 }

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | Contract | [`contract`] |
 //! | Rectify, Unary, Add, Mul, Reshape | [`pointwise`] |
+//! | Gather, Norm, Scale, Rotate | `position` |
+//! | Scores, Softmax, Mix | `attention` |
 
 #![cfg_attr(
     not(test),
@@ -15,18 +17,20 @@
     )
 )]
 
+mod attention;
 pub mod contract;
 pub mod pointwise;
+mod position;
 
-use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
-use crate::graph::{Param, Value};
+use crate::graph::{Param, ParamError, Value};
 
 /// A float op.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// `y = x·Wᵀ + b` over all features; parameters `W` of the shape `(features of y, features of x)` and `b` of
-    /// that of `y`'s features.
+    /// `y = x·Wᵀ + b` over all features; parameters `W` of the shape `(features of y, features of x)` and, if there
+    /// is a bias, `b` of that of `y`'s features.
     Contract,
     /// `x` where positive, else `slope·x`.
     Rectify {
@@ -41,6 +45,29 @@ pub enum Op {
     Mul,
     /// The same numbers under another shape.
     Reshape,
+    /// Rows of the parameter `(ids, features)`; the operand has one whole number a row.
+    Gather,
+    /// Each row over the root of its mean square.
+    Norm {
+        /// Added to the mean square.
+        eps: f32,
+    },
+    /// Each row times the parameter, `(features)`.
+    Scale,
+    /// Rotation of the pairs `(x[i], x[i + half])` of the last axis by angles that grow with the row's position.
+    Rotate {
+        /// Angle of each pair per position.
+        frequencies: Vec<f64>,
+    },
+    /// Queries `(t, g, r, d)` times keys `(u, g, d)`: `(t, g, r, u)`.
+    Scores {
+        /// Factor of every score.
+        factor: f32,
+    },
+    /// Softmax over the keys `u <= t`; later ones become zero.
+    Softmax,
+    /// Values `(u, g, d)` mixed by weights `(t, g, r, u)`: `(t, g, r, d)`.
+    Mix,
 }
 
 /// A function of one number.
@@ -50,6 +77,8 @@ pub enum Function {
     Sigmoid,
     /// Hyperbolic tangent.
     Tanh,
+    /// `x / (1 + exp(-x))`, computed in f32.
+    Silu,
 }
 
 impl Op {
@@ -60,19 +89,38 @@ impl Op {
             Self::Rectify { .. } => "rectify",
             Self::Unary(Function::Sigmoid) => "sigmoid",
             Self::Unary(Function::Tanh) => "tanh",
+            Self::Unary(Function::Silu) => "silu",
             Self::Add => "add",
             Self::Mul => "mul",
             Self::Reshape => "reshape",
+            Self::Gather => "gather",
+            Self::Norm { .. } => "norm",
+            Self::Scale => "scale",
+            Self::Rotate { .. } => "rotate",
+            Self::Scores { .. } => "scores",
+            Self::Softmax => "softmax",
+            Self::Mix => "mix",
         }
     }
 
     /// Number of operands, and of parameters.
-    pub fn arity(&self) -> (usize, usize) {
+    pub fn arity(&self) -> (usize, RangeInclusive<usize>) {
         match self {
-            Self::Contract => (1, 2),
-            Self::Add | Self::Mul => (2, 0),
-            Self::Rectify { .. } | Self::Unary(_) | Self::Reshape => (1, 0),
+            Self::Contract => (1, 1..=2),
+            Self::Gather | Self::Scale => (1, 1..=1),
+            Self::Add | Self::Mul | Self::Scores { .. } | Self::Mix => (2, 0..=0),
+            Self::Rectify { .. }
+            | Self::Unary(_)
+            | Self::Reshape
+            | Self::Norm { .. }
+            | Self::Rotate { .. }
+            | Self::Softmax => (1, 0..=0),
         }
+    }
+
+    /// The operand, if any, of which it reads all rows of a text.
+    pub(crate) fn reads_other_rows(&self) -> Option<usize> {
+        matches!(self, Self::Scores { .. } | Self::Mix).then_some(1)
     }
 }
 
@@ -83,30 +131,109 @@ pub(crate) fn check(
     params: &[&Param],
     output: &Value,
 ) -> Result<(), String> {
-    let found = (operands.len(), params.len());
-    if found != op.arity() {
+    let (inputs, weights) = op.arity();
+    if operands.len() != inputs || !weights.contains(&params.len()) {
         return Err(format!(
-            "(operands, parameters) are {found:?}, expected {:?}",
-            op.arity()
+            "{} operands and {} parameters, expected {inputs} and {} to {}",
+            operands.len(),
+            params.len(),
+            weights.start(),
+            weights.end()
+        ));
+    }
+    let flat = |value: &&&Value| !value.is_of_rows();
+    let attends = matches!(op, Op::Scores { .. } | Op::Softmax | Op::Mix);
+    if let Some(value) = operands
+        .iter()
+        .chain([&output])
+        .find(flat)
+        .filter(|_| !attends)
+    {
+        return Err(format!(
+            "value {:?} has shape {}, expected one axis of rows",
+            value.name,
+            value.shape()
         ));
     }
     match op {
         Op::Contract => contract::check(operands, params, output),
+        Op::Gather | Op::Norm { .. } | Op::Scale | Op::Rotate { .. } => {
+            position::check(op, operands, params, output)
+        }
+        Op::Scores { .. } | Op::Softmax | Op::Mix => attention::check(op, operands, output),
         op => pointwise::check(op, operands, output),
     }
 }
 
-/// What a checked node computes of its operands, `(rows, features…)` each; the result's rows have `width` features.
+/// An operand of a run.
+pub(crate) struct Operand<'a> {
+    /// Its shape at a row, without axes of rows.
+    pub features: Vec<usize>,
+    /// All numbers of the node's own rows.
+    pub whole: &'a [f32],
+    /// The numbers of each text; of operands of which other rows are read, all rows so far.
+    pub texts: Vec<&'a [f32]>,
+}
+
+/// How a node is run.
+pub(crate) struct Context<'a> {
+    /// Position of the first row of each text.
+    pub first: usize,
+    /// Rows of each text.
+    pub lens: &'a [usize],
+    /// Whether sums are taken in f32 side by side.
+    pub lanes: bool,
+    /// Features of the result, without axes of rows.
+    pub width: usize,
+}
+
+/// What a checked node computes.
 pub(crate) fn evaluate(
     op: &Op,
-    operands: &[&[f32]],
-    params: &[Cow<'_, [f32]>],
-    width: usize,
-) -> Vec<f32> {
-    match (op, operands, params) {
-        (Op::Contract, [x], [weight, bias]) => contract::evaluate(x, weight, bias, width),
-        (op, [a, b], _) => pointwise::evaluate(op, a, b),
-        (op, [a], _) => pointwise::evaluate(op, a, a),
+    operands: &[Operand<'_>],
+    params: &[&Param],
+    context: &Context<'_>,
+) -> Result<Vec<f32>, ParamError> {
+    let (first, width) = (context.first, context.width);
+    Ok(match (op, operands, params) {
+        (Op::Contract, [x], [weight, bias @ ..]) => {
+            contract::evaluate(x.whole, weight, bias.first().copied(), context)?
+        }
+        (Op::Gather, [x], [table]) => position::gather(x.whole, table)?,
+        (Op::Norm { eps }, [x], _) => position::norm(x.whole, width, *eps),
+        (Op::Scale, [x], [by]) => position::scale(x.whole, &by.read()?),
+        (Op::Rotate { frequencies }, [x], _) => {
+            let texts = x.texts.iter();
+            texts
+                .flat_map(|x| position::rotate(x, width, frequencies, first))
+                .collect()
+        }
+        (Op::Scores { factor }, [q, k], _) => match q.features.as_slice() {
+            &[groups, shared, d] => q
+                .texts
+                .iter()
+                .zip(&k.texts)
+                .flat_map(|(q, k)| attention::scores(q, k, [groups, shared, d], *factor))
+                .collect(),
+            _ => vec![],
+        },
+        (Op::Softmax, [x], _) => {
+            let texts = x.texts.iter().zip(context.lens);
+            texts
+                .flat_map(|(x, rows)| attention::softmax(x, width, first + rows, first))
+                .collect()
+        }
+        (Op::Mix, [p, v], _) => match (p.features.as_slice(), v.features.as_slice()) {
+            (&[groups, shared], &[_, d]) => p
+                .texts
+                .iter()
+                .zip(&v.texts)
+                .flat_map(|(p, v)| attention::mix(p, v, [groups, shared, d], first))
+                .collect(),
+            _ => vec![],
+        },
+        (op, [a, b], _) => pointwise::evaluate(op, a.whole, b.whole),
+        (op, [a], _) => pointwise::evaluate(op, a.whole, a.whole),
         _ => vec![],
-    }
+    })
 }

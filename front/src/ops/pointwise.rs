@@ -35,16 +35,27 @@ pub(super) fn evaluate(op: &Op, a: &[f32], b: &[f32]) -> Vec<f32> {
 }
 
 impl Op {
-    /// The op at `a` and, for ops of two operands, `b`. A contraction has no such function and gives zero, which is
-    /// what it computes for a feature without weights.
+    /// The op at `a` and, for ops of two operands, `b`. Other ops have no such function and give zero, which
+    /// is what they compute for a feature without weights.
     pub fn scalar(&self, a: f64, b: f64) -> f64 {
         match self {
-            Self::Contract => 0.0,
+            Self::Contract
+            | Self::Gather
+            | Self::Norm { .. }
+            | Self::Scale
+            | Self::Rotate { .. }
+            | Self::Scores { .. }
+            | Self::Softmax
+            | Self::Mix => 0.0,
             Self::Rectify { slope } if *slope == 0.0 => a.max(0.0),
             Self::Rectify { slope } if a < 0.0 => a * f64::from(*slope),
             Self::Rectify { .. } | Self::Reshape => a,
             Self::Unary(Function::Sigmoid) => sigmoid(a),
             Self::Unary(Function::Tanh) => libm::tanh(a),
+            Self::Unary(Function::Silu) => {
+                let x = a as f32;
+                f64::from(x / (1.0 + (-x).exp()))
+            }
             Self::Add => a + b,
             Self::Mul => a * b,
         }

@@ -125,6 +125,16 @@ pub enum QuantError {
         /// The scale.
         scale: i32,
     },
+    /// An op that models over rows cannot have.
+    #[error(
+        "node {node:?}: op {op:?} is of language models over tokens, expected one of models over rows"
+    )]
+    Op {
+        /// The node.
+        node: String,
+        /// Its op.
+        op: &'static str,
+    },
     /// There is nothing to commit to.
     #[error(
         "the model has no weights: every operation on its input is fixed, so there is nothing to commit to; expected at least one Gemm, MatMul, or constant factor or offset"

@@ -118,6 +118,7 @@ impl Lowering<'_> {
                 let kind = match function {
                     Function::Sigmoid => TableKind::Sigmoid,
                     Function::Tanh => TableKind::Tanh,
+                    Function::Silu => return Err(unsupported(node)),
                 };
                 (self.activation(kind, node, &mut inputs)?, wanted)
             }
@@ -131,6 +132,13 @@ impl Lowering<'_> {
                 })?
             }
             ops::Op::Reshape => (Op::Reshape, wanted),
+            ops::Op::Gather
+            | ops::Op::Norm { .. }
+            | ops::Op::Scale
+            | ops::Op::Rotate { .. }
+            | ops::Op::Scores { .. }
+            | ops::Op::Softmax
+            | ops::Op::Mix => return Err(unsupported(node)),
         };
         if scale < wanted {
             self.scales.lower(node.output, scale);
@@ -155,9 +163,11 @@ impl Lowering<'_> {
         let params = params
             .collect::<Result<Vec<_>, _>>()
             .map_err(GraphError::from)?;
-        let [weight, bias] = params.as_slice() else {
+        let [weight, bias @ ..] = params.as_slice() else {
             return Err(QuantError::Weightless);
         };
+        let none = vec![0.0; self.graph.width(node.output)];
+        let bias = bias.first().map_or(none.as_slice(), |bias| bias);
         let layer = Matrix { weight, bias };
         let quantised = dense::quantise(layer, input, wanted, self.weights);
         let quantised = quantised.map_err(|e| QuantError::TernaryBias {
@@ -232,6 +242,13 @@ impl Lowering<'_> {
             output,
         });
         Ok(output)
+    }
+}
+
+fn unsupported(node: &graph::Node) -> QuantError {
+    QuantError::Op {
+        node: node.name.clone(),
+        op: node.op.name(),
     }
 }
 

@@ -40,7 +40,7 @@ impl Scales {
                     head[node.output] = head[node.inputs[0]];
                 }
                 Op::Unary(_) => fixed[node.output] = true,
-                Op::Contract | Op::Add | Op::Mul => {}
+                _ => {}
             }
         }
         let ranges = with_padding(graph, ranges, headroom);

@@ -4,6 +4,7 @@ use safetensors::tensor::Dtype;
 
 use super::super::*;
 use super::build::*;
+use crate::graph::{GraphError, ParamError};
 
 /// Small enough that a file can be cut at every byte.
 fn small() -> FloatLlama {
@@ -257,6 +258,9 @@ fn weights_must_be_finite() {
     let run = FloatRun::new(&read).unwrap();
     assert!(matches!(
         run.logits(&[1, 0]),
-        Err(LlmError::NonFinite { index: 2, .. })
+        Err(LlmError::Graph(GraphError::Param(ParamError::NonFinite {
+            index: 2,
+            ..
+        })))
     ));
 }

@@ -141,7 +141,7 @@ fn the_observer_sees_every_site_with_its_shape() {
     let dot: f32 = (0..c.head_dim)
         .map(|i| q[t * c.q_dim() + head * c.head_dim + i] * k[s * c.kv_dim() + c.head_dim + i])
         .sum();
-    let score = seen[&Site::Scores(0)][(head * n + t) * n + s];
+    let score = seen[&Site::Scores(0)][(t * c.heads + head) * n + s];
     assert!((score - dot / 2.0).abs() < 1e-5);
 }
 
@@ -153,4 +153,55 @@ fn tokens_are_checked() {
         assert!(matches!(run.logits(&tokens), Err(LlmError::Tokens { .. })));
     }
     assert!(run.greedy(&[0; 31], 4).is_err());
+}
+
+#[test]
+fn texts_grow_as_whole_texts_are_run() {
+    let config = LlamaConfig {
+        dim: 24,
+        hidden: 40,
+        head_dim: 6,
+        vocab: 50,
+        max_tokens: 12,
+        ..tiny_config()
+    };
+    let model = FloatLlama::random(config, 3).unwrap();
+    let run = FloatRun::new(&model).unwrap();
+    let mut seen = vec![vec![]; 3];
+    let choose = |text: usize, logits: &[f32]| {
+        seen[text].push(logits.to_vec());
+        argmax(logits)
+    };
+    let texts = run.grow(&[4, 9, 4], 12, choose).unwrap();
+    for (text, seen) in texts.iter().zip(&seen) {
+        assert_eq!(text.len(), 12);
+        assert_eq!(run.logits(&text[..11]).unwrap(), *seen, "to the bit");
+        assert_eq!(run.greedy(&text[..1], 11).unwrap(), text[1..]);
+        assert_eq!(run.greedy(&text[..5], 7).unwrap(), text[5..]);
+    }
+    assert!(run.grow(&[4], 13, |_, _| 0).is_err());
+    assert!(run.grow(&[50], 2, |_, _| 0).is_err());
+}
+
+/// Texts that go through the model together give what each gives alone, to the bit.
+#[test]
+fn texts_together_are_texts_alone() {
+    let model = FloatLlama::random(tiny_config(), 14).unwrap();
+    let run = FloatRun::new(&model).unwrap();
+    let texts: [&[u32]; 3] = [&[1, 5, 0], &[7], &[3, 3, 9, 10, 2]];
+    let mut together: BTreeMap<Site, Vec<Vec<f32>>> = BTreeMap::new();
+    let mut logits = vec![vec![]; 3];
+    let observer = &mut |site, values: &[f32]| {
+        together.entry(site).or_default().push(values.to_vec());
+    };
+    run.run(&texts, observer, &mut |text, all| logits[text] = all)
+        .unwrap();
+    for (index, text) in texts.into_iter().enumerate() {
+        let alone = run
+            .observe(text, &mut |site, values| {
+                assert_eq!(together[&site][index], values, "{site:?}");
+            })
+            .unwrap();
+        assert_eq!(alone.concat(), logits[index]);
+    }
 }

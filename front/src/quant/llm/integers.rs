@@ -1,7 +1,7 @@
 //! The integers of all weights.
 //!
-//! The calibration texts go through the float model block by block. What each matrix reads there says how
-//! its rounding errors are made up for ([`Compensation`]); only one block's inputs are held at a time. Ternary
+//! The calibration texts go through the float model together. What each matrix reads there says how its rounding
+//! errors are made up for ([`Compensation`]); only one value's numbers are held at a time. Ternary
 //! matrices, and the embedding, of which single rows are read, are rounded to nearest.
 
 use std::collections::HashMap;
@@ -18,15 +18,6 @@ use crate::quant::QuantError;
 #[derive(Default)]
 pub struct Integers {
     matrices: HashMap<Part, Vec<i8>>,
-}
-
-/// What the matrices of a block read, `(positions, columns)` as the program has it.
-#[derive(Default)]
-struct Inputs {
-    attention: Vec<f32>,
-    mix: Vec<f32>,
-    mlp: Vec<f32>,
-    hidden: Vec<f32>,
 }
 
 impl Integers {
@@ -47,20 +38,17 @@ impl Integers {
             matrices: HashMap::new(),
         };
         rounding.round(Part::Embedding, None)?;
-        let mut streams = vec![];
-        for text in texts {
-            streams.push(run.embed(text)?);
-        }
-        let config = &source.model.config;
-        for block in 0..config.layers {
-            let inputs = rounding.advance(run, block, &mut streams)?;
-            rounding.block(block, inputs)?;
-        }
-        if units.head.is_some() {
-            let mut inputs: Vec<f32> = streams.iter().flat_map(|x| run.normalised(x)).collect();
-            source.rotation.rows(&mut inputs);
-            rounding.round(Part::Head, Some(&Compensation::new(&inputs, config.dim)))?;
-        }
+        let mut inputs: Vec<f32> = vec![];
+        run.body(texts, &mut |site, text, values| {
+            let parts = rounding.readers(site);
+            if !parts.is_empty() {
+                rounding.collect(site, values, &mut inputs);
+                if text + 1 == texts.len() {
+                    rounding.matrices(site, &parts, std::mem::take(&mut inputs))?;
+                }
+            }
+            Ok::<_, QuantError>(())
+        })?;
         Ok(Self {
             matrices: rounding.matrices,
         })
@@ -105,59 +93,52 @@ struct Rounding<'m> {
 }
 
 impl Rounding<'_> {
-    /// Takes all streams through a block of the float model.
-    fn advance(
-        &self,
-        run: &FloatRun<'_>,
-        block: usize,
-        streams: &mut [Vec<f32>],
-    ) -> Result<Inputs, QuantError> {
-        let mut inputs = Inputs::default();
-        let features = self.source.balance.features.get(block);
-        let features = features.map_or(&[] as &[Feature], Vec::as_slice);
-        let model_hidden = self.source.model.config.hidden;
-        run.block(block, streams, &mut |site, values| match site {
-            Site::AttentionNorm(_) => inputs.attention.extend(values),
-            Site::Out(_) => inputs.mix.extend(values),
-            Site::MlpNorm(_) => inputs.mlp.extend(values),
-            Site::Hidden(_) => {
-                for row in values.chunks_exact(model_hidden) {
-                    inputs.hidden.extend(features.iter().map(|f| of(row, f)));
-                }
-            }
-            _ => {}
-        })?;
-        self.source.rotation.rows(&mut inputs.attention);
-        self.source.rotation.rows(&mut inputs.mlp);
-        Ok(inputs)
+    /// The matrices that read a site.
+    fn readers(&self, site: Site) -> Vec<Part> {
+        let (block, parts): (usize, &[BlockPart]) = match site {
+            Site::AttentionNorm(block) => (block, &[BlockPart::Q, BlockPart::K, BlockPart::V]),
+            Site::Out(block) => (block, &[BlockPart::O]),
+            Site::MlpNorm(block) => (block, &[BlockPart::Gate, BlockPart::Up]),
+            Site::Hidden(block) => (block, &[BlockPart::Down]),
+            Site::FinalNorm if self.units.head.is_some() => return vec![Part::Head],
+            _ => return vec![],
+        };
+        parts.iter().map(|part| Part::Block(block, *part)).collect()
     }
 
-    /// Rounds the matrices of a block.
-    fn block(&mut self, block: usize, inputs: Inputs) -> Result<(), QuantError> {
-        let Inputs {
-            attention,
-            mix,
-            mlp,
-            hidden,
-        } = inputs;
-        let groups: [(Vec<f32>, &[BlockPart]); 4] = [
-            (attention, &[BlockPart::Q, BlockPart::K, BlockPart::V]),
-            (mix, &[BlockPart::O]),
-            (mlp, &[BlockPart::Gate, BlockPart::Up]),
-            (hidden, &[BlockPart::Down]),
-        ];
+    /// Appends a text's values at a site, `(positions, columns)`, as the program's matrices read them.
+    fn collect(&self, site: Site, values: &[f32], inputs: &mut Vec<f32>) {
+        let Site::Hidden(block) = site else {
+            inputs.extend(values);
+            return;
+        };
+        let features = self.source.balance.features.get(block);
+        let features = features.map_or(&[] as &[Feature], Vec::as_slice);
+        for row in values.chunks_exact(self.source.model.config.hidden) {
+            inputs.extend(features.iter().map(|f| of(row, f)));
+        }
+    }
+
+    /// Rounds the matrices that read a site.
+    fn matrices(
+        &mut self,
+        site: Site,
+        parts: &[Part],
+        mut inputs: Vec<f32>,
+    ) -> Result<(), QuantError> {
         let config = &self.source.model.config;
-        for (inputs, parts) in groups {
-            let cols = match parts {
-                [BlockPart::O] => config.q_dim(),
-                [BlockPart::Down] => self.source.balance.hidden(),
-                _ => config.dim,
-            };
-            let compensation =
-                (self.units.format == WeightFormat::Int8).then(|| Compensation::new(&inputs, cols));
-            for part in parts {
-                self.round(Part::Block(block, *part), compensation.as_ref())?;
+        let cols = match site {
+            Site::Out(_) => config.q_dim(),
+            Site::Hidden(_) => self.source.balance.hidden(),
+            _ => {
+                self.source.rotation.rows(&mut inputs);
+                config.dim
             }
+        };
+        let compensated = self.units.format == WeightFormat::Int8 || site == Site::FinalNorm;
+        let compensation = compensated.then(|| Compensation::new(&inputs, cols));
+        for part in parts {
+            self.round(*part, compensation.as_ref())?;
         }
         Ok(())
     }
