@@ -74,6 +74,7 @@ suites_of() {
             ;;
         engine/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
         model/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
+        engine/src/joint/*) echo joint soundness_tamper fs_inventory soundness_identities soundness_sequence soundness_sequence_output ;;
         aggregator/src/join/*) echo laminate_aggregator=join:: ;;
         aggregator/src/snark/*) echo laminate_aggregator=snark:: ;;
         *)

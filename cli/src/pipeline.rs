@@ -49,8 +49,6 @@ pub struct Folded {
     pub proof: NativeProof,
     /// Outputs, slot by slot, or one row of generated tokens.
     pub outputs: Vec<Reading>,
-    /// Names of the layers.
-    pub names: Vec<String>,
     /// How layers are joined.
     pub mode: FoldMode,
 }
@@ -98,12 +96,10 @@ pub fn fold(
         )?)
     };
     let (statement, proof) = staged(dir, &model, srs, stages, out, &prover)?;
-    let names = program.nodes.iter().map(|n| n.name.clone()).collect();
     Ok(Folded {
         statement,
         proof,
         outputs: readings(&program, &trace),
-        names,
         mode,
     })
 }
@@ -142,7 +138,6 @@ pub fn fold_weights(
         statement,
         proof,
         outputs: vec![],
-        names: vec![],
         mode: FoldMode::On,
     })
 }

@@ -17,6 +17,14 @@ pub enum VerifyError {
         /// Found length.
         found: usize,
     },
+    /// A relation has no place in a joint sumcheck.
+    #[error("the relation {relation} {what}, which no joint sumcheck can show")]
+    Unsupported {
+        /// The relation.
+        relation: &'static str,
+        /// What about it.
+        what: &'static str,
+    },
     /// An equation of the protocol does not hold.
     #[error("{check} does not hold: this proof does not show the statement")]
     Check {

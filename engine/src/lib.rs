@@ -1,7 +1,7 @@
 //! Laminate's proof engine: what is proven about committed columns, and how, whatever they mean.
 //!
 //! Two vectors of small integers are committed, `W` and `T` ([`geometry`]). Linear views of their blocks are
-//! columns ([`claim`]); relations between columns are reduced by sumcheck to evaluations ([`relations`]), ranges
+//! columns ([`claim`]); relations between columns are reduced by one sumcheck to evaluations ([`joint`]), ranges
 //! and tables by one LogUp-GKR tree ([`lookup`]), and all evaluations to one KZG opening ([`fold`], [`pcs`]). The
 //! engine knows no model: `laminate-model` lowers programs to its relations.
 //!
@@ -10,7 +10,7 @@
 //! | [`geometry`], [`packer`] | the two polynomials, their blocks and rows |
 //! | [`claim`] | linear views of blocks; evaluation claims |
 //! | [`relations`] | the kinds of relations, as data |
-//! | [`sumcheck`], [`lookup`], [`fold`], [`pcs`] | the reductions |
+//! | [`sumcheck`], [`joint`], [`lookup`], [`fold`], [`pcs`] | the reductions |
 //! | [`deferred`], [`accumulator`] | the group operations that are left |
 //! | [`transcript`] | Fiat–Shamir over Poseidon |
 //! | [`backend`] | native values or circuit cells |
@@ -41,6 +41,7 @@ pub mod error;
 pub mod field;
 pub mod fold;
 pub mod geometry;
+pub mod joint;
 pub mod lookup;
 pub mod maps;
 pub mod multiexp;

@@ -2,8 +2,8 @@
 //!
 //! Statement: "I know weights opening the published commitment `W` and an input opening `X`, such that
 //! program `P` on them gives the public output `Y`" ([`statement`]). The trace of the run is committed
-//! in one polynomial `T` beside the weights' ([`layout`]); each node is lowered to relations of
-//! `laminate-engine` ([`lower`]), which reduces them to one KZG opening.
+//! in one polynomial `T` beside the weights' ([`layout`]); nodes are lowered to relations of `laminate-engine`
+//! ([`lower`]), which one joint sumcheck and one lookup reduce to one KZG opening.
 //!
 //! | module | what |
 //! | --- | --- |

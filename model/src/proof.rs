@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use laminate_engine::field::{Point, Scalar};
 use laminate_engine::fold::{FoldMode, OpeningProof};
+use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
-use laminate_engine::relations::LayerProof;
 use laminate_engine::sumcheck::map_all;
 
 /// A folded proof over scalars `S` and points `P`.
@@ -29,8 +29,8 @@ pub struct FoldedProof<S, P> {
     pub output: Vec<S>,
     /// Rows of the trace polynomial.
     pub trace_rows: Vec<P>,
-    /// One proof a node.
-    pub layers: Vec<LayerProof<S>>,
+    /// The relations: one proof of all if folded, else one a node.
+    pub relations: Vec<JointProof<S>>,
     /// All lookups; one proof a tree.
     pub lookups: Vec<LookupProof<S>>,
     /// One opening if folded, else one a part.
@@ -61,7 +61,7 @@ impl<S, P> FoldedProof<S, P> {
             input: map_all(&self.input, scalar)?,
             output: map_all(&self.output, scalar)?,
             trace_rows: map_all(&self.trace_rows, point)?,
-            layers: map_all(&self.layers, &mut |layer| layer.try_map(scalar))?,
+            relations: map_all(&self.relations, &mut |joint| joint.try_map(scalar))?,
             lookups: map_all(&self.lookups, &mut |lookup| lookup.try_map(scalar))?,
             openings: map_all(&self.openings, &mut |opening| {
                 opening.try_map(scalar, point)

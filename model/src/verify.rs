@@ -14,12 +14,13 @@ use laminate_engine::claim::EvalClaim;
 use laminate_engine::deferred::{Deferred, combine};
 use laminate_engine::error::{Check, VerifyError, expect_len};
 use laminate_engine::field::{fr_from_digest, fr_from_i64};
-use laminate_engine::fold;
+use laminate_engine::fold::{self, FoldMode};
 use laminate_engine::geometry::Poly;
+use laminate_engine::joint::{Joint, JointProof};
 use laminate_engine::lookup::{self, Segments};
 use laminate_engine::poly::eq;
+use laminate_engine::relations::Context;
 use laminate_engine::relations::zeros::{self, Zeros};
-use laminate_engine::relations::{self, Context};
 use laminate_engine::switch::on;
 use laminate_engine::transcript::{Domain, Event, Transcript};
 
@@ -85,6 +86,8 @@ impl Verifier {
         proof: &FoldedProof<B::Scalar, B::Point>,
     ) -> Result<Verified<B>, VerifyError> {
         self.check_shape(statement, proof)?;
+        let joints = self.joints(proof.mode)?;
+        expect_len("groups of relations", proof.relations.len(), joints.len())?;
         let mut log = EventLog::default();
         backend.enter(Part::Statement);
         self.check_statement(backend, statement, proof)?;
@@ -101,23 +104,14 @@ impl Verifier {
         backend.enter(Part::Sumcheck);
         let mut parts = vec![];
         let mut states = vec![];
-        for (index, layer) in proof.layers.iter().enumerate() {
+        for (index, (joint, messages)) in joints.iter().zip(&proof.relations).enumerate() {
             let mut transcript = Transcript::fork(backend, &seed, index);
-            let relations = lower::relations(&self.program, &self.layout, index);
-            parts.push(relations::verify(
-                backend,
-                &mut transcript,
-                &context,
-                &relations,
-                layer,
-            )?);
-            close(
-                backend,
-                transcript,
-                format!("layer {index}"),
-                &mut states,
-                &mut log,
-            );
+            parts.push(joint.verify(backend, &mut transcript, &context, messages)?);
+            let name = match proof.mode {
+                FoldMode::On => "relations".into(),
+                FoldMode::Off => format!("layer {index}"),
+            };
+            close(backend, transcript, name, &mut states, &mut log);
         }
 
         backend.enter(Part::Lookup);
@@ -210,8 +204,49 @@ impl Verifier {
             proof.output.len(),
             self.program.proof_output_len(),
         )?;
-        expect_len("lookup trees", proof.lookups.len(), self.trees.len())?;
-        expect_len("layers", proof.layers.len(), self.program.nodes.len())
+        expect_len("lookup trees", proof.lookups.len(), self.trees.len())
+    }
+
+    /// The joint sumchecks: one over the relations of all nodes, or one for each node. A program without nodes has
+    /// none.
+    ///
+    /// # Errors
+    /// [`VerifyError::Unsupported`] for a relation that a joint sumcheck cannot show.
+    pub fn joints(&self, mode: FoldMode) -> Result<Vec<Joint>, VerifyError> {
+        let of = |node: usize| {
+            let relations = lower::relations(&self.program, &self.layout, node);
+            relations.into_iter().map(move |relation| (node, relation))
+        };
+        let nodes = 0..self.program.nodes.len();
+        match mode {
+            FoldMode::On if nodes.is_empty() => Ok(vec![]),
+            FoldMode::On => Ok(vec![Joint::new(nodes.flat_map(of).collect())?]),
+            FoldMode::Off => nodes.map(|node| Joint::new(of(node).collect())).collect(),
+        }
+    }
+
+    /// What of a proof is about one node: a proof of its own, or its share of the joint one.
+    ///
+    /// # Errors
+    /// As [`Self::joints`].
+    pub fn layer<S: Clone, P>(
+        &self,
+        proof: &FoldedProof<S, P>,
+        node: usize,
+    ) -> Result<JointProof<S>, VerifyError> {
+        let joints = self.joints(proof.mode)?;
+        let group = match proof.mode {
+            FoldMode::On => 0,
+            FoldMode::Off => node,
+        };
+        let found = joints.get(group).zip(proof.relations.get(group));
+        let found = found.filter(|_| node < self.program.nodes.len());
+        let (joint, messages) = found.ok_or(VerifyError::Shape {
+            what: "nodes",
+            expected: self.program.nodes.len(),
+            found: node,
+        })?;
+        Ok(joint.share(node, messages))
     }
 
     /// The statement's hashes and packed output match the witness.
@@ -370,7 +405,7 @@ impl Verifier {
         trace_rows: &[B::Point],
     ) -> (Transcript<B>, B::Scalar) {
         let mut main = Transcript::new(backend, Domain::Main);
-        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v4"));
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v5"));
         main.absorb("protocol version", &[version]);
         main.absorb("transcript salt", std::slice::from_ref(salt));
         main.absorb(

@@ -5,7 +5,7 @@
 //! | [`input`] | what a program runs on, committed to before or not |
 //! | [`exec`] | integer execution: input to trace |
 //! | [`columns`] | the committed polynomials |
-//! | [`layers`], [`lookup`], [`fold`] | layer proofs, lookups, opening |
+//! | [`joint`], [`lookup`], [`fold`] | relations, lookups, opening |
 //! | [`multiexp`] | linear combinations of points |
 //! | [`prove`] | the whole run |
 //! | [`kernels`] | arithmetic, references beside optimised forms |
@@ -17,8 +17,8 @@ pub mod columns;
 pub mod exec;
 pub mod fold;
 pub mod input;
+pub mod joint;
 pub mod kernels;
-pub mod layers;
 pub mod lookup;
 pub mod multiexp;
 mod pcs;

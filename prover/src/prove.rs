@@ -1,16 +1,16 @@
-//! From a trace to a folded proof: commit, prove every part on its own transcript, fold.
+//! From a trace to a folded proof: commit, prove relations and lookups on transcripts of their own, fold.
 
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::claim::EvalClaim;
+use laminate_engine::error::VerifyError;
 use laminate_engine::field::{Point, Scalar, fr_from_i64};
 use laminate_engine::fold::{self as protocol_fold, FoldMode};
 use laminate_engine::geometry::{BLINDS_LOG, Poly};
-use laminate_engine::relations::LayerProof;
+use laminate_engine::joint::JointProof;
 use laminate_engine::transcript::Transcript;
 use laminate_model::layout::Layout;
-use laminate_model::lower;
 use laminate_model::program::{ACTIVATION_BOUND, Program, ProgramError, Weights};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
@@ -22,8 +22,8 @@ use thiserror::Error;
 
 use crate::columns::{Columns, TraceColumns, WeightColumns, blinds};
 use crate::exec::{ExecError, Trace, check_weights};
-use crate::layers::Inputs;
-use crate::{fold, layers, lookup};
+use crate::joint::{self, Inputs};
+use crate::{fold, lookup};
 
 /// Why no proof was made.
 #[derive(Debug, Error)]
@@ -56,6 +56,9 @@ pub enum ProveError {
     /// The program is malformed.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// A relation that no joint sumcheck shows.
+    #[error(transparent)]
+    Relation(#[from] VerifyError),
 }
 
 /// What the owner of a model keeps beside its weights: the salt, which the rows' blinds follow from,
@@ -299,13 +302,9 @@ pub fn prove_linked(
     );
     let weight_blinds = secret.blinds(expected);
     let columns = Columns::new(&model.columns, &trace_columns, weight_blinds);
-    let mut parts = prove_layers(model, &columns, trace, seed);
+    let (relations, mut all_claims, mut states) =
+        prove_relations(model, mode, &columns, trace, seed)?;
     stage(Stage::Lookups);
-    let mut states: Vec<Fr> = parts.iter().map(|p| p.state).collect();
-    let mut all_claims: Vec<Vec<EvalClaim<Fr>>> = parts
-        .iter_mut()
-        .map(|p| std::mem::take(&mut p.claims))
-        .collect();
     let mut lookups = vec![];
     for tree in trees {
         let mut transcript = Transcript::fork(&mut Native, &seed, states.len());
@@ -336,21 +335,23 @@ pub fn prove_linked(
         input,
         output,
         trace_rows,
-        layers: parts.into_iter().map(|p| p.proof).collect(),
+        relations,
         lookups,
         openings,
     };
     Ok((statement, proof))
 }
 
-/// One proven layer.
-struct Part {
-    proof: LayerProof<Fr>,
-    claims: Vec<EvalClaim<Fr>>,
-    state: Fr,
-}
+/// Proofs of the groups of relations, the claims that they leave, and the final states of their transcripts.
+type Proven = (Vec<JointProof<Fr>>, Vec<Vec<EvalClaim<Fr>>>, Vec<Fr>);
 
-fn prove_layers(model: &Model, columns: &Columns<'_>, trace: &Trace, seed: Fr) -> Vec<Part> {
+fn prove_relations(
+    model: &Model,
+    mode: FoldMode,
+    columns: &Columns<'_>,
+    trace: &Trace,
+    seed: Fr,
+) -> Result<Proven, ProveError> {
     let program = model.program();
     let ends = program
         .sequence
@@ -358,25 +359,20 @@ fn prove_layers(model: &Model, columns: &Columns<'_>, trace: &Trace, seed: Fr) -
     let (reads, gives) = ends.unwrap_or_default();
     let known = [(program.input, reads), (program.output, gives)]
         .map(|(id, are_tokens)| token_ids(trace, id, are_tokens));
-    (0..program.nodes.len())
-        .into_par_iter()
-        .map(|index| {
-            let mut transcript = Transcript::fork(&mut Native, &seed, index);
-            let relations = lower::relations(program, model.layout(), index);
-            let inputs = Inputs {
-                columns,
-                accumulator: trace.aux.get(index).map(|aux| aux.accumulator.as_slice()),
-                known: &known,
-            };
-            let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
-            let state = transcript.challenge(&mut Native, "final state");
-            Part {
-                proof,
-                claims,
-                state,
-            }
-        })
-        .collect()
+    let inputs = Inputs {
+        columns,
+        kept: &trace.aux,
+        known: &known,
+    };
+    let joints = model.verifier.joints(mode)?;
+    let parts = joints.par_iter().enumerate().map(|(index, joint)| {
+        let mut transcript = Transcript::fork(&mut Native, &seed, index);
+        let (proof, claims) = joint::prove(&mut transcript, &inputs, joint);
+        let state = transcript.challenge(&mut Native, "final state");
+        ((proof, claims), state)
+    });
+    let ((proofs, claims), states) = parts.unzip();
+    Ok((proofs, claims, states))
 }
 
 /// Tokens of every slot; none of a tensor that holds something else.

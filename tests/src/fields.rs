@@ -73,9 +73,9 @@ fn name(a: &NativeProof, b: &NativeProof) -> String {
     if let Some((name, _)) = differs.iter().find(|(_, differs)| *differs) {
         return (*name).into();
     }
-    let layer = a.layers.iter().zip(&b.layers).position(|(x, y)| x != y);
-    if let Some(layer) = layer {
-        return format!("layer {layer}");
+    let group = a.relations.iter().zip(&b.relations);
+    if let Some(group) = group.into_iter().position(|(x, y)| x != y) {
+        return format!("relations {group}");
     }
     a.openings
         .iter()

@@ -9,11 +9,10 @@ use laminate_engine::error::{Check, VerifyError};
 use laminate_engine::field::{Point, fr_from_i64};
 use laminate_engine::fold::{self as protocol_fold, FoldMode};
 use laminate_engine::geometry::Block;
+use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
-use laminate_engine::relations::LayerProof;
 use laminate_engine::transcript::Transcript;
-use laminate_model::lower;
 use laminate_model::program::{ACTIVATION_BOUND, Op, Program, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
@@ -21,9 +20,9 @@ use laminate_model::verify::Verifier;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
 use laminate_prover::exec::ops::{self, Operand};
 use laminate_prover::exec::{self, NodeAux, Trace};
-use laminate_prover::layers::Inputs;
+use laminate_prover::fold;
+use laminate_prover::joint::{self, Inputs};
 use laminate_prover::prove::{Links, Model, WeightSecret};
-use laminate_prover::{fold, layers};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -193,7 +192,7 @@ impl Forger {
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (mut main, seed) = self.start(&trace_rows);
-        let (proofs, mut parts, mut states) = self.layers(&columns, &seed);
+        let (proofs, mut parts, mut states) = self.relations(mode, &columns, &seed);
         let mut lookups = vec![];
         for tree in &self.verifier.trees {
             let mut transcript = Transcript::fork(&mut Native, &seed, parts.len());
@@ -229,20 +228,41 @@ impl Forger {
         proof
     }
 
-    /// Layer proofs, the claims that they leave, and the final states of their transcripts.
-    fn layers(&self, columns: &Columns<'_>, seed: &Fr) -> Layers {
-        let (program, layout) = (&self.verifier.program, &self.verifier.layout);
-        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
-        let inputs = Inputs {
+    /// What relations are proven from.
+    pub fn inputs<'a>(&'a self, columns: &'a Columns<'a>) -> Inputs<'a> {
+        Inputs {
             columns,
             // Sums are those of the columns, however they were altered.
-            accumulator: None,
+            kept: &[],
             known: &self.known,
+        }
+    }
+
+    /// Tokens of every slot as bits, most significant first.
+    pub fn known_bits(&self) -> [Vec<Vec<Fr>>; 2] {
+        let vocab = self
+            .verifier
+            .program
+            .sequence
+            .map_or(1, |s| s.vocab as usize);
+        let log = padded_log(vocab);
+        let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
+        let bits = |ids: &Vec<usize>| {
+            let ids = ids.iter();
+            ids.map(|id| (0..log).map(|i| bit(*id, i)).collect())
+                .collect()
         };
-        for index in 0..program.nodes.len() {
+        self.known.each_ref().map(bits)
+    }
+
+    /// Proofs of relations, the claims that they leave, and the final states of their transcripts.
+    fn relations(&self, mode: FoldMode, columns: &Columns<'_>, seed: &Fr) -> Relations {
+        let (mut proofs, mut parts, mut states) = (vec![], vec![], vec![]);
+        let inputs = self.inputs(columns);
+        let joints = self.verifier.joints(mode).expect("relations");
+        for (index, joint) in joints.iter().enumerate() {
             let mut transcript = Transcript::fork(&mut Native, seed, index);
-            let relations = lower::relations(program, layout, index);
-            let (proof, claims) = layers::prove(&mut transcript, &inputs, &relations);
+            let (proof, claims) = joint::prove(&mut transcript, &inputs, joint);
             states.push(transcript.challenge(&mut Native, "final state"));
             proofs.push(proof);
             parts.push(claims);
@@ -257,14 +277,14 @@ impl Forger {
         let trace_rows = self.trace.commit(row_log, &srs.powers);
         let columns = self.columns();
         let (_, seed) = self.start(&trace_rows);
-        let layers = self.layers(&columns, &seed).0;
+        let relations = self.relations(FoldMode::On, &columns, &seed).0;
         let trees = self.verifier.trees.iter().enumerate();
         let lookups = trees.map(|(i, tree)| {
-            let mut transcript = Transcript::fork(&mut Native, &seed, layers.len() + i);
+            let mut transcript = Transcript::fork(&mut Native, &seed, relations.len() + i);
             self.root(&mut transcript, tree, &columns)
         });
         let lookups = lookups.collect();
-        let proof = self.assemble(FoldMode::On, trace_rows, layers, lookups);
+        let proof = self.assemble(FoldMode::On, trace_rows, relations, lookups);
         let early = self
             .verifier
             .verify_native(&self.statement, &proof, &srs.tau_g2);
@@ -296,7 +316,7 @@ impl Forger {
         &self,
         mode: FoldMode,
         trace_rows: Vec<G1Affine>,
-        layers: Vec<LayerProof<Fr>>,
+        relations: Vec<JointProof<Fr>>,
         lookups: Vec<LookupProof<Fr>>,
     ) -> NativeProof {
         NativeProof {
@@ -308,7 +328,7 @@ impl Forger {
             input: self.input.clone(),
             output: self.output.clone(),
             trace_rows,
-            layers,
+            relations,
             lookups,
             openings: vec![],
         }
@@ -335,7 +355,7 @@ impl Forger {
     }
 }
 
-type Layers = (Vec<LayerProof<Fr>>, Vec<Vec<EvalClaim<Fr>>>, Vec<Fr>);
+type Relations = (Vec<JointProof<Fr>>, Vec<Vec<EvalClaim<Fr>>>, Vec<Fr>);
 
 /// What a forger knows of the boundary's claims when it answers.
 #[derive(Clone, Debug)]

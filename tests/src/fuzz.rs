@@ -3,7 +3,7 @@
 
 use halo2curves_axiom::bn256::{Fr, G2Affine};
 use laminate_engine::field::Scalar;
-use laminate_engine::relations::LayerProof;
+use laminate_engine::joint::JointProof;
 use laminate_front::onnx;
 use laminate_model::artifact::{self, HEADER, Kind};
 use laminate_model::program::{Program, Weights};
@@ -77,7 +77,7 @@ pub fn committed_input(program: &Program, data: &[u8]) {
 
 /// Layer proof decoder.
 pub fn layer_proof(data: &[u8]) {
-    let _ = payload::<LayerProof<Scalar>>(Kind::LayerProof, data);
+    let _ = payload::<JointProof<Scalar>>(Kind::LayerProof, data);
 }
 
 /// A folded proof with its statement, as it is kept in a file.

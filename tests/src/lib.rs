@@ -8,6 +8,8 @@ pub mod forger;
 pub mod fuzz;
 pub mod golden;
 pub mod isolated;
+pub mod joint_random;
+pub mod joint_reference;
 pub mod lookup_reference;
 pub mod programs;
 pub mod random;

@@ -9,7 +9,7 @@ use halo2curves_axiom::ff::PrimeField;
 use halo2curves_axiom::group::GroupEncoding;
 use laminate_engine::field::{Point, Scalar};
 use laminate_engine::fold::FoldMode;
-use laminate_engine::relations::LayerProof;
+use laminate_engine::joint::JointProof;
 use laminate_model::artifact::{self, ArtifactError, HEADER, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_prover::input::CommittedInput;
@@ -79,7 +79,7 @@ fn all() -> Vec<Artifact> {
     let case = every_op(3, 0);
     let proven = prove_case(&case, &TestSrs::new(b"artifacts", 14), FoldMode::On, 1);
     let file: ProofFile = (stored(&proven.statement), proven.proof.to_stored());
-    let layer = &file.1.layers[3];
+    let layer = proven.model.verifier.layer(&file.1, 3).expect("a node");
     let commitment = Scalar(proven.statement.weight_commitment);
     let input = committed(&case);
     let make = |kind, bytes: Result<Vec<u8>, ArtifactError>, decode| Artifact {
@@ -115,8 +115,8 @@ fn all() -> Vec<Artifact> {
         ),
         make(
             Kind::LayerProof,
-            artifact::encode(Kind::LayerProof, false, layer),
-            decode::<LayerProof<Scalar>>,
+            artifact::encode(Kind::LayerProof, false, &layer),
+            decode::<JointProof<Scalar>>,
         ),
         make(
             Kind::FoldedProof,
@@ -255,18 +255,18 @@ fn length_bombs_do_not_allocate() {
 fn nested_empty_lists_stay_in_proportion() {
     let empty = 1 << 20;
     let length = |n: usize| -> Vec<u8> { postcard::to_stdvec(&(n as u64)).expect("varint") };
-    // Layer proof: one relation with that many sumchecks without rounds; that many relations of two
+    // Layer proof: one stage with that many rounds without coefficients; that many stages of two
     // empty lists. Weights: that many layers of three empty lists, the first after its form.
     let cases = [
         (
             Kind::LayerProof,
-            [length(1), length(empty), vec![0; empty], vec![0]].concat(),
-            decode::<LayerProof<Scalar>> as fn(Kind, &[u8]) -> _,
+            [vec![0], length(1), length(empty), vec![0; empty + 1]].concat(),
+            decode::<JointProof<Scalar>> as fn(Kind, &[u8]) -> _,
         ),
         (
             Kind::LayerProof,
-            [length(empty), vec![0; 2 * empty]].concat(),
-            decode::<LayerProof<Scalar>>,
+            [vec![0], length(empty), vec![0; 2 * empty]].concat(),
+            decode::<JointProof<Scalar>>,
         ),
         (
             Kind::Weights,

@@ -1,4 +1,4 @@
-//! What the fraud model's circuit costs, part by part: `tests/golden/cells.txt`, which `docs/benchmarks.md` quotes.
+//! What circuits of the fraud model and of a chain of layers cost, part by part: `tests/golden/cells.txt`, which `docs/benchmarks.md` quotes.
 //!
 //! The table of the model's sigmoid is part of the cost, so the model itself is compiled: a table of another shape, such
 //! as a straight line, is much cheaper to evaluate.
@@ -12,7 +12,7 @@ use laminate_front::onnx;
 use laminate_front::quant::{self, CompileOptions};
 use laminate_front::rows;
 use laminate_model::verify::Verifier;
-use laminate_tests::golden;
+use laminate_tests::{golden, mlp};
 
 /// The fraud model for a batch of rows.
 fn fraud(batch: usize) -> Verifier {
@@ -25,16 +25,25 @@ fn fraud(batch: usize) -> Verifier {
     Verifier::new(compiled.program).expect("verifier")
 }
 
+/// Sixteen dense layers 32 × 32 with ReLU.
+fn chain() -> Verifier {
+    Verifier::new(mlp(1, 0, &[32; 17]).program).expect("verifier")
+}
+
 #[test]
 fn cells_by_part_are_as_recorded() {
     let mut text = String::new();
-    for (batch, mode) in [(1, FoldMode::On), (1, FoldMode::Off), (64, FoldMode::On)] {
-        let verifier = fraud(batch);
+    for (name, verifier, mode) in [
+        ("batch 1", fraud(1), FoldMode::On),
+        ("batch 1", fraud(1), FoldMode::Off),
+        ("batch 64", fraud(64), FoldMode::On),
+        ("16 layers of 32", chain(), FoldMode::On),
+    ] {
         let (report, params) = AggregationCircuit::cost(&verifier, mode).expect("circuit");
         let k = params
             .map(|p| p.k.to_string())
             .unwrap_or_else(|e| e.to_string());
-        writeln!(text, "batch {}, fold {mode:?}, k = {k}\n{report}", batch).expect("text");
+        writeln!(text, "{name}, fold {mode:?}, k = {k}\n{report}").expect("text");
     }
     golden::check("cells.txt", text.as_bytes());
 }

@@ -159,9 +159,10 @@ fn proof_decoders() {
     });
     assert_eq!(accepted, 0, "a mutated proof is accepted");
     println!("folded proof: {decoded} mutations decoded and were verified, 0 accepted");
+    let layer = verifier.layer(&file.1, 3).expect("a node");
     run(
         "layer proof",
-        &[payload(Kind::LayerProof, &file.1.layers[3])],
+        &[payload(Kind::LayerProof, &layer)],
         3000,
         fuzz::layer_proof,
     );

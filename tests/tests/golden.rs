@@ -114,10 +114,11 @@ fn artifacts_are_stable() {
         "weight secret file",
         &artifact::encode(Kind::WeightSecret, true, &proven.secret).expect("encode"),
     );
+    let layer = proven.model.verifier.layer(&proven.proof.to_stored(), 3);
+    let layer = layer.expect("a node");
     line(
         "layer proof file",
-        &artifact::encode(Kind::LayerProof, false, &proven.proof.to_stored().layers[3])
-            .expect("encode"),
+        &artifact::encode(Kind::LayerProof, false, &layer).expect("encode"),
     );
     line("folded proof file", &proof_file(&proven));
     line(

@@ -31,14 +31,14 @@ fn statement(node: usize, name: &str) -> String {
 fn every_rounded_result_is_bound() {
     let mut tally = Tally::new("rounded results");
     let relation = |op: &Op| match op {
-        Op::Dense { .. } | Op::DenseAdd { .. } => ("dense", "dense row sumcheck"),
-        Op::Add { .. } => ("add: linear 0", "add"),
-        Op::Mul { .. } => ("mul: quadratic 0", "mul sumcheck"),
-        Op::LeakyRelu { .. } => ("leaky relu: linear 1", "leaky relu"),
-        Op::RmsNorm { .. } => ("norm scale", "norm scale sumcheck"),
-        Op::Rope { .. } => ("rope", "rope sumcheck"),
-        Op::Scores { .. } => ("scores", "scores sumcheck"),
-        Op::Mix => ("mix", "mix"),
+        Op::Dense { .. } | Op::DenseAdd { .. } => ("dense", "outer joint sumcheck"),
+        Op::Add { .. } => ("add: linear 0", "batching"),
+        Op::Mul { .. } => ("mul: quadratic 0", "outer joint sumcheck"),
+        Op::LeakyRelu { .. } => ("leaky relu: linear 1", "batching"),
+        Op::RmsNorm { .. } => ("norm scale", "outer joint sumcheck"),
+        Op::Rope { .. } => ("rope", "outer joint sumcheck"),
+        Op::Scores { .. } => ("scores", "outer joint sumcheck"),
+        Op::Mix => ("mix", "outer joint sumcheck"),
         op => panic!("{} does not round", op.name()),
     };
     for isolated in [&Isolated::rows(8), &Isolated::rows(16), sequence()] {
@@ -75,7 +75,7 @@ fn every_identity_of_a_relu_is_bound() {
             let forged = isolated.lie(relu, &[(OUT, index, p + 3), (negative, index, n + 3)]);
             tally.refuse_alone(
                 &statement(relu, "relu: quadratic 0"),
-                "relu sumcheck",
+                "outer joint sumcheck",
                 &forged,
             );
             // What is not zero moves by one; or all of it is taken away.
@@ -86,7 +86,7 @@ fn every_identity_of_a_relu_is_bound() {
                     (negative, index, size)
                 };
                 let forged = isolated.lie(relu, &[entry]);
-                tally.refuse_alone(&statement(relu, "relu: linear 0"), "relu", &forged);
+                tally.refuse_alone(&statement(relu, "relu: linear 0"), "batching", &forged);
             }
         }
         leaky(&isolated, &mut tally);
@@ -101,7 +101,7 @@ fn leaky(isolated: &Isolated, tally: &mut Tally) {
         let (p, n) = (x.max(0), (-x).max(0));
         let both = leaky_relu(isolated, node, index, (p + 3, n + 3));
         let what = statement(node, "leaky relu: quadratic 0");
-        tally.refuse_alone(&what, "leaky relu sumcheck", &both);
+        tally.refuse_alone(&what, "outer joint sumcheck", &both);
         for moved in [1, -1] {
             let parts = if x > 0 {
                 (p + moved, 0)
@@ -111,7 +111,7 @@ fn leaky(isolated: &Isolated, tally: &mut Tally) {
             let forged = leaky_relu(isolated, node, index, parts);
             tally.refuse_alone(
                 &statement(node, "leaky relu: linear 0"),
-                "leaky relu",
+                "batching",
                 &forged,
             );
         }
@@ -174,7 +174,7 @@ fn every_identity_of_a_norm_is_bound() {
         let follows = numerator as i128 / (root + 1);
         alone(
             "norm energy",
-            "norm energy",
+            "outer joint sumcheck",
             &root_of(other, root + 1, follows),
             follows,
         );
@@ -182,7 +182,7 @@ fn every_identity_of_a_norm_is_bound() {
         let shifted = [(Role::RootLow, low - 1), (Role::RootHigh, high + 1)];
         alone(
             "norm root: quadratic 0",
-            "norm root sumcheck",
+            "outer joint sumcheck",
             &shifted,
             reciprocal,
         );
@@ -191,7 +191,7 @@ fn every_identity_of_a_norm_is_bound() {
             let entry = [(Role::Reciprocal, reciprocal + moved)];
             alone(
                 "norm root: quadratic 1",
-                "norm root sumcheck",
+                "outer joint sumcheck",
                 &entry,
                 reciprocal + moved,
             );
@@ -201,14 +201,14 @@ fn every_identity_of_a_norm_is_bound() {
         let smaller = numerator as i128 / root;
         let mut entries = root_of(energy, root, smaller);
         entries[3].1 = 0;
-        alone("norm root: linear 0", "norm root", &entries, smaller);
+        alone("norm root: linear 0", "batching", &entries, smaller);
         // rem + rest = s - 1: a reciprocal that is one too small.
         let entries = [
             (Role::Reciprocal, reciprocal - 1),
             (Role::DivisionLow, rest + root + 1),
             (Role::DivisionHigh, 0),
         ];
-        alone("norm root: linear 1", "norm root", &entries, reciprocal - 1);
+        alone("norm root: linear 1", "batching", &entries, reciprocal - 1);
     }
 }
 
@@ -253,21 +253,21 @@ fn every_identity_of_a_softmax_is_bound() {
     };
     for z in [depths[other] - 1, depths[other] + 1, 0xffff] {
         let entries = [(depth, at(other), z), (OUT, at(other), of(z))];
-        alone("softmax: quadratic 0", "softmax sumcheck", &entries);
+        alone("softmax: quadratic 0", "outer joint sumcheck", &entries);
     }
     for z in [0, 7] {
         let entries = [(depth, at(6), z), (OUT, at(6), of(z))];
-        alone("softmax: quadratic 1", "softmax sumcheck", &entries);
+        alone("softmax: quadratic 1", "outer joint sumcheck", &entries);
     }
     let elsewhere = [(pick, at(best), 0), (pick, at(other), 1)];
-    alone("softmax: quadratic 2", "softmax sumcheck", &elsewhere);
+    alone("softmax: quadratic 2", "outer joint sumcheck", &elsewhere);
     // A maximum that no score is.
     let max = isolated.get(node, maximum, row);
     let mut lower = vec![(maximum, row, max + 1)];
     for (u, z) in depths.iter().enumerate().take(6) {
         lower.extend([(depth, at(u), z + 1), (OUT, at(u), of(z + 1))]);
     }
-    alone("softmax: quadratic 2", "softmax sumcheck", &lower);
+    alone("softmax: quadratic 2", "outer joint sumcheck", &lower);
     lower.push((pick, at(best), 0));
     alone("row sum", "batching", &lower);
     alone("row sum", "batching", &[(pick, at(best), 2)]);
@@ -312,16 +312,12 @@ fn every_identity_of_a_mix_is_bound() {
         ];
         alone(
             "attention division: quadratic 0",
-            "attention division sumcheck",
+            "outer joint sumcheck",
             moved,
         );
     }
     let smaller = [total, reciprocal - 1, rest + total, 0];
-    alone(
-        "attention division: linear 0",
-        "attention division",
-        smaller,
-    );
+    alone("attention division: linear 0", "batching", smaller);
 }
 
 /// A row of a mix by another reciprocal.
@@ -357,7 +353,7 @@ fn every_identity_of_an_embedding_is_bound() {
     let y = isolated.get(node, OUT, 17);
     for y in [y + 1, y - 1, y + (1 << 16)] {
         let forged = isolated.lie(node, &[(OUT, 17, y)]);
-        tally.refuse_alone(&statement(node, "embed"), "embed", &forged);
+        tally.refuse_alone(&statement(node, "embed"), "outer joint sumcheck", &forged);
     }
 }
 
@@ -390,7 +386,7 @@ fn every_identity_of_an_argmax_is_bound() {
             forger.put(node, aux(Role::Gap), at(v), gap.max(0));
         }
         forger.recount_elements();
-        tally.refuse_alone(&statement(node, "gap"), "argmax", &forger);
+        tally.refuse_alone(&statement(node, "gap"), "batching", &forger);
         if other > id {
             continue;
         }
@@ -401,6 +397,6 @@ fn every_identity_of_an_argmax_is_bound() {
             forger.put(node, aux(Role::Gap), at(v), gap);
         }
         forger.recount_elements();
-        tally.refuse_alone(&statement(node, "argmax"), "argmax sumcheck", &forger);
+        tally.refuse_alone(&statement(node, "argmax"), "outer joint sumcheck", &forger);
     }
 }

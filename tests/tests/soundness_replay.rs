@@ -143,8 +143,10 @@ fn splices(name: &str, first: &Proven, second: &Proven, srs: &TestSrs) -> usize 
             p.weight_rows.clone_from(&q.weight_rows);
         }),
         ("trace rows", |p, q| p.trace_rows.clone_from(&q.trace_rows)),
-        ("layers", |p, q| p.layers.clone_from(&q.layers)),
-        ("one layer", |p, q| p.layers[0] = q.layers[0].clone()),
+        ("relations", |p, q| p.relations.clone_from(&q.relations)),
+        ("one stage", |p, q| {
+            p.relations[0].stages[0] = q.relations[0].stages[0].clone()
+        }),
         ("lookup", |p, q| p.lookups = q.lookups.clone()),
         ("openings", |p, q| p.openings.clone_from(&q.openings)),
         ("opening's pcs", |p, q| {
@@ -168,38 +170,63 @@ fn splices(name: &str, first: &Proven, second: &Proven, srs: &TestSrs) -> usize 
     all.len()
 }
 
-/// Two equal dense layers: their proofs are of the same shape and must not be exchangeable.
+/// Two equal dense layers: their proofs are of the same shape and must not be exchangeable, whether each has one of
+/// its own or a share of the joint one.
 #[test]
 fn swapped_layers_are_refused() {
     let srs = srs();
     let case = mlp(3, 1, &[4, 4, 4, 4]);
-    let proven = prove_case(&case, &srs, FoldMode::On, 1);
     let mut tried = 0;
+    let mut refuse = |proven: &Proven, name: &str, change: &dyn Fn(&mut NativeProof)| {
+        let mut proof = proven.proof.clone();
+        change(&mut proof);
+        assert_ne!(proof, proven.proof, "{name}");
+        let verifier = &proven.model.verifier;
+        let verdict = verifier.verify_native(&proven.statement, &proof, &srs.tau_g2);
+        assert!(verdict.is_err(), "{name}");
+        tried += 1;
+    };
+    let proven = prove_case(&case, &srs, FoldMode::Off, 1);
     for (a, b) in [(0, 2), (0, 4), (2, 4), (1, 3)] {
-        let mut proof = proven.proof.clone();
-        proof.layers.swap(a, b);
-        assert!(
-            proven
-                .model
-                .verifier
-                .verify_native(&proven.statement, &proof, &srs.tau_g2)
-                .is_err(),
-            "{a} {b}"
-        );
-        tried += 1;
+        refuse(&proven, &format!("{a} for {b}"), &|p| {
+            p.relations.swap(a, b)
+        });
         // One proof in both places.
-        let mut proof = proven.proof.clone();
-        proof.layers[a] = proof.layers[b].clone();
-        assert!(
-            proven
-                .model
-                .verifier
-                .verify_native(&proven.statement, &proof, &srs.tau_g2)
-                .is_err(),
-            "{a} {b}"
-        );
-        tried += 1;
+        refuse(&proven, &format!("{a} twice"), &|p| {
+            p.relations[a] = p.relations[b].clone()
+        });
     }
+    let proven = prove_case(&case, &srs, FoldMode::On, 1);
+    let joint = &proven
+        .model
+        .verifier
+        .joints(FoldMode::On)
+        .expect("relations")[0];
+    for (number, stage) in joint.stages.iter().enumerate() {
+        let start = stage.evaluations.start;
+        for (i, one) in stage.summands.iter().enumerate() {
+            for other in &stage.summands[i + 1..] {
+                if one.slots.len() != other.slots.len() {
+                    continue;
+                }
+                let pairs: Vec<(usize, usize)> = one
+                    .slots
+                    .iter()
+                    .zip(&other.slots)
+                    .map(|(a, b)| (a - start, b - start))
+                    .collect();
+                let name = format!("stage {number}: {} and {}", one.relation, other.relation);
+                refuse(&proven, &name, &|p| {
+                    let values = &mut p.relations[0].stages[number].evaluations;
+                    pairs.iter().for_each(|(a, b)| values.swap(*a, *b));
+                });
+            }
+        }
+    }
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        refuse(&proven, "targets", &|p| p.relations[0].targets.swap(a, b));
+    }
+    refuse(&proven, "stages", &|p| p.relations[0].stages.swap(0, 1));
     println!("swapped layers: {tried} tried, 0 accepted");
 }
 

@@ -48,7 +48,7 @@ fn wrong_attention_rows_are_refused() {
     attention_rows(
         tally,
         "the exponential of another depth",
-        "softmax sumcheck",
+        "softmax",
         |row| {
             let u = row.at(|z| z > 0)?;
             row.depth[u] -= 1;
@@ -56,7 +56,7 @@ fn wrong_attention_rows_are_refused() {
             Some(())
         },
     );
-    attention_rows(tally, "maximum one too large", "softmax sumcheck", |row| {
+    attention_rows(tally, "maximum one too large", "softmax", |row| {
         row.maximum += 1;
         row.follow(row.seen);
         Some(())
@@ -72,27 +72,17 @@ fn wrong_attention_rows_are_refused() {
             Some(())
         },
     );
-    attention_rows(
-        tally,
-        "the second largest as maximum",
-        "softmax sumcheck",
-        |row| {
-            let second = (1..1 << 16).find(|z| row.depth[..row.seen].contains(z))?;
-            row.maximum -= second;
-            row.follow(row.seen);
-            row.pick(row.at(|z| z == 0));
-            Some(())
-        },
-    );
-    attention_rows(
-        tally,
-        "a pick that is not the maximum",
-        "softmax sumcheck",
-        |row| {
-            row.pick(Some(row.at(|z| z > 0)?));
-            Some(())
-        },
-    );
+    attention_rows(tally, "the second largest as maximum", "softmax", |row| {
+        let second = (1..1 << 16).find(|z| row.depth[..row.seen].contains(z))?;
+        row.maximum -= second;
+        row.follow(row.seen);
+        row.pick(row.at(|z| z == 0));
+        Some(())
+    });
+    attention_rows(tally, "a pick that is not the maximum", "softmax", |row| {
+        row.pick(Some(row.at(|z| z > 0)?));
+        Some(())
+    });
     attention_rows(tally, "a pick of two", "batching", |row| {
         let place = row.at(|z| z == 0)?;
         row.pick[place] = 2;
@@ -101,7 +91,7 @@ fn wrong_attention_rows_are_refused() {
     attention_rows(
         tally,
         "a pick of two, less one elsewhere",
-        "softmax sumcheck",
+        "softmax",
         |row| {
             let (zero, other) = (row.at(|z| z == 0)?, row.at(|z| z > 0)?);
             (row.pick[zero], row.pick[other]) = (2, -1);
@@ -114,18 +104,13 @@ fn wrong_attention_rows_are_refused() {
 fn attention_to_the_future_is_refused() {
     let mut tally = Tally::new("future tokens");
     let tally = &mut tally;
-    attention_rows(
-        tally,
-        "a later token by its score",
-        "softmax sumcheck",
-        |row| {
-            row.maximum = *row.scores[..=row.seen].iter().max()?;
-            row.follow(row.seen + 1);
-            row.pick(row.depth.iter().position(|z| *z == 0));
-            Some(())
-        },
-    );
-    attention_rows(tally, "a later token alone", "softmax sumcheck", |row| {
+    attention_rows(tally, "a later token by its score", "softmax", |row| {
+        row.maximum = *row.scores[..=row.seen].iter().max()?;
+        row.follow(row.seen + 1);
+        row.pick(row.depth.iter().position(|z| *z == 0));
+        Some(())
+    });
+    attention_rows(tally, "a later token alone", "softmax", |row| {
         row.maximum = row.scores[row.seen];
         row.depth.fill((1 << 16) - 1);
         row.values.fill(0);
@@ -143,16 +128,11 @@ fn attention_to_the_future_is_refused() {
             Some(())
         },
     );
-    attention_rows(
-        tally,
-        "an earlier token masked",
-        "softmax sumcheck",
-        |row| {
-            let u = row.at(|z| z > 0)?;
-            (row.depth[u], row.values[u]) = ((1 << 16) - 1, 0);
-            Some(())
-        },
-    );
+    attention_rows(tally, "an earlier token masked", "softmax", |row| {
+        let u = row.at(|z| z > 0)?;
+        (row.depth[u], row.values[u]) = ((1 << 16) - 1, 0);
+        Some(())
+    });
 }
 
 #[test]
@@ -160,10 +140,7 @@ fn wrong_head_sharing_is_refused() {
     let attack = Attack::small();
     let mut tally = Tally::new("head sharing");
     let nodes = [
-        (
-            attack.node(|op| matches!(op, Op::Scores { .. })),
-            "scores sumcheck",
-        ),
+        (attack.node(|op| matches!(op, Op::Scores { .. })), "scores"),
         (attack.node(|op| *op == Op::Mix), "mix"),
     ];
     for (node, by) in nodes {
@@ -198,7 +175,7 @@ fn wrong_rotations_are_refused() {
             program: &program,
             ..attack.replay()
         };
-        tally.refuse(what, "rope sumcheck", &attack.forger(&replay.run().0));
+        tally.refuse(what, "rope", &attack.forger(&replay.run().0));
     };
     run("positions one later", &|cos, sin| {
         cos.rotate_left(half);
@@ -347,7 +324,7 @@ fn remainders_of_another_result_are_refused() {
                     true
                 });
                 let forger = attack.forger(&trace.expect("a value"));
-                tally.refuse(node.op.name(), "sumcheck", &forger);
+                tally.refuse(node.op.name(), "joint sumcheck", &forger);
             }
         }
         let trace = attack.steered((index, 0), |_, step| {
@@ -355,6 +332,6 @@ fn remainders_of_another_result_are_refused() {
             true
         });
         let forger = attack.forger(&trace.expect("a value"));
-        tally.refuse("remainder alone", "sumcheck", &forger);
+        tally.refuse("remainder alone", "joint sumcheck", &forger);
     }
 }

@@ -56,7 +56,7 @@ fn blocks_out_of_order_are_refused() {
     });
     tally.refuse(
         "weights exchanged",
-        "dense row",
+        ": dense",
         &attack.forger(&exchanged.trace),
     );
     let carry = attack.case.program.carry.expect("a carry");
@@ -76,20 +76,20 @@ fn blocks_out_of_order_are_refused() {
             true
         });
         let forger = attack.forger(&trace.expect("a block"));
-        tally.refuse("exit is the entry", "dense row", &forger);
+        tally.refuse("exit is the entry", ": dense", &forger);
         let trace = attack.steered((nodes.down, block), |x, step| {
             step.values.clone_from(&x[1]);
             true
         });
         let forger = attack.forger(&trace.expect("a block"));
-        tally.refuse("exit is the residual", "dense row", &forger);
+        tally.refuse("exit is the residual", ": dense", &forger);
         for at in [0, 5 * 16 + 3] {
             let trace = attack.steered((nodes.down, block), |_, step| {
                 step.values[at] += 70_000;
                 true
             });
             let forger = attack.forger(&trace.expect("a block"));
-            tally.refuse("exit and next entry differ", "dense row", &forger);
+            tally.refuse("exit and next entry differ", ": dense", &forger);
         }
     }
     // What enters the padded block must be zero, and its output nothing.
@@ -238,7 +238,7 @@ fn wrong_tokens_are_refused() {
         let mut tokens = attack.tokens.clone();
         tokens[slot] = 3;
         let forger = attack.forger(&run(&tokens));
-        tally.refuse("a token in an unused slot", "embed", &forger);
+        tally.refuse("a token in an unused slot", "joint sumcheck", &forger);
         let mut longer = forger.clone();
         longer.input.extend((6..=slot).map(|s| id(tokens[s])));
         longer.restate();
@@ -315,7 +315,7 @@ fn large_values_in_the_free_region_are_refused() {
             );
             // The relation that gives the gate holds no longer; the others' is the lookup alone.
             let by = if node == nodes.gate {
-                "dense row"
+                ": dense"
             } else {
                 "lookup root"
             };

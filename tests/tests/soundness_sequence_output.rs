@@ -42,21 +42,13 @@ fn wrong_output_tokens_are_refused() {
     // Published, not published, and beyond the tokens.
     for slot in [LAST, 0, 7] {
         let second = claims(attack, slot, |l| largest(l)[1]);
-        tally.refuse(
-            "second best, by its logit",
-            "linear identity of argmax",
-            &second,
-        );
+        tally.refuse("second best, by its logit", ": gap", &second);
         let second = claims(attack, slot, |l| (largest(l)[1].0, largest(l)[0].1));
         tally.refuse("second best, by the largest logit", "argmax", &second);
         let high = claims(attack, slot, |l| (largest(l)[0].0, largest(l)[0].1 + 1));
-        tally.refuse("best one too large", "argmax sumcheck", &high);
+        tally.refuse("best one too large", "argmax", &high);
         let other = claims(attack, slot, |l| (largest(l)[1].0, largest(l)[0].1 + 1));
-        tally.refuse(
-            "another token, best one too large",
-            "argmax sumcheck",
-            &other,
-        );
+        tally.refuse("another token, best one too large", "argmax", &other);
         // Padded logits are zero, so every relation holds for the first padded token.
         for id in [21, 25, 31] {
             let padded = claims(attack, slot, |l| (id, largest(l)[0].1 + 1));
@@ -73,11 +65,7 @@ fn wrong_output_tokens_are_refused() {
         let id = (restated.known[1][slot] + 1) % 21;
         restated.output[slot] = fr_from_i64(id as i64 - ACTIVATION_BOUND);
         restated.restate();
-        tally.refuse(
-            "another token, restated",
-            "linear identity of argmax",
-            &restated,
-        );
+        tally.refuse("another token, restated", "joint sumcheck", &restated);
         restated.known[1][slot] = id;
         tally.refuse("another token, restated and proven", "argmax", &restated);
     }
@@ -108,7 +96,7 @@ fn ties_won_by_the_higher_token_are_refused() {
             assert_eq!((l[id], l[twin]), (best, best));
             (twin, best)
         });
-        tally.refuse("a tie", "linear identity of argmax", &forged);
+        tally.refuse("a tie", ": gap", &forged);
         let honest = tied.forger(&tied.trace);
         assert_eq!(
             honest.verdict(srs(), Default::default()),

@@ -8,7 +8,6 @@ use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use laminate_engine::backend::Native;
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::fold::FoldMode;
-use laminate_engine::relations::RelationProof;
 use laminate_engine::sumcheck::SumcheckProof;
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::Statement;
@@ -199,8 +198,8 @@ fn alter(proof: &mut NativeProof, at: usize, longer: bool) -> Option<bool> {
     if found.is_some() {
         return found;
     }
-    let more = proof.layers[0].clone();
-    if let Some(done) = is(&mut || resize(&mut proof.layers, longer, more.clone())) {
+    let more = proof.relations[0].clone();
+    if let Some(done) = is(&mut || resize(&mut proof.relations, longer, more.clone())) {
         return Some(done);
     }
     let more = proof.lookups[0].layers[1].clone();
@@ -211,26 +210,20 @@ fn alter(proof: &mut NativeProof, at: usize, longer: bool) -> Option<bool> {
     if let Some(done) = is(&mut || resize(&mut proof.openings, longer, more.clone())) {
         return Some(done);
     }
-    let more = more.batching;
-    for layer in &mut proof.layers {
-        let relation = RelationProof {
-            sumchecks: vec![],
-            evaluations: vec![],
-        };
-        if let Some(done) = is(&mut || resize(&mut layer.relations, longer, relation.clone())) {
-            return Some(done);
+    for joint in &mut proof.relations {
+        let more = joint.stages[0].clone();
+        let found = is(&mut || resize(&mut joint.targets, longer, Fr::ZERO))
+            .or_else(|| is(&mut || resize(&mut joint.stages, longer, more.clone())));
+        if found.is_some() {
+            return found;
         }
-        for relation in &mut layer.relations {
-            let found = is(&mut || resize(&mut relation.sumchecks, longer, more.clone()))
-                .or_else(|| is(&mut || resize(&mut relation.evaluations, longer, Fr::ZERO)));
-            if found.is_some() {
-                return found;
+        for stage in &mut joint.stages {
+            if let Some(done) = is(&mut || resize(&mut stage.evaluations, longer, Fr::ZERO)) {
+                return Some(done);
             }
-            for messages in &mut relation.sumchecks {
-                for which in 0..2 {
-                    if let Some(done) = is(&mut || sumcheck(messages, which, longer)) {
-                        return Some(done);
-                    }
+            for which in 0..2 {
+                if let Some(done) = is(&mut || sumcheck(&mut stage.sumcheck, which, longer)) {
+                    return Some(done);
                 }
             }
         }

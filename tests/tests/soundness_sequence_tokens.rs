@@ -98,7 +98,7 @@ fn public_prompts_are_the_committed_ones() {
             &restated,
         );
         restated.restate();
-        tally.refuse("a prompt that was not proven", "embed", &restated);
+        tally.refuse("a prompt that was not proven", "joint sumcheck", &restated);
         restated.known[0][position] = other as usize;
         tally.refuse("a prompt that was not run", "embed", &restated);
         let mut ids = case.tokens.clone();

@@ -6,12 +6,8 @@ use halo2curves_axiom::group::Curve;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use laminate_engine::error::VerifyError;
 use laminate_engine::fold::FoldMode;
-use laminate_engine::relations::{Relation, RelationProof};
-use laminate_engine::sumcheck::SumcheckProof;
-use laminate_model::lower::relations;
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::Statement;
-use laminate_tests::attack::{self, Attack};
 use laminate_tests::fields::{count, with_point, with_scalar};
 use laminate_tests::{Proven, TestSrs, every_op, prove_case};
 
@@ -120,45 +116,34 @@ fn every_length_is_checked() {
         let _ = p.input.pop();
     });
     refuse("output values", &|p| p.output.push(Fr::ZERO));
-    refuse("layers", &|p| {
-        let _ = p.layers.pop();
+    refuse("groups of relations", &|p| p.relations.clear());
+    refuse("groups of relations", &|p| {
+        p.relations.push(p.relations[0].clone())
     });
-    let mut swapped = proven.proof.clone();
-    swapped.layers.swap(0, 3);
-    assert!(!accepted(&proven, &swapped, &srs), "swapped layers");
-    refuse("layer relations", &|p| {
-        let _ = p.layers[0].relations.pop();
+    refuse("joint targets", &|p| p.relations[0].targets.push(Fr::ZERO));
+    refuse("joint targets", &|p| p.relations[0].targets.clear());
+    refuse("joint stages", &|p| p.relations[0].stages.clear());
+    refuse("joint stages", &|p| {
+        let again = p.relations[0].stages[1].clone();
+        p.relations[0].stages.push(again);
     });
-    refuse("layer relations", &|p| {
-        let again = p.layers[0].relations[0].clone();
-        p.layers[0].relations.push(again);
-    });
-    refuse("layer relations", &|p| p.layers[0].relations.clear());
-    refuse("evaluations of padding", &|p| {
-        p.layers[0].relations[1].evaluations.push(Fr::ZERO)
-    });
-    refuse("sumchecks of padding", &|p| {
-        let messages = p.layers[0].relations[0].sumchecks[0].clone();
-        p.layers[0].relations[1].sumchecks.push(messages);
-    });
-    refuse("evaluations of a product", &|p| {
-        p.layers[0].relations[0].evaluations.push(Fr::ZERO)
-    });
-    refuse("evaluations of a product", &|p| {
-        p.layers[0].relations[0].evaluations.clear()
-    });
-    refuse("sumchecks of a product", &|p| {
-        let _ = p.layers[0].relations[0].sumchecks.pop();
-    });
-    refuse("sumcheck rounds", &|p| {
-        let _ = p.layers[0].relations[0].sumchecks[0].rounds.pop();
-    });
-    refuse("sumcheck round coefficients", &|p| {
-        p.layers[1].relations[0].sumchecks[0].rounds[0].push(Fr::ZERO)
-    });
-    refuse("sumcheck round coefficients", &|p| {
-        let _ = p.layers[1].relations[0].sumchecks[0].rounds[0].pop();
-    });
+    for stage in 0..2 {
+        refuse("joint evaluations", &|p| {
+            p.relations[0].stages[stage].evaluations.push(Fr::ZERO)
+        });
+        refuse("joint evaluations", &|p| {
+            p.relations[0].stages[stage].evaluations.clear()
+        });
+        refuse("sumcheck rounds", &|p| {
+            let _ = p.relations[0].stages[stage].sumcheck.rounds.pop();
+        });
+        refuse("sumcheck round coefficients", &|p| {
+            p.relations[0].stages[stage].sumcheck.rounds[0].push(Fr::ZERO)
+        });
+        refuse("sumcheck round coefficients", &|p| {
+            let _ = p.relations[0].stages[stage].sumcheck.rounds[0].pop();
+        });
+    }
     refuse("lookup layers", &|p| {
         let _ = p.lookups[0].layers.pop();
     });
@@ -177,19 +162,12 @@ fn every_length_is_checked() {
     refuse("sumcheck rounds", &|p| {
         let _ = p.openings[0].batching.rounds.pop();
     });
-    refuse("openings", &|p| p.mode = FoldMode::Off);
+    refuse("groups of relations", &|p| p.mode = FoldMode::Off);
     refuse("output values", &|p| {
         let _ = p.output.pop();
     });
-    refuse("layers", &|p| p.layers.push(p.layers[0].clone()));
     refuse("lookup trees", &|p| p.lookups.clear());
     refuse("lookup trees", &|p| p.lookups.push(p.lookups[0].clone()));
-    refuse("sumchecks of a zero-check", &|p| {
-        p.layers[1].relations[0].sumchecks.clear()
-    });
-    refuse("evaluations of a zero-check", &|p| {
-        let _ = p.layers[1].relations[0].evaluations.pop();
-    });
     let mut statement = proven.statement.clone();
     for change in [
         |words: &mut Vec<Fr>| words.push(Fr::ZERO),
@@ -205,42 +183,4 @@ fn every_length_is_checked() {
     let found = verdict(&statement, &proven.proof);
     let what = "boundary commitments";
     assert!(matches!(found, Err(VerifyError::Shape { what: found, .. }) if found == what));
-}
-
-/// The relations of a language model that rows do not have.
-#[test]
-fn every_length_of_a_sequence_is_checked() {
-    let attack = Attack::small();
-    let program = &attack.case.program;
-    let forger = attack.forger(&attack.trace);
-    let honest = forger.prove(attack::srs(), FoldMode::On);
-    let kinds = |index: usize| relations(program, &forger.verifier.layout, index);
-    let at = |wanted: &dyn Fn(&Relation) -> bool| {
-        let places =
-            (0..program.nodes.len()).flat_map(|i| (0..kinds(i).len()).map(move |j| (i, j)));
-        let mut places = places.filter(|(i, j)| wanted(&kinds(*i)[*j]));
-        places.next().expect("such a relation")
-    };
-    let sum = at(&|r| matches!(r, Relation::RowSum(_)));
-    let gap = at(&|r| matches!(r, Relation::Gap(_)));
-    for ((i, j), kind) in [(sum, "row sums"), (gap, "gaps")] {
-        let refuse = |name: String, change: &dyn Fn(&mut RelationProof<Fr>)| {
-            let mut proof = honest.clone();
-            change(&mut proof.layers[i].relations[j]);
-            let tau = &attack::srs().tau_g2;
-            match forger
-                .verifier
-                .verify_native(&forger.statement, &proof, tau)
-            {
-                Err(VerifyError::Shape { what, .. }) => assert_eq!(what, name),
-                found => panic!("{name}: {found:?}"),
-            }
-        };
-        refuse(format!("sumchecks of {kind}"), &|p| {
-            p.sumchecks.push(SumcheckProof { rounds: vec![] });
-        });
-        refuse(format!("evaluations of {kind}"), &|p| {
-            p.evaluations.push(Fr::ZERO)
-        });
-    }
 }

@@ -71,7 +71,7 @@ impl AggregationCircuit {
     /// [`AggregationError::Verifier`] if the program cannot be verified in a circuit,
     /// [`AggregationError::TooLarge`] if no allowed shape holds it.
     pub fn keygen(verifier: &Verifier, mode: FoldMode) -> Result<Self, AggregationError> {
-        let (statement, proof) = placeholder(verifier, mode);
+        let (statement, proof) = placeholder(verifier, mode)?;
         let made = assign(verifier, &statement, &proof, CircuitBuilderStage::Keygen)?;
         let params = CircuitParams::choose(&made.builder.demand())?;
         Ok(made.circuit(params).0)
@@ -86,7 +86,7 @@ impl AggregationCircuit {
         verifier: &Verifier,
         mode: FoldMode,
     ) -> Result<(CellReport, Result<CircuitParams, AggregationError>), AggregationError> {
-        let (statement, proof) = placeholder(verifier, mode);
+        let (statement, proof) = placeholder(verifier, mode)?;
         let stage = CircuitBuilderStage::Mock;
         let made = assign(verifier, &statement, &proof, stage)?;
         let params = CircuitParams::choose(&made.builder.demand());

@@ -8,36 +8,39 @@ use std::convert::Infallible;
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::halo2curves::group::Curve;
+use laminate_engine::error::VerifyError;
 use laminate_engine::fold::{BATCHING_DEGREE, FoldMode, OpeningProof};
 use laminate_engine::geometry::Poly;
+use laminate_engine::joint::Joint;
 use laminate_engine::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
 use laminate_engine::multiexp::{Multiexp, MultiexpProof, multiples, steps};
 use laminate_engine::pcs::PcsProof;
-use laminate_engine::relations::elementwise::ZERO_CHECK_DEGREE;
-use laminate_engine::relations::{LayerProof, Relation, RelationProof, Stage};
 use laminate_engine::sumcheck::SumcheckProof;
-use laminate_model::lower;
 use laminate_model::proof::{FoldedProof, NativeProof};
 use laminate_model::statement::{Statement, output_words};
 use laminate_model::verify::Verifier;
 
 /// A statement and a proof of the shape of `verifier`'s program.
-pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, NativeProof) {
+///
+/// # Errors
+/// [`VerifyError::Unsupported`] for a program whose relations no joint sumcheck can show.
+pub fn placeholder(
+    verifier: &Verifier,
+    mode: FoldMode,
+) -> Result<(Statement<Fr>, NativeProof), VerifyError> {
     let program = &verifier.program;
     let rows = |poly| vec![(); verifier.layout.geometry.rows(poly)];
-    let relations: Vec<Vec<Relation>> = (0..program.nodes.len())
-        .map(|index| lower::relations(program, &verifier.layout, index))
-        .collect();
+    let joints = verifier.joints(mode)?;
     let openings = match mode {
         FoldMode::On => 1,
-        // One a part that leaves claims: layers with a relation, lookups, and the boundary, which a
+        // One a part that leaves claims: nodes with a relation, lookups, and the boundary, which a
         // sequence that is no shard does not have.
         FoldMode::Off => {
             let shard = !verifier.layout.boundaries.is_empty();
             let rows = program.sequence.is_none() && !program.is_weights_only();
             verifier.trees.len()
                 + usize::from(shard || rows)
-                + relations.iter().filter(|r| !r.is_empty()).count()
+                + joints.iter().filter(|joint| joint.leaves_claims()).count()
         }
     };
     let shape: FoldedProof<(), ()> = FoldedProof {
@@ -49,7 +52,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         input: vec![(); program.input_len()],
         output: vec![(); program.proof_output_len()],
         trace_rows: rows(Poly::Trace),
-        layers: relations.iter().map(|r| layer(r)).collect(),
+        relations: joints.iter().map(Joint::shape).collect(),
         lookups: verifier.trees.iter().map(lookup).collect(),
         openings: vec![opening(verifier.layout.geometry.max_log()); openings],
     };
@@ -77,7 +80,7 @@ pub fn placeholder(verifier: &Verifier, mode: FoldMode) -> (Statement<Fr>, Nativ
         boundary_out: end(false),
         output_words: vec![Fr::from(7); output_words(program)],
     };
-    (statement, proof)
+    Ok((statement, proof))
 }
 
 /// A proof of a combination, of its shape and without meaning.
@@ -102,35 +105,6 @@ pub fn multiexp(multiexp: &Multiexp) -> MultiexpProof<Fr, G1Affine> {
 fn sumcheck(variables: usize, degree: usize) -> SumcheckProof<()> {
     SumcheckProof {
         rounds: vec![vec![(); degree]; variables],
-    }
-}
-
-fn layer(relations: &[Relation]) -> LayerProof<()> {
-    LayerProof {
-        relations: relations.iter().map(relation).collect(),
-    }
-}
-
-fn relation(relation: &Relation) -> RelationProof<()> {
-    let (sumchecks, evaluations) = match relation {
-        Relation::Product(product) => {
-            let stages = product.stages.iter();
-            let stage = |s: &Stage| sumcheck(s.rounds(&product.axes), s.degree(&product.axes));
-            (stages.map(stage).collect(), product.evaluations())
-        }
-        Relation::Elementwise(relation) => {
-            let zero_check = || sumcheck(relation.log(), ZERO_CHECK_DEGREE);
-            let some = !relation.quadratic.is_empty();
-            let sumchecks = some.then(zero_check).into_iter().collect();
-            (sumchecks, relation.columns.len())
-        }
-        Relation::RowSum(relation) => (vec![], relation.evaluations()),
-        Relation::Gap(gap) => (vec![], gap.columns.len()),
-        Relation::Zeros(_) => (vec![], 0),
-    };
-    RelationProof {
-        sumchecks,
-        evaluations: vec![(); evaluations],
     }
 }
 

@@ -21,7 +21,7 @@ use crate::srs::Srs;
 use crate::testing::{Sample, perceptron, sample};
 
 fn params(verifier: &Verifier, mode: FoldMode) -> CircuitParams {
-    let (statement, proof) = placeholder(verifier, mode);
+    let (statement, proof) = placeholder(verifier, mode).unwrap();
     let made = assign(verifier, &statement, &proof, CircuitBuilderStage::Mock).unwrap();
     CircuitParams::choose(&made.builder.demand()).unwrap()
 }
@@ -45,7 +45,7 @@ fn cells_of_the_fraud_model() {
     for mode in [FoldMode::On, FoldMode::Off] {
         let start = Instant::now();
         let shape = params(&verifier, mode);
-        let (statement, proof) = placeholder(&verifier, mode);
+        let (statement, proof) = placeholder(&verifier, mode).unwrap();
         let (_, report) = AggregationCircuit::mock(&verifier, shape, &statement, &proof).unwrap();
         println!("{mode:?}: {shape:?} in {:?}\n{report}", start.elapsed());
     }
@@ -55,7 +55,7 @@ fn cells_of_the_fraud_model() {
 fn cells_of_a_batch_of_64() {
     let verifier = Verifier::new(perceptron(&[29, 64, 32, 1], 6)).unwrap();
     let shape = params(&verifier, FoldMode::On);
-    let (statement, proof) = placeholder(&verifier, FoldMode::On);
+    let (statement, proof) = placeholder(&verifier, FoldMode::On).unwrap();
     let (_, report) = AggregationCircuit::mock(&verifier, shape, &statement, &proof).unwrap();
     println!("batch of 64: {shape:?}\n{report}");
 }
@@ -105,7 +105,7 @@ fn altered_statements_and_proofs_are_refused() {
     let one = Fr::one();
     let other = (sample.proof.trace_rows[0] + sample.proof.trace_rows[0]).to_affine();
     type Alter<'a> = (&'static str, &'a dyn Fn(&mut Sample));
-    let alterations: [Alter<'_>; 23] = [
+    let alterations: [Alter<'_>; 25] = [
         ("program digest", &|s| s.statement.program_digest += one),
         ("weight commitment", &|s| {
             s.statement.weight_commitment += one
@@ -119,14 +119,18 @@ fn altered_statements_and_proofs_are_refused() {
         ("input value", &|s| s.proof.input[0] += one),
         ("output value", &|s| s.proof.output[0] += one),
         ("trace row", &|s| s.proof.trace_rows[0] = other),
-        ("layer round", &|s| {
-            s.proof.layers[0].relations[0].sumchecks[0].rounds[0][0] += one
+        ("joint target", &|s| s.proof.relations[0].targets[0] += one),
+        ("outer round", &|s| {
+            s.proof.relations[0].stages[0].sumcheck.rounds[0][0] += one
         }),
-        ("layer evaluation", &|s| {
-            s.proof.layers[0].relations[0].evaluations[2] += one
+        ("outer evaluation", &|s| {
+            s.proof.relations[0].stages[0].evaluations[2] += one
         }),
-        ("relu evaluation", &|s| {
-            s.proof.layers[1].relations[0].evaluations[0] += one
+        ("inner round", &|s| {
+            s.proof.relations[0].stages[1].sumcheck.rounds[0][1] += one
+        }),
+        ("inner evaluation", &|s| {
+            s.proof.relations[0].stages[1].evaluations[0] += one
         }),
         ("lookup round", &|s| {
             s.proof.lookups[0].layers[3].sumcheck.rounds[1][2] += one
@@ -192,7 +196,7 @@ fn layout_depends_on_the_program_alone() {
         let first = sample(perceptron(&[3, 4, 1], 1), mode, &srs, 3);
         let second = sample(perceptron(&[3, 4, 1], 1), mode, &srs, 4);
         let verifier = &first.model.verifier;
-        let (statement, proof) = placeholder(verifier, mode);
+        let (statement, proof) = placeholder(verifier, mode).unwrap();
         let expected = demand(verifier, &statement, &proof);
         for sample in [&first, &second] {
             assert!(
@@ -224,7 +228,7 @@ fn the_identity_and_wrong_shapes_are_errors() {
     short.lookups[0].columns.pop();
     assert!(build(&short).is_err());
     let mut long = sample.proof.clone();
-    long.layers[0].relations[0].sumchecks[0].rounds[0].push(Fr::one());
+    long.relations[0].stages[0].sumcheck.rounds[0].push(Fr::one());
     assert!(build(&long).is_err());
 }
 
@@ -233,7 +237,7 @@ fn the_identity_and_wrong_shapes_are_errors() {
 #[test]
 fn no_witness_stands_in_a_single_constraint() {
     let verifier = Verifier::new(perceptron(&[3, 4, 1], 0)).unwrap();
-    let (statement, proof) = placeholder(&verifier, FoldMode::On);
+    let (statement, proof) = placeholder(&verifier, FoldMode::On).unwrap();
     let stage = CircuitBuilderStage::Mock;
     let made = assign(&verifier, &statement, &proof, stage).unwrap();
     witnesses_are_bound(made.builder);

@@ -6,7 +6,7 @@ use clap::Args;
 use eyre::Context;
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::field::Scalar;
-use laminate_engine::relations::{LayerProof, RelationProof};
+use laminate_engine::joint::{JointProof, StageProof};
 use laminate_model::artifact::{self, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::proof::StoredProof;
@@ -142,19 +142,22 @@ impl Inspect {
         value
     }
 
-    fn layer(&self, stored: &LayerProof<Scalar>) -> Value {
-        let relation = |proof: &RelationProof<Scalar>| {
-            let rounds: Vec<usize> = proof.sumchecks.iter().map(|s| s.rounds.len()).collect();
-            let evaluations: Value = if self.reveal {
-                let values = proof.evaluations.iter();
-                values.map(|s| hex_scalar(&s.0)).collect()
+    fn layer(&self, stored: &JointProof<Scalar>) -> Value {
+        let values = |values: &[Scalar]| -> Value {
+            if self.reveal {
+                values.iter().map(|s| hex_scalar(&s.0)).collect()
             } else {
-                proof.evaluations.len().into()
-            };
-            json!({ "sumcheck_rounds": rounds, "evaluations": evaluations })
+                values.len().into()
+            }
         };
-        let relations: Vec<Value> = stored.relations.iter().map(relation).collect();
-        json!({ "relations": relations })
+        let stage = |stage: &StageProof<Scalar>| {
+            json!({
+                "rounds": stage.sumcheck.rounds.len(),
+                "evaluations": values(&stage.evaluations),
+            })
+        };
+        let stages: Vec<Value> = stored.stages.iter().map(stage).collect();
+        json!({ "targets": values(&stored.targets), "stages": stages })
     }
 
     fn folded(&self, file: &FoldedFile) -> Value {
@@ -162,9 +165,14 @@ impl Inspect {
     }
 
     fn proof(&self, proof: &StoredProof) -> Value {
+        let rounds = |joint: &JointProof<Scalar>| -> usize {
+            let stages = joint.stages.iter();
+            stages.map(|stage| stage.sumcheck.rounds.len()).sum()
+        };
         let mut value = json!({
             "fold": proof.mode,
-            "layers": proof.layers.len(),
+            "relations": proof.relations.len(),
+            "relation_rounds": proof.relations.iter().map(rounds).sum::<usize>(),
             "lookup_layers": proof.lookups.iter().map(|l| l.layers.len()).sum::<usize>(),
             "openings": proof.openings.len(),
             "output": proof.output.len(),

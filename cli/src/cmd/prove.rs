@@ -7,7 +7,9 @@ use eyre::{Context, ensure, eyre};
 use laminate_aggregator::prove::Target;
 use laminate_engine::field::Scalar;
 use laminate_model::artifact::Kind;
+use laminate_model::program::Program;
 use laminate_model::statement::Statement;
+use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::setup::{Fold, FoldedSrs, commitment_k};
@@ -112,7 +114,7 @@ impl Prove {
         let development = srs.origin().is_development();
         let folded = pipeline::fold(&dir, &given, &srs, self.fold.into(), &mut stages, out)?;
         if let Some(layers) = &self.keep_layers {
-            self.write_layers(layers, &folded)?;
+            write_layers(layers, &program, &folded)?;
         }
         if let Some(path) = &self.folded_only {
             let file = FoldedFile {
@@ -197,26 +199,6 @@ impl Prove {
         out.result(&human, &report)
     }
 
-    fn write_layers(&self, folder: &std::path::Path, folded: &Folded) -> eyre::Result<()> {
-        std::fs::create_dir_all(folder)
-            .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
-        let stored = folded.proof.to_stored();
-        for (index, layer) in stored.layers.iter().enumerate() {
-            let name = folded.names.get(index).map_or("layer", String::as_str);
-            let safe: String = name
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-                .collect();
-            files::write(
-                Kind::LayerProof,
-                false,
-                layer,
-                &folder.join(format!("{index:03}-{safe}.layer")),
-            )?;
-        }
-        Ok(())
-    }
-
     fn report(
         &self,
         dir: &ModelDir,
@@ -280,4 +262,26 @@ pub fn stored(statement: &Statement<halo2curves_axiom::bn256::Fr>) -> Statement<
         boundary_out: None,
         output_words: statement.output_words.iter().map(|w| Scalar(*w)).collect(),
     }
+}
+
+/// Writes each node's part of a folded proof.
+fn write_layers(folder: &std::path::Path, program: &Program, folded: &Folded) -> eyre::Result<()> {
+    std::fs::create_dir_all(folder)
+        .wrap_err_with(|| format!("cannot create {}", folder.display()))?;
+    let verifier = Verifier::new(program.clone())?;
+    let stored = folded.proof.to_stored();
+    for (index, node) in program.nodes.iter().enumerate() {
+        let safe: String = node
+            .name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .collect();
+        files::write(
+            Kind::LayerProof,
+            false,
+            &verifier.layer(&stored, index)?,
+            &folder.join(format!("{index:03}-{safe}.layer")),
+        )?;
+    }
+    Ok(())
 }

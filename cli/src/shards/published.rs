@@ -96,7 +96,6 @@ pub fn aggregate<'a>(
             statement,
             proof,
             outputs: vec![],
-            names: vec![],
             mode: FoldMode::On,
         };
         let mut parts = Stages::default();

@@ -25,10 +25,11 @@ pub fn scaled_table(point: &[Fr], scale: Fr) -> Vec<Fr> {
     out
 }
 
-/// `eq(a, b)` of two points of the same length.
+/// `eq(a, b)` of two points of the same length, from the end: points that share a suffix share what a circuit
+/// computes of it.
 pub fn evaluate<B: Backend>(backend: &mut B, a: &[B::Scalar], b: &[B::Scalar]) -> B::Scalar {
     let mut acc: Option<B::Scalar> = None;
-    for (x, y) in a.iter().zip(b) {
+    for (x, y) in a.iter().zip(b).rev() {
         // 1 - x - y + 2xy
         let xy = backend.mul(x, y);
         let factor = backend.linear(

@@ -2,8 +2,8 @@
 //!
 //! A quadratic identity `Q(columns) = 0` is a zero-check: with a random `τ`,
 //! `0 = Σ_x eq(τ, x) · Q(columns(x))`, a sumcheck of degree 3; several are joined by powers of a
-//! challenge. Linear identities hold as polynomials iff they hold at a random point, so they are
-//! checked at the sumcheck's final point for free, or at `τ` itself if there is no quadratic one.
+//! challenge. A linear identity is a view that is zero, which is claimed at `τ` without a message
+//! ([`Elementwise::linear_claims`]); so only columns that stand in quadratic identities are sent.
 //!
 //! A column shorter than the relation is one value for all its last axes. The causal mask is a
 //! public last column.
@@ -11,15 +11,10 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::RelationProof;
 use crate::backend::Backend;
-use crate::claim::{EvalClaim, View};
-use crate::error::{Check, VerifyError, expect_len};
-use crate::fold::powers;
+use crate::claim::View;
+use crate::error::VerifyError;
 use crate::poly::eq;
-use crate::sumcheck;
-use crate::switch::on;
-use crate::transcript::Transcript;
 
 /// `coefficient · Π columns` with at most two columns.
 #[derive(Clone, Debug)]
@@ -123,6 +118,56 @@ impl Elementwise {
     pub fn log(&self) -> usize {
         self.columns.first().map_or(0, View::log)
     }
+
+    /// The columns that stand in quadratic identities, the causal mask left out.
+    pub fn read(&self) -> Vec<usize> {
+        let monomials = self.quadratic.iter().flat_map(|q| &q.0);
+        let mut read: Vec<usize> = monomials.flat_map(|m| m.columns.clone()).collect();
+        read.sort_unstable();
+        read.dedup();
+        read.retain(|column| *column < self.columns.len());
+        read
+    }
+
+    /// Degree of the zero-check's rounds: that of the identities, and one for the equality polynomial.
+    pub fn degree(&self) -> usize {
+        let monomials = self.quadratic.iter().flat_map(|q| &q.0);
+        1 + monomials.map(|m| m.columns.len()).max().unwrap_or(0)
+    }
+
+    /// The linear identities as views that are zero.
+    ///
+    /// # Errors
+    /// [`VerifyError::Unsupported`] if one is not of whole columns, to the first degree.
+    pub fn linear_claims(&self) -> Result<Vec<View>, VerifyError> {
+        let views = self.linear.iter().map(|identity| {
+            let mut out: Option<View> = None;
+            let mut constant = Fr::ZERO;
+            for monomial in &identity.0 {
+                let column = match monomial.columns.as_slice() {
+                    [] => {
+                        constant += monomial.coefficient;
+                        continue;
+                    }
+                    [column] => self.columns.get(*column)?,
+                    _ => return None,
+                };
+                if column.log() != self.log() {
+                    return None;
+                }
+                let sum = out.unwrap_or_else(|| View::limbs(Fr::ZERO, &[], 8));
+                out = Some(column.scale_add(monomial.coefficient, &sum));
+            }
+            let mut out = out?;
+            out.constant += constant;
+            Some(out)
+        });
+        let views: Option<Vec<View>> = views.collect();
+        views.ok_or(VerifyError::Unsupported {
+            relation: self.name,
+            what: "has a linear identity that is not one of whole columns",
+        })
+    }
 }
 
 /// Those identities that are switched on ([`crate::switch`]).
@@ -131,86 +176,29 @@ pub fn stated<const N: usize>(all: [(bool, Expression); N]) -> Vec<Expression> {
     stated.map(|(_, identity)| identity).collect()
 }
 
-/// Degree of the zero-check's round polynomials: `eq · quadratic`.
-pub const ZERO_CHECK_DEGREE: usize = 3;
-
-pub(super) fn verify<B: Backend>(
+/// The zero-check's summand at its final point, as a weight and a factor: `eq(τ, ρ)` and the identities joined by
+/// `powers`. `values` are those of [`Elementwise::read`].
+pub fn value<B: Backend>(
     backend: &mut B,
-    transcript: &mut Transcript<B>,
     relation: &Elementwise,
-    proof: &RelationProof<B::Scalar>,
-) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    let log = relation.log();
-    expect_len(
-        "sumchecks of a zero-check",
-        proof.sumchecks.len(),
-        usize::from(!relation.quadratic.is_empty()),
-    )?;
-    expect_len(
-        "evaluations of a zero-check",
-        proof.evaluations.len(),
-        relation.columns.len(),
-    )?;
-    let tau = transcript.challenges(backend, "zero-check point", log);
-    let joins = joins(backend, transcript, relation);
-    let mut point = tau.clone();
-    let mut values = proof.evaluations.clone();
-    if let Some(messages) = proof.sumchecks.first() {
-        let zero = backend.constant(Fr::ZERO);
-        let last = sumcheck::verify(
-            backend,
-            transcript,
-            "zero-check round",
-            messages,
-            (log, ZERO_CHECK_DEGREE),
-            zero,
-        )?;
-        if let Some(causal) = relation.causal {
-            values.push(causal.evaluate(backend, &last.point));
-        }
-        let weight = eq::evaluate(backend, &tau, &last.point);
-        let mut value = backend.constant(Fr::ZERO);
-        for (i, quadratic) in relation.quadratic.iter().enumerate() {
-            let term = quadratic.evaluate_on(backend, &values);
-            value = match joins.get(i) {
-                Some(join) if i > 0 => backend.mul_add(join, &term, &value),
-                _ => term,
-            };
-        }
-        let expected = backend.mul(&weight, &value);
-        if on("zero-check") {
-            backend.assert_equal(&expected, &last.value, Check::Sumcheck(relation.name))?;
-        }
-        point = last.point;
-    }
-    transcript.absorb("column evaluations", &proof.evaluations);
+    [tau, point]: [&Vec<B::Scalar>; 2],
+    values: &[B::Scalar],
+    powers: &[B::Scalar],
+) -> (B::Scalar, B::Scalar) {
     let zero = backend.constant(Fr::ZERO);
-    for identity in &relation.linear {
-        let value = identity.evaluate_on(backend, &proof.evaluations);
-        if on("linear identity") {
-            backend.assert_equal(&value, &zero, Check::Linear(relation.name))?;
+    let mut columns = vec![zero.clone(); relation.columns.len()];
+    for (column, value) in relation.read().into_iter().zip(values) {
+        if let Some(slot) = columns.get_mut(column) {
+            *slot = value.clone();
         }
     }
-    let claims = relation.columns.iter().zip(&proof.evaluations);
-    Ok(claims
-        .map(|(view, value)| EvalClaim {
-            view: view.clone(),
-            point: point.get(..view.log()).unwrap_or(&point).to_vec(),
-            value: value.clone(),
-        })
-        .collect())
-}
-
-/// Powers of a challenge that join the quadratic identities; not drawn for a single one.
-pub fn joins<B: Backend>(
-    backend: &mut B,
-    transcript: &mut Transcript<B>,
-    relation: &Elementwise,
-) -> Vec<B::Scalar> {
-    let count = relation.quadratic.len();
-    if count < 2 {
-        return vec![];
+    if let Some(causal) = relation.causal {
+        columns.push(causal.evaluate(backend, point));
     }
-    let join = transcript.challenge(backend, "zero-check join");
-    powers(backend, &join, count)
+    let mut sum = zero;
+    for (power, quadratic) in powers.iter().zip(&relation.quadratic) {
+        let term = quadratic.evaluate_on(backend, &columns);
+        sum = backend.mul_add(power, &term, &sum);
+    }
+    (eq::evaluate(backend, tau, point), sum)
 }

@@ -2,36 +2,29 @@
 //!
 //! | kind | file | proof |
 //! | --- | --- | --- |
-//! | sums of products over axes, weights in [`kernel`] | [`product`] | a sumcheck a stage |
-//! | element-wise identities | [`elementwise`] | one zero-check, or a random point |
-//! | sums of rows | [`row_sum`] | a random row |
-//! | distances to a known entry of largest value | [`gap`] | a random point |
-//! | padding that is zero | [`zeros`] | a random point, no message |
+//! | sums of products over axes, weights in [`kernel`] | [`product`] | one stage of the joint sumcheck, or two |
+//! | element-wise identities | [`elementwise`] | a zero-check in its first stage; linear ones a claim |
+//! | sums of rows | [`row_sum`] | a claim at a random row |
+//! | distances to a known entry of largest value | [`gap`] | a claim |
+//! | padding that is zero | [`zeros`] | claims, no message |
 //!
-//! Ranges are not part of a relation: lookups show them ([`crate::lookup`]).
+//! One joint sumcheck shows those of a whole group ([`crate::joint`]). Ranges are not part of a relation: lookups show them ([`crate::lookup`]).
 
 pub mod elementwise;
 pub mod gap;
 pub mod kernel;
 pub mod product;
-mod proof;
 pub mod row_sum;
 pub mod zeros;
-
-use crate::backend::Backend;
-use crate::claim::EvalClaim;
-use crate::error::{VerifyError, expect_len};
-use crate::transcript::Transcript;
 
 pub use elementwise::{Causal, Elementwise, Expression, Monomial};
 pub use gap::Gap;
 pub use kernel::{Kernel, Rotation};
 pub use product::{Factor, Product, Stage};
-pub use proof::{LayerProof, RelationProof};
 pub use row_sum::RowSum;
 pub use zeros::Zeros;
 
-/// One statement about columns; a layer's proof shows a list of them.
+/// One statement about columns; a group of them is proven together.
 #[derive(Clone, Debug)]
 pub enum Relation {
     /// A column is a sum of products of others.
@@ -44,6 +37,39 @@ pub enum Relation {
     Gap(Gap),
     /// Padding that is zero.
     Zeros(Zeros),
+}
+
+impl Relation {
+    /// Name in errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Product(relation) => relation.name,
+            Self::Elementwise(relation) => relation.name,
+            Self::RowSum(_) => "row sum",
+            Self::Gap(_) => "gap",
+            Self::Zeros(_) => "zeros",
+        }
+    }
+
+    /// Number of variables of its point before any stage: of a target, a zero-check, a row, a claim.
+    pub fn point_log(&self) -> usize {
+        match self {
+            Self::Product(relation) => relation.point_log(),
+            Self::Elementwise(relation) => relation.log(),
+            Self::RowSum(relation) => relation.row_log(),
+            Self::Gap(relation) => relation.logs.iter().sum(),
+            Self::Zeros(relation) => relation.point_log(),
+        }
+    }
+
+    /// Number of sumchecks.
+    pub fn stages(&self) -> usize {
+        match self {
+            Self::Product(relation) => relation.stages.len(),
+            Self::Elementwise(relation) => usize::from(!relation.quadratic.is_empty()),
+            Self::RowSum(_) | Self::Gap(_) | Self::Zeros(_) => 0,
+        }
+    }
 }
 
 /// What relations read beside committed columns: lists of indices that the verifier knows, one for each slot, as
@@ -59,37 +85,4 @@ impl<'a, S> Context<'a, S> {
     pub fn list(&self, number: usize) -> &'a [Vec<S>] {
         self.known.get(number).map_or(&[], Vec::as_slice)
     }
-}
-
-/// Verifies one layer proof on its own forked transcript and returns the claims it leaves.
-///
-/// # Errors
-/// Shape errors and failed identities.
-pub fn verify<B: Backend>(
-    backend: &mut B,
-    transcript: &mut Transcript<B>,
-    context: &Context<'_, B::Scalar>,
-    relations: &[Relation],
-    proof: &LayerProof<B::Scalar>,
-) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    expect_len("layer relations", proof.relations.len(), relations.len())?;
-    let mut claims = vec![];
-    for (relation, proof) in relations.iter().zip(&proof.relations) {
-        claims.extend(match relation {
-            Relation::Product(product) => {
-                product::verify(backend, transcript, context, product, proof)?
-            }
-            Relation::Elementwise(relation) => {
-                elementwise::verify(backend, transcript, relation, proof)?
-            }
-            Relation::RowSum(relation) => row_sum::verify(backend, transcript, relation, proof)?,
-            Relation::Gap(relation) => gap::verify(backend, transcript, context, relation, proof)?,
-            Relation::Zeros(relation) => {
-                expect_len("sumchecks of padding", proof.sumchecks.len(), 0)?;
-                expect_len("evaluations of padding", proof.evaluations.len(), 0)?;
-                zeros::claims(backend, transcript, relation)
-            }
-        });
-    }
-    Ok(claims)
 }

@@ -4,7 +4,7 @@
 //! against an equality polynomial), some contracted (Thaler 2013, §4.4), and axes that only one
 //! factor has stay fixed at the target's random point, as everything is linear in them. A stage may
 //! have one factor that is not committed: its value is the claim of the next stage. So a dense
-//! layer with requantisation is two stages:
+//! layer with requantisation is two stages, each a part of a joint sumcheck ([`crate::joint`]):
 //!
 //! 1. `target(τ) = Σ_{l,j} eq(τ, (l,j))·m(l,j)·acc(l, τ_t, j)`
 //! 2. `acc(r_l, τ_t, r_j) - bias(r_l, r_j) = Σ_{l,k} eq(r_l, l)·w(l, r_j, k)·x(l, τ_t, k)`
@@ -16,15 +16,12 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
+use super::Context;
 use super::kernel::Kernel;
-use super::{Context, RelationProof};
 use crate::backend::Backend;
-use crate::claim::{EvalClaim, View};
-use crate::error::{Check, VerifyError, expect_len};
+use crate::claim::View;
+use crate::joint::point::{At, suffix};
 use crate::poly::eq;
-use crate::sumcheck;
-use crate::switch::on;
-use crate::transcript::Transcript;
 
 /// A committed factor: the column's axes in storage order, most significant first.
 #[derive(Clone, Debug)]
@@ -96,11 +93,6 @@ impl Stage {
     pub fn rounds(&self, axes: &[usize]) -> usize {
         self.summed().iter().filter_map(|a| axes.get(*a)).sum()
     }
-
-    /// Evaluations sent after the sumcheck: factors, the inner factor, the offset.
-    pub fn evaluations(&self) -> usize {
-        self.factors.len() + usize::from(self.inner) + usize::from(self.offset.is_some())
-    }
 }
 
 /// A chain of sumchecks for one target.
@@ -152,95 +144,46 @@ pub fn split<S: Clone>(
     out
 }
 
-/// Draws the point of the target.
-pub fn draw<B: Backend>(
-    backend: &mut B,
-    transcript: &mut Transcript<B>,
-    product: &Product,
-) -> Points<B::Scalar> {
-    let mut points: Points<B::Scalar> = vec![vec![]; product.axes.len()];
-    let total = product
-        .target_axes
-        .iter()
-        .filter_map(|a| product.axes.get(*a))
-        .sum();
-    let drawn = transcript.challenges(backend, "product point", total);
-    points = split(&product.axes, &product.target_axes, &points, &drawn);
-    points
-}
-
-pub(super) fn verify<B: Backend>(
-    backend: &mut B,
-    transcript: &mut Transcript<B>,
-    context: &Context<'_, B::Scalar>,
-    product: &Product,
-    proof: &RelationProof<B::Scalar>,
-) -> Result<Vec<EvalClaim<B::Scalar>>, VerifyError> {
-    expect_len(
-        "sumchecks of a product",
-        proof.sumchecks.len(),
-        product.stages.len(),
-    )?;
-    expect_len(
-        "evaluations of a product",
-        proof.evaluations.len(),
-        product.evaluations(),
-    )?;
-    let mut points = draw(backend, transcript, product);
-    let mut evaluations = proof.evaluations.iter();
-    let mut claims = vec![];
-    let mut claim = backend.constant(Fr::ZERO);
-    if let Some(view) = &product.target {
-        if let Some(value) = evaluations.next() {
-            transcript.absorb("product target", std::slice::from_ref(value));
-            claims.push(EvalClaim {
-                view: view.clone(),
-                point: join(&points, &product.target_axes),
-                value: value.clone(),
-            });
-            claim = value.clone();
-        }
-        if product.constant != Fr::ONE {
-            let inverse = Option::from(product.constant.invert()).unwrap_or(Fr::ZERO);
-            claim = backend.linear(Fr::ZERO, &[(inverse, claim)]);
-        }
-    }
-    for (stage, messages) in product.stages.iter().zip(&proof.sumchecks) {
-        let shape = (stage.rounds(&product.axes), stage.degree(&product.axes));
-        let last = sumcheck::verify(backend, transcript, "product round", messages, shape, claim)?;
-        let before = points;
-        points = split(&product.axes, &stage.summed(), &before, &last.point);
-        let sent: Vec<B::Scalar> = evaluations
-            .by_ref()
-            .take(stage.evaluations())
-            .cloned()
-            .collect();
-        transcript.absorb("product evaluations", &sent);
-        let weight = weight(backend, context, stage, &before, &points);
-        let (expected, next) = summand(backend, stage, weight, &sent);
-        if on("stage of a product") {
-            backend.assert_equal(&expected, &last.value, Check::Sumcheck(stage.name))?;
-        }
-        let offset = sent.get(stage.factors.len() + 1);
-        let factors = stage.factors.iter().zip(&sent);
-        for (factor, value) in factors.chain(stage.offset.iter().zip(offset)) {
-            claims.push(EvalClaim {
-                view: factor.view.clone(),
-                point: join(&points, &factor.axes),
-                value: value.clone(),
-            });
-        }
-        claim = next;
-    }
-    Ok(claims)
-}
-
 impl Product {
-    /// Number of evaluations in a proof.
-    pub fn evaluations(&self) -> usize {
-        let stages: usize = self.stages.iter().map(Stage::evaluations).sum();
-        stages + usize::from(self.target.is_some())
+    /// Number of variables of the target's point.
+    pub fn point_log(&self) -> usize {
+        let axes = self.target_axes.iter();
+        axes.filter_map(|a| self.axes.get(*a)).sum()
     }
+
+    /// The points of the axes after `stages` stages of a joint sumcheck: those of the target, and of each stage
+    /// the last challenges of its draw.
+    pub fn points(&self, stages: usize) -> Points<At> {
+        let none = vec![vec![]; self.axes.len()];
+        let drawn = suffix(0, self.point_log());
+        let mut points = split(&self.axes, &self.target_axes, &none, &drawn);
+        for (number, stage) in self.stages.iter().take(stages).enumerate() {
+            let drawn = suffix(number + 1, stage.rounds(&self.axes));
+            points = split(&self.axes, &stage.summed(), &points, &drawn);
+        }
+        points
+    }
+}
+
+/// The summand of a stage at its final point: its weight times the values of its factors, the inner one last.
+pub fn value<B: Backend>(
+    backend: &mut B,
+    context: &Context<'_, B::Scalar>,
+    stage: &Stage,
+    [before, after]: [&Points<B::Scalar>; 2],
+    values: &[B::Scalar],
+) -> B::Scalar {
+    let mut product = weight(backend, context, stage, before, after);
+    let powers = stage.factors.iter().map(|f| f.power);
+    for (value, power) in values.iter().zip(powers.chain(stage.inner.then_some(1))) {
+        for _ in 0..power {
+            product = Some(match product {
+                None => value.clone(),
+                Some(p) => backend.mul(&p, value),
+            });
+        }
+    }
+    product.unwrap_or_else(|| backend.constant(Fr::ONE))
 }
 
 /// The public weight of the summand at the new points.
@@ -261,31 +204,4 @@ fn weight<B: Backend>(
         (Some(a), Some(b)) => Some(backend.mul(&a, &b)),
         (a, b) => a.or(b),
     }
-}
-
-/// The summand from the evaluations sent, and the next stage's claim.
-fn summand<B: Backend>(
-    backend: &mut B,
-    stage: &Stage,
-    weight: Option<B::Scalar>,
-    sent: &[B::Scalar],
-) -> (B::Scalar, B::Scalar) {
-    let mut product = weight;
-    let powers = stage.factors.iter().map(|f| f.power);
-    for (value, power) in sent.iter().zip(powers.chain(stage.inner.then_some(1))) {
-        for _ in 0..power {
-            product = Some(match product {
-                None => value.clone(),
-                Some(p) => backend.mul(&p, value),
-            });
-        }
-    }
-    let product = product.unwrap_or_else(|| backend.constant(Fr::ONE));
-    let inner = sent.get(stage.factors.len());
-    let next = match (inner, sent.get(stage.factors.len() + 1)) {
-        (Some(inner), Some(offset)) => backend.sub(inner, offset),
-        (Some(inner), None) => inner.clone(),
-        (None, _) => backend.constant(Fr::ZERO),
-    };
-    (product, next)
 }

@@ -22,40 +22,57 @@ pub struct Zeros {
     pub axes: Vec<usize>,
 }
 
-/// The claims; draws one point.
+impl Zeros {
+    /// log2 of every axis.
+    fn logs(&self) -> Vec<usize> {
+        self.axes.iter().map(|a| padded_log(*a)).collect()
+    }
+
+    /// Number of variables of the column; none if no axis is padded.
+    pub fn point_log(&self) -> usize {
+        let logs = self.logs();
+        let padded = |(axis, log): (&usize, &usize)| *axis < 1 << log;
+        match self.axes.iter().zip(&logs).any(padded) {
+            true => logs.iter().sum(),
+            false => 0,
+        }
+    }
+
+    /// Where the column must vanish: a point of [`Self::point_log`] coordinates on each subcube.
+    pub fn points<S: Clone>(&self, point: &[S], mut bit: impl FnMut(bool) -> S) -> Vec<Vec<S>> {
+        if self.point_log() == 0 || !on("padding that is zero") {
+            return vec![];
+        }
+        let mut out = vec![];
+        let mut start = 0;
+        for (axis, log) in self.axes.iter().zip(self.logs()) {
+            for (offset, size) in subcubes(*axis, log) {
+                let mut at = point.to_vec();
+                for (i, slot) in at.iter_mut().skip(start).take(log - size).enumerate() {
+                    *slot = bit((offset >> (log - 1 - i)) & 1 == 1);
+                }
+                out.push(at);
+            }
+            start += log;
+        }
+        out
+    }
+}
+
+/// The claims at a point of its own, which is drawn.
 pub fn claims<B: Backend>(
     backend: &mut B,
     transcript: &mut Transcript<B>,
     relation: &Zeros,
 ) -> Vec<EvalClaim<B::Scalar>> {
-    let logs: Vec<usize> = relation.axes.iter().map(|a| padded_log(*a)).collect();
-    let padded = relation
-        .axes
-        .iter()
-        .zip(&logs)
-        .any(|(a, log)| *a < 1 << log);
-    if !padded || !on("padding that is zero") {
-        return vec![];
-    }
-    let point = transcript.challenges(backend, "padding point", logs.iter().sum());
-    let mut out = vec![];
-    let mut start = 0;
-    for (axis, log) in relation.axes.iter().zip(&logs) {
-        for (offset, size) in subcubes(*axis, *log) {
-            let mut at = point.clone();
-            for (i, slot) in at.iter_mut().skip(start).take(log - size).enumerate() {
-                let bit = (offset >> (log - 1 - i)) & 1;
-                *slot = backend.constant(Fr::from(bit as u64));
-            }
-            out.push(EvalClaim {
-                view: relation.view.clone(),
-                point: at,
-                value: backend.constant(Fr::ZERO),
-            });
-        }
-        start += log;
-    }
-    out
+    let point = transcript.challenges(backend, "padding point", relation.point_log());
+    let points = relation.points(&point, |bit| backend.constant(Fr::from(u64::from(bit))));
+    let claims = points.into_iter().map(|point| EvalClaim {
+        view: relation.view.clone(),
+        point,
+        value: backend.constant(Fr::ZERO),
+    });
+    claims.collect()
 }
 
 /// `[from, 2^log)` as aligned subcubes `(offset, log of the size)`.

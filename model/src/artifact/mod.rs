@@ -40,7 +40,7 @@ pub enum Kind {
     WeightCommitment,
     /// An input that is committed to before it is proven. Private.
     Input,
-    /// One layer proof. Private.
+    /// One node's part of a folded proof. Private.
     LayerProof,
     /// A folded proof with its statement. Private.
     FoldedProof,
@@ -122,14 +122,9 @@ impl Kind {
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
-            Self::Proof | Self::VerifyingKey | Self::ProvingKey => 4,
-            Self::FoldedProof => 3,
-            Self::Program
-            | Self::Weights
-            | Self::WeightSecret
-            | Self::LayerProof
-            | Self::ShardProofs
-            | Self::Srs => 2,
+            Self::Proof | Self::VerifyingKey | Self::ProvingKey | Self::FoldedProof => 4,
+            Self::LayerProof | Self::ShardProofs => 3,
+            Self::Program | Self::Weights | Self::WeightSecret | Self::Srs => 2,
             Self::WeightCommitment | Self::Input | Self::ShardedProof | Self::Join => 1,
         }
     }

@@ -3,14 +3,13 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
+use super::dense::unrounded;
 use crate::layout::Layout;
-use crate::program::{Node, Program, Role};
-use laminate_engine::claim::View;
-use laminate_engine::field::pow2;
+use crate::program::{Node, Program};
 use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 
-/// Columns `[a, b, y, rem]`.
+/// Columns `[a, b, 2^s·y + rem - 2^(s-1)]`.
 pub(super) fn relation(
     program: &Program,
     layout: &Layout,
@@ -18,34 +17,29 @@ pub(super) fn relation(
     node: &Node,
     (multiplier, shift): (u32, u8),
 ) -> Elementwise {
-    let bits = usize::from(program.limb_bits);
-    let remainder = View::limbs(Fr::ZERO, layout.aux(index, Role::Remainder), bits);
-    let columns = node
-        .inputs
-        .iter()
-        .chain(std::iter::once(&node.output))
-        .map(|id| layout.tensor(*id));
+    let output = layout.tensor(node.output);
+    let rounded = unrounded(program, layout, index, &output, shift.into());
+    let operands = node.inputs.iter().map(|id| layout.tensor(*id));
     Elementwise {
         name: "mul",
         causal: None,
-        columns: columns.chain(std::iter::once(remainder)).collect(),
-        quadratic: stated([(on("mul"), identity(multiplier, shift))]),
+        columns: operands.chain(std::iter::once(rounded)).collect(),
+        quadratic: stated([(on("mul"), identity(multiplier))]),
         linear: vec![],
     }
 }
 
-fn identity(multiplier: u32, shift: u8) -> Expression {
+fn identity(multiplier: u32) -> Expression {
     Expression::default()
         .plus(Fr::from(u64::from(multiplier)), &[0, 1])
-        .plus(pow2(usize::from(shift) - 1), &[])
-        .plus(-pow2(shift.into()), &[2])
-        .plus(-Fr::ONE, &[3])
+        .plus(-Fr::ONE, &[2])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lower::testing::accepts_and_refuses;
+    use laminate_engine::claim::View;
 
     #[test]
     fn rounds_to_nearest() {
@@ -58,16 +52,20 @@ mod tests {
                     masked: vec![],
                     terms: vec![]
                 };
-                4
+                3
             ],
-            quadratic: vec![identity(64, 8)],
+            quadratic: vec![identity(64)],
             linear: vec![],
         };
-        // 64·3·(-5) + 128 = -832 = -4·256 + 192
+        // 64·3·(-5) = -960 = -4·256 + 192 - 128
         accepts_and_refuses(
             &relation,
-            &[3, -5, -4, 192],
-            &[&[3, -5, -3, 192], &[3, -5, -4, 191], &[3, 5, -4, 192]],
+            &[3, -5, -4 * 256 + 192 - 128],
+            &[
+                &[3, -5, -3 * 256 + 192 - 128],
+                &[3, -5, -961],
+                &[3, 5, -960],
+            ],
         );
     }
 }

@@ -190,10 +190,12 @@ impl Kernel {
     }
 }
 
+/// The vectors so far, and what is left of a factor with its first variable.
+type Pieces = ([Option<Factor>; 3], Option<(usize, Factor)>);
+
 /// A factor that begins at variable `start` as a sum of products of three vectors, cut at `ends`.
 fn pieces(factor: &Factor, start: usize, ends: &[usize; 2]) -> Vec<[Option<Factor>; 3]> {
-    let mut done: Vec<([Option<Factor>; 3], Option<(usize, Factor)>)> =
-        vec![([None, None, None], Some((start, factor.clone())))];
+    let mut done: Vec<Pieces> = vec![([None, None, None], Some((start, factor.clone())))];
     for (slot, end) in ends.iter().chain(&[usize::MAX]).enumerate() {
         let mut next = vec![];
         for (mut pieces, rest) in done {

@@ -292,7 +292,7 @@ fn rounds_are_those_of_the_expanded_polynomials() {
                 rng,
             ),
             claim(Wire::Direct, &[w(0, 9)], rng),
-            claim(Wire::Direct, &[t(used / 3 & !0xf, 4)], rng),
+            claim(Wire::Direct, &[t((used / 3) & !0xf, 4)], rng),
             claim(Wire::Previous, &[t(0, 8), t(256, 8)], rng),
             claim(Wire::Previous, &[t(64, 2), t(128, 2)], rng),
             claim(Wire::Previous, &[t(7, 0)], rng),

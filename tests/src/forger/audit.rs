@@ -6,12 +6,12 @@ use laminate_engine::backend::Native;
 use laminate_engine::claim::View;
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::Block;
+use laminate_engine::joint::Joint;
 use laminate_engine::lookup::Kind;
-use laminate_engine::relations::{self, Context, Elementwise, Relation};
+use laminate_engine::relations::{Context, Elementwise, Relation};
 use laminate_engine::transcript::Transcript;
 use laminate_model::lower;
-use laminate_model::program::padded_log;
-use laminate_prover::layers::{self, Inputs};
+use laminate_prover::joint;
 
 use super::Forger;
 use super::elements::multiplicity;
@@ -29,32 +29,17 @@ impl Forger {
         let verifier = &self.verifier;
         let (program, layout) = (&verifier.program, &verifier.layout);
         let columns = self.columns();
-        let vocab = program.sequence.map_or(1, |s| s.vocab as usize);
-        let bits = |ids: &[usize]| -> Vec<Vec<Fr>> {
-            let log = padded_log(vocab);
-            let bit = |id: usize, i: usize| Fr::from((id >> (log - 1 - i) & 1) as u64);
-            ids.iter()
-                .map(|id| (0..log).map(|i| bit(*id, i)).collect())
-                .collect()
-        };
-        let known = [bits(&self.known[0]), bits(&self.known[1])];
+        let known = self.known_bits();
         let context = Context { known: &known };
-        let inputs = Inputs {
-            columns: &columns,
-            accumulator: None,
-            known: &self.known,
-        };
+        let inputs = self.inputs(&columns);
         let mut out = vec![];
         for index in 0..program.nodes.len() {
-            for (name, relation) in lower::relations(program, layout, index)
-                .iter()
-                .flat_map(parts)
-            {
-                let relation = std::slice::from_ref(&relation);
+            let relations = lower::relations(program, layout, index);
+            for (name, relation) in relations.iter().flat_map(parts) {
+                let joint = Joint::new(vec![(index, relation)]).expect("a relation");
                 let transcript = || Transcript::fork(&mut Native, &Fr::from(41), index);
-                let (proof, _) = layers::prove(&mut transcript(), &inputs, relation);
-                let mut check = transcript();
-                let found = relations::verify(&mut Native, &mut check, &context, relation, &proof);
+                let (proof, _) = joint::prove(&mut transcript(), &inputs, &joint);
+                let found = joint.verify(&mut Native, &mut transcript(), &context, &proof);
                 let holds = found.is_ok_and(|claims| {
                     claims
                         .iter()

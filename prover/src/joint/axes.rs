@@ -42,6 +42,15 @@ impl Table {
         self.sorted(logs)
     }
 
+    /// The values over axes in the order of `axes`, which has all of the table's; repeated along those that it lacks.
+    pub fn spread(self, logs: &[usize], axes: &[usize]) -> Vec<Fr> {
+        if self.axes == axes {
+            return self.values;
+        }
+        let map = offsets(logs, axes, &self.axes);
+        map.into_iter().map(|at| self.values[at]).collect()
+    }
+
     /// The same values with axes in ascending order.
     fn sorted(self, logs: &[usize]) -> Self {
         let mut order = self.axes.clone();
@@ -97,29 +106,32 @@ fn offsets(logs: &[usize], order: &[usize], axes: &[usize]) -> Vec<usize> {
     out
 }
 
-/// `out[o] = Σ_c a[o, c]·b[o, c]` for tables that have some of the axes `out` and `contracted`.
+/// `out[o] = Σ_c Π tables[o, c]^power` for tables that have some of the axes `out` and `contracted`.
 pub fn einsum(
     logs: &[usize],
     out: &[usize],
     contracted: &[usize],
-    a: &Table,
-    b: &Table,
+    tables: &[(Table, usize)],
 ) -> Vec<Fr> {
-    let at = |table: &Table| {
-        (
-            offsets(logs, out, &table.axes),
-            offsets(logs, contracted, &table.axes),
-        )
+    let size = |axes: &[usize]| -> usize { axes.iter().map(|a| 1usize << logs[*a]).product() };
+    let places: Vec<[Vec<usize>; 2]> = tables
+        .iter()
+        .map(|(table, _)| [out, contracted].map(|order| offsets(logs, order, &table.axes)))
+        .collect();
+    let product = |o: usize, c: usize| {
+        let mut factors = tables
+            .iter()
+            .zip(&places)
+            .flat_map(|((table, power), place)| {
+                let value = table.values[place[0][o] + place[1][c]];
+                std::iter::repeat_n(value, *power)
+            });
+        let first = factors.next().unwrap_or(Fr::ONE);
+        factors.fold(first, |product, factor| product * factor)
     };
-    let ((ao, ac), (bo, bc)) = (at(a), at(b));
-    ao.into_par_iter()
-        .zip(bo)
-        .map(|(ao, bo)| {
-            let pairs = ac.iter().zip(&bc);
-            pairs
-                .map(|(ac, bc)| a.values[ao + ac] * b.values[bo + bc])
-                .sum()
-        })
+    (0..size(out))
+        .into_par_iter()
+        .map(|o| (0..size(contracted)).map(|c| product(o, c)).sum())
         .collect()
 }
 
@@ -170,7 +182,8 @@ mod tests {
             values: random(4),
             axes: vec![2, 1],
         };
-        let got = einsum(&logs, &[0, 1], &[2], &a, &b);
+        let tables = [(a.clone(), 1), (b.clone(), 1)];
+        let got = einsum(&logs, &[0, 1], &[2], &tables);
         for i in 0..2 {
             for j in 0..2 {
                 let expected: Fr = (0..2)
