@@ -65,7 +65,7 @@ const MAX_CELLS: usize = 4 << 14;
 /// Largest coefficient of an index.
 const MAX_COEFFICIENT: i64 = 1 << 20;
 
-fn bound(
+fn within(
     what: &'static str,
     found: usize,
     ok: bool,
@@ -242,16 +242,16 @@ impl Wiring {
         match *mask {
             Mask::Only { axis, at } => {
                 let size = self.size(axis);
-                bound("masked entry", at, at < size, format!("below {size}"))
+                within("masked entry", at, at < size, format!("below {size}"))
             }
             Mask::Below { axis, size } => {
                 let most = self.size(axis);
                 let ok = (1..=most).contains(&size);
-                bound("size of a mask", size, ok, format!("1 to {most}"))
+                within("size of a mask", size, ok, format!("1 to {most}"))
             }
             Mask::AtMost { axis, bound: other } => {
                 let [a, b] = [axis, other].map(|a| self.size(a));
-                bound("size of a compared axis", a, a == b, b.to_string())
+                within("size of a compared axis", a, a == b, b.to_string())
             }
         }
     }
@@ -261,19 +261,19 @@ impl Wiring {
         match map {
             Map::Same { axis } => {
                 let found = self.size(*axis);
-                bound("size of an axis", found, found == size, size.to_string())
+                within("size of an axis", found, found == size, size.to_string())
             }
-            Map::Fixed { at } => bound("fixed entry", *at, *at < size, format!("below {size}")),
+            Map::Fixed { at } => within("fixed entry", *at, *at < size, format!("below {size}")),
             Map::Sum { below } => {
                 let ok = (1..=size).contains(below);
-                bound("summed entries", *below, ok, format!("1 to {size}"))
+                within("summed entries", *below, ok, format!("1 to {size}"))
             }
             Map::Linear(linear) => {
                 let ok = (1..=size).contains(&linear.size);
-                bound("size of an axis", linear.size, ok, format!("1 to {size}"))?;
+                within("size of an axis", linear.size, ok, format!("1 to {size}"))?;
                 let count = linear.terms.len();
                 let ok = (1..MAX_VARIABLES).contains(&count);
-                bound(
+                within(
                     "axes of a map",
                     count,
                     ok,
@@ -300,7 +300,7 @@ impl Wiring {
                 for term in &linear.terms {
                     let most = self.size(term.axis);
                     let ok = (1..=most).contains(&term.size);
-                    bound("size of a view axis", term.size, ok, format!("1 to {most}"))?;
+                    within("size of a view axis", term.size, ok, format!("1 to {most}"))?;
                 }
                 self.check_width(log, linear)
             }
@@ -309,7 +309,7 @@ impl Wiring {
         let cells = Cost::of(&self.view, log, |cost, view, y| {
             map.evaluate(cost, view, y);
         });
-        bound(
+        within(
             "cells of a map",
             cells,
             cells <= MAX_CELLS,
@@ -323,7 +323,7 @@ impl Wiring {
         let reach: i64 = terms.iter().map(|t| t.coefficient.abs()).sum::<i64>() + linear.scale;
         let states = (reach as usize) << (terms.len() + 1);
         let most = MAX_WIDTH * MAX_WIDTH / 8;
-        bound(
+        within(
             "possible states of a map",
             states,
             states <= most,
@@ -341,7 +341,7 @@ impl Wiring {
             .collect();
         let sizes: Vec<usize> = terms.iter().map(|t| t.size).chain([linear.size]).collect();
         let found = width(&coefficients, &logs, &sizes, -linear.offset);
-        bound(
+        within(
             "states of a map",
             found,
             found <= MAX_WIDTH,
@@ -351,7 +351,7 @@ impl Wiring {
 
     fn check_pairs(&self, size: usize, pairs: &super::Pairs) -> Result<(), MapError> {
         let count = pairs.entries.len();
-        bound(
+        within(
             "pairs of a map",
             count,
             count <= MAX_PAIRS,
@@ -363,7 +363,7 @@ impl Wiring {
             .max()
             .unwrap_or(0)
             .max(size.trailing_zeros() as usize);
-        bound(
+        within(
             "log2 of an axis of pairs",
             longest,
             longest <= MAX_PAIRS_LOG,
@@ -372,7 +372,7 @@ impl Wiring {
         let mut places = std::collections::BTreeSet::new();
         for pair in pairs.entries.iter() {
             let axes = pair.view.len();
-            bound(
+            within(
                 "axes of a pair",
                 axes,
                 axes == pairs.axes.len(),
@@ -380,21 +380,21 @@ impl Wiring {
             )?;
             for (axis, at) in pairs.axes.iter().zip(&pair.view) {
                 let most = self.size(*axis);
-                bound(
+                within(
                     "view entry of a pair",
                     *at,
                     *at < most,
                     format!("below {most}"),
                 )?;
             }
-            bound(
+            within(
                 "entry of a pair",
                 pair.y,
                 pair.y < size,
                 format!("below {size}"),
             )?;
             let first = places.insert((&pair.view, pair.y));
-            bound("entries at one place of a map", 2, first, "1")?;
+            within("entries at one place of a map", 2, first, "1")?;
             if pair.coefficient == 0 || pair.coefficient.unsigned_abs() > 1 << 32 {
                 return Err(MapError::Bound {
                     what: "coefficient of a pair",
