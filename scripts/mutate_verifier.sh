@@ -72,6 +72,11 @@ suites_of() {
         model/src/program/*)
             echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns
             ;;
+        model/src/ops/*)
+            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns \
+                soundness_identities soundness_ranges soundness_forgery soundness_sequence soundness_sequence_output \
+                soundness_replay soundness_sequence_model
+            ;;
         engine/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
         model/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
         engine/src/joint/*) echo joint soundness_tamper fs_inventory soundness_identities soundness_sequence soundness_sequence_output ;;

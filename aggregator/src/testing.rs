@@ -2,6 +2,7 @@
 
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::{Activation, Dense, Relu};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, Weights,
 };
@@ -31,15 +32,15 @@ pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
         program.weights.push(DenseShape::new(rows, cols));
         let last = layer + 1 == layers;
         let after = if last {
-            Op::Activation { table: 0 }
+            Op::Activation(Activation { table: 0 })
         } else {
-            Op::Relu
+            Op::Relu(Relu)
         };
         for op in [
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: layer,
                 shift: 16,
-            },
+            }),
             after,
         ] {
             let output = program.tensors.len();

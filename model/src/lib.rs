@@ -9,7 +9,8 @@
 //! | --- | --- |
 //! | [`program`] | architecture and integer semantics, weights |
 //! | [`layout`] | where columns are committed |
-//! | [`lower`] | ops as relations and lookups |
+//! | [`ops`] | all that is known of each op |
+//! | [`lower`] | programs as relations and lookups |
 //! | [`statement`], [`public`], [`proof`] | what is claimed, what is published, what is folded |
 //! | [`verify`] | the whole verifier |
 //! | [`shards`] | models proven in parts |
@@ -35,6 +36,7 @@
 pub mod artifact;
 pub mod layout;
 pub mod lower;
+pub mod ops;
 pub mod program;
 pub mod proof;
 pub mod public;

@@ -13,6 +13,7 @@ use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
 use laminate_engine::transcript::Transcript;
+use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{ACTIVATION_BOUND, Op, Program, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
@@ -425,24 +426,24 @@ pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
             log_width: padded_log(program.tensor_width(node.inputs[i])),
         };
         let computed = match node.op {
-            Op::Dense { weight, shift } => ops::dense::execute(
+            Op::Dense(Dense { weight, shift }) => ops::dense::execute(
                 &case.weights.dense[weight],
                 &program.weights[weight],
                 shift,
                 operand(0),
             ),
-            Op::Relu => Ok(ops::relu::execute(operand(0))),
-            Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
-            Op::Activation { table } => {
+            Op::Relu(Relu) => Ok(ops::relu::execute(operand(0))),
+            Op::LeakyRelu(LeakyRelu { slope }) => ops::leaky_relu::execute(slope, operand(0)),
+            Op::Activation(Activation { table }) => {
                 ops::activation::execute(&program.tables[table], operand(0))
             }
-            Op::Add { left, right, shift } => {
+            Op::Add(Add { left, right, shift }) => {
                 ops::add::execute([left, right], shift, operand(0), operand(1))
             }
-            Op::Mul { multiplier, shift } => {
+            Op::Mul(Mul { multiplier, shift }) => {
                 ops::mul::execute(multiplier, shift, operand(0), operand(1))
             }
-            Op::Reshape => Ok(ops::reshape::execute(operand(0))),
+            Op::Reshape(Reshape) => Ok(ops::reshape::execute(operand(0))),
             op => panic!("{} is an op of sequences, which are not rerun", op.name()),
         }
         .ok()?;

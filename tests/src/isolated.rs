@@ -2,6 +2,9 @@
 //! that one false statement stays the only one.
 
 use laminate_engine::geometry::Block;
+use laminate_model::ops::{
+    Activation, Add, Argmax, Dense, DenseAdd, Embed, LeakyRelu, Mul, Relu, Reshape,
+};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, WeightFormat,
     Weights,
@@ -37,31 +40,31 @@ impl Isolated {
         program.tables.push(tanh(TABLE_LOG, 3));
         let unit = 1 << 14;
         let ops = [
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: 0,
                 shift: 16,
-            },
-            Op::Relu,
-            Op::LeakyRelu { slope: 6554 },
-            Op::Activation { table: 0 },
-            Op::Add {
+            }),
+            Op::Relu(Relu),
+            Op::LeakyRelu(LeakyRelu { slope: 6554 }),
+            Op::Activation(Activation { table: 0 }),
+            Op::Add(Add {
                 left: unit,
                 right: 3 * unit,
                 shift: 16,
-            },
-            Op::Mul {
+            }),
+            Op::Mul(Mul {
                 multiplier: 1 << 10,
                 shift: 16,
-            },
-            Op::Dense {
+            }),
+            Op::Dense(Dense {
                 weight: 1,
                 shift: 32,
-            },
-            Op::Mul {
+            }),
+            Op::Mul(Mul {
                 multiplier: 1 << 22,
                 shift: 32,
-            },
-            Op::Relu,
+            }),
+            Op::Relu(Relu),
         ];
         program.weights.push(DenseShape::new(WIDTH, WIDTH));
         for op in ops {
@@ -101,17 +104,17 @@ impl Isolated {
         program.weights = vec![DenseShape::new(WIDTH, WIDTH), ternary];
         program.tables = vec![tanh(TABLE_LOG, 3), tanh(TABLE_LOG, 5)];
         let ops = [
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: 0,
                 shift: 16,
-            },
-            Op::Dense {
+            }),
+            Op::Dense(Dense {
                 weight: 1,
                 shift: 16,
-            },
-            Op::Activation { table: 0 },
-            Op::Activation { table: 1 },
-            Op::Relu,
+            }),
+            Op::Activation(Activation { table: 0 }),
+            Op::Activation(Activation { table: 1 }),
+            Op::Relu(Relu),
         ];
         for op in ops {
             push(&mut program, op);
@@ -164,14 +167,17 @@ impl Isolated {
         let mut weights = model.weights;
         let mut seen = vec![];
         for node in program.nodes.clone() {
-            if matches!(node.op, Op::Argmax) || seen.contains(&node.op.name()) {
+            if matches!(node.op, Op::Argmax(Argmax)) || seen.contains(&node.op.name()) {
                 continue;
             }
             seen.push(node.op.name());
             let output = copy(&mut program, &mut weights, &node);
             if tabled && program.tensors[output].bits == 16 {
                 let table = program.tables.len() - 1;
-                let (name, op) = (format!("table of {output}"), Op::Activation { table });
+                let (name, op) = (
+                    format!("table of {output}"),
+                    Op::Activation(Activation { table }),
+                );
                 program.tensors.push(program.tensors[output].clone());
                 let inputs = vec![output];
                 let output = program.tensors.len() - 1;
@@ -259,7 +265,7 @@ impl Isolated {
     pub fn columns(&self, node: usize) -> Vec<At> {
         let op = self.case.program.nodes[node].op;
         let aux = op.aux_columns().into_iter().map(|c| At::Aux(c.role));
-        let output = (op != Op::Reshape).then_some(At::Output);
+        let output = (op != Op::Reshape(Reshape)).then_some(At::Output);
         let all = output.into_iter().chain(aux);
         all.filter(|at| !self.forger.limbs(node, *at).0.is_empty())
             .collect()
@@ -312,7 +318,10 @@ fn copy(program: &mut Program, weights: &mut Weights, node: &Node) -> usize {
     let output = program.tensors.len();
     program.tensors.push(program.tensors[node.output].clone());
     let mut op = node.op;
-    if let Op::Dense { weight, .. } | Op::DenseAdd { weight, .. } | Op::Embed { weight } = &mut op {
+    if let Op::Dense(Dense { weight, .. })
+    | Op::DenseAdd(DenseAdd { weight, .. })
+    | Op::Embed(Embed { weight }) = &mut op
+    {
         program.weights.push(program.weights[*weight].clone());
         weights.dense.push(weights.dense[*weight].clone());
         *weight = program.weights.len() - 1;

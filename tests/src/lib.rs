@@ -26,6 +26,7 @@ use halo2curves_axiom::ff::{Field, PrimeField};
 use halo2curves_axiom::group::{Curve, Group};
 use laminate_engine::field::fr_from_digest;
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, Weights,
 };
@@ -137,7 +138,7 @@ impl Builder {
         let weight = self.program.weights.len();
         let shape = DenseShape::new(rows as u32, cols as u32);
         self.program.weights.push(shape);
-        self.node(Op::Dense { weight, shift: 16 }, &[input], rows)
+        self.node(Op::Dense(Dense { weight, shift: 16 }), &[input], rows)
     }
 }
 
@@ -167,29 +168,29 @@ pub fn every_op(seed: u64, batch_log: u8) -> Case {
     };
     let input = b.tensor(widths[0]);
     let x = b.dense(input, widths[1], 1000);
-    let x = b.node(Op::Relu, &[x], widths[1]);
-    let x = b.node(Op::Reshape, &[x], widths[1]);
+    let x = b.node(Op::Relu(Relu), &[x], widths[1]);
+    let x = b.node(Op::Reshape(Reshape), &[x], widths[1]);
     let x = b.dense(x, widths[2], 800);
-    let leaky = b.node(Op::LeakyRelu { slope: 6554 }, &[x], widths[2]);
+    let leaky = b.node(Op::LeakyRelu(LeakyRelu { slope: 6554 }), &[x], widths[2]);
     let sum = b.node(
-        Op::Add {
+        Op::Add(Add {
             left: 128,
             right: 128,
             shift: 8,
-        },
+        }),
         &[x, leaky],
         widths[2],
     );
     let product = b.node(
-        Op::Mul {
+        Op::Mul(Mul {
             multiplier: 64,
             shift: 24,
-        },
+        }),
         &[sum, leaky],
         widths[2],
     );
     let x = b.dense(product, widths[3], 400);
-    b.program.output = b.node(Op::Activation { table: 0 }, &[x], widths[3]);
+    b.program.output = b.node(Op::Activation(Activation { table: 0 }), &[x], widths[3]);
     finish(b, widths[0])
 }
 
@@ -206,7 +207,7 @@ pub fn mlp(seed: u64, batch_log: u8, widths: &[usize]) -> Case {
         let gain = (65536 / (30 * (widths[i] as u32).max(2))).max(2);
         x = b.dense(x, *width, gain);
         if i + 2 < widths.len() {
-            x = b.node(Op::Relu, &[x], *width);
+            x = b.node(Op::Relu(Relu), &[x], *width);
         }
     }
     b.program.output = x;

@@ -1,5 +1,6 @@
 //! Programs from a stranger: honest ones with something added or altered, for what `Program::check` must refuse.
 
+use laminate_model::ops::{Dense, DenseAdd, RmsNorm};
 use laminate_model::program::{DenseShape, Node, Op, Program, Sequence, Shard, Tensor};
 
 use crate::sequence::{self, Shape};
@@ -53,7 +54,7 @@ pub fn dense(program: &mut Program, input: usize, axes: &[u32]) -> usize {
         program.tensors[input].stack,
     );
     let weight = weights(program, axes, &cols, stack);
-    let op = Op::Dense { weight, shift: 16 };
+    let op = Op::Dense(Dense { weight, shift: 16 });
     node(program, op, &[input], tensor(axes, stack))
 }
 
@@ -104,10 +105,10 @@ pub fn place(program: &mut Program, index: u32, count: u32) {
 
 /// Adds a norm of one copy of a residual.
 pub fn norm(program: &mut Program, input: usize) -> usize {
-    let op = Op::RmsNorm {
+    let op = Op::RmsNorm(RmsNorm {
         epsilon: 1,
         numerator: 1 << 32,
-    };
+    });
     let shape = &program.tensors[input];
     let out = tensor(&shape.axes, shape.stack);
     node(program, op, &[input], out)
@@ -118,7 +119,7 @@ pub fn add(program: &mut Program, input: usize, residual: usize) -> usize {
     let out = program.tensors[residual].clone();
     let cols = program.tensors[input].axes.clone();
     let weight = weights(program, &out.axes, &cols, out.stack);
-    let op = Op::DenseAdd { weight, shift: 16 };
+    let op = Op::DenseAdd(DenseAdd { weight, shift: 16 });
     node(program, op, &[input, residual], out)
 }
 

@@ -1,5 +1,6 @@
 //! Random programs of every op and any shape, whose values stay in range for every input.
 
+use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind,
     Tensor, Weights,
@@ -75,15 +76,23 @@ impl Growing {
         let width = self.width(input);
         let bound = self.bounds[input];
         match self.rng.gen_range(0..8) {
-            0 => self.push(Op::Relu, vec![input], width, bound),
+            0 => self.push(Op::Relu(Relu), vec![input], width, bound),
             1 => {
                 let slope = self.rng.gen_range(1..1 << 16);
-                self.push(Op::LeakyRelu { slope }, vec![input], width, bound);
+                self.push(
+                    Op::LeakyRelu(LeakyRelu { slope }),
+                    vec![input],
+                    width,
+                    bound,
+                );
             }
-            2 if bound < 1 << (TABLE_LOG - 1) => {
-                self.push(Op::Activation { table: 0 }, vec![input], width, 16_384)
-            }
-            3 => self.push(Op::Reshape, vec![input], width, bound),
+            2 if bound < 1 << (TABLE_LOG - 1) => self.push(
+                Op::Activation(Activation { table: 0 }),
+                vec![input],
+                width,
+                16_384,
+            ),
+            3 => self.push(Op::Reshape(Reshape), vec![input], width, bound),
             4 => self.add(input),
             5 => self.mul(input),
             _ => self.dense(input, max_width),
@@ -123,7 +132,7 @@ impl Growing {
         let [left, right] = [(); 2].map(|()| self.rng.gen_range(0..1u32 << (shift - 1)));
         let bound = (self.bounds[a] * i64::from(left) + self.bounds[b] * i64::from(right)) >> shift;
         self.push(
-            Op::Add { left, right, shift },
+            Op::Add(Add { left, right, shift }),
             vec![a, b],
             self.width(a),
             bound + 1,
@@ -137,7 +146,7 @@ impl Growing {
         let multiplier = (((INPUT << shift) / product) as u32).min((1 << 24) - 1);
         let bound = (product * i64::from(multiplier)) >> shift;
         self.push(
-            Op::Mul { multiplier, shift },
+            Op::Mul(Mul { multiplier, shift }),
             vec![a, b],
             self.width(a),
             bound + 1,
@@ -160,6 +169,6 @@ impl Growing {
         });
         let weight = self.program.weights.len();
         self.program.weights.push(DenseShape::new(rows, cols));
-        self.push(Op::Dense { weight, shift }, vec![input], rows, bound);
+        self.push(Op::Dense(Dense { weight, shift }), vec![input], rows, bound);
     }
 }

@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 
 use laminate_model::layout::Layout;
+use laminate_model::ops::{
+    Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, RmsNorm, Rope, Scores, Softmax,
+};
 use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, MASKED, Node, Op, Program, Role, TensorId, axes_log, padded_index,
 };
@@ -203,13 +206,13 @@ impl<'a> Replay<'a> {
         let axes = &self.program.tensors[node.output].axes;
         let slots = self.program.slots();
         match node.op {
-            Op::Embed { weight } => self.embed(weight),
-            Op::Dense { weight, shift } => self.dense((weight, shift), block, &x[0], None),
-            Op::DenseAdd { weight, shift } => {
+            Op::Embed(Embed { weight }) => self.embed(weight),
+            Op::Dense(Dense { weight, shift }) => self.dense((weight, shift), block, &x[0], None),
+            Op::DenseAdd(DenseAdd { weight, shift }) => {
                 self.dense((weight, shift), block, &x[0], Some(&x[1]))
             }
-            Op::RmsNorm { epsilon, numerator } => norm(slots, (epsilon, numerator), &x[0]),
-            Op::Rope { table } => {
+            Op::RmsNorm(RmsNorm { epsilon, numerator }) => norm(slots, (epsilon, numerator), &x[0]),
+            Op::Rope(Rope { table }) => {
                 let table = &self.program.rope[table];
                 let pairs = *axes.last().expect("pairs") as usize;
                 let half = pairs.next_power_of_two();
@@ -227,7 +230,7 @@ impl<'a> Replay<'a> {
                     }
                 })
             }
-            Op::Scores { multiplier, shift } => {
+            Op::Scores(Scores { multiplier, shift }) => {
                 let (groups, queries) = (padded(axes[0]), padded(axes[1]));
                 let head = x[1].len() / slots / groups;
                 rounded(shift, slots * groups * queries * slots, |i| {
@@ -239,7 +242,7 @@ impl<'a> Replay<'a> {
                     i128::from(sum) * i128::from(multiplier)
                 })
             }
-            Op::Softmax { table } => {
+            Op::Softmax(Softmax { table }) => {
                 let mut out = Step::default();
                 for row in 0..x[0].len() / slots {
                     let t = row / (x[0].len() / slots / slots);
@@ -248,7 +251,7 @@ impl<'a> Replay<'a> {
                 }
                 out
             }
-            Op::Mix => {
+            Op::Mix(Mix) => {
                 let (groups, queries, head) = (padded(axes[0]), padded(axes[1]), padded(axes[2]));
                 let rows: Vec<[i128; 4]> = x[0].chunks(slots).map(divide).collect();
                 let mut out = rounded(32, rows.len() * head, |i| {
@@ -265,7 +268,7 @@ impl<'a> Replay<'a> {
                 }
                 out
             }
-            Op::Activation { table } => {
+            Op::Activation(Activation { table }) => {
                 let table = &self.program.tables[table];
                 let values = x[0].iter().map(|v| table.get(*v).unwrap_or(0).into());
                 Step {
@@ -273,10 +276,10 @@ impl<'a> Replay<'a> {
                     ..Step::default()
                 }
             }
-            Op::Mul { multiplier, shift } => rounded(shift, x[0].len(), |i| {
+            Op::Mul(Mul { multiplier, shift }) => rounded(shift, x[0].len(), |i| {
                 i128::from(x[0][i]) * i128::from(x[1][i]) * i128::from(multiplier)
             }),
-            Op::Argmax => {
+            Op::Argmax(Argmax) => {
                 let vocab = axes_of_vocab(self.program);
                 let mut out = Step::default();
                 for logits in x[0].chunks(x[0].len() / slots) {

@@ -1,5 +1,8 @@
 //! Small language models with random weights, and their runs.
 
+use laminate_model::ops::{
+    Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, RmsNorm, Rope, Scores, Softmax,
+};
 use laminate_model::program::{
     Carry, DenseShape, DenseWeights, MASKED, Node, Op, Program, RopeTable, Sequence, Table,
     TableKind, Tensor, WeightFormat, Weights,
@@ -122,16 +125,16 @@ impl Builder {
     fn dense(&mut self, input: usize, rows: &[u32], gain: u32) -> usize {
         let cols = self.program.tensors[input].axes.clone();
         let weight = self.weight(rows, &cols, gain);
-        self.node(Op::Dense { weight, shift: 16 }, &[input], rows, 16)
+        self.node(Op::Dense(Dense { weight, shift: 16 }), &[input], rows, 16)
     }
 
     fn norm(&mut self, input: usize, axes: &[u32]) -> usize {
         let width: u32 = axes.iter().product();
         let numerator = (f64::from(width).sqrt() * 2f64.powi(42)).round() as u64;
-        let op = Op::RmsNorm {
+        let op = Op::RmsNorm(RmsNorm {
             epsilon: 1 << 20,
             numerator,
-        };
+        });
         self.node(op, &[input], axes, 16)
     }
 
@@ -148,16 +151,21 @@ impl Builder {
         let query = self.dense(x, &q, 60);
         let key = self.dense(x, &k, 60);
         let value = self.dense(x, &[groups, head], 60);
-        let query = self.node(Op::Rope { table: 0 }, &[query], &q, 16);
-        let key = self.node(Op::Rope { table: 0 }, &[key], &k, 16);
+        let query = self.node(Op::Rope(Rope { table: 0 }), &[query], &q, 16);
+        let key = self.node(Op::Rope(Rope { table: 0 }), &[key], &k, 16);
         let axes = [groups, queries, slots];
-        let scores = Op::Scores {
+        let scores = Op::Scores(Scores {
             multiplier: 40,
             shift: 16,
-        };
+        });
         let scores = self.node(scores, &[query, key], &axes, 16);
-        let weights = self.node(Op::Softmax { table: 0 }, &[scores], &axes, 16);
-        self.node(Op::Mix, &[weights, value], &[groups, queries, head], 16)
+        let weights = self.node(Op::Softmax(Softmax { table: 0 }), &[scores], &axes, 16);
+        self.node(
+            Op::Mix(Mix),
+            &[weights, value],
+            &[groups, queries, head],
+            16,
+        )
     }
 }
 
@@ -178,7 +186,7 @@ pub fn case(seed: u64, shape: &Shape, stacked: bool) -> SequenceCase {
     let dim = [shape.dim];
     let ids = b.tensor(&[1], 16, 1);
     let table = b.weight(&[shape.vocab], &dim, 300);
-    let mut x = b.node(Op::Embed { weight: table }, &[ids], &dim, 32);
+    let mut x = b.node(Op::Embed(Embed { weight: table }), &[ids], &dim, 32);
     if stacked {
         b.stack = shape.blocks;
         let entry = b.tensor(&dim, 32, shape.blocks);
@@ -198,12 +206,12 @@ pub fn case(seed: u64, shape: &Shape, stacked: bool) -> SequenceCase {
         }
     }
     let x = b.norm(x, &dim);
-    let head = Op::Dense {
+    let head = Op::Dense(Dense {
         weight: table,
         shift: 16,
-    };
+    });
     let logits = b.node(head, &[x], &[shape.vocab], 16);
-    let output = b.node(Op::Argmax, &[logits], &[1], 16);
+    let output = b.node(Op::Argmax(Argmax), &[logits], &[1], 16);
     (b.program.input, b.program.output) = (ids, output);
     b.program.check().expect("a sound program");
     let mut tokens: Vec<u32> = (0..shape.prompt)
@@ -233,18 +241,33 @@ fn block(b: &mut Builder, x: usize, shape: &Shape) -> usize {
     let mixed = b.attention(normed, shape);
     let cols = b.program.tensors[mixed].axes.clone();
     let weight = b.weight(&dim, &cols, 2000);
-    let x = b.node(Op::DenseAdd { weight, shift: 16 }, &[mixed, x], &dim, 32);
+    let x = b.node(
+        Op::DenseAdd(DenseAdd { weight, shift: 16 }),
+        &[mixed, x],
+        &dim,
+        32,
+    );
     let normed = b.norm(x, &dim);
     let gate = b.dense(normed, &[shape.hidden], 60);
     let up = b.dense(normed, &[shape.hidden], 60);
-    let gate = b.node(Op::Activation { table: 1 }, &[gate], &[shape.hidden], 16);
-    let product = Op::Mul {
+    let gate = b.node(
+        Op::Activation(Activation { table: 1 }),
+        &[gate],
+        &[shape.hidden],
+        16,
+    );
+    let product = Op::Mul(Mul {
         multiplier: 64,
         shift: 16,
-    };
+    });
     let hidden = b.node(product, &[gate, up], &[shape.hidden], 16);
     let weight = b.weight(&dim, &[shape.hidden], 2000);
-    b.node(Op::DenseAdd { weight, shift: 16 }, &[hidden, x], &dim, 32)
+    b.node(
+        Op::DenseAdd(DenseAdd { weight, shift: 16 }),
+        &[hidden, x],
+        &dim,
+        32,
+    )
 }
 
 fn exponential(scale: i8) -> Table {

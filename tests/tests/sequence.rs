@@ -2,6 +2,7 @@
 
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::Scores;
 use laminate_model::program::Op;
 use laminate_model::verify::Verifier;
 use laminate_prover::prove::{Model, prove};
@@ -76,7 +77,7 @@ fn folded_blocks_cost_the_circuit_less() {
 fn scores_without_a_factor_are_refused() {
     let mut program = sequence::case(1, &Shape::SMALL, true).program;
     for node in &mut program.nodes {
-        if let Op::Scores { multiplier, .. } = &mut node.op {
+        if let Op::Scores(Scores { multiplier, .. }) = &mut node.op {
             *multiplier = 0;
         }
     }

@@ -4,7 +4,8 @@
 
 use laminate_engine::field::pow2;
 use laminate_engine::lookup::{Kind, Range};
-use laminate_model::layout::reliance::{Place, relied, stored};
+use laminate_model::layout::reliance::stored;
+use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Place, Relu, Reshape};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
 };
@@ -38,7 +39,7 @@ impl Pair {
         let mut weights = Weights { dense: vec![] };
         let mut push = |op: Op, inputs: Vec<usize>| {
             let mut op = op;
-            if let Op::Dense { weight, .. } = &mut op {
+            if let Op::Dense(Dense { weight, .. }) = &mut op {
                 *weight = program.weights.len();
                 program.weights.push(DenseShape::new(WIDTH, WIDTH));
                 // Signs alternate, sizes stay.
@@ -64,22 +65,22 @@ impl Pair {
             output
         };
         let x = push(
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: 0,
                 shift: 16,
-            },
+            }),
             vec![0],
         );
         let column = push(producer, vec![x; producer.arity()]);
         let read = if reshaped {
-            push(Op::Reshape, vec![column])
+            push(Op::Reshape(Reshape), vec![column])
         } else {
             column
         };
         let mut operands = vec![x; reader.arity()];
         operands[operand] = read;
         let last = push(reader, operands);
-        let output = push(Op::Relu, vec![0]);
+        let output = push(Op::Relu(Relu), vec![0]);
         program.output = output;
         program.check().ok()?;
         let inputs = vec![vec![100, 200, -300, -400], vec![-5, 6, 7, -8]];
@@ -106,19 +107,19 @@ impl Pair {
         let x = get(At::Operand(0));
         assert!(x < 0, "a negative operand");
         match op {
-            Op::Relu => {
+            Op::Relu(Relu) => {
                 forged.put(self.producer, At::Output, INDEX, x);
                 forged.put(self.producer, At::Aux(Role::Negative), INDEX, 0);
-                if let Op::Activation { table } = self.case.program.nodes[reader].op {
+                if let Op::Activation(Activation { table }) = self.case.program.nodes[reader].op {
                     let value = self.case.program.tables[table]
                         .get(x as i64)
                         .expect("inside");
                     forged.put(reader, At::Output, INDEX, value.into());
                 }
             }
-            Op::Activation { .. } => return self.forge_by_run(),
+            Op::Activation(_) => return self.forge_by_run(),
             // The dense layer's column is the reshape's.
-            Op::Reshape => fraction(&mut forged, 0, INDEX),
+            Op::Reshape(Reshape) => fraction(&mut forged, 0, INDEX),
             _ => fraction(&mut forged, self.producer, INDEX),
         }
         forged.recount_elements();
@@ -158,16 +159,16 @@ fn rows() -> Vec<Op> {
     let mut out = vec![];
     for op in Op::EACH.into_iter().filter(|op| !op.over_tokens()) {
         out.push(match op {
-            Op::Add { shift, .. } => Op::Add {
+            Op::Add(Add { shift, .. }) => Op::Add(Add {
                 left: 1 << 15,
                 right: 1 << 14,
                 shift,
-            },
-            Op::Mul { shift, .. } => Op::Mul {
+            }),
+            Op::Mul(Mul { shift, .. }) => Op::Mul(Mul {
                 multiplier: 1 << 8,
                 shift,
-            },
-            Op::LeakyRelu { .. } => Op::LeakyRelu { slope: 6554 },
+            }),
+            Op::LeakyRelu(_) => Op::LeakyRelu(LeakyRelu { slope: 6554 }),
             op => op,
         });
     }
@@ -196,10 +197,10 @@ fn columns_without_a_range_check_are_bounded_by_tables() {
                     (free, checked) =
                         (free + usize::from(is_free), checked + usize::from(!is_free));
                     // What shows what the reader relies on if limbs do.
-                    let needed = relied(&reader, Place::Operand(place.0));
+                    let needed = reader.relied(Place::Operand(place.0));
                     let shown = stored(&producer, 16);
                     assert!(is_free || needed.is_none_or(|n| n.contain(shown)), "{name}");
-                    let table = matches!(reader, Op::Activation { .. });
+                    let table = matches!(reader, Op::Activation(_));
                     if is_free || (table && place.0 == 0) {
                         refuse(&mut tally, &name, &pair.forge());
                     }

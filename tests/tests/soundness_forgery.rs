@@ -6,6 +6,7 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::{Relu, Reshape};
 use laminate_model::program::{Node, Op, Weights};
 use laminate_prover::exec::{self, Trace};
 use laminate_tests::forger::{Forger, rerun};
@@ -80,7 +81,7 @@ fn every_element(
 fn relu_with_both_parts_is_refused() {
     every_element(
         "relu p and n both non-zero",
-        |op| *op == Op::Relu,
+        |op| *op == Op::Relu(Relu),
         |trace, index, node, flat| {
             trace.tensors[node.output][flat] += 3;
             trace.aux[index].negative[flat] += 3;
@@ -92,7 +93,7 @@ fn relu_with_both_parts_is_refused() {
 fn relu_that_passes_negative_values_is_refused() {
     every_element(
         "relu passes a negative value",
-        |op| *op == Op::Relu,
+        |op| *op == Op::Relu(Relu),
         |trace, index, node, flat| {
             // Stored without an offset, so a negative value is 2^16 too large.
             trace.tensors[node.output][flat] = trace.tensors[node.inputs[0]][flat];
@@ -108,7 +109,7 @@ fn relu_that_passes_negative_values_is_refused() {
 fn leaky_relu_of_the_wrong_sign_is_refused() {
     every_element(
         "leaky relu parts",
-        |op| matches!(op, Op::LeakyRelu { .. }),
+        |op| matches!(op, Op::LeakyRelu(_)),
         |trace, index, node, flat| {
             let aux = &mut trace.aux[index];
             std::mem::swap(&mut aux.positive[flat], &mut aux.negative[flat]);
@@ -145,7 +146,7 @@ fn rounding_the_other_way_is_refused() {
 
 #[test]
 fn wrong_results_of_every_op_are_refused() {
-    let computed = |op: &Op| !matches!(op, Op::Reshape | Op::Activation { .. });
+    let computed = |op: &Op| !matches!(op, Op::Reshape(Reshape) | Op::Activation(_));
     every_element("output one too large", computed, |trace, _, node, flat| {
         trace.tensors[node.output][flat] += 1
     });
@@ -156,7 +157,7 @@ fn wrong_results_of_every_op_are_refused() {
 
 #[test]
 fn wrong_table_value_is_refused() {
-    let table = |op: &Op| matches!(op, Op::Activation { .. });
+    let table = |op: &Op| matches!(op, Op::Activation(_));
     every_element("table value off by one", table, |trace, _, node, flat| {
         trace.tensors[node.output][flat] += 1
     });
@@ -174,7 +175,7 @@ fn index_outside_the_table_is_refused() {
     let srs = srs();
     let (case, _) = honest(&srs);
     let forger = Forger::new(&case, &srs);
-    let (_, node) = nodes(&case, |op| matches!(op, Op::Activation { .. }))
+    let (_, node) = nodes(&case, |op| matches!(op, Op::Activation(_)))
         .next()
         .expect("an activation");
     let pair = forger.verifier.layout.tensors[node.inputs[0]].clone();

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use laminate_model::ops::{Argmax, LeakyRelu, Mix, Relu, RmsNorm, Softmax};
 use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Tally};
 use laminate_tests::forger::{At, Forger, element};
@@ -31,14 +32,14 @@ fn statement(node: usize, name: &str) -> String {
 fn every_rounded_result_is_bound() {
     let mut tally = Tally::new("rounded results");
     let relation = |op: &Op| match op {
-        Op::Dense { .. } | Op::DenseAdd { .. } => ("dense", "outer joint sumcheck"),
-        Op::Add { .. } => ("add: linear 0", "batching"),
-        Op::Mul { .. } => ("mul: quadratic 0", "outer joint sumcheck"),
-        Op::LeakyRelu { .. } => ("leaky relu: linear 1", "batching"),
-        Op::RmsNorm { .. } => ("norm scale", "outer joint sumcheck"),
-        Op::Rope { .. } => ("rope", "outer joint sumcheck"),
-        Op::Scores { .. } => ("scores", "outer joint sumcheck"),
-        Op::Mix => ("mix", "outer joint sumcheck"),
+        Op::Dense(_) | Op::DenseAdd(_) => ("dense", "outer joint sumcheck"),
+        Op::Add(_) => ("add: linear 0", "batching"),
+        Op::Mul(_) => ("mul: quadratic 0", "outer joint sumcheck"),
+        Op::LeakyRelu(_) => ("leaky relu: linear 1", "batching"),
+        Op::RmsNorm(_) => ("norm scale", "outer joint sumcheck"),
+        Op::Rope(_) => ("rope", "outer joint sumcheck"),
+        Op::Scores(_) => ("scores", "outer joint sumcheck"),
+        Op::Mix(Mix) => ("mix", "outer joint sumcheck"),
         op => panic!("{} does not round", op.name()),
     };
     for isolated in [&Isolated::rows(8), &Isolated::rows(16), sequence()] {
@@ -67,7 +68,7 @@ fn every_identity_of_a_relu_is_bound() {
     let mut tally = Tally::new("identities of ReLU");
     for isolated in [Isolated::rows(8), Isolated::rows(16)] {
         let relu = isolated.node("relu") - 7;
-        assert_eq!(isolated.case.program.nodes[relu].op, Op::Relu);
+        assert_eq!(isolated.case.program.nodes[relu].op, Op::Relu(Relu));
         let negative = aux(Role::Negative);
         for index in [0, 1, 2, 4, 5, 6] {
             let x = isolated.get(relu, At::Operand(0), index);
@@ -120,7 +121,7 @@ fn leaky(isolated: &Isolated, tally: &mut Tally) {
 
 /// A leaky ReLU's result as it follows from its parts, whatever they are.
 fn leaky_relu(isolated: &Isolated, node: usize, index: usize, (p, n): (i128, i128)) -> Forger {
-    let Op::LeakyRelu { slope } = isolated.case.program.nodes[node].op else {
+    let Op::LeakyRelu(LeakyRelu { slope }) = isolated.case.program.nodes[node].op else {
         panic!("a leaky ReLU");
     };
     let sum = (p << 16) - i128::from(slope) * n + (1 << 15);
@@ -138,7 +139,7 @@ fn every_identity_of_a_norm_is_bound() {
     let mut tally = Tally::new("identities of a norm");
     let isolated = sequence();
     let node = isolated.node("rms_norm");
-    let Op::RmsNorm { numerator, .. } = isolated.case.program.nodes[node].op else {
+    let Op::RmsNorm(RmsNorm { numerator, .. }) = isolated.case.program.nodes[node].op else {
         panic!("a norm");
     };
     let roles = [
@@ -233,7 +234,7 @@ fn every_identity_of_a_softmax_is_bound() {
     let mut tally = Tally::new("identities of a softmax");
     let isolated = sequence();
     let node = isolated.node("softmax");
-    let Op::Softmax { table } = isolated.case.program.nodes[node].op else {
+    let Op::Softmax(Softmax { table }) = isolated.case.program.nodes[node].op else {
         panic!("a softmax");
     };
     let table = &isolated.case.program.tables[table].values;
@@ -362,7 +363,7 @@ fn every_identity_of_an_embedding_is_bound() {
 fn every_identity_of_an_argmax_is_bound() {
     let mut tally = Tally::new("identities of an argmax");
     let attack = Attack::prompted();
-    let node = attack.node(|op| *op == Op::Argmax);
+    let node = attack.node(|op| *op == Op::Argmax(Argmax));
     let honest = attack.forger(&attack.trace);
     let width = 32;
     let at = |v: usize| LAST * width + v;

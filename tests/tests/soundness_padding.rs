@@ -1,6 +1,7 @@
 //! A program declares its widths; the entries that pad them to powers of two must not hold a larger model.
 
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::{Dense, Op};
 use laminate_prover::exec;
 use laminate_tests::forger::Forger;
 use laminate_tests::{TestSrs, mlp};
@@ -63,15 +64,13 @@ fn weights_on_padded_features_are_refused() {
     println!("weights on padded features: {tried} tried, 0 accepted");
 }
 
-type Dense<'a> = (usize, &'a laminate_model::layout::DenseBlocks);
+type Layer<'a> = (usize, &'a laminate_model::layout::DenseBlocks);
 
-fn dense_nodes<'a>(case: &laminate_tests::Case, forger: &'a Forger) -> Vec<Dense<'a>> {
+fn dense_nodes<'a>(case: &laminate_tests::Case, forger: &'a Forger) -> Vec<Layer<'a>> {
     let nodes = case.program.nodes.iter().enumerate();
     nodes
         .filter_map(|(i, node)| match node.op {
-            laminate_model::program::Op::Dense { weight, .. } => {
-                Some((i, &forger.verifier.layout.dense[weight]))
-            }
+            Op::Dense(Dense { weight, .. }) => Some((i, &forger.verifier.layout.dense[weight])),
             _ => None,
         })
         .collect()
@@ -84,8 +83,7 @@ fn recommit(
     node: usize,
     srs: &TestSrs,
 ) -> Option<Forger> {
-    use laminate_model::program::Op;
-    let Op::Dense { weight, .. } = case.program.nodes[node].op else {
+    let Op::Dense(Dense { weight, .. }) = case.program.nodes[node].op else {
         return None;
     };
     let padding = forged.verifier.padding[case.program.nodes[node].inputs[0]];
@@ -102,6 +100,7 @@ fn recommit(
 
 /// A head of six features in eight places: what scores sum over ends in padding.
 mod heads {
+    use laminate_model::ops::{Activation, Dense, Scores};
     use laminate_model::program::{
         ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, ProgramError, Table,
         TableKind, WeightFormat, axes_log, padded_index, round,
@@ -130,9 +129,9 @@ mod heads {
         let rotations = program
             .nodes
             .iter_mut()
-            .filter(|n| matches!(n.op, Op::Rope { .. }));
+            .filter(|n| matches!(n.op, Op::Rope(_)));
         for (_, node) in rotations.enumerate().filter(|(i, _)| which[i % 2]) {
-            node.op = Op::Activation { table: number };
+            node.op = Op::Activation(Activation { table: number });
         }
         model
     }
@@ -156,7 +155,7 @@ mod heads {
     fn differences(program: &Program, trace: &Trace) -> usize {
         let mut different = 0;
         for node in &program.nodes {
-            let Op::Scores { multiplier, shift } = node.op else {
+            let Op::Scores(Scores { multiplier, shift }) = node.op else {
                 continue;
             };
             let [q, k] = [node.inputs[0], node.inputs[1]];
@@ -243,7 +242,10 @@ mod heads {
             let logits = program.nodes[last].inputs[0];
             program.tensors.push(program.tensors[logits].clone());
             let output = program.tensors.len() - 1;
-            let (name, op) = ("table".to_owned(), Op::Activation { table: number });
+            let (name, op) = (
+                "table".to_owned(),
+                Op::Activation(Activation { table: number }),
+            );
             program.nodes[last].inputs = vec![output];
             let node = Node {
                 name,
@@ -303,7 +305,7 @@ mod heads {
         let gate = program
             .nodes
             .iter()
-            .find(|n| matches!(n.op, Op::Activation { .. }));
+            .find(|n| matches!(n.op, Op::Activation(_)));
         let gate = gate.expect("a table").inputs[0];
         // In the place of the model's own, so that the trace has room.
         program.tables[1] = table(zero);
@@ -323,11 +325,11 @@ mod heads {
         });
         let mut input = gate;
         for op in [
-            Op::Activation { table: 1 },
-            Op::Dense {
+            Op::Activation(Activation { table: 1 }),
+            Op::Dense(Dense {
                 weight: layer,
                 shift: 16,
-            },
+            }),
         ] {
             program.tensors.push(program.tensors[gate].clone());
             let output = program.tensors.len() - 1;

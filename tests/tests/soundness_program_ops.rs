@@ -4,6 +4,10 @@
 use laminate_engine::relations::Relation;
 use laminate_model::layout::Layout;
 use laminate_model::lower::relations;
+use laminate_model::ops::{
+    Activation, Add, Argmax, Dense, DenseAdd, Embed, LeakyRelu, Mix, Mul, Relu, Reshape, RmsNorm,
+    Rope, Scores, Softmax,
+};
 use laminate_model::program::{Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG};
 use laminate_tests::programs::{
     dense, find, first_shard, middle_shard, node, norm, refuse, stacked, tensor, weights, wide,
@@ -11,10 +15,10 @@ use laminate_tests::programs::{
 use laminate_tests::sequence::{self, Shape};
 use laminate_tests::{every_op, mlp};
 
-const DENSE: Op = Op::Dense {
+const DENSE: Op = Op::Dense(Dense {
     weight: 0,
     shift: 16,
-};
+});
 
 /// What an added node reads of [`stacked`]: a result of 16 bits, the stream, and a result of every block.
 struct Found {
@@ -24,8 +28,8 @@ struct Found {
 }
 
 fn found(program: &Program) -> Found {
-    let last = find(program, 0, |op| *op == Op::Argmax);
-    let gate = find(program, 0, |op| matches!(op, Op::Activation { .. }));
+    let last = find(program, 0, |op| *op == Op::Argmax(Argmax));
+    let gate = find(program, 0, |op| matches!(op, Op::Activation(_)));
     let head = program.nodes[last - 1].inputs[0];
     Found {
         x: head,
@@ -56,7 +60,7 @@ fn ops_over_tokens_have_tokens() {
         &rows,
         "works on tokens, which the program does not have",
         |p| {
-            node(p, Op::Softmax { table: 0 }, &[1], tensor(&[2], 1));
+            node(p, Op::Softmax(Softmax { table: 0 }), &[1], tensor(&[2], 1));
         },
     );
 }
@@ -67,7 +71,7 @@ fn shifts_and_factors_are_bounded() {
     let rows = mlp(1, 1, &[6, 4]).program;
     for shift in [8, 17, 40] {
         refuse(&rows, "expected one of [16, 24, 32]", |p| {
-            p.nodes[0].op = Op::Dense { weight: 0, shift };
+            p.nodes[0].op = Op::Dense(Dense { weight: 0, shift });
         });
     }
     // A remainder of 24 bits in two limbs of 16 would have 32: any quotient within 256 fits.
@@ -76,40 +80,40 @@ fn shifts_and_factors_are_bounded() {
         "shift 24, expected one of [16, 24, 32] and whole limbs of 16",
         |p| {
             let last = p.nodes.len() - 2;
-            let Op::Dense { weight, .. } = p.nodes[last].op else {
+            let Op::Dense(Dense { weight, .. }) = p.nodes[last].op else {
                 panic!("the head");
             };
-            p.nodes[last].op = Op::Dense { weight, shift: 24 };
+            p.nodes[last].op = Op::Dense(Dense { weight, shift: 24 });
         },
     );
     let big = 1 << 24;
     let every = every_op(3, 1).program;
-    let add = find(&every, 0, |op| matches!(op, Op::Add { .. }));
-    let mul = find(&every, 0, |op| matches!(op, Op::Mul { .. }));
+    let add = find(&every, 0, |op| matches!(op, Op::Add(_)));
+    let mul = find(&every, 0, |op| matches!(op, Op::Mul(_)));
     // Factors of 24 bits keep sums and products far from the field's size.
     for (at, op) in [
         (
             add,
-            Op::Add {
+            Op::Add(Add {
                 left: big,
                 right: 1,
                 shift: 8,
-            },
+            }),
         ),
         (
             add,
-            Op::Add {
+            Op::Add(Add {
                 left: 1,
                 right: big,
                 shift: 8,
-            },
+            }),
         ),
         (
             mul,
-            Op::Mul {
+            Op::Mul(Mul {
                 multiplier: big,
                 shift: 24,
-            },
+            }),
         ),
     ] {
         refuse(&every, "factor 16777216", |p| p.nodes[at].op = op);
@@ -117,35 +121,35 @@ fn shifts_and_factors_are_bounded() {
     for (at, op) in [
         (
             add,
-            Op::Add {
+            Op::Add(Add {
                 left: 1,
                 right: 1,
                 shift: 32,
-            },
+            }),
         ),
         (
             mul,
-            Op::Mul {
+            Op::Mul(Mul {
                 multiplier: 1,
                 shift: 40,
-            },
+            }),
         ),
     ] {
         refuse(&every, "expected one of", |p| p.nodes[at].op = op);
     }
-    let leaky = find(&every, 0, |op| matches!(op, Op::LeakyRelu { .. }));
+    let leaky = find(&every, 0, |op| matches!(op, Op::LeakyRelu(_)));
     for slope in [0, 1 << 16] {
         // At 2^16 the output has no bound of its own.
         refuse(&every, "expected between 0 and 1", |p| {
-            p.nodes[leaky].op = Op::LeakyRelu { slope };
+            p.nodes[leaky].op = Op::LeakyRelu(LeakyRelu { slope });
         });
     }
-    let act = find(&every, 0, |op| matches!(op, Op::Activation { .. }));
+    let act = find(&every, 0, |op| matches!(op, Op::Activation(_)));
     refuse(&every, "table 1 does not exist", |p| {
-        p.nodes[act].op = Op::Activation { table: 1 }
+        p.nodes[act].op = Op::Activation(Activation { table: 1 })
     });
     let honest = stacked();
-    let scores = find(&honest, 0, |op| matches!(op, Op::Scores { .. }));
+    let scores = find(&honest, 0, |op| matches!(op, Op::Scores(_)));
     for (words, multiplier, shift) in [
         ("factor 16777216", 1 << 24, 16),
         // All scores would be zero whatever the keys.
@@ -153,10 +157,10 @@ fn shifts_and_factors_are_bounded() {
         ("expected one of [16, 32]", 40, 24),
     ] {
         refuse(&honest, words, |p| {
-            p.nodes[scores].op = Op::Scores { multiplier, shift }
+            p.nodes[scores].op = Op::Scores(Scores { multiplier, shift })
         });
     }
-    let first = find(&honest, 0, |op| matches!(op, Op::RmsNorm { .. }));
+    let first = find(&honest, 0, |op| matches!(op, Op::RmsNorm(_)));
     for (words, epsilon, numerator) in [
         // Of a row of zeros the root would be zero, and any quotient right.
         ("eps is 0", 0, 1 << 32),
@@ -164,7 +168,7 @@ fn shifts_and_factors_are_bounded() {
         ("numerator 281474976710656, expected below 2^48", 1, 1 << 48),
     ] {
         refuse(&honest, words, |p| {
-            p.nodes[first].op = Op::RmsNorm { epsilon, numerator }
+            p.nodes[first].op = Op::RmsNorm(RmsNorm { epsilon, numerator })
         });
     }
 }
@@ -191,24 +195,24 @@ fn bits_are_those_of_the_op() {
     }
     // Relations of 16 bits on the stream: half of its limbs would be read.
     for op in [
-        Op::Relu,
-        Op::LeakyRelu { slope: 9 },
-        Op::Activation { table: 1 },
-        Op::Reshape,
+        Op::Relu(Relu),
+        Op::LeakyRelu(LeakyRelu { slope: 9 }),
+        Op::Activation(Activation { table: 1 }),
+        Op::Reshape(Reshape),
     ] {
         added(words, op, |_, f| vec![f.stream], tensor(&[12], 1));
         added(words, op, |_, f| vec![f.x], wide(&[12]));
     }
     added(
         words,
-        Op::Rope { table: 0 },
+        Op::Rope(Rope { table: 0 }),
         |_, f| vec![f.stream],
         tensor(&[12], 1),
     );
-    let mul = Op::Mul {
+    let mul = Op::Mul(Mul {
         multiplier: 1,
         shift: 16,
-    };
+    });
     added(words, mul, |_, f| vec![f.x, f.stream], tensor(&[12], 1));
     // The rest is refused for its bits though its shapes fit.
     refuse(&honest, words, |p| {
@@ -216,7 +220,7 @@ fn bits_are_those_of_the_op() {
         let weight = weights(p, &[12], &[12], 1);
         node(
             p,
-            Op::Dense { weight, shift: 16 },
+            Op::Dense(Dense { weight, shift: 16 }),
             &[found.stream],
             tensor(&[12], 1),
         );
@@ -224,17 +228,22 @@ fn bits_are_those_of_the_op() {
     refuse(&honest, words, |p| {
         let found = found(p);
         let weight = weights(p, &[12], &[12], 1);
-        node(p, Op::Dense { weight, shift: 16 }, &[found.x], wide(&[12]));
+        node(
+            p,
+            Op::Dense(Dense { weight, shift: 16 }),
+            &[found.x],
+            wide(&[12]),
+        );
     });
     refuse(&honest, words, |p| {
         let found = found(p);
         let weight = weights(p, &[12], &[12], 1);
-        let op = Op::DenseAdd { weight, shift: 16 };
+        let op = Op::DenseAdd(DenseAdd { weight, shift: 16 });
         node(p, op, &[found.x, found.x], tensor(&[12], 1));
     });
     refuse(&honest, words, |p| {
         let weight = weights(p, &[21], &[12], 1);
-        node(p, Op::Embed { weight }, &[p.input], tensor(&[12], 1));
+        node(p, Op::Embed(Embed { weight }), &[p.input], tensor(&[12], 1));
     });
     println!("tensors of other bits: {tried} tried, 0 accepted");
 }
@@ -245,40 +254,40 @@ fn shapes_are_those_of_the_operands() {
     // One place of the output for each of the operand.
     let words = "operand is [12] (stack 1), output [3, 4] (stack 1)";
     for op in [
-        Op::Relu,
-        Op::LeakyRelu { slope: 9 },
-        Op::Activation { table: 1 },
-        Op::Reshape,
+        Op::Relu(Relu),
+        Op::LeakyRelu(LeakyRelu { slope: 9 }),
+        Op::Activation(Activation { table: 1 }),
+        Op::Reshape(Reshape),
     ] {
         added(words, op, |_, f| vec![f.x], tensor(&[3, 4], 1));
     }
     // Blocks of which the output has none.
     added(
         "(stack 3), output [10] (stack 1)",
-        Op::Relu,
+        Op::Relu(Relu),
         |_, f| vec![f.blocks],
         tensor(&[10], 1),
     );
     added(
         "(stack 3), output [10] (stack 1)",
-        Op::Reshape,
+        Op::Reshape(Reshape),
         |_, f| vec![f.blocks],
         tensor(&[10], 1),
     );
-    let epsilon = Op::RmsNorm {
+    let epsilon = Op::RmsNorm(RmsNorm {
         epsilon: 1,
         numerator: 1,
-    };
+    });
     added(
         "operand is [12]",
         epsilon,
         |_, f| vec![f.stream],
         tensor(&[3, 4], 1),
     );
-    let mul = Op::Mul {
+    let mul = Op::Mul(Mul {
         multiplier: 1,
         shift: 16,
-    };
+    });
     added(
         "second operand is [10]",
         mul,
@@ -288,7 +297,7 @@ fn shapes_are_those_of_the_operands() {
     refuse(&honest, "residual is [12]", |p| {
         let found = found(p);
         let weight = weights(p, &[10], &[12], 1);
-        let op = Op::DenseAdd { weight, shift: 16 };
+        let op = Op::DenseAdd(DenseAdd { weight, shift: 16 });
         node(p, op, &[found.x, found.stream], wide(&[10]));
     });
     // Dense layers.
@@ -297,7 +306,7 @@ fn shapes_are_those_of_the_operands() {
             let found = found(p);
             let weight = weights(p, shape.0, shape.1, shape.2);
             let x = if blocks { found.blocks } else { found.x };
-            node(p, Op::Dense { weight, shift: 16 }, &[x], out);
+            node(p, Op::Dense(Dense { weight, shift: 16 }), &[x], out);
         });
     };
     with("are 3, 1, 1", (&[5], &[12], 3), false, tensor(&[5], 1));
@@ -318,10 +327,10 @@ fn shapes_are_those_of_the_operands() {
         let found = found(p);
         node(
             p,
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: 99,
                 shift: 16,
-            },
+            }),
             &[found.x],
             tensor(&[5], 1),
         );
@@ -333,7 +342,7 @@ fn shapes_are_those_of_the_operands() {
         node(p, DENSE, &[found.x], tensor(&[21], 1));
     });
     refuse(&honest, "weights 0 are used twice", |p| {
-        node(p, Op::Embed { weight: 0 }, &[p.input], wide(&[12]));
+        node(p, Op::Embed(Embed { weight: 0 }), &[p.input], wide(&[12]));
     });
 }
 
@@ -344,14 +353,14 @@ fn embeddings_read_the_tokens() {
     refuse(&honest, "reads something else than the tokens", |p| {
         let found = found(p);
         let weight = weights(p, &[21], &[12], 1);
-        node(p, Op::Embed { weight }, &[found.x], wide(&[12]));
+        node(p, Op::Embed(Embed { weight }), &[found.x], wide(&[12]));
     });
     refuse(
         &middle_shard(),
         "reads something else than the tokens",
         |p| {
             let weight = weights(p, &[21], &[12], 1);
-            node(p, Op::Embed { weight }, &[p.input], wide(&[12]));
+            node(p, Op::Embed(Embed { weight }), &[p.input], wide(&[12]));
         },
     );
     for (rows, cols, stack, copies) in [
@@ -366,7 +375,7 @@ fn embeddings_read_the_tokens() {
                 stack: copies,
                 ..wide(&[12])
             };
-            node(p, Op::Embed { weight }, &[p.input], out);
+            node(p, Op::Embed(Embed { weight }), &[p.input], out);
         });
     }
 }
@@ -380,7 +389,7 @@ fn an_argmax_gives_the_output() {
     let logits = honest.nodes[last].inputs[0];
     // A choice that nothing is compared with.
     refuse(&honest, words, |p| {
-        node(p, Op::Argmax, &[logits], tensor(&[1], 1));
+        node(p, Op::Argmax(Argmax), &[logits], tensor(&[1], 1));
     });
     refuse(&honest, words, |p| {
         let found = found(p);
@@ -401,7 +410,7 @@ fn an_argmax_gives_the_output() {
         let stream = p.output;
         let normed = norm(p, stream);
         let logits = dense(p, normed, &[21]);
-        p.output = node(p, Op::Argmax, &[logits], wide(&[1]));
+        p.output = node(p, Op::Argmax(Argmax), &[logits], wide(&[1]));
     });
 }
 
@@ -415,7 +424,7 @@ fn rotations_have_an_angle_for_every_slot() {
     refuse(&honest, words, |p| p.rope.clear());
     added(
         "expected heads of two halves",
-        Op::Rope { table: 0 },
+        Op::Rope(Rope { table: 0 }),
         |_, f| vec![f.x],
         tensor(&[12], 1),
     );
@@ -443,13 +452,13 @@ fn softmax_tables_are_those_of_an_exponential() {
     table(&|t| t.values[(1 << WIDE_TABLE_LOG) - 1] = 1);
     added(
         words,
-        Op::Softmax { table: 0 },
+        Op::Softmax(Softmax { table: 0 }),
         |p, f| vec![dense(p, f.x, &[2, 3, 4])],
         tensor(&[2, 3, 4], 1),
     );
     added(
         words,
-        Op::Softmax { table: 9 },
+        Op::Softmax(Softmax { table: 9 }),
         |p, f| vec![dense(p, f.x, &[2, 3, 8])],
         tensor(&[2, 3, 8], 1),
     );
@@ -464,10 +473,10 @@ type Output = (&'static [u32], u32);
 /// Queries, keys and scores, then weights, values and their mix: every axis is contracted with itself.
 #[test]
 fn attention_is_of_alike_heads() {
-    let scores = Op::Scores {
+    let scores = Op::Scores(Scores {
         multiplier: 40,
         shift: 16,
-    };
+    });
     let of = |op: Op, words: &str, a: Operand, b: Operand, out: (&[u32], u32)| {
         let operands = |p: &mut Program, f: &Found| {
             let from = |p: &mut Program, (axes, blocks): Operand| {
@@ -509,7 +518,7 @@ fn attention_is_of_alike_heads() {
     let e = q;
     let v = k;
     let words = "do not give";
-    of(Op::Mix, "", e, v, s);
+    of(Op::Mix(Mix), "", e, v, s);
     let others: [(Operand, Operand, Output); 8] = [
         (e, v, (&[4, 3, 8], 1)),
         (e, v, (&[2, 5, 8], 1)),
@@ -521,7 +530,7 @@ fn attention_is_of_alike_heads() {
         (e, v, (&[2, 3, 8], 3)),
     ];
     for (e, v, out) in others {
-        of(Op::Mix, words, e, v, out);
+        of(Op::Mix(Mix), words, e, v, out);
     }
 }
 
@@ -551,13 +560,18 @@ fn padding_is_zero_on_one_side_of_every_product() {
         });
         program.tensors.push(tensor(&[1], 1));
         let weight = weights(&mut program, &[5], &[3], 1);
-        let x = node(&mut program, Op::Embed { weight }, &[0], wide(&[3]));
+        let x = node(&mut program, Op::Embed(Embed { weight }), &[0], wide(&[3]));
         let normed = norm(&mut program, x);
         let hidden = dense(&mut program, normed, &[6]);
         let out = like(&program, hidden);
-        let gate = node(&mut program, Op::Activation { table: 0 }, &[hidden], out);
+        let gate = node(
+            &mut program,
+            Op::Activation(Activation { table: 0 }),
+            &[hidden],
+            out,
+        );
         let logits = dense(&mut program, gate, &[5]);
-        program.output = node(&mut program, Op::Argmax, &[logits], tensor(&[1], 1));
+        program.output = node(&mut program, Op::Argmax(Argmax), &[logits], tensor(&[1], 1));
         assert_eq!(program.check(), Ok(()));
         let index = program.nodes.len() - 2;
         assert_eq!(
@@ -573,7 +587,7 @@ fn padding_is_zero_on_one_side_of_every_product() {
             ..Shape::SMALL
         };
         let program = sequence::case(5, &shape, true).program;
-        let index = find(&program, 0, |op| matches!(op, Op::DenseAdd { .. }));
+        let index = find(&program, 0, |op| matches!(op, Op::DenseAdd(_)));
         assert_eq!(shows(&program, index), shown, "{queries} queries");
     }
 }

@@ -1,6 +1,7 @@
 //! One program for every bound on counts, shapes, ends and what is carried: each is refused by its check, in its
 //! words, and most are otherwise programs. Beside each stands what would go wrong.
 
+use laminate_model::ops::{Activation, Add, Argmax, Embed, Relu};
 use laminate_model::program::{
     Carry, DenseShape, MAX_NODES, MAX_VOCAB, Op, Program, RopeTable, Sequence, TABLE_LOG, Table,
     TableKind,
@@ -25,7 +26,7 @@ fn table(values: Vec<i16>) -> Table {
 
 fn relu(program: &mut Program, input: usize) -> usize {
     let out = program.tensors[input].clone();
-    node(program, Op::Relu, &[input], out)
+    node(program, Op::Relu(Relu), &[input], out)
 }
 
 /// Counts and widths bound memory and time of whoever reads a program.
@@ -72,7 +73,7 @@ fn counts_are_bounded() {
 #[test]
 fn tensors_have_a_shape() {
     let honest = stacked();
-    let gate = find(&honest, 0, |op| matches!(op, Op::Activation { .. }));
+    let gate = find(&honest, 0, |op| matches!(op, Op::Activation(_)));
     // Everything of the width of a block's second half, with these axes.
     let hidden = |p: &mut Program, axes: &[u32]| {
         let of = |a: &mut Vec<u32>| {
@@ -119,7 +120,7 @@ fn tensors_have_a_shape() {
 #[test]
 fn tensors_are_defined_once_and_before_their_readers() {
     let honest = mlp(1, 1, &[6, 4, 3]).program;
-    let relu_at = find(&honest, 0, |op| *op == Op::Relu);
+    let relu_at = find(&honest, 0, |op| *op == Op::Relu(Relu));
     refuse(&honest, "operands, expected 1", |p| {
         p.nodes[relu_at].inputs.push(0)
     });
@@ -162,14 +163,21 @@ fn tensors_are_defined_once_and_before_their_readers() {
     // Of the values that stand in the padding.
     let mut honest = rows();
     honest.tables = vec![table(vec![30_000; 1 << TABLE_LOG])];
-    let f = |p: &mut Program| node(p, Op::Activation { table: 0 }, &[1], tensor(&[4], 1));
+    let f = |p: &mut Program| {
+        node(
+            p,
+            Op::Activation(Activation { table: 0 }),
+            &[1],
+            tensor(&[4], 1),
+        )
+    };
     let x = f(&mut honest);
     refuse(&honest, "its value on zero padding is Some(60000)", |p| {
-        let op = Op::Add {
+        let op = Op::Add(Add {
             left: 256,
             right: 256,
             shift: 8,
-        };
+        });
         node(p, op, &[x, x], tensor(&[4], 1));
     });
 }
@@ -288,7 +296,7 @@ fn shards_read_and_give_the_residual_stream() {
     last.tensors.push(wide(&[12]));
     let normed = norm(&mut last, 0);
     let logits = dense(&mut last, normed, &[21]);
-    last.output = node(&mut last, Op::Argmax, &[logits], tensor(&[1], 1));
+    last.output = node(&mut last, Op::Argmax(Argmax), &[logits], tensor(&[1], 1));
     refuse(&last, "input tensor of a shard", |p| {
         // Without its norm it is a program but for that.
         p.tensors.remove(0);
@@ -313,7 +321,7 @@ fn shards_read_and_give_the_residual_stream() {
     several.output = several.carry.expect("a carry").output;
     place(&mut several, 0, 2);
     refuse(&several, "output tensor of a shard", |p| {
-        let inner = find(p, 0, |op| matches!(op, Op::DenseAdd { .. }));
+        let inner = find(p, 0, |op| matches!(op, Op::DenseAdd(_)));
         p.output = p.nodes[inner].output;
     });
     // Views of other columns are not in the boundary's rows; what came in says nothing of the shard.
@@ -388,10 +396,10 @@ fn no_blocks() -> Program {
     program.sequence = Some(Sequence::new(6, 2, 21));
     program.tensors.push(tensor(&[1], 1));
     let weight = weights(&mut program, &[21], &[12], 1);
-    let x = node(&mut program, Op::Embed { weight }, &[0], wide(&[12]));
+    let x = node(&mut program, Op::Embed(Embed { weight }), &[0], wide(&[12]));
     let normed = norm(&mut program, x);
     let logits = dense(&mut program, normed, &[21]);
-    program.output = node(&mut program, Op::Argmax, &[logits], tensor(&[1], 1));
+    program.output = node(&mut program, Op::Argmax(Argmax), &[logits], tensor(&[1], 1));
     program
 }
 

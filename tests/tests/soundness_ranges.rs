@@ -8,6 +8,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::field::pow2;
 use laminate_engine::geometry::Block;
+use laminate_model::ops::{Activation, Argmax, LeakyRelu, Relu, RmsNorm, Softmax};
 use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Tally};
 use laminate_tests::forger::{At, Forger, element};
@@ -85,11 +86,11 @@ fn negative_parts_of_a_relu_are_refused() {
     for isolated in [Isolated::rows(8), Isolated::rows(16)] {
         let nodes = &isolated.case.program.nodes;
         for (node, _) in nodes.iter().enumerate().filter(|(_, n)| {
-            matches!(n.op, Op::Relu | Op::LeakyRelu { .. })
+            matches!(n.op, Op::Relu(Relu) | Op::LeakyRelu(_))
                 && n.output != isolated.case.program.output
         }) {
             let slope = match nodes[node].op {
-                Op::LeakyRelu { slope } => Some(i128::from(slope)),
+                Op::LeakyRelu(LeakyRelu { slope }) => Some(i128::from(slope)),
                 _ => None,
             };
             let negative = aux(Role::Negative);
@@ -143,7 +144,7 @@ fn negative_remainders_of_norm_and_mix_are_refused() {
     let mut tally = Tally::new("signs of divisions");
     let isolated = sequence();
     let node = isolated.node("rms_norm");
-    let Op::RmsNorm { numerator, .. } = isolated.case.program.nodes[node].op else {
+    let Op::RmsNorm(RmsNorm { numerator, .. }) = isolated.case.program.nodes[node].op else {
         panic!("a norm");
     };
     let width = isolated.width(node);
@@ -224,7 +225,7 @@ fn negative_depths_are_refused() {
     let mut tally = Tally::new("signs of depths");
     let isolated = sequence();
     let node = isolated.node("softmax");
-    let Op::Softmax { table } = isolated.case.program.nodes[node].op else {
+    let Op::Softmax(Softmax { table }) = isolated.case.program.nodes[node].op else {
         panic!("a softmax");
     };
     let values = &isolated.case.program.tables[table].values;
@@ -257,7 +258,7 @@ fn negative_depths_are_refused() {
 fn negative_gaps_are_refused() {
     let mut tally = Tally::new("signs of gaps");
     let attack = Attack::prompted();
-    let node = attack.node(|op| *op == Op::Argmax);
+    let node = attack.node(|op| *op == Op::Argmax(Argmax));
     let (slot, width) = (5, 32);
     let honest = attack.forger(&attack.trace);
     let gap = aux(Role::Gap);
@@ -383,7 +384,7 @@ fn values_of_another_table_are_refused() {
         &forged,
     );
     for (_, node) in isolated.unread() {
-        let Op::Activation { table } = isolated.case.program.nodes[node].op else {
+        let Op::Activation(Activation { table }) = isolated.case.program.nodes[node].op else {
             continue;
         };
         let x = isolated.get(node, At::Operand(0), 0);

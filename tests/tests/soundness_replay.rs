@@ -5,6 +5,7 @@ use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use laminate_engine::error::{Check, VerifyError};
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::{Add, LeakyRelu, Op};
 use laminate_model::proof::NativeProof;
 use laminate_model::verify::Verifier;
 use laminate_tests::{Case, Proven, TestSrs, every_op, mlp, prove_case};
@@ -33,14 +34,14 @@ fn other_programs() -> Vec<(&'static str, Case)> {
         change("table scale", &|c| c.program.tables[0].input_scale += 1),
         change("slope", &|c| {
             for node in &mut c.program.nodes {
-                if let laminate_model::program::Op::LeakyRelu { slope } = &mut node.op {
+                if let Op::LeakyRelu(LeakyRelu { slope }) = &mut node.op {
                     *slope += 1;
                 }
             }
         }),
         change("add factor", &|c| {
             for node in &mut c.program.nodes {
-                if let laminate_model::program::Op::Add { left, .. } = &mut node.op {
+                if let Op::Add(Add { left, .. }) = &mut node.op {
                     *left += 1;
                 }
             }

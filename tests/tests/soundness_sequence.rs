@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use laminate_model::ops::{Mix, RmsNorm};
 use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Attention, Tally, overwrite};
 use laminate_tests::forger::{At, element};
@@ -15,7 +16,7 @@ const ROWS: [(usize, usize); 3] = [(0, 3 * 8), (1, 4 * 8 + 1), (2, 5 * 8 + 6)];
 const LAST: usize = 5;
 
 fn softmax(op: &Op) -> bool {
-    matches!(op, Op::Softmax { .. })
+    matches!(op, Op::Softmax(_))
 }
 
 fn attention_rows(
@@ -140,8 +141,8 @@ fn wrong_head_sharing_is_refused() {
     let attack = Attack::small();
     let mut tally = Tally::new("head sharing");
     let nodes = [
-        (attack.node(|op| matches!(op, Op::Scores { .. })), "scores"),
-        (attack.node(|op| *op == Op::Mix), "mix"),
+        (attack.node(|op| matches!(op, Op::Scores(_))), "scores"),
+        (attack.node(|op| *op == Op::Mix(Mix)), "mix"),
     ];
     for (node, by) in nodes {
         for block in 0..3 {
@@ -195,8 +196,8 @@ fn wrong_rotations_are_refused() {
 fn wrong_norms_are_refused() {
     let attack = Attack::small();
     let mut tally = Tally::new("norms");
-    for node in attack.nodes(|op| matches!(op, Op::RmsNorm { .. })) {
-        let Op::RmsNorm { epsilon, numerator } = attack.case.program.nodes[node].op else {
+    for node in attack.nodes(|op| matches!(op, Op::RmsNorm(_))) {
+        let Op::RmsNorm(RmsNorm { epsilon, numerator }) = attack.case.program.nodes[node].op else {
             continue;
         };
         let slot = LAST;
@@ -237,7 +238,7 @@ fn wrong_norms_are_refused() {
 fn wrong_mixes_are_refused() {
     let attack = Attack::small();
     let mut tally = Tally::new("mixes");
-    let node = attack.node(|op| *op == Op::Mix);
+    let node = attack.node(|op| *op == Op::Mix(Mix));
     for (block, row) in ROWS {
         for (what, by, total, moved) in [
             ("reciprocal one too large", "attention division", 0, 1),

@@ -4,6 +4,7 @@
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::{Dense, DenseAdd, Embed};
 use laminate_model::program::{ACTIVATION_BOUND, MASKED, Op, Role, Weights};
 use laminate_prover::exec::{self, Trace};
 use laminate_tests::attack::{Attack, Tally, srs};
@@ -12,7 +13,9 @@ use laminate_tests::replay::{Padded, Replay};
 
 fn dense(attack: &Attack, node: usize) -> usize {
     match attack.case.program.nodes[node].op {
-        Op::Dense { weight, .. } | Op::DenseAdd { weight, .. } | Op::Embed { weight } => weight,
+        Op::Dense(Dense { weight, .. })
+        | Op::DenseAdd(DenseAdd { weight, .. })
+        | Op::Embed(Embed { weight }) => weight,
         op => panic!("{} has no weights", op.name()),
     }
 }
@@ -28,10 +31,10 @@ struct Nodes {
 }
 
 fn nodes(attack: &Attack) -> Nodes {
-    let adds = attack.nodes(|op| matches!(op, Op::DenseAdd { .. }));
-    let silu = attack.node(|op| matches!(op, Op::Activation { .. }));
+    let adds = attack.nodes(|op| matches!(op, Op::DenseAdd(_)));
+    let silu = attack.node(|op| matches!(op, Op::Activation(_)));
     Nodes {
-        value: attack.nodes(|op| matches!(op, Op::Dense { .. }))[2],
+        value: attack.nodes(|op| matches!(op, Op::Dense(_)))[2],
         output: adds[0],
         gate: silu - 2,
         up: silu - 1,
@@ -284,7 +287,7 @@ fn large_values_in_the_free_region_are_refused() {
     let attack = Attack::prompted();
     let nodes = nodes(attack);
     let mut tally = Tally::new("large values");
-    let softmax = attack.node(|op| matches!(op, Op::Softmax { .. }));
+    let softmax = attack.node(|op| matches!(op, Op::Softmax(_)));
     let output = |node: usize| attack.case.program.nodes[node].output;
     // Results that are 2^16 too large, kept as they are.
     for (node, at) in [

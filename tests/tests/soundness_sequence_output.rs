@@ -1,6 +1,7 @@
 //! Forgeries of the tokens that a language model gives out.
 
 use laminate_engine::field::fr_from_i64;
+use laminate_model::ops::Argmax;
 use laminate_model::program::{ACTIVATION_BOUND, Op};
 use laminate_tests::attack::{Attack, Tally, overwrite, srs};
 use laminate_tests::forger::Forger;
@@ -11,7 +12,7 @@ use laminate_tests::sequence::{self, Shape};
 const LAST: usize = 5;
 
 fn argmax(op: &Op) -> bool {
-    *op == Op::Argmax
+    *op == Op::Argmax(Argmax)
 }
 
 /// The forger who claims `(id, best)` at a slot, given the slot's logits.

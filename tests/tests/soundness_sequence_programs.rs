@@ -4,6 +4,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use laminate_model::lower::relations;
+use laminate_model::ops::{
+    Activation, Add, Argmax, Dense, DenseAdd, Embed, Mix, Mul, Relu, Reshape, RmsNorm, Rope,
+    Scores, Softmax,
+};
 use laminate_model::program::{
     Carry, DenseShape, DenseWeights, Node, Op, Program, Sequence, Table, Tensor, Weights,
 };
@@ -52,11 +56,11 @@ fn programs_that_leave_tokens_free_are_refused() {
     refuse("the output is the input", &|p| p.output = p.input);
     refuse("another node reads the input", &|p| {
         let tensor = p.tensors[p.input].clone();
-        node(p, Op::Relu, &[p.input], tensor);
+        node(p, Op::Relu(Relu), &[p.input], tensor);
     });
     refuse("a node reads the output", &|p| {
         let tensor = p.tensors[p.output].clone();
-        node(p, Op::Reshape, &[p.output], tensor);
+        node(p, Op::Reshape(Reshape), &[p.output], tensor);
     });
     refuse("tokens of two values", &|p| {
         p.tensors[p.input].axes = vec![2]
@@ -87,11 +91,11 @@ fn narrow_carries_are_refused() {
         bits: 32,
         ..flat(3)
     };
-    let x = node(&mut program, Op::Embed { weight: 0 }, &[0], wide);
-    let norm = Op::RmsNorm {
+    let x = node(&mut program, Op::Embed(Embed { weight: 0 }), &[0], wide);
+    let norm = Op::RmsNorm(RmsNorm {
         epsilon: 1,
         numerator: 1 << 32,
-    };
+    });
     let input = node(&mut program, norm, &[x], flat(3));
     let stacked = Tensor {
         stack: 2,
@@ -99,7 +103,7 @@ fn narrow_carries_are_refused() {
     };
     program.tensors.push(stacked.clone());
     let entry = program.tensors.len() - 1;
-    let exit = node(&mut program, Op::Relu, &[entry], stacked);
+    let exit = node(&mut program, Op::Relu(Relu), &[entry], stacked);
     program.tensors.push(flat(3));
     let output = program.tensors.len() - 1;
     program.carry = Some(Carry {
@@ -108,12 +112,12 @@ fn narrow_carries_are_refused() {
         exit,
         output,
     });
-    let head = Op::Dense {
+    let head = Op::Dense(Dense {
         weight: 1,
         shift: 16,
-    };
+    });
     let logits = node(&mut program, head, &[output], flat(5));
-    program.output = node(&mut program, Op::Argmax, &[logits], flat(1));
+    program.output = node(&mut program, Op::Argmax(Argmax), &[logits], flat(1));
     assert!(program.check().is_err(), "SOUNDNESS: a ReLU is carried");
     // Without the repeated part it is a program.
     program.carry = None;
@@ -163,17 +167,17 @@ fn rows_of_other_shapes_are_refused() {
         p.tensors[0].bits = 32;
         p.weights.clear();
         p.tensors[1].axes = vec![6];
-        p.nodes[0].op = Op::RmsNorm {
+        p.nodes[0].op = Op::RmsNorm(RmsNorm {
             epsilon: 1,
             numerator: 1,
-        };
+        });
     });
     refuse("attention", &|p| {
         p.limb_bits = 16;
         p.weights.clear();
         p.tables = small(true).tables;
         p.tensors.iter_mut().for_each(|t| t.axes = vec![2]);
-        p.nodes[0].op = Op::Softmax { table: 0 };
+        p.nodes[0].op = Op::Softmax(Softmax { table: 0 });
     });
     println!("programs over rows of other shapes: {tried} tried, 0 accepted");
 }
@@ -280,35 +284,35 @@ fn mutate(program: &mut Program, rng: &mut ChaCha20Rng) {
 fn parameters(op: Op, size: u32) -> Op {
     let (byte, index) = ((size % 256) as u8, size as usize);
     match op {
-        Op::Dense { weight, .. } => Op::Dense {
+        Op::Dense(Dense { weight, .. }) => Op::Dense(Dense {
             weight,
             shift: byte,
-        },
-        Op::DenseAdd { weight, .. } => Op::DenseAdd {
+        }),
+        Op::DenseAdd(DenseAdd { weight, .. }) => Op::DenseAdd(DenseAdd {
             weight,
             shift: byte,
-        },
-        Op::Embed { .. } => Op::Embed { weight: index },
-        Op::RmsNorm { numerator, .. } => Op::RmsNorm {
+        }),
+        Op::Embed(_) => Op::Embed(Embed { weight: index }),
+        Op::RmsNorm(RmsNorm { numerator, .. }) => Op::RmsNorm(RmsNorm {
             epsilon: u64::from(size) << 32 | u64::from(size),
             numerator,
-        },
-        Op::Rope { .. } => Op::Rope { table: index },
-        Op::Scores { shift, .. } => Op::Scores {
+        }),
+        Op::Rope(_) => Op::Rope(Rope { table: index }),
+        Op::Scores(Scores { shift, .. }) => Op::Scores(Scores {
             multiplier: size,
             shift,
-        },
-        Op::Softmax { .. } => Op::Softmax { table: index },
-        Op::Activation { .. } => Op::Activation { table: index },
-        Op::Mul { shift, .. } => Op::Mul {
+        }),
+        Op::Softmax(_) => Op::Softmax(Softmax { table: index }),
+        Op::Activation(_) => Op::Activation(Activation { table: index }),
+        Op::Mul(Mul { shift, .. }) => Op::Mul(Mul {
             multiplier: size,
             shift,
-        },
-        Op::Mix | Op::Argmax => Op::Add {
+        }),
+        Op::Mix(Mix) | Op::Argmax(Argmax) => Op::Add(Add {
             left: size,
             right: size,
             shift: byte,
-        },
+        }),
         other => other,
     }
 }

@@ -1,5 +1,8 @@
 //! The static bound of every node's intermediate, far below the field.
 
+use laminate_model::ops::{
+    Activation, Add, Argmax, Dense, DenseAdd, Mix, Mul, Relu, Reshape, RmsNorm, Scores,
+};
 use laminate_model::program::{
     ACTIVATION_BOUND, BIAS_BOUND, DenseWeights, MULTIPLIER_BOUND, Node, Op, Program, TensorId,
     WEIGHT_BOUND, Weights, axes_len,
@@ -76,7 +79,7 @@ pub fn report(
 /// Half the range of a tensor: that of an index if a table reads it.
 fn limit(program: &Program, id: TensorId) -> i64 {
     let index = |n: &Node| match n.op {
-        Op::Activation { table } if n.inputs.contains(&id) => program.tables.get(table),
+        Op::Activation(Activation { table }) if n.inputs.contains(&id) => program.tables.get(table),
         _ => None,
     };
     let bits = program.tensors.get(id).map_or(16, |t| t.bits);
@@ -94,24 +97,26 @@ fn bound(program: &Program, node: &Node, weights: &Weights) -> u128 {
     let x: u128 = ACTIVATION_BOUND.unsigned_abs().into();
     let half = |shift: u8| 1u128 << (shift - 1);
     match node.op {
-        Op::Dense { weight, shift } | Op::DenseAdd { weight, shift } => {
+        Op::Dense(Dense { weight, shift }) | Op::DenseAdd(DenseAdd { weight, shift }) => {
             dense(&weights.dense[weight]) + half(shift)
         }
-        Op::Embed { .. } => (WEIGHT_BOUND * MULTIPLIER_BOUND).unsigned_abs().into(),
-        Op::RmsNorm { numerator, .. } => (u128::from(numerator) << 31) + half(32),
-        Op::Rope { .. } => 2 * (x << 16) + half(16),
-        Op::Scores { multiplier, shift } => {
+        Op::Embed(_) => (WEIGHT_BOUND * MULTIPLIER_BOUND).unsigned_abs().into(),
+        Op::RmsNorm(RmsNorm { numerator, .. }) => (u128::from(numerator) << 31) + half(32),
+        Op::Rope(_) => 2 * (x << 16) + half(16),
+        Op::Scores(Scores { multiplier, shift }) => {
             let keys = node.inputs.get(1).and_then(|id| program.tensors.get(*id));
             let head = keys.map_or(0, |k| axes_len(k.axes.get(1..).unwrap_or(&[])));
             head as u128 * x * x * u128::from(multiplier) + half(shift)
         }
-        Op::Softmax { .. } | Op::Argmax => 2 * x,
+        Op::Softmax(_) | Op::Argmax(Argmax) => 2 * x,
         // The reciprocal times the sum of the weights is at most 2^32.
-        Op::Mix => (x << 32) + half(32),
-        Op::LeakyRelu { .. } => (x << 16) + half(16),
-        Op::Add { left, right, shift } => x * (u128::from(left) + u128::from(right)) + half(shift),
-        Op::Mul { multiplier, shift } => x * x * u128::from(multiplier) + half(shift),
-        Op::Relu | Op::Activation { .. } | Op::Reshape => x,
+        Op::Mix(Mix) => (x << 32) + half(32),
+        Op::LeakyRelu(_) => (x << 16) + half(16),
+        Op::Add(Add { left, right, shift }) => {
+            x * (u128::from(left) + u128::from(right)) + half(shift)
+        }
+        Op::Mul(Mul { multiplier, shift }) => x * x * u128::from(multiplier) + half(shift),
+        Op::Relu(Relu) | Op::Activation(_) | Op::Reshape(Reshape) => x,
     }
 }
 

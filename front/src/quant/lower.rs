@@ -1,5 +1,6 @@
 //! Nodes of the float graph to nodes of the program.
 
+use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
     DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId, Weights,
     padded_log,
@@ -131,7 +132,7 @@ impl Lowering<'_> {
                     output: wanted,
                 })?
             }
-            ops::Op::Reshape => (Op::Reshape, wanted),
+            ops::Op::Reshape => (Op::Reshape(Reshape), wanted),
             ops::Op::Gather
             | ops::Op::Norm { .. }
             | ops::Op::Scale
@@ -187,7 +188,7 @@ impl Lowering<'_> {
             rounding: quantised.rounding,
         });
         let shift = quantised.shift;
-        Ok((Op::Dense { weight, shift }, quantised.output_scale))
+        Ok((Op::Dense(Dense { weight, shift }), quantised.output_scale))
     }
 
     /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is
@@ -214,7 +215,7 @@ impl Lowering<'_> {
             tables.push(table(kind, scale as i8));
             tables.len() - 1
         });
-        Ok(Op::Activation { table })
+        Ok(Op::Activation(Activation { table }))
     }
 
     /// Adds `x·2^(to-from) + x·0`, `to <= from`.
@@ -226,15 +227,15 @@ impl Lowering<'_> {
         to: i32,
         node: &str,
     ) -> Result<TensorId, QuantError> {
-        let Op::Add { left, shift, .. } = add(from, from, to).0 else {
+        let Op::Add(Add { left, shift, .. }) = add(from, from, to).0 else {
             return Ok(x);
         };
         let output = self.raw_tensor(source, format!("{node}/index"), to, node)?;
-        let op = Op::Add {
+        let op = Op::Add(Add {
             left,
             right: 0,
             shift,
-        };
+        });
         self.lowered.program.nodes.push(Node {
             name: format!("{node}/rescale"),
             op,
@@ -255,10 +256,10 @@ fn unsupported(node: &graph::Node) -> QuantError {
 /// A slope that rounds to zero is a Relu, one that rounds to one the largest below.
 fn leaky_relu(slope: f32) -> Op {
     match libm::round(f64::from(slope) * 65_536.0) as u32 {
-        0 => Op::Relu,
-        slope => Op::LeakyRelu {
+        0 => Op::Relu(Relu),
+        slope => Op::LeakyRelu(LeakyRelu {
             slope: slope.min((1 << 16) - 1),
-        },
+        }),
     }
 }
 
@@ -283,11 +284,11 @@ fn add(a: i32, b: i32, wanted: i32) -> (Op, i32) {
     let shift = [24u8, 16, 8].iter().find(fits).copied().unwrap_or(8);
     let factor = |operand: i32| power(scale - operand + i32::from(shift));
     (
-        Op::Add {
+        Op::Add(Add {
             left: factor(a),
             right: factor(b),
             shift,
-        },
+        }),
         scale,
     )
 }
@@ -301,10 +302,10 @@ fn mul(a: i32, b: i32, wanted: i32) -> Option<(Op, i32)> {
         .into_iter()
         .find(|s| exponent + i32::from(*s) >= 0)?;
     Some((
-        Op::Mul {
+        Op::Mul(Mul {
             multiplier: power(exponent + i32::from(shift)),
             shift,
-        },
+        }),
         scale,
     ))
 }
@@ -318,22 +319,22 @@ mod tests {
         assert_eq!(
             add(10, 12, 11),
             (
-                Op::Add {
+                Op::Add(Add {
                     left: 1 << 17,
                     right: 1 << 15,
                     shift: 16
-                },
+                }),
                 11
             )
         );
         assert_eq!(
             add(10, 10, 30),
             (
-                Op::Add {
+                Op::Add(Add {
                     left: 1 << 23,
                     right: 1 << 23,
                     shift: 8
-                },
+                }),
                 25
             )
         );
@@ -341,11 +342,11 @@ mod tests {
         assert_eq!(
             add(40, 14, 14),
             (
-                Op::Add {
+                Op::Add(Add {
                     left: 0,
                     right: 1 << 16,
                     shift: 16
-                },
+                }),
                 14
             )
         );
@@ -356,7 +357,7 @@ mod tests {
         for (a, b, wanted) in (-40..=40)
             .flat_map(|a| (-40..=40).flat_map(move |b| (-40..=40).map(move |z| (a, b, z))))
         {
-            let (Op::Add { left, right, shift }, scale) = add(a, b, wanted) else {
+            let (Op::Add(Add { left, right, shift }), scale) = add(a, b, wanted) else {
                 unreachable!()
             };
             assert!(scale <= wanted && left < 1 << 24 && right < 1 << 24);
@@ -373,20 +374,20 @@ mod tests {
         assert_eq!(
             mul(14, 14, 13),
             Some((
-                Op::Mul {
+                Op::Mul(Mul {
                     multiplier: 2,
                     shift: 16
-                },
+                }),
                 13
             ))
         );
         assert_eq!(
             mul(0, 0, 20),
             Some((
-                Op::Mul {
+                Op::Mul(Mul {
                     multiplier: 1 << 23,
                     shift: 8
-                },
+                }),
                 15
             ))
         );
@@ -395,8 +396,11 @@ mod tests {
 
     #[test]
     fn slopes() {
-        assert_eq!(leaky_relu(0.01), Op::LeakyRelu { slope: 655 });
-        assert_eq!(leaky_relu(1e-9), Op::Relu);
-        assert_eq!(leaky_relu(0.999_999_9), Op::LeakyRelu { slope: 65_535 });
+        assert_eq!(leaky_relu(0.01), Op::LeakyRelu(LeakyRelu { slope: 655 }));
+        assert_eq!(leaky_relu(1e-9), Op::Relu(Relu));
+        assert_eq!(
+            leaky_relu(0.999_999_9),
+            Op::LeakyRelu(LeakyRelu { slope: 65_535 })
+        );
     }
 }

@@ -161,7 +161,7 @@ fn widen(
     let node = lowered.program.nodes.get(*node).ok_or_else(give_up)?;
     // A table refuses its index, which is its operand; every other op its own result.
     let tensor = match node.op {
-        Op::Activation { .. } => *node.inputs.first().ok_or_else(give_up)?,
+        Op::Activation(_) => *node.inputs.first().ok_or_else(give_up)?,
         _ => node.output,
     };
     let overshoot = value.unsigned_abs() as f64 / (*highest).max(1) as f64;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use laminate_model::ops::{Activation, Add};
 use laminate_model::program::Op;
 use laminate_prover::exec;
 use rand::{Rng, SeedableRng};
@@ -98,7 +99,7 @@ fn mlp_is_close_to_the_float_model() {
     assert!(own.max_error < 0.03 && own.mean_error < 0.01, "{own:?}");
     assert_eq!(program.tensors[program.output].scale, 14);
     assert!(
-        matches!(program.nodes[5].op, Op::Activation { table } if program.tables[table].input_scale == program.tensors[5].scale)
+        matches!(program.nodes[5].op, Op::Activation(Activation { table }) if program.tables[table].input_scale == program.tensors[5].scale)
     );
     // A table's outputs have a fixed scale, which is wide enough for ±1 but not for twice that.
     let roomy = report.iter().filter(|n| n.op != "activation");
@@ -247,7 +248,7 @@ fn every_op_and_a_table_behind_a_table() {
         program
             .nodes
             .iter()
-            .any(|n| n.name == "n2/rescale" && matches!(n.op, Op::Add { right: 0, .. }))
+            .any(|n| n.name == "n2/rescale" && matches!(n.op, Op::Add(Add { right: 0, .. })))
     );
     assert_eq!(compiled.fidelity.decision, Some(Decision::Argmax));
     assert!(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::reliance::{free_role, free_tensors, without_offset};
-use crate::program::{Carry, Extent, Node, Op, Program, Role, TensorId, padded_log};
+use super::reliance::{free_role, free_tensors};
+use crate::ops::Output;
+use crate::program::{Carry, Extent, Node, Program, Role, TensorId, padded_log};
 use laminate_engine::geometry::Poly;
 use laminate_engine::packer::{EMPTY, Packer, Slot, region_logs};
 
@@ -66,23 +67,23 @@ pub(super) fn place_columns(program: &Program) -> Columns {
     }
     let mut aux_requests = vec![];
     for node in &program.nodes {
-        let operand = node.inputs.first().copied().unwrap_or(program.input);
-        match node.op {
-            Op::Reshape => {
+        let output = node.op.output();
+        let mut no_offset = output == Output::Unsigned;
+        match output {
+            Output::Operand(operand) => {
+                let operand = node.inputs.get(operand).copied().unwrap_or(program.input);
+                no_offset = unsigned.get(operand) == Some(&true);
                 let shared = tensors.get(operand).cloned().unwrap_or_default();
                 if let Some(slot) = tensors.get_mut(node.output) {
                     *slot = shared;
                 }
             }
-            // Token ids are checked in the clear.
-            Op::Argmax => {}
+            Output::Clear => {}
             _ if is_view(program.carry, node.output) => {}
-            _ => place(&mut tensors, &mut regions, node.output),
+            Output::Signed | Output::Unsigned => {
+                place(&mut tensors, &mut regions, node.output);
+            }
         }
-        let no_offset = match node.op {
-            Op::Reshape => unsigned.get(operand) == Some(&true),
-            op => without_offset(&op),
-        };
         if let Some(slot) = unsigned.get_mut(node.output) {
             *slot = no_offset;
         }

@@ -1,12 +1,13 @@
 //! The lookup trees of a program.
 
 use laminate_engine::claim::View;
+use laminate_engine::field::fr_from_i64;
 use laminate_engine::lookup::segments::{in_range, table_of};
 use laminate_engine::lookup::{Kind, Range, Segments, TableColumn};
 use laminate_engine::switch::on;
 
-use super::activation;
 use crate::layout::{Layout, WeightCheck};
+use crate::ops::Placed;
 use crate::program::Program;
 
 /// The lookup trees of a program: one, or one for every piece of the weights if the program is
@@ -49,15 +50,28 @@ pub fn trees(program: &Program, layout: &Layout) -> Vec<Segments> {
         };
         kinds.push((block.log, kind));
     }
-    for used in activation::uses(program, layout) {
-        let log = used.input.log();
-        let kind = Kind::Use {
-            table: used.table,
-            columns: vec![used.input, used.output],
-        };
-        kinds.push((log, kind));
-    }
+    kinds.extend(uses(program, layout));
     vec![Segments::place(kinds)]
+}
+
+/// What the nodes look up in tables, in their order.
+fn uses(program: &Program, layout: &Layout) -> Vec<(usize, Kind)> {
+    let nodes = (0..program.nodes.len()).filter_map(|i| Placed::new(program, layout, i));
+    let lookups = nodes.flat_map(|node| {
+        let lookups = node.io.node.op.lookups().into_iter();
+        lookups.map(move |lookup| (node, lookup))
+    });
+    lookups
+        .filter_map(|(node, lookup)| {
+            let mut index = node.column(lookup.index)?;
+            index.constant += fr_from_i64(lookup.offset);
+            let kind = Kind::Use {
+                table: lookup.table,
+                columns: vec![index.clone(), node.column(lookup.result)?],
+            };
+            Some((index.log(), kind))
+        })
+        .collect()
 }
 
 /// Segments of one piece of the weights.
@@ -79,6 +93,7 @@ mod tests {
     use super::*;
     use laminate_engine::geometry::{Block, Poly};
 
+    use crate::ops::{Dense, Relu};
     use crate::program::{DenseShape, Node, Op, Tensor, WeightFormat};
 
     /// `input → dense, dense → ReLU`, the second layer ternary.
@@ -93,14 +108,14 @@ mod tests {
             ..DenseShape::new(width, width)
         };
         program.weights = vec![DenseShape::new(width, width), ternary];
-        let dense = |weight| Op::Dense { weight, shift: 16 };
+        let dense = |weight| Op::Dense(Dense { weight, shift: 16 });
         let node = |(i, op): (usize, Op)| Node {
             name: format!("n{i}"),
             op,
             inputs: vec![i],
             output: i + 1,
         };
-        let ops = [dense(0), dense(1), Op::Relu];
+        let ops = [dense(0), dense(1), Op::Relu(Relu)];
         program.nodes = ops.into_iter().enumerate().map(node).collect();
         program.output = 3;
         program

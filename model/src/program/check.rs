@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::{
     Node, Op, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
 };
+use crate::ops::{Argmax, Check, Io, Used};
 use laminate_engine::switch::{on, on_of};
 
 /// Largest number of nodes.
@@ -118,8 +119,8 @@ impl Program {
                 Some(_) => return fail(format!("tensor {} is defined twice", node.output)),
                 None => return fail(format!("output tensor {} does not exist", node.output)),
             }
-            let checked = self.check_op(index, &mut weight_used);
-            if let Err(problem) = checked.and_then(|()| self.check_padding(index)) {
+            let checked = self.check_op(node, &mut weight_used);
+            if let Err(problem) = checked.and_then(|()| self.check_padding(node)) {
                 return fail(problem);
             }
         }
@@ -143,6 +144,21 @@ impl Program {
             "0",
         )?;
         self.padding_values().map(|_| ())
+    }
+
+    /// Checks an op's parameters and shapes.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check_op(&self, node: &Node, used: &mut Used) -> Result<(), String> {
+        let io = Io {
+            program: self,
+            node,
+        };
+        if self.sequence.is_none() && node.op.over_tokens() && on("op over tokens") {
+            return Err("works on tokens, which the program does not have".into());
+        }
+        node.op.check(&mut Check::new(io, used))
     }
 
     fn check_counts(&self) -> Result<(), ProgramError> {
@@ -331,7 +347,7 @@ impl Program {
                 format!("below {count}"),
             )?;
         }
-        let argmax = |n: &Node| n.op == Op::Argmax && n.output == self.output;
+        let argmax = |n: &Node| n.op == Op::Argmax(Argmax) && n.output == self.output;
         if sequence.reads_tokens() {
             let input = self.tensors.get(self.input);
             let one = input.is_some_and(|t| {
@@ -358,7 +374,7 @@ impl Program {
             bound("place of a shard's output", self.output, given, expected)?;
         }
         let reads = |node: &&Node| {
-            let embed = matches!(node.op, Op::Embed { .. });
+            let embed = matches!(node.op, Op::Embed(_));
             let tokens = sequence.reads_tokens() && !embed;
             let wrong = |id: &TensorId| {
                 let choices = *id == self.output && sequence.gives_tokens();

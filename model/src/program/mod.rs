@@ -6,8 +6,6 @@
 //! executor; how each op is proven is in [`crate::relations`].
 
 mod check;
-mod check_op;
-mod op;
 pub mod packed;
 mod padding;
 mod sequence;
@@ -15,12 +13,12 @@ mod table;
 mod tensor;
 mod weights;
 
+pub use crate::ops::{AuxColumn, Extent, Op, Role};
 pub use check::{
     MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
     SHORT_VOCAB,
 };
 pub use laminate_engine::poly::padded_log;
-pub use op::{AuxColumn, Extent, Op, Role};
 pub use sequence::{Carry, RopeTable, Sequence, Shard};
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
 pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};

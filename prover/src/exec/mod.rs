@@ -18,6 +18,7 @@ pub use requantise::requantise;
 pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens, token_values};
 pub use trace::{NodeAux, Trace, Values};
 
+use laminate_model::ops::{Activation, Add, Argmax, Dense, LeakyRelu, Mix, Mul, Relu, Reshape};
 use laminate_model::program::{
     ACTIVATION_BOUND, MULTIPLIER_BOUND, Node, Op, Program, Weights, padded_log,
 };
@@ -48,13 +49,13 @@ fn check_rows_program(program: &Program) -> Result<(), ExecError> {
     let known = |op: &Op| {
         matches!(
             op,
-            Op::Dense { .. }
-                | Op::Relu
-                | Op::LeakyRelu { .. }
-                | Op::Activation { .. }
-                | Op::Add { .. }
-                | Op::Mul { .. }
-                | Op::Reshape
+            Op::Dense(_)
+                | Op::Relu(Relu)
+                | Op::LeakyRelu(_)
+                | Op::Activation(_)
+                | Op::Add(_)
+                | Op::Mul(_)
+                | Op::Reshape(Reshape)
         )
     };
     if program.nodes.iter().all(|node| known(&node.op)) {
@@ -108,29 +109,31 @@ fn compute<'t>(
     operand: impl Fn(usize) -> Operand<'t>,
 ) -> Result<Computed, (usize, i128)> {
     match node.op {
-        Op::Dense { weight, shift } => {
+        Op::Dense(Dense { weight, shift }) => {
             let shape = &program.weights[weight];
             ops::dense::execute(&weights.dense[weight], shape, shift, operand(0))
         }
-        Op::Relu => Ok(ops::relu::execute(operand(0))),
-        Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
-        Op::Activation { table } => ops::activation::execute(&program.tables[table], operand(0)),
-        Op::Add { left, right, shift } => {
+        Op::Relu(Relu) => Ok(ops::relu::execute(operand(0))),
+        Op::LeakyRelu(LeakyRelu { slope }) => ops::leaky_relu::execute(slope, operand(0)),
+        Op::Activation(Activation { table }) => {
+            ops::activation::execute(&program.tables[table], operand(0))
+        }
+        Op::Add(Add { left, right, shift }) => {
             ops::add::execute([left, right], shift, operand(0), operand(1))
         }
-        Op::Mul { multiplier, shift } => {
+        Op::Mul(Mul { multiplier, shift }) => {
             ops::mul::execute(multiplier, shift, operand(0), operand(1))
         }
-        Op::Reshape => Ok(ops::reshape::execute(operand(0))),
+        Op::Reshape(Reshape) => Ok(ops::reshape::execute(operand(0))),
         // Refused by `check_rows_program`.
-        Op::Embed { .. }
-        | Op::DenseAdd { .. }
-        | Op::RmsNorm { .. }
-        | Op::Rope { .. }
-        | Op::Scores { .. }
-        | Op::Softmax { .. }
-        | Op::Mix
-        | Op::Argmax => Err((0, 0)),
+        Op::Embed(_)
+        | Op::DenseAdd(_)
+        | Op::RmsNorm(_)
+        | Op::Rope(_)
+        | Op::Scores(_)
+        | Op::Softmax(_)
+        | Op::Mix(Mix)
+        | Op::Argmax(Argmax) => Err((0, 0)),
     }
 }
 
@@ -244,7 +247,7 @@ fn out_of_range(program: &Program, index: usize, flat: usize, value: i128) -> Ex
     let node = &program.nodes[index];
     let padded = program.tensor_width(node.output).next_power_of_two();
     let table = match node.op {
-        Op::Activation { table } => program.tables.get(table),
+        Op::Activation(Activation { table }) => program.tables.get(table),
         _ => None,
     };
     let bound = table.map_or(ACTIVATION_BOUND, |t| -t.lowest());

@@ -1,5 +1,6 @@
 //! Whole programs: padding, batch slots, range errors, and the rounding identity of every op.
 
+use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Table, TableKind, Tensor, Weights,
 };
@@ -23,7 +24,7 @@ fn program(
         inputs: n.1.to_vec(),
         output: i + 1,
     };
-    let dense = |n: &&(Op, &[usize], u32)| matches!(n.0, Op::Dense { .. });
+    let dense = |n: &&(Op, &[usize], u32)| matches!(n.0, Op::Dense(_));
     Program {
         tensors: widths.clone().map(tensor).collect(),
         nodes: nodes.iter().enumerate().map(node).collect(),
@@ -48,24 +49,24 @@ fn layer(rows: usize, cols: usize, weight: i8, multiplier: u32) -> DenseWeights 
 
 #[test]
 fn shapes_slots_and_padding() {
-    let dense = Op::Dense {
+    let dense = Op::Dense(Dense {
         weight: 0,
         shift: 16,
-    };
-    let sigmoid = Op::Activation { table: 0 };
+    });
+    let sigmoid = Op::Activation(Activation { table: 0 });
     let nodes: &[(Op, &[usize], u32)] = &[
         (dense, &[0], 5),
         (sigmoid, &[1], 5),
         (
-            Op::Add {
+            Op::Add(Add {
                 left: 128,
                 right: 128,
                 shift: 8,
-            },
+            }),
             &[1, 2],
             5,
         ),
-        (Op::Reshape, &[3], 5),
+        (Op::Reshape(Reshape), &[3], 5),
     ];
     let program = program(3, 2, nodes, vec![table(TableKind::Sigmoid, 8)]);
     let weights = Weights {
@@ -101,10 +102,10 @@ fn range_errors_name_the_place() {
         3,
         1,
         &[(
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: 0,
                 shift: 16,
-            },
+            }),
             &[0],
             3,
         )],
@@ -135,7 +136,7 @@ fn range_errors_name_the_place() {
     let table = super::tests::program(
         1,
         0,
-        &[(Op::Activation { table: 0 }, &[0], 1)],
+        &[(Op::Activation(Activation { table: 0 }), &[0], 1)],
         vec![table(TableKind::Tanh, 8)],
     );
     let error = run(&table, &Weights { dense: vec![] }, &[vec![2048]]).unwrap_err();
@@ -153,10 +154,10 @@ fn bad_inputs_and_weights() {
         2,
         1,
         &[(
-            Op::Dense {
+            Op::Dense(Dense {
                 weight: 0,
                 shift: 16,
-            },
+            }),
             &[0],
             1,
         )],
@@ -229,7 +230,7 @@ proptest! {
         m in prop::collection::vec(0u32..1 << 8, 3),
         shift in prop::sample::select(vec![16u8, 24, 32]),
     ) {
-        let program = program(3, 1, &[(Op::Dense { weight: 0, shift }, &[0], 3)], vec![]);
+        let program = program(3, 1, &[(Op::Dense(Dense { weight: 0, shift }), &[0], 3)], vec![]);
         let weights = Weights { dense: vec![DenseWeights { weight: w.clone(), bias: bias.clone(), multiplier: m.clone() }] };
         let rows: Vec<_> = x.chunks(3).map(<[i32]>::to_vec).collect();
         let exact = |b: usize, j: usize| {
@@ -256,10 +257,10 @@ proptest! {
         a in prop::collection::vec(-32_768i32..32_768, 4),
         left in 0u32..1 << 15, right in 0u32..1 << 15, slope in 1u32..1 << 16, multiplier in 0u32..1 << 9,
     ) {
-        let leaky = Op::LeakyRelu { slope };
-        let add = Op::Add { left, right, shift: 16 };
-        let mul = Op::Mul { multiplier, shift: 24 };
-        let program = program(4, 0, &[(leaky, &[0], 4), (Op::Relu, &[0], 4), (add, &[0, 1], 4), (mul, &[0, 1], 4)], vec![]);
+        let leaky = Op::LeakyRelu(LeakyRelu { slope });
+        let add = Op::Add(Add { left, right, shift: 16 });
+        let mul = Op::Mul(Mul { multiplier, shift: 24 });
+        let program = program(4, 0, &[(leaky, &[0], 4), (Op::Relu(Relu), &[0], 4), (add, &[0, 1], 4), (mul, &[0, 1], 4)], vec![]);
         let trace = run(&program, &Weights { dense: vec![] }, std::slice::from_ref(&a)).unwrap();
         for (i, &raw) in a.iter().enumerate() {
             let (x, y) = (i128::from(raw), trace.tensors[1][i]);

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use laminate_model::ops::{
+    Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, RmsNorm, Rope, Scores, Softmax,
+};
 use laminate_model::program::{
     Carry, DenseShape, DenseWeights, Node, Op, Program, RopeTable, Sequence, Shard, TableKind,
     Tensor, TensorId, WeightFormat, Weights, padded_log,
@@ -209,7 +212,7 @@ impl Builder<'_> {
         let tokens = self.tensor("tokens", &[1], (16, 0), 0.0)?;
         self.built.program.input = tokens;
         let weight = self.table_weights(Part::Embedding)?.0;
-        let (op, kind) = (Op::Embed { weight }, (32, s.residual));
+        let (op, kind) = (Op::Embed(Embed { weight }), (32, s.residual));
         let x = self.node("embed", op, &[tokens], &axes.residual, kind, r.residual)?;
         Ok((x, weight))
     }
@@ -246,10 +249,10 @@ impl Builder<'_> {
         let (s, r) = (*self.scales, *self.ranges);
         let x = self.norm("final_norm", x, s.final_norm, r.final_norm)?;
         let (weight, shift) = self.head(embedding)?;
-        let op = Op::Dense { weight, shift };
+        let op = Op::Dense(Dense { weight, shift });
         let vocab = [self.model.config.vocab as u32];
         let logits = self.node("head", op, &[x], &vocab, (16, s.logits), r.logits)?;
-        self.node("argmax", Op::Argmax, &[logits], &[1], (16, 0), 0.0)
+        self.node("argmax", Op::Argmax(Argmax), &[logits], &[1], (16, 0), 0.0)
     }
 
     /// Adds a tensor of `(bits, scale)`.
@@ -301,10 +304,10 @@ impl Builder<'_> {
         range: f64,
     ) -> Result<TensorId, QuantError> {
         let config = &self.model.config;
-        let op = Op::RmsNorm {
+        let op = Op::RmsNorm(RmsNorm {
             epsilon: epsilon(config.dim, config.norm_eps, self.scales.residual),
             numerator: numerator(config.dim, scale),
-        };
+        });
         self.node(name, op, &[x], &[config.dim as u32], (16, scale), range)
     }
 
@@ -321,11 +324,11 @@ impl Builder<'_> {
         let q = self.dense(of(BlockPart::Q), normed, [&axes.residual, &axes.q], r.q)?;
         let k = self.dense(of(BlockPart::K), normed, [&axes.residual, &axes.k], r.k)?;
         let v = self.dense(of(BlockPart::V), normed, [&axes.residual, &axes.v], r.v)?;
-        let rope = Op::Rope { table: 0 };
+        let rope = Op::Rope(Rope { table: 0 });
         let q = self.node("q_rotated", rope, &[q], &axes.q, (16, s.q), r.q)?;
         let k = self.node("k_rotated", rope, &[k], &axes.k, (16, s.k), r.k)?;
         let (multiplier, shift) = power(s.scores - s.q - s.k);
-        let op = Op::Scores { multiplier, shift };
+        let op = Op::Scores(Scores { multiplier, shift });
         let scores = self.node(
             "scores",
             op,
@@ -334,9 +337,16 @@ impl Builder<'_> {
             (16, s.scores),
             r.scores,
         )?;
-        let op = Op::Softmax { table: EXP };
+        let op = Op::Softmax(Softmax { table: EXP });
         let weights = self.node("softmax", op, &[scores], &axes.scores, (16, 14), 1.0)?;
-        let mixed = self.node("mix", Op::Mix, &[weights, v], &axes.mix, (16, s.v), r.mix)?;
+        let mixed = self.node(
+            "mix",
+            Op::Mix(Mix),
+            &[weights, v],
+            &axes.mix,
+            (16, s.v),
+            r.mix,
+        )?;
         let x = self.dense_add(of(BlockPart::O), [mixed, x], [&axes.mix, &axes.residual])?;
         let normed = self.norm("mlp_norm", x, s.mlp_norm, r.mlp_norm)?;
         let gate = self.dense(
@@ -351,10 +361,10 @@ impl Builder<'_> {
             [&axes.residual, &axes.hidden],
             r.up,
         )?;
-        let op = Op::Activation { table: SILU };
+        let op = Op::Activation(Activation { table: SILU });
         let silu = self.node("silu", op, &[gate], &axes.hidden, (16, s.gate), r.silu)?;
         let (multiplier, shift) = power(s.hidden - s.gate - s.up);
-        let op = Op::Mul { multiplier, shift };
+        let op = Op::Mul(Mul { multiplier, shift });
         let hidden = self.node(
             "hidden",
             op,
@@ -379,7 +389,7 @@ impl Builder<'_> {
     ) -> Result<TensorId, QuantError> {
         let (part, (_, scale)) = (of.0, self.scales.around(of.0));
         let (weight, shift) = self.block_weights(of, [cols, rows])?;
-        let op = Op::Dense { weight, shift };
+        let op = Op::Dense(Dense { weight, shift });
         self.node(name(part), op, &[x], rows, (16, scale), range)
     }
 
@@ -391,7 +401,7 @@ impl Builder<'_> {
     ) -> Result<TensorId, QuantError> {
         let (part, (_, scale)) = (of.0, self.scales.around(of.0));
         let (weight, shift) = self.block_weights(of, [cols, rows])?;
-        let op = Op::DenseAdd { weight, shift };
+        let op = Op::DenseAdd(DenseAdd { weight, shift });
         self.node(
             name(part),
             op,

@@ -1,5 +1,6 @@
 //! How close the integer program is to the float model on given texts.
 
+use laminate_model::ops::Argmax;
 use laminate_model::program::{ACTIVATION_BOUND, Op, Program, Weights};
 use laminate_prover::exec::sequence;
 use laminate_prover::exec::{ExecError, check_weights};
@@ -96,7 +97,7 @@ fn logits(
     tokens: &[u32],
 ) -> Result<Vec<(Vec<f64>, u32)>, ExecError> {
     let trace = sequence::run_checked(program, weights, tokens)?;
-    let last = program.nodes.iter().find(|n| n.op == Op::Argmax);
+    let last = program.nodes.iter().find(|n| n.op == Op::Argmax(Argmax));
     let id = last.and_then(|n| n.inputs.first()).copied().unwrap_or(0);
     let tensor = &program.tensors[id];
     let unit = libm::exp2(-f64::from(tensor.scale));

@@ -1,5 +1,6 @@
 //! Options and programs of small random models.
 
+use laminate_model::ops::{Mul, Scores};
 use laminate_model::program::Op;
 
 use super::{LlmOptions, WeightFormat, compile};
@@ -112,7 +113,8 @@ fn programs_have_the_shape_of_the_model() {
             assert_eq!(small, ternary && !table, "weights {index}");
         }
         for node in &program.nodes {
-            if let Op::Scores { multiplier, .. } | Op::Mul { multiplier, .. } = node.op {
+            if let Op::Scores(Scores { multiplier, .. }) | Op::Mul(Mul { multiplier, .. }) = node.op
+            {
                 assert!(multiplier.is_power_of_two());
             }
         }

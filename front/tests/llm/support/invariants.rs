@@ -4,6 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use laminate_model::ops::{
+    Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, Relu, Reshape, RmsNorm, Rope, Scores,
+    Softmax,
+};
 use laminate_model::program::{DenseShape, Extent, Node, Op, Program, Role, Weights, padded_index};
 use laminate_prover::exec::{NodeAux, Trace, Values};
 
@@ -157,27 +161,31 @@ impl View<'_> {
 
     fn check(&self) {
         match self.node.op {
-            Op::Embed { weight } => self.embed(weight),
-            Op::Dense { weight, shift } => self.dense(weight, shift, None),
-            Op::DenseAdd { weight, shift } => self.dense(weight, shift, Some(&self.inputs[1])),
-            Op::RmsNorm { epsilon, numerator } => self.norm(epsilon.into(), numerator.into()),
-            Op::Rope { table } => self.rope(table),
-            Op::Scores { multiplier, shift } => self.scores(multiplier.into(), shift),
-            Op::Softmax { table } => self.softmax(table),
-            Op::Mix => self.mix(),
-            Op::Argmax => self.argmax(),
-            Op::Activation { table } => {
+            Op::Embed(Embed { weight }) => self.embed(weight),
+            Op::Dense(Dense { weight, shift }) => self.dense(weight, shift, None),
+            Op::DenseAdd(DenseAdd { weight, shift }) => {
+                self.dense(weight, shift, Some(&self.inputs[1]))
+            }
+            Op::RmsNorm(RmsNorm { epsilon, numerator }) => {
+                self.norm(epsilon.into(), numerator.into())
+            }
+            Op::Rope(Rope { table }) => self.rope(table),
+            Op::Scores(Scores { multiplier, shift }) => self.scores(multiplier.into(), shift),
+            Op::Softmax(Softmax { table }) => self.softmax(table),
+            Op::Mix(Mix) => self.mix(),
+            Op::Argmax(Argmax) => self.argmax(),
+            Op::Activation(Activation { table }) => {
                 let values = &self.program.tables[table].values;
                 let half = values.len() as i64 / 2;
                 for (x, y) in self.inputs[0].iter().zip(&self.output) {
                     assert_eq!(i64::from(values[(x + half) as usize]), *y);
                 }
             }
-            Op::Mul { multiplier, shift } => self.rounds(shift, |i| {
+            Op::Mul(Mul { multiplier, shift }) => self.rounds(shift, |i| {
                 let [a, b] = [0, 1].map(|n: usize| i128::from(self.inputs[n][i]));
                 a * b * i128::from(multiplier)
             }),
-            Op::Add { .. } | Op::Relu | Op::LeakyRelu { .. } | Op::Reshape => {
+            Op::Add(_) | Op::Relu(Relu) | Op::LeakyRelu(_) | Op::Reshape(Reshape) => {
                 panic!("no language model has {}", self.node.op.name())
             }
         }

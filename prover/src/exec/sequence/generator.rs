@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use laminate_model::ops::Mix;
 use laminate_model::program::{ACTIVATION_BOUND, Op, Program, TensorId, Weights};
 
 use super::encode;
@@ -124,7 +125,7 @@ struct CacheMemory<'p> {
 
 impl<'p> CacheMemory<'p> {
     fn new(program: &'p Program) -> Self {
-        let attends = |op: &Op| matches!(op, Op::Scores { .. } | Op::Mix);
+        let attends = |op: &Op| matches!(op, Op::Scores(_) | Op::Mix(Mix));
         let nodes = program.nodes.iter().filter(|n| attends(&n.op));
         let read = nodes.filter_map(|n| n.inputs.get(1));
         let size = |id: TensorId| {

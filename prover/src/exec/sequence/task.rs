@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use laminate_model::ops::{
+    Argmax, Dense, DenseAdd, Embed, Mix, Relu, Reshape, RmsNorm, Rope, Scores, Softmax,
+};
 use laminate_model::program::{Node, Op, Program, WeightFormat, Weights};
 
 use super::memory::Memory;
@@ -33,7 +36,9 @@ pub struct Task<'t> {
 pub fn packed(program: &Program, weights: &Weights) -> Vec<Option<Packed>> {
     let multiplied = |layer: usize| {
         program.nodes.iter().any(|node| match node.op {
-            Op::Dense { weight, .. } | Op::DenseAdd { weight, .. } => weight == layer,
+            Op::Dense(Dense { weight, .. }) | Op::DenseAdd(DenseAdd { weight, .. }) => {
+                weight == layer
+            }
             _ => false,
         })
     };
@@ -96,27 +101,29 @@ pub(super) fn execute(
 /// The catalogue, each op in its own file of [`ops`].
 fn compute<'t>(task: &Task<'_>, operand: impl Fn(usize) -> Rows<'t>) -> Result<Computed, Failure> {
     match task.node.op {
-        Op::Embed { weight } => Ok(ops::embed::execute(task, weight, operand(0))),
-        Op::Dense { weight, shift } => ops::dense::execute(task, (weight, shift), operand(0), None),
-        Op::DenseAdd { weight, shift } => {
+        Op::Embed(Embed { weight }) => Ok(ops::embed::execute(task, weight, operand(0))),
+        Op::Dense(Dense { weight, shift }) => {
+            ops::dense::execute(task, (weight, shift), operand(0), None)
+        }
+        Op::DenseAdd(DenseAdd { weight, shift }) => {
             ops::dense::execute(task, (weight, shift), operand(0), Some(operand(1)))
         }
-        Op::RmsNorm { epsilon, numerator } => {
+        Op::RmsNorm(RmsNorm { epsilon, numerator }) => {
             ops::rms_norm::execute(task, (epsilon, numerator), operand(0))
         }
-        Op::Rope { table } => ops::rope::execute(task, table, operand(0)),
-        Op::Scores { multiplier, shift } => {
+        Op::Rope(Rope { table }) => ops::rope::execute(task, table, operand(0)),
+        Op::Scores(Scores { multiplier, shift }) => {
             ops::scores::execute(task, (multiplier, shift), operand(0), operand(1))
         }
-        Op::Softmax { table } => ops::softmax::execute(task, table, operand(0)),
-        Op::Mix => ops::mix::execute(task, operand(0), operand(1)),
-        Op::Argmax => Ok(ops::argmax::execute(task, operand(0))),
-        Op::Add { .. }
-        | Op::Mul { .. }
-        | Op::Activation { .. }
-        | Op::Relu
-        | Op::LeakyRelu { .. }
-        | Op::Reshape => ops::elementwise::execute(task, operand),
+        Op::Softmax(Softmax { table }) => ops::softmax::execute(task, table, operand(0)),
+        Op::Mix(Mix) => ops::mix::execute(task, operand(0), operand(1)),
+        Op::Argmax(Argmax) => Ok(ops::argmax::execute(task, operand(0))),
+        Op::Add(_)
+        | Op::Mul(_)
+        | Op::Activation(_)
+        | Op::Relu(Relu)
+        | Op::LeakyRelu(_)
+        | Op::Reshape(Reshape) => ops::elementwise::execute(task, operand),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every op on extreme values, called as the executor calls it.
 
+use laminate_model::ops::{Argmax, Dense, Mix, Relu, RmsNorm, Rope, Scores, Softmax};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, RopeTable, Sequence, TableKind, Tensor,
     WeightFormat, Weights,
@@ -74,10 +75,10 @@ fn failed(result: Result<Computed, Failure>) -> (i128, i64, i64) {
 
 /// One row of two weights.
 fn dense(weight: i8, multiplier: u32, x: i32, residual: Option<i32>) -> Result<Computed, Failure> {
-    let op = Op::Dense {
+    let op = Op::Dense(Dense {
         weight: 0,
         shift: 16,
-    };
+    });
     let mut program = program(op, &[1], 16, 0);
     program.weights.push(DenseShape {
         bias: false,
@@ -131,10 +132,10 @@ fn a_residual_is_added_after_rounding() {
 }
 
 fn norm(x: [i32; 4], numerator: u64) -> Result<Computed, Failure> {
-    let op = Op::RmsNorm {
+    let op = Op::RmsNorm(RmsNorm {
         epsilon: 1,
         numerator,
-    };
+    });
     run(&program(op, &[4], 16, 0), &none(), |task| {
         ops::rms_norm::execute(task, (1, numerator), rows(&x, 4))
     })
@@ -162,7 +163,7 @@ fn norms_of_extreme_rows() {
 }
 
 fn rope(x: [i32; 2], cos: i32, sin: i32) -> Result<Computed, Failure> {
-    let mut program = program(Op::Rope { table: 0 }, &[1, 2, 1], 16, 0);
+    let mut program = program(Op::Rope(Rope { table: 0 }), &[1, 2, 1], 16, 0);
     program.rope.push(RopeTable {
         cos: vec![cos],
         sin: vec![sin],
@@ -182,7 +183,7 @@ fn rotations_turn_and_refuse() {
 }
 
 fn scores(q: i32, k: i32, multiplier: u32, shift: u8) -> Result<Computed, Failure> {
-    let op = Op::Scores { multiplier, shift };
+    let op = Op::Scores(Scores { multiplier, shift });
     let (q, k) = ([q; 4], [k; 4]);
     run(&program(op, &[1, 1, 1], 16, 0), &none(), |task| {
         ops::scores::execute(task, (multiplier, shift), rows(&q, 4), rows(&k, 4))
@@ -201,7 +202,7 @@ fn scores_of_extreme_queries() {
 
 #[test]
 fn softmax_of_extreme_scores() {
-    let mut program = program(Op::Softmax { table: 0 }, &[1, 1, 4], 16, 2);
+    let mut program = program(Op::Softmax(Softmax { table: 0 }), &[1, 1, 4], 16, 2);
     program.tables.push(table(TableKind::Exp, 8));
     #[rustfmt::skip]
     let x = [
@@ -234,7 +235,7 @@ fn softmax_of_extreme_scores() {
 }
 
 fn mix(e: [i32; 4], v: [i32; 2]) -> Result<Computed, Failure> {
-    run(&program(Op::Mix, &[1, 1, 1], 16, 1), &none(), |task| {
+    run(&program(Op::Mix(Mix), &[1, 1, 1], 16, 1), &none(), |task| {
         ops::mix::execute(task, rows(&e, 2), rows(&v, 1))
     })
 }
@@ -257,7 +258,7 @@ fn mixes_of_extreme_values() {
 #[test]
 fn argmax_takes_the_lowest_of_equals() {
     let logits = |values: [i32; 4]| {
-        let got = run(&program(Op::Argmax, &[1], 16, 0), &none(), |task| {
+        let got = run(&program(Op::Argmax(Argmax), &[1], 16, 0), &none(), |task| {
             ops::argmax::execute(task, rows(&values, 4))
         });
         let gap = &got.aux.others[&Role::Gap];
@@ -278,10 +279,10 @@ fn argmax_takes_the_lowest_of_equals() {
 
 #[test]
 fn padded_blocks_have_no_weights() {
-    let op = Op::Dense {
+    let op = Op::Dense(Dense {
         weight: 0,
         shift: 32,
-    };
+    });
     let mut program = program(op, &[3], 16, 0);
     program.weights.push(DenseShape {
         stack: 3,
@@ -319,10 +320,10 @@ fn padded_blocks_have_no_weights() {
 #[test]
 fn ternary_layers_are_summed_alike_packed_or_not() {
     let (rows_count, cols) = (37u32, 300u32);
-    let dense = Op::Dense {
+    let dense = Op::Dense(Dense {
         weight: 0,
         shift: 16,
-    };
+    });
     let mut program = program(dense, &[rows_count], 16, 2);
     program.weights.push(DenseShape {
         stack: 2,
@@ -358,7 +359,7 @@ fn ternary_layers_are_summed_alike_packed_or_not() {
 
 #[test]
 fn the_body_stands_together() {
-    let mut program = program(Op::Relu, &[1], 16, 0);
+    let mut program = program(Op::Relu(Relu), &[1], 16, 0);
     let stacks = [1, 3, 1, 3];
     program.tensors = stacks
         .map(|stack| Tensor {

@@ -1,5 +1,6 @@
 //! Ops that know nothing of slots and blocks, shared with programs over rows.
 
+use laminate_model::ops::{Activation, Add, LeakyRelu, Mul, Relu};
 use laminate_model::program::{ACTIVATION_BOUND, Op, Table};
 
 use crate::exec::ops::{self, Computed, Operand};
@@ -21,13 +22,15 @@ pub fn execute<'t>(
     };
     let tables = &task.program.tables;
     let computed = match task.node.op {
-        Op::Relu => Ok(ops::relu::execute(operand(0))),
-        Op::LeakyRelu { slope } => ops::leaky_relu::execute(slope, operand(0)),
-        Op::Activation { table } => ops::activation::execute(&tables[table], operand(0)),
-        Op::Add { left, right, shift } => {
+        Op::Relu(Relu) => Ok(ops::relu::execute(operand(0))),
+        Op::LeakyRelu(LeakyRelu { slope }) => ops::leaky_relu::execute(slope, operand(0)),
+        Op::Activation(Activation { table }) => {
+            ops::activation::execute(&tables[table], operand(0))
+        }
+        Op::Add(Add { left, right, shift }) => {
             ops::add::execute([left, right], shift, operand(0), operand(1))
         }
-        Op::Mul { multiplier, shift } => {
+        Op::Mul(Mul { multiplier, shift }) => {
             ops::mul::execute(multiplier, shift, operand(0), operand(1))
         }
         // The catalogue sends nothing else here but `reshape`.
@@ -35,7 +38,9 @@ pub fn execute<'t>(
     };
     computed.map_err(|(flat, value)| {
         let (what, lowest) = match task.node.op {
-            Op::Activation { table } => ("table index", tables.get(table).map(Table::lowest)),
+            Op::Activation(Activation { table }) => {
+                ("table index", tables.get(table).map(Table::lowest))
+            }
             _ => ("output", None),
         };
         let lowest = lowest.unwrap_or(-ACTIVATION_BOUND);

@@ -1,0 +1,111 @@
+//! The columns of a node: where its output stands, auxiliary columns, what is looked up.
+
+/// Where an op's output stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// In a column of its own, with an offset that makes it positive.
+    Signed,
+    /// In a column of its own as it is: it is never negative.
+    Unsigned,
+    /// In the column of the operand of this number: the same flat index under another shape.
+    Operand(usize),
+    /// In no column: the verifier knows it.
+    Clear,
+}
+
+/// What an auxiliary column of a node holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Rounding remainder.
+    Remainder,
+    /// `max(x, 0)`.
+    Positive,
+    /// `max(-x, 0)`.
+    Negative,
+    /// Norm: `A`.
+    Energy,
+    /// Norm: `s`.
+    Root,
+    /// Norm: `A - s²`.
+    RootLow,
+    /// Norm: `2s - (A - s²)`.
+    RootHigh,
+    /// Norm and mix: `R`.
+    Reciprocal,
+    /// Norm and mix: remainder of the division that gives `R`.
+    DivisionLow,
+    /// Norm and mix: divisor less one less that remainder.
+    DivisionHigh,
+    /// Softmax: the row's maximum, plus 2^15.
+    Maximum,
+    /// Softmax: maximum less score; 2^16 - 1 where masked.
+    Depth,
+    /// Softmax: one at a place of the maximum, else zero.
+    Pick,
+    /// Mix: `D`.
+    Total,
+    /// Argmax: largest logit, plus 2^15.
+    Best,
+    /// Argmax: `best - logit - [v < id]`.
+    Gap,
+}
+
+/// The shape of an auxiliary column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// That of the output.
+    Output,
+    /// The output without its last feature axis.
+    Rows,
+    /// One value a slot.
+    Slots,
+    /// That of the first operand.
+    Operand,
+}
+
+/// An auxiliary column: unsigned values of `bytes` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuxColumn {
+    /// What it holds.
+    pub role: Role,
+    /// Bytes of a value.
+    pub bytes: usize,
+    /// Shape.
+    pub extent: Extent,
+}
+
+impl AuxColumn {
+    /// Columns of one width and shape.
+    pub(super) fn all<const N: usize>(roles: [Role; N], bytes: usize, extent: Extent) -> Vec<Self> {
+        let column = |role| Self {
+            role,
+            bytes,
+            extent,
+        };
+        roles.map(column).to_vec()
+    }
+}
+
+/// Which column of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An operand, by its number.
+    Operand(usize),
+    /// The output.
+    Output,
+    /// An auxiliary column.
+    Auxiliary(Role),
+}
+
+/// A lookup, element by element: `(index + offset, result)` is a row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Index into [`crate::program::Program::tables`].
+    pub table: usize,
+    /// The column of indices.
+    pub index: Place,
+    /// What is added to it.
+    pub offset: i64,
+    /// The column of results.
+    pub result: Place,
+}

@@ -1,0 +1,291 @@
+//! The catalogue of ops: one file an op, which has all that the model knows of it.
+//!
+//! | op | proof |
+//! | --- | --- |
+//! | [`dense`], [`dense_add`] | products, two sumchecks |
+//! | [`relu`], [`leaky_relu`] | one zero-check |
+//! | [`add`] | linear, a random point |
+//! | [`mul`] | one zero-check |
+//! | [`activation`] | lookups only |
+//! | [`reshape`] | wiring: the output is the operand's column |
+//! | [`embed`] | a product over the vocabulary |
+//! | [`rms_norm`] | two products, one zero-check |
+//! | [`rope`] | a product with public angles |
+//! | [`scores`], [`mix`] | products, row sums, a zero-check |
+//! | [`softmax`] | one zero-check, row sums, lookups |
+//! | [`argmax`] | linear, and a product |
+//!
+//! A new op is a file with a struct of its parameters that implements [`OpSpec`], and one line of the registry at
+//! the end of this page. What has no default there is part of soundness: a wrong answer is a forgery, so that each
+//! op states it.
+
+mod bounds;
+mod check;
+mod columns;
+mod node;
+
+pub mod activation;
+pub mod add;
+pub mod argmax;
+pub mod dense;
+pub mod dense_add;
+pub mod embed;
+pub mod leaky_relu;
+pub mod mix;
+pub mod mul;
+pub mod relu;
+pub mod reshape;
+pub mod rms_norm;
+pub mod rope;
+pub mod scores;
+pub mod softmax;
+
+pub use activation::Activation;
+pub use add::Add;
+pub use argmax::Argmax;
+pub use bounds::Bounds;
+pub use check::Check;
+pub(crate) use check::Used;
+pub use columns::{AuxColumn, Extent, Lookup, Output, Place, Role};
+pub use dense::Dense;
+pub use dense_add::DenseAdd;
+pub use embed::Embed;
+pub use leaky_relu::LeakyRelu;
+pub use mix::Mix;
+pub use mul::Mul;
+pub use node::{Io, Placed};
+pub use relu::Relu;
+pub use reshape::Reshape;
+pub use rms_norm::RmsNorm;
+pub use rope::Rope;
+pub use scores::Scores;
+pub use softmax::Softmax;
+
+use std::ops::Deref;
+
+use laminate_engine::relations::Relation;
+use serde::{Deserialize, Serialize};
+
+use crate::program::Program;
+
+/// What the model knows of an op: an implementation is the struct of its parameters.
+pub trait OpSpec {
+    /// Name of the op as it stands in messages and artifacts.
+    fn name(&self) -> &'static str;
+
+    /// Number of operands.
+    fn arity(&self) -> usize {
+        1
+    }
+
+    /// Whether the op belongs to programs over tokens.
+    fn over_tokens(&self) -> bool {
+        false
+    }
+
+    /// Checks parameters and shapes; that operands and output are tensors of the program is known.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String>;
+
+    /// Where the output stands.
+    fn output(&self) -> Output;
+
+    /// Number of bytes of the rounding remainder committed for each output element; none if nothing is rounded.
+    fn remainder_bytes(&self) -> usize {
+        0
+    }
+
+    /// The auxiliary columns beside the remainder.
+    fn columns(&self) -> Vec<AuxColumn> {
+        vec![]
+    }
+
+    /// What the relations rely on of the output's range: nothing where they leave one value, which is an integer
+    /// in range if all others are.
+    fn relied_output(&self) -> Option<Bounds>;
+
+    /// What the relations rely on of an operand's range.
+    fn relied_operand(&self, operand: usize) -> Option<Bounds>;
+
+    /// What the op computes from operands of these values in padded features, weights zero there; none outside a
+    /// table.
+    fn padding(&self, program: &Program, operand: &dyn Fn(usize) -> i64) -> Option<i64>;
+
+    /// Whether the relations prove padded features of the output to be zero if those of the operands are as told.
+    fn zero_padding(&self, node: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool;
+
+    /// Who is not known to be zero on padding, if the op sums over padding that may hold something.
+    fn open_padding(&self, node: &Io<'_>) -> Option<&'static str>;
+
+    /// The relations; none if the node is not as [`Self::check`] wants it.
+    fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>>;
+
+    /// What is looked up in the program's tables.
+    fn lookups(&self) -> Vec<Lookup> {
+        vec![]
+    }
+
+    /// The auxiliary columns, in the order in which they are laid out.
+    fn aux_columns(&self) -> Vec<AuxColumn> {
+        let mut out = self.columns();
+        if self.remainder_bytes() > 0 {
+            out.push(AuxColumn {
+                role: Role::Remainder,
+                bytes: self.remainder_bytes(),
+                extent: Extent::Output,
+            });
+        }
+        out
+    }
+
+    /// What the relations rely on of a column's range. An auxiliary column is as wide as they need it.
+    fn relied(&self, place: Place) -> Option<Bounds> {
+        match place {
+            Place::Output => self.relied_output(),
+            Place::Operand(operand) => self.relied_operand(operand),
+            Place::Auxiliary(role) => {
+                let column = self.aux_columns().into_iter().find(|c| c.role == role)?;
+                Some(Bounds::unsigned(8 * column.bytes as u32))
+            }
+        }
+    }
+}
+
+/// Makes the enum of ops, its dispatch to [`OpSpec`], and [`with_op`](crate::with_op) for other crates' traits.
+macro_rules! ops {
+    (($d:tt) $($tag:literal $op:ident,)*) => {
+        /// The fixed catalogue of ops. `s` is always a multiple of [`Program::limb_bits`], so that
+        /// remainders are whole limbs. `round_s(v) = floor((v + 2^(s-1)) / 2^s)`. Index `t` is the slot; the
+        /// stack index of repeated blocks is left out. `docs/specs/numerics.md` has every formula.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Op {
+            $(
+                #[doc = concat!("[`", stringify!($op), "`]")]
+                $op($op),
+            )*
+        }
+
+        /// How an encoded program tells the ops apart: by their order.
+        const TAGS: &[usize] = &[$($tag),*];
+
+        impl Op {
+            /// One of each op.
+            pub const EACH: [Self; TAGS.len()] = [$(Self::$op($op::EXAMPLE)),*];
+        }
+
+        impl Deref for Op {
+            type Target = dyn OpSpec;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(Self::$op(op) => op,)*
+                }
+            }
+        }
+
+        $(
+            impl From<$op> for Op {
+                fn from(op: $op) -> Self {
+                    Self::$op(op)
+                }
+            }
+        )*
+
+        /// `with_op!(op, x => expression)`: the expression with `x` the struct of whichever op it is.
+        #[macro_export]
+        macro_rules! with_op {
+            ($d op:expr, $d x:ident => $d then:expr) => {
+                match $d op {
+                    $($crate::ops::Op::$op($d x) => $d then,)*
+                }
+            };
+        }
+    };
+}
+
+ops! { ($)
+    0 Dense,
+    1 Relu,
+    2 LeakyRelu,
+    3 Activation,
+    4 Add,
+    5 Mul,
+    6 Reshape,
+    7 Embed,
+    8 DenseAdd,
+    9 RmsNorm,
+    10 Rope,
+    11 Scores,
+    12 Softmax,
+    13 Mix,
+    14 Argmax,
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use halo2curves_axiom::bn256::Fr;
+    use laminate_engine::claim::View;
+    use laminate_engine::field::fr_from_i64;
+    use laminate_engine::relations::Elementwise;
+
+    /// So many columns that stand for any.
+    pub fn columns(count: usize) -> Vec<View> {
+        vec![View::limbs(Fr::from(0), &[], 8); count]
+    }
+
+    /// Asserts that the relation accepts `good` columns and refuses each of `bad`.
+    pub fn accepts_and_refuses(relation: &Elementwise, good: &[i64], bad: &[&[i64]]) {
+        let holds = |row: &[i64]| {
+            let row: Vec<Fr> = row.iter().map(|v| fr_from_i64(*v)).collect();
+            assert_eq!(row.len(), relation.columns.len());
+            relation
+                .quadratic
+                .iter()
+                .chain(&relation.linear)
+                .all(|e| e.evaluate(&row) == Fr::from(0))
+        };
+        assert!(holds(good), "{good:?} refused");
+        for row in bad {
+            assert!(!holds(row), "{row:?} accepted");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The registry's tags are what stands in encoded programs, and names are distinct.
+    #[test]
+    fn encoded_ops_begin_with_their_tag() {
+        for (op, tag) in Op::EACH.iter().zip(TAGS) {
+            let bytes = postcard::to_stdvec(op).expect("an op");
+            assert_eq!(usize::from(bytes[0]), *tag, "{}", op.name());
+            assert_eq!(postcard::from_bytes::<Op>(&bytes).as_ref(), Ok(op));
+        }
+        let names: std::collections::BTreeSet<_> = Op::EACH.iter().map(|op| op.name()).collect();
+        assert_eq!(names.len(), TAGS.len());
+    }
+
+    /// Parameters follow the tag, nothing else: what programs had before there were structs of parameters.
+    #[test]
+    fn parameters_follow_the_tag() {
+        let encoded = |op: Op| postcard::to_stdvec(&op).expect("an op");
+        let dense = Dense {
+            weight: 300,
+            shift: 24,
+        };
+        assert_eq!(encoded(dense.into()), [0, 0xac, 2, 24]);
+        assert_eq!(encoded(Relu.into()), [1]);
+        let add = Add {
+            left: 1,
+            right: 200,
+            shift: 8,
+        };
+        assert_eq!(encoded(add.into()), [4, 1, 0xc8, 1, 8]);
+        assert_eq!(encoded(Argmax.into()), [14]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Another shape of the same values: the output is the operand's column, so nothing is proven.
+
+use laminate_engine::relations::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::{Bounds, Check, Io, OpSpec, Output, Placed};
+use crate::program::Program;
+
+/// `y = x`, the same flat index under another shape: no data moves and nothing is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshape;
+
+impl Reshape {
+    pub(super) const EXAMPLE: Self = Self;
+}
+
+impl OpSpec for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+
+    fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String> {
+        node.elementwise()
+    }
+
+    fn output(&self) -> Output {
+        Output::Operand(0)
+    }
+
+    fn relied_output(&self) -> Option<Bounds> {
+        None
+    }
+
+    fn relied_operand(&self, _: usize) -> Option<Bounds> {
+        None
+    }
+
+    fn padding(&self, _: &Program, operand: &dyn Fn(usize) -> i64) -> Option<i64> {
+        Some(operand(0))
+    }
+
+    fn zero_padding(&self, _: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
+        operand(0)
+    }
+
+    fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
+        None
+    }
+
+    fn relations(&self, _: &Placed<'_>) -> Option<Vec<Relation>> {
+        None
+    }
+}

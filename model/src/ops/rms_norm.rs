@@ -1,0 +1,222 @@
+//! RMS normalisation of the residual stream, `(stack, slots, width)`, by integers.
+//!
+//! With `A = Σ_d x² + eps`, `s = isqrt(A)` and `R = floor(K / s)`, the output is `round_32(x·R)`
+//! (Zhang and Sennrich 2019; `K` holds `sqrt(width)` and the output scale). Relations:
+//!
+//! 1. `A - eps = Σ_d x²`, a [`Product`];
+//! 2. on the small columns `(stack, slots)`: `s² + low = A`, `low + high = 2s`, `s·R + rem = K`,
+//!    `rem + rest = s - 1`. All six are limbs, so not negative: `s² ≤ A < (s+1)²` and
+//!    `0 ≤ K - s·R < s`, which leaves one `s` and one `R`;
+//! 3. `2^32·y + rem - 2^31 = R·x`, a [`Product`].
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+use laminate_engine::relations::Relation;
+use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
+use laminate_engine::relations::product::{Factor, Product, Stage};
+use laminate_engine::switch::on;
+use serde::{Deserialize, Serialize};
+
+use super::check::{bits, positive, same_shape};
+use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
+use crate::program::Program;
+
+/// The small columns beside `A`.
+const SMALL: [Role; 6] = [
+    Role::Root,
+    Role::RootLow,
+    Role::RootHigh,
+    Role::Reciprocal,
+    Role::DivisionLow,
+    Role::DivisionHigh,
+];
+
+/// `A = Σ_d x² + eps`, `s = isqrt(A)`, `R = floor(numerator / s)`, `y = round_32(x·R)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RmsNorm {
+    /// `eps`, at least one.
+    pub epsilon: u64,
+    /// `K`.
+    pub numerator: u64,
+}
+
+impl RmsNorm {
+    pub(super) const EXAMPLE: Self = Self {
+        epsilon: 1,
+        numerator: 1,
+    };
+
+    /// `A - eps = Σ_d x²`.
+    fn energy(self, node: &Placed<'_>) -> Option<Product> {
+        let [l, t, d] = [0, 1, 2];
+        let mut energy = node.aux(Role::Energy);
+        energy.constant -= Fr::from(self.epsilon);
+        let squares = Factor {
+            power: 2,
+            ..Factor::new(node.operand(0)?, &[l, t, d])
+        };
+        Some(Product {
+            name: "norm energy",
+            axes: axes(node)?,
+            target: Some(energy),
+            target_axes: vec![l, t],
+            constant: Fr::ONE,
+            stages: vec![Stage {
+                name: "norm energy",
+                shared: vec![l, t],
+                contracted: vec![d],
+                kernel: None,
+                factors: vec![squares],
+                inner: false,
+                offset: None,
+            }],
+        })
+    }
+
+    /// Root and reciprocal, on the columns `[A, s, low, high, R, rem, rest]`.
+    fn root(self, node: &Placed<'_>) -> Elementwise {
+        let small = SMALL.into_iter();
+        let roles = std::iter::once(Role::Energy).chain(small);
+        Elementwise {
+            columns: roles.map(|role| node.aux(role)).collect(),
+            quadratic: stated([
+                // s² + low - A
+                (
+                    on("norm: root"),
+                    Expression::default()
+                        .plus(Fr::ONE, &[1, 1])
+                        .plus(Fr::ONE, &[2])
+                        .plus(-Fr::ONE, &[0]),
+                ),
+                // s·R + rem - K
+                (
+                    on("norm: reciprocal"),
+                    Expression::default()
+                        .plus(Fr::ONE, &[1, 4])
+                        .plus(Fr::ONE, &[5])
+                        .plus(-Fr::from(self.numerator), &[]),
+                ),
+            ]),
+            linear: stated([
+                // low + high - 2s
+                (
+                    on("norm: root below the next"),
+                    Expression::default()
+                        .plus(Fr::ONE, &[2])
+                        .plus(Fr::ONE, &[3])
+                        .plus(-Fr::from(2), &[1]),
+                ),
+                // rem + rest + 1 - s
+                (
+                    on("norm: remainder below the divisor"),
+                    Expression::default()
+                        .plus(Fr::ONE, &[5])
+                        .plus(Fr::ONE, &[6])
+                        .plus(Fr::ONE, &[])
+                        .plus(-Fr::ONE, &[1]),
+                ),
+            ]),
+            ..Elementwise::named("norm root")
+        }
+    }
+}
+
+/// `2^32·y + rem - 2^31 = R·x`.
+fn scale(node: &Placed<'_>) -> Option<Product> {
+    let [l, t, d] = [0, 1, 2];
+    Some(Product {
+        name: "norm scale",
+        axes: axes(node)?,
+        target: Some(node.unrounded(&node.output(), 32)),
+        target_axes: vec![l, t, d],
+        constant: Fr::ONE,
+        stages: vec![Stage {
+            name: "norm scale",
+            shared: vec![l, t],
+            contracted: vec![],
+            kernel: None,
+            factors: vec![
+                Factor::new(node.aux(Role::Reciprocal), &[l, t]),
+                Factor::new(node.operand(0)?, &[l, t, d]),
+            ],
+            inner: false,
+            offset: None,
+        }],
+    })
+}
+
+fn axes(node: &Placed<'_>) -> Option<Vec<usize>> {
+    let tensor = node.io.output()?;
+    Some(vec![
+        tensor.stack_log(),
+        node.slots_log(),
+        tensor.width_log(),
+    ])
+}
+
+impl OpSpec for RmsNorm {
+    fn name(&self) -> &'static str {
+        "rms_norm"
+    }
+
+    fn over_tokens(&self) -> bool {
+        true
+    }
+
+    fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String> {
+        let (x, out) = (node.operand(0)?, node.output()?);
+        bits(x, 32)?;
+        bits(out, 16)?;
+        same_shape("operand", x, out)?;
+        positive("eps", self.epsilon)?;
+        positive("numerator", self.numerator)?;
+        if self.numerator >= 1 << 48 && on("numerator of a norm") {
+            let numerator = self.numerator;
+            return Err(format!("numerator {numerator}, expected below 2^48"));
+        }
+        Ok(())
+    }
+
+    fn output(&self) -> Output {
+        Output::Signed
+    }
+
+    fn remainder_bytes(&self) -> usize {
+        4
+    }
+
+    fn columns(&self) -> Vec<AuxColumn> {
+        let mut out = AuxColumn::all([Role::Energy], 10, Extent::Slots);
+        out.extend(AuxColumn::all(SMALL, 6, Extent::Slots));
+        out
+    }
+
+    fn relied_output(&self) -> Option<Bounds> {
+        Some(Bounds::signed(16))
+    }
+
+    fn relied_operand(&self, _: usize) -> Option<Bounds> {
+        Some(Bounds::signed(32))
+    }
+
+    fn padding(&self, _: &Program, _: &dyn Fn(usize) -> i64) -> Option<i64> {
+        Some(0)
+    }
+
+    fn zero_padding(&self, _: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
+        operand(0)
+    }
+
+    fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
+        // What has 32 bits is zero on padding.
+        None
+    }
+
+    fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
+        Some(vec![
+            Relation::Product(self.energy(node)?),
+            Relation::Elementwise(self.root(node)),
+            Relation::Product(scale(node)?),
+        ])
+    }
+}
