@@ -13,13 +13,14 @@ use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
 use laminate_engine::transcript::Transcript;
-use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
-use laminate_model::program::{ACTIVATION_BOUND, Op, Program, padded_log};
+use laminate_model::program::{ACTIVATION_BOUND, Program, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
+use laminate_model::with_op;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
-use laminate_prover::exec::ops::{self, Operand};
+use laminate_prover::exec::execute::Execute;
+use laminate_prover::exec::ops::Operand;
 use laminate_prover::exec::{self, NodeAux, Trace};
 use laminate_prover::fold;
 use laminate_prover::joint::{self, Inputs};
@@ -425,28 +426,12 @@ pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
             values: &trace.tensors[node.inputs[i]],
             log_width: padded_log(program.tensor_width(node.inputs[i])),
         };
-        let computed = match node.op {
-            Op::Dense(Dense { weight, shift }) => ops::dense::execute(
-                &case.weights.dense[weight],
-                &program.weights[weight],
-                shift,
-                operand(0),
-            ),
-            Op::Relu(Relu) => Ok(ops::relu::execute(operand(0))),
-            Op::LeakyRelu(LeakyRelu { slope }) => ops::leaky_relu::execute(slope, operand(0)),
-            Op::Activation(Activation { table }) => {
-                ops::activation::execute(&program.tables[table], operand(0))
-            }
-            Op::Add(Add { left, right, shift }) => {
-                ops::add::execute([left, right], shift, operand(0), operand(1))
-            }
-            Op::Mul(Mul { multiplier, shift }) => {
-                ops::mul::execute(multiplier, shift, operand(0), operand(1))
-            }
-            Op::Reshape(Reshape) => Ok(ops::reshape::execute(operand(0))),
-            op => panic!("{} is an op of sequences, which are not rerun", op.name()),
-        }
-        .ok()?;
+        let model = (program, &case.weights);
+        let computed = with_op!(node.op, op => op.on_rows(model, &operand));
+        let name = node.op.name();
+        let computed = computed
+            .unwrap_or_else(|| panic!("{name} is an op of sequences, which are not rerun"))
+            .ok()?;
         trace.tensors[node.output] = computed.values;
         trace.aux[index] = NodeAux { ..computed.aux };
     }

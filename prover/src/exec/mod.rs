@@ -7,6 +7,7 @@
 //! Programs over tokens are run by [`sequence`]; the tables of activations are computed in [`tables`].
 
 mod error;
+pub mod execute;
 pub mod ops;
 mod requantise;
 pub mod sequence;
@@ -18,12 +19,11 @@ pub use requantise::requantise;
 pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens, token_values};
 pub use trace::{NodeAux, Trace, Values};
 
-use laminate_model::ops::{Activation, Add, Argmax, Dense, LeakyRelu, Mix, Mul, Relu, Reshape};
-use laminate_model::program::{
-    ACTIVATION_BOUND, MULTIPLIER_BOUND, Node, Op, Program, Weights, padded_log,
-};
+use laminate_model::program::{ACTIVATION_BOUND, MULTIPLIER_BOUND, Program, Weights, padded_log};
+use laminate_model::with_op;
 
-use ops::{Computed, Operand};
+use execute::Execute;
+use ops::Operand;
 
 /// Runs `program` on `inputs`: 1 to `slots` rows of the input's width.
 ///
@@ -46,19 +46,7 @@ fn check_rows_program(program: &Program) -> Result<(), ExecError> {
     if program.sequence.is_some() || program.carry.is_some() || !flat {
         return Err(ExecError::IsSequence);
     }
-    let known = |op: &Op| {
-        matches!(
-            op,
-            Op::Dense(_)
-                | Op::Relu(Relu)
-                | Op::LeakyRelu(_)
-                | Op::Activation(_)
-                | Op::Add(_)
-                | Op::Mul(_)
-                | Op::Reshape(Reshape)
-        )
-    };
-    if program.nodes.iter().all(|node| known(&node.op)) {
+    if program.nodes.iter().all(|node| !node.op.over_tokens()) {
         Ok(())
     } else {
         Err(ExecError::IsSequence)
@@ -90,7 +78,9 @@ pub fn run_checked(
                     log_width: padded_log(program.tensor_width(id)),
                 }
             };
-            compute(program, weights, node, operand)
+            let computed = with_op!(node.op, op => op.on_rows((program, weights), &operand));
+            // There is no op over tokens: `check_rows_program`.
+            computed.unwrap_or(Err((0, 0)))
         };
         let computed =
             computed.map_err(|(flat, value)| out_of_range(program, index, flat, value))?;
@@ -98,43 +88,6 @@ pub fn run_checked(
         aux.push(computed.aux);
     }
     Ok(Trace { tensors, aux })
-}
-
-/// One node: the catalogue, each op in its own file of [`ops`]. The error is the flat index in the
-/// output and the value that does not fit.
-fn compute<'t>(
-    program: &Program,
-    weights: &Weights,
-    node: &Node,
-    operand: impl Fn(usize) -> Operand<'t>,
-) -> Result<Computed, (usize, i128)> {
-    match node.op {
-        Op::Dense(Dense { weight, shift }) => {
-            let shape = &program.weights[weight];
-            ops::dense::execute(&weights.dense[weight], shape, shift, operand(0))
-        }
-        Op::Relu(Relu) => Ok(ops::relu::execute(operand(0))),
-        Op::LeakyRelu(LeakyRelu { slope }) => ops::leaky_relu::execute(slope, operand(0)),
-        Op::Activation(Activation { table }) => {
-            ops::activation::execute(&program.tables[table], operand(0))
-        }
-        Op::Add(Add { left, right, shift }) => {
-            ops::add::execute([left, right], shift, operand(0), operand(1))
-        }
-        Op::Mul(Mul { multiplier, shift }) => {
-            ops::mul::execute(multiplier, shift, operand(0), operand(1))
-        }
-        Op::Reshape(Reshape) => Ok(ops::reshape::execute(operand(0))),
-        // Refused by `check_rows_program`.
-        Op::Embed(_)
-        | Op::DenseAdd(_)
-        | Op::RmsNorm(_)
-        | Op::Rope(_)
-        | Op::Scores(_)
-        | Op::Softmax(_)
-        | Op::Mix(Mix)
-        | Op::Argmax(Argmax) => Err((0, 0)),
-    }
 }
 
 /// The input values of all slots as [`run`] takes them from `inputs`, without padding: row-major `(slots, width)`.
@@ -246,25 +199,17 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
 fn out_of_range(program: &Program, index: usize, flat: usize, value: i128) -> ExecError {
     let node = &program.nodes[index];
     let padded = program.tensor_width(node.output).next_power_of_two();
-    let table = match node.op {
-        Op::Activation(Activation { table }) => program.tables.get(table),
-        _ => None,
-    };
-    let bound = table.map_or(ACTIVATION_BOUND, |t| -t.lowest());
+    let (what, lowest) = with_op!(node.op, op => op.limit(program));
     ExecError::OutOfRange {
         node: index,
         name: node.name.clone(),
         op: node.op.name(),
-        what: if table.is_some() {
-            "table index"
-        } else {
-            "output"
-        },
+        what,
         row: flat / padded,
         feature: flat % padded,
         value,
-        lowest: -bound,
-        highest: bound - 1,
+        lowest,
+        highest: -lowest - 1,
     }
 }
 

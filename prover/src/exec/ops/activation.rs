@@ -1,6 +1,11 @@
 //! `y = table[x + n/2]` for a table of `n` entries.
 
+use super::elementwise;
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::sequence::{Failure, Rows, Task};
+use laminate_model::ops::Activation;
 use laminate_model::program::Table;
+use laminate_model::program::{ACTIVATION_BOUND, Program, Weights};
 
 use super::{Computed, Operand};
 use crate::exec::NodeAux;
@@ -24,6 +29,32 @@ pub fn execute(table: &Table, x: Operand<'_>) -> Result<Computed, (usize, i128)>
         values,
         aux: NodeAux::default(),
     })
+}
+
+impl Execute for Activation {
+    fn on_rows<'t>(
+        &self,
+        (program, _): (&Program, &Weights),
+        operand: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        Some(execute(&program.tables[self.table], operand(0)))
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        elementwise(self, task, operand)
+    }
+
+    fn limit(&self, program: &Program) -> (&'static str, i64) {
+        let table = program.tables.get(self.table);
+        (
+            "table index",
+            table.map_or(-ACTIVATION_BOUND, Table::lowest),
+        )
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! `z = floor((a·left + b·right + 2^(s-1)) / 2^s)`.
 
+use super::elementwise;
 use super::{Computed, Operand, with_remainder};
+use crate::exec::execute::{Execute, Outcome};
 use crate::exec::requantise;
+use crate::exec::sequence::{Failure, Rows, Task};
+use laminate_model::ops::Add;
+use laminate_model::program::{Program, Weights};
 
 /// `(slots, width)² -> (slots, width)`.
 ///
@@ -20,6 +25,29 @@ pub fn execute(
             shift,
         )
     })
+}
+
+impl Execute for Add {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        operand: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        Some(execute(
+            [self.left, self.right],
+            self.shift,
+            operand(0),
+            operand(1),
+        ))
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        elementwise(self, task, operand)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`; a layer may have no biases.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::sequence::{self, Failure, Rows, Task};
+use laminate_model::ops::Dense;
 use laminate_model::program::{DenseShape, DenseWeights, WeightFormat, padded_log};
+use laminate_model::program::{Program, Weights};
 
 use super::{Computed, Operand, with_remainder};
 use crate::exec::requantise;
@@ -51,6 +55,25 @@ fn dot(w: &[i8], x: &[i32]) -> i64 {
     chunks
         .map(|(w, x)| i64::from(w.iter().zip(x).map(|(w, x)| i32::from(*w) * x).sum::<i32>()))
         .sum()
+}
+
+impl Execute for Dense {
+    fn on_rows<'t>(
+        &self,
+        (program, weights): (&Program, &Weights),
+        operand: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        let (dense, shape) = (&weights.dense[self.weight], &program.weights[self.weight]);
+        Some(execute(dense, shape, self.shift, operand(0)))
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        sequence::ops::dense::execute(task, (self.weight, self.shift), operand(0), None)
+    }
 }
 
 #[cfg(test)]

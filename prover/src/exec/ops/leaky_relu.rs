@@ -1,7 +1,12 @@
 //! `y = floor((p·2^16 - n·slope + 2^15) / 2^16)` with `p = max(x, 0)`, `n = max(-x, 0)`.
 
+use super::elementwise;
 use super::{Computed, Operand, parts, with_remainder};
+use crate::exec::execute::{Execute, Outcome};
 use crate::exec::requantise;
+use crate::exec::sequence::{Failure, Rows, Task};
+use laminate_model::ops::LeakyRelu;
+use laminate_model::program::{Program, Weights};
 
 /// `(slots, width) -> (slots, width)`; `0 < slope < 2^16`, so the output is always in range.
 ///
@@ -17,6 +22,24 @@ pub fn execute(slope: u32, x: Operand<'_>) -> Result<Computed, (usize, i128)> {
     })?;
     (computed.aux.positive, computed.aux.negative) = x.values.iter().map(|x| parts(*x)).unzip();
     Ok(computed)
+}
+
+impl Execute for LeakyRelu {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        operand: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        Some(execute(self.slope, operand(0)))
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        elementwise(self, task, operand)
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod reshape;
 use rayon::prelude::*;
 
 use super::NodeAux;
+use super::execute::Execute;
+use super::sequence::{Failure, Rows, Task};
 
 /// An operand of shape `(slots, 2^log_width)`, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,34 @@ fn with_remainder(
             },
         }),
     }
+}
+
+/// An op that knows nothing of slots and blocks, on some of them: operands and output have one shape.
+///
+/// # Errors
+/// The first output that is not an int16, or the first operand outside a table.
+fn elementwise<'t>(
+    op: &dyn Execute,
+    task: &Task<'_>,
+    operand: &dyn Fn(usize) -> Rows<'t>,
+) -> Result<Computed, Failure> {
+    let width = task.width();
+    let operand = |i: usize| Operand {
+        values: operand(i).range(task.slots.start, task.slots.len()),
+        log_width: width.ilog2() as usize,
+    };
+    let computed = op.on_rows((task.program, task.weights), &operand);
+    computed.unwrap_or(Err((0, 0))).map_err(|(flat, value)| {
+        let (what, lowest) = op.limit(task.program);
+        Failure {
+            what,
+            row: flat / width,
+            feature: flat % width,
+            value,
+            lowest,
+            highest: -lowest - 1,
+        }
+    })
 }
 
 /// `max(x, 0)` and `max(-x, 0)`.

@@ -1,7 +1,12 @@
 //! `z = floor((a·b·multiplier + 2^(s-1)) / 2^s)`.
 
+use super::elementwise;
 use super::{Computed, Operand, with_remainder};
+use crate::exec::execute::{Execute, Outcome};
 use crate::exec::requantise;
+use crate::exec::sequence::{Failure, Rows, Task};
+use laminate_model::ops::Mul;
+use laminate_model::program::{Program, Weights};
 
 /// `(slots, width)² -> (slots, width)`.
 ///
@@ -17,6 +22,24 @@ pub fn execute(
         let product = i128::from(a.values[flat]) * i128::from(b.values[flat]);
         requantise(product * i128::from(multiplier), shift)
     })
+}
+
+impl Execute for Mul {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        operand: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        Some(execute(self.multiplier, self.shift, operand(0), operand(1)))
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        elementwise(self, task, operand)
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 pub(crate) mod dot;
 pub mod generator;
 mod memory;
-mod ops;
+pub(super) mod ops;
 mod plan;
 mod rows;
 mod shards;
@@ -26,7 +26,9 @@ mod task;
 mod tests;
 
 pub use generator::{Generator, generate};
+pub use rows::{Failure, Rows};
 pub use shards::ShardGenerator;
+pub use task::Task;
 
 use laminate_model::program::{ACTIVATION_BOUND, Program, Sequence, Weights};
 

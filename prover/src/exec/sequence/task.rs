@@ -2,16 +2,14 @@
 
 use std::ops::Range;
 
-use laminate_model::ops::{
-    Argmax, Dense, DenseAdd, Embed, Mix, Relu, Reshape, RmsNorm, Rope, Scores, Softmax,
-};
+use laminate_model::ops::{Dense, DenseAdd};
 use laminate_model::program::{Node, Op, Program, WeightFormat, Weights};
+use laminate_model::with_op;
 
 use super::memory::Memory;
-use super::ops;
 use super::plan::Plan;
-use super::rows::{Failure, Rows};
-use crate::exec::ops::Computed;
+use super::rows::Failure;
+use crate::exec::execute::Execute;
 use crate::exec::{BlockRange, ExecError};
 use crate::kernels::ternary::Packed;
 
@@ -85,7 +83,8 @@ pub(super) fn execute(
             };
             let computed = {
                 let operand = |i: usize| memory.rows(node.inputs[i], block);
-                compute(&task, operand).map_err(|f| located(index, &task, f))?
+                with_op!(node.op, op => op.on_slots(&task, &operand))
+                    .map_err(|f| located(index, &task, f))?
             };
             memory.store(index, block, &slots, computed);
         }
@@ -96,35 +95,6 @@ pub(super) fn execute(
         run(plan.body.clone(), block)?;
     }
     run(plan.body.end..program.nodes.len(), 0)
-}
-
-/// The catalogue, each op in its own file of [`ops`].
-fn compute<'t>(task: &Task<'_>, operand: impl Fn(usize) -> Rows<'t>) -> Result<Computed, Failure> {
-    match task.node.op {
-        Op::Embed(Embed { weight }) => Ok(ops::embed::execute(task, weight, operand(0))),
-        Op::Dense(Dense { weight, shift }) => {
-            ops::dense::execute(task, (weight, shift), operand(0), None)
-        }
-        Op::DenseAdd(DenseAdd { weight, shift }) => {
-            ops::dense::execute(task, (weight, shift), operand(0), Some(operand(1)))
-        }
-        Op::RmsNorm(RmsNorm { epsilon, numerator }) => {
-            ops::rms_norm::execute(task, (epsilon, numerator), operand(0))
-        }
-        Op::Rope(Rope { table }) => ops::rope::execute(task, table, operand(0)),
-        Op::Scores(Scores { multiplier, shift }) => {
-            ops::scores::execute(task, (multiplier, shift), operand(0), operand(1))
-        }
-        Op::Softmax(Softmax { table }) => ops::softmax::execute(task, table, operand(0)),
-        Op::Mix(Mix) => ops::mix::execute(task, operand(0), operand(1)),
-        Op::Argmax(Argmax) => Ok(ops::argmax::execute(task, operand(0))),
-        Op::Add(_)
-        | Op::Mul(_)
-        | Op::Activation(_)
-        | Op::Relu(Relu)
-        | Op::LeakyRelu(_)
-        | Op::Reshape(Reshape) => ops::elementwise::execute(task, operand),
-    }
 }
 
 /// The error for a value that does not fit.

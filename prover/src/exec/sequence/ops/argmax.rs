@@ -1,6 +1,11 @@
 //! The lowest token of the largest logit, as `id - 2^15`, and the gaps that show it.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use crate::exec::sequence::rows::Failure;
+use laminate_model::ops::Argmax;
 use laminate_model::program::{ACTIVATION_BOUND, Role};
+use laminate_model::program::{Program, Weights};
 use rayon::prelude::*;
 
 use crate::exec::ops::Computed;
@@ -34,5 +39,23 @@ pub fn execute(task: &Task<'_>, logits: Rows<'_>) -> Computed {
             others: others.map(|(role, v)| (role, Values::Narrow(v))).into(),
             ..NodeAux::default()
         },
+    }
+}
+
+impl Execute for Argmax {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        Ok(execute(task, operand(0)))
     }
 }

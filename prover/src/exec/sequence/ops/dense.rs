@@ -1,6 +1,10 @@
 //! `y[t,j] = res[t,j] + round_s(m[j]·(Σ_k w[j,k]·x[t,k] + bias[j]))`, the residual for `dense_add` only.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use laminate_model::ops::DenseAdd;
 use laminate_model::program::{ACTIVATION_BOUND, BIAS_BOUND, padded_index};
+use laminate_model::program::{Program, Weights};
 use rayon::prelude::*;
 
 use super::{first, half, round, within};
@@ -89,4 +93,27 @@ fn operand(task: &Task<'_>, cols: &[u32], x: Rows<'_>) -> Vec<i16> {
         out.extend(places.iter().map(|at| row[*at] as i16));
     }
     out
+}
+
+impl Execute for DenseAdd {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        execute(
+            task,
+            (self.weight, self.shift),
+            operand(0),
+            Some(operand(1)),
+        )
+    }
 }

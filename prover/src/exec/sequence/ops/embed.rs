@@ -1,6 +1,11 @@
 //! `y[t,d] = m[id_t]·w[id_t,d]`.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use crate::exec::sequence::rows::Failure;
+use laminate_model::ops::Embed;
 use laminate_model::program::{ACTIVATION_BOUND, padded_index};
+use laminate_model::program::{Program, Weights};
 
 use crate::exec::NodeAux;
 use crate::exec::ops::Computed;
@@ -24,5 +29,23 @@ pub fn execute(task: &Task<'_>, weight: usize, tokens: Rows<'_>) -> Computed {
     Computed {
         values,
         aux: NodeAux::default(),
+    }
+}
+
+impl Execute for Embed {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        Ok(execute(task, self.weight, operand(0)))
     }
 }

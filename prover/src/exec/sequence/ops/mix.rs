@@ -1,6 +1,10 @@
 //! `D = Σ_u e[t,g,r,u]`, `R = floor(2^32 / D)`, `y[t,g,r,d] = round_32(R·Σ_u e[t,g,r,u]·v[u,g,d])`.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use laminate_model::ops::Mix;
 use laminate_model::program::Role;
+use laminate_model::program::{Program, Weights};
 
 use super::{int16, padded, round};
 use crate::exec::ops::Computed;
@@ -77,6 +81,24 @@ fn divide(total: u64, (row, feature): (usize, usize)) -> Result<[u32; 4], Failur
     let reciprocal = (1 << 32) / total;
     let rest = (1 << 32) - total * reciprocal;
     Ok([total, reciprocal, rest, total - 1 - rest].map(|v| v as u32))
+}
+
+impl Execute for Mix {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        execute(task, operand(0), operand(1))
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 pub mod argmax;
 pub mod dense;
-pub mod elementwise;
 pub mod embed;
 pub mod mix;
 pub mod rms_norm;

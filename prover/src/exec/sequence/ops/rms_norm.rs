@@ -1,6 +1,10 @@
 //! RMS norm by integers: `A = Σ_d x² + eps`, `s = isqrt(A)`, `R = floor(K / s)`, `y = round_32(x·R)`.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use laminate_model::ops::RmsNorm;
 use laminate_model::program::Role;
+use laminate_model::program::{Program, Weights};
 use rayon::prelude::*;
 
 use super::{first, int16, round};
@@ -83,6 +87,24 @@ fn root(x: &[i32], epsilon: u64, numerator: u64, row: usize) -> Result<[u128; 7]
     let reciprocal = u128::from(numerator) / s;
     let rest = u128::from(numerator) - s * reciprocal;
     Ok([energy, s, low, 2 * s - low, reciprocal, rest, s - 1 - rest])
+}
+
+impl Execute for RmsNorm {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        execute(task, (self.epsilon, self.numerator), operand(0))
+    }
 }
 
 #[cfg(test)]

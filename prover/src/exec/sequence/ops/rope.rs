@@ -1,9 +1,13 @@
 //! `y[i] = round_16(c·x[i] - s·x[i+h])`, `y[i+h] = round_16(s·x[i] + c·x[i+h])`, `h` pairs a head.
 
 use super::{half, int16, round, rounded};
+use crate::exec::execute::{Execute, Outcome};
 use crate::exec::ops::Computed;
+use crate::exec::ops::Operand;
 use crate::exec::sequence::rows::{Failure, Rows};
 use crate::exec::sequence::task::Task;
+use laminate_model::ops::Rope;
+use laminate_model::program::{Program, Weights};
 
 /// Shift of the angles.
 const SHIFT: u8 = 16;
@@ -36,4 +40,22 @@ pub fn execute(task: &Task<'_>, table: usize, x: Rows<'_>) -> Result<Computed, F
         }
     }
     Ok(rounded(values, remainder))
+}
+
+impl Execute for Rope {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        execute(task, self.table, operand(0))
+    }
 }

@@ -1,5 +1,9 @@
 //! `y[t,g,r,u] = round_s(multiplier·Σ_d q[t,g,r,d]·k[u,g,d])`, for all slots `u`.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use laminate_model::ops::Scores;
+use laminate_model::program::{Program, Weights};
 use rayon::prelude::*;
 
 use super::{first, int16, padded, round, rounded};
@@ -44,4 +48,22 @@ pub fn execute(
     });
     first(results.collect())?;
     Ok(rounded(values, remainder))
+}
+
+impl Execute for Scores {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        execute(task, (self.multiplier, self.shift), operand(0), operand(1))
+    }
 }

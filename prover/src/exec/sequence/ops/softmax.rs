@@ -1,6 +1,10 @@
 //! `y[t,g,r,u] = table[max_{u'≤t} x[t,g,r,u'] - x[t,g,r,u] - 2^15]` for `u ≤ t`, else the last entry, 0.
 
+use crate::exec::execute::{Execute, Outcome};
+use crate::exec::ops::Operand;
+use laminate_model::ops::Softmax;
 use laminate_model::program::{ACTIVATION_BOUND, MASKED, Role};
+use laminate_model::program::{Program, Weights};
 
 use crate::exec::ops::Computed;
 use crate::exec::sequence::rows::{Failure, Rows};
@@ -61,5 +65,23 @@ fn outside(depth: i64, (row, feature): (usize, usize)) -> Failure {
         value: depth.into(),
         lowest: 0,
         highest: MASKED,
+    }
+}
+
+impl Execute for Softmax {
+    fn on_rows<'t>(
+        &self,
+        _: (&Program, &Weights),
+        _: &dyn Fn(usize) -> Operand<'t>,
+    ) -> Option<Outcome> {
+        None
+    }
+
+    fn on_slots<'t>(
+        &self,
+        task: &Task<'_>,
+        operand: &dyn Fn(usize) -> Rows<'t>,
+    ) -> Result<Computed, Failure> {
+        execute(task, self.table, operand(0))
     }
 }
