@@ -27,6 +27,16 @@ pub trait Execute {
         operand: &dyn Fn(usize) -> Rows<'t>,
     ) -> Result<Computed, Failure>;
 
+    /// The weights that it multiplies activations with, by their number: they are packed if they are ternary.
+    fn layer(&self) -> Option<usize> {
+        None
+    }
+
+    /// The operand of which earlier slots are read as well, so that a generator keeps them.
+    fn kept(&self) -> Option<usize> {
+        None
+    }
+
     /// What does not fit if a value over rows does not, and the least that does.
     fn limit(&self, _: &Program) -> (&'static str, i64) {
         ("output", -ACTIVATION_BOUND)

@@ -74,6 +74,10 @@ impl Execute for Dense {
     ) -> Result<Computed, Failure> {
         sequence::ops::dense::execute(task, (self.weight, self.shift), operand(0), None)
     }
+
+    fn layer(&self) -> Option<usize> {
+        Some(self.weight)
+    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use laminate_model::ops::Mix;
-use laminate_model::program::{ACTIVATION_BOUND, Op, Program, TensorId, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Node, Program, TensorId, Weights};
+use laminate_model::with_op;
 
 use super::encode;
 use super::memory::Memory;
 use super::plan::Plan;
 use super::rows::Rows;
 use super::task::{execute, packed};
+use crate::exec::execute::Execute;
 use crate::exec::ops::Computed;
 use crate::exec::{ExecError, check_weights};
 use crate::kernels::ternary::Packed;
@@ -125,9 +126,11 @@ struct CacheMemory<'p> {
 
 impl<'p> CacheMemory<'p> {
     fn new(program: &'p Program) -> Self {
-        let attends = |op: &Op| matches!(op, Op::Scores(_) | Op::Mix(Mix));
-        let nodes = program.nodes.iter().filter(|n| attends(&n.op));
-        let read = nodes.filter_map(|n| n.inputs.get(1));
+        let kept = |node: &'p Node| {
+            let operand = with_op!(node.op, op => op.kept())?;
+            node.inputs.get(operand)
+        };
+        let read = program.nodes.iter().filter_map(kept);
         let size = |id: TensorId| {
             let tensor = &program.tensors[id];
             (tensor.stack as usize * program.slots()) << tensor.width_log()

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use laminate_model::ops::{Dense, DenseAdd};
-use laminate_model::program::{Node, Op, Program, WeightFormat, Weights};
+use laminate_model::program::{Node, Program, WeightFormat, Weights};
 use laminate_model::with_op;
 
 use super::memory::Memory;
@@ -33,12 +32,8 @@ pub struct Task<'t> {
 /// Packs the layers of ternary weights that are multiplied with activations.
 pub fn packed(program: &Program, weights: &Weights) -> Vec<Option<Packed>> {
     let multiplied = |layer: usize| {
-        program.nodes.iter().any(|node| match node.op {
-            Op::Dense(Dense { weight, .. }) | Op::DenseAdd(DenseAdd { weight, .. }) => {
-                weight == layer
-            }
-            _ => false,
-        })
+        let mut nodes = program.nodes.iter();
+        nodes.any(|node| with_op!(node.op, op => op.layer()) == Some(layer))
     };
     let layers = program.weights.iter().zip(&weights.dense).enumerate();
     layers

@@ -116,4 +116,8 @@ impl Execute for DenseAdd {
             Some(operand(1)),
         )
     }
+
+    fn layer(&self) -> Option<usize> {
+        Some(self.weight)
+    }
 }

@@ -99,6 +99,10 @@ impl Execute for Mix {
     ) -> Result<Computed, Failure> {
         execute(task, operand(0), operand(1))
     }
+
+    fn kept(&self) -> Option<usize> {
+        Some(1)
+    }
 }
 
 #[cfg(test)]

@@ -66,4 +66,8 @@ impl Execute for Scores {
     ) -> Result<Computed, Failure> {
         execute(task, (self.multiplier, self.shift), operand(0), operand(1))
     }
+
+    fn kept(&self) -> Option<usize> {
+        Some(1)
+    }
 }
