@@ -198,3 +198,90 @@ fn subtract(q: &mut [Fr], start: Fr, beta: Fr, columns: impl Iterator<Item = Vec
         power *= beta;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::{TraceColumns, WeightColumns};
+    use laminate_engine::claim::View;
+    use laminate_engine::geometry::{Block, Poly};
+    use laminate_engine::lookup;
+    use laminate_engine::transcript::Domain;
+
+    const ROWS_LOG: usize = 3;
+
+    fn block(number: usize, log: usize) -> Block {
+        Block {
+            poly: Poly::Trace,
+            offset: number << ROWS_LOG,
+            log,
+        }
+    }
+
+    /// Whether tuples of a key and two values are accepted as rows of a table of a committed column and constants.
+    fn accepted(committed: &[u16], constants: &[i16], tuples: &[[u16; 3]]) -> bool {
+        let size = 1usize << ROWS_LOG;
+        let mut values = vec![0u16; 6 * size];
+        values[..size].copy_from_slice(committed);
+        for (i, tuple) in tuples.iter().enumerate() {
+            for (k, value) in tuple.iter().enumerate() {
+                values[(k + 1) * size + i] = *value;
+            }
+        }
+        let view = |number| View::block(block(number, ROWS_LOG));
+        let table = Kind::Table {
+            table: 40,
+            columns: vec![
+                TableColumn::Index { lowest: 0 },
+                TableColumn::Committed(view(0)),
+                TableColumn::Constants(constants.into()),
+            ],
+            multiplicity: view(4),
+        };
+        let used = Kind::Use {
+            table: 40,
+            columns: vec![view(1), view(2), view(3)],
+        };
+        let tree = Segments::place(vec![(ROWS_LOG, used), (ROWS_LOG, table)]);
+        let blinds = (block(5, 2), vec![Fr::ONE; 4]);
+        let mut trace = TraceColumns::of_limbs(values, blinds);
+        let weights = WeightColumns::none();
+        trace.recount(std::slice::from_ref(&tree), &weights);
+        let columns = Columns::new(&weights, &trace, vec![]);
+        let transcript = || Transcript::new(&mut Native, Domain::Main);
+        let (proof, _) = prove(&mut transcript(), &tree, &columns);
+        let verified = lookup::verify(&mut Native, &mut transcript(), &tree, &proof);
+        verified.is_ok_and(|claims| {
+            let holds = |c: &EvalClaim<Fr>| columns.evaluate(&c.view, &c.point) == c.value;
+            claims.len() == 5 && claims.iter().all(holds)
+        })
+    }
+
+    #[test]
+    fn tuples_are_rows_of_committed_tables() {
+        let committed: [u16; 8] = [9, 4, 4, 65_535, 0, 7, 1, 2];
+        let constants: [i16; 8] = [3, 1, 4, 1, 5, 9, 2, 6];
+        let row = |key: u16| {
+            let at = usize::from(key);
+            [key, committed[at], constants[at] as u16]
+        };
+        let honest = [3, 3, 0, 7, 1, 2, 5, 5].map(row);
+        assert!(accepted(&committed, &constants, &honest));
+        // A value of another row, in each column, also where it stands in the table twice; a key beyond it.
+        let others = [
+            [1, 4, 4],
+            [2, 4, 1],
+            [3, 4, 1],
+            [4, 0, 3],
+            [0, 3, 9],
+            [8, 9, 3],
+        ];
+        for other in others {
+            for at in [0, 7] {
+                let mut tuples = honest;
+                tuples[at] = other;
+                assert!(!accepted(&committed, &constants, &tuples), "{other:?}");
+            }
+        }
+    }
+}
