@@ -8,9 +8,10 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::{alike, factor};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, round};
+use crate::program::{Program, Weights, round};
 
 /// `y = floor((left·a + right·b + 2^(s-1)) / 2^s)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +86,10 @@ impl OpSpec for Add {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        WORD * (u128::from(self.left) + u128::from(self.right)) + half(self.shift)
     }
 
     /// Columns `[a, b, y, rem]`; linear, so no sumcheck.

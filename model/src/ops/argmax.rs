@@ -12,10 +12,11 @@ use laminate_engine::relations::{Factor, Gap, Kernel, Product, Relation, Stage};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::lower::OUTPUT_TOKENS;
-use crate::program::{ACTIVATION_BOUND, Program, padded_log};
+use crate::program::{ACTIVATION_BOUND, End, Program, Weights, padded_log};
 
 /// The lowest token of the largest logit of every slot, as int16 `id - 2^15`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,8 @@ impl OpSpec for Argmax {
         let is_output = node.io().node.output == program.output;
         match program.sequence {
             Some(s)
-                if (s.gives_tokens() || !on("argmax where tokens are chosen"))
+                if (program.output_end() == End::Tokens
+                    || !on("argmax where tokens are chosen"))
                     && (is_output || !on("argmax of the output"))
                     && (x.axes == [s.vocab] || !on("logits of the vocabulary"))
                     && (x.stack == 1 || !on("copies of logits"))
@@ -85,6 +87,10 @@ impl OpSpec for Argmax {
         // Not summed, but gaps of padded tokens are limbs only if their logits are zero.
         let open = node.is_padded(0, 0) && !node.zero_padded(0);
         (open && on("padding of the vocabulary")).then_some("the logits are not")
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        2 * WORD
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

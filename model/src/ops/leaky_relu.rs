@@ -8,9 +8,10 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::relu::split;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, round};
+use crate::program::{Program, Weights, round};
 
 /// Fractional bits of the slope.
 const SLOPE_BITS: u8 = 16;
@@ -71,6 +72,10 @@ impl OpSpec for LeakyRelu {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        (WORD << SLOPE_BITS) + half(SLOPE_BITS)
     }
 
     /// Columns `[x, p, n, y, rem]`.

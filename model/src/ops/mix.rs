@@ -14,9 +14,10 @@ use laminate_engine::relations::row_sum::RowSum;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, axes_log};
+use crate::program::{Program, Weights, axes_log};
 
 const DIVISION: [Role; 4] = [
     Role::Total,
@@ -106,6 +107,11 @@ impl OpSpec for Mix {
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         // Summed: slots, which are a power of two.
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        // The reciprocal times the sum of the weights is at most 2^32.
+        (WORD << 32) + half(32)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -66,7 +66,7 @@ use std::ops::Deref;
 use laminate_engine::relations::Relation;
 use serde::{Deserialize, Serialize};
 
-use crate::program::Program;
+use crate::program::{Program, Weights};
 
 /// What the model knows of an op: an implementation is the struct of its parameters.
 pub trait OpSpec {
@@ -88,6 +88,11 @@ pub trait OpSpec {
     /// # Errors
     /// What is wrong.
     fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String>;
+
+    /// The operand that the op reads from no column, if there is one: the verifier knows it.
+    fn clear_operand(&self) -> Option<usize> {
+        None
+    }
 
     /// Where the output stands.
     fn output(&self) -> Output;
@@ -118,6 +123,10 @@ pub trait OpSpec {
 
     /// Who is not known to be zero on padding, if the op sums over padding that may hold something.
     fn open_padding(&self, node: &Io<'_>) -> Option<&'static str>;
+
+    /// A bound of the absolute value that is rounded, `|v| + 2^(s-1)`, or that is the result if nothing is, for all
+    /// operands in their ranges.
+    fn bound(&self, node: &Io<'_>, weights: &Weights) -> u128;
 
     /// The relations; none if the node is not as [`Self::check`] wants it.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>>;

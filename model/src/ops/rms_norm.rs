@@ -17,9 +17,10 @@ use laminate_engine::relations::product::{Factor, Product, Stage};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::half;
 use super::check::{bits, positive, same_shape};
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::Program;
+use crate::program::{Program, Weights};
 
 /// The small columns beside `A`.
 const SMALL: [Role; 6] = [
@@ -210,6 +211,10 @@ impl OpSpec for RmsNorm {
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         // What has 32 bits is zero on padding.
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        (u128::from(self.numerator) << 31) + half(32)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -16,9 +16,10 @@ use laminate_engine::relations::row_sum::RowSum;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::check::{alike, bits};
 use super::{AuxColumn, Bounds, Check, Extent, Io, Lookup, OpSpec, Output, Place, Placed, Role};
-use crate::program::{ACTIVATION_BOUND, MASKED, Program, WIDE_TABLE_LOG};
+use crate::program::{ACTIVATION_BOUND, MASKED, Program, WIDE_TABLE_LOG, Weights};
 
 /// `y[t,g,r,u] = table[max_{u'≤t} x[t,g,r,u'] - x[t,g,r,u] - 2^15]` for `u ≤ t`, else 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +87,10 @@ impl OpSpec for Softmax {
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         // Summed: slots, which are a power of two.
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        2 * WORD
     }
 
     /// Columns `[score, maximum, z, pick, μ]`.
