@@ -99,7 +99,7 @@ impl OpSpec for Add {
                 node.operand(0)?,
                 node.operand(1)?,
                 node.output(),
-                node.aux(Role::Remainder),
+                node.aux(Role::REMAINDER),
             ],
             linear: stated([(on("add"), self.identity())]),
             ..Elementwise::named("add")

@@ -18,6 +18,14 @@ use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::lower::OUTPUT_TOKENS;
 use crate::program::{ACTIVATION_BOUND, End, Program, Weights, padded_log};
 
+impl Role {
+    /// Largest logit, plus 2^15.
+    pub const BEST: Self = Self::new("Best");
+
+    /// `best - logit - [v < id]`.
+    pub const GAP: Self = Self::new("Gap");
+}
+
 /// The lowest token of the largest logit of every slot, as int16 `id - 2^15`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Argmax;
@@ -61,8 +69,8 @@ impl OpSpec for Argmax {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        let mut out = AuxColumn::all([Role::Best], 2, Extent::Slots);
-        out.extend(AuxColumn::all([Role::Gap], 2, Extent::Operand));
+        let mut out = AuxColumn::all([Role::BEST], 2, Extent::Slots);
+        out.extend(AuxColumn::all([Role::GAP], 2, Extent::Operand));
         out
     }
 
@@ -96,7 +104,7 @@ impl OpSpec for Argmax {
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         let vocab = node.io.program.sequence?.vocab;
         let logs = [node.slots_log(), padded_log(vocab as usize)];
-        let gap = node.aux(Role::Gap);
+        let gap = node.aux(Role::GAP);
         let [t, v] = [0, 1];
         let chosen = Product {
             name: "argmax",
@@ -119,7 +127,7 @@ impl OpSpec for Argmax {
                 offset: None,
             }],
         };
-        let best = node.aux_from(fr_from_i64(-ACTIVATION_BOUND), Role::Best);
+        let best = node.aux_from(fr_from_i64(-ACTIVATION_BOUND), Role::BEST);
         Some(vec![
             Relation::Gap(Gap {
                 columns: [best, node.operand(0)?, gap],

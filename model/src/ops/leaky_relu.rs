@@ -13,6 +13,11 @@ use super::relu::split;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::program::{Program, Weights, round};
 
+impl Role {
+    /// `max(x, 0)`.
+    pub const POSITIVE: Self = Self::new("Positive");
+}
+
 /// Fractional bits of the slope.
 const SLOPE_BITS: u8 = 16;
 
@@ -49,7 +54,7 @@ impl OpSpec for LeakyRelu {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        AuxColumn::all([Role::Positive, Role::Negative], 2, Extent::Output)
+        AuxColumn::all([Role::POSITIVE, Role::NEGATIVE], 2, Extent::Output)
     }
 
     fn relied_output(&self) -> Option<Bounds> {
@@ -90,10 +95,10 @@ impl OpSpec for LeakyRelu {
         Some(vec![Relation::Elementwise(Elementwise {
             columns: vec![
                 node.operand(0)?,
-                node.aux(Role::Positive),
-                node.aux(Role::Negative),
+                node.aux(Role::POSITIVE),
+                node.aux(Role::NEGATIVE),
                 node.output(),
-                node.aux(Role::Remainder),
+                node.aux(Role::REMAINDER),
             ],
             quadratic: stated([(
                 on("leaky relu: p·n"),

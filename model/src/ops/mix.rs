@@ -19,11 +19,16 @@ use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::program::{Program, Weights, axes_log};
 
+impl Role {
+    /// `D`.
+    pub const TOTAL: Self = Self::new("Total");
+}
+
 const DIVISION: [Role; 4] = [
-    Role::Total,
-    Role::Reciprocal,
-    Role::DivisionLow,
-    Role::DivisionHigh,
+    Role::TOTAL,
+    Role::RECIPROCAL,
+    Role::DIVISION_LOW,
+    Role::DIVISION_HIGH,
 ];
 
 /// `D = Σ_u e[t,g,r,u]`, `R = floor(2^32 / D)`, `y[t,g,r,d] = round_32(R·Σ_u e[t,g,r,u]·v[u,g,d])`;
@@ -118,7 +123,7 @@ impl OpSpec for Mix {
         let total = RowSum {
             column: node.operand(0)?,
             sum_log: node.slots_log(),
-            total: Some(node.aux(Role::Total)),
+            total: Some(node.aux(Role::TOTAL)),
         };
         Some(vec![
             Relation::RowSum(total),
@@ -168,7 +173,7 @@ fn product(node: &Placed<'_>) -> Option<Product> {
                 shared: vec![l, t, g, r],
                 contracted: vec![],
                 kernel: None,
-                factors: vec![Factor::new(node.aux(Role::Reciprocal), &[l, t, g, r])],
+                factors: vec![Factor::new(node.aux(Role::RECIPROCAL), &[l, t, g, r])],
                 inner: true,
                 offset: None,
             },

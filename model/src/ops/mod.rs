@@ -102,7 +102,7 @@ pub trait OpSpec {
         0
     }
 
-    /// The auxiliary columns beside the remainder.
+    /// The auxiliary columns beside the remainder, each of another role.
     fn columns(&self) -> Vec<AuxColumn> {
         vec![]
     }
@@ -141,7 +141,7 @@ pub trait OpSpec {
         let mut out = self.columns();
         if self.remainder_bytes() > 0 {
             out.push(AuxColumn {
-                role: Role::Remainder,
+                role: Role::REMAINDER,
                 bytes: self.remainder_bytes(),
                 extent: Extent::Output,
             });
@@ -277,6 +277,16 @@ mod tests {
         }
         let names: std::collections::BTreeSet<_> = Op::EACH.iter().map(|op| op.name()).collect();
         assert_eq!(names.len(), TAGS.len());
+    }
+
+    /// Columns are found by their role.
+    #[test]
+    fn a_node_has_one_column_of_a_role() {
+        for op in Op::EACH {
+            let columns = op.aux_columns();
+            let roles: std::collections::BTreeSet<_> = columns.iter().map(|c| c.role).collect();
+            assert_eq!(roles.len(), columns.len(), "{}", op.name());
+        }
     }
 
     /// Parameters follow the tag, nothing else: what programs had before there were structs of parameters.

@@ -15,6 +15,11 @@ use super::bounds::WORD;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::program::{Program, Weights};
 
+impl Role {
+    /// `max(-x, 0)`.
+    pub const NEGATIVE: Self = Self::new("Negative");
+}
+
 /// `y = max(x, 0)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relu;
@@ -37,7 +42,7 @@ impl OpSpec for Relu {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        AuxColumn::all([Role::Negative], 2, Extent::Output)
+        AuxColumn::all([Role::NEGATIVE], 2, Extent::Output)
     }
 
     fn relied_output(&self) -> Option<Bounds> {
@@ -68,7 +73,7 @@ impl OpSpec for Relu {
     /// Columns `[x, p, n]`.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         Some(vec![Relation::Elementwise(Elementwise {
-            columns: vec![node.operand(0)?, node.output(), node.aux(Role::Negative)],
+            columns: vec![node.operand(0)?, node.output(), node.aux(Role::NEGATIVE)],
             quadratic: stated([(
                 on("relu: p·n"),
                 Expression::default().plus(Fr::ONE, &[1, 2]),
