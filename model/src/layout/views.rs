@@ -5,7 +5,7 @@ use std::sync::Arc;
 use halo2curves_axiom::bn256::Fr;
 
 use crate::program::{Program, TensorId};
-use laminate_engine::claim::{Masked, Term, View};
+use laminate_engine::claim::{Term, View, WiredConstant};
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::Block;
 use laminate_engine::maps::{Linear, Map, Mask, Wiring};
@@ -38,13 +38,16 @@ pub(super) fn views(program: &Program, tensors: &[Vec<Block>], unsigned: &[bool]
         let axes = vec![log, rest];
         let mut exit = View {
             constant: Fr::from(0),
-            masked: vec![Masked {
+            constants: vec![WiredConstant {
                 value: offset(carry.exit),
-                axes: axes.clone(),
-                masks: vec![Mask::Below {
-                    axis: 0,
-                    size: count,
-                }],
+                wiring: Arc::new(Wiring {
+                    view: axes.clone(),
+                    axes: vec![],
+                    masks: vec![Mask::Below {
+                        axis: 0,
+                        size: count,
+                    }],
+                }),
             }],
             terms: vec![],
         };
