@@ -11,6 +11,8 @@ pub enum Output {
     Operand(usize),
     /// In no column: the verifier knows it.
     Clear,
+    /// In the columns of the operands, read by maps ([`super::OpSpec::view`]).
+    View,
 }
 
 /// What an auxiliary column of a node holds.
