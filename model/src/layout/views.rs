@@ -132,21 +132,7 @@ pub fn check_views(program: &Program) -> Result<(), (usize, String)> {
     if program.sequence.is_some() {
         return Ok(());
     }
-    let bits = usize::from(program.limb_bits);
-    let column = |id: TensorId| {
-        let block = Block {
-            poly: Poly::Trace,
-            offset: 0,
-            log: program.column_log(id),
-        };
-        let blocks = vec![block; program.limbs(2)];
-        let offset = match is_unsigned(program, id) {
-            true => Fr::from(0),
-            false => fr_from_i64(-ACTIVATION_BOUND),
-        };
-        View::limbs(offset, &blocks, bits)
-    };
-    let mut columns: Vec<View> = (0..program.tensors.len()).map(column).collect();
+    let mut columns = symbolic(program);
     let most = i128::from(ACTIVATION_BOUND) << 1;
     let mut bounds = vec![most; program.tensors.len()];
     read_off(program, &mut columns, &mut |io, operands| {
@@ -182,6 +168,32 @@ pub fn check_views(program: &Program) -> Result<(), (usize, String)> {
         Some(Some(view)) => view.check().map_err(|error| (last, error.to_string())),
         None => Ok(()),
     }
+}
+
+/// The columns of a checked program's tensors, with blocks that lie anywhere.
+fn symbolic(program: &Program) -> Vec<View> {
+    let bits = usize::from(program.limb_bits);
+    let column = |id: TensorId| {
+        let block = Block {
+            poly: Poly::Trace,
+            offset: 0,
+            log: program.column_log(id),
+        };
+        let blocks = vec![block; program.limbs(2)];
+        let offset = match is_unsigned(program, id) {
+            true => Fr::from(0),
+            false => fr_from_i64(-ACTIVATION_BOUND),
+        };
+        View::limbs(offset, &blocks, bits)
+    };
+    (0..program.tensors.len()).map(column).collect()
+}
+
+/// The column of a tensor of a checked program over rows, with blocks that lie anywhere: how it is read off others.
+pub fn symbolic_column(program: &Program, id: TensorId) -> Option<View> {
+    let mut columns = symbolic(program);
+    let _ = read_off(program, &mut columns, &mut |_, _| Ok(()));
+    columns.into_iter().nth(id)
 }
 
 /// Whether a tensor is stored without an offset.

@@ -42,13 +42,13 @@ pub enum Role {
     Maximum,
     /// Softmax: maximum less score; 2^16 - 1 where masked.
     Depth,
-    /// Softmax: one at a place of the maximum, else zero.
+    /// Softmax and max: one at a place of the maximum, else zero.
     Pick,
     /// Mix: `D`.
     Total,
     /// Argmax: largest logit, plus 2^15.
     Best,
-    /// Argmax: `best - logit - [v < id]`.
+    /// Argmax: `best - logit - [v < id]`. Max: `y - x`.
     Gap,
 }
 

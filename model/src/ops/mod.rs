@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`dense`], [`dense_add`] | products, two sumchecks |
 //! | [`relu`], [`leaky_relu`] | one zero-check |
-//! | [`add`] | linear, a random point |
+//! | [`add`], [`rescale`] | linear, a random point |
+//! | [`max`] | one zero-check, row sums, a random point |
 //! | [`mul`] | one zero-check |
 //! | [`activation`] | lookups only |
 //! | [`reshape`] | wiring: the output is the operand's column |
@@ -32,9 +33,11 @@ pub mod dense;
 pub mod dense_add;
 pub mod embed;
 pub mod leaky_relu;
+pub mod max;
 pub mod mix;
 pub mod mul;
 pub mod relu;
+pub mod rescale;
 pub mod reshape;
 pub mod rms_norm;
 pub mod rope;
@@ -53,10 +56,12 @@ pub use dense::Dense;
 pub use dense_add::DenseAdd;
 pub use embed::Embed;
 pub use leaky_relu::LeakyRelu;
+pub use max::{Max, Outside};
 pub use mix::Mix;
 pub use mul::Mul;
 pub use node::{Io, Placed};
 pub use relu::Relu;
+pub use rescale::Rescale;
 pub use reshape::Reshape;
 pub use rms_norm::RmsNorm;
 pub use rope::Rope;
@@ -251,6 +256,8 @@ ops! { ($)
     13 Mix,
     14 Argmax,
     15 View,
+    16 Max,
+    17 Rescale,
 }
 
 #[cfg(test)]
