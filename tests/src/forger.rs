@@ -17,11 +17,8 @@ use laminate_model::program::{ACTIVATION_BOUND, Program, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
-use laminate_model::with_op;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
-use laminate_prover::exec::execute::Execute;
-use laminate_prover::exec::ops::Operand;
-use laminate_prover::exec::{self, NodeAux, Trace};
+use laminate_prover::exec::{self, Executor, Rows, Trace};
 use laminate_prover::fold;
 use laminate_prover::joint::{self, Inputs};
 use laminate_prover::prove::{Links, Model, WeightSecret};
@@ -421,19 +418,19 @@ fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
 /// For a program over a sequence.
 pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
     let program = &case.program;
+    assert!(program.sequence.is_none(), "sequences are not rerun");
+    let executor = Executor::new(program, &case.weights).expect("a model");
+    let slots = 0..program.slots();
     for (index, node) in program.nodes.iter().enumerate().skip(from + 1) {
-        let operand = |i: usize| Operand {
-            values: &trace.tensors[node.inputs[i]],
-            log_width: padded_log(program.tensor_width(node.inputs[i])),
+        let operand = |id: &usize| Rows {
+            values: &trace.tensors[*id],
+            first: 0,
+            width: 1 << program.tensors[*id].width_log(),
         };
-        let model = (program, &case.weights);
-        let computed = with_op!(node.op, op => op.on_rows(model, &operand));
-        let name = node.op.name();
-        let computed = computed
-            .unwrap_or_else(|| panic!("{name} is an op of sequences, which are not rerun"))
-            .ok()?;
+        let operands: Vec<Rows<'_>> = node.inputs.iter().map(operand).collect();
+        let computed = executor.step(index, 0, slots.clone(), &operands).ok()?;
         trace.tensors[node.output] = computed.values;
-        trace.aux[index] = NodeAux { ..computed.aux };
+        trace.aux[index] = computed.aux;
     }
     Some(())
 }

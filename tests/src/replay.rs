@@ -433,11 +433,7 @@ fn norm(slots: usize, constants: (u64, u64), x: &[i64]) -> Step {
 
 fn append(aux: &mut NodeAux, roles: BTreeMap<Role, Vec<i128>>) {
     for (role, values) in roles {
-        if role == Role::Remainder {
-            aux.remainder.extend(values.iter().map(|v| *v as u32));
-            continue;
-        }
-        let column = aux.others.entry(role).or_insert(Values::Wide(vec![]));
+        let column = aux.columns.entry(role).or_insert(Values::Wide(vec![]));
         if let Values::Wide(column) = column {
             column.extend(values.iter().map(|v| *v as u128));
         }

@@ -2,14 +2,12 @@
 //!
 //! This is written from the op's formulas alone: what the executor stored is only compared.
 
-use std::collections::BTreeMap;
-
 use laminate_model::ops::{
     Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, Relu, Reshape, RmsNorm, Rope, Scores,
     Softmax,
 };
 use laminate_model::program::{DenseShape, Extent, Node, Op, Program, Role, Weights, padded_index};
-use laminate_prover::exec::{NodeAux, Trace, Values};
+use laminate_prover::exec::{NodeAux, Trace};
 
 /// One node of a run with its operands, all of shape `(stack, slots, width)`, padded.
 struct View<'t> {
@@ -17,7 +15,6 @@ struct View<'t> {
     weights: &'t Weights,
     node: &'t Node,
     aux: &'t NodeAux,
-    columns: BTreeMap<Role, Values>,
     stack: usize,
     slots: usize,
     inputs: Vec<Vec<i64>>,
@@ -35,12 +32,6 @@ pub fn assert_trace_satisfies(program: &Program, weights: &Weights, trace: &Trac
             weights,
             node,
             aux,
-            columns: node
-                .op
-                .aux_columns()
-                .iter()
-                .map(|c| (c.role, aux.column(c.role).unwrap()))
-                .collect(),
             stack: 1 << program.tensors[node.output].stack_log(),
             slots: program.slots(),
             inputs: node
@@ -116,14 +107,14 @@ impl View<'_> {
     }
 
     fn aux(&self, role: Role, i: usize) -> i128 {
-        self.columns[&role].get(i) as i128
+        self.aux.column(role).expect("a column").get(i) as i128
     }
 
     /// Witnesses are those of the op, of the right shape and width.
     fn check_shapes(&self) {
         let columns = self.node.op.aux_columns();
         for column in &columns {
-            let values = &self.columns[&column.role];
+            let values = self.aux.column(column.role).expect("a column");
             let last = self.axes().last().unwrap().next_power_of_two() as usize;
             let len = match column.extent {
                 Extent::Output => self.len(),
@@ -137,16 +128,10 @@ impl View<'_> {
         }
         assert!(
             self.aux
-                .others
+                .columns
                 .keys()
                 .all(|role| columns.iter().any(|c| c.role == *role))
         );
-        let remainder = if self.node.op.remainder_bytes() > 0 {
-            self.len()
-        } else {
-            0
-        };
-        assert_eq!(self.aux.remainder.len(), remainder);
     }
 
     fn check_range(&self) {
@@ -241,7 +226,7 @@ impl View<'_> {
 
     fn dense(&self, weight: usize, shift: u8, residual: Option<&Vec<i64>>) {
         let blocks: Vec<_> = (0..self.stack).map(|l| self.padded(weight, l)).collect();
-        assert_eq!(self.aux.accumulator.len(), self.len());
+        assert_eq!(self.aux.sums.len(), self.len());
         let sum = |i: usize| {
             let (l, t, j) = self.place(i);
             let (w, m, width) = &blocks[l];
@@ -251,7 +236,7 @@ impl View<'_> {
                 .zip(x)
                 .map(|(w, x)| w * x)
                 .sum();
-            assert_eq!(self.aux.accumulator[i], sum);
+            assert_eq!(self.aux.sums[i], sum);
             i128::from(m[j]) * i128::from(sum)
         };
         self.rounds_over(shift, sum, |i| residual.map_or(0, |r| r[i]));
