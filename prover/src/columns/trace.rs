@@ -325,28 +325,43 @@ fn tally(table: &mut [u32], entry: Option<usize>) {
 }
 
 impl TraceColumns {
-    /// The integers of an index column: limbs and a small constant.
+    /// The integers of an index column: limbs and constants, which may stand by maps.
     fn indices(&self, view: &View) -> Vec<i64> {
-        let bits = if self.wide { 16 } else { 8 };
-        let constant = small(view.constant);
-        (0..1usize << view.log())
-            .map(|i| {
-                let limbs = view.terms.iter().enumerate();
-                limbs.fold(constant, |acc, (limb, term)| {
-                    acc + (i64::from(self.values[term.block.offset + i]) << (bits * limb))
-                })
-            })
-            .collect()
+        let mut out = vec![small(view.constant); 1 << view.log()];
+        for wired in &view.constants {
+            let (inner, totals) = wired.wiring.totals();
+            let value = small(wired.value);
+            for (part, total) in out.chunks_mut(1 << inner).zip(totals) {
+                let more = value.wrapping_mul(total);
+                part.iter_mut().for_each(|v| *v = v.wrapping_add(more));
+            }
+        }
+        for term in &view.terms {
+            let limbs = &self.values[term.block.offset..][..1 << term.block.log];
+            let add = |out: &mut [i64], factor: i64, from: usize| {
+                for (v, limb) in out.iter_mut().zip(&limbs[from..]) {
+                    *v = v.wrapping_add(factor.wrapping_mul(i64::from(*limb)));
+                }
+            };
+            let coefficient = small(term.coefficient);
+            let Some(wiring) = &term.wiring else {
+                add(&mut out, coefficient, 0);
+                continue;
+            };
+            let runs = wiring.runs();
+            for (out, parts) in out.chunks_mut(1 << runs.inner).zip(&runs.parts) {
+                for (part, entry) in parts {
+                    add(out, coefficient.wrapping_mul(*entry), part << runs.inner);
+                }
+            }
+        }
+        out
     }
 }
 
-/// A constant between -2^31 and 2^31 as an integer.
+/// A constant between -2^63 and 2^63 as an integer.
 fn small(value: Fr) -> i64 {
-    let low = |v: Fr| {
-        i64::from(u32::from_le_bytes(
-            v.to_bytes()[..4].try_into().unwrap_or([0; 4]),
-        ))
-    };
+    let low = |v: Fr| i64::from_le_bytes(v.to_bytes()[..8].try_into().unwrap_or([0; 8]));
     if value.to_bytes()[31] == 0 {
         low(value)
     } else {
