@@ -1,7 +1,7 @@
 //! The static bound of every node's intermediate, far below the field.
 
 use laminate_model::ops::{
-    Activation, Add, Argmax, Dense, DenseAdd, Mix, Mul, Relu, Reshape, RmsNorm, Scores,
+    Activation, Add, Argmax, Dense, DenseAdd, Mix, Mul, Relu, Rescale, Reshape, RmsNorm, Scores,
 };
 use laminate_model::program::{
     ACTIVATION_BOUND, BIAS_BOUND, DenseWeights, MULTIPLIER_BOUND, Node, Op, Program, TensorId,
@@ -96,6 +96,10 @@ fn limit(program: &Program, id: TensorId) -> i64 {
 fn bound(program: &Program, node: &Node, weights: &Weights) -> u128 {
     let x: u128 = ACTIVATION_BOUND.unsigned_abs().into();
     let half = |shift: u8| 1u128 << (shift - 1);
+    let wide = |id: Option<&TensorId>| {
+        let tensor = id.and_then(|id| program.tensors.get(*id));
+        1u128 << (tensor.map_or(16, |tensor| tensor.bits) - 1)
+    };
     match node.op {
         Op::Dense(Dense { weight, shift }) | Op::DenseAdd(DenseAdd { weight, shift }) => {
             dense(&weights.dense[weight]) + half(shift)
@@ -116,6 +120,12 @@ fn bound(program: &Program, node: &Node, weights: &Weights) -> u128 {
             x * (u128::from(left) + u128::from(right)) + half(shift)
         }
         Op::Mul(Mul { multiplier, shift }) => x * x * u128::from(multiplier) + half(shift),
+        Op::Rescale(Rescale { multiplier, shift }) => {
+            wide(node.inputs.first()) * u128::from(multiplier) + half(shift)
+        }
+        // Of what a view sums, its tensor has the bits.
+        Op::View(_) => wide(Some(&node.output)),
+        Op::Max(_) => 2 * x,
         Op::Relu(Relu) | Op::Activation(_) | Op::Reshape(Reshape) => x,
     }
 }
