@@ -128,6 +128,7 @@ impl View {
         };
         match wiring.plain_total() {
             Some(total) => out.constant = scale * fr_from_i64(total) * self.constant,
+            None if self.constant == Fr::ZERO => {}
             None => out.constants.push(WiredConstant {
                 value: scale * self.constant,
                 wiring: Arc::clone(wiring),

@@ -1,9 +1,9 @@
 //! Programs with views: what every tensor is by the definitions alone, random programs, and convolutions.
 
-use laminate_model::ops::{Add, Dense, Max, Relu, Rescale, View};
+use laminate_model::ops::{Activation, Add, Dense, Max, Relu, Rescale, View};
 use laminate_model::program::{
-    AxisMap, AxisMask, AxisPair, DenseShape, DenseWeights, Node, Op, Program, Tensor, TensorView,
-    ViewTerm, Weights, round,
+    AxisMap, AxisMask, AxisPair, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table,
+    TableKind, Tensor, TensorView, ViewTerm, Weights, round,
 };
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -146,6 +146,11 @@ pub fn reference(program: &Program, weights: &Weights, row: &[i32]) -> Vec<Vec<i
                     .map(|w| w.iter().copied().max().unwrap_or(0))
                     .collect()
             }
+            Op::Activation(Activation { table }) => {
+                let table = &program.tables[table];
+                let of = |x: &i64| i64::from(table.get(*x).expect("an index of the table"));
+                operand(0).iter().map(of).collect()
+            }
             Op::Relu(_) => operand(0).iter().map(|v| (*v).max(0)).collect(),
             Op::Rescale(Rescale { multiplier, shift }) => {
                 let x = operand(0).iter();
@@ -194,7 +199,7 @@ const SCALE: i64 = 2000;
 impl Net {
     /// An input of these axes.
     pub fn new(seed: u64, batch_log: u8, axes: &[u32]) -> Self {
-        let mut program = Program::empty(format!("net-{seed}"), batch_log, 20);
+        let mut program = Program::empty(format!("net-{seed}"), batch_log, 14);
         program.tensors.push(tensor(axes, 16));
         Self {
             program,
@@ -292,12 +297,30 @@ impl Net {
         self.node(Op::Relu(Relu), &[x], tensor(&axes, 16), (0, high.max(0)))
     }
 
+    /// A table's values; none if the tensor may leave its domain.
+    pub fn activation(&mut self, x: usize) -> Option<usize> {
+        let (axes, (low, high)) = (self.axes(x), self.ranges[x]);
+        if low < -2048 || high > 2047 {
+            return None;
+        }
+        if self.program.tables.is_empty() {
+            let values = (0..1i32 << TABLE_LOG).map(|i| ((i - 2048) * (i - 2048) >> 11) as i16 - 7);
+            self.program.tables.push(Table {
+                kind: TableKind::Tanh,
+                input_scale: 8,
+                values: values.collect(),
+            });
+        }
+        let op = Op::Activation(Activation { table: 0 });
+        Some(self.node(op, &[x], tensor(&axes, 16), (-7, 2041)))
+    }
+
     /// Half of the sum of two tensors.
     pub fn add(&mut self, a: usize, b: usize) -> usize {
         let op = Op::Add(Add {
-            left: 128,
-            right: 128,
-            shift: 8,
+            left: 1 << 15,
+            right: 1 << 15,
+            shift: 16,
         });
         let both = [self.ranges[a], self.ranges[b]];
         let range = (
@@ -324,7 +347,7 @@ impl Net {
     /// A tensor times a constant that keeps it small.
     pub fn rescale(&mut self, x: usize) -> usize {
         let (low, high) = self.ranges[x];
-        let shift = 24;
+        let shift = 16;
         let bound = low.abs().max(high.abs()).max(1);
         let multiplier = ((SCALE << shift) / bound).min((1 << 24) - 1) as u32;
         let axes = self.axes(x);
@@ -551,6 +574,7 @@ pub fn random(seed: u64) -> Case {
         .map(|_| rng.gen_range(1..6))
         .collect();
     let mut net = Net::new(seed, rng.gen_range(0..2), &axes);
+    net.program.limb_bits = [8, 16][rng.gen_range(0..2)];
     let mut x = 0;
     // Without any parameter there is no weight commitment to make.
     let mut layers = 0;
@@ -560,7 +584,10 @@ pub fn random(seed: u64) -> Case {
         x = match rng.gen_range(0..8) {
             _ if wide => net.rescale(x),
             0..3 if width <= 64 && axes.len() < 5 => random_view(&mut net, x),
-            3 => net.relu(x),
+            3 => match rng.gen_bool(0.5) {
+                true => net.activation(x).unwrap_or_else(|| net.relu(x)),
+                false => net.relu(x),
+            },
             4 if axes.len() > 1 => net.max(x, rng.gen_range(1..axes.len())),
             5 => {
                 let like =

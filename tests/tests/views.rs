@@ -342,8 +342,8 @@ fn other_views_are_refused() {
     forged(&srs, "without the constant", &honest, |p| {
         p.views[1].constant = 0
     });
-    forged(&srs, "a term left out", &honest, |p| {
-        p.views[1].terms[1].coefficient = 1
+    forged(&srs, "a term twice", &honest, |p| {
+        p.views[1].terms[1].coefficient = 2
     });
     forged(&srs, "a pair counted twice", &honest, |p| {
         let AxisMap::Pairs { entries, .. } = &mut p.views[1].terms[1].maps[0] else {
@@ -398,10 +398,11 @@ fn maxima_are_of_what_is_inside() {
             if forged.tensors[output][at] == y {
                 continue;
             }
+            let more = y - forged.tensors[output][at];
             forged.tensors[output][at] = y;
             for pick in 0..=window {
                 let mut forged = forged.clone();
-                pick_at(&mut forged, node, (at * window, window), pick, y);
+                pick_at(&mut forged, node, (at * window, window), pick, more);
                 let forger = Forger::with_trace(&honest, &forged, &srs);
                 assert!(forger.refused(&srs), "SOUNDNESS: {name}, {at}, {pick}");
                 tried += 1;
@@ -414,8 +415,8 @@ fn maxima_are_of_what_is_inside() {
     println!("maxima of windows: {tried} tried, 0 accepted");
 }
 
-/// Gaps for a maximum `y`, and the pick at one place or nowhere.
-fn pick_at(trace: &mut Trace, node: usize, (start, count): (usize, usize), at: usize, y: i32) {
+/// Gaps for a maximum that is larger by so much, and the pick at one place or nowhere.
+fn pick_at(trace: &mut Trace, node: usize, (start, count): (usize, usize), at: usize, more: i32) {
     use laminate_model::program::Role;
     let columns = &mut trace.aux[node].columns;
     let values = |role: Role, columns: &mut std::collections::BTreeMap<Role, exec::Values>| {
@@ -425,13 +426,9 @@ fn pick_at(trace: &mut Trace, node: usize, (start, count): (usize, usize), at: u
         values
     };
     let (mut pick, mut gap) = (values(Role::PICK, columns), values(Role::GAP, columns));
-    let best = pick[start..start + count].iter().position(|p| *p == 1);
-    // Gaps of the honest run, and so the entries.
-    let shift = gap[start..start + count].to_vec();
-    let _ = (best, shift);
     for i in 0..count {
         pick[start + i] = u32::from(i == at);
-        gap[start + i] = (i64::from(gap[start + i]) + i64::from(y)).clamp(0, 65_535) as u32;
+        gap[start + i] = (i64::from(gap[start + i]) + i64::from(more)).clamp(0, 65_535) as u32;
     }
     columns.insert(Role::PICK, exec::Values::Narrow(pick));
     columns.insert(Role::GAP, exec::Values::Narrow(gap));
@@ -655,6 +652,18 @@ fn wrong_readers_are_refused() {
         };
         let term = p.views[view.view].terms[0].clone();
         p.views[view.view].terms.push(term);
+    });
+    // A constant would stand outside, too.
+    refuse(&honest, "store it in a column first", |p| {
+        let node = p
+            .nodes
+            .iter()
+            .position(|n| n.output == two)
+            .expect("a view");
+        let Op::View(view) = p.nodes[node].op else {
+            panic!("a view");
+        };
+        p.views[view.view].constant = -2;
     });
     // Stacks are of blocks over tokens.
     refuse(&honest, "stacked or rotated tensors", |p| {

@@ -189,16 +189,32 @@ impl Wiring {
 fn through(outer: &[&Map], mask: Mask) -> Option<Result<Mask, bool>> {
     let of = |axis: usize| outer.get(axis).copied();
     let fixed = |holds: bool| Some(Err(holds));
+    // The same axis below a bound.
+    let below = |map: &Map| match map {
+        Map::Linear(linear) => match linear.terms.as_slice() {
+            [term] if (term.coefficient, linear.scale, linear.offset) == (1, 1, 0) => {
+                Some((term.axis, term.size.min(linear.size)))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
     match mask {
         Mask::Only { axis, at } => match of(axis)? {
             Map::Same { axis } => Some(Ok(Mask::Only { axis: *axis, at })),
             Map::Fixed { at: own } => fixed(*own == at),
-            _ => None,
+            map => match below(map)? {
+                (axis, size) if at < size => Some(Ok(Mask::Only { axis, at })),
+                _ => fixed(false),
+            },
         },
         Mask::Below { axis, size } => match of(axis)? {
             Map::Same { axis } => Some(Ok(Mask::Below { axis: *axis, size })),
             Map::Fixed { at } => fixed(*at < size),
-            _ => None,
+            map => below(map).map(|(axis, most)| {
+                let size = size.min(most);
+                Ok(Mask::Below { axis, size })
+            }),
         },
         Mask::AtMost { axis, bound } => match (of(axis)?, of(bound)?) {
             (Map::Same { axis }, Map::Same { axis: bound }) => Some(Ok(Mask::AtMost {

@@ -14,17 +14,17 @@ use std::sync::Arc;
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::claim;
-use laminate_engine::field::pow2;
+use laminate_engine::field::{fr_from_i64, pow2};
 use laminate_engine::maps::{Linear, Map, Wiring};
 use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::relations::{Relation, RowSum};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::layout::symbolic_column;
-use crate::program::view::MAX_VALUE;
 use crate::program::{ACTIVATION_BOUND, Program, Tensor, Weights, padded_log};
 
 /// `y(…) = max_w x(…, w)` over the last axes.
@@ -134,9 +134,16 @@ fn least_outside(view: claim::View, program: &Program) -> Option<claim::View> {
     if !limbs || view.terms.len() != program.limbs(2) || !wiring.iter().all(once) {
         return None;
     }
+    // A constant beside the column's own would stand outside, too.
+    let lowest = fr_from_i64(-ACTIVATION_BOUND);
     let least = match view.constants.as_slice() {
-        [] => view.constant,
-        [one] if Some(&one.wiring) == wiring.as_ref() && view.constant == Fr::ZERO => one.value,
+        [] if [Fr::ZERO, lowest].contains(&view.constant) => view.constant,
+        [one] if Some(&one.wiring) == wiring.as_ref() && view.constant == Fr::ZERO => {
+            if one.value != lowest {
+                return None;
+            }
+            lowest
+        }
         _ => return None,
     };
     if !on("least outside a maximum") {
@@ -218,7 +225,7 @@ impl OpSpec for Max {
     }
 
     fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
-        MAX_VALUE.unsigned_abs()
+        2 * WORD
     }
 
     /// Columns `[x, y, pick, gap]`.

@@ -9,10 +9,9 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::half;
+use super::bounds::{WORD, half, values};
 use super::check::{bits, factor, same_shape};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, Role};
-use crate::program::view::MAX_VALUE;
 use crate::program::{Program, Weights, round};
 
 /// `y = floor((multiplier·x + 2^(s-1)) / 2^s)`.
@@ -86,9 +85,8 @@ impl OpSpec for Rescale {
         None
     }
 
-    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
-        // The operand may be a view.
-        u128::from(self.multiplier) * MAX_VALUE.unsigned_abs() + half(self.shift)
+    fn bound(&self, node: &Io<'_>, _: &Weights) -> u128 {
+        u128::from(self.multiplier) * node.operand(0).map_or(WORD, values) + half(self.shift)
     }
 
     /// Columns `[x, y, rem]`; linear, so no sumcheck.

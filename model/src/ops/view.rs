@@ -7,8 +7,9 @@ use laminate_engine::relations::Relation;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, values};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::view::{MAX_TERMS, MAX_VALUE};
+use crate::program::view::MAX_TERMS;
 use crate::program::{Program, TensorView, Weights};
 
 /// `y(x) = constant + Σ coefficient · Π masks(x) · Σ_z Π_i A_i(x; z_i) · operand(z)`, exact.
@@ -133,8 +134,9 @@ impl OpSpec for View {
         None
     }
 
-    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
-        MAX_VALUE.unsigned_abs()
+    fn bound(&self, node: &Io<'_>, _: &Weights) -> u128 {
+        // What a view sums is held to its tensor's bits by the executor.
+        node.output().map_or(WORD, values)
     }
 
     fn relations(&self, _: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -10,9 +10,11 @@ mod dense;
 mod dense_add;
 mod embed;
 mod leaky_relu;
+mod max;
 mod mix;
 mod mul;
 mod relu;
+mod rescale;
 mod reshape;
 mod rms_norm;
 mod rope;
@@ -20,6 +22,7 @@ mod scores;
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use laminate_model::program::Role;
 use rayon::prelude::*;
