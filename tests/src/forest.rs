@@ -124,10 +124,13 @@ fn tree(rng: &mut ChaCha20Rng, shape: &Shape, depth: u32) -> Tree {
         return Tree::Leaf(rng.gen_range(-1_000_000..1_000_000));
     }
     let kinds = [Missing::Right, Missing::Left, Missing::Zero];
+    let missing = kinds[rng.gen_range(0..if shape.missing { 3 } else { 1 })];
+    // Nothing is below the lowest key, no missing value either.
+    let lowest = i32::MIN + i32::from(missing == Missing::Left);
     Tree::Split {
         feature: rng.gen_range(0..shape.features),
-        threshold: key(rng),
-        missing: kinds[rng.gen_range(0..if shape.missing { 3 } else { 1 })],
+        threshold: key(rng).max(lowest),
+        missing,
         children: Box::new([tree(rng, shape, depth - 1), tree(rng, shape, depth - 1)]),
     }
 }
