@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::fold::FoldMode;
-use laminate_model::ops::Forest;
 use laminate_model::ops::forest::{MISS, Nodes, Row};
-use laminate_model::program::Role;
+use laminate_model::ops::{Dense, Forest};
+use laminate_model::program::{DenseShape, Node, Op, Program, Role, Tensor, WeightFormat};
 use laminate_prover::exec::{self, ExecError, Trace};
 use laminate_tests::Case;
 use laminate_tests::attack::{Tally, srs};
@@ -528,4 +528,97 @@ fn shapes_without_padding_are_bound_too() {
             tally.refuse("one column", "", &forged);
         }
     }
+}
+
+/// What `Program::check` says of a changed program.
+fn refusal(change: impl FnOnce(&mut Program)) -> String {
+    let mut program = forest().0.program.clone();
+    assert_eq!(program.check(), Ok(()));
+    change(&mut program);
+    match program.check() {
+        Ok(()) => "accepted".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn parameters(program: &mut Program) -> &mut Forest {
+    match &mut program.nodes[0].op {
+        Op::Forest(forest) => forest,
+        _ => panic!("a forest"),
+    }
+}
+
+#[test]
+fn programs_that_are_no_forests_are_refused() {
+    type Change = fn(&mut Program);
+    let changes: [(&str, Change); 22] = [
+        ("4 chains", |p| parameters(p).chains = 4),
+        ("2 chains", |p| parameters(p).chains = 2),
+        ("0 steps", |p| parameters(p).steps = 0),
+        ("1048577 steps", |p| {
+            parameters(p).steps = (1 << 20) + 1;
+            p.batch_log = 0;
+        }),
+        ("with all chains and slots (2^29)", |p| {
+            parameters(p).steps = 1 << 20;
+            p.batch_log = 7;
+        }),
+        ("weights 1 do not exist", |p| parameters(p).weight = 1),
+        ("has 16 bits, expected 32", |p| p.tensors[0].bits = 16),
+        ("has 16 bits, expected 32", |p| p.tensors[1].bits = 16),
+        ("one axis each", |p| {
+            p.tensors[0].axes = vec![3, 2];
+        }),
+        ("one axis each", |p| p.tensors[0].stack = 2),
+        ("one axis each", |p| p.tensors[1].stack = 2),
+        ("bits of a tensor", |p| p.limb_bits = 8),
+        ("have [3] words an entry", |p| p.weights[0].rows = vec![3]),
+        ("have [5] words an entry", |p| p.weights[0].rows = vec![5]),
+        ("axes of a table of words", |p| {
+            p.weights[0].rows = vec![2, 2]
+        }),
+        ("axes of a table of words", |p| {
+            p.weights[0].cols = vec![2, 12]
+        }),
+        ("axes of a table of words", |p| p.weights[0].stack = 2),
+        ("axes of a table of words", |p| p.weights[0].bias = true),
+        ("there are 2 nodes", |p| p.weights[0].cols = vec![2]),
+        ("weights 0 are no table of words", |p| {
+            p.weights[0].format = WeightFormat::Int8
+        }),
+        ("weights 0 are used twice", |p| {
+            let mut again = p.nodes[0].clone();
+            again.output = 2;
+            p.tensors.push(p.tensors[1].clone());
+            p.nodes.push(again);
+        }),
+        ("unused weights", |p| {
+            p.weights.push(DenseShape::of_words(4, 8))
+        }),
+    ];
+    for (expected, change) in changes {
+        let found = refusal(change);
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    // A layer on a table of words; the same where a layer is wanted.
+    let mut program = Program::empty("dense", 0, 17);
+    program.tensors = vec![Tensor::new("x", 8, 0), Tensor::new("y", 4, 0)];
+    program.nodes = vec![Node {
+        name: "dense".into(),
+        op: Op::Dense(Dense {
+            weight: 0,
+            shift: 16,
+        }),
+        inputs: vec![0],
+        output: 1,
+    }];
+    program.output = 1;
+    program.weights = vec![DenseShape {
+        bias: false,
+        ..DenseShape::new(4, 8)
+    }];
+    assert_eq!(program.check(), Ok(()));
+    program.weights[0] = DenseShape::of_words(4, 8);
+    let found = program.check().unwrap_err().to_string();
+    assert!(found.contains("weights 0 are a table of words"), "{found}");
 }
