@@ -340,13 +340,13 @@ impl Step {
     fn columns(&self) -> [(Role, u32); 7] {
         let stored = |v: i64| (v + (1 << 31)) as u32;
         [
-            (Role::Variant, self.variant as u32),
-            (Role::Threshold, stored(self.threshold)),
-            (Role::Child, self.child as u32),
-            (Role::Value, stored(self.value)),
-            (Role::Key, stored(self.key)),
-            (Role::Branch, self.branch as u32),
-            (Role::Distance, self.distance as u32),
+            (Role::VARIANT, self.variant as u32),
+            (Role::THRESHOLD, stored(self.threshold)),
+            (Role::CHILD, self.child as u32),
+            (Role::VALUE, stored(self.value)),
+            (Role::KEY, stored(self.key)),
+            (Role::BRANCH, self.branch as u32),
+            (Role::DISTANCE, self.distance as u32),
         ]
     }
 }
@@ -413,17 +413,17 @@ pub fn replay(case: &Case, nodes: &Nodes, mut change: impl FnMut(&Place, Step) -
     }
     if forest.missing {
         let gap = |x: &i32| (i64::from(MISS) - 1 - i64::from(*x) + i64::from(*x == MISS)) as u32;
-        columns.insert(Role::Gap, input.iter().map(gap).collect());
+        columns.insert(Role::PRESENT, input.iter().map(gap).collect());
         let missing = input.iter().map(|x| u32::from(*x == MISS));
-        columns.insert(Role::Missing, missing.collect());
+        columns.insert(Role::MISSING, missing.collect());
     }
-    let others = columns
+    let columns = columns
         .into_iter()
         .map(|(role, v)| (role, Values::Narrow(v)));
     Trace {
         tensors: vec![input, output.iter().map(|y| *y as i32).collect()],
         aux: vec![NodeAux {
-            others: others.collect(),
+            columns: columns.collect(),
             ..NodeAux::default()
         }],
     }

@@ -126,7 +126,7 @@ fn the_other_branch_is_refused() {
         let wrapped = steered(&at, step.to(other));
         tally.refuse("a wrapped distance", SIDE, &wrapped);
         let mut negative = steered(&at, step.to(other));
-        let distance = At::Aux(Role::Distance);
+        let distance = At::Aux(Role::DISTANCE);
         negative.put(0, distance, entry(&at), step.to(other).distance.into());
         negative.recount_elements();
         let range = "range: node 0: Distance limb 1";
@@ -153,8 +153,8 @@ fn a_branch_is_a_bit() {
             let mut forged = steered(&at, step.to(branch));
             // In the column the branch is an element of the field, and so is a negative distance.
             for (role, value) in [
-                (Role::Branch, branch),
-                (Role::Distance, step.to(branch).distance),
+                (Role::BRANCH, branch),
+                (Role::DISTANCE, step.to(branch).distance),
             ] {
                 forged.put(0, At::Aux(role), entry(&at), value.into());
             }
@@ -237,7 +237,7 @@ fn a_missing_value_is_one() {
     let (case, nodes) = forest();
     let honest = replay(case, nodes, |_, step| step);
     let forger = || Forger::with_trace(case, &honest, srs());
-    let (missing, gap) = (At::Aux(Role::Missing), At::Aux(Role::Gap));
+    let (missing, gap) = (At::Aux(Role::MISSING), At::Aux(Role::PRESENT));
     // Feature 1 of the first slot is missing, feature 0 is not.
     for (index, bit) in [(1, 0), (0, 1)] {
         let mut wrapped = forger();
@@ -253,7 +253,7 @@ fn a_missing_value_is_one() {
             negative.recount_elements();
             let broken = negative.broken();
             assert!(
-                broken.contains(&"range: node 0: Gap limb 1".to_owned()),
+                broken.contains(&"range: node 0: Present limb 1".to_owned()),
                 "{broken:?}"
             );
             tally.refuse("a negative gap", ROOT, &negative);
@@ -512,13 +512,13 @@ fn shapes_without_padding_are_bound_too() {
         let forger = Forger::with_trace(&case, &honest, srs());
         assert_eq!(forger.verdict(srs(), FoldMode::On), Ok(()));
         for role in [
-            Role::Variant,
-            Role::Threshold,
-            Role::Child,
-            Role::Value,
-            Role::Key,
-            Role::Branch,
-            Role::Distance,
+            Role::VARIANT,
+            Role::THRESHOLD,
+            Role::CHILD,
+            Role::VALUE,
+            Role::KEY,
+            Role::BRANCH,
+            Role::DISTANCE,
         ] {
             let mut forged = forger.clone();
             let value = forged.integer(0, At::Aux(role), 0);
