@@ -6,10 +6,9 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
 use crate::backend::Backend;
-use crate::field::pow2;
+use crate::field::{fr_from_i64, pow2};
 use crate::geometry::Block;
-use crate::maps::mask::{self, Mask};
-use crate::maps::{Map, Wiring, cut};
+use crate::maps::{Map, MapError, Wiring};
 
 /// `coefficient · block`, wired.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,58 +21,23 @@ pub struct Term {
     pub wiring: Option<Arc<Wiring>>,
 }
 
-/// A constant on the entries of a column for which masks hold.
+/// A constant as it stands in a column by a wiring: `value · Π masks(x) · Σ_y Π_i A_i(x; y_i)`. Without axes of a
+/// block, the constant on the entries for which the masks hold.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Masked {
+pub struct WiredConstant {
     /// The constant.
     pub value: Fr,
-    /// log2 of every axis of the column, most significant first.
-    pub axes: Vec<usize>,
-    /// Masks on them.
-    pub masks: Vec<Mask>,
+    /// Where it stands, and how often.
+    pub wiring: Arc<Wiring>,
 }
 
-impl Masked {
-    /// Where the constant stands: the parts of a column, by number, and log2 of a part.
-    pub fn parts(&self) -> (usize, Vec<usize>) {
-        let read = self.masks.iter().flat_map(Mask::reads).max();
-        let (outer, inner) = self
-            .axes
-            .split_at(read.map_or(0, |axis| axis + 1).min(self.axes.len()));
-        let mut places: Vec<Vec<usize>> = vec![vec![]];
-        for (axis, log) in outer.iter().enumerate() {
-            let mut range = 0..1usize << log;
-            for mask in &self.masks {
-                match *mask {
-                    Mask::Only { axis: a, at } if a == axis => range = at..at + 1,
-                    Mask::Below { axis: a, size } if a == axis => range.end = size.min(range.end),
-                    _ => {}
-                }
-            }
-            let longer = |at: &Vec<usize>| {
-                let at = at.clone();
-                range.clone().map(move |x| [at.as_slice(), &[x]].concat())
-            };
-            places = places.iter().flat_map(longer).collect();
-        }
-        let holding = places
-            .iter()
-            .filter(|at| self.masks.iter().all(|m| m.holds(at)));
-        let number = |at: &Vec<usize>| {
-            let pairs = at.iter().zip(outer);
-            pairs.fold(0, |number, (x, log)| (number << log) + x)
-        };
-        (inner.iter().sum(), holding.map(number).collect())
-    }
-}
-
-/// A column `constant + Σ masked constants + Σ coefficient · block`; all terms have the column's size.
+/// A column `constant + Σ wired constants + Σ coefficient · block`; all terms have the column's size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
     /// Constant term.
     pub constant: Fr,
     /// Constants on some of the entries.
-    pub masked: Vec<Masked>,
+    pub constants: Vec<WiredConstant>,
     /// Blocks with their coefficients; never empty.
     pub terms: Vec<Term>,
 }
@@ -97,7 +61,7 @@ impl View {
             .collect();
         Self {
             constant,
-            masked: vec![],
+            constants: vec![],
             terms,
         }
     }
@@ -111,18 +75,18 @@ impl View {
         };
         let mut terms: Vec<Term> = self.terms.iter().map(scaled).collect();
         terms.extend(other.terms.iter().cloned());
-        let mut masked: Vec<Masked> = self.masked.clone();
-        masked.iter_mut().for_each(|m| m.value *= factor);
-        for more in &other.masked {
-            let same = |m: &&mut Masked| m.axes == more.axes && m.masks == more.masks;
-            match masked.iter_mut().find(same) {
+        let mut constants: Vec<WiredConstant> = self.constants.clone();
+        constants.iter_mut().for_each(|c| c.value *= factor);
+        for more in &other.constants {
+            let same = |c: &&mut WiredConstant| c.wiring == more.wiring;
+            match constants.iter_mut().find(same) {
                 Some(known) => known.value += more.value,
-                None => masked.push(more.clone()),
+                None => constants.push(more.clone()),
             }
         }
         Self {
             constant: self.constant * factor + other.constant,
-            masked,
+            constants,
             terms,
         }
     }
@@ -131,7 +95,7 @@ impl View {
     pub fn summed(&self, log: usize) -> Option<Self> {
         let plain = self.terms.iter().all(|term| term.wiring.is_none());
         let rows = self.log().checked_sub(log)?;
-        if !plain || !self.masked.is_empty() {
+        if !plain || !self.constants.is_empty() {
             return None;
         }
         let wiring = Arc::new(Wiring {
@@ -148,9 +112,67 @@ impl View {
         });
         Some(Self {
             constant: self.constant * pow2(log),
-            masked: vec![],
+            constants: vec![],
             terms: terms.collect(),
         })
+    }
+
+    /// `factor` times this column as it stands in another one by `wiring`, whose block it is; none if maps do not
+    /// compose ([`Wiring::compose`]).
+    pub fn through(&self, factor: i64, wiring: &Arc<Wiring>) -> Option<Self> {
+        let scale = fr_from_i64(factor);
+        let mut out = Self {
+            constant: Fr::ZERO,
+            constants: vec![],
+            terms: vec![],
+        };
+        match wiring.plain_total() {
+            Some(total) => out.constant = scale * fr_from_i64(total) * self.constant,
+            None if self.constant == Fr::ZERO => {}
+            None => out.constants.push(WiredConstant {
+                value: scale * self.constant,
+                wiring: Arc::clone(wiring),
+            }),
+        }
+        // Limbs of a column stand by one wiring.
+        let mut last: Option<(Option<Arc<Wiring>>, Fr, Arc<Wiring>)> = None;
+        for term in &self.terms {
+            let known = last.as_ref().filter(|(inner, _, _)| *inner == term.wiring);
+            let (times, composed) = match (known, &term.wiring) {
+                (Some((_, times, composed)), _) => (*times, Arc::clone(composed)),
+                (None, None) => (Fr::ONE, Arc::clone(wiring)),
+                (None, Some(inner)) => {
+                    let (times, composed) = wiring.compose(inner)?;
+                    (fr_from_i64(times), Arc::new(composed))
+                }
+            };
+            last = Some((term.wiring.clone(), times, Arc::clone(&composed)));
+            out.terms.push(Term {
+                coefficient: scale * times * term.coefficient,
+                wiring: Some(composed),
+                ..*term
+            });
+        }
+        for constant in &self.constants {
+            let (times, composed) = wiring.compose(&constant.wiring)?;
+            out.constants.push(WiredConstant {
+                value: scale * fr_from_i64(times) * constant.value,
+                wiring: Arc::new(composed),
+            });
+        }
+        Some(out)
+    }
+
+    /// Checks what every wiring asks for ([`Wiring::check`]).
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn check(&self) -> Result<(), MapError> {
+        let terms = self.terms.iter().filter_map(|t| t.wiring.as_ref());
+        let mut all: Vec<&Arc<Wiring>> = terms.collect();
+        all.extend(self.constants.iter().map(|c| &c.wiring));
+        all.dedup();
+        all.into_iter().try_for_each(|wiring| wiring.check())
     }
 
     /// log2 of the column's length.
@@ -164,16 +186,17 @@ impl View {
     /// The constant part of the column's extension at `point`.
     pub fn constant_at<B: Backend>(&self, backend: &mut B, point: &[B::Scalar]) -> B::Scalar {
         let mut terms = vec![];
-        for masked in &self.masked {
-            let axes = cut(&masked.axes, point);
-            if let Some(mask) = mask::product(backend, &masked.masks, &axes) {
-                terms.push((masked.value, mask));
+        let mut constant = self.constant;
+        for wired in &self.constants {
+            match wired.wiring.total(backend, point) {
+                (factor, Some(total)) => terms.push((factor * wired.value, total)),
+                (factor, None) => constant += factor * wired.value,
             }
         }
         if terms.is_empty() {
-            return backend.constant(self.constant);
+            return backend.constant(constant);
         }
-        backend.linear(self.constant, &terms)
+        backend.linear(constant, &terms)
     }
 }
 

@@ -103,7 +103,7 @@ pub fn verify<B: Backend>(
     let powers = powers(backend, &eta, claims.len());
     let mut claim = backend.constant(Fr::ZERO);
     for (power, c) in powers.iter().zip(&claims) {
-        let shifted = match c.view.masked.as_slice() {
+        let shifted = match c.view.constants.as_slice() {
             [] => backend.linear(-c.view.constant, &[(Fr::ONE, c.value.clone())]),
             _ => {
                 let constant = c.view.constant_at(backend, &c.point);

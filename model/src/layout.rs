@@ -30,6 +30,7 @@ use crate::program::{BIAS_BOUND, DenseShape, Program, Role, TensorId, WEIGHT_BOU
 use boundary::{EndRequest, ends};
 use columns::place_columns;
 use views::views;
+pub use views::{bounded, check_views, is_unsigned, symbolic_column};
 
 pub use boundary::Boundary;
 pub use weights::{WeightCheck, weight_pieces};

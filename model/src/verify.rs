@@ -4,13 +4,15 @@
 use halo2curves_axiom::bn256::{Fr, G1Affine, G2Affine};
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
 
-use crate::layout::{Boundary, Layout};
+use crate::layout::{Boundary, Layout, bounded};
 use crate::lower;
-use crate::program::{ACTIVATION_BOUND, End, Program, ProgramError, TensorId, padded_log};
+use crate::program::{
+    ACTIVATION_BOUND, End, Program, ProgramError, TensorId, padded_index, padded_log,
+};
 use crate::proof::{FoldedProof, NativeProof};
 use crate::statement::{self, Packing, Statement};
 use laminate_engine::backend::{Backend, Native, Part};
-use laminate_engine::claim::EvalClaim;
+use laminate_engine::claim::{EvalClaim, View};
 use laminate_engine::deferred::{Deferred, combine};
 use laminate_engine::error::{Check, VerifyError, expect_len};
 use laminate_engine::field::{fr_from_digest, fr_from_i64};
@@ -35,8 +37,8 @@ pub struct Verifier {
     pub layout: Layout,
     /// The leaves of its lookup trees.
     pub trees: Vec<Segments>,
-    /// Padding value of each tensor.
-    pub padding: Vec<i64>,
+    /// Value of each tensor's padded features, where it is one that follows from the program.
+    pub padding: Vec<Option<i64>>,
 }
 
 /// The transcript of a run, for the Fiat–Shamir inventory: the main events and those of each fork.
@@ -468,7 +470,7 @@ impl Verifier {
             (self.program.input, &proof.input),
             (self.program.output, &proof.output),
         ] {
-            let view = self.layout.tensor(id);
+            let view = self.boundary_view(id);
             let point = transcript.challenges(backend, "boundary point", view.log());
             let value = self.tensor_value(backend, id, values, &point);
             if on("values at the boundary") {
@@ -513,8 +515,18 @@ impl Verifier {
         claims
     }
 
-    /// The multilinear extension of a `(slots, width)` tensor, padded features filled as the program
-    /// computes them: zero, or the table's value at zero.
+    /// The column that the values of an input or output are compared with: the tensor's, without what stands behind the
+    /// ends of its axes if that does not follow from the program.
+    pub fn boundary_view(&self, id: TensorId) -> View {
+        let column = self.layout.tensor(id);
+        match self.padding.get(id).copied().flatten() {
+            Some(_) => column,
+            None => bounded(&self.program, id, &column).unwrap_or(column),
+        }
+    }
+
+    /// The multilinear extension of a `(slots, axes…)` tensor, padded features filled as the program
+    /// computes them: zero, or the table's value at zero; zero where the view leaves them out.
     fn tensor_value<B: Backend>(
         &self,
         backend: &mut B,
@@ -524,14 +536,19 @@ impl Verifier {
     ) -> B::Scalar {
         let width = self.program.tensor_width(id).max(1);
         let padded = 1usize << self.layout.width_logs.get(id).copied().unwrap_or(0);
-        let padding = backend.constant(fr_from_i64(self.padding.get(id).copied().unwrap_or(0)));
+        let padding = self.padding.get(id).copied().flatten().unwrap_or(0);
+        let padding = backend.constant(fr_from_i64(padding));
+        let tensor = self.program.tensors.get(id);
+        let axes = tensor.map_or(&[] as &[u32], |t| &t.axes);
         let mut table = Vec::with_capacity(padded * self.program.slots());
         for row in values.chunks(width) {
-            table.extend_from_slice(row);
-            table.extend(std::iter::repeat_n(
-                padding.clone(),
-                padded - width.min(padded),
-            ));
+            let start = table.len();
+            table.resize(start + padded, padding.clone());
+            for (flat, value) in row.iter().enumerate() {
+                if let Some(slot) = table.get_mut(start + padded_index(axes, flat)) {
+                    *slot = value.clone();
+                }
+            }
         }
         eq::fold_values(backend, &table, point)
     }

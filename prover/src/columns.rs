@@ -121,12 +121,12 @@ impl<'a> Columns<'a> {
     /// The values of a view.
     pub fn values(&self, view: &View) -> Vec<Fr> {
         let mut out = vec![view.constant; 1 << view.log()];
-        for masked in &view.masked {
-            let (inner, parts) = masked.parts();
-            for part in parts {
-                let start = part << inner;
-                let part = out[start..start + (1 << inner)].iter_mut();
-                part.for_each(|o| *o += masked.value);
+        for wired in &view.constants {
+            let (inner, totals) = wired.wiring.totals();
+            let parts = out.chunks_mut(1 << inner).zip(totals);
+            for (part, total) in parts.filter(|(_, total)| *total != 0) {
+                let value = fr_from_i64(total) * wired.value;
+                part.iter_mut().for_each(|o| *o += value);
             }
         }
         for term in &view.terms {

@@ -11,7 +11,7 @@ use laminate_engine::geometry::{BLINDS_LOG, Poly};
 use laminate_engine::joint::JointProof;
 use laminate_engine::transcript::Transcript;
 use laminate_model::layout::Layout;
-use laminate_model::program::{Program, ProgramError, Weights};
+use laminate_model::program::{Program, ProgramError, Weights, padded_index};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
@@ -383,7 +383,7 @@ fn boundary(
     [model.program().input, model.program().output]
         .into_iter()
         .map(|id| {
-            let view = model.layout().tensor(id);
+            let view = model.verifier.boundary_view(id);
             let point = transcript.challenges(&mut Native, "boundary point", view.log());
             let value = columns.evaluate(&view, &point);
             EvalClaim { view, point, value }
@@ -396,11 +396,13 @@ fn tensor_values(program: &Program, trace: &Trace, id: usize, count: usize) -> V
     if count == 0 {
         return vec![];
     }
-    let width = program.tensor_width(id);
-    let padded = width.next_power_of_two();
+    let tensor = &program.tensors[id];
+    let places: Vec<usize> = (0..tensor.width())
+        .map(|i| padded_index(&tensor.axes, i))
+        .collect();
     trace.tensors[id]
-        .chunks(padded)
-        .flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into())))
+        .chunks(1 << tensor.width_log())
+        .flat_map(|row| places.iter().map(|at| fr_from_i64(row[*at].into())))
         .take(count)
         .collect()
 }

@@ -13,7 +13,7 @@ use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
 use laminate_engine::transcript::Transcript;
-use laminate_model::program::{Program, padded_log};
+use laminate_model::program::{Program, padded_index, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
@@ -384,7 +384,7 @@ fn boundary(
     [verifier.program.input, verifier.program.output]
         .into_iter()
         .map(|id| {
-            let view = verifier.layout.tensor(id);
+            let view = verifier.boundary_view(id);
             let point = transcript.challenges(&mut Native, "boundary point", view.log());
             let value = poly::evaluate(&columns.values(&view), &point);
             EvalClaim { view, point, value }
@@ -397,9 +397,12 @@ pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
     if program.is_weights_only() {
         return vec![];
     }
-    let width = program.tensor_width(id);
-    let rows = trace.tensors[id].chunks(width.next_power_of_two());
-    rows.flat_map(|row| row[..width].iter().map(|v| fr_from_i64((*v).into())))
+    let tensor = &program.tensors[id];
+    let places: Vec<usize> = (0..tensor.width())
+        .map(|flat| padded_index(&tensor.axes, flat))
+        .collect();
+    let rows = trace.tensors[id].chunks(1 << tensor.width_log());
+    rows.flat_map(|row| places.iter().map(|at| fr_from_i64(row[*at].into())))
         .collect()
 }
 

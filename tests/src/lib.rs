@@ -19,6 +19,7 @@ pub mod replay;
 pub mod sequence;
 pub mod shards;
 pub mod switches;
+pub mod views;
 
 use std::path::PathBuf;
 

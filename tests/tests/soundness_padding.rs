@@ -44,7 +44,7 @@ fn weights_on_padded_features_are_refused() {
         for (node, blocks) in dense_nodes(&case, &forger) {
             let input = case.program.nodes[node].inputs[0];
             let cols = case.program.tensor_width(input);
-            if cols.is_power_of_two() || forger.verifier.padding[input] == 0 {
+            if cols.is_power_of_two() || forger.verifier.padding[input] == Some(0) {
                 continue;
             }
             // Columns are committed as they would be by a registrant who wants the extra bias.
@@ -86,7 +86,7 @@ fn recommit(
     let Op::Dense(Dense { weight, .. }) = case.program.nodes[node].op else {
         return None;
     };
-    let padding = forged.verifier.padding[case.program.nodes[node].inputs[0]];
+    let padding = forged.verifier.padding[case.program.nodes[node].inputs[0]].expect("a value");
     // The byte 128 became 192: a weight of 64, which adds 64·padding to the first row's sum.
     let mut same = case.clone();
     let bias = &mut same.weights.dense[weight].bias[0];

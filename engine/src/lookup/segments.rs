@@ -163,15 +163,14 @@ pub fn table_tag(table: usize) -> Fr {
 }
 
 /// The row that a key of a table stands for; none if the table's first columns are no key, or it has no such row.
-/// `key` has a value for each of its columns, none where that is no integer of 64 bits.
-pub fn row_of(columns: &[TableColumn], log: usize, key: &[Option<i64>]) -> Option<usize> {
+/// `key` has a value for each of its columns.
+pub fn row_of(columns: &[TableColumn], log: usize, key: &[i64]) -> Option<usize> {
     let mut row = 0usize;
     for (column, value) in columns.iter().zip(key) {
-        let value = (*value)?;
         row += match column {
             TableColumn::Index { lowest } => usize::try_from(value.checked_sub(*lowest)?).ok()?,
             TableColumn::Part { from, log } => {
-                let part = usize::try_from(value)
+                let part = usize::try_from(*value)
                     .ok()
                     .filter(|part| part >> log == 0)?;
                 part << from

@@ -207,6 +207,21 @@ impl Linear {
         }
     }
 
+    /// The extension of `Σ_y A(x; y)`, if that is `[x < n]`.
+    pub fn total_below<B: Backend>(
+        &self,
+        backend: &mut B,
+        view: &[&[B::Scalar]],
+        log: usize,
+    ) -> Option<B::Scalar> {
+        let [term] = self.terms.as_slice() else {
+            return None;
+        };
+        let x = view.get(term.axis).copied()?;
+        let same = (self.scale, term.coefficient, self.offset) == (1, 1, 0) && x.len() == log;
+        same.then(|| eq::below(backend, term.size.min(self.size), x))
+    }
+
     /// The extension.
     pub fn evaluate<B: Backend>(
         &self,

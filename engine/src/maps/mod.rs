@@ -17,6 +17,7 @@
 //! prover's), and its extension over a [`Backend`] (the verifier's).
 
 pub mod automaton;
+mod compose;
 pub mod cost;
 pub mod linear;
 pub mod mask;
@@ -27,6 +28,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
 use crate::backend::Backend;
+use crate::field::{fr_from_i64, pow2};
 use crate::poly::eq;
 
 pub use linear::Linear;
@@ -93,6 +95,35 @@ impl Map {
         }
     }
 
+    /// `Σ_y A(x; y)` where it is the same for every `x` by the kind of the map.
+    pub fn plain_total(&self) -> Option<i64> {
+        match self {
+            Self::Same { .. } | Self::Fixed { .. } => Some(1),
+            Self::Sum { below } => i64::try_from(*below).ok(),
+            Self::Linear(_) | Self::Pairs(_) => None,
+        }
+    }
+
+    /// The extension of `Σ_y A(x; y)`, `y` over `2^log` entries: a number, and a factor if it depends on the point.
+    pub fn total<B: Backend>(
+        &self,
+        backend: &mut B,
+        view: &[&[B::Scalar]],
+        log: usize,
+    ) -> (Fr, Option<B::Scalar>) {
+        if let Some(total) = self.plain_total() {
+            return (fr_from_i64(total), None);
+        }
+        if let Self::Linear(linear) = self
+            && let Some(value) = linear.total_below(backend, view, log)
+        {
+            return (Fr::ONE, Some(value));
+        }
+        // The sum over the cube is the value in its middle, times the number of its corners.
+        let middle = vec![backend.constant(half()); log];
+        (pow2(log), Some(self.evaluate(backend, view, &middle)))
+    }
+
     /// `A(τ; ·)`, `2^log` values, for points of all view axes.
     pub fn vector(&self, view: &[&[Fr]], log: usize) -> Vec<Fr> {
         let mut out = vec![Fr::ZERO; 1 << log];
@@ -128,6 +159,11 @@ impl Map {
             Self::Pairs(pairs) => pairs.evaluate(backend, view, y),
         }
     }
+}
+
+/// `1/2`
+fn half() -> Fr {
+    Fr::from(2).invert().unwrap_or(Fr::ZERO)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use super::linear::LinearTerm;
 use super::pairs::Pair;
 use super::*;
 use crate::backend::Native;
+use crate::field::fr_from_i64;
 use crate::poly;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -257,6 +258,7 @@ fn a_wiring_is_its_values() {
             pairs.for_each(|(o, v)| *o = scale * v);
             assert_eq!(shifted, values, "shifted");
         }
+        totals_are_those_of_ones(&mut rng, &wiring);
         let at = point(&mut rng, wiring.view_log());
         let expected = poly::evaluate(&values, &at);
         let (mask, vectors) = wiring.vectors(&at);
@@ -277,6 +279,161 @@ fn a_wiring_is_its_values() {
             "extension"
         );
     }
+}
+
+/// The values of a view of a block, by the entries of its maps.
+fn values(wiring: &Wiring, block: &[Fr]) -> Vec<Fr> {
+    let logs: Vec<usize> = wiring.axes.iter().map(|(log, _)| *log).collect();
+    let inside = places(&logs);
+    let value = |view: &Vec<usize>| {
+        if !wiring.masks.iter().all(|mask| mask.holds(view)) {
+            return Fr::ZERO;
+        }
+        let entry = |y: &Vec<usize>| -> i64 {
+            let maps = wiring.axes.iter().zip(y);
+            maps.map(|((_, map), y)| map.entry(view, *y)).product()
+        };
+        let terms = inside.iter().zip(block);
+        terms.map(|(y, v)| fr_from_i64(entry(y)) * v).sum()
+    };
+    places(&wiring.view).iter().map(value).collect()
+}
+
+/// What a constant of one becomes.
+fn totals_are_those_of_ones(rng: &mut ChaCha8Rng, wiring: &Wiring) {
+    let ones = vec![Fr::ONE; 1 << wiring.block_log()];
+    let expected = values(wiring, &ones);
+    let (inner, totals) = wiring.totals();
+    let found = totals
+        .iter()
+        .flat_map(|total| vec![fr_from_i64(*total); 1 << inner]);
+    assert_eq!(found.collect::<Vec<Fr>>(), expected, "totals");
+    if let Some(total) = wiring.plain_total() {
+        assert!(expected.iter().all(|v| *v == fr_from_i64(total)));
+    }
+    let at = point(rng, wiring.view_log());
+    let (factor, value) = wiring.total(&mut Native, &at);
+    let found = factor * value.unwrap_or(Fr::ONE);
+    assert_eq!(found, poly::evaluate(&expected, &at), "total");
+}
+
+/// A random map onto an axis of `log` from some of the view axes that are left.
+fn random_map(rng: &mut ChaCha8Rng, view: &[usize], left: &mut Vec<usize>, log: usize) -> Map {
+    let same = left.iter().position(|a| view[*a] == log);
+    match (rng.gen_range(0..6), same) {
+        (0 | 1, Some(at)) => Map::Same {
+            axis: left.remove(at),
+        },
+        (0, _) => Map::Fixed {
+            at: rng.gen_range(0..1 << log),
+        },
+        (1, _) => Map::Sum {
+            below: rng.gen_range(1..=1 << log),
+        },
+        (2, _) if !left.is_empty() => {
+            let axis = left.remove(0);
+            let pairs = places(&[view[axis], log]).into_iter();
+            let pairs = pairs.filter(|_| rng.gen_bool(0.3)).map(|at| Pair {
+                view: vec![at[0]],
+                y: at[1],
+                coefficient: 3 * at[0] as i64 - 1,
+            });
+            let entries: Vec<Pair> = pairs.collect();
+            Map::Pairs(Pairs {
+                axes: vec![axis],
+                entries: entries.into(),
+            })
+        }
+        _ if !left.is_empty() => {
+            let count = rng.gen_range(1..=left.len().min(2));
+            let coefficients = [1, 1, 1, 2, 3, -1];
+            let terms: Vec<_> = left
+                .drain(..count)
+                .map(|axis| {
+                    let size = rng.gen_range(1..=1 << view[axis]);
+                    (axis, coefficients[rng.gen_range(0..6)], size)
+                })
+                .collect();
+            let scale = [1, 1, 1, 2][rng.gen_range(0..4)];
+            linear(
+                &terms,
+                scale,
+                rng.gen_range(-3..4),
+                rng.gen_range(1..=1 << log),
+            )
+        }
+        _ => Map::Fixed { at: 0 },
+    }
+}
+
+fn random_wiring(rng: &mut ChaCha8Rng, block: &[usize]) -> Wiring {
+    let view: Vec<usize> = (0..rng.gen_range(1..4))
+        .map(|_| rng.gen_range(0..4))
+        .collect();
+    let mut left: Vec<usize> = (0..view.len()).collect();
+    let axes = block
+        .iter()
+        .map(|log| (*log, random_map(rng, &view, &mut left, *log)))
+        .collect();
+    let mut masks = vec![];
+    if let Some(axis) = left.pop().filter(|_| rng.gen_bool(0.3)) {
+        masks.push(match left.iter().position(|a| view[*a] == view[axis]) {
+            Some(at) if rng.gen_bool(0.5) => Mask::AtMost {
+                axis,
+                bound: left.remove(at),
+            },
+            _ => Mask::Below {
+                axis,
+                size: rng.gen_range(1..=1 << view[axis]),
+            },
+        });
+    }
+    Wiring { view, axes, masks }
+}
+
+/// A view of a view is one view, if the maps compose; and how many of them do.
+#[test]
+fn views_of_views_are_views() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let (mut composed, mut linear) = (0, 0);
+    for round in 0..3000 {
+        let block = [rng.gen_range(0..3), rng.gen_range(0..3)];
+        let inner = random_wiring(&mut rng, &block);
+        let outer = random_wiring(&mut rng, &inner.view);
+        let entries: Vec<Fr> = (0..1 << inner.block_log())
+            .map(|_| Fr::random(&mut rng))
+            .collect();
+        let expected = values(&outer, &values(&inner, &entries));
+        let Some((factor, both)) = outer.compose(&inner) else {
+            continue;
+        };
+        let found = values(&both, &entries).into_iter();
+        let found: Vec<Fr> = found.map(|v| fr_from_i64(factor) * v).collect();
+        assert_eq!(found, expected, "{round}: {outer:?} of {inner:?}: {both:?}");
+        assert_eq!(both.check(), Ok(()), "{round}: {both:?}");
+        totals_are_those_of_ones(&mut rng, &both);
+        composed += 1;
+        let map = |w: &Wiring| w.axes.iter().any(|(_, m)| matches!(m, Map::Linear(_)));
+        linear += usize::from(map(&outer) && map(&inner) && map(&both));
+    }
+    println!("views of views: {composed} of 3000 compose, {linear} linear maps of linear maps");
+    assert!(composed > 2000 && linear > 100, "{composed}, {linear}");
+}
+
+/// What long axes ask for is linear, or is refused without being multiplied out.
+#[test]
+fn long_views_of_views_are_linear_or_refused() {
+    let size = 1 << 20;
+    let of = |offset: i64, size: usize, coefficient: i64| Wiring {
+        view: vec![20],
+        axes: vec![(20, linear(&[(0, coefficient, size)], 1, offset, size))],
+        masks: vec![],
+    };
+    // Padded by 3 and then strided; a slice of what is padded needs a bound from below.
+    let (padded, strided) = (of(-3, size, 1), of(0, size, 2));
+    let (_, both) = strided.compose(&padded).expect("linear");
+    assert_eq!(both.axes[0].1, linear(&[(0, 2, size)], 1, -3, size - 3));
+    assert_eq!(of(-5, size, 1).compose(&of(5, size, 1)), None);
 }
 
 #[test]

@@ -152,28 +152,90 @@ impl Wiring {
         let shared = ends.take_while(|at| same(*at)).count();
         let (outer, inner) = self.view.split_at(self.view.len() - shared);
         let axes = self.axes.get(..self.axes.len() - shared).unwrap_or(&[]);
-        let count = 1usize << outer.iter().sum::<usize>();
-        let parts = (0..count).map(|index| {
-            let view = indices(outer, index);
-            if !self.masks.iter().all(|mask| mask.holds(&view)) {
-                return vec![];
+        let tables: Vec<(usize, Table<(usize, i64)>)> = axes
+            .iter()
+            .map(|(log, map)| (*log, Table::new(&self.view, map.reads(), |at| map.row(at))))
+            .collect();
+        let mut parts = vec![];
+        each_place(outer, |view| {
+            if !self.masks.iter().all(|mask| mask.holds(view)) {
+                return parts.push(vec![]);
             }
-            axes.iter()
-                .fold(vec![(0usize, 1i64)], |places, (log, map)| {
-                    let row = map.row(&view);
-                    let place = |(at, product): &(usize, i64)| {
-                        let (at, product) = (*at, *product);
-                        row.iter()
-                            .map(move |(y, entry)| ((at << log) + y, product * entry))
-                            .collect::<Vec<_>>()
-                    };
-                    places.iter().flat_map(place).collect()
-                })
+            let mut places = vec![(0usize, 1i64)];
+            for (log, table) in &tables {
+                let row = table.row(view);
+                if let [(y, 1)] = row {
+                    places.iter_mut().for_each(|(at, _)| *at = (*at << log) + y);
+                    continue;
+                }
+                let place = |(at, product): &(usize, i64)| {
+                    let (at, product) = (*at, *product);
+                    row.iter()
+                        .map(move |(y, entry)| ((at << log) + y, product * entry))
+                };
+                places = places.iter().flat_map(place).collect();
+            }
+            parts.push(places);
         });
         Runs {
             inner: inner.iter().sum(),
-            parts: parts.collect(),
+            parts,
         }
+    }
+
+    /// `Σ_y Π_i A_i(x; y_i)` under the masks, for every entry of the view's axes up to the last that it depends on, and
+    /// log2 of the entries that follow for each.
+    pub fn totals(&self) -> (usize, Vec<i64>) {
+        let maps = || self.axes.iter().map(|(_, map)| map);
+        let uneven = maps().filter(|map| map.plain_total().is_none());
+        let reads = uneven.clone().flat_map(Map::reads);
+        let masks = self.masks.iter().flat_map(Mask::reads);
+        let read = reads.chain(masks).max().map_or(0, |axis| axis + 1);
+        let (outer, inner) = self.view.split_at(read.min(self.view.len()));
+        let plain: i64 = maps().filter_map(Map::plain_total).product();
+        let total = |map: &Map| {
+            let sum = |at: &[usize]| vec![map.row(at).iter().map(|(_, v)| v).sum::<i64>()];
+            Table::new(&self.view, map.reads(), sum)
+        };
+        let tables: Vec<Table<i64>> = uneven.map(total).collect();
+        let mut out = vec![];
+        each_place(outer, |view| {
+            let holds = self.masks.iter().all(|mask| mask.holds(view));
+            let sums = tables.iter().filter_map(|table| table.row(view).first());
+            out.push(if holds {
+                plain * sums.product::<i64>()
+            } else {
+                0
+            });
+        });
+        (inner.iter().sum(), out)
+    }
+
+    /// The same total at every entry, if it follows from the kinds of the maps.
+    pub fn plain_total(&self) -> Option<i64> {
+        let totals = self.axes.iter().map(|(_, map)| map.plain_total());
+        let total: Option<i64> = totals.product();
+        total.filter(|_| self.masks.is_empty())
+    }
+
+    /// The extension of [`Self::totals`] at a point of the view: a number, and a factor if it depends on the point.
+    pub fn total<B: Backend>(
+        &self,
+        backend: &mut B,
+        point: &[B::Scalar],
+    ) -> (Fr, Option<B::Scalar>) {
+        let view = self.split(point);
+        let mut number = Fr::from(1);
+        let mut product = mask::product(backend, &self.masks, &view);
+        for (log, map) in &self.axes {
+            let (factor, value) = map.total(backend, &view, *log);
+            number *= factor;
+            product = match (product, value) {
+                (Some(a), Some(b)) => Some(backend.mul(&a, &b)),
+                (a, b) => a.or(b),
+            };
+        }
+        (number, product)
     }
 
     /// Of a block that is shifted along its first axis and otherwise stands as it is: the first entries of view and
@@ -407,20 +469,52 @@ impl Wiring {
     }
 }
 
-/// Indices of the axes of an entry.
-fn indices(logs: &[usize], index: usize) -> Vec<usize> {
-    let mut rest = index;
-    let mut out: Vec<usize> = logs
-        .iter()
-        .rev()
-        .map(|log| {
-            let at = rest & ((1 << log) - 1);
-            rest >>= log;
-            at
-        })
-        .collect();
-    out.reverse();
-    out
+/// Rows of a map for all indices of the view axes that it reads.
+struct Table<T> {
+    reads: Vec<usize>,
+    logs: Vec<usize>,
+    rows: Vec<Vec<T>>,
+}
+
+impl<T> Table<T> {
+    fn new(view: &[usize], reads: Vec<usize>, row: impl Fn(&[usize]) -> Vec<T>) -> Self {
+        let log = |axis: &usize| view.get(*axis).copied().unwrap_or(0);
+        let logs: Vec<usize> = reads.iter().map(log).collect();
+        let mut at = vec![0; view.len()];
+        let mut rows = vec![];
+        each_place(&logs, |own| {
+            for (axis, x) in reads.iter().zip(own) {
+                if let Some(slot) = at.get_mut(*axis) {
+                    *slot = *x;
+                }
+            }
+            rows.push(row(&at));
+        });
+        Self { reads, logs, rows }
+    }
+
+    fn row(&self, view: &[usize]) -> &[T] {
+        let axes = self.reads.iter().zip(&self.logs);
+        let number = axes.fold(0, |number, (axis, log)| {
+            (number << log) + view.get(*axis).copied().unwrap_or(0)
+        });
+        self.rows.get(number).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Runs over the indices of all entries in their order.
+pub(super) fn each_place(logs: &[usize], mut run: impl FnMut(&[usize])) {
+    let mut at = vec![0usize; logs.len()];
+    for _ in 0..1usize << logs.iter().sum::<usize>() {
+        run(&at);
+        for (x, log) in at.iter_mut().zip(logs).rev() {
+            *x += 1;
+            if *x < 1 << log {
+                break;
+            }
+            *x = 0;
+        }
+    }
 }
 
 /// Cuts a point by the logs of its axes.

@@ -34,7 +34,7 @@ use halo2curves_axiom::group::prime::PrimeCurveAffine;
 use halo2curves_axiom::group::{Curve, Group};
 
 use crate::backend::{Backend, Part};
-use crate::claim::{EvalClaim, Masked, View};
+use crate::claim::{EvalClaim, View, WiredConstant};
 use crate::deferred::{Deferred, combine};
 use crate::error::{Check, VerifyError, expect_len};
 use crate::field::fr_from_digest;
@@ -153,6 +153,11 @@ impl Multiexp {
             axes: vec![(sheet.log, Map::Linear(Linear::shift(0, size, -1, size)))],
             masks: vec![],
         });
+        let start_only = Arc::new(Wiring {
+            view: vec![sheet.log],
+            axes: vec![],
+            masks: vec![Mask::Only { axis: 0, at: 0 }],
+        });
         let mut before = vec![];
         let coordinates = sheet.integers.iter().skip(steps::ABSCISSA);
         for (limbs, first) in coordinates.zip([start.x, start.y]) {
@@ -163,10 +168,9 @@ impl Multiexp {
                 for term in &mut view.terms {
                     term.wiring = Some(Arc::clone(&previous));
                 }
-                view.masked = vec![Masked {
+                view.constants = vec![WiredConstant {
                     value: first,
-                    axes: vec![sheet.log],
-                    masks: vec![Mask::Only { axis: 0, at: 0 }],
+                    wiring: Arc::clone(&start_only),
                 }];
                 before.push(view);
             }

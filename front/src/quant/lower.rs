@@ -45,6 +45,7 @@ pub(super) fn lower(
         sequence: None,
         carry: None,
         rope: Vec::new(),
+        views: Vec::new(),
     };
     let mut state = Lowering {
         graph,

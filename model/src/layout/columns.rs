@@ -78,7 +78,7 @@ pub(super) fn place_columns(program: &Program) -> Columns {
                     *slot = shared;
                 }
             }
-            Output::Clear => {}
+            Output::Clear | Output::View => {}
             _ if is_view(program.carry, node.output) => {}
             Output::Signed | Output::Unsigned => {
                 place(&mut tensors, &mut regions, node.output);

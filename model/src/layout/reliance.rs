@@ -15,7 +15,9 @@ use crate::program::{Op, Program, Role, TensorId};
 pub fn stored(op: &Op, bits: u8) -> Bounds {
     match op.output() {
         Output::Unsigned => Bounds::unsigned(bits.into()),
-        Output::Signed | Output::Operand(_) | Output::Clear => Bounds::signed(bits.into()),
+        Output::Signed | Output::Operand(_) | Output::Clear | Output::View => {
+            Bounds::signed(bits.into())
+        }
     }
 }
 
@@ -125,9 +127,10 @@ mod tests {
             _ if looked_up(|l| l.index) => "an index of its table",
             (_, Place::Auxiliary(role)) => op.determined(role).unwrap_or("–"),
             (Output::Operand(_), _) => "the operand's column",
+            (Output::View, _) => "the operands' columns",
             (Output::Clear, _) => "public: below the vocabulary",
             _ if bits(op) == 32 => "–",
-            _ if relied.is_some_and(|r| r.contain(index)) => "an index of a table that reads it",
+            _ if relied.is_none_or(|r| r.contain(index)) => "an index of a table that reads it",
             _ => "nothing: tables have negative indices",
         }
     }
@@ -153,7 +156,11 @@ mod tests {
                 let relied = op.relied(place);
                 let (name, limbs) = match place {
                     Place::Auxiliary(role) => (format!("{role:?}").to_lowercase(), relied),
-                    _ if matches!(op.output(), Output::Operand(_) | Output::Clear) => {
+                    _ if matches!(
+                        op.output(),
+                        Output::Operand(_) | Output::Clear | Output::View
+                    ) =>
+                    {
                         ("output".to_owned(), None)
                     }
                     _ => ("output".to_owned(), Some(stored(&op, bits(&op)))),

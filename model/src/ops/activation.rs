@@ -57,9 +57,14 @@ impl OpSpec for Activation {
         self.at(program, operand(0))
     }
 
-    fn zero_padding(&self, node: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
-        let zero = self.at(node.program, 0) == Some(0);
-        operand(0) && (zero || !on("padding behind a table"))
+    fn zero_padding(
+        &self,
+        node: &Io<'_>,
+        axis: usize,
+        zero: &dyn Fn(usize, usize) -> bool,
+    ) -> bool {
+        let fixed = self.at(node.program, 0) == Some(0);
+        zero(0, axis) && (fixed || !on("padding behind a table"))
     }
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {

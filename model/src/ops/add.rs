@@ -80,7 +80,7 @@ impl OpSpec for Add {
         Some(round(sum, self.shift))
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(&self, _: &Io<'_>, _: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
         false
     }
 

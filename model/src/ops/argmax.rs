@@ -87,13 +87,13 @@ impl OpSpec for Argmax {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(&self, _: &Io<'_>, _: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
         false
     }
 
     fn open_padding(&self, node: &Io<'_>) -> Option<&'static str> {
         // Not summed, but gaps of padded tokens are limbs only if their logits are zero.
-        let open = node.is_padded(0, 0) && !node.zero_padded(0);
+        let open = node.is_padded(0, 0) && !node.zero_padded(0, 0);
         (open && on("padding of the vocabulary")).then_some("the logits are not")
     }
 

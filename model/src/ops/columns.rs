@@ -16,6 +16,8 @@ pub enum Output {
     Operand(usize),
     /// In no column: the verifier knows it.
     Clear,
+    /// In the columns of the operands, read by maps ([`super::OpSpec::view`]).
+    View,
 }
 
 /// What an auxiliary column of a node holds. Ops name their own, beside their equations.

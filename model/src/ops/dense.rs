@@ -1,7 +1,8 @@
 //! Dense layers with requantisation, with or without a residual.
 //!
-//! Shapes: `x (stack, slots, cols)`, `w (stack, rows, cols)`, `bias, m (stack, rows)`,
-//! `y, rem (stack, slots, rows)`; all padded. The identity
+//! Shapes: `x (stack, slots, places, cols)`, `w (stack, rows, cols)`, `bias, m (stack, rows)`,
+//! `y, rem (stack, slots, places, rows)`; all padded. The axes of `places` are positions at each of which the layer is
+//! applied: with a view of windows as `x`, it is a convolution. The identity
 //! `m·(Σ_k w·x + bias) = 2^s·(y - res) + rem - 2^(s-1)` is a [`Product`] of two stages; padded
 //! multipliers are zero, so padded outputs are zero whatever the weights ([`Zeros`]).
 //!
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::{WORD, half};
 use super::check::{Use, bits};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::{DenseShape, Program, Weights};
+use crate::program::{DenseShape, Program, Weights, axes_log};
 
 /// `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,8 +71,9 @@ impl OpSpec for Dense {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
-        true
+    fn zero_padding(&self, node: &Io<'_>, axis: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
+        // Padded rows have no multiplier; at padded positions there is a bias.
+        axis >= positions(node, self.weight) || !on("padded positions of a dense layer")
     }
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
@@ -81,6 +83,10 @@ impl OpSpec for Dense {
 
     fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
         dense_bound(weights, self.weight) + half(self.shift)
+    }
+
+    fn even_padding(&self, node: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+        positions(node, self.weight) == 0
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
@@ -103,15 +109,40 @@ pub(super) fn check(node: &mut Check<'_, '_>, weight: usize) -> Result<(), Strin
             shape.stack, x.stack, out.stack
         ));
     }
-    if (shape.rows != out.axes && on("rows of a dense layer"))
-        || (shape.cols != x.axes && on("columns of a dense layer"))
+    if (shape.rows.is_empty() || shape.cols.is_empty()) && on("axes of a dense layer's own") {
+        return Err(format!(
+            "weights are {:?}x{:?}, expected an axis each",
+            shape.rows, shape.cols
+        ));
+    }
+    let before = |axes: &'_ [u32], own: &[u32]| axes.strip_suffix(own).map(<[u32]>::to_vec);
+    let (rows, cols) = (before(&out.axes, &shape.rows), before(&x.axes, &shape.cols));
+    if (rows.is_none() && on("rows of a dense layer"))
+        || (cols.is_none() && on("columns of a dense layer"))
     {
         return Err(format!(
             "weights are {:?}x{:?}, tensors want {:?}x{:?}",
             shape.rows, shape.cols, out.axes, x.axes
         ));
     }
+    let (rows, cols) = (rows.unwrap_or_default(), cols.unwrap_or_default());
+    if rows != cols && on("positions of a dense layer") {
+        return Err(format!(
+            "is applied at positions {cols:?} and gives positions {rows:?}; both are axes before the layer's own"
+        ));
+    }
+    if !cols.is_empty() && node.program().sequence.is_some() && on("positions of rows") {
+        return Err("is applied at positions, which programs over tokens do not have".into());
+    }
     Ok(())
+}
+
+/// Number of axes of the operand before those that the layer contracts: it is applied at each of their places.
+pub(super) fn positions(node: &Io<'_>, weight: usize) -> usize {
+    let shape = node.program.weights.get(weight);
+    let own = shape.map_or(0, |shape| shape.cols.len());
+    node.operand(0)
+        .map_or(0, |x| x.axes.len().saturating_sub(own))
 }
 
 /// Relations of a layer whose sums are rounded to `output`.
@@ -124,9 +155,12 @@ pub(super) fn relations(
     let dense = node.layout.dense.get(weight)?;
     let shape = node.io.program.weights.get(weight)?;
     let [l, t, j, k] = [0, 1, 2, 3];
+    // Positions are more of the slots.
+    let positions = positions(&node.io, weight);
+    let places = node.io.operand(0)?.axes.get(..positions)?;
     let axes = vec![
         shape.stack_log(),
-        node.slots_log(),
+        node.slots_log() + axes_log(places),
         shape.row_log(),
         shape.col_log(),
     ];
@@ -165,7 +199,7 @@ pub(super) fn relations(
         axes: multiplier_axes(shape),
     };
     let mut out = vec![Relation::Product(product), Relation::Zeros(zeros)];
-    if !node.io.zero_padded(0) {
+    if !node.io.zero_padded(0, positions) {
         out.push(Relation::Zeros(column_zeros(dense.weight_view(), shape)));
     }
     Some(out)

@@ -70,10 +70,10 @@ impl OpSpec for DenseAdd {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(&self, _: &Io<'_>, axis: usize, zero: &dyn Fn(usize, usize) -> bool) -> bool {
         // With an embedding's, whatever has 32 bits is zero: so no norm squares anything else, and
         // blocks of a stack that read zeros give zeros to the next.
-        operand(1)
+        zero(1, axis)
     }
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {

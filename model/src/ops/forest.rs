@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_engine::claim::{Masked, Term, View};
+use laminate_engine::claim::{Term, View, WiredConstant};
 use laminate_engine::field::{fr_from_i64, pow2};
 use laminate_engine::lookup::TableColumn;
 use laminate_engine::maps::{Linear, Map, Mask, Wiring};
@@ -224,14 +224,14 @@ impl Forest {
         let offset = -fr_from_i64(WORD_BOUND) * Fr::from(u64::from(self.steps));
         match full {
             true => sums.constant += offset,
-            false => sums.masked.push(Masked {
-                value: offset,
-                axes: wiring.view.clone(),
-                masks: vec![Mask::Below {
+            false => {
+                let below = Mask::Below {
                     axis: 1,
                     size: chains,
-                }],
-            }),
+                };
+                sums.constants
+                    .push(masked(offset, &wiring.view, vec![below]));
+            }
         }
         let mut difference = node.output();
         difference = sums.scale_add(-Fr::ONE, &difference);
@@ -276,26 +276,22 @@ impl Axes {
             .scale_add(Fr::ONE, &node.aux(Role::BRANCH));
         let mut nodes = wired(&taken, &before);
         // The number of the chain, bit by bit, at the first step.
-        nodes.masked = (0..self.chains)
-            .map(|i| Masked {
-                value: pow2(i),
-                axes: vec![self.steps, rest - 1 - i, 1, i],
-                masks: vec![Mask::Only { axis: 0, at: 0 }, Mask::Only { axis: 2, at: 1 }],
-            })
+        let first = vec![Mask::Only { axis: 0, at: 0 }, Mask::Only { axis: 2, at: 1 }];
+        nodes.constants = (0..self.chains)
+            .map(|i| masked(pow2(i), &[self.steps, rest - 1 - i, 1, i], first.clone()))
             .collect();
         nodes
     }
 
     /// The slots of steps, `of` being a column of steps: it stands there with a factor of zero.
     fn slots(&self, of: &View) -> View {
-        let bit = |i: usize| Masked {
-            value: pow2(i),
-            axes: vec![self.steps + self.slots - 1 - i, 1, i + self.chains],
-            masks: vec![Mask::Only { axis: 1, at: 1 }],
+        let bit = |i: usize| {
+            let axes = [self.steps + self.slots - 1 - i, 1, i + self.chains];
+            masked(pow2(i), &axes, vec![Mask::Only { axis: 1, at: 1 }])
         };
         View {
             constant: Fr::ZERO,
-            masked: (0..self.slots).map(bit).collect(),
+            constants: (0..self.slots).map(bit).collect(),
             terms: of
                 .terms
                 .iter()
@@ -316,20 +312,12 @@ impl Axes {
     /// What variants read, `(slots, kinds, features)`.
     fn read(&self, node: &Placed<'_>) -> Option<View> {
         let operand = node.operand(0)?;
-        let plain = operand.masked.is_empty() && operand.terms.iter().all(|t| t.wiring.is_none());
-        if !plain {
-            return None;
-        }
         let axes = vec![self.slots, self.kinds, self.features];
         let only = |kind: usize| Mask::Only { axis: 1, at: kind };
-        let constant = |kind: usize, value: Fr| Masked {
-            value,
-            axes: axes.clone(),
-            masks: vec![only(kind)],
-        };
+        let constant = |kind: usize, value: Fr| masked(value, &axes, vec![only(kind)]);
         let mut out = View {
             constant: Fr::ZERO,
-            masked: vec![constant(Forest::BOTTOM, fr_from_i64(LOWEST.into()))],
+            constants: vec![constant(Forest::BOTTOM, fr_from_i64(LOWEST.into()))],
             terms: vec![],
         };
         for kind in Forest::PLAIN..1 << self.kinds {
@@ -341,7 +329,7 @@ impl Axes {
                 ],
                 masks: vec![only(kind)],
             });
-            out.masked.push(constant(kind, operand.constant));
+            out.constants.push(constant(kind, operand.constant));
             out.terms.extend(wired(&operand, &wiring).terms);
             if let Some(value) = MISSING_AS.get(kind).copied().flatten() {
                 let missing = wired(&node.aux(Role::MISSING), &wiring);
@@ -353,11 +341,24 @@ impl Axes {
     }
 }
 
+/// A constant where masks hold, on axes of which the first is the most significant.
+fn masked(value: Fr, axes: &[usize], masks: Vec<Mask>) -> WiredConstant {
+    let wiring = Wiring {
+        view: axes.to_vec(),
+        axes: vec![],
+        masks,
+    };
+    WiredConstant {
+        value,
+        wiring: Arc::new(wiring),
+    }
+}
+
 /// The terms of a column, wired; its constant is left to the caller.
 fn wired(view: &View, wiring: &Arc<Wiring>) -> View {
     View {
         constant: Fr::ZERO,
-        masked: vec![],
+        constants: vec![],
         terms: view
             .terms
             .iter()
@@ -505,7 +506,11 @@ impl OpSpec for Forest {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+    fn even_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+        true
+    }
+
+    fn zero_padding(&self, _: &Io<'_>, _: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
         true
     }
 
@@ -524,6 +529,19 @@ impl OpSpec for Forest {
             out.push(Self::missing(node)?);
         }
         Some(out)
+    }
+
+    /// The operand is a column of its own: variants are views of it, and its limbs bound it.
+    fn check_columns(&self, node: &Io<'_>, operands: &[View]) -> Result<(), String> {
+        let plain = |view: &View| {
+            view.constants.is_empty() && view.terms.iter().all(|term| term.wiring.is_none())
+        };
+        let id = node.node.inputs.first();
+        let own = id.is_some_and(|id| !node.program.is_view(*id));
+        if (own && operands.iter().all(plain)) || !on("operand of a forest that is stored") {
+            return Ok(());
+        }
+        Err("its operand is a view of other tensors, expected one with a column of its own".into())
     }
 
     fn tables(&self, node: &Io<'_>) -> Vec<usize> {

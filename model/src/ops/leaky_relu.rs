@@ -71,7 +71,7 @@ impl OpSpec for LeakyRelu {
         Some(round(scaled, SLOPE_BITS))
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(&self, _: &Io<'_>, _: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
         false
     }
 

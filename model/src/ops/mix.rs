@@ -102,11 +102,20 @@ impl OpSpec for Mix {
         Some(0)
     }
 
-    fn zero_padding(&self, node: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(
+        &self,
+        node: &Io<'_>,
+        axis: usize,
+        zero: &dyn Fn(usize, usize) -> bool,
+    ) -> bool {
         // A padded query head attends like any other; only an unpadded axis has none.
         let axes = node.output().map_or(&[] as &[u32], |t| &t.axes);
         let full = axes.get(1).is_some_and(|queries| queries.is_power_of_two());
-        operand(1) && (full || !on("padded queries of a mix"))
+        match axis {
+            0 => zero(1, 0),
+            1 => full || !on("padded queries of a mix"),
+            _ => zero(1, axis - 1),
+        }
     }
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {

@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | [`dense`], [`dense_add`] | products, two sumchecks |
 //! | [`relu`], [`leaky_relu`] | one zero-check |
-//! | [`add`] | linear, a random point |
+//! | [`add`], [`rescale`] | linear, a random point |
+//! | [`max`] | one zero-check, row sums, a random point |
 //! | [`mul`] | one zero-check |
 //! | [`activation`] | lookups only |
 //! | [`reshape`] | wiring: the output is the operand's column |
+//! | [`view`](mod@view) | wiring: the output is read off the operands' columns by maps |
 //! | [`embed`] | a product over the vocabulary |
 //! | [`rms_norm`] | two products, one zero-check |
 //! | [`rope`] | a product with public angles |
@@ -33,14 +35,17 @@ pub mod dense_add;
 pub mod embed;
 pub mod forest;
 pub mod leaky_relu;
+pub mod max;
 pub mod mix;
 pub mod mul;
 pub mod relu;
+pub mod rescale;
 pub mod reshape;
 pub mod rms_norm;
 pub mod rope;
 pub mod scores;
 pub mod softmax;
+pub mod view;
 
 pub use activation::Activation;
 pub use add::Add;
@@ -54,18 +59,22 @@ pub use dense_add::DenseAdd;
 pub use embed::Embed;
 pub use forest::Forest;
 pub use leaky_relu::LeakyRelu;
+pub use max::{Max, Outside};
 pub use mix::Mix;
 pub use mul::Mul;
 pub use node::{Io, Placed};
 pub use relu::Relu;
+pub use rescale::Rescale;
 pub use reshape::Reshape;
 pub use rms_norm::RmsNorm;
 pub use rope::Rope;
 pub use scores::Scores;
 pub use softmax::Softmax;
+pub use view::View;
 
 use std::ops::Deref;
 
+use laminate_engine::claim;
 use laminate_engine::relations::Relation;
 use serde::{Deserialize, Serialize};
 
@@ -121,8 +130,16 @@ pub trait OpSpec {
     /// table.
     fn padding(&self, program: &Program, operand: &dyn Fn(usize) -> i64) -> Option<i64>;
 
-    /// Whether the relations prove padded features of the output to be zero if those of the operands are as told.
-    fn zero_padding(&self, node: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool;
+    /// Whether padded features have one value in all of the output that follows from the program, [`Self::padding`], if
+    /// those of the operands are so.
+    fn even_padding(&self, _: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
+        (0..self.arity()).all(operand)
+    }
+
+    /// Whether the relations prove the output to be zero behind the end of a feature axis, if operands are behind those
+    /// of theirs for which it is told, by operand and axis.
+    fn zero_padding(&self, node: &Io<'_>, axis: usize, zero: &dyn Fn(usize, usize) -> bool)
+    -> bool;
 
     /// Who is not known to be zero on padding, if the op sums over padding that may hold something.
     fn open_padding(&self, node: &Io<'_>) -> Option<&'static str>;
@@ -133,6 +150,22 @@ pub trait OpSpec {
 
     /// The relations; none if the node is not as [`Self::check`] wants it.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>>;
+
+    /// The output as a view of the operands' columns, of an op whose output is one.
+    ///
+    /// # Errors
+    /// What does not fit; never of a checked program.
+    fn view(&self, _: &Io<'_>, _: &[claim::View]) -> Result<Option<claim::View>, String> {
+        Ok(None)
+    }
+
+    /// What the op asks of how its operands stand in columns.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check_columns(&self, _: &Io<'_>, _: &[claim::View]) -> Result<(), String> {
+        Ok(())
+    }
 
     /// What is looked up in the program's tables.
     fn lookups(&self) -> Vec<Lookup> {
@@ -251,7 +284,10 @@ ops! { ($)
     12 Softmax,
     13 Mix,
     14 Argmax,
-    15 Forest,
+    15 View,
+    16 Max,
+    17 Rescale,
+    18 Forest,
 }
 
 #[cfg(test)]

@@ -71,8 +71,8 @@ impl OpSpec for Mul {
         Some(round(product, self.shift))
     }
 
-    fn zero_padding(&self, _: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
-        operand(0) || operand(1)
+    fn zero_padding(&self, _: &Io<'_>, axis: usize, zero: &dyn Fn(usize, usize) -> bool) -> bool {
+        zero(0, axis) || zero(1, axis)
     }
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {

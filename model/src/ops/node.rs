@@ -30,10 +30,17 @@ impl<'a> Io<'a> {
         self.program.tensors.get(self.node.output)
     }
 
-    /// Whether an operand's padded features are proven zero.
-    pub fn zero_padded(&self, operand: usize) -> bool {
-        let id = self.node.inputs.get(operand);
-        id.is_some_and(|id| self.program.zero_padded(*id))
+    /// Whether an operand is proven zero behind the ends of its axes, from the given one on. Used of tokens, and of
+    /// views: what reads another tensor of rows has zero weights there.
+    pub fn zero_padded(&self, operand: usize, from: usize) -> bool {
+        let Some(id) = self.node.inputs.get(operand) else {
+            return false;
+        };
+        let axes = self.operand(operand).map_or(0, |tensor| tensor.axes.len());
+        let asked = self.program.sequence.is_some() || self.program.is_view(*id);
+        let zero = self.program.zero_axes();
+        let zero = zero.get(*id).and_then(|zero| zero.get(from..axes));
+        asked && zero.is_some_and(|zero| zero.iter().all(|zero| *zero))
     }
 
     /// Whether an axis of an operand, from the given one on, is not a power of two.

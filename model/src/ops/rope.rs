@@ -79,8 +79,8 @@ impl OpSpec for Rope {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
-        operand(0)
+    fn zero_padding(&self, _: &Io<'_>, axis: usize, zero: &dyn Fn(usize, usize) -> bool) -> bool {
+        zero(0, axis)
     }
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {

@@ -94,13 +94,13 @@ impl OpSpec for Scores {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(&self, _: &Io<'_>, _: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
         false
     }
 
     fn open_padding(&self, node: &Io<'_>) -> Option<&'static str> {
         // Summed: the features of a head, from the key's second axis on.
-        let open = node.is_padded(1, 1) && !node.zero_padded(0) && !node.zero_padded(1);
+        let open = node.is_padded(1, 1) && !node.zero_padded(0, 2) && !node.zero_padded(1, 1);
         (open && on("padding of heads")).then_some("neither queries nor keys are")
     }
 

@@ -91,7 +91,7 @@ impl OpSpec for Softmax {
         Some(0)
     }
 
-    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+    fn zero_padding(&self, _: &Io<'_>, _: usize, _: &dyn Fn(usize, usize) -> bool) -> bool {
         false
     }
 

@@ -6,7 +6,7 @@ use super::{
     End, Node, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
     WeightFormat,
 };
-use crate::ops::{Check, Io, Output, Used};
+use crate::ops::{Check, Io, Op, Output, Used};
 use laminate_engine::switch::{on, on_of};
 
 /// Largest number of nodes.
@@ -21,7 +21,11 @@ pub const MAX_STACK: u32 = 1 << 10;
 /// Largest log2 of a column or of one layer's weights.
 const MAX_COLUMN_LOG: usize = 34;
 /// Largest number of feature axes.
-const MAX_AXES: usize = 4;
+const MAX_AXES: usize = 8;
+/// Largest number of terms of all views that nodes read.
+const MAX_VIEW_TERMS: usize = 1 << 10;
+/// Largest number of non-zeros that these write out.
+const MAX_VIEW_PAIRS: usize = 1 << 18;
 /// Largest vocabulary.
 pub const MAX_VOCAB: u32 = 1 << 18;
 /// Largest vocabulary whose ids are packed in 16 bits; those of a larger one take 32.
@@ -144,6 +148,12 @@ impl Program {
             weight_used.iter().all(|u| *u != [false; 3]),
             "0",
         )?;
+        let views = crate::layout::check_views(self);
+        views.map_err(|(node, problem)| ProgramError::Node {
+            node,
+            op: self.nodes.get(node).map_or("", |node| node.op.name()),
+            problem,
+        })?;
         self.padding_values().map(|_| ())
     }
 
@@ -208,6 +218,7 @@ impl Program {
             "none with limbs of 8 bits",
         )?;
         self.check_tensors()?;
+        self.check_view_counts()?;
         for shape in &self.weights {
             let log = shape.stack_log() + shape.row_log() + shape.col_log();
             let counts = [shape.row_count(), shape.col_count()];
@@ -270,8 +281,9 @@ impl Program {
             bound(
                 "bits of a tensor",
                 tensor.bits.into(),
-                tensor.bits == 16 || (tensor.bits == 32 && self.limb_bits == 16),
-                "16, or 32 with limbs of 16 bits",
+                tensor.bits == 16
+                    || (tensor.bits == 32 && (self.limb_bits == 16 || self.is_view(id))),
+                "16, or 32 with limbs of 16 bits and of views",
             )?;
             let log = self.column_log(id);
             bound(
@@ -282,6 +294,41 @@ impl Program {
             )?;
         }
         Ok(())
+    }
+
+    /// Views are bounded in number and size before any map is looked at.
+    fn check_view_counts(&self) -> Result<(), ProgramError> {
+        let most = MAX_NODES;
+        let ok = self.views.len() <= most;
+        bound(
+            "number of views",
+            self.views.len(),
+            ok,
+            format!("at most {most}"),
+        )?;
+        let read = self.nodes.iter().filter_map(|node| match &node.op {
+            Op::View(view) => view.of(self),
+            _ => None,
+        });
+        let (mut terms, mut pairs) = (0usize, 0usize);
+        for view in read {
+            terms = terms.saturating_add(view.terms.len());
+            pairs = pairs.saturating_add(view.pairs());
+        }
+        let ok = terms <= MAX_VIEW_TERMS;
+        bound(
+            "terms of views",
+            terms,
+            ok,
+            format!("at most {MAX_VIEW_TERMS}"),
+        )?;
+        let ok = pairs <= MAX_VIEW_PAIRS;
+        bound(
+            "pairs of views",
+            pairs,
+            ok,
+            format!("at most {MAX_VIEW_PAIRS}"),
+        )
     }
 
     fn check_sequence(&self) -> Result<(), ProgramError> {
@@ -320,14 +367,11 @@ impl Program {
         Ok(())
     }
 
-    /// A program over rows: flat tensors of one copy, and nothing rotated. Boundary values are laid out so. That
-    /// they have 16 bits and are not carried follows: only ops over tokens make or read others.
+    /// A program over rows: tensors of one copy, and nothing rotated. That stored ones have 16 bits and are not
+    /// carried follows: only ops over tokens make or read others.
     fn check_rows(&self) -> Result<(), ProgramError> {
-        let flat = |t: &Tensor| {
-            (t.axes.len() == 1 || !on("one axis of rows"))
-                && (t.stack == 1 || !on("one copy of rows"))
-        };
-        let mut other = self.tensors.iter().filter(|t| !flat(t)).count();
+        let stacked = |t: &&Tensor| t.stack != 1 && on("one copy of rows");
+        let mut other = self.tensors.iter().filter(stacked).count();
         if on("no rotation of rows") {
             other += self.rope.len();
         }

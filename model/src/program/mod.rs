@@ -11,6 +11,7 @@ pub mod packed;
 mod padding;
 mod table;
 mod tensor;
+pub mod view;
 mod weights;
 
 pub use crate::ends::{End, Sequence, Shard};
@@ -23,6 +24,8 @@ pub use check::{
 pub use laminate_engine::poly::padded_log;
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
 pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};
+
+pub use view::{AxisMap, AxisMask, AxisPair, TensorView, ViewTerm};
 
 use halo2curves_axiom::bn256::Fr;
 use serde::{Deserialize, Serialize};
@@ -94,6 +97,9 @@ pub struct Program {
     pub carry: Option<Carry>,
     /// Rotation angles.
     pub rope: Vec<RopeTable>,
+    /// How tensors are read off others.
+    #[serde(default)]
+    pub views: Vec<TensorView>,
 }
 
 impl Program {
@@ -114,6 +120,7 @@ impl Program {
             sequence: None,
             carry: None,
             rope: vec![],
+            views: vec![],
         }
     }
 
@@ -151,7 +158,7 @@ impl Program {
     /// [`ProgramError::Encoding`] if the program cannot be encoded.
     pub fn digest(&self) -> Result<Fr, ProgramError> {
         let bytes = postcard::to_stdvec(self).map_err(|e| ProgramError::Encoding(e.to_string()))?;
-        Ok(fr_from_digest(b"laminate/program/v2", &bytes))
+        Ok(fr_from_digest(b"laminate/program/v3", &bytes))
     }
 }
 

@@ -30,6 +30,7 @@ impl Program {
         let others = self.tensors.len()
             + self.tables.len()
             + self.rope.len()
+            + self.views.len()
             + usize::from(self.batch_log)
             + usize::from(self.sequence.is_some())
             + usize::from(self.carry.is_some())

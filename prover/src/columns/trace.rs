@@ -14,7 +14,7 @@ use rand::RngCore;
 
 use super::blinds::{self, blind_rows};
 use super::weights::add_block;
-use super::{Columns, WeightColumns, cut};
+use super::{WeightColumns, cut};
 use crate::exec::Trace;
 use crate::kernels::msm;
 use crate::prove::Links;
@@ -265,13 +265,10 @@ fn count_tree(
                     } = kind
                         && t == table
                     {
-                        let keys: Vec<Vec<Option<i64>>> = looked_up
-                            .iter()
-                            .take(keys)
-                            .map(|key| trace.indices(key, weights))
-                            .collect();
+                        let keys = looked_up.iter().take(keys);
+                        let keys: Vec<Vec<i64>> = keys.map(|key| trace.indices(key)).collect();
                         for i in 0..keys.first().map_or(0, Vec::len) {
-                            let key: Vec<Option<i64>> = keys.iter().map(|k| k[i]).collect();
+                            let key: Vec<i64> = keys.iter().map(|k| k[i]).collect();
                             tally(&mut values, row_of(columns, block.log, &key));
                         }
                     }
@@ -321,35 +318,46 @@ fn tally(table: &mut [u32], entry: Option<usize>) {
 }
 
 impl TraceColumns {
-    /// The integers of a column of keys; none where one is beyond 62 bits.
-    fn indices(&self, view: &View, weights: &WeightColumns) -> Vec<Option<i64>> {
-        let plain = view.masked.is_empty() && view.terms.iter().all(|t| t.wiring.is_none());
-        let Some(constant) = small(view.constant).filter(|_| plain) else {
-            let columns = Columns::new(weights, self, vec![]);
-            return columns.values(view).into_iter().map(small).collect();
-        };
-        // Limbs, the least significant first.
-        let bits = if self.wide { 16 } else { 8 };
-        (0..1usize << view.log())
-            .map(|i| {
-                let limbs = view.terms.iter().enumerate();
-                let sum = limbs.fold(constant, |acc, (limb, term)| {
-                    acc + (i64::from(self.values[term.block.offset + i]) << (bits * limb))
-                });
-                Some(sum)
-            })
-            .collect()
+    /// The integers of an index column: limbs and constants, which may stand by maps.
+    fn indices(&self, view: &View) -> Vec<i64> {
+        let mut out = vec![small(view.constant); 1 << view.log()];
+        for wired in &view.constants {
+            let (inner, totals) = wired.wiring.totals();
+            let value = small(wired.value);
+            for (part, total) in out.chunks_mut(1 << inner).zip(totals) {
+                let more = value.wrapping_mul(total);
+                part.iter_mut().for_each(|v| *v = v.wrapping_add(more));
+            }
+        }
+        for term in &view.terms {
+            let limbs = &self.values[term.block.offset..][..1 << term.block.log];
+            let add = |out: &mut [i64], factor: i64, from: usize| {
+                for (v, limb) in out.iter_mut().zip(&limbs[from..]) {
+                    *v = v.wrapping_add(factor.wrapping_mul(i64::from(*limb)));
+                }
+            };
+            let coefficient = small(term.coefficient);
+            let Some(wiring) = &term.wiring else {
+                add(&mut out, coefficient, 0);
+                continue;
+            };
+            let runs = wiring.runs();
+            for (out, parts) in out.chunks_mut(1 << runs.inner).zip(&runs.parts) {
+                for (part, entry) in parts {
+                    add(out, coefficient.wrapping_mul(*entry), part << runs.inner);
+                }
+            }
+        }
+        out
     }
 }
 
-/// An integer between -2^62 and 2^62; none if the element is none.
-fn small(value: Fr) -> Option<i64> {
-    let low = |v: Fr| {
-        let bytes = v.to_bytes();
-        let (low, high) = bytes.split_at(8);
-        let low = u64::from_le_bytes(low.try_into().ok()?);
-        let fits = high.iter().all(|byte| *byte == 0) && low >> 62 == 0;
-        fits.then_some(low as i64)
-    };
-    low(value).or_else(|| Some(-low(-value)?))
+/// A constant between -2^63 and 2^63 as an integer.
+fn small(value: Fr) -> i64 {
+    let low = |v: Fr| i64::from_le_bytes(v.to_bytes()[..8].try_into().unwrap_or([0; 8]));
+    if value.to_bytes()[31] == 0 {
+        low(value)
+    } else {
+        -low(-value)
+    }
 }

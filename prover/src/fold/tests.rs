@@ -174,7 +174,7 @@ fn claim(wire: Wire, blocks: &[Block], rng: &mut ChaCha8Rng) -> EvalClaim<Fr> {
     });
     let view = View {
         constant: Fr::ZERO,
-        masked: vec![],
+        constants: vec![],
         terms: terms.collect(),
     };
     EvalClaim {

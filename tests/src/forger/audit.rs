@@ -11,6 +11,7 @@ use laminate_engine::lookup::Kind;
 use laminate_engine::relations::{Context, Elementwise, Relation};
 use laminate_engine::transcript::Transcript;
 use laminate_model::lower;
+use laminate_model::program::padded_index;
 use laminate_prover::joint;
 
 use super::Forger;
@@ -124,13 +125,17 @@ impl Forger {
             ("output", program.output, &self.output),
         ];
         let differs = |id: usize, claimed: &[Fr]| {
-            let width = program.tensor_width(id);
-            let held = columns.values(&verifier.layout.tensor(id));
-            let padding = fr_from_i64(verifier.padding[id]);
+            let tensor = &program.tensors[id];
+            let held = columns.values(&verifier.boundary_view(id));
+            let padding = fr_from_i64(verifier.padding[id].unwrap_or(0));
             let rows = held.chunks(1 << verifier.layout.width_logs[id]);
-            let mut rows = rows.zip(claimed.chunks(width));
+            let mut rows = rows.zip(claimed.chunks(tensor.width()));
             rows.any(|(row, claimed)| {
-                row[..width] != *claimed || row[width..].iter().any(|v| *v != padding)
+                let mut expected = vec![padding; row.len()];
+                for (flat, value) in claimed.iter().enumerate() {
+                    expected[padded_index(&tensor.axes, flat)] = *value;
+                }
+                expected != row
             })
         };
         let wrong = ends

@@ -133,11 +133,11 @@ impl Forger {
         let views = tree.segments.iter().flat_map(|s| s.kind.columns());
         let values = |view: &View| {
             let mut out = vec![view.constant; 1 << view.log()];
-            for masked in &view.masked {
-                let (inner, parts) = masked.parts();
-                for part in parts {
-                    let own = &mut out[part << inner..(part + 1) << inner];
-                    own.iter_mut().for_each(|o| *o += masked.value);
+            for constant in &view.constants {
+                let (inner, totals) = constant.wiring.totals();
+                for (own, total) in out.chunks_mut(1 << inner).zip(totals) {
+                    let more = constant.value * fr_from_i64(total);
+                    own.iter_mut().for_each(|o| *o += more);
                 }
             }
             for term in &view.terms {

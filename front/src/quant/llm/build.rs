@@ -101,6 +101,7 @@ fn empty(
         }),
         carry: None,
         rope: vec![rotation(&model.config, slots)],
+        views: vec![],
     })
 }
 

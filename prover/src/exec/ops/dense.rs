@@ -1,15 +1,16 @@
-//! `y[t,j] = round_s(m[j]·(Σ_k w[j,k]·x[t,k] + bias[j]))`; a layer may have no biases.
+//! `y[t,j] = round_s(m[j]·(Σ_k w[j,k]·x[t,k] + bias[j]))`, `t` over slots and the places in each; a layer may have no
+//! biases.
 
 use laminate_model::ops::Dense;
 use laminate_model::program::{ACTIVATION_BOUND, Role, padded_index};
 use rayon::prelude::*;
 
-use super::first;
+use super::{first, padded};
 use crate::exec::round::{half, round, within};
 use crate::exec::{Computed, Execute, Failure, Rows, Task};
 
 impl Execute for Dense {
-    /// `(slots, cols) -> (slots, rows)`, int16.
+    /// `(slots, places, cols) -> (slots, places, rows)`, int16.
     fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
         let zero = vec![0; task.len()];
         add(
@@ -22,7 +23,7 @@ impl Execute for Dense {
     }
 }
 
-/// The layer added to `values`, `(slots, rows)`, of `2·bound` values around zero; padded rows and blocks have
+/// The layer added to `values`, `(slots, places, rows)`, of `2·bound` values around zero; padded rows and blocks have
 /// weights, biases and multipliers zero. Sums are `Σ_k w·x`.
 ///
 /// # Errors
@@ -34,34 +35,38 @@ pub(super) fn add(
     mut values: Vec<i32>,
     bound: i64,
 ) -> Result<Computed, Failure> {
-    let (width, slots) = (task.width(), task.slots.len());
     let mut remainder = vec![half(shift); values.len()];
     let mut kept = vec![0i64; values.len()];
     let (shape, dense) = task.layers.get(weight);
     if task.block < shape.stack as usize {
-        let rows = shape.row_count();
-        let sums = task
-            .layers
-            .products(weight, task.block, &operand(task, &shape.cols, x));
+        let (rows, width) = (shape.row_count(), padded(&shape.rows));
+        let places = task.width() / width;
+        let lines = task.slots.len() * places;
+        let sums =
+            task.layers
+                .products(weight, task.block, &operand(task, (&shape.cols, places), x));
         let multipliers = &dense.multiplier[task.block * rows..][..rows];
         let biases = dense.bias.get(task.block * rows..).unwrap_or(&[]);
-        let lines = values
+        let targets = values
             .par_chunks_exact_mut(width)
             .zip(remainder.par_chunks_exact_mut(width))
             .zip(kept.par_chunks_exact_mut(width));
-        let results = lines.enumerate().map(|(row, ((values, remainder), kept))| {
-            for (j, m) in multipliers.iter().enumerate() {
-                let at = padded_index(&shape.rows, j);
-                let sum = sums[j * slots + row];
-                let bias = biases.get(j).copied().unwrap_or(0);
-                let exact = (i128::from(sum) + i128::from(bias)) * i128::from(*m);
-                let (y, rest) = round(exact, shift);
-                let y = y + i128::from(values[at]);
-                (remainder[at], kept[at]) = (rest, sum);
-                values[at] = within(y, bound, (row, at))?;
-            }
-            Ok(())
-        });
+        let results = targets
+            .enumerate()
+            .map(|(line, ((values, remainder), kept))| {
+                for (j, m) in multipliers.iter().enumerate() {
+                    let at = padded_index(&shape.rows, j);
+                    let sum = sums[j * lines + line];
+                    let bias = biases.get(j).copied().unwrap_or(0);
+                    let exact = (i128::from(sum) + i128::from(bias)) * i128::from(*m);
+                    let (y, rest) = round(exact, shift);
+                    let y = y + i128::from(values[at]);
+                    (remainder[at], kept[at]) = (rest, sum);
+                    let feature = line % places * width + at;
+                    values[at] = within(y, bound, (line / places, feature))?;
+                }
+                Ok(())
+            });
         first(results.collect())?;
     }
     let mut computed = Computed::new(values).with(Role::REMAINDER, remainder);
@@ -69,14 +74,15 @@ pub(super) fn add(
     Ok(computed)
 }
 
-/// The unpadded features of every slot, in the order of the weights' columns. Operands are int16.
-fn operand(task: &Task<'_>, cols: &[u32], x: &Rows<'_>) -> Vec<i16> {
-    let count = cols.iter().map(|c| *c as usize).product();
-    let places: Vec<usize> = (0..count).map(|k| padded_index(cols, k)).collect();
-    let mut out = Vec::with_capacity(task.slots.len() * count);
+/// The unpadded features at every place of every slot, in the order of the weights' columns. Operands are int16.
+fn operand(task: &Task<'_>, (cols, count): (&[u32], usize), x: &Rows<'_>) -> Vec<i16> {
+    let features: usize = cols.iter().map(|c| *c as usize).product();
+    let features: Vec<usize> = (0..features).map(|k| padded_index(cols, k)).collect();
+    let mut out = Vec::with_capacity(task.slots.len() * count * features.len());
     for slot in task.slots.clone() {
-        let row = x.row(slot);
-        out.extend(places.iter().map(|at| row[*at] as i16));
+        for place in x.row(slot).chunks_exact(x.width / count) {
+            out.extend(features.iter().map(|at| place[*at] as i16));
+        }
     }
     out
 }

@@ -11,9 +11,11 @@ mod dense_add;
 mod embed;
 pub(super) mod forest;
 mod leaky_relu;
+mod max;
 mod mix;
 mod mul;
 mod relu;
+mod rescale;
 mod reshape;
 mod rms_norm;
 mod rope;
@@ -21,6 +23,7 @@ mod scores;
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use laminate_model::program::Role;
 use rayon::prelude::*;
