@@ -134,6 +134,16 @@ impl Forger {
     /// Commits to altered weights, as whoever registers a model can.
     pub fn register(&mut self, srs: &TestSrs, change: impl FnOnce(&mut [u8])) {
         change(&mut self.weights.bytes);
+        self.publish(srs);
+    }
+
+    /// Commits to altered words of the first table.
+    pub fn register_words(&mut self, srs: &TestSrs, change: impl FnOnce(&mut [u32])) {
+        change(&mut self.weights.words[0].1);
+        self.publish(srs);
+    }
+
+    fn publish(&mut self, srs: &TestSrs) {
         let row_log = self.verifier.layout.geometry.row_log;
         let blinds = self.secret.blinds(self.secret.rows.len());
         let rows = self.weights.commit(row_log, &blinds, &srs.powers);

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use laminate_engine::claim::View;
+use laminate_engine::lookup::TableColumn;
+
 /// Where an op's output stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -48,6 +51,11 @@ pub enum Extent {
     Slots,
     /// That of the first operand.
     Operand,
+    /// `2^log` steps, each of the output's shape.
+    Steps {
+        /// log2 of the number of steps.
+        log: usize,
+    },
 }
 
 /// An auxiliary column: unsigned values of `bytes` bytes.
@@ -82,6 +90,17 @@ pub enum Place {
     Output,
     /// An auxiliary column.
     Auxiliary(Role),
+}
+
+/// A table of committed columns that an op makes, with what it looks up there.
+#[derive(Clone, Debug)]
+pub struct NodeTable {
+    /// log2 of the number of rows.
+    pub log: usize,
+    /// Its columns, the key first.
+    pub columns: Vec<TableColumn>,
+    /// Tuples of as many columns.
+    pub uses: Vec<Vec<View>>,
 }
 
 /// A lookup, element by element: `(index + offset, result)` is a row of the table.

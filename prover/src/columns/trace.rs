@@ -5,13 +5,15 @@ use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use laminate_engine::claim::View;
 use laminate_engine::geometry::{Block, Poly};
-use laminate_engine::lookup::{Kind, Range, Segments, TableColumn};
+use laminate_engine::lookup::segments::{key_columns, row_of};
+use laminate_engine::lookup::{Kind, Range, Segments};
 use laminate_engine::multiexp::Placement;
 use laminate_model::layout::{Boundary, Layout};
 use laminate_model::program::Program;
 use rand::RngCore;
 
 use super::blinds::{self, blind_rows};
+use super::weights::add_block;
 use super::{WeightColumns, cut};
 use crate::exec::Trace;
 use crate::kernels::msm;
@@ -194,22 +196,13 @@ impl TraceColumns {
                 msm::bytes(&bytes, powers)
             })
             .collect();
-        let mut place = |block: &Block, commit: &dyn Fn(usize, usize, &[G1Affine]) -> G1| {
-            let (mut at, end) = (block.offset, block.offset + (1 << block.log));
-            while at < end {
-                let next = end.min((at / size + 1) * size);
-                let points = &powers[at % size..at % size + (next - at)];
-                rows[at / size] += commit(at - block.offset, next - block.offset, points);
-                at = next;
-            }
-        };
         for (block, values) in &self.multiplicities {
-            place(block, &|from, to, points| {
+            add_block(&mut rows, size, block, powers, &|from, to, points| {
                 msm::small(&values[from..to], points)
             });
         }
         for (block, values) in &self.elements {
-            place(block, &|from, to, points| {
+            add_block(&mut rows, size, block, powers, &|from, to, points| {
                 msm::full(&values[from..to], points)
             });
         }
@@ -264,9 +257,7 @@ fn count_tree(
             } => {
                 let block = multiplicity.terms[0].block;
                 let mut values = vec![0u32; 1 << block.log];
-                let Some(TableColumn::Index { lowest }) = columns.first() else {
-                    continue;
-                };
+                let keys = key_columns(columns);
                 for kind in kinds() {
                     if let Kind::Use {
                         table: t,
@@ -274,9 +265,11 @@ fn count_tree(
                     } = kind
                         && t == table
                     {
-                        // Stored limbs of the key; the table starts at the lowest index.
-                        for index in looked_up.first().map_or(vec![], |key| trace.indices(key)) {
-                            tally(&mut values, usize::try_from(index - lowest).ok());
+                        let keys = looked_up.iter().take(keys);
+                        let keys: Vec<Vec<i64>> = keys.map(|key| trace.indices(key)).collect();
+                        for i in 0..keys.first().map_or(0, Vec::len) {
+                            let key: Vec<i64> = keys.iter().map(|k| k[i]).collect();
+                            tally(&mut values, row_of(columns, block.log, &key));
                         }
                     }
                 }

@@ -1,6 +1,6 @@
 //! What a run begins with: rows, tokens or the residual stream, as the input tensor holds them.
 
-use laminate_model::program::{ACTIVATION_BOUND, End, Program, Sequence, padded_index};
+use laminate_model::program::{ACTIVATION_BOUND, End, Program, Sequence, WORD_BOUND, padded_index};
 
 use super::ExecError;
 
@@ -33,7 +33,7 @@ pub(super) fn padded_rows(program: &Program, rows: &[Vec<i32>]) -> Result<Vec<i3
     Ok(out)
 }
 
-/// Rows are 1 to `slots`, each of the input's width and of int16 values.
+/// Rows are 1 to `slots`, each of the input's width and of values of its bits.
 fn check_rows(program: &Program, rows: &[Vec<i32>]) -> Result<(), ExecError> {
     if program.sequence.is_some() {
         return Err(ExecError::IsSequence);
@@ -54,13 +54,17 @@ fn check_rows(program: &Program, rows: &[Vec<i32>]) -> Result<(), ExecError> {
                 expected,
             });
         }
-        let fits = |v: &i32| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(&i64::from(*v));
+        let bound = match program.tensors[program.input].bits {
+            32 => WORD_BOUND,
+            _ => ACTIVATION_BOUND,
+        };
+        let fits = |v: &i32| (-bound..bound).contains(&i64::from(*v));
         if let Some(feature) = source.iter().position(|v| !fits(v)) {
             return Err(ExecError::Input {
                 row,
                 feature,
                 value: source[feature],
-                bound: ACTIVATION_BOUND,
+                bound,
             });
         }
     }

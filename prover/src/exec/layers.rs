@@ -5,6 +5,7 @@ use laminate_model::program::{
 };
 
 use super::ExecError;
+use super::ops::forest::check_tables;
 use crate::kernels::dot;
 use crate::kernels::ternary::Packed;
 
@@ -75,6 +76,12 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
     )?;
     for (layer, (dense, shape)) in weights.dense.iter().zip(&program.weights).enumerate() {
         let rows = shape.stack as usize * shape.row_count();
+        if shape.format == WeightFormat::Word {
+            size(layer, "weights", dense.weight.len(), 0)?;
+            size(layer, "words", dense.bias.len(), rows * shape.col_count())?;
+            size(layer, "multipliers", dense.multiplier.len(), 0)?;
+            continue;
+        }
         let biases = if shape.bias { rows } else { 0 };
         size(
             layer,
@@ -105,5 +112,5 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
             });
         }
     }
-    Ok(())
+    check_tables(program, weights)
 }

@@ -9,6 +9,7 @@ mod argmax;
 mod dense;
 mod dense_add;
 mod embed;
+pub(super) mod forest;
 mod leaky_relu;
 mod max;
 mod mix;
