@@ -1,0 +1,168 @@
+//! Tree models: decision trees, random forests, gradient boosting.
+//!
+//! | step | module |
+//! | --- | --- |
+//! | which format, caps | this one |
+//! | XGBoost: JSON and UBJSON, the old binary format | [`xgboost`], [`ubjson`], [`xgboost_binary`] |
+//! | LightGBM: text | [`lightgbm`] |
+//! | CatBoost: JSON | [`catboost`] |
+//! | ONNX-ML: TreeEnsembleClassifier, TreeEnsembleRegressor, TreeEnsemble (and scikit-learn through skl2onnx) | [`onnx_ml`] |
+//! | what the file means, in floats | [`ensemble`], [`eval`] |
+//! | ordered integer keys of float32 | [`keys`] |
+//! | tables of the forest machine, and its interpreter | [`lower`], [`machine`] |
+//!
+//! The bytes are untrusted: nothing here panics on them, nothing recurses as deep as they say, and nothing is allocated
+//! before its size is checked against the data at hand. Formats and semantics are set out in `docs/specs/trees.md`.
+
+pub mod catboost;
+pub mod ensemble;
+mod error;
+mod eval;
+pub mod keys;
+pub mod lightgbm;
+pub mod lower;
+pub mod machine;
+pub mod ubjson;
+pub mod xgboost;
+pub mod xgboost_binary;
+
+pub use ensemble::{Decision, Ensemble, Link, Node, Set, Split, Sum, Target, Test, Tree};
+pub use error::TreeError;
+pub use lower::{Lowered, lower};
+pub use machine::{Machine, MachineError, Row, Variant};
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Largest model file.
+pub const MAX_FILE: u64 = 1 << 30;
+
+/// What the readers accept.
+pub const ACCEPTED: &str = "XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) or ONNX-ML trees";
+
+/// A format of tree models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// XGBoost.
+    XgBoost,
+    /// LightGBM.
+    LightGbm,
+    /// CatBoost.
+    CatBoost,
+    /// ONNX-ML.
+    Onnx,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::XgBoost => "XGBoost",
+            Self::LightGbm => "LightGBM",
+            Self::CatBoost => "CatBoost",
+            Self::Onnx => "ONNX",
+        })
+    }
+}
+
+/// Reads a tree model from a file, by its content.
+///
+/// # Errors
+/// [`TreeError`] if the file cannot be read or is not a supported model.
+pub fn read(path: &Path) -> Result<Ensemble, TreeError> {
+    let fail = |source| TreeError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    // One byte over the cap tells a file that is too large from one that just fits.
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    decode(&bytes)
+}
+
+/// Reads a tree model from memory, by its content.
+///
+/// # Errors
+/// [`TreeError`] if the bytes are not a supported model.
+pub fn decode(bytes: &[u8]) -> Result<Ensemble, TreeError> {
+    TreeError::bound("file size", bytes.len(), MAX_FILE as usize)?;
+    match recognise(bytes)? {
+        Content::XgBoostJson => xgboost::read_json(bytes),
+        Content::XgBoostUbj => xgboost::read_ubjson(bytes),
+        Content::XgBoostBinary => xgboost_binary::read(bytes),
+        Content::LightGbm => lightgbm::read(bytes),
+        Content::CatBoost => catboost::read(bytes),
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// XGBoost's JSON.
+    XgBoostJson,
+    /// XGBoost's UBJSON.
+    XgBoostUbj,
+    /// XGBoost's old binary format.
+    XgBoostBinary,
+    /// LightGBM's text.
+    LightGbm,
+    /// CatBoost's JSON.
+    CatBoost,
+}
+
+/// The top level of a JSON document, as far as it tells the libraries apart.
+#[derive(serde::Deserialize)]
+struct Top {
+    learner: Option<serde::de::IgnoredAny>,
+    oblivious_trees: Option<serde::de::IgnoredAny>,
+    features_info: Option<serde::de::IgnoredAny>,
+    tree_info: Option<serde::de::IgnoredAny>,
+}
+
+/// Tells the format by the first bytes, and JSON documents by their top level.
+///
+/// # Errors
+/// [`TreeError::Unknown`] with what to do about it.
+pub fn recognise(bytes: &[u8]) -> Result<Content, TreeError> {
+    let unknown = |found: &str| {
+        Err(TreeError::Unknown {
+            found: found.into(),
+        })
+    };
+    let text = bytes.trim_ascii_start();
+    match bytes {
+        [b'{', b'i' | b'U' | b'I' | b'l' | b'L' | b'$' | b'#', ..] => Ok(Content::XgBoostUbj),
+        _ if text.first() == Some(&b'{') => match serde_json::from_slice::<Top>(bytes) {
+            Ok(Top {
+                learner: Some(_), ..
+            }) => Ok(Content::XgBoostJson),
+            Ok(top) if top.features_info.is_some() || top.oblivious_trees.is_some() => {
+                Ok(Content::CatBoost)
+            }
+            Ok(Top {
+                tree_info: Some(_), ..
+            }) => unknown("a dump of LightGBM; save the model with save_model"),
+            Ok(_) => unknown("a JSON document of no known library"),
+            Err(error) => unknown(&format!("a damaged JSON document ({error})")),
+        },
+        _ if text.first() == Some(&b'[') => {
+            unknown("a JSON list, perhaps a dump of XGBoost; save the model with save_model")
+        }
+        _ if text.starts_with(b"tree\n") || text.starts_with(b"tree\r\n") => Ok(Content::LightGbm),
+        [b'b', b's', b'6', b'4', ..] => {
+            unknown("an XGBoost model in base64; save the model with save_model")
+        }
+        [b'C', b'B', b'M', b'1', ..] => {
+            unknown("CatBoost's own binary format; save the model with format=\"json\"")
+        }
+        [0x80, 2..=5, ..] => {
+            unknown("a Python pickle; save an ONNX file (skl2onnx) or the library's own format")
+        }
+        _ if xgboost_binary::recognise(bytes) => Ok(Content::XgBoostBinary),
+        _ => unknown("no model that is known"),
+    }
+}

@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Trains tree models with XGBoost, LightGBM, CatBoost and scikit-learn and writes what each library predicts.
+
+    python3 scripts/train_trees.py OUT [--small]
+
+OUT receives one file per model, `<name>.rows.f32` (little-endian float32, rows x features; NaN is a missing value),
+`<name>.margins.f64` (float64, rows x outputs, before the link function), `<name>.decisions.i32` (index of the predicted
+class, -1 for regression) and `manifest.json`. Libraries that are not installed are left out and named on stderr.
+`--small` trains the few-kilobyte models that the repository carries (front/tests/trees/models).
+Needs numpy; xgboost, lightgbm, catboost, scikit-learn with skl2onnx as they are there. Seeds are fixed.
+"""
+import argparse
+import json
+import os
+import sys
+
+import numpy as np
+
+
+class Out:
+    """Folder of models and predictions."""
+
+    def __init__(self, folder, small):
+        self.folder, self.small, self.models = folder, small, []
+        os.makedirs(folder, exist_ok=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def trees(self, many):
+        return 3 if self.small else many
+
+    def depth(self, deep):
+        return min(deep, 3) if self.small else deep
+
+    def add(self, name, file, rows, margins, decisions=None):
+        margins = np.asarray(margins, np.float64).reshape(len(rows), -1)
+        decisions = np.full(len(rows), -1) if decisions is None else np.asarray(decisions).reshape(-1)
+        np.asarray(rows, "<f4").tofile(self.path(f"{name}.rows.f32"))
+        margins.astype("<f8").tofile(self.path(f"{name}.margins.f64"))
+        decisions.astype("<i4").tofile(self.path(f"{name}.decisions.i32"))
+        entry = {"name": name, "file": file, "rows": len(rows), "features": rows.shape[1], "outputs": margins.shape[1]}
+        self.models.append(entry)
+
+    def close(self):
+        with open(self.path("manifest.json"), "w", encoding="utf-8") as file:
+            json.dump(self.models, file, indent=1)
+            file.write("\n")
+
+
+class Data:
+    """Float32 rows with ties, zeros, missing values and two columns of category codes (the last two)."""
+
+    def __init__(self, seed, small, missing=True, categories=False):
+        rng = np.random.default_rng(seed)
+        train, test = (300, 40) if small else (1500, 700)
+        n, features = train + test, 6 if small else 10
+        x = rng.normal(size=(n, features)) * np.logspace(-2, 3, features)
+        # Few digits: many rows then hold the very value of a threshold.
+        x = np.round(x, 2)
+        x[:, 1] = rng.integers(-3, 4, n)
+        x[rng.random((n, features)) < 0.15] = 0
+        codes = rng.integers(0, 12, (n, 2))
+        effect = rng.normal(size=(2, 12))
+        score = x[:, 1] + np.sin(x[:, 3]) * 2 + (x[:, -1] > 0) * 1.5 + (x[:, 2] == 0) + effect[0][codes[:, 0]]
+        score += effect[1][codes[:, 1]] * 2
+        if categories:
+            x[:, -2:] = codes
+        if missing:
+            x[rng.random((n, features)) < 0.1] = np.nan
+        self.x = x.astype(np.float32)
+        noise = rng.normal(size=n) * 0.5
+        self.binary = (score + noise > 0.5).astype(int)
+        self.three = np.digitize(score + noise, [-1, 1.5])
+        self.real = score * 37 + 1000 + noise
+        self.count = rng.poisson(np.exp(np.clip(score / 4, -3, 3)))
+        self.train, self.test = slice(0, train), slice(train, n)
+        if not small:
+            # Values that training never saw: other categories, fractions, infinities where the library takes them.
+            extra = self.x[self.test]
+            extra[:20, :-2] *= -7
+            if categories:
+                extra[20:40, -2:] += np.float32(11)
+                extra[40:50, -1] = np.float32(2.5)
+                extra[50:60, -1] = np.float32(-1)
+
+    def part(self, target):
+        return self.x[self.train], getattr(self, target)[self.train], self.x[self.test]
+
+
+def xgboost_models(out):
+    import xgboost as xgb
+
+    def train(name, target, params, ext="json", categories=False, missing=True, rounds=30):
+        data = Data(abs(hash_name(name)), out.small, missing, categories)
+        x, y, test = data.part(target)
+        types = (["q"] * (x.shape[1] - 2) + ["c"] * 2) if categories else None
+        wrap = lambda a, y=None: xgb.DMatrix(a, y, feature_types=types, enable_categorical=categories)
+        if categories and not out.small:
+            # XGBoost refuses negative and fractional codes when it builds the matrix.
+            test = test[~(np.floor(test[:, -2:]) != test[:, -2:]).any(1) | np.isnan(test[:, -2:]).any(1)]
+            test = test[~((test[:, -2:] < 0) | ((test[:, -2:] % 1) != 0) & ~np.isnan(test[:, -2:])).any(1)]
+        params = {"max_depth": out.depth(6), "eta": 0.3, "seed": 1, "nthread": 1, "tree_method": "hist", **params}
+        booster = xgb.train(params, wrap(x, y), out.trees(rounds))
+        file = f"{name}.{ext}"
+        if ext == "deprecated":
+            with open(out.path(file), "wb") as f:
+                f.write(booster.save_raw(raw_format="deprecated"))
+        else:
+            booster.save_model(out.path(file))
+        margins = booster.predict(wrap(test), output_margin=True)
+        prediction = booster.predict(wrap(test))
+        decisions = None
+        if target == "binary":
+            decisions = prediction > 0.5
+        elif target == "three":
+            decisions = prediction if prediction.ndim == 1 else prediction.argmax(1)
+        out.add(name, file, test, margins, decisions)
+
+    logistic = {"objective": "binary:logistic"}
+    version = tuple(int(v) for v in xgb.__version__.split(".")[:2])
+    if version < (3, 1):
+        train("xgb_old_binary", "binary", logistic, ext="deprecated")
+        train("xgb_old_classes", "three", {"objective": "multi:softprob", "num_class": 3}, ext="deprecated")
+        train("xgb_old_poisson", "count", {"objective": "count:poisson"}, ext="deprecated", missing=False)
+        train("xgb_old_dart", "binary", {**logistic, "booster": "dart", "rate_drop": 0.3}, ext="deprecated")
+        return
+    train("xgb_binary", "binary", logistic)
+    train("xgb_binary_ubj", "binary", logistic, ext="ubj")
+    train("xgb_classes", "three", {"objective": "multi:softprob", "num_class": 3})
+    train("xgb_categories", "binary", {**logistic, "max_cat_to_onehot": 4}, categories=True)
+    train("xgb_onehot_ubj", "real", {"objective": "reg:squarederror", "max_cat_to_onehot": 20}, "ubj", categories=True)
+    train("xgb_poisson", "count", {"objective": "count:poisson"}, missing=False)
+    train("xgb_dart", "binary", {**logistic, "booster": "dart", "rate_drop": 0.3, "base_score": 0.3})
+    train("xgb_forest", "real", {"objective": "reg:squarederror", "num_parallel_tree": 3, "subsample": 0.7}, rounds=8)
+
+
+def lightgbm_models(out):
+    import lightgbm as lgb
+
+    def train(name, target, params, categories=False, missing=True):
+        data = Data(abs(hash_name(name)), out.small, missing, categories)
+        x, y, test = data.part(target)
+        base = {"num_leaves": 6 if out.small else 24, "verbosity": -1, "seed": 1, "num_threads": 1, "deterministic": True}
+        base |= {"min_data_in_leaf": 10, "cat_smooth": 1, "min_data_per_group": 5}
+        columns = list(range(x.shape[1] - 2, x.shape[1])) if categories else []
+        params = {**base, **params}
+        dataset = lgb.Dataset(x, y, categorical_feature=columns, free_raw_data=False, params=params)
+        booster = lgb.train(params, dataset, out.trees(25))
+        booster.save_model(out.path(f"{name}.txt"))
+        if out.small:
+            strip_lightgbm(out.path(f"{name}.txt"))
+        # The raw score of a random forest is its sum; the prediction is the average.
+        forest = params.get("boosting") == "rf"
+        margins = booster.predict(test, raw_score=not forest)
+        prediction = booster.predict(test)
+        decisions = {"binary": lambda: prediction > 0.5, "three": lambda: prediction.argmax(1)}.get(target, lambda: None)()
+        out.add(name, f"{name}.txt", test, margins, decisions)
+
+    train("lgb_binary", "binary", {"objective": "binary"})
+    train("lgb_classes", "three", {"objective": "multiclass", "num_class": 3})
+    train("lgb_categories", "binary", {"objective": "binary", "max_cat_to_onehot": 1}, categories=True)
+    train("lgb_onehot", "real", {"objective": "regression", "max_cat_to_onehot": 20}, categories=True)
+    train("lgb_poisson", "count", {"objective": "poisson"})
+    train("lgb_zero", "binary", {"objective": "binary", "zero_as_missing": True})
+    train("lgb_no_missing", "binary", {"objective": "binary", "use_missing": False})
+    rf = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.7}
+    train("lgb_rf", "real", {"objective": "regression", **rf})
+    train("lgb_dart_ova", "three", {"objective": "multiclassova", "num_class": 3, "boosting": "dart"})
+
+
+def strip_lightgbm(path):
+    """Drops the parameters, which no reader needs, from a small model."""
+    text = open(path, encoding="utf-8").read()
+    head, _, tail = text.partition("\nparameters:")
+    _, _, rest = tail.partition("end of parameters")
+    open(path, "w", encoding="utf-8").write(head + "\n" + rest.lstrip())
+
+
+def catboost_models(out):
+    import catboost as cb
+
+    def train(name, target, params, missing=True):
+        data = Data(abs(hash_name(name)), out.small, missing)
+        x, y, test = data.part(target)
+        base = {"iterations": out.trees(25), "depth": out.depth(5), "random_seed": 1, "verbose": False, "thread_count": 1}
+        base |= {"allow_writing_files": False, "learning_rate": 0.2}
+        model = cb.CatBoost({**base, **params})
+        model.fit(cb.Pool(x, y))
+        model.save_model(out.path(f"{name}.json"), format="json")
+        if out.small:
+            strip_catboost(out.path(f"{name}.json"))
+        margins = model.predict(test, prediction_type="RawFormulaVal")
+        decisions = model.predict(test, prediction_type="Class") if target in ("binary", "three") else None
+        out.add(name, f"{name}.json", test, margins, decisions)
+
+    train("cat_binary", "binary", {"loss_function": "Logloss"})
+    train("cat_nan_max", "binary", {"loss_function": "Logloss", "nan_mode": "Max"})
+    train("cat_classes", "three", {"loss_function": "MultiClass"})
+    train("cat_poisson", "count", {"loss_function": "Poisson"})
+    train("cat_leafwise", "real", {"loss_function": "RMSE", "grow_policy": "Lossguide", "max_leaves": 12})
+    train("cat_depthwise", "three", {"loss_function": "MultiClassOneVsAll", "grow_policy": "Depthwise"})
+
+
+def strip_catboost(path):
+    """Keeps of a small model what says what it computes."""
+    model = json.load(open(path, encoding="utf-8"))
+    info = model["model_info"]
+    model["model_info"] = {"params": {"loss_function": info["params"]["loss_function"]}}
+    model["model_info"] |= {k: info[k] for k in ("class_params",) if k in info}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(model, file, separators=(",", ":"))
+
+
+def sklearn_models(out):
+    from sklearn import ensemble, impute, pipeline, preprocessing, tree
+    from skl2onnx import to_onnx
+
+    def train(name, target, model, missing=False, margin=None, options=None):
+        data = Data(abs(hash_name(name)), out.small, missing)
+        x, y, test = data.part(target)
+        model.fit(x, y)
+        zipmap = {id(model): options} if options else None
+        with open(out.path(f"{name}.onnx"), "wb") as file:
+            file.write(to_onnx(model, x[:1], options=zipmap, target_opset={"": 17, "ai.onnx.ml": 3}).SerializeToString())
+        classes = target in ("binary", "three")
+        margin = margin or ("predict_proba" if classes else "predict")
+        margins = getattr(model, margin)(test)
+        if margin == "score":
+            margins = model.score_samples(test)
+        out.add(name, f"{name}.onnx", test, margins, model.predict(test) if classes else None)
+
+    n, d = out.trees(20), out.depth(7)
+    plain = {"zipmap": False}
+    train("skl_tree", "binary", tree.DecisionTreeClassifier(max_depth=d, random_state=1), options=plain)
+    train("skl_forest", "binary", ensemble.RandomForestClassifier(n, max_depth=d, random_state=1))
+    train("skl_classes", "three", ensemble.RandomForestClassifier(n, max_depth=d, random_state=2), options=plain)
+    train("skl_extra", "real", ensemble.ExtraTreesRegressor(n, max_depth=d, random_state=3))
+    boost = ensemble.GradientBoostingClassifier(n_estimators=n, max_depth=3, random_state=4)
+    train("skl_boost", "binary", boost, margin="decision_function", options={"raw_scores": True, **plain})
+    boost = ensemble.GradientBoostingClassifier(n_estimators=n, max_depth=3, random_state=4)
+    train("skl_boost_classes", "three", boost, margin="decision_function", options={"raw_scores": True})
+    hist = ensemble.HistGradientBoostingRegressor(max_iter=n, max_leaf_nodes=6 if out.small else 15, random_state=5)
+    train("skl_hist", "real", hist, missing=True)
+    steps = [impute.SimpleImputer(), preprocessing.StandardScaler()]
+    forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=6)
+    train("skl_pipeline", "binary", pipeline.make_pipeline(*steps, forest), missing=True)
+
+
+def hash_name(name):
+    """A seed from a name (Python's own hash is salted)."""
+    value = 7
+    for byte in name.encode():
+        value = (value * 31 + byte) % (1 << 31)
+    return value
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out")
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--only", help="names of libraries, comma-separated")
+    args = parser.parse_args()
+    out = Out(args.out, args.small)
+    libraries = {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "catboost": catboost_models, "sklearn": sklearn_models}
+    for name, train in libraries.items():
+        if args.only and name not in args.only.split(","):
+            continue
+        try:
+            train(out)
+        except ModuleNotFoundError as error:
+            print(f"{name} left out: {error}", file=sys.stderr)
+    out.close()
+
+
+if __name__ == "__main__":
+    main()
