@@ -154,9 +154,11 @@ impl Set {
 /// How leaves are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sum {
-    /// In float32, tree after tree from the base on (XGBoost, ONNX Runtime).
+    /// In float32, tree after tree from the base on (XGBoost).
     Single,
-    /// In float64, tree after tree, the base last (LightGBM, CatBoost, scikit-learn).
+    /// In float32, tree after tree, the base last (ONNX Runtime).
+    SingleThenBase,
+    /// In float64, tree after tree, the base last (LightGBM, CatBoost).
     Double,
 }
 
@@ -174,8 +176,6 @@ pub enum Link {
     Softmax,
     /// `exp(x)`: Poisson, gamma, Tweedie.
     Exp,
-    /// Normal distribution function.
-    Probit,
     /// `sign(x) x^2` (LightGBM's `reg_sqrt`).
     SignedSquare,
     /// `ln(1 + exp(x))` (LightGBM's `cross_entropy_lambda`).

@@ -18,7 +18,7 @@ impl Ensemble {
         }
         let mut sums = match self.sum {
             Sum::Single => self.base.clone(),
-            Sum::Double => vec![0.0; self.outputs()],
+            Sum::SingleThenBase | Sum::Double => vec![0.0; self.outputs()],
         };
         for tree in &self.trees {
             let leaf = self.leaf(tree, row);
@@ -29,18 +29,22 @@ impl Ensemble {
                 super::Target::All => 0,
             };
             for (sum, value) in sums[first..].iter_mut().zip(values) {
-                *sum = match self.sum {
-                    Sum::Single => f64::from(*sum as f32 + *value as f32),
-                    Sum::Double => *sum + value,
-                };
+                *sum = self.plus(*sum, *value);
             }
         }
-        if self.sum == Sum::Double {
+        if self.sum != Sum::Single {
             for (sum, base) in sums.iter_mut().zip(&self.base) {
-                *sum += base;
+                *sum = self.plus(*sum, *base);
             }
         }
         Ok(sums)
+    }
+
+    fn plus(&self, a: f64, b: f64) -> f64 {
+        match self.sum {
+            Sum::Single | Sum::SingleThenBase => f64::from(a as f32 + b as f32),
+            Sum::Double => a + b,
+        }
     }
 
     /// Number of the leaf that a row reaches. The ensemble has passed [`Ensemble::check`], so that the walk ends.
@@ -78,7 +82,6 @@ impl Ensemble {
             Link::Identity => margins.to_vec(),
             Link::Logistic { scale } => each(&|x| 1.0 / (1.0 + libm::exp(-scale * x))),
             Link::Exp => each(&libm::exp),
-            Link::Probit => each(&|x| 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)),
             Link::SignedSquare => each(&|x| x * x.abs()),
             Link::Softplus => each(&|x| libm::log1p(libm::exp(x))),
             Link::Softmax => {

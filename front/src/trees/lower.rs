@@ -20,8 +20,6 @@ pub const MAX_STEPS: u64 = 1 << 24;
 /// Fraction bits are kept in this range.
 pub const FRACTIONS: std::ops::RangeInclusive<i32> = -96..=96;
 
-const HALT: u32 = 0;
-
 /// A machine and how far its sums may be from the exact ones.
 #[derive(Clone, Debug)]
 pub struct Lowered {
@@ -39,36 +37,24 @@ pub struct Lowered {
 pub fn lower(ensemble: &Ensemble) -> Result<Lowered, TreeError> {
     let fraction = fraction(ensemble)?;
     let unit = f64::from(fraction).exp2();
-    let mut table = Table {
-        ensemble,
-        unit,
-        rows: vec![Row {
-            feature: 0,
-            threshold: 0,
-            child: HALT,
-            value: 0,
-        }],
-        variants: HashMap::new(),
-        order: Vec::new(),
-    };
-    let mut roots = Vec::with_capacity(ensemble.outputs());
+    let mut table = Table::new(ensemble, unit)?;
+    let halt = table.halt();
     let (mut steps, mut most_trees) = (1u64, 0usize);
-    for output in 0..ensemble.outputs() {
-        let mut next = HALT;
-        let (mut length, mut count) = (0u64, 0usize);
+    for (output, &base) in ensemble.base.iter().enumerate() {
+        let trees = ensemble.trees.iter();
+        let of_chain = trees.filter_map(|tree| column(tree, output).map(|column| (tree, column)));
+        let of_chain: Vec<_> = of_chain.collect();
+        let mut next = halt;
+        let mut length = 0u64;
         // From the last tree to the first: a leaf names the root of the tree after its own.
-        for tree in ensemble.trees.iter().rev() {
-            let Some(column) = column(tree, output) else {
-                continue;
-            };
-            let (root, depth) = table.add(tree, column, next)?;
+        for (at, &(tree, column)) in of_chain.iter().enumerate().rev() {
+            let root = if at == 0 { output as u32 } else { table.reserve(1)? };
+            length += u64::from(table.add(tree, column, root, next)?);
             next = root;
-            length += u64::from(depth);
-            count += 1;
         }
-        roots.push(next);
+        table.rows[output].value += scaled(base, unit);
         steps = steps.max(length);
-        most_trees = most_trees.max(count);
+        most_trees = most_trees.max(of_chain.len());
     }
     if steps > MAX_STEPS {
         return Err(TreeError::TooLarge {
@@ -77,13 +63,11 @@ pub fn lower(ensemble: &Ensemble) -> Result<Lowered, TreeError> {
             limit: MAX_STEPS,
         });
     }
-    let bases = ensemble.base.iter().map(|b| scaled(*b, unit)).collect();
     Ok(Lowered {
         machine: Machine {
             rows: table.rows,
             variants: table.order,
-            roots,
-            bases,
+            chains: ensemble.outputs() as u32,
             steps: steps as u32,
             features: ensemble.features,
             fraction,
@@ -157,11 +141,35 @@ struct Table<'a> {
     order: Vec<Variant>,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    /// A table of the chains' first nodes, which go to the halting node, and of that node.
+    fn new(ensemble: &'a Ensemble, unit: f64) -> Result<Self, TreeError> {
+        let mut table = Self {
+            ensemble,
+            unit,
+            rows: Vec::new(),
+            variants: HashMap::new(),
+            order: Vec::new(),
+        };
+        table.reserve(ensemble.outputs() + 1)?;
+        Ok(table)
+    }
+
+    fn halt(&self) -> u32 {
+        self.ensemble.outputs() as u32
+    }
+
+    /// Rows that go to the halting node and add nothing, for now.
     fn reserve(&mut self, count: usize) -> Result<u32, TreeError> {
         let at = self.rows.len();
         TreeError::bound("number of rows of the node table", at + count, MAX_ROWS)?;
-        self.rows.resize(at + count, self.rows[HALT as usize]);
+        let halting = Row {
+            feature: 0,
+            threshold: 0,
+            child: self.halt(),
+            value: 0,
+        };
+        self.rows.resize(at + count, halting);
         Ok(at as u32)
     }
 
@@ -173,10 +181,9 @@ impl Table<'_> {
         })
     }
 
-    /// Adds a tree whose leaves go on at `next`; its root row and the most steps through it.
-    fn add(&mut self, tree: &Tree, column: usize, next: u32) -> Result<(u32, u32), TreeError> {
+    /// Adds a tree from row `root` on, whose leaves go on at `next`; the most steps through it.
+    fn add(&mut self, tree: &Tree, column: usize, root: u32, next: u32) -> Result<u32, TreeError> {
         let width = self.ensemble.width(tree);
-        let root = self.reserve(1)?;
         let mut copies = Vec::new();
         let mut deepest = 0;
         // (node of the tree, its row, steps up to and with it)
@@ -205,7 +212,7 @@ impl Table<'_> {
         for (row, of) in copies {
             self.rows[row as usize] = self.rows[of as usize];
         }
-        Ok((root, deepest))
+        Ok(deepest)
     }
 
     /// Writes the search tree of a split at `row`. For `no` and for `yes`: the row that stands for the child and the

@@ -1,9 +1,9 @@
 //! The forest machine: a node table, chains through it, and an integer interpreter of its own.
 //!
-//! Row `n` of the table is (`F` variant, `Θ` threshold, `C` first child, `V` value). A chain starts at its root and takes
+//! Row `n` of the table is (`F` variant, `Θ` threshold, `C` first child, `V` value). Chain `k` starts at row `k` and takes
 //! exactly `steps` steps; a step at node `n` adds `V(n)` and goes to `C(n) + β`, `β = [x(F(n)) >= Θ(n)]`. Leaves read
-//! variant 0, which is [`LOWEST`](super::keys::LOWEST) in every row, so that `β = 0`: their child is the root of the
-//! chain's next tree, or the halting node, which is its own child and adds 0.
+//! variant 0, which is [`LOWEST`] in every row, so that `β = 0`: their child is the root of the chain's next tree, or the
+//! halting node, which is its own child and adds 0. The first node of a chain is nobody's child and adds the chain's base.
 
 use super::keys::{LOWEST, MISSING};
 
@@ -48,15 +48,13 @@ pub struct Machine {
     pub rows: Vec<Row>,
     /// Variants 1, 2, … (variant 0 is the constant lowest key).
     pub variants: Vec<Variant>,
-    /// First node of each chain, one chain an output.
-    pub roots: Vec<u32>,
-    /// What each chain's sum starts from, in units of `2^-fraction`.
-    pub bases: Vec<i32>,
+    /// Number of chains, one an output; chain `k` starts at row `k`.
+    pub chains: u32,
     /// Steps of every chain.
     pub steps: u32,
     /// Number of raw features.
     pub features: usize,
-    /// Fraction bits of values, bases and outputs; negative for large outputs.
+    /// Fraction bits of values and outputs; negative for large outputs.
     pub fraction: i32,
 }
 
@@ -75,7 +73,7 @@ pub enum MachineError {
     #[error("chain {chain} reaches node {node} of {rows}")]
     Node {
         /// The chain.
-        chain: usize,
+        chain: u32,
         /// The node number.
         node: u64,
         /// Rows of the table.
@@ -95,7 +93,7 @@ pub enum MachineError {
     #[error("chain {chain}: the sum {sum} does not fit 32 bits")]
     Overflow {
         /// The chain.
-        chain: usize,
+        chain: u32,
         /// The sum.
         sum: i64,
     },
@@ -125,15 +123,12 @@ impl Machine {
             return Err(wrong);
         }
         let values = self.variant_values(keys).ok_or(wrong)?;
-        let chains = self.roots.iter().zip(&self.bases).enumerate();
-        chains
-            .map(|(chain, (&root, &base))| self.walk(chain, root, base, &values))
-            .collect()
+        (0..self.chains).map(|chain| self.walk(chain, &values)).collect()
     }
 
-    fn walk(&self, chain: usize, root: u32, base: i32, x: &[i32]) -> Result<i32, MachineError> {
-        let mut node = u64::from(root);
-        let mut sum = i64::from(base);
+    fn walk(&self, chain: u32, x: &[i32]) -> Result<i32, MachineError> {
+        let mut node = u64::from(chain);
+        let mut sum = 0i64;
         for _ in 0..self.steps {
             let row = usize::try_from(node).ok().and_then(|n| self.rows.get(n));
             let row = row.ok_or(MachineError::Node {

@@ -22,6 +22,7 @@ pub mod keys;
 pub mod lightgbm;
 pub mod lower;
 pub mod machine;
+pub mod onnx_ml;
 pub mod ubjson;
 pub mod xgboost;
 pub mod xgboost_binary;
@@ -35,6 +36,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+
+use crate::onnx::messages::ModelProto;
 
 /// Largest model file.
 pub const MAX_FILE: u64 = 1 << 30;
@@ -91,6 +94,7 @@ pub fn read(path: &Path) -> Result<Ensemble, TreeError> {
 pub fn decode(bytes: &[u8]) -> Result<Ensemble, TreeError> {
     TreeError::bound("file size", bytes.len(), MAX_FILE as usize)?;
     match recognise(bytes)? {
+        Content::Onnx(model) => onnx_ml::read(&model),
         Content::XgBoostJson => xgboost::read_json(bytes),
         Content::XgBoostUbj => xgboost::read_ubjson(bytes),
         Content::XgBoostBinary => xgboost_binary::read(bytes),
@@ -100,8 +104,10 @@ pub fn decode(bytes: &[u8]) -> Result<Ensemble, TreeError> {
 }
 
 /// What a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Content {
+    /// An ONNX model with trees, decoded.
+    Onnx(Box<ModelProto>),
     /// XGBoost's JSON.
     XgBoostJson,
     /// XGBoost's UBJSON.
@@ -163,6 +169,14 @@ pub fn recognise(bytes: &[u8]) -> Result<Content, TreeError> {
             unknown("a Python pickle; save an ONNX file (skl2onnx) or the library's own format")
         }
         _ if xgboost_binary::recognise(bytes) => Ok(Content::XgBoostBinary),
+        // The version of the format is the first field of an ONNX file.
+        [0x08, ..] => {
+            let model = onnx_ml::parse(bytes)?;
+            if onnx_ml::holds_trees(&model) {
+                return Ok(Content::Onnx(Box::new(model)));
+            }
+            unknown("an ONNX model without trees")
+        }
         _ => unknown("no model that is known"),
     }
 }
