@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Trains tree models with XGBoost, LightGBM, CatBoost and scikit-learn and writes what each library predicts.
 
-    python3 scripts/train_trees.py OUT [--small]
+    python3 scripts/train_trees.py OUT [--small] [--only xgboost,…]
 
-OUT receives one file per model, `<name>.rows.f32` (little-endian float32, rows x features; NaN is a missing value),
-`<name>.margins.f64` (float64, rows x outputs, before the link function), `<name>.decisions.i32` (index of the predicted
-class, -1 for regression) and `manifest.json`. Libraries that are not installed are left out and named on stderr.
-`--small` trains the few-kilobyte models that the repository carries (front/tests/trees/models).
-Needs numpy; xgboost, lightgbm, catboost, scikit-learn with skl2onnx as they are there. Seeds are fixed.
+OUT receives one file per model and `expected.json`, a list of {name, file, rows, margins, decisions}: float32 rows (null
+is a missing value), margins before the link function, and the index of the predicted class (-1 for regression). Entries
+of models that this run does not make are kept. Libraries that are not installed are left out and named on stderr.
+`--small` makes the few-kilobyte models that the repository carries (front/tests/trees/models). XGBoost below 3.1 writes
+the models of its old binary format, and those alone. Seeds are fixed.
 """
 import argparse
 import json
@@ -21,8 +21,11 @@ class Out:
     """Folder of models and predictions."""
 
     def __init__(self, folder, small):
-        self.folder, self.small, self.models = folder, small, []
+        self.folder, self.small, self.models = folder, small, {}
         os.makedirs(folder, exist_ok=True)
+        if os.path.exists(self.path("expected.json")):
+            with open(self.path("expected.json"), encoding="utf-8") as file:
+                self.models = {entry["name"]: entry for entry in json.load(file)}
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -36,16 +39,14 @@ class Out:
     def add(self, name, file, rows, margins, decisions=None):
         margins = np.asarray(margins, np.float64).reshape(len(rows), -1)
         decisions = np.full(len(rows), -1) if decisions is None else np.asarray(decisions).reshape(-1)
-        np.asarray(rows, "<f4").tofile(self.path(f"{name}.rows.f32"))
-        margins.astype("<f8").tofile(self.path(f"{name}.margins.f64"))
-        decisions.astype("<i4").tofile(self.path(f"{name}.decisions.i32"))
-        entry = {"name": name, "file": file, "rows": len(rows), "features": rows.shape[1], "outputs": margins.shape[1]}
-        self.models.append(entry)
+        numbers = [[None if np.isnan(x) else float(x) for x in row] for row in rows]
+        entry = {"name": name, "file": file, "rows": numbers, "margins": margins.tolist()}
+        self.models[name] = entry | {"decisions": decisions.astype(int).tolist()}
 
     def close(self):
-        with open(self.path("manifest.json"), "w", encoding="utf-8") as file:
-            json.dump(self.models, file, indent=1)
-            file.write("\n")
+        with open(self.path("expected.json"), "w", encoding="utf-8") as file:
+            entries = [json.dumps(self.models[name]) for name in sorted(self.models)]
+            file.write("[\n" + ",\n".join(entries) + "\n]\n")
 
 
 class Data:
@@ -53,7 +54,7 @@ class Data:
 
     def __init__(self, seed, small, missing=True, categories=False):
         rng = np.random.default_rng(seed)
-        train, test = (300, 40) if small else (1500, 700)
+        train, test = (300, 16) if small else (1500, 700)
         n, features = train + test, 6 if small else 10
         x = rng.normal(size=(n, features)) * np.logspace(-2, 3, features)
         # Few digits: many rows then hold the very value of a threshold.
@@ -247,6 +248,103 @@ def sklearn_models(out):
     train("skl_pipeline", "binary", pipeline.make_pipeline(*steps, forest), missing=True)
 
 
+def onnx_models(out):
+    """Branches that no converter above writes: sets, equalities and all comparisons, with missing values either way."""
+    import onnxruntime
+    from onnx import TensorProto, checker, helper
+
+    data = Data(11, out.small, True, True)
+    test = data.x[data.test]
+
+    def add(name, node, outputs, decisions=False):
+        last = 1 if decisions else 0
+        results = [helper.make_tensor_value_info("label", TensorProto.INT64, [None])] if decisions else []
+        results.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, outputs]))
+        graph = helper.make_graph(
+            [node], "trees", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, test.shape[1]])], results
+        )
+        opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 5 if "_v5" in name else 3)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+        checker.check_model(model)
+        with open(out.path(f"{name}.onnx"), "wb") as file:
+            file.write(model.SerializeToString())
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        got = session.run(None, {"x": test})
+        out.add(name, f"{name}.onnx", test, got[last], got[0] if decisions else None)
+
+    tensor = lambda name, kind, values: helper.make_tensor(name, kind, [len(values)], values)
+    nan = float("nan")
+    # Two trees of two targets: a set of codes, then a comparison on each side.
+    v5 = helper.make_node(
+        "TreeEnsemble",
+        ["x"],
+        ["y"],
+        domain="ai.onnx.ml",
+        n_targets=2,
+        aggregate_function=1,
+        post_transform=0,
+        nodes_featureids=[5, 1, 3, 4, 0, 1],
+        nodes_modes=tensor("modes", TensorProto.UINT8, [6, 0, 3, 6, 1, 2]),
+        nodes_splits=tensor("splits", TensorProto.FLOAT, [0, 1, 0.5, 0, 0.0, -1]),
+        nodes_truenodeids=[1, 0, 2, 4, 4, 6],
+        nodes_trueleafs=[0, 1, 1, 0, 1, 1],
+        nodes_falsenodeids=[2, 1, 3, 5, 5, 7],
+        nodes_falseleafs=[0, 1, 1, 0, 1, 1],
+        nodes_missing_value_tracks_true=[1, 0, 1, 0, 1, 0],
+        membership_values=tensor("members", TensorProto.FLOAT, [0, 2, 3, 7, 11, nan, 1, 2, 9, nan]),
+        leaf_targetids=[0, 1, 0, 1, 1, 0, 1, 0],
+        leaf_weights=tensor("weights", TensorProto.FLOAT, [1.5, -2.25, 0.1, 3, -0.7, 5.5, 0.3, -4]),
+        tree_roots=[0, 3],
+    )
+    add("onnx_v5_sets", v5, 2)
+    # A chain of five tests: each leaves by its false branch to a leaf.
+    count = 5
+    v3 = helper.make_node(
+        "TreeEnsembleClassifier",
+        ["x"],
+        ["label", "y"],
+        domain="ai.onnx.ml",
+        classlabels_int64s=[0, 1, 2],
+        post_transform="NONE",
+        nodes_treeids=[0] * (2 * count + 1),
+        nodes_nodeids=list(range(2 * count + 1)),
+        nodes_featureids=[2, 1, 3, 1, 5] + [0] * (count + 1),
+        nodes_modes=["BRANCH_NEQ", "BRANCH_NEQ", "BRANCH_GT", "BRANCH_GTE", "BRANCH_LT"] + ["LEAF"] * (count + 1),
+        nodes_values=[0.0, 2.0, -9.0, -1.0, 8.0] + [0.0] * (count + 1),
+        nodes_truenodeids=[1, 2, 3, 4, 10] + [0] * (count + 1),
+        nodes_falsenodeids=[5, 6, 7, 8, 9] + [0] * (count + 1),
+        nodes_missing_value_tracks_true=[0, 0, 1, 0, 1] + [0] * (count + 1),
+        class_treeids=[0] * 8,
+        class_nodeids=[5, 6, 6, 7, 8, 9, 10, 10],
+        class_ids=[0, 1, 0, 2, 1, 2, 0, 2],
+        class_weights=[1.0, 0.25, -3.0, 0.5, 2.0, 0.75, 0.1, 0.2],
+        base_values=[0.1, -0.2, 0.3],
+    )
+    add("onnx_modes", v3, 3, decisions=True)
+    v3 = helper.make_node(
+        "TreeEnsembleRegressor",
+        ["x"],
+        ["y"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="AVERAGE",
+        base_values=[0.5],
+        nodes_treeids=[3, 3, 3, 8, 8, 8],
+        nodes_nodeids=[0, 1, 2, 0, 1, 2],
+        nodes_featureids=[1, 0, 0, 5, 0, 0],
+        nodes_modes=["BRANCH_EQ", "LEAF", "LEAF"] * 2,
+        nodes_values=[2.0, 0, 0, 7.0, 0, 0],
+        nodes_truenodeids=[1, 0, 0] * 2,
+        nodes_falsenodeids=[2, 0, 0] * 2,
+        nodes_missing_value_tracks_true=[1, 0, 0, 0, 0, 0],
+        target_treeids=[3, 3, 8, 8],
+        target_nodeids=[1, 2, 1, 2],
+        target_ids=[0, 0, 0, 0],
+        target_weights=[7.0, -1.5, 100.0, 0.125],
+    )
+    add("onnx_equal", v3, 1)
+
+
 def hash_name(name):
     """A seed from a name (Python's own hash is salted)."""
     value = 7
@@ -263,6 +361,7 @@ def main():
     args = parser.parse_args()
     out = Out(args.out, args.small)
     libraries = {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "catboost": catboost_models, "sklearn": sklearn_models}
+    libraries["onnxruntime"] = onnx_models
     for name, train in libraries.items():
         if args.only and name not in args.only.split(","):
             continue

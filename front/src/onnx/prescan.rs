@@ -72,11 +72,7 @@ impl Counts {
         for (what, found, limit) in [
             ("number of protobuf fields", self.fields, MAX_FIELDS),
             ("number of strings in lists", self.strings, MAX_STRINGS),
-            (
-                "bytes of integer lists",
-                self.integers,
-                MAX_INTEGER_BYTES,
-            ),
+            ("bytes of integer lists", self.integers, MAX_INTEGER_BYTES),
         ] {
             if found > limit {
                 return Err(too_large(what, found, limit));

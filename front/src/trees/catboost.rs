@@ -56,9 +56,13 @@ struct OtherFeature {
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
 enum NanTreatment {
-    AsIs,
-    AsFalse,
-    AsTrue,
+    /// No missing value in training: it fails every comparison with a border, as [`Self::Low`].
+    #[serde(rename = "AsIs")]
+    Unseen,
+    #[serde(rename = "AsFalse")]
+    Low,
+    #[serde(rename = "AsTrue")]
+    High,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +141,10 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
     let document: Document = json(FORMAT, bytes)?;
     let info = &document.features_info;
     for (there, what) in [
-        (!info.ctrs.is_empty(), "CTR features (statistics of categories)"),
+        (
+            !info.ctrs.is_empty(),
+            "CTR features (statistics of categories)",
+        ),
         (!info.text_features.is_empty(), "text features"),
         (!info.embedding_features.is_empty(), "embedding features"),
     ] {
@@ -160,12 +167,16 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
     match (document.oblivious_trees, document.trees) {
         (Some(trees), None) => {
             for (at, tree) in trees.into_iter().enumerate() {
-                ensemble.trees.push(oblivious(at, tree, floats, outputs, scale)?);
+                ensemble
+                    .trees
+                    .push(oblivious(at, tree, floats, outputs, scale)?);
             }
         }
         (None, Some(trees)) => {
             for (at, tree) in trees.into_iter().enumerate() {
-                ensemble.trees.push(grown(at, tree, floats, outputs, scale)?);
+                ensemble
+                    .trees
+                    .push(grown(at, tree, floats, outputs, scale)?);
             }
         }
         _ => {
@@ -186,7 +197,10 @@ fn malformed(place: impl Into<String>, problem: impl Into<String>) -> TreeError 
 fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemble, TreeError> {
     TreeError::bound("number of outputs", base.len(), MAX_OUTPUTS)?;
     let floats = info.float_features.iter().map(|f| f.flat_feature_index);
-    let others = info.categorical_features.iter().map(|f| f.flat_feature_index);
+    let others = info
+        .categorical_features
+        .iter()
+        .map(|f| f.flat_feature_index);
     let last = floats.chain(others).max();
     let features = last.map_or(0, |last| last as usize + 1);
     TreeError::bound("number of features", features, MAX_FEATURES)?;
@@ -217,7 +231,10 @@ fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemb
         Decision::Above(_) => 2,
         Decision::ArgMax => base.len(),
     };
-    let named = model.class_params.as_ref().map(|p| p.class_names.as_slice());
+    let named = model
+        .class_params
+        .as_ref()
+        .map(|p| p.class_names.as_slice());
     let mut labels: Vec<String> = named
         .unwrap_or_default()
         .iter()
@@ -272,18 +289,24 @@ fn split(
         }
     }
     let (Some(border), Some(index)) = (split.border, split.float_feature_index) else {
-        return Err(malformed(place(), "a FloatFeature split without border or feature"));
+        return Err(malformed(
+            place(),
+            "a FloatFeature split without border or feature",
+        ));
     };
     let Some(feature) = floats.get(index as usize) else {
         let found = floats.len();
-        return Err(malformed(place(), format!("float feature {index} of {found}")));
+        return Err(malformed(
+            place(),
+            format!("float feature {index} of {found}"),
+        ));
     };
     // CatBoost keeps float32 borders and prints them as the doubles that they are.
     let border = f64::from(border as f32);
     Ok(Node::Split(Split {
         feature: feature.flat_feature_index,
         test: Test::AtMost(border),
-        missing_yes: feature.nan_value_treatment != NanTreatment::AsTrue,
+        missing_yes: feature.nan_value_treatment != NanTreatment::High,
         zero_missing: false,
         yes: left as u32,
         no: right as u32,

@@ -136,7 +136,11 @@ impl Set {
                 codes,
                 negative_fraction,
             } => {
-                let lowest = if *negative_fraction { x > -1.0 } else { x >= 0.0 };
+                let lowest = if *negative_fraction {
+                    x > -1.0
+                } else {
+                    x >= 0.0
+                };
                 // A cast of a float saturates and cuts towards zero.
                 lowest && x < (MAX_CODE + 1) as f32 && codes.binary_search(&(x as u32)).is_ok()
             }
@@ -215,9 +219,8 @@ impl Ensemble {
     /// # Errors
     /// [`TreeError::Malformed`] or [`TreeError::TooLarge`].
     pub fn check(&self) -> Result<(), TreeError> {
-        let fail = |place: String, problem: String| {
-            Err(TreeError::malformed(self.format, place, problem))
-        };
+        let fail =
+            |place: String, problem: String| Err(TreeError::malformed(self.format, place, problem));
         TreeError::bound("number of features", self.features, MAX_FEATURES)?;
         TreeError::bound("number of outputs", self.outputs(), MAX_OUTPUTS)?;
         TreeError::bound("number of trees", self.trees.len(), MAX_TREES)?;
@@ -306,9 +309,10 @@ impl Ensemble {
             Test::Less(t) | Test::AtMost(t) if t.is_nan() => {
                 Err(format!("node {at}: the threshold is NaN"))
             }
-            Test::Within(set) if set as usize >= self.sets.len() => {
-                Err(format!("node {at} names category set {set} of {}", self.sets.len()))
-            }
+            Test::Within(set) if set as usize >= self.sets.len() => Err(format!(
+                "node {at} names category set {set} of {}",
+                self.sets.len()
+            )),
             _ => Ok(()),
         }
     }

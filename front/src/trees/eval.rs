@@ -1,7 +1,7 @@
 //! Float evaluation of an [`Ensemble`], as its library does it.
 
-use super::ensemble::{Decision, Ensemble, Link, Node, Split, Sum, Test, Tree, ZERO};
 use super::TreeError;
+use super::ensemble::{Decision, Ensemble, Link, Node, Split, Sum, Test, Tree, ZERO};
 
 impl Ensemble {
     /// Margins of a row of float32 features (NaN: missing), one for each output, in the library's precision and order

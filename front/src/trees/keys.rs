@@ -86,7 +86,12 @@ mod tests {
     fn double_thresholds_compare_as_they_are() {
         let all = samples();
         let mut thresholds: Vec<f64> = all.iter().map(|&x| f64::from(x)).collect();
-        thresholds.extend(thresholds.clone().iter().flat_map(|t| [t.next_up(), t.next_down()]));
+        thresholds.extend(
+            thresholds
+                .clone()
+                .iter()
+                .flat_map(|t| [t.next_up(), t.next_down()]),
+        );
         thresholds.extend([1e300, -1e300, 1e-320, -1e-320, 1e-35, f64::MAX]);
         for t in thresholds.into_iter().filter(|t| !t.is_nan()) {
             for &x in &all {

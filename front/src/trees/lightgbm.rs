@@ -118,7 +118,10 @@ fn header(head: &Block<'_>) -> Result<Ensemble, TreeError> {
     let outputs = number::<usize>(head, place, "num_tree_per_iteration")?;
     TreeError::bound("number of outputs", outputs, MAX_OUTPUTS)?;
     if outputs == 0 {
-        return Err(malformed(place, "num_tree_per_iteration=0, expected 1 or more"));
+        return Err(malformed(
+            place,
+            "num_tree_per_iteration=0, expected 1 or more",
+        ));
     }
     let names = field(head, place, "feature_names")?;
     let (link, decision) = objective(head.get("objective").copied(), outputs)?;
@@ -253,7 +256,10 @@ fn tree(
         let limit = if c < 0 { inner + leaves } else { inner };
         match usize::try_from(index) {
             Ok(index) if index < limit => Ok(index as u32),
-            _ => Err(malformed(&place, format!("node {n}: child {c} of {inner} nodes and {leaves} leaves"))),
+            _ => Err(malformed(
+                &place,
+                format!("node {n}: child {c} of {inner} nodes and {leaves} leaves"),
+            )),
         }
     };
     let mut nodes = Vec::with_capacity(inner + leaves);
@@ -271,11 +277,18 @@ fn tree(
             if set.fract() == 0.0 && set >= 0.0 && set < set_count as f64 {
                 return Ok(Test::Within((first_set + set as usize) as u32));
             }
-            Err(malformed(&place, format!("node {n}: category set {set} of {set_count}")))
+            Err(malformed(
+                &place,
+                format!("node {n}: category set {set} of {set_count}"),
+            ))
         };
-        nodes.push(Node::Split(decide(split, kinds[n], categorical).map_err(|e| {
-            e.unwrap_or_else(|| malformed(&place, format!("node {n}: decision_type {}", kinds[n])))
-        })?));
+        nodes.push(Node::Split(decide(split, kinds[n], categorical).map_err(
+            |e| {
+                e.unwrap_or_else(|| {
+                    malformed(&place, format!("node {n}: decision_type {}", kinds[n]))
+                })
+            },
+        )?));
     }
     nodes.extend((0..leaves).map(|index| Node::Leaf {
         index: index as u32,
@@ -338,14 +351,23 @@ fn categories(block: &Block<'_>, place: &str, sets: &mut Vec<Set>) -> Result<usi
     if bounds[0] != 0 || bounds[count] != words.len() || !bounds.is_sorted() {
         return Err(malformed(
             place,
-            format!("cat_boundaries do not divide the {} words of cat_threshold", words.len()),
+            format!(
+                "cat_boundaries do not divide the {} words of cat_threshold",
+                words.len()
+            ),
         ));
     }
     for pair in bounds.windows(2) {
         let set = &words[pair[0]..pair[1]];
-        TreeError::bound("words of a category set", set.len(), (MAX_CODE as usize + 1) / 32)?;
+        TreeError::bound(
+            "words of a category set",
+            set.len(),
+            (MAX_CODE as usize + 1) / 32,
+        )?;
         let codes = set.iter().enumerate().flat_map(|(at, &word)| {
-            (0..32u32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at as u32 * 32 + bit)
+            (0..32u32)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .map(move |bit| at as u32 * 32 + bit)
         });
         sets.push(Set::Codes {
             codes: codes.collect(),

@@ -8,10 +8,10 @@
 
 use std::collections::HashMap;
 
+use super::TreeError;
 use super::ensemble::{Ensemble, MAX_CODE, Node, Set, Split, Target, Test, Tree, ZERO};
 use super::keys::{self, MAX_KEY, MIN_KEY, MISSING};
 use super::machine::{Machine, Row, Variant};
-use super::TreeError;
 
 /// Most rows of a node table.
 pub const MAX_ROWS: usize = 1 << 24;
@@ -48,7 +48,11 @@ pub fn lower(ensemble: &Ensemble) -> Result<Lowered, TreeError> {
         let mut length = 0u64;
         // From the last tree to the first: a leaf names the root of the tree after its own.
         for (at, &(tree, column)) in of_chain.iter().enumerate().rev() {
-            let root = if at == 0 { output as u32 } else { table.reserve(1)? };
+            let root = if at == 0 {
+                output as u32
+            } else {
+                table.reserve(1)?
+            };
             length += u64::from(table.add(tree, column, root, next)?);
             next = root;
         }
@@ -203,9 +207,10 @@ impl<'a> Table<'a> {
                 Node::Split(split) => {
                     let ends = self.split(split, row, depth, &mut copies)?;
                     let children = [split.no, split.yes].into_iter().zip(ends);
-                    todo.extend(children.filter_map(|(child, end)| {
-                        end.map(|(row, depth)| (child, row, depth))
-                    }));
+                    todo.extend(
+                        children
+                            .filter_map(|(child, end)| end.map(|(row, depth)| (child, row, depth))),
+                    );
                 }
             }
         }
@@ -310,7 +315,10 @@ fn partition(ensemble: &Ensemble, split: &Split) -> Partition {
 
 fn intervals(set: &Set) -> Vec<(i32, i32)> {
     match set {
-        Set::Values(values) => values.iter().map(|&v| (keys::key(v), keys::key(v))).collect(),
+        Set::Values(values) => values
+            .iter()
+            .map(|&v| (keys::key(v), keys::key(v)))
+            .collect(),
         Set::Codes {
             codes,
             negative_fraction,

@@ -123,7 +123,9 @@ impl Machine {
             return Err(wrong);
         }
         let values = self.variant_values(keys).ok_or(wrong)?;
-        (0..self.chains).map(|chain| self.walk(chain, &values)).collect()
+        (0..self.chains)
+            .map(|chain| self.walk(chain, &values))
+            .collect()
     }
 
     fn walk(&self, chain: u32, x: &[i32]) -> Result<i32, MachineError> {

@@ -14,6 +14,11 @@
 //! The bytes are untrusted: nothing here panics on them, nothing recurses as deep as they say, and nothing is allocated
 //! before its size is checked against the data at hand. Formats and semantics are set out in `docs/specs/trees.md`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod catboost;
 pub mod ensemble;
 mod error;
@@ -43,7 +48,8 @@ use crate::onnx::messages::ModelProto;
 pub const MAX_FILE: u64 = 1 << 30;
 
 /// What the readers accept.
-pub const ACCEPTED: &str = "XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) or ONNX-ML trees";
+pub const ACCEPTED: &str =
+    "XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) or ONNX-ML trees";
 
 /// A format of tree models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -195,7 +195,11 @@ fn from_document(document: Document) -> Result<Ensemble, TreeError> {
     ensemble.features = features;
     ensemble.names = learner.feature_names;
     if model.tree_info.len() != model.trees.len() {
-        return Err(lengths("tree_info", model.tree_info.len(), model.trees.len()));
+        return Err(lengths(
+            "tree_info",
+            model.tree_info.len(),
+            model.trees.len(),
+        ));
     }
     if let Some(weights) = &weights
         && weights.len() != model.trees.len()
@@ -234,14 +238,18 @@ impl Head {
             "reg:logistic" => (Space::Probability, logistic, Decision::None),
             "binary:logitraw" => (Space::Probability, Link::Identity, above),
             "binary:hinge" => (Space::Margin, Link::Identity, above),
-            "multi:softmax" | "multi:softprob" => {
-                (Space::Margin, Link::Softmax, Decision::ArgMax)
-            }
+            "multi:softmax" | "multi:softprob" => (Space::Margin, Link::Softmax, Decision::ArgMax),
             "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => {
                 (Space::Positive, Link::Exp, Decision::None)
             }
-            "reg:squarederror" | "reg:linear" | "reg:squaredlogerror" | "reg:pseudohubererror"
-            | "reg:absoluteerror" | "reg:quantileerror" | "rank:pairwise" | "rank:ndcg"
+            "reg:squarederror"
+            | "reg:linear"
+            | "reg:squaredlogerror"
+            | "reg:pseudohubererror"
+            | "reg:absoluteerror"
+            | "reg:quantileerror"
+            | "rank:pairwise"
+            | "rank:ndcg"
             | "rank:map" => (Space::Margin, Link::Identity, Decision::None),
             other => {
                 return Err(TreeError::unsupported(
@@ -395,7 +403,8 @@ fn convert(
             continue;
         }
         let child = |c: i32| {
-            u32::try_from(c).map_err(|_| malformed(place("children"), format!("node {n}: child {c}")))
+            u32::try_from(c)
+                .map_err(|_| malformed(place("children"), format!("node {n}: child {c}")))
         };
         let (left, right) = (child(left)?, child(right)?);
         let default_left = tree.default_left[n].0;
@@ -411,7 +420,10 @@ fn convert(
             Some(1) => {
                 let set = set_of.binary_search_by_key(&(n as u32), |s| s.0);
                 let set = set.map_err(|_| {
-                    malformed(place("categories_nodes"), format!("node {n} has no categories"))
+                    malformed(
+                        place("categories_nodes"),
+                        format!("node {n} has no categories"),
+                    )
                 })?;
                 Split {
                     feature: tree.split_indices[n],
@@ -464,7 +476,10 @@ fn categories(
         let Some(slice) = slice else {
             return Err(malformed(
                 place(),
-                format!("{size} from {start} on, the tree has {}", tree.categories.len()),
+                format!(
+                    "{size} from {start} on, the tree has {}",
+                    tree.categories.len()
+                ),
             ));
         };
         // Segments may overlap in a file that is not XGBoost's: what they add up to is bounded by what is there.
@@ -474,7 +489,12 @@ fn categories(
         for &code in slice {
             match u32::try_from(code) {
                 Ok(code) if code <= MAX_CODE => codes.push(code),
-                _ => return Err(malformed(place(), format!("category {code}, expected 0 to {MAX_CODE}"))),
+                _ => {
+                    return Err(malformed(
+                        place(),
+                        format!("category {code}, expected 0 to {MAX_CODE}"),
+                    ));
+                }
             }
         }
         codes.sort_unstable();

@@ -29,7 +29,10 @@ pub fn recognise(bytes: &[u8]) -> bool {
     let length = u64::from_le_bytes(*length);
     let name = usize::try_from(length).ok().and_then(|n| name.get(..n));
     (1..64).contains(&length)
-        && name.is_some_and(|n| n.iter().all(|b| b.is_ascii_lowercase() || b":_0123456789".contains(b)))
+        && name.is_some_and(|n| {
+            n.iter()
+                .all(|b| b.is_ascii_lowercase() || b":_0123456789".contains(b))
+        })
 }
 
 struct Cursor<'a> {
@@ -40,7 +43,10 @@ impl<'a> Cursor<'a> {
     fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8], TreeError> {
         let Some((head, rest)) = self.left.split_at_checked(count) else {
             let left = self.left.len();
-            return Err(malformed(what, format!("{count} bytes expected, {left} are left")));
+            return Err(malformed(
+                what,
+                format!("{count} bytes expected, {left} are left"),
+            ));
         };
         self.left = rest;
         Ok(head)
@@ -48,7 +54,7 @@ impl<'a> Cursor<'a> {
 
     /// `count` records of `size` bytes.
     fn records(&mut self, count: usize, size: usize, what: &str) -> Result<&'a [u8], TreeError> {
-        let bytes = count.checked_mul(size).unwrap_or(usize::MAX);
+        let bytes = count.saturating_mul(size);
         self.take(bytes, what)
     }
 
@@ -127,7 +133,10 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
     let weights = if booster == "dart" && trees > 0 {
         let length = cursor.length("weight_drop")?;
         if length != trees {
-            return Err(malformed("weight_drop", format!("{length} entries, expected {trees}")));
+            return Err(malformed(
+                "weight_drop",
+                format!("{length} entries, expected {trees}"),
+            ));
         }
         Some(cursor.records(trees, 4, "weight_drop")?)
     } else {

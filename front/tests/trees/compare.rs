@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use laminate_front::trees::{self, Ensemble, keys};
-use serde_json::Value;
+use serde::Deserialize;
 
 /// Relative to the greater of the margin and the mean magnitude of the model's margins: sums near zero are differences
 /// of leaves that the libraries round themselves.
@@ -16,47 +16,59 @@ pub struct Counts {
     pub rows: usize,
     pub missing: usize,
     pub classified: usize,
-    /// Margins of the float evaluator that are the library's to the bit (as it rounds them), and all.
-    pub same_bits: usize,
+    /// Margins of the float evaluator that are the library's as a float32 or to the last bits of a float64, and all.
+    pub same: usize,
     pub margins: usize,
     pub worst_float: f64,
     pub worst_machine: f64,
 }
 
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-fn numbers<const N: usize, T>(path: &Path, number: fn([u8; N]) -> T) -> Vec<T> {
-    let bytes = read(path);
-    assert_eq!(bytes.len() % N, 0, "{}", path.display());
-    bytes.as_chunks::<N>().0.iter().map(|&c| number(c)).collect()
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    file: String,
+    rows: Vec<Vec<Option<f64>>>,
+    margins: Vec<Vec<f64>>,
+    decisions: Vec<i32>,
 }
 
 /// Compares every model of a folder.
 pub fn folder(folder: &Path) -> Counts {
-    let manifest: Vec<Value> =
-        serde_json::from_slice(&read(&folder.join("manifest.json"))).expect("manifest");
+    let path = folder.join("expected.json");
+    let text = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let entries: Vec<Entry> = serde_json::from_slice(&text).expect("expected.json");
     let mut counts = Counts::default();
-    for entry in &manifest {
-        let text = |key: &str| entry[key].as_str().expect(key);
-        let number = |key: &str| entry[key].as_u64().expect(key) as usize;
-        let ensemble = trees::read(&folder.join(text("file")))
-            .unwrap_or_else(|e| panic!("{}: {e}", text("file")));
-        let name = text("name");
-        let file = |ending: &str| folder.join(format!("{name}.{ending}"));
-        let rows = numbers(&file("rows.f32"), f32::from_le_bytes);
-        let margins = numbers(&file("margins.f64"), f64::from_le_bytes);
-        let classes = numbers(&file("decisions.i32"), i32::from_le_bytes);
-        let (count, outputs) = (number("rows"), number("outputs"));
-        assert_eq!(rows.len(), count * number("features"), "{name}");
-        assert_eq!((margins.len(), classes.len()), (count * outputs, count), "{name}");
-        let rows: Vec<&[f32]> = rows.chunks_exact(number("features")).collect();
+    for entry in &entries {
+        let name = &entry.name;
+        let ensemble =
+            trees::read(&folder.join(&entry.file)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let number = |x: &Option<f64>| x.map_or(f32::NAN, |x| x as f32);
+        let rows: Vec<Vec<f32>> = entry
+            .rows
+            .iter()
+            .map(|r| r.iter().map(number).collect())
+            .collect();
+        assert_eq!(
+            (rows.len(), rows.len()),
+            (entry.margins.len(), entry.decisions.len()),
+            "{name}"
+        );
+        let outputs = entry.margins[0].len();
         // Libraries give both probabilities of two classes, of which the second decides.
         let skip = outputs - ensemble.outputs();
-        assert!(skip == 0 || (skip, outputs) == (1, 2), "{name}: {outputs} outputs");
-        let margins: Vec<&[f64]> = margins.chunks_exact(outputs).map(|m| &m[skip..]).collect();
-        model(name, &ensemble, &rows, &margins, &classes, &mut counts);
+        assert!(
+            skip == 0 || (skip, outputs) == (1, 2),
+            "{name}: {outputs} outputs"
+        );
+        let margins: Vec<&[f64]> = entry.margins.iter().map(|m| &m[skip..]).collect();
+        model(
+            name,
+            &ensemble,
+            &rows,
+            &margins,
+            &entry.decisions,
+            &mut counts,
+        );
     }
     counts
 }
@@ -65,7 +77,7 @@ pub fn folder(folder: &Path) -> Counts {
 pub fn model(
     name: &str,
     ensemble: &Ensemble,
-    rows: &[&[f32]],
+    rows: &[Vec<f32>],
     margins: &[&[f64]],
     classes: &[i32],
     counts: &mut Counts,
@@ -78,13 +90,15 @@ pub fn model(
     for (at, ((row, expected), &class)) in rows.iter().zip(margins).zip(classes).enumerate() {
         let floats = ensemble.margins(row).expect("row");
         let keys: Vec<i32> = row.iter().map(|&x| keys::key(x)).collect();
-        let integers = machine.run(&keys).unwrap_or_else(|e| panic!("{name}: row {at}: {e}"));
+        let integers = machine
+            .run(&keys)
+            .unwrap_or_else(|e| panic!("{name}: row {at}: {e}"));
         let integers: Vec<f64> = integers.iter().map(|&y| machine.margin(y)).collect();
         for ((&float, &integer), &library) in floats.iter().zip(&integers).zip(*expected) {
             let relative = |x: f64| (x - library).abs() / library.abs().max(mean);
             worst_float = worst_float.max(relative(float));
             worst_machine = worst_machine.max(relative(integer));
-            same += usize::from(float == library || float as f32 == library as f32);
+            same += usize::from(float as f32 == library as f32);
             assert!(
                 relative(float) <= TOLERANCE && relative(integer) <= TOLERANCE,
                 "{name}: row {at} {row:?}: library {library}, floats {float}, machine {integer}"
@@ -92,8 +106,16 @@ pub fn model(
         }
         if class >= 0 {
             counts.classified += 1;
-            assert_eq!(ensemble.class(&floats), Some(class as usize), "{name}: row {at}, floats");
-            assert_eq!(ensemble.class(&integers), Some(class as usize), "{name}: row {at}, machine");
+            assert_eq!(
+                ensemble.class(&floats),
+                Some(class as usize),
+                "{name}: row {at}, floats"
+            );
+            assert_eq!(
+                ensemble.class(&integers),
+                Some(class as usize),
+                "{name}: row {at}, machine"
+            );
         } else {
             assert_eq!(ensemble.class(&integers), None, "{name}");
         }
@@ -109,7 +131,7 @@ pub fn model(
     );
     counts.models += 1;
     counts.rows += rows.len();
-    counts.same_bits += same;
+    counts.same += same;
     counts.margins += rows.len() * ensemble.outputs();
     counts.worst_float = counts.worst_float.max(worst_float);
     counts.worst_machine = counts.worst_machine.max(worst_machine);

@@ -15,16 +15,29 @@ fn trained_models_agree_with_their_libraries() {
     }
     let python = std::env::var("LAMINATE_TREES_PYTHON").unwrap_or_else(|_| "python3".into());
     let there = Command::new(&python)
-        .args(["-c", "import numpy, xgboost, lightgbm, catboost, sklearn, skl2onnx"])
+        .args([
+            "-c",
+            "import numpy, xgboost, lightgbm, catboost, sklearn, skl2onnx",
+        ])
         .output();
     if !there.is_ok_and(|o| o.status.success()) {
-        println!("skipped: {python} lacks one of numpy, xgboost, lightgbm, catboost, scikit-learn, skl2onnx; set LAMINATE_TREES_PYTHON");
+        println!(
+            "skipped: {python} lacks one of numpy, xgboost, lightgbm, catboost, scikit-learn, skl2onnx; set LAMINATE_TREES_PYTHON"
+        );
         return;
     }
     let folder = tempfile::tempdir().expect("folder");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/train_trees.py");
-    let output = Command::new(&python).arg(script).arg(folder.path()).output().expect("python");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&python)
+        .arg(script)
+        .arg(folder.path())
+        .output()
+        .expect("python");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let counts = compare::folder(folder.path());
     println!("{counts:?}");
     assert!(counts.rows >= 10_000 && counts.missing > 1000, "{counts:?}");

@@ -18,10 +18,16 @@ impl<'a> Attributes<'a> {
         let mut names: Vec<&str> = node.attribute.iter().map(|a| a.name.as_str()).collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|p| p[0] == p[1]) {
-            return Err(malformed(place(node), format!("attribute {:?} is there twice", pair[0])));
+            return Err(malformed(
+                place(node),
+                format!("attribute {:?} is there twice", pair[0]),
+            ));
         }
         if node.attribute.iter().any(|a| !a.ref_attr_name.is_empty()) {
-            return Err(malformed(place(node), "an attribute refers to a function's"));
+            return Err(malformed(
+                place(node),
+                "an attribute refers to a function's",
+            ));
         }
         Ok(Self { node })
     }
@@ -76,7 +82,10 @@ impl<'a> Attributes<'a> {
     pub(super) fn tensor(&self, name: &str) -> Result<Option<Numbers>, TreeError> {
         match self.get(name, attribute_type::TENSOR)? {
             Some(AttributeProto { t: Some(t), .. }) => numbers(t, name).map(Some),
-            Some(_) => Err(malformed(self.place(), format!("attribute {name:?} holds no tensor"))),
+            Some(_) => Err(malformed(
+                self.place(),
+                format!("attribute {name:?} holds no tensor"),
+            )),
             None => Ok(None),
         }
     }
@@ -108,7 +117,9 @@ fn utf8<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, TreeError> {
 fn numbers(tensor: &TensorProto, name: &str) -> Result<Numbers, TreeError> {
     let fail = |problem: String| malformed(format!("attribute {name:?}"), problem);
     if tensor.data_location != 0 {
-        return Err(fail("its data lies in another file; save the model in one file".into()));
+        return Err(fail(
+            "its data lies in another file; save the model in one file".into(),
+        ));
     }
     let raw = tensor.raw_data.as_ref();
     let values: Numbers = match (tensor.data_type, raw.is_empty()) {
@@ -124,12 +135,15 @@ fn numbers(tensor: &TensorProto, name: &str) -> Result<Numbers, TreeError> {
             )));
         }
     };
-    let expected = tensor.dims.iter().try_fold(1usize, |n, &d| {
-        n.checked_mul(usize::try_from(d).ok()?)
-    });
+    let expected = tensor
+        .dims
+        .iter()
+        .try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?));
     if expected != Some(values.len()) {
         let (dims, found) = (&tensor.dims, values.len());
-        return Err(fail(format!("{found} elements, its shape {dims:?} wants another number")));
+        return Err(fail(format!(
+            "{found} elements, its shape {dims:?} wants another number"
+        )));
     }
     Ok(values)
 }

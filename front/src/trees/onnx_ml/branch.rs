@@ -39,7 +39,11 @@ impl Branch {
             Mode::Unequal => (equal(self.value, sets)?, true),
         };
         let missing_true = self.missing_true || self.mode == Mode::Unequal;
-        let (yes, no) = if swap { (self.no, self.yes) } else { (self.yes, self.no) };
+        let (yes, no) = if swap {
+            (self.no, self.yes)
+        } else {
+            (self.yes, self.no)
+        };
         Ok(Node::Split(Split {
             feature,
             test,
@@ -57,7 +61,11 @@ fn equal(value: f64, sets: &mut Vec<Set>) -> Result<Test, TreeError> {
         return Err(malformed("node values", "the value of an equality is NaN"));
     }
     let single = value as f32;
-    let values = if f64::from(single) == value { vec![single] } else { vec![] };
+    let values = if f64::from(single) == value {
+        vec![single]
+    } else {
+        vec![]
+    };
     sets.push(Set::Values(values));
     Ok(Test::Within((sets.len() - 1) as u32))
 }

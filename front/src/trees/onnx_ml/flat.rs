@@ -4,9 +4,9 @@ use super::attributes::Attributes;
 use super::branch::{Branch, Mode};
 use super::malformed;
 use super::nodes::vectors;
+use crate::trees::Ensemble;
 use crate::trees::ensemble::{MAX_MEMBERS, MAX_NODES, MAX_OUTPUTS, MAX_TREES, MAX_VALUES};
 use crate::trees::{Link, Node, Set, Split, Test, TreeError};
-use crate::trees::Ensemble;
 
 const MEMBER: usize = 6;
 
@@ -63,7 +63,10 @@ pub(super) fn read(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(), Tr
     ] {
         let optional = name == "nodes_missing_value_tracks_true" && found == 0;
         if found != count && !optional {
-            return Err(malformed(a.place(), format!("{name} has {found} entries, expected {count}")));
+            return Err(malformed(
+                a.place(),
+                format!("{name} has {found} entries, expected {count}"),
+            ));
         }
     }
     let members = a.tensor("membership_values")?.unwrap_or_default();
@@ -73,7 +76,11 @@ pub(super) fn read(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(), Tr
     if weights.len() != leaf_targets.len() {
         return Err(malformed(
             a.place(),
-            format!("{} leaf weights, {} targets", weights.len(), leaf_targets.len()),
+            format!(
+                "{} leaf weights, {} targets",
+                weights.len(),
+                leaf_targets.len()
+            ),
         ));
     }
     let votes: Result<Vec<_>, _> = leaf_targets
@@ -81,7 +88,10 @@ pub(super) fn read(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(), Tr
         .zip(&weights)
         .map(|(&target, &weight)| match usize::try_from(target) {
             Ok(t) if t < targets => Ok((t as u32, weight)),
-            _ => Err(malformed(a.place(), format!("target {target} of {targets}"))),
+            _ => Err(malformed(
+                a.place(),
+                format!("target {target} of {targets}"),
+            )),
         })
         .collect();
     let votes = votes?;
@@ -91,7 +101,9 @@ pub(super) fn read(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(), Tr
     let mut left = MAX_VALUES;
     for &root in roots {
         let (nodes, leaves) = tree(a, &lists, root, &votes, &mut seen, &mut ensemble.sets)?;
-        ensemble.trees.push(vectors(nodes, &leaves, targets, &mut left)?);
+        ensemble
+            .trees
+            .push(vectors(nodes, &leaves, targets, &mut left)?);
     }
     match a.int("aggregate_function")?.unwrap_or(1) {
         0 => super::average(ensemble),
@@ -114,7 +126,8 @@ fn membership(
     let mut left = members.split(|m| m.is_nan());
     // The last piece is what follows the last NaN; it must be empty or the last set.
     let expected = modes.iter().filter(|&&m| m == MEMBER as f64).count();
-    let pieces = members.iter().filter(|m| m.is_nan()).count() + usize::from(members.last().is_some_and(|m| !m.is_nan()));
+    let pieces = members.iter().filter(|m| m.is_nan()).count()
+        + usize::from(members.last().is_some_and(|m| !m.is_nan()));
     if expected != pieces {
         return Err(malformed(
             a.place(),
@@ -130,7 +143,9 @@ fn membership(
         let set = left.next().unwrap_or_default();
         // A double that is no float32 equals none.
         let values = set.iter().filter(|&&v| f64::from(v as f32) == v);
-        let mut values: Vec<f32> = values.map(|&v| if v == 0.0 { 0.0 } else { v as f32 }).collect();
+        let mut values: Vec<f32> = values
+            .map(|&v| if v == 0.0 { 0.0 } else { v as f32 })
+            .collect();
         values.sort_by(f32::total_cmp);
         values.dedup();
         out.push(Some(sets.len() as u32));
@@ -161,7 +176,9 @@ fn tree(
             Some(_) => {
                 return Err(malformed(
                     a.place(),
-                    format!("node {id} is reached twice: a cycle or a shared child, expected trees"),
+                    format!(
+                        "node {id} is reached twice: a cycle or a shared child, expected trees"
+                    ),
                 ));
             }
             None => return Err(malformed(a.place(), format!("node {id} of {}", seen.len()))),
@@ -181,7 +198,8 @@ fn tree(
                 continue;
             }
             let vote = usize::try_from(child).ok().and_then(|c| votes.get(c));
-            let vote = vote.ok_or_else(|| malformed(a.place(), format!("leaf {child} of {}", votes.len())))?;
+            let vote = vote
+                .ok_or_else(|| malformed(a.place(), format!("leaf {child} of {}", votes.len())))?;
             leaves.push(vec![*vote]);
         }
     }
@@ -229,4 +247,3 @@ fn branch(
     }
     .node(sets)
 }
-

@@ -106,13 +106,22 @@ fn input(graph: &GraphProto) -> Result<(&str, Option<usize>), TreeError> {
     let constant = |i: &&ValueInfoProto| !graph.initializer.iter().any(|t| t.name == i.name);
     let inputs: Vec<_> = graph.input.iter().filter(constant).take(2).collect();
     let [input] = inputs.as_slice() else {
-        return Err(unsupported("a graph that has not one input (a table of columns)"));
+        return Err(unsupported(
+            "a graph that has not one input (a table of columns)",
+        ));
     };
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
     let Some(tensor) = tensor.filter(|t| t.elem_type == data_type::FLOAT) else {
-        return Err(unsupported(format!("input {:?}, which is no float tensor,", input.name)));
+        return Err(unsupported(format!(
+            "input {:?}, which is no float tensor,",
+            input.name
+        )));
     };
-    let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice()).unwrap_or_default();
+    let dims = tensor
+        .shape
+        .as_ref()
+        .map(|s| s.dim.as_slice())
+        .unwrap_or_default();
     let width = match dims.get(1).and_then(|d| d.value.as_ref()) {
         Some(&DimensionValue::Value(n)) if n > 0 => {
             let n = usize::try_from(n).unwrap_or(usize::MAX);
@@ -138,7 +147,10 @@ impl<'a> Walk<'a> {
     fn node(&mut self, node: &'a NodeProto) -> Result<(), TreeError> {
         let attributes = Attributes::new(node)?;
         let [from, ..] = node.input.as_slice() else {
-            return Err(unsupported(format!("{} without an operand", attributes.place())));
+            return Err(unsupported(format!(
+                "{} without an operand",
+                attributes.place()
+            )));
         };
         let Some(to) = node.output.first() else {
             return Err(malformed(attributes.place(), "no result"));
@@ -149,11 +161,17 @@ impl<'a> Walk<'a> {
                     self.after.push(to);
                     Ok(())
                 }
-                _ => Err(unsupported(format!("{} after the trees", attributes.place()))),
+                _ => Err(unsupported(format!(
+                    "{} after the trees",
+                    attributes.place()
+                ))),
             };
         }
         if from != self.current {
-            return Err(unsupported(format!("{} beside the trees", attributes.place())));
+            return Err(unsupported(format!(
+                "{} beside the trees",
+                attributes.place()
+            )));
         }
         match node.op_type.as_str() {
             "Identity" => self.current = to,
@@ -176,7 +194,12 @@ impl<'a> Walk<'a> {
             _ if is_tree(node) => {
                 return Err(unsupported("a graph with several operators of trees"));
             }
-            _ => return Err(unsupported(format!("{} before the trees", attributes.place()))),
+            _ => {
+                return Err(unsupported(format!(
+                    "{} before the trees",
+                    attributes.place()
+                )));
+            }
         }
         Ok(())
     }

@@ -23,26 +23,41 @@ pub(super) fn classifier(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<
     let labels = ensemble.labels.len();
     TreeError::bound("number of outputs", labels, MAX_OUTPUTS)?;
     if labels < 2 {
-        return Err(malformed(a.place(), "one class label, expected two or more"));
+        return Err(malformed(
+            a.place(),
+            "one class label, expected two or more",
+        ));
     }
     let (ids, weights) = (a.ints("class_ids")?, a.numbers("class_weights")?);
     let base = a.numbers("base_values")?;
     // Two classes, one score: it decides for the second class above 1/2 where no vote is negative (probabilities), above
     // zero elsewhere.
-    let single = labels == 2 && ids.first().is_some_and(|first| ids.iter().all(|id| id == first));
+    let single = labels == 2
+        && ids
+            .first()
+            .is_some_and(|first| ids.iter().all(|id| id == first));
     if single {
         let positive = weights.iter().all(|&w| w >= 0.0);
         ensemble.decision = Decision::Above(if positive { 0.5 } else { 0.0 });
         ensemble.base = vec![base.last().copied().unwrap_or(0.0)];
         if base.len() > 2 {
-            return Err(malformed(a.place(), format!("{} base values for two classes", base.len())));
+            return Err(malformed(
+                a.place(),
+                format!("{} base values for two classes", base.len()),
+            ));
         }
     } else {
         ensemble.decision = Decision::ArgMax;
         set_base(a, ensemble, base, labels)?;
     }
     link(a, ensemble)?;
-    let output = |id: i64| if single { Ok(0) } else { checked(a, "class", id, labels) };
+    let output = |id: i64| {
+        if single {
+            Ok(0)
+        } else {
+            checked(a, "class", id, labels)
+        }
+    };
     let votes = votes(a, "class", &weights, output)?;
     ensemble.trees = trees(a, votes, ensemble.base.len(), &mut ensemble.sets)?;
     Ok(())
@@ -56,7 +71,9 @@ pub(super) fn regressor(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(
     set_base(a, ensemble, a.numbers("base_values")?, targets)?;
     link(a, ensemble)?;
     let weights = a.numbers("target_weights")?;
-    let votes = votes(a, "target", &weights, |id| checked(a, "target", id, targets))?;
+    let votes = votes(a, "target", &weights, |id| {
+        checked(a, "target", id, targets)
+    })?;
     ensemble.trees = trees(a, votes, targets, &mut ensemble.sets)?;
     match a.text("aggregate_function")?.unwrap_or("SUM") {
         "SUM" => Ok(()),
@@ -77,7 +94,12 @@ fn set_base(
     ensemble.base = match base.len() {
         0 => vec![0.0; outputs],
         n if n == outputs => base,
-        n => return Err(malformed(a.place(), format!("{n} base values, expected {outputs}"))),
+        n => {
+            return Err(malformed(
+                a.place(),
+                format!("{n} base values, expected {outputs}"),
+            ));
+        }
     };
     Ok(())
 }
@@ -136,7 +158,10 @@ fn votes(
     )?;
     let mut votes = Votes::new();
     for (((&tree, &node), &id), &weight) in trees.iter().zip(nodes).zip(ids).zip(weights) {
-        votes.entry((tree, node)).or_default().push((output(id)?, weight));
+        votes
+            .entry((tree, node))
+            .or_default()
+            .push((output(id)?, weight));
     }
     Ok(votes)
 }
@@ -186,7 +211,10 @@ fn trees(
     if !lists.missing.is_empty() && lists.missing.len() != count {
         return Err(malformed(
             a.place(),
-            format!("nodes_missing_value_tracks_true has {} entries", lists.missing.len()),
+            format!(
+                "nodes_missing_value_tracks_true has {} entries",
+                lists.missing.len()
+            ),
         ));
     }
     TreeError::bound("number of nodes", count, MAX_NODES)?;
@@ -210,10 +238,18 @@ fn trees(
         order[tree].push(at);
     }
     TreeError::bound("number of trees", order.len(), MAX_TREES)?;
-    let mut left = MAX_VALUES;
+    let mut builder = Builder {
+        a,
+        lists: &lists,
+        places: &places,
+        votes: &mut votes,
+        outputs,
+        sets,
+        left: MAX_VALUES,
+    };
     let trees = order
         .iter()
-        .map(|nodes| tree(a, &lists, nodes, &places, &mut votes, outputs, sets, &mut left))
+        .map(|nodes| builder.tree(nodes))
         .collect::<Result<Vec<_>, _>>()?;
     if let Some((tree, node)) = votes.keys().next() {
         return Err(malformed(
@@ -237,46 +273,55 @@ fn mode(text: &str) -> Result<Option<Mode>, TreeError> {
     }))
 }
 
-#[allow(clippy::too_many_arguments)]
-fn tree(
-    a: &Attributes<'_>,
-    lists: &Lists<'_>,
-    nodes: &[usize],
-    places: &HashMap<(i64, i64), u32>,
-    votes: &mut Votes,
+/// What every tree is built from.
+struct Builder<'a> {
+    a: &'a Attributes<'a>,
+    lists: &'a Lists<'a>,
+    /// Place of each node within its tree.
+    places: &'a HashMap<(i64, i64), u32>,
+    /// Votes that no leaf has taken yet.
+    votes: &'a mut Votes,
     outputs: usize,
-    sets: &mut Vec<Set>,
-    left: &mut usize,
-) -> Result<Tree, TreeError> {
-    let Some(&first) = nodes.first() else {
-        return Err(malformed(a.place(), "a tree without nodes"));
-    };
-    let id = lists.tree[first];
-    let child = |node: i64| {
-        let place = places.get(&(id, node)).copied();
-        place.ok_or_else(|| malformed(a.place(), format!("tree {id} has no node {node}")))
-    };
-    let mut leaves: Vec<Vec<(u32, f64)>> = Vec::new();
-    let mut out = Vec::with_capacity(nodes.len());
-    for &at in nodes {
-        let Some(mode) = lists.modes[at] else {
-            out.push(Node::Leaf {
-                index: leaves.len() as u32,
-            });
-            leaves.push(votes.remove(&(id, lists.node[at])).unwrap_or_default());
-            continue;
+    sets: &'a mut Vec<Set>,
+    /// Leaf values that the model may still have.
+    left: usize,
+}
+
+impl Builder<'_> {
+    /// The tree of the nodes at these places of the lists.
+    fn tree(&mut self, nodes: &[usize]) -> Result<Tree, TreeError> {
+        let (a, lists, places) = (self.a, self.lists, self.places);
+        let Some(&first) = nodes.first() else {
+            return Err(malformed(a.place(), "a tree without nodes"));
         };
-        let branch = Branch {
-            mode,
-            feature: lists.feature[at],
-            value: lists.values[at],
-            missing_true: lists.missing.get(at).is_some_and(|&m| m != 0),
-            yes: child(lists.yes[at])?,
-            no: child(lists.no[at])?,
+        let id = lists.tree[first];
+        let child = |node: i64| {
+            let place = places.get(&(id, node)).copied();
+            place.ok_or_else(|| malformed(a.place(), format!("tree {id} has no node {node}")))
         };
-        out.push(branch.node(sets)?);
+        let mut leaves: Vec<Vec<(u32, f64)>> = Vec::new();
+        let mut out = Vec::with_capacity(nodes.len());
+        for &at in nodes {
+            let Some(mode) = lists.modes[at] else {
+                out.push(Node::Leaf {
+                    index: leaves.len() as u32,
+                });
+                let votes = self.votes.remove(&(id, lists.node[at]));
+                leaves.push(votes.unwrap_or_default());
+                continue;
+            };
+            let branch = Branch {
+                mode,
+                feature: lists.feature[at],
+                value: lists.values[at],
+                missing_true: lists.missing.get(at).is_some_and(|&m| m != 0),
+                yes: child(lists.yes[at])?,
+                no: child(lists.no[at])?,
+            };
+            out.push(branch.node(self.sets)?);
+        }
+        vectors(out, &leaves, self.outputs, &mut self.left)
     }
-    vectors(out, &leaves, outputs, left)
 }
 
 /// A tree from its leaves' votes: one value a leaf where all of them go to one output, a vector elsewhere.

@@ -38,7 +38,10 @@ impl Stage {
     fn finite(a: &Attributes<'_>, name: &str) -> Result<Vec<f32>, TreeError> {
         let values = a.floats(name)?;
         if values.is_empty() || values.iter().any(|v| !v.is_finite()) {
-            return Err(malformed(a.place(), format!("{name} is empty or not finite")));
+            return Err(malformed(
+                a.place(),
+                format!("{name} is empty or not finite"),
+            ));
         }
         Ok(values.to_vec())
     }
@@ -78,7 +81,10 @@ impl Stages {
         let mut known = None;
         for found in self.0.iter().filter_map(Stage::features) {
             if known.is_some_and(|k| k != found) {
-                return Err(malformed("graph", "steps for different numbers of features"));
+                return Err(malformed(
+                    "graph",
+                    "steps for different numbers of features",
+                ));
             }
             known = Some(found);
         }
@@ -101,10 +107,16 @@ impl Stages {
             Test::Within(_) => false,
         };
         if matches!(split.test, Test::Within(_)) {
-            return Err(super::unsupported("an equality split behind a Scaler or Imputer"));
+            return Err(super::unsupported(
+                "an equality split behind a Scaler or Imputer",
+            ));
         }
         let imputed = self.apply(feature, f32::NAN);
-        let missing_yes = if imputed.is_nan() { split.missing_yes } else { passes(imputed) };
+        let missing_yes = if imputed.is_nan() {
+            split.missing_yes
+        } else {
+            passes(imputed)
+        };
         let value = |key: i32| keys::number(key).map_or(f32::NAN, |x| self.apply(feature, x));
         // An infinity less an infinite offset would be NaN; offsets are finite, but a scale of zero makes one.
         let (low, high) = (value(MIN_KEY), value(MAX_KEY));
