@@ -330,12 +330,19 @@ impl Backend for CircuitBackend<'_> {
 
     fn assert_u16(&mut self, a: &Scalar, check: Check) -> Result<(), VerifyError> {
         match a {
-            Scalar::Constant(value) if value.to_repr().iter().skip(2).all(|byte| *byte == 0) => {
-                Ok(())
-            }
-            Scalar::Constant(_) => Err(VerifyError::Check { check }),
+            Scalar::Constant(value) => Native.assert_u16(value, check),
             Scalar::Cell(cell) => {
                 self.builder.range.check(cell.assigned, 16);
+                Ok(())
+            }
+        }
+    }
+
+    fn assert_u32(&mut self, a: &Scalar, check: Check) -> Result<(), VerifyError> {
+        match a {
+            Scalar::Constant(value) => Native.assert_u32(value, check),
+            Scalar::Cell(cell) => {
+                self.builder.range.check(cell.assigned, 32);
                 Ok(())
             }
         }

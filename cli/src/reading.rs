@@ -41,7 +41,7 @@ impl Reading {
 
     /// Reads the integers of an output of this format.
     pub fn of(format: &OutputFormat, values: &[i32]) -> Self {
-        Self::new(values, format.scale, format.tokens)
+        Self::new(values, format.scale, format.tokens())
     }
 
     /// The public tokens in their order, if it is of tokens.

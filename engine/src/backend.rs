@@ -71,6 +71,11 @@ pub trait Backend {
     /// # Errors
     /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
     fn assert_u16(&mut self, a: &Self::Scalar, check: Check) -> Result<(), VerifyError>;
+    /// Asserts that `a` is an integer in `[0, 2^32)`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Check`] (native only; a circuit becomes unsatisfiable).
+    fn assert_u32(&mut self, a: &Self::Scalar, check: Check) -> Result<(), VerifyError>;
     /// The bits of an integer in `[0, 2^count)`, most significant first, asserted to be so;
     /// `count <= 32`.
     ///
@@ -155,6 +160,14 @@ impl Backend for Native {
     }
     fn assert_u16(&mut self, a: &Fr, check: Check) -> Result<(), VerifyError> {
         let high = a.to_repr().into_iter().skip(2).any(|byte| byte != 0);
+        if high {
+            Err(VerifyError::Check { check })
+        } else {
+            Ok(())
+        }
+    }
+    fn assert_u32(&mut self, a: &Fr, check: Check) -> Result<(), VerifyError> {
+        let high = a.to_repr().into_iter().skip(4).any(|byte| byte != 0);
         if high {
             Err(VerifyError::Check { check })
         } else {

@@ -1,7 +1,8 @@
 //! Where every committed column lies in the weight polynomial and the trace polynomial.
 //!
 //! Both polynomials are vectors of aligned power-of-two *blocks*, sorted by size, so a block is a
-//! prefix of the evaluation point. Everything in the weight polynomial is a byte, and everything in
+//! prefix of the evaluation point. Everything in the weight polynomial is a byte, but for tables of words, of which the
+//! ops that look them up show all that is relied on; and everything in
 //! the first part of the trace polynomial (its *limb region*) a limb of `limb_bits` bits: range
 //! lookups cover all of them. With limbs of 16 bits, columns of which table lookups show all that any
 //! relation takes from their range ([`reliance`]) lie in a *free region* behind it. Then come the
@@ -24,7 +25,8 @@ use laminate_engine::geometry::{BLINDS_LOG, Block, Geometry, Poly};
 use laminate_engine::lookup::{BYTE_LOG, TERNARY_LOG};
 use laminate_engine::packer::{EMPTY, Packer, Slot, place_in};
 
-use crate::program::{BIAS_BOUND, Program, Role, TensorId, WEIGHT_BOUND};
+use crate::ops::Io;
+use crate::program::{BIAS_BOUND, DenseShape, Program, Role, TensorId, WEIGHT_BOUND, WORD_BOUND};
 use boundary::{EndRequest, ends};
 use columns::place_columns;
 use views::views;
@@ -35,7 +37,7 @@ pub use weights::{WeightCheck, weight_pieces};
 /// Blocks of one dense layer's parameters.
 #[derive(Clone, Debug)]
 pub struct DenseBlocks {
-    /// `(stack, rows, cols)` padded; byte = weight + 128.
+    /// `(stack, rows, cols)` padded; byte = weight + 128. Of a table of words, word + 2^31.
     pub weight: Block,
     /// Bytes of bias + 2^31, least significant first; `(stack, rows)` padded.
     pub bias: Option<[Block; 4]>,
@@ -44,6 +46,28 @@ pub struct DenseBlocks {
 }
 
 impl DenseBlocks {
+    /// Moves blocks of bytes to where their region begins.
+    fn shift(&mut self, by: usize) {
+        let others = self.bias.iter_mut().flatten().chain(&mut self.multiplier);
+        std::iter::once(&mut self.weight)
+            .chain(others)
+            .for_each(|block| block.offset += by);
+    }
+
+    /// The columns of a table of words, int32.
+    pub fn word_views(&self, shape: &DenseShape) -> Vec<View> {
+        let log = shape.col_log();
+        let column = |i: usize| Block {
+            offset: self.weight.offset + (i << log),
+            log,
+            ..self.weight
+        };
+        let columns = (0..shape.row_count()).map(column);
+        columns
+            .map(|block| View::limbs(fr_from_i64(-WORD_BOUND), &[block], 8))
+            .collect()
+    }
+
     /// int8 weights.
     pub fn weight_view(&self) -> View {
         View::limbs(fr_from_i64(-WEIGHT_BOUND), &[self.weight], 8)
@@ -80,6 +104,8 @@ pub struct Layout {
     pub weight_checks: Vec<WeightCheck>,
     /// Multiplicities of the activation tables.
     pub table_multiplicities: Vec<Block>,
+    /// Multiplicities of the tables of committed columns that each node makes.
+    pub node_multiplicities: Vec<Vec<Block>>,
     /// Random entries.
     pub blinds: Block,
     /// Ends of a shard that are the residual stream, the input first.
@@ -101,7 +127,7 @@ pub struct Layout {
 impl Layout {
     /// The layout of a checked program.
     pub fn new(program: &Program) -> Self {
-        let (dense, weight_used) = weights::place(program);
+        let weights = weights::Placed::new(program);
         let columns = place_columns(program);
 
         let mut top = Packer::new(Poly::Trace);
@@ -109,7 +135,7 @@ impl Layout {
         let free: Vec<usize> = columns.free.iter().map(|log| top.request(*log)).collect();
         let limb_multiplicities =
             (!program.is_weights_only()).then(|| top.request(program.limb_bits.into()));
-        let mut weight_checks = weights::checks(program, &dense, weight_used);
+        let mut weight_checks = weights::checks(program, &weights);
         // Limbs of 8 bits are looked up in the table that bytes are.
         let own_bytes = limb_multiplicities.is_none() || usize::from(program.limb_bits) != BYTE_LOG;
         let check_tables: Vec<[Option<usize>; 2]> = weight_checks
@@ -126,6 +152,13 @@ impl Layout {
             .tables
             .iter()
             .map(|table| top.request(table.log()))
+            .collect();
+        let nodes = program.nodes.iter();
+        let node_tables: Vec<Vec<usize>> = nodes
+            .map(|node| {
+                let logs = node.op.tables(&Io { program, node }).into_iter();
+                logs.map(|log| top.request(log)).collect()
+            })
             .collect();
         let blinds = top.request(BLINDS_LOG);
         let ends: Vec<EndRequest> = ends(program)
@@ -145,13 +178,14 @@ impl Layout {
         let tensors: Vec<Vec<Block>> = columns.tensors.iter().map(find_all).collect();
         let views = views(program, &tensors, &columns.unsigned);
         Self {
-            geometry: Geometry::new(weight_used, trace_used, program.row_log.into()),
+            geometry: Geometry::new(weights.used, trace_used, program.row_log.into()),
             limb_multiplicities: limb_multiplicities.map(get),
             weight_checks,
             table_multiplicities: all(&tables),
+            node_multiplicities: node_tables.iter().map(|ids| all(ids)).collect(),
             blinds: get(blinds),
             boundaries: ends.into_iter().map(|end| end.place(&get)).collect(),
-            dense,
+            dense: weights.dense,
             tensors,
             views,
             unsigned: columns.unsigned,

@@ -7,7 +7,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::{Field, PrimeField};
 use serde::{Deserialize, Serialize};
 
-use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB};
+use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB, WORD_BOUND};
 use laminate_engine::backend::Backend;
 use laminate_engine::field::{fr_from_i64, pow2};
 use laminate_engine::switch::on;
@@ -103,6 +103,8 @@ pub enum Packing {
     Short,
     /// Seven of 32 bits: ids of a vocabulary of more than 2^16 tokens.
     Long,
+    /// Seven int32: rows of a program whose input or output has 32 bits.
+    Wide,
 }
 
 impl Packing {
@@ -110,7 +112,24 @@ impl Packing {
     pub fn of(program: &Program) -> Self {
         match program.sequence {
             Some(sequence) if sequence.vocab > SHORT_VOCAB => Self::Long,
+            None if program.has_wide_ends() => Self::Wide,
             _ => Self::Short,
+        }
+    }
+
+    /// What is added to a value before it is packed.
+    pub fn offset(self) -> i64 {
+        match self {
+            Self::Short | Self::Long => ACTIVATION_BOUND,
+            Self::Wide => WORD_BOUND,
+        }
+    }
+
+    /// Tells packings apart in an input commitment: the bits of a value, and one more for a sign.
+    pub fn tag(self) -> u64 {
+        match self {
+            Self::Short | Self::Long => self.bits() as u64,
+            Self::Wide => self.bits() as u64 + 1,
         }
     }
 
@@ -118,7 +137,7 @@ impl Packing {
     pub fn bits(self) -> usize {
         match self {
             Self::Short => VALUE_BITS,
-            Self::Long => 32,
+            Self::Long | Self::Wide => 32,
         }
     }
 
@@ -126,7 +145,7 @@ impl Packing {
     pub fn per_word(self) -> usize {
         match self {
             Self::Short => VALUES_PER_WORD,
-            Self::Long => 7,
+            Self::Long | Self::Wide => 7,
         }
     }
 
@@ -140,7 +159,7 @@ impl Packing {
     pub fn fields(self, values: usize) -> usize {
         match self {
             Self::Short => values,
-            Self::Long => {
+            Self::Long | Self::Wide => {
                 let full = values.saturating_sub(1) / self.per_word();
                 VALUES_PER_WORD * full + 2 * (values - self.per_word() * full)
             }
@@ -151,7 +170,7 @@ impl Packing {
     pub fn values(self, fields: usize) -> usize {
         match self {
             Self::Short => fields,
-            Self::Long => {
+            Self::Long | Self::Wide => {
                 let full = fields.saturating_sub(1) / VALUES_PER_WORD;
                 self.per_word() * full + (fields - VALUES_PER_WORD * full) / 2
             }
@@ -178,7 +197,7 @@ pub fn output_words(program: &Program) -> usize {
     Packing::of(program).words(program.output_len())
 }
 
-/// Packs values `v` as `u = v + 2^15` of `bits` bits each: `Σ u_i·2^(bits·i)`.
+/// Packs values `v` as `u = v + 2^15`, int32 as `v + 2^31`, of `bits` bits each: `Σ u_i·2^(bits·i)`.
 pub fn pack<B: Backend>(backend: &mut B, packing: Packing, values: &[B::Scalar]) -> Vec<B::Scalar> {
     values
         .chunks(packing.per_word())
@@ -187,7 +206,7 @@ pub fn pack<B: Backend>(backend: &mut B, packing: Packing, values: &[B::Scalar])
             let mut terms = Vec::with_capacity(chunk.len());
             for (i, value) in chunk.iter().enumerate() {
                 let weight = pow2(packing.bits() * i);
-                constant += weight * fr_from_i64(ACTIVATION_BOUND);
+                constant += weight * fr_from_i64(packing.offset());
                 terms.push((weight, value.clone()));
             }
             backend.linear(constant, &terms)
@@ -208,7 +227,7 @@ pub fn unpack(packing: Packing, words: &[Fr], count: usize) -> Option<Vec<i32>> 
         let at = width * (i % packing.per_word());
         let field = bytes.get(at..at + width)?.iter().rev();
         let value = field.fold(0i64, |acc, byte| (acc << 8) + i64::from(*byte));
-        out.push(i32::try_from(value - ACTIVATION_BOUND).ok()?);
+        out.push(i32::try_from(value - packing.offset()).ok()?);
     }
     Some(out)
 }
@@ -247,8 +266,8 @@ pub fn boundary_commitment<B: Backend>(backend: &mut B, rows: &[B::Point]) -> B:
     hash(backend, Domain::Boundary, &message)
 }
 
-/// The input commitment: `Poseidon(salt, number of values, bits of a packed value, packed values…)`,
-/// values row-major `(slots, width)`. With the bits, words open as values of one packing only.
+/// The input commitment: `Poseidon(salt, number of values, tag of the packing, packed values…)`,
+/// values row-major `(slots, width)`. With the tag, words open as values of one packing only.
 pub fn input_commitment<B: Backend>(
     backend: &mut B,
     packing: Packing,
@@ -258,7 +277,7 @@ pub fn input_commitment<B: Backend>(
     let mut message = vec![
         salt.clone(),
         backend.constant(Fr::from(values.len() as u64)),
-        backend.constant(Fr::from(packing.bits() as u64)),
+        backend.constant(Fr::from(packing.tag())),
     ];
     message.extend(pack(backend, packing, values));
     hash(backend, Domain::InputCommitment, &message)
@@ -342,7 +361,7 @@ mod tests {
             [1, 7, 8, 14, 15].map(|n| Packing::Long.fields(n)),
             [2, 14, 17, 29, 32]
         );
-        for packing in [Packing::Short, Packing::Long] {
+        for packing in [Packing::Short, Packing::Long, Packing::Wide] {
             for values in 0..50 {
                 let fields = packing.fields(values);
                 assert_eq!(packing.values(fields), values);
@@ -374,6 +393,25 @@ mod tests {
                 .map(|(packing, values)| input_commitment(&mut Native, packing, &Fr::ONE, values));
             assert_ne!(a, b, "one commitment opens as two inputs");
         }
+    }
+
+    #[test]
+    fn wide_packing_round_trips_and_is_no_other() {
+        let values = [i32::MIN, -1, 0, 1, i32::MAX, 7, 8, i32::MIN + 1];
+        let scalars: Vec<Fr> = values.iter().map(|v| fr_from_i64((*v).into())).collect();
+        let words = pack(&mut Native, Packing::Wide, &scalars);
+        assert_eq!(words.len(), Packing::Wide.words(8));
+        assert_eq!(words[1], Fr::from(1));
+        assert_eq!(unpack(Packing::Wide, &words, 8), Some(values.to_vec()));
+        // As many ids whose words are the same.
+        let ids: Vec<Fr> = values
+            .iter()
+            .map(|v| fr_from_i64(i64::from(*v) + WORD_BOUND - ACTIVATION_BOUND))
+            .collect();
+        assert_eq!(pack(&mut Native, Packing::Long, &ids), words);
+        let [wide, long] = [(Packing::Wide, &scalars), (Packing::Long, &ids)]
+            .map(|(packing, values)| input_commitment(&mut Native, packing, &Fr::ONE, values));
+        assert_ne!(wide, long, "one commitment opens as two inputs");
     }
 
     #[test]

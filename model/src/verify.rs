@@ -276,11 +276,20 @@ impl Verifier {
         // after seeing the point at which they are compared with the trace. Ids that are packed longer
         // are cut into bits by the check of tokens.
         let packing = Packing::of(&self.program);
-        let offset = fr_from_i64(ACTIVATION_BOUND);
-        let both = proof.input.iter().chain(&proof.output);
-        for value in both.filter(|_| packing == Packing::Short && on("range of values")) {
-            let stored = backend.linear(offset, &[(Fr::from(1), value.clone())]);
-            backend.assert_u16(&stored, Check::ValueRange)?;
+        let offset = fr_from_i64(packing.offset());
+        for value in proof.input.iter().chain(&proof.output) {
+            let mut stored = || backend.linear(offset, &[(Fr::from(1), value.clone())]);
+            match packing {
+                Packing::Short if on("range of values") => {
+                    let stored = stored();
+                    backend.assert_u16(&stored, Check::ValueRange)?;
+                }
+                Packing::Wide if on("range of wide values") => {
+                    let stored = stored();
+                    backend.assert_u32(&stored, Check::ValueRange)?;
+                }
+                Packing::Short | Packing::Long | Packing::Wide => {}
+            }
         }
         let input = statement::input_commitment(backend, packing, &proof.input_salt, &proof.input);
         if on("input commitment") {
@@ -374,7 +383,9 @@ impl Verifier {
                     Packing::Short if !on("short token below the vocabulary") => {}
                     Packing::Long if !on("long token below the vocabulary") => {}
                     Packing::Short => backend.assert_u16(&rest, Check::TokenRange)?,
-                    Packing::Long => drop(backend.bits(&rest, bits, Check::TokenRange)?),
+                    Packing::Long | Packing::Wide => {
+                        drop(backend.bits(&rest, bits, Check::TokenRange)?)
+                    }
                 }
                 out.push(backend.bits(&id, bits, Check::TokenRange)?);
             }

@@ -153,10 +153,20 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// The multiplicities or words that a block holds.
+    fn counted(&self, block: &Block) -> Option<&'a [u32]> {
+        let all = match block.poly {
+            Poly::Weight => &self.weights.words,
+            Poly::Trace => &self.trace.multiplicities,
+        };
+        let (whole, values) = all.iter().find(|(whole, _)| whole.contains(block))?;
+        let from = block.offset - whole.offset;
+        values.get(from..from + (1 << block.log))
+    }
+
     /// `out[i] += coefficient · block[skip + i]`
     fn add(&self, out: &mut [Fr], coefficient: Fr, block: &Block, skip: usize) {
-        let counted = self.trace.multiplicities.iter().find(|(b, _)| b == block);
-        if let Some((_, values)) = counted {
+        if let Some(values) = self.counted(block) {
             for (o, v) in out.iter_mut().zip(&values[skip..]) {
                 *o += coefficient * Fr::from(u64::from(*v));
             }
@@ -196,9 +206,8 @@ impl<'a> Columns<'a> {
     /// A view's value at `point`, straight from the integers.
     pub fn evaluate(&self, view: &View, point: &[Fr]) -> Fr {
         let constant = view.constant_at(&mut Native, point);
-        let counted = |block: &Block| self.trace.multiplicities.iter().any(|(b, _)| b == block);
         let element = |block: &Block| self.trace.elements.iter().any(|(b, _)| b == block);
-        let limbs = |block: &Block| !counted(block) && !element(block);
+        let limbs = |block: &Block| self.counted(block).is_none() && !element(block);
         let direct = |term: &Term| term.wiring.is_none() && limbs(&term.block);
         if !view.terms.iter().all(direct) {
             return poly::evaluate(&self.values(view), point);
@@ -251,7 +260,11 @@ impl<'a> Columns<'a> {
             Poly::Weight => self.inner_blind(row_log),
             Poly::Trace => None,
         };
-        let counts = trace.into_iter().flat_map(|t| &t.multiplicities);
+        let counts = match poly {
+            Poly::Weight => &self.weights.words,
+            Poly::Trace => &self.trace.multiplicities,
+        };
+        let counts = counts.iter();
         let elements = trace.into_iter().flat_map(|t| &t.elements);
         let blind = blind.map(|at| (at, Unlimbed::Elements(&self.weight_blinds[..1])));
         counts

@@ -178,6 +178,12 @@ fn fill(
                     let indices = (*lowest..).take(size);
                     indices.map(fr_from_i64).collect()
                 }
+                TableColumn::Part { from, log } => {
+                    let rows = 0..size;
+                    let mask = (1usize << log) - 1;
+                    rows.map(|row| Fr::from((row >> from & mask) as u64))
+                        .collect()
+                }
                 TableColumn::Constants(values) => {
                     values.iter().map(|v| fr_from_i64((*v).into())).collect()
                 }

@@ -4,6 +4,7 @@
 pub mod attack;
 pub mod circuit;
 pub mod fields;
+pub mod forest;
 pub mod forger;
 pub mod fuzz;
 pub mod golden;

@@ -6,7 +6,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::lookup::segments::table_tag;
-use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Segments};
+use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Segments, TableColumn};
 use laminate_engine::poly::{self, eq};
 use laminate_engine::sumcheck::SumcheckProof;
 use laminate_engine::transcript::Transcript;
@@ -171,6 +171,25 @@ fn coefficients([g0, g1, g2, g3]: [Fr; 4]) -> [Fr; 4] {
     [g0, d1 - d2 + d3.double(), d2 - d3 * Fr::from(3), d3]
 }
 
+/// Row `i` of a table; `committed` are its committed columns.
+pub fn table_row(
+    program: &Program,
+    table: usize,
+    columns: &[TableColumn],
+    committed: &[Vec<Fr>],
+    i: usize,
+) -> Vec<Fr> {
+    let mut committed = committed.iter();
+    let value = |column: &TableColumn| match column {
+        TableColumn::Index { lowest } => fr_from_i64(lowest + i as i64),
+        TableColumn::Part { from, log } => Fr::from((i >> from) as u64 % (1 << log)),
+        // From the program, as the protocol says.
+        TableColumn::Constants(_) => fr_from_i64(program.tables[table].values[i].into()),
+        TableColumn::Committed(_) => committed.next().expect("a column")[i],
+    };
+    columns.iter().map(value).collect()
+}
+
 fn leaves(
     program: &Program,
     segments: &Segments,
@@ -181,7 +200,10 @@ fn leaves(
     let size = 1 << segments.log;
     let (mut p, mut q) = (vec![Fr::ZERO; size], vec![Fr::ONE; size]);
     let mut rest = columns;
-    let tagged = |table: usize, x: Fr, y: Fr| table_tag(table) + beta * x + beta * beta * y;
+    let tagged = |table: usize, tuple: &[Fr]| {
+        let sum = tuple.iter().rev().fold(Fr::ZERO, |sum, x| (sum + x) * beta);
+        table_tag(table) + sum
+    };
     for segment in &segments.segments {
         let (own, others) = rest.split_at(segment.kind.columns().len());
         rest = others;
@@ -192,12 +214,13 @@ fn leaves(
                     let entry = Fr::from(range.value(i as u64));
                     (-own[0][i], Fr::from(range.tag()) + beta * entry)
                 }
-                Kind::Use { table, .. } => (Fr::ONE, tagged(*table, own[0][i], own[1][i])),
-                Kind::Table { table, .. } => {
-                    let rows = &program.tables[*table];
-                    let x = fr_from_i64(rows.lowest() + i as i64);
-                    let y = fr_from_i64(rows.values[i].into());
-                    (-own[0][i], tagged(*table, x, y))
+                Kind::Use { table, .. } => {
+                    let tuple: Vec<Fr> = own.iter().map(|column| column[i]).collect();
+                    (Fr::ONE, tagged(*table, &tuple))
+                }
+                Kind::Table { table, columns, .. } => {
+                    let row = table_row(program, *table, columns, &own[1..], i);
+                    (-own[0][i], tagged(*table, &row))
                 }
             };
             (p[segment.offset + i], q[segment.offset + i]) = (numerator, alpha - value);

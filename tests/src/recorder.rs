@@ -55,6 +55,12 @@ impl Backend for Recorder {
         }
         Ok(())
     }
+    fn assert_u32(&mut self, a: &Fr, check: Check) -> Result<(), VerifyError> {
+        if Native.assert_u32(a, check).is_err() {
+            self.failed.push(check);
+        }
+        Ok(())
+    }
     fn bits(&mut self, a: &Fr, count: usize, check: Check) -> Result<Vec<Fr>, VerifyError> {
         Ok(Native.bits(a, count, check).unwrap_or_else(|_| {
             self.failed.push(check);

@@ -193,7 +193,7 @@ fn run<B: Backend>(
                 Packing::Short if !on("range of joined short tokens") => {}
                 Packing::Long if !on("range of joined long tokens") => {}
                 Packing::Short => backend.assert_u16(&stored, Check::TokenRange)?,
-                Packing::Long => {
+                Packing::Long | Packing::Wide => {
                     let bits = padded_log(whole.vocab as usize);
                     drop(backend.bits(&stored, bits, Check::TokenRange)?);
                 }

@@ -138,9 +138,21 @@ pub struct OutputFormat {
     pub width: u32,
     /// Value = integer · 2^-scale.
     pub scale: i8,
-    /// Set if the values are token ids instead: id = integer + 2^15.
-    #[serde(default, with = "tokens")]
-    pub tokens: Option<TokenFormat>,
+    /// What the values are.
+    #[serde(default, rename = "tokens", with = "tokens")]
+    pub form: Form,
+}
+
+/// What the values of a public output are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Int16 at the output's scale.
+    #[default]
+    Short,
+    /// Int32 at the output's scale.
+    Wide,
+    /// Token ids: id = integer + 2^15.
+    Tokens(TokenFormat),
 }
 
 /// How a public output of tokens reads.
@@ -160,16 +172,32 @@ impl OutputFormat {
             values: program.output_len() as u32,
             width: tensor.map_or(0, |t| t.width() as u32),
             scale: tensor.map_or(0, |t| t.scale),
-            tokens: program.sequence.map(|sequence| TokenFormat {
-                prompt: sequence.prompt_len() as u32,
-                packing: Packing::of(program),
-            }),
+            form: match (program.sequence, Packing::of(program)) {
+                (Some(sequence), packing) => Form::Tokens(TokenFormat {
+                    prompt: sequence.prompt_len() as u32,
+                    packing,
+                }),
+                (None, Packing::Wide) => Form::Wide,
+                (None, Packing::Short | Packing::Long) => Form::Short,
+            },
         }
     }
 
     /// How values are packed into words.
     pub fn packing(&self) -> Packing {
-        self.tokens.map_or_else(Packing::default, |t| t.packing)
+        match self.form {
+            Form::Short => Packing::Short,
+            Form::Wide => Packing::Wide,
+            Form::Tokens(tokens) => tokens.packing,
+        }
+    }
+
+    /// How tokens read, if the values are tokens.
+    pub fn tokens(&self) -> Option<TokenFormat> {
+        match self.form {
+            Form::Tokens(tokens) => Some(tokens),
+            Form::Short | Form::Wide => None,
+        }
     }
 }
 

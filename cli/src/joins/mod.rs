@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::join::{Mode, Plan, Tokens, WeightRange, weight_commitment};
-use laminate_aggregator::keys::{OutputFormat, TokenFormat};
+use laminate_aggregator::keys::{Form, OutputFormat, TokenFormat};
 use laminate_aggregator::snark::Key;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::backend::Native;
@@ -193,14 +193,14 @@ impl JoinFile {
                 values: tokens.public() as u32,
                 width: 1,
                 scale: 0,
-                tokens: Some(TokenFormat {
+                form: Form::Tokens(TokenFormat {
                     prompt: tokens.prompt_len() as u32,
                     packing: tokens.packing,
                 }),
             };
         }
         let words: usize = plan.children.iter().map(|c| c.words()).sum();
-        let mut scales = self.members.iter().map(|m| match m.output.tokens {
+        let mut scales = self.members.iter().map(|m| match m.output.tokens() {
             None => m.output.scale,
             Some(_) => 0,
         });
@@ -213,7 +213,7 @@ impl JoinFile {
             },
             width: 1,
             scale: if scales.all(|s| s == first) { first } else { 0 },
-            tokens: None,
+            form: Form::Short,
         }
     }
 

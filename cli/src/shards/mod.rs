@@ -436,7 +436,7 @@ pub fn reading(set: &ShardSet, statements: &[Statement<Fr>]) -> Reading {
         .verifiers()
         .first()
         .map(|v| OutputFormat::of(&v.program));
-    let tokens = format.and_then(|f| f.tokens);
+    let tokens = format.and_then(|f| f.tokens());
     let prompt = tokens.map_or(0, |t| t.prompt as usize);
     let mut values: Vec<i32> = public(0).into_iter().take(prompt).collect();
     values.extend(public(last));

@@ -19,6 +19,13 @@ pub enum TableColumn {
         /// Value of the first row.
         lowest: i64,
     },
+    /// Bits `from..from + log` of the row, the lowest first: an index that is one of several.
+    Part {
+        /// The lowest bit.
+        from: usize,
+        /// Number of bits.
+        log: usize,
+    },
     /// Public values.
     Constants(Arc<[i16]>),
     /// A committed column.
@@ -53,7 +60,8 @@ pub enum Kind {
     Table {
         /// Number of the table.
         table: usize,
-        /// Its columns. The first one is the key: an index, so that one key has one row whatever is committed.
+        /// Its columns. The first ones are the key: an index, or all parts of one, so that one key has one row whatever
+        /// is committed.
         columns: Vec<TableColumn>,
         /// Multiplicities.
         multiplicity: View,
@@ -74,7 +82,9 @@ impl Kind {
             } => {
                 let committed = columns.iter().filter_map(|column| match column {
                     TableColumn::Committed(view) => Some(view),
-                    TableColumn::Index { .. } | TableColumn::Constants(_) => None,
+                    TableColumn::Index { .. }
+                    | TableColumn::Part { .. }
+                    | TableColumn::Constants(_) => None,
                 });
                 std::iter::once(multiplicity).chain(committed).collect()
             }
@@ -150,6 +160,44 @@ pub fn table_of(block: Block, range: Range) -> (usize, Kind) {
 pub fn table_tag(table: usize) -> Fr {
     let table = if on("tag of tables") { table } else { 0 };
     Fr::from(table as u64 + 1)
+}
+
+/// The row that a key of a table stands for; none if the table's first columns are no key, or it has no such row.
+/// `key` has a value for each of its columns, none where that is no integer of 64 bits.
+pub fn row_of(columns: &[TableColumn], log: usize, key: &[Option<i64>]) -> Option<usize> {
+    let mut row = 0usize;
+    for (column, value) in columns.iter().zip(key) {
+        let value = (*value)?;
+        row += match column {
+            TableColumn::Index { lowest } => usize::try_from(value.checked_sub(*lowest)?).ok()?,
+            TableColumn::Part { from, log } => {
+                let part = usize::try_from(value)
+                    .ok()
+                    .filter(|part| part >> log == 0)?;
+                part << from
+            }
+            TableColumn::Constants(_) | TableColumn::Committed(_) => return None,
+        };
+    }
+    (row >> log == 0).then_some(row)
+}
+
+/// Number of a table's first columns that are its key.
+pub fn key_columns(columns: &[TableColumn]) -> usize {
+    let key = |column: &&TableColumn| {
+        matches!(column, TableColumn::Index { .. } | TableColumn::Part { .. })
+    };
+    columns.iter().take_while(key).count()
+}
+
+/// Coefficients of bits `from..from + bits` of the index, one factor per variable, most significant first.
+pub fn part_column(log: usize, from: usize, bits: usize) -> Vec<Fr> {
+    let place = |i: usize| log - 1 - i;
+    let factor = |bit: usize| match bit.checked_sub(from) {
+        Some(bit) if bit < bits => pow2(bit),
+        _ => Fr::from(0),
+    };
+    (0..log).map(|i| factor(place(i))).collect()
 }
 
 /// Coefficients of the identity column `lowest + index`: constant and one factor per variable, most

@@ -3,7 +3,7 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
-use super::segments::{Kind, Segments, TableColumn, identity_column, table_tag};
+use super::segments::{Kind, Segments, TableColumn, identity_column, part_column, table_tag};
 use super::{LookupLayer, LookupProof, table};
 use crate::backend::Backend;
 use crate::claim::EvalClaim;
@@ -196,6 +196,7 @@ fn fraction<B: Backend>(
                 .iter()
                 .map(|column| match column {
                     TableColumn::Index { lowest } => identity(backend, low, *lowest),
+                    TableColumn::Part { from, log } => part(backend, low, *from, *log),
                     TableColumn::Constants(values) => table::evaluate(backend, values, low),
                     TableColumn::Committed(_) => {
                         committed.next().cloned().unwrap_or_else(|| zero.clone())
@@ -224,6 +225,14 @@ fn identity<B: Backend>(backend: &mut B, low: &[B::Scalar], lowest: i64) -> B::S
     let (constant, factors) = identity_column(low.len(), lowest);
     let terms: Vec<_> = factors.into_iter().zip(low.iter().cloned()).collect();
     backend.linear(constant, &terms)
+}
+
+/// Bits `from..from + log` of the index at `low`.
+fn part<B: Backend>(backend: &mut B, low: &[B::Scalar], from: usize, log: usize) -> B::Scalar {
+    let factors = part_column(low.len(), from, log).into_iter();
+    let terms = factors.zip(low.iter().cloned());
+    let terms: Vec<_> = terms.filter(|(factor, _)| *factor != Fr::ZERO).collect();
+    backend.linear(Fr::ZERO, &terms)
 }
 
 /// `tag + Σ_k β^(k+1)·x_k`

@@ -65,6 +65,9 @@ impl Backend for Cost {
     fn assert_u16(&mut self, _: &bool, _: Check) -> Result<(), VerifyError> {
         Ok(())
     }
+    fn assert_u32(&mut self, _: &bool, _: Check) -> Result<(), VerifyError> {
+        Ok(())
+    }
     fn bits(&mut self, a: &bool, count: usize, _: Check) -> Result<Vec<bool>, VerifyError> {
         Ok(vec![*a; count])
     }

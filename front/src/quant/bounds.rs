@@ -1,7 +1,7 @@
 //! The static bound of every node's intermediate, far below the field.
 
 use laminate_model::ops::{
-    Activation, Add, Argmax, Dense, DenseAdd, Mix, Mul, Relu, Reshape, RmsNorm, Scores,
+    Activation, Add, Argmax, Dense, DenseAdd, Forest, Mix, Mul, Relu, Reshape, RmsNorm, Scores,
 };
 use laminate_model::program::{
     ACTIVATION_BOUND, BIAS_BOUND, DenseWeights, MULTIPLIER_BOUND, Node, Op, Program, TensorId,
@@ -116,6 +116,7 @@ fn bound(program: &Program, node: &Node, weights: &Weights) -> u128 {
             x * (u128::from(left) + u128::from(right)) + half(shift)
         }
         Op::Mul(Mul { multiplier, shift }) => x * x * u128::from(multiplier) + half(shift),
+        Op::Forest(Forest { steps, .. }) => u128::from(steps) << 31,
         Op::Relu(Relu) | Op::Activation(_) | Op::Reshape(Reshape) => x,
     }
 }

@@ -88,6 +88,7 @@ fn witness(
         Extent::Rows => &output.axes[..output.axes.len() - 1],
         Extent::Slots => &[][..],
         Extent::Operand => &program.tensors[node.inputs[0]].axes,
+        Extent::Steps { .. } => unreachable!("of forests, which have tests of their own"),
     };
     let values = trace.aux[at].column(column.role).expect("a column");
     unpadded(program, output, axes, |i| {

@@ -136,6 +136,7 @@ pub(super) fn extent_log(program: &Program, node: &Node, extent: Extent) -> usiz
     let all = axes(node.output);
     match extent {
         Extent::Output => out,
+        Extent::Steps { log } => out + log,
         Extent::Rows => out - all.last().map_or(0, |last| padded_log(*last as usize)),
         Extent::Slots => out - width(all),
         Extent::Operand => node

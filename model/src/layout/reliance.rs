@@ -4,7 +4,8 @@
 //! meant, follows from ranges: a remainder is below its divisor, both parts of a ReLU are not negative.
 //! [`crate::ops::OpSpec::relied`] says for every op and column what that is. A column of the limb region has the range of its
 //! limbs, which [`stored`] gives. A column that tables look up needs no limbs if the tables show all that
-//! *any* of its relations relies on, the sign included ([`free_tensors`], [`free_role`]).
+//! *any* of its relations relies on, the sign included ([`free_tensors`], [`free_role`]). An op may also say what else
+//! determines an auxiliary column ([`crate::ops::OpSpec::determined`]).
 
 use crate::ops::{Bounds, Lookup, Output, Place};
 use crate::program::{Op, Program, Role, TensorId};
@@ -92,6 +93,9 @@ pub fn free_tensors(program: &Program) -> Vec<bool> {
 
 /// Whether an auxiliary column of a node is bounded by tables in the same way.
 pub(super) fn free_role(program: &Program, op: &Op, role: Role) -> bool {
+    if op.determined(role).is_some() {
+        return program.limb_bits == 16;
+    }
     let place = Place::Auxiliary(role);
     let lookups = op.lookups();
     let bounds = lookups.iter().filter_map(|l| shown(program, l)).flatten();
@@ -119,7 +123,7 @@ mod tests {
         match (op.output(), place) {
             _ if looked_up(|l| l.result) => "a result of its table",
             _ if looked_up(|l| l.index) => "an index of its table",
-            (_, Place::Auxiliary(_)) => "–",
+            (_, Place::Auxiliary(role)) => op.determined(role).unwrap_or("–"),
             (Output::Operand(_), _) => "the operand's column",
             (Output::Clear, _) => "public: below the vocabulary",
             _ if bits(op) == 32 => "–",
@@ -131,7 +135,7 @@ mod tests {
     /// Bits of the op's output.
     fn bits(op: &Op) -> u8 {
         match op {
-            Op::Embed(_) | Op::DenseAdd(_) => 32,
+            Op::Embed(_) | Op::DenseAdd(_) | Op::Forest(_) => 32,
             _ => 16,
         }
     }

@@ -1,7 +1,7 @@
 //! Blocks of the weight polynomial, and the pieces in which its range is proven.
 
 use super::DenseBlocks;
-use crate::program::{Program, WeightFormat, padded_log};
+use crate::program::{DenseShape, Program, WeightFormat, padded_log};
 use laminate_engine::geometry::{Block, Poly};
 use laminate_engine::packer::{EMPTY, Packer};
 
@@ -23,32 +23,83 @@ pub struct WeightCheck {
     pub ternary_multiplicities: Option<Block>,
 }
 
-/// Where each layer's parameters lie, and how many entries they cover.
-pub(super) fn place(program: &Program) -> (Vec<DenseBlocks>, usize) {
+/// The weight polynomial: a region of bytes, and blocks of words.
+pub(super) struct Placed {
+    /// Where each layer's parameters lie.
+    pub(super) dense: Vec<DenseBlocks>,
+    /// Entries that blocks cover.
+    pub(super) used: usize,
+    /// First entry of the region of bytes, and how many of it blocks cover.
+    bytes: (usize, usize),
+}
+
+impl Placed {
+    /// Of a program's weights. Tables of words are whole blocks beside that of the bytes.
+    pub(super) fn new(program: &Program) -> Self {
+        let (mut dense, used) = place(program);
+        let words = |shape: &DenseShape| shape.format == WeightFormat::Word;
+        if !program.weights.iter().any(words) {
+            let bytes = (0, used);
+            return Self { dense, used, bytes };
+        }
+        let mut top = Packer::new(Poly::Weight);
+        let region = (used > 0).then(|| top.request(padded_log(used)));
+        let tables: Vec<Option<usize>> = program
+            .weights
+            .iter()
+            .map(|shape| words(shape).then(|| top.request(shape.row_log() + shape.col_log())))
+            .collect();
+        let (blocks, all) = top.place();
+        let get = |i: usize| blocks.get(i).copied().unwrap_or(EMPTY);
+        let start = region.map_or(0, |i| get(i).offset);
+        for (layer, table) in dense.iter_mut().zip(tables) {
+            match table {
+                Some(table) => layer.weight = get(table),
+                None => layer.shift(start),
+            }
+        }
+        Self {
+            dense,
+            used: all,
+            bytes: (start, used),
+        }
+    }
+}
+
+/// Where each layer's bytes lie in their region, and how many entries they cover.
+fn place(program: &Program) -> (Vec<DenseBlocks>, usize) {
     let mut packer = Packer::new(Poly::Weight);
-    let requests: Vec<(usize, Option<[usize; 4]>, [usize; 3])> = program
+    let requests: Vec<Option<(usize, Option<[usize; 4]>, [usize; 3])>> = program
         .weights
         .iter()
         .map(|shape| {
-            let rows = shape.stack_log() + shape.row_log();
-            let weight = packer.request(rows + shape.col_log());
-            let bias = shape
-                .bias
-                .then(|| std::array::from_fn(|_| packer.request(rows)));
-            let multiplier = std::array::from_fn(|_| packer.request(rows));
-            (weight, bias, multiplier)
+            let layer = shape.format != WeightFormat::Word;
+            layer.then(|| {
+                let rows = shape.stack_log() + shape.row_log();
+                let weight = packer.request(rows + shape.col_log());
+                let bias = shape
+                    .bias
+                    .then(|| std::array::from_fn(|_| packer.request(rows)));
+                let multiplier = std::array::from_fn(|_| packer.request(rows));
+                (weight, bias, multiplier)
+            })
         })
         .collect();
     let (blocks, used) = packer.place();
     let get = |i: usize| blocks.get(i).copied().unwrap_or(EMPTY);
-    let dense = requests
-        .into_iter()
-        .map(|(weight, bias, multiplier)| DenseBlocks {
+    let dense = requests.into_iter().map(|request| match request {
+        Some((weight, bias, multiplier)) => DenseBlocks {
             weight: get(weight),
             bias: bias.map(|b| b.map(get)),
             multiplier: multiplier.map(get),
-        })
-        .collect();
+        },
+        None => DenseBlocks {
+            weight: EMPTY,
+            bias: None,
+            multiplier: [EMPTY; 3],
+        },
+    });
+    let dense = dense.collect();
     (dense, used)
 }
 
@@ -64,16 +115,19 @@ fn chunk_log(program: &Program, used: usize) -> usize {
 
 /// Number of pieces of a program that need not be checked yet.
 pub fn weight_pieces(program: &Program) -> usize {
-    let used = place(program).1;
+    let (_, used) = Placed::new(program).bytes;
     used.div_ceil(1 << chunk_log(program, used))
 }
 
 /// The pieces, without multiplicities; none if the program does not check its weights.
-pub(super) fn checks(program: &Program, dense: &[DenseBlocks], used: usize) -> Vec<WeightCheck> {
-    if !program.check_weights {
+pub(super) fn checks(program: &Program, placed: &Placed) -> Vec<WeightCheck> {
+    let (start, used) = placed.bytes;
+    // Of words nothing is shown here.
+    let only_words = used == 0 && placed.used > 0;
+    if !program.check_weights || only_words {
         return vec![];
     }
-    let layers = program.weights.iter().zip(dense);
+    let layers = program.weights.iter().zip(&placed.dense);
     let ternary: Vec<Block> = layers
         .filter(|(shape, _)| shape.format == WeightFormat::Ternary)
         .map(|(_, blocks)| blocks.weight)
@@ -85,7 +139,7 @@ pub(super) fn checks(program: &Program, dense: &[DenseBlocks], used: usize) -> V
             let log = padded_log(used - offset.min(used)).min(chunk_log);
             let chunk = Block {
                 poly: Poly::Weight,
-                offset,
+                offset: start + offset,
                 log,
             };
             if ternary.iter().any(|block| block.contains(&chunk)) {

@@ -2,6 +2,7 @@
 
 use laminate_engine::claim::View;
 use laminate_engine::field::fr_from_i64;
+use laminate_engine::geometry::Block;
 use laminate_engine::lookup::segments::{in_range, table_of};
 use laminate_engine::lookup::{Kind, Range, Segments, TableColumn};
 use laminate_engine::switch::on;
@@ -51,7 +52,38 @@ pub fn trees(program: &Program, layout: &Layout) -> Vec<Segments> {
         kinds.push((block.log, kind));
     }
     kinds.extend(uses(program, layout));
+    kinds.extend(node_tables(program, layout));
     vec![Segments::place(kinds)]
+}
+
+/// Tables of committed columns have numbers from here on: tags of ranges are before theirs.
+const FIRST_NODE_TABLE: usize = 31;
+
+/// Tables that nodes make of committed columns, each followed by what is looked up there.
+fn node_tables(program: &Program, layout: &Layout) -> Vec<(usize, Kind)> {
+    let nodes = (0..program.nodes.len()).filter_map(|i| Placed::new(program, layout, i));
+    let tables = nodes.flat_map(|node| {
+        let blocks = layout.node_multiplicities.get(node.index);
+        let blocks = blocks.map_or(&[] as &[Block], Vec::as_slice);
+        node.io.node.op.node_tables(&node).into_iter().zip(blocks)
+    });
+    let mut kinds = vec![];
+    for (i, (made, block)) in tables.enumerate() {
+        let table = FIRST_NODE_TABLE + i;
+        kinds.push((
+            made.log,
+            Kind::Table {
+                table,
+                columns: made.columns,
+                multiplicity: View::block(*block),
+            },
+        ));
+        kinds.extend(made.uses.into_iter().filter_map(|columns| {
+            let log = columns.first()?.log();
+            Some((log, Kind::Use { table, columns }))
+        }));
+    }
+    kinds
 }
 
 /// What the nodes look up in tables, in their order.
@@ -91,7 +123,7 @@ fn check_segments(check: &WeightCheck) -> Vec<(usize, Kind)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laminate_engine::geometry::{Block, Poly};
+    use laminate_engine::geometry::Poly;
 
     use crate::ops::{Dense, Relu};
     use crate::program::{DenseShape, Node, Op, Tensor, WeightFormat};

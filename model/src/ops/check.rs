@@ -3,10 +3,10 @@
 use laminate_engine::switch::on;
 
 use super::Io;
-use crate::program::{Program, Tensor};
+use crate::program::{DenseShape, Program, Tensor, WeightFormat};
 
-/// Weights used so far: once by a layer, and once more by an embedding that is tied to it.
-pub(crate) type Used = Vec<[bool; 2]>;
+/// Weights used so far: once by a layer, and once more by an embedding that is tied to it; tables of words once.
+pub(crate) type Used = Vec<[bool; 3]>;
 
 /// How a weight is used; each way once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum Use {
     Layer,
     /// Rows taken out of it.
     Rows,
+    /// Its entries looked up.
+    Entries,
 }
 
 /// A node that is checked.
@@ -78,6 +80,15 @@ impl<'a, 'u> Check<'a, 'u> {
 
     /// The weight exists and nobody else uses it so.
     pub(super) fn claim_weight(&mut self, weight: usize, by: Use) -> Result<(), String> {
+        let words = |shape: &DenseShape| shape.format == WeightFormat::Word;
+        let shape = self.program().weights.get(weight);
+        if shape.is_some_and(|shape| words(shape) != (by == Use::Entries)) && on("format of a use")
+        {
+            return Err(match by {
+                Use::Entries => format!("weights {weight} are no table of words"),
+                Use::Layer | Use::Rows => format!("weights {weight} are a table of words"),
+            });
+        }
         let used = self.used.get_mut(weight);
         match used.and_then(|u| u.get_mut(by as usize)) {
             Some(flag) if !*flag || !on("weights used once") => {

@@ -1,5 +1,8 @@
 //! The columns of a node: where its output stands, auxiliary columns, what is looked up.
 
+use laminate_engine::claim::View;
+use laminate_engine::lookup::TableColumn;
+
 /// Where an op's output stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -46,8 +49,24 @@ pub enum Role {
     Total,
     /// Argmax: largest logit, plus 2^15.
     Best,
-    /// Argmax: `best - logit - [v < id]`.
+    /// Argmax: `best - logit - [v < id]`. Forest: `MISS - 1 - x + ν`.
     Gap,
+    /// Forest: variant that a node compares.
+    Variant,
+    /// Forest: threshold of a node, plus 2^31.
+    Threshold,
+    /// Forest: first child of a node.
+    Child,
+    /// Forest: value of a node, plus 2^31.
+    Value,
+    /// Forest: the key that is compared, plus 2^31.
+    Key,
+    /// Forest: one for the second child.
+    Branch,
+    /// Forest: how far the key is from the side that is not taken.
+    Distance,
+    /// Forest: one where the operand is missing.
+    Missing,
 }
 
 /// The shape of an auxiliary column.
@@ -61,6 +80,11 @@ pub enum Extent {
     Slots,
     /// That of the first operand.
     Operand,
+    /// `2^log` steps, each of the output's shape.
+    Steps {
+        /// log2 of the number of steps.
+        log: usize,
+    },
 }
 
 /// An auxiliary column: unsigned values of `bytes` bytes.
@@ -95,6 +119,17 @@ pub enum Place {
     Output,
     /// An auxiliary column.
     Auxiliary(Role),
+}
+
+/// A table of committed columns that an op makes, with what it looks up there.
+#[derive(Clone, Debug)]
+pub struct NodeTable {
+    /// log2 of the number of rows.
+    pub log: usize,
+    /// Its columns, the key first.
+    pub columns: Vec<TableColumn>,
+    /// Tuples of as many columns.
+    pub uses: Vec<Vec<View>>,
 }
 
 /// A lookup, element by element: `(index + offset, result)` is a row of the table.

@@ -14,6 +14,7 @@
 //! | [`scores`], [`mix`] | products, row sums, a zero-check |
 //! | [`softmax`] | one zero-check, row sums, lookups |
 //! | [`argmax`] | linear, and a product |
+//! | [`forest`] | lookups in committed tables, one zero-check |
 //!
 //! A new op is a file with a struct of its parameters that implements [`OpSpec`], and one line of the registry at
 //! the end of this page. What has no default there is part of soundness: a wrong answer is a forgery, so that each
@@ -30,6 +31,7 @@ pub mod argmax;
 pub mod dense;
 pub mod dense_add;
 pub mod embed;
+pub mod forest;
 pub mod leaky_relu;
 pub mod mix;
 pub mod mul;
@@ -46,10 +48,11 @@ pub use argmax::Argmax;
 pub use bounds::Bounds;
 pub use check::Check;
 pub(crate) use check::Used;
-pub use columns::{AuxColumn, Extent, Lookup, Output, Place, Role};
+pub use columns::{AuxColumn, Extent, Lookup, NodeTable, Output, Place, Role};
 pub use dense::Dense;
 pub use dense_add::DenseAdd;
 pub use embed::Embed;
+pub use forest::Forest;
 pub use leaky_relu::LeakyRelu;
 pub use mix::Mix;
 pub use mul::Mul;
@@ -127,6 +130,22 @@ pub trait OpSpec {
         vec![]
     }
 
+    /// log2 of the rows of the tables of committed columns that the node makes.
+    fn tables(&self, _: &Io<'_>) -> Vec<usize> {
+        vec![]
+    }
+
+    /// Those tables, and what is looked up in them: as many as [`Self::tables`].
+    fn node_tables(&self, _: &Placed<'_>) -> Vec<NodeTable> {
+        vec![]
+    }
+
+    /// What determines an auxiliary column so that it needs no limbs: an identity or a table of committed columns. None
+    /// of most.
+    fn determined(&self, _: Role) -> Option<&'static str> {
+        None
+    }
+
     /// The auxiliary columns, in the order in which they are laid out.
     fn aux_columns(&self) -> Vec<AuxColumn> {
         let mut out = self.columns();
@@ -145,6 +164,7 @@ pub trait OpSpec {
         match place {
             Place::Output => self.relied_output(),
             Place::Operand(operand) => self.relied_operand(operand),
+            Place::Auxiliary(role) if self.determined(role).is_some() => None,
             Place::Auxiliary(role) => {
                 let column = self.aux_columns().into_iter().find(|c| c.role == role)?;
                 Some(Bounds::unsigned(8 * column.bytes as u32))
@@ -222,6 +242,7 @@ ops! { ($)
     12 Softmax,
     13 Mix,
     14 Argmax,
+    15 Forest,
 }
 
 #[cfg(test)]

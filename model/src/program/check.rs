@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{
     Node, Op, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
+    WeightFormat,
 };
 use crate::ops::{Argmax, Check, Io, Used};
 use laminate_engine::switch::{on, on_of};
@@ -90,7 +91,7 @@ impl Program {
             None => bound("input tensor", input, false, "a tensor of the program")?,
         }
         self.check_carry()?;
-        let mut weight_used = vec![[false; 2]; self.weights.len()];
+        let mut weight_used = vec![[false; 3]; self.weights.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             let fail = |problem: String| {
                 Err(ProgramError::Node {
@@ -139,8 +140,8 @@ impl Program {
         )?;
         bound(
             "unused weights",
-            weight_used.iter().filter(|u| **u == [false; 2]).count(),
-            weight_used.iter().all(|u| *u != [false; 2]),
+            weight_used.iter().filter(|u| **u == [false; 3]).count(),
+            weight_used.iter().all(|u| *u != [false; 3]),
             "0",
         )?;
         self.padding_values().map(|_| ())
@@ -218,6 +219,14 @@ impl Program {
                     && (counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c))
                         || !on("axes of weights")),
                 format!("a log2 of at most {MAX_COLUMN_LOG}, no axis of zero"),
+            )?;
+            let plain =
+                shape.stack == 1 && !shape.bias && shape.rows.len() == 1 && shape.cols.len() == 1;
+            bound(
+                "axes of a table of words",
+                shape.rows.len() + shape.cols.len(),
+                plain || shape.format != WeightFormat::Word,
+                "columns and entries of one copy, no biases",
             )?;
         }
         for Table { values, .. } in &self.tables {

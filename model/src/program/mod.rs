@@ -40,6 +40,9 @@ pub const WEIGHT_BOUND: i64 = laminate_engine::lookup::BYTE_OFFSET;
 /// Half the range of an int32 bias.
 pub const BIAS_BOUND: i64 = 1 << 31;
 
+/// Half the range of an int32 value or word.
+pub const WORD_BOUND: i64 = 1 << 31;
+
 /// Multipliers lie in `[0, MULTIPLIER_BOUND)`: three bytes.
 pub const MULTIPLIER_BOUND: i64 = 1 << 24;
 
@@ -118,6 +121,13 @@ impl Program {
         1 << self.batch_log
     }
 
+    /// Whether rows come in or go out as int32.
+    pub fn has_wide_ends(&self) -> bool {
+        let ends = [self.input, self.output].into_iter();
+        let wide = |id: TensorId| self.tensors.get(id).is_some_and(|t| t.bits == 32);
+        self.sequence.is_none() && !self.is_weights_only() && ends.into_iter().any(wide)
+    }
+
     /// Number of public outputs: slots times output width, or the public tokens.
     pub fn output_len(&self) -> usize {
         match self.sequence {
@@ -177,7 +187,8 @@ pub fn round(value: i64, shift: u8) -> i64 {
 }
 
 /// Hidden parameters of one dense layer. Shapes: `weight (stack, rows, cols)` row-major, `bias`
-/// (empty if the layer has none) and `multiplier (stack, rows)`; unpadded.
+/// (empty if the layer has none) and `multiplier (stack, rows)`; unpadded. Of a table of words
+/// ([`WeightFormat::Word`]) there is `bias (rows, cols)` alone: its words ([`DenseWeights::of_words`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenseWeights {
     /// int8 weights; stored with two bits each if all are ternary.
@@ -187,6 +198,25 @@ pub struct DenseWeights {
     pub bias: Vec<i32>,
     /// Requantisation multipliers, below 2^24.
     pub multiplier: Vec<u32>,
+}
+
+impl DenseWeights {
+    /// A table of words, one column after the other.
+    pub fn of_words(columns: &[&[i32]]) -> Self {
+        Self {
+            weight: vec![],
+            bias: columns.concat(),
+            multiplier: vec![],
+        }
+    }
+
+    /// Column `column` of a table of words of `entries` entries.
+    pub fn words(&self, column: usize, entries: usize) -> &[i32] {
+        let from = column.saturating_mul(entries);
+        self.bias
+            .get(from..from.saturating_add(entries))
+            .unwrap_or(&[])
+    }
 }
 
 /// All hidden parameters of a model, in the order of [`Program::weights`].

@@ -73,12 +73,19 @@ pub enum WeightFormat {
     Int8,
     /// `{-1, 0, 1}`.
     Ternary,
+    /// No layer but a table of int32 that ops look up: `rows` are its columns, `cols` its entries. Nothing is
+    /// shown of its words in themselves; every op that reads one shows its range.
+    Word,
 }
 
 impl WeightFormat {
     /// Whether a weight is one of them.
     pub fn contains(self, weight: i8) -> bool {
-        self == Self::Int8 || (-1..=1).contains(&weight)
+        match self {
+            Self::Int8 => true,
+            Self::Ternary => (-1..=1).contains(&weight),
+            Self::Word => false,
+        }
     }
 }
 
@@ -91,6 +98,15 @@ impl DenseShape {
             cols: vec![cols],
             bias: true,
             format: WeightFormat::Int8,
+        }
+    }
+
+    /// A table of `columns` words an entry.
+    pub fn of_words(columns: u32, entries: u32) -> Self {
+        Self {
+            bias: false,
+            format: WeightFormat::Word,
+            ..Self::new(columns, entries)
         }
     }
 

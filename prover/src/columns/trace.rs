@@ -5,14 +5,16 @@ use halo2curves_axiom::ff::Field;
 use halo2curves_axiom::group::Curve;
 use laminate_engine::claim::View;
 use laminate_engine::geometry::{Block, Poly};
-use laminate_engine::lookup::{Kind, Range, Segments, TableColumn};
+use laminate_engine::lookup::segments::{key_columns, row_of};
+use laminate_engine::lookup::{Kind, Range, Segments};
 use laminate_engine::multiexp::Placement;
 use laminate_model::layout::{Boundary, Layout};
 use laminate_model::program::Program;
 use rand::RngCore;
 
 use super::blinds::{self, blind_rows};
-use super::{WeightColumns, cut};
+use super::weights::add_block;
+use super::{Columns, WeightColumns, cut};
 use crate::exec::Trace;
 use crate::kernels::msm;
 use crate::prove::Links;
@@ -194,22 +196,13 @@ impl TraceColumns {
                 msm::bytes(&bytes, powers)
             })
             .collect();
-        let mut place = |block: &Block, commit: &dyn Fn(usize, usize, &[G1Affine]) -> G1| {
-            let (mut at, end) = (block.offset, block.offset + (1 << block.log));
-            while at < end {
-                let next = end.min((at / size + 1) * size);
-                let points = &powers[at % size..at % size + (next - at)];
-                rows[at / size] += commit(at - block.offset, next - block.offset, points);
-                at = next;
-            }
-        };
         for (block, values) in &self.multiplicities {
-            place(block, &|from, to, points| {
+            add_block(&mut rows, size, block, powers, &|from, to, points| {
                 msm::small(&values[from..to], points)
             });
         }
         for (block, values) in &self.elements {
-            place(block, &|from, to, points| {
+            add_block(&mut rows, size, block, powers, &|from, to, points| {
                 msm::full(&values[from..to], points)
             });
         }
@@ -264,9 +257,7 @@ fn count_tree(
             } => {
                 let block = multiplicity.terms[0].block;
                 let mut values = vec![0u32; 1 << block.log];
-                let Some(TableColumn::Index { lowest }) = columns.first() else {
-                    continue;
-                };
+                let keys = key_columns(columns);
                 for kind in kinds() {
                     if let Kind::Use {
                         table: t,
@@ -274,9 +265,14 @@ fn count_tree(
                     } = kind
                         && t == table
                     {
-                        // Stored limbs of the key; the table starts at the lowest index.
-                        for index in looked_up.first().map_or(vec![], |key| trace.indices(key)) {
-                            tally(&mut values, usize::try_from(index - lowest).ok());
+                        let keys: Vec<Vec<Option<i64>>> = looked_up
+                            .iter()
+                            .take(keys)
+                            .map(|key| trace.indices(key, weights))
+                            .collect();
+                        for i in 0..keys.first().map_or(0, Vec::len) {
+                            let key: Vec<Option<i64>> = keys.iter().map(|k| k[i]).collect();
+                            tally(&mut values, row_of(columns, block.log, &key));
                         }
                     }
                 }
@@ -325,31 +321,35 @@ fn tally(table: &mut [u32], entry: Option<usize>) {
 }
 
 impl TraceColumns {
-    /// The integers of an index column: limbs and a small constant.
-    fn indices(&self, view: &View) -> Vec<i64> {
+    /// The integers of a column of keys; none where one is beyond 62 bits.
+    fn indices(&self, view: &View, weights: &WeightColumns) -> Vec<Option<i64>> {
+        let plain = view.masked.is_empty() && view.terms.iter().all(|t| t.wiring.is_none());
+        let Some(constant) = small(view.constant).filter(|_| plain) else {
+            let columns = Columns::new(weights, self, vec![]);
+            return columns.values(view).into_iter().map(small).collect();
+        };
+        // Limbs, the least significant first.
         let bits = if self.wide { 16 } else { 8 };
-        let constant = small(view.constant);
         (0..1usize << view.log())
             .map(|i| {
                 let limbs = view.terms.iter().enumerate();
-                limbs.fold(constant, |acc, (limb, term)| {
+                let sum = limbs.fold(constant, |acc, (limb, term)| {
                     acc + (i64::from(self.values[term.block.offset + i]) << (bits * limb))
-                })
+                });
+                Some(sum)
             })
             .collect()
     }
 }
 
-/// A constant between -2^31 and 2^31 as an integer.
-fn small(value: Fr) -> i64 {
+/// An integer between -2^62 and 2^62; none if the element is none.
+fn small(value: Fr) -> Option<i64> {
     let low = |v: Fr| {
-        i64::from(u32::from_le_bytes(
-            v.to_bytes()[..4].try_into().unwrap_or([0; 4]),
-        ))
+        let bytes = v.to_bytes();
+        let (low, high) = bytes.split_at(8);
+        let low = u64::from_le_bytes(low.try_into().ok()?);
+        let fits = high.iter().all(|byte| *byte == 0) && low >> 62 == 0;
+        fits.then_some(low as i64)
     };
-    if value.to_bytes()[31] == 0 {
-        low(value)
-    } else {
-        -low(-value)
-    }
+    low(value).or_else(|| Some(-low(-value)?))
 }

@@ -49,6 +49,22 @@ pub enum ExecError {
         /// Its bound.
         bound: i64,
     },
+    /// A table of nodes leads somewhere else.
+    #[error(
+        "weights of dense layer {layer}: {what} of node {node} is {value}, expected 0 to {highest}; read the model again"
+    )]
+    ForestNode {
+        /// The table.
+        layer: usize,
+        /// The node.
+        node: usize,
+        /// Which of its words.
+        what: &'static str,
+        /// The word.
+        value: i32,
+        /// Highest accepted.
+        highest: usize,
+    },
     /// Too few or too many rows.
     #[error("{found} input rows, expected 1 to {slots}; compile the model with a larger --batch")]
     Rows {

@@ -19,7 +19,9 @@ pub use requantise::requantise;
 pub use sequence::{Generator, ShardGenerator, generate, run_residual, run_tokens, token_values};
 pub use trace::{NodeAux, Trace, Values};
 
-use laminate_model::program::{ACTIVATION_BOUND, MULTIPLIER_BOUND, Program, Weights, padded_log};
+use laminate_model::program::{
+    ACTIVATION_BOUND, MULTIPLIER_BOUND, Program, WORD_BOUND, WeightFormat, Weights, padded_log,
+};
 use laminate_model::with_op;
 
 use execute::Execute;
@@ -124,13 +126,17 @@ fn padded_input(program: &Program, inputs: &[Vec<i32>]) -> Result<Vec<i32>, Exec
                 expected: width,
             });
         }
-        let fits = |v: &i32| (-ACTIVATION_BOUND..ACTIVATION_BOUND).contains(&i64::from(*v));
+        let bound = match program.tensors[program.input].bits {
+            32 => WORD_BOUND,
+            _ => ACTIVATION_BOUND,
+        };
+        let fits = |v: &i32| (-bound..bound).contains(&i64::from(*v));
         if let Some(feature) = source.iter().position(|v| !fits(v)) {
             return Err(ExecError::Input {
                 row,
                 feature,
                 value: source[feature],
-                bound: ACTIVATION_BOUND,
+                bound,
             });
         }
         target[..width].copy_from_slice(source);
@@ -163,6 +169,12 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
     )?;
     for (layer, (dense, shape)) in weights.dense.iter().zip(&program.weights).enumerate() {
         let rows = shape.stack as usize * shape.row_count();
+        if shape.format == WeightFormat::Word {
+            size(layer, "weights", dense.weight.len(), 0)?;
+            size(layer, "words", dense.bias.len(), rows * shape.col_count())?;
+            size(layer, "multipliers", dense.multiplier.len(), 0)?;
+            continue;
+        }
         let biases = if shape.bias { rows } else { 0 };
         size(
             layer,
@@ -193,7 +205,7 @@ pub fn check_weights(program: &Program, weights: &Weights) -> Result<(), ExecErr
             });
         }
     }
-    Ok(())
+    ops::forest::check_tables(program, weights)
 }
 
 fn out_of_range(program: &Program, index: usize, flat: usize, value: i128) -> ExecError {

@@ -49,6 +49,7 @@ impl Polynomials {
         let counts = (0..16).map(|_| rng.r#gen()).collect();
         trace.multiplicities = vec![(block(Poly::Trace, others, 4), counts)];
         let weights = WeightColumns {
+            words: vec![],
             bytes: (0..used).map(|_| rng.r#gen()).collect(),
             blind_log: used.next_power_of_two().trailing_zeros() as usize,
         };

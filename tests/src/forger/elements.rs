@@ -31,8 +31,8 @@ pub enum At {
     Aux(Role),
 }
 
-/// Tag, index and result: what a lookup compresses.
-type Row = (Fr, Fr, Fr);
+/// Tag and tuple: what a lookup compresses.
+type Row = (Fr, Vec<Fr>);
 
 impl Forger {
     /// The limbs of a node's column, and what is added to their sum to give the value.
@@ -133,11 +133,29 @@ impl Forger {
         let views = tree.segments.iter().flat_map(|s| s.kind.columns());
         let values = |view: &View| {
             let mut out = vec![view.constant; 1 << view.log()];
+            for masked in &view.masked {
+                let (inner, parts) = masked.parts();
+                for part in parts {
+                    let own = &mut out[part << inner..(part + 1) << inner];
+                    own.iter_mut().for_each(|o| *o += masked.value);
+                }
+            }
             for term in &view.terms {
                 let poly = &both[usize::from(term.block.poly == Poly::Trace)];
                 let entries = poly.get(term.block.offset..).unwrap_or(&[]);
-                for (o, v) in out.iter_mut().zip(entries) {
-                    *o += term.coefficient * v;
+                let Some(wiring) = &term.wiring else {
+                    for (o, v) in out.iter_mut().zip(entries) {
+                        *o += term.coefficient * v;
+                    }
+                    continue;
+                };
+                let runs = wiring.runs();
+                for (own, parts) in out.chunks_mut(1 << runs.inner).zip(&runs.parts) {
+                    for (part, entry) in parts {
+                        let read = entries.iter().skip(part << runs.inner);
+                        let factor = term.coefficient * fr_from_i64(*entry);
+                        own.iter_mut().zip(read).for_each(|(o, v)| *o += factor * v);
+                    }
                 }
             }
             out
@@ -225,11 +243,16 @@ impl Forger {
         tree: &Segments,
         columns: &[Vec<Fr>],
     ) -> (Vec<Vec<u32>>, Vec<(usize, usize)>) {
-        let mut entries: Vec<(&Kind, HashMap<[u8; 96], usize>)> = vec![];
+        let mut entries: Vec<(&Kind, HashMap<Vec<u8>, usize>)> = vec![];
         let mut counts = vec![];
-        let tables = tree.segments.iter();
-        for segment in tables.filter(|s| multiplicity(&s.kind).is_some()) {
-            let rows = self.table_rows(&segment.kind, 1 << segment.log);
+        let mut rest = columns;
+        for segment in &tree.segments {
+            let (held, others) = rest.split_at(segment.kind.columns().len());
+            rest = others;
+            if multiplicity(&segment.kind).is_none() {
+                continue;
+            }
+            let rows = self.table_rows(&segment.kind, held, 1 << segment.log);
             counts.push(vec![0u32; rows.len()]);
             // Of entries that are the same, the first.
             let mut own = HashMap::with_capacity(rows.len());
@@ -243,8 +266,11 @@ impl Forger {
             let (own, others) = rest.split_at(segment.kind.columns().len());
             rest = others;
             let row = |i: usize| match &segment.kind {
-                Kind::Range { range, .. } => Some((Fr::from(range.tag()), own[0][i], Fr::ZERO)),
-                Kind::Use { table, .. } => Some((table_tag(*table), own[0][i], own[1][i])),
+                Kind::Range { range, .. } => Some((Fr::from(range.tag()), vec![own[0][i]])),
+                Kind::Use { table, .. } => {
+                    let tuple = own.iter().map(|column| column[i]).collect();
+                    Some((table_tag(*table), tuple))
+                }
                 _ => None,
             };
             for i in 0..1usize << segment.log {
@@ -265,18 +291,18 @@ impl Forger {
         (counts, missing)
     }
 
-    fn table_rows(&self, kind: &Kind, size: usize) -> Vec<Row> {
+    fn table_rows(&self, kind: &Kind, held: &[Vec<Fr>], size: usize) -> Vec<Row> {
+        let program = &self.verifier.program;
         let row = |i: usize| match kind {
             Kind::RangeTable { range, .. } => {
                 let value = Fr::from(range.value(i as u64));
-                (Fr::from(range.tag()), value, Fr::ZERO)
+                (Fr::from(range.tag()), vec![value])
             }
-            Kind::Table { table, .. } => {
-                let rows = &self.verifier.program.tables[*table];
-                let index = fr_from_i64(rows.lowest() + i as i64);
-                (table_tag(*table), index, fr_from_i64(rows.values[i].into()))
+            Kind::Table { table, columns, .. } => {
+                let row = lookup_reference::table_row(program, *table, columns, &held[1..], i);
+                (table_tag(*table), row)
             }
-            _ => (Fr::ZERO, Fr::ZERO, Fr::ZERO),
+            _ => (Fr::ZERO, vec![]),
         };
         (0..size).map(row).collect()
     }
@@ -301,12 +327,14 @@ pub(super) fn multiplicity(kind: &Kind) -> Option<Block> {
     }
 }
 
-fn key(row: &Row) -> [u8; 96] {
-    let mut out = [0; 96];
-    for (part, v) in out.chunks_mut(32).zip([row.0, row.1, row.2]) {
-        part.copy_from_slice(v.to_repr().as_ref());
-    }
-    out
+/// What the compressed value tells apart: zeros at the end say nothing.
+fn key((tag, tuple): &Row) -> Vec<u8> {
+    let end = tuple
+        .iter()
+        .rposition(|v| *v != Fr::ZERO)
+        .map_or(0, |i| i + 1);
+    let values = std::iter::once(tag).chain(&tuple[..end]);
+    values.flat_map(|v| v.to_repr()).collect()
 }
 
 /// An integer as an element.

@@ -18,7 +18,7 @@ use snark_verifier_sdk::CircuitExt;
 use super::witness::JoinWitness;
 use super::*;
 use crate::circuit::AggregationCircuit;
-use crate::keys::{OutputFormat, ProvingKey};
+use crate::keys::{Form, OutputFormat, ProvingKey};
 use crate::prove::{self as aggregation, AggregationProof, Target};
 use crate::snark::{Key, Template};
 use crate::srs::Srs;
@@ -91,7 +91,7 @@ const RAW: OutputFormat = OutputFormat {
     values: 0,
     width: 0,
     scale: 0,
-    tokens: None,
+    form: Form::Short,
 };
 
 fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {

@@ -82,7 +82,7 @@ impl Fixture {
                 values: 1,
                 width: 1,
                 scale: 14,
-                tokens: None,
+                form: laminate_aggregator::keys::Form::Short,
             },
             proof,
         };

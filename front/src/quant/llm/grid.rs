@@ -145,7 +145,7 @@ impl Grid {
             shift,
             units: exact.iter().map(|m| m / factor).collect(),
             limit: match format {
-                WeightFormat::Int8 => WEIGHT_LIMIT,
+                WeightFormat::Int8 | WeightFormat::Word => WEIGHT_LIMIT,
                 WeightFormat::Ternary => 1.0,
             },
         })
@@ -172,7 +172,7 @@ impl Grid {
 fn row_units(matrix: &[f32], cols: usize, format: WeightFormat) -> Vec<f64> {
     let rows = matrix.par_chunks_exact(cols);
     match format {
-        WeightFormat::Int8 => rows
+        WeightFormat::Int8 | WeightFormat::Word => rows
             .map(|row| f64::from(row.iter().fold(0.0f32, |m, w| m.max(w.abs()))) / WEIGHT_LIMIT)
             .collect(),
         WeightFormat::Ternary => {
@@ -190,7 +190,7 @@ fn row_units(matrix: &[f32], cols: usize, format: WeightFormat) -> Vec<f64> {
 fn multiplier(unit: f64, factor: f64, format: WeightFormat) -> f64 {
     let exact = unit * factor;
     let rounded = match format {
-        WeightFormat::Int8 => libm::ceil(exact),
+        WeightFormat::Int8 | WeightFormat::Word => libm::ceil(exact),
         WeightFormat::Ternary => libm::round(exact),
     };
     rounded.max(1.0)

@@ -130,6 +130,7 @@ impl View<'_> {
                 Extent::Rows => self.len() / last,
                 Extent::Slots => self.stack * self.slots,
                 Extent::Operand => self.inputs[0].len(),
+                Extent::Steps { .. } => unreachable!("forests are over rows"),
             };
             assert_eq!(values.len(), len, "{} {:?}", self.node.name, column.role);
             let fits = |i: usize| values.get(i) >> (8 * column.bytes) == 0;
@@ -174,6 +175,7 @@ impl View<'_> {
             Op::Softmax(Softmax { table }) => self.softmax(table),
             Op::Mix(Mix) => self.mix(),
             Op::Argmax(Argmax) => self.argmax(),
+            Op::Forest(_) => unreachable!("forests are over rows"),
             Op::Activation(Activation { table }) => {
                 let values = &self.program.tables[table].values;
                 let half = values.len() as i64 / 2;

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod add;
 pub mod dense;
+pub mod forest;
 pub mod leaky_relu;
 pub mod mul;
 pub mod relu;

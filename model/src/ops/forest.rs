@@ -1,0 +1,622 @@
+//! A forest of decision trees: one bounded pointer machine over a hidden table of nodes.
+//!
+//! The table is in the weight polynomial, four words a node `n`: variant `F`, threshold `Θ`, first child `C`, value
+//! `V` ([`table`]). Chain `k` begins at node `k` and makes exactly `S` steps; step `s` of slot `b` stands on node `n`:
+//!
+//! ```text
+//! n = [s = 0]·k + [s > 0]·(c(s-1) + β(s-1))                    a view
+//! U1  (n, φ, θ, c, v)  is a row of  (n, F, Θ, C, V)             key: the number of the node
+//! U2  (b, φ, a)        is a row of  (b, variant, x̂)             key: slot and variant
+//! Z   (2β - 1)·(a - θ) + β - 1 - δ = 0 ,   β² = β               δ of 32 bits
+//! L   y(b, k) = Σ_{s < S} v(s, b, k)                            exact
+//! ```
+//!
+//! **The output is a function of the weights and the input, whatever the table holds.** By induction over the steps each
+//! column has one value:
+//!
+//! | column | limbs | why it has one value |
+//! | --- | --- | --- |
+//! | `n` | none, a view | a public root, or `c + β` of the step before; U1 has a row for `0 ≤ n < 2^m` only |
+//! | `φ, θ, c` | none | U1: keys of a table are public and distinct, so a key has one row |
+//! | `v` | 32 bits | U1; the limbs show that what a registrant put there is no more than 32 bits |
+//! | `a` | none | U2, with the slot as an entry of its own: a variant that does not exist is in no row, not in another slot's |
+//! | `δ` | 32 bits | Z, and it is not negative |
+//! | `β` | none | a bit; `β = 1` says `a ≥ θ`, `β = 0` says `a < θ`, and only one holds |
+//!
+//! `a` is an int32, as it is one of the operand or a constant, and `δ` is below 2^32, so `θ` is an integer of at most 34
+//! bits and nothing wraps in Z. So words need no range check where they are committed: each use shows what is needed of
+//! it. A table that has cycles, or whose leaves lead elsewhere, is another function, not two.
+//!
+//! **Variants** `x̂(b, kind, f)`, number `kind·2^⌈log2 features⌉ + f` ([`Forest::variant`]): kind 0 is the lowest key for
+//! every `f`, so that a leaf (`F = 0`) takes its first child; kind 1 the operand, in which a missing value is the highest
+//! key and takes the second child; with `missing` kinds 2 and 3, a missing value read as the lowest key and as the key of
+//! zero. They are one view of the operand and a bit `ν`, so that a default direction costs nothing at a step:
+//!
+//! ```text
+//! ν² = ν ,   ν·(x - MISS) = 0 ,   MISS - 1 - x + ν = gap ≥ 0    ν = 1 iff x = MISS
+//! ```
+//!
+//! **Padding.** Padded steps go on like others and are not counted; padded chains begin at their number like others, and
+//! their outputs are zero (L has a public mask); padded nodes are rows of zeros, which the commitment is to like all
+//! others; padded features of the operand stand in the table as they are.
+
+use std::sync::Arc;
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+use laminate_engine::claim::{Masked, Term, View};
+use laminate_engine::field::{fr_from_i64, pow2};
+use laminate_engine::lookup::TableColumn;
+use laminate_engine::maps::{Linear, Map, Mask, Wiring};
+use laminate_engine::relations::Relation;
+use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
+use laminate_engine::switch::on;
+use serde::{Deserialize, Serialize};
+
+use super::check::{Use, bits};
+use super::{AuxColumn, Bounds, Check, Extent, Io, NodeTable, OpSpec, Output, Placed, Role};
+use crate::program::{Program, WORD_BOUND, padded_log};
+
+pub mod table;
+
+pub use table::{COLUMNS, Nodes, Row};
+
+/// The key of a missing value, above all others.
+pub const MISS: i32 = i32::MAX;
+/// The key below all others.
+pub const LOWEST: i32 = i32::MIN;
+/// Most steps of a chain.
+pub const MAX_STEPS: u32 = 1 << 20;
+/// Largest log2 of all steps of all chains and slots.
+const MAX_ALL_STEPS_LOG: usize = 28;
+
+/// `y[b,k] = Σ_{s<S} V(n_s)` along chain `k`, exact int32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forest {
+    /// Index of the table of nodes among the hidden parameters, `(4, nodes)` words.
+    pub weight: usize,
+    /// Number of chains: the output's width.
+    pub chains: u32,
+    /// Steps of every chain.
+    pub steps: u32,
+    /// Whether there are variants for a missing value.
+    pub missing: bool,
+}
+
+/// What a variant makes of a missing value; the kind's number is its place.
+const MISSING_AS: [Option<i64>; 4] = [None, None, Some(LOWEST as i64), Some(0)];
+
+impl Forest {
+    pub(super) const EXAMPLE: Self = Self {
+        weight: 0,
+        chains: 1,
+        steps: 1,
+        missing: true,
+    };
+
+    /// Kind of the variant that is the lowest key.
+    pub const BOTTOM: usize = 0;
+    /// Kind of the operand as it is.
+    pub const PLAIN: usize = 1;
+    /// Kind that reads a missing value as the lowest key.
+    pub const MISSING_LOW: usize = 2;
+    /// Kind that reads a missing value as zero.
+    pub const MISSING_ZERO: usize = 3;
+
+    /// log2 of the number of kinds of variants.
+    pub fn kinds_log(self) -> usize {
+        if self.missing { 2 } else { 1 }
+    }
+
+    /// Number of a variant of `feature` of an operand of `features` features.
+    pub fn variant(kind: usize, feature: usize, features: usize) -> usize {
+        (kind << padded_log(features)) + feature
+    }
+
+    /// What kind `kind` reads for the operand's value `x`.
+    pub fn read(kind: usize, x: i32) -> i32 {
+        match MISSING_AS.get(kind).copied().flatten() {
+            _ if kind == Self::BOTTOM => LOWEST,
+            Some(value) if x == MISS => value as i32,
+            _ => x,
+        }
+    }
+
+    /// log2 of the padded steps; at least one, so that every chain has a step after its first.
+    pub fn steps_log(self) -> usize {
+        padded_log(self.steps as usize).max(1)
+    }
+
+    fn axes(self, node: &Placed<'_>) -> Option<Axes> {
+        let features = node.io.operand(0)?.width_log();
+        Some(Axes {
+            steps: self.steps_log(),
+            slots: node.slots_log(),
+            chains: padded_log(self.chains as usize),
+            kinds: self.kinds_log(),
+            features,
+        })
+    }
+
+    /// Branches, with columns `[β, a - θ, δ]`.
+    fn branches(node: &Placed<'_>) -> Relation {
+        let difference = word(node, Role::Threshold).scale_add(-Fr::ONE, &word(node, Role::Key));
+        Relation::Elementwise(Elementwise {
+            columns: vec![node.aux(Role::Branch), difference, node.aux(Role::Distance)],
+            quadratic: stated([
+                (on("forest: side of the threshold"), side()),
+                (on("forest: branch that is a bit"), bit()),
+            ]),
+            ..Elementwise::named("forest branch")
+        })
+    }
+
+    /// Missing values, with columns `[ν, x - MISS, gap]`.
+    fn missing(node: &Placed<'_>) -> Option<Relation> {
+        let mut above = node.operand(0)?;
+        above.constant -= fr_from_i64(MISS.into());
+        Some(Relation::Elementwise(Elementwise {
+            columns: vec![node.aux(Role::Missing), above, node.aux(Role::Gap)],
+            quadratic: stated([
+                (on("forest: missing that is a bit"), bit()),
+                (on("forest: missing value"), missing()),
+            ]),
+            linear: stated([(on("forest: value that is not missing"), present())]),
+            ..Elementwise::named("forest missing")
+        }))
+    }
+
+    /// Outputs less the sums of values, which is zero.
+    fn sums(self, node: &Placed<'_>, axes: &Axes) -> Relation {
+        let chains = self.chains as usize;
+        let full = chains == 1 << axes.chains;
+        let wiring = Arc::new(Wiring {
+            view: vec![axes.slots, axes.chains],
+            axes: vec![
+                (
+                    axes.steps,
+                    Map::Sum {
+                        below: self.steps as usize,
+                    },
+                ),
+                (axes.slots, Map::Same { axis: 0 }),
+                (
+                    axes.chains,
+                    match full {
+                        true => Map::Same { axis: 1 },
+                        false => Map::Linear(Linear::shift(1, chains, 0, chains)),
+                    },
+                ),
+            ],
+            masks: vec![],
+        });
+        let values = node.aux(Role::Value);
+        let mut sums = wired(&values, &wiring);
+        let offset = -fr_from_i64(WORD_BOUND) * Fr::from(u64::from(self.steps));
+        match full {
+            true => sums.constant += offset,
+            false => sums.masked.push(Masked {
+                value: offset,
+                axes: wiring.view.clone(),
+                masks: vec![Mask::Below {
+                    axis: 1,
+                    size: chains,
+                }],
+            }),
+        }
+        let mut difference = node.output();
+        difference = sums.scale_add(-Fr::ONE, &difference);
+        // The first term tells the column's size, whichever it is.
+        Relation::Elementwise(Elementwise {
+            columns: vec![difference],
+            linear: stated([(
+                on("forest: sum of the values"),
+                Expression::default().plus(Fr::ONE, &[0]),
+            )]),
+            ..Elementwise::named("forest sum")
+        })
+    }
+}
+
+/// log2 of the axes of a forest's columns; those of steps are `(steps, slots, chains)`.
+struct Axes {
+    steps: usize,
+    slots: usize,
+    chains: usize,
+    kinds: usize,
+    features: usize,
+}
+
+impl Axes {
+    /// The nodes that steps stand on.
+    fn nodes(&self, node: &Placed<'_>) -> View {
+        let rest = self.slots + self.chains;
+        let before = Arc::new(Wiring {
+            view: vec![self.steps, rest],
+            axes: vec![
+                (
+                    self.steps,
+                    Map::Linear(Linear::shift(0, 1 << self.steps, -1, 1 << self.steps)),
+                ),
+                (rest, Map::Same { axis: 1 }),
+            ],
+            masks: vec![],
+        });
+        let taken = node
+            .aux(Role::Child)
+            .scale_add(Fr::ONE, &node.aux(Role::Branch));
+        let mut nodes = wired(&taken, &before);
+        // The number of the chain, bit by bit, at the first step.
+        nodes.masked = (0..self.chains)
+            .map(|i| Masked {
+                value: pow2(i),
+                axes: vec![self.steps, rest - 1 - i, 1, i],
+                masks: vec![Mask::Only { axis: 0, at: 0 }, Mask::Only { axis: 2, at: 1 }],
+            })
+            .collect();
+        nodes
+    }
+
+    /// The slots of steps, `of` being a column of steps: it stands there with a factor of zero.
+    fn slots(&self, of: &View) -> View {
+        let bit = |i: usize| Masked {
+            value: pow2(i),
+            axes: vec![self.steps + self.slots - 1 - i, 1, i + self.chains],
+            masks: vec![Mask::Only { axis: 1, at: 1 }],
+        };
+        View {
+            constant: Fr::ZERO,
+            masked: (0..self.slots).map(bit).collect(),
+            terms: of
+                .terms
+                .iter()
+                .take(1)
+                .map(|term| Term {
+                    coefficient: Fr::ZERO,
+                    ..term.clone()
+                })
+                .collect(),
+        }
+    }
+
+    /// log2 of the variants of a slot.
+    fn variants(&self) -> usize {
+        self.kinds + self.features
+    }
+
+    /// What variants read, `(slots, kinds, features)`.
+    fn read(&self, node: &Placed<'_>) -> Option<View> {
+        let operand = node.operand(0)?;
+        let plain = operand.masked.is_empty() && operand.terms.iter().all(|t| t.wiring.is_none());
+        if !plain {
+            return None;
+        }
+        let axes = vec![self.slots, self.kinds, self.features];
+        let only = |kind: usize| Mask::Only { axis: 1, at: kind };
+        let constant = |kind: usize, value: Fr| Masked {
+            value,
+            axes: axes.clone(),
+            masks: vec![only(kind)],
+        };
+        let mut out = View {
+            constant: Fr::ZERO,
+            masked: vec![constant(Forest::BOTTOM, fr_from_i64(LOWEST.into()))],
+            terms: vec![],
+        };
+        for kind in Forest::PLAIN..1 << self.kinds {
+            let wiring = Arc::new(Wiring {
+                view: axes.clone(),
+                axes: vec![
+                    (self.slots, Map::Same { axis: 0 }),
+                    (self.features, Map::Same { axis: 2 }),
+                ],
+                masks: vec![only(kind)],
+            });
+            out.masked.push(constant(kind, operand.constant));
+            out.terms.extend(wired(&operand, &wiring).terms);
+            if let Some(value) = MISSING_AS.get(kind).copied().flatten() {
+                let missing = wired(&node.aux(Role::Missing), &wiring);
+                let change = fr_from_i64(value - i64::from(MISS));
+                out = missing.scale_add(change, &out);
+            }
+        }
+        Some(out)
+    }
+}
+
+/// The terms of a column, wired; its constant is left to the caller.
+fn wired(view: &View, wiring: &Arc<Wiring>) -> View {
+    View {
+        constant: Fr::ZERO,
+        masked: vec![],
+        terms: view
+            .terms
+            .iter()
+            .map(|term| Term {
+                wiring: Some(Arc::clone(wiring)),
+                ..term.clone()
+            })
+            .collect(),
+    }
+}
+
+/// An int32 auxiliary column.
+fn word(node: &Placed<'_>, role: Role) -> View {
+    node.aux_from(fr_from_i64(-WORD_BOUND), role)
+}
+
+/// `(2β - 1)·d + β - 1 - δ = 0`
+fn side() -> Expression {
+    Expression::default()
+        .plus(Fr::from(2), &[0, 1])
+        .plus(-Fr::ONE, &[1])
+        .plus(Fr::ONE, &[0])
+        .plus(-Fr::ONE, &[])
+        .plus(-Fr::ONE, &[2])
+}
+
+/// `β² - β = 0`
+fn bit() -> Expression {
+    Expression::default()
+        .plus(Fr::ONE, &[0, 0])
+        .plus(-Fr::ONE, &[0])
+}
+
+/// `ν·(x - MISS) = 0`
+fn missing() -> Expression {
+    Expression::default().plus(Fr::ONE, &[0, 1])
+}
+
+/// `(x - MISS) + 1 - ν + gap = 0`
+fn present() -> Expression {
+    Expression::default()
+        .plus(Fr::ONE, &[1])
+        .plus(Fr::ONE, &[])
+        .plus(-Fr::ONE, &[0])
+        .plus(Fr::ONE, &[2])
+}
+
+impl OpSpec for Forest {
+    fn name(&self) -> &'static str {
+        "forest"
+    }
+
+    fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String> {
+        let weight = self.weight;
+        node.claim_weight(weight, Use::Entries)?;
+        let (program, x, out) = (node.program(), node.operand(0)?, node.output()?);
+        bits(out, 32)?;
+        if program.sequence.is_some() && on("forest over rows") {
+            return Err("works on rows, the program is over tokens".into());
+        }
+        let flat = out.stack == 1 && x.stack == 1 && x.axes.len() == 1;
+        if out.axes != [self.chains] && on("chains of a forest")
+            || !flat && on("forest of flat tensors")
+        {
+            return Err(format!(
+                "operand is {:?}, output {:?}, expected one axis each and {} chains",
+                x.axes, out.axes, self.chains
+            ));
+        }
+        if self.missing {
+            bits(x, 32)?;
+        }
+        let steps = self.steps;
+        let all =
+            usize::from(program.batch_log) + padded_log(self.chains as usize) + self.steps_log();
+        let few = all <= MAX_ALL_STEPS_LOG || !on("all steps of a forest");
+        if !((1..=MAX_STEPS).contains(&steps) || !on("steps of a forest")) || !few {
+            return Err(format!(
+                "{steps} steps, expected 1 to {MAX_STEPS}, and 2^{MAX_ALL_STEPS_LOG} with all chains and slots (2^{all})"
+            ));
+        }
+        let shape = program.weights.get(weight);
+        let shape = shape.ok_or_else(|| format!("weights {weight} do not exist"))?;
+        if shape.rows != [COLUMNS] && on("columns of a table of nodes") {
+            return Err(format!(
+                "weights {weight} have {:?} words an entry, expected {COLUMNS}",
+                shape.rows
+            ));
+        }
+        if padded_log(self.chains as usize) > shape.col_log() && on("roots of a forest") {
+            return Err(format!(
+                "{} chains begin at nodes of their numbers, there are {} nodes",
+                self.chains,
+                shape.col_count()
+            ));
+        }
+        Ok(())
+    }
+
+    fn output(&self) -> Output {
+        Output::Signed
+    }
+
+    fn columns(&self) -> Vec<AuxColumn> {
+        let steps = Extent::Steps {
+            log: self.steps_log(),
+        };
+        let words = [
+            Role::Variant,
+            Role::Threshold,
+            Role::Child,
+            Role::Value,
+            Role::Key,
+            Role::Distance,
+        ];
+        let mut out = AuxColumn::all(words, 4, steps);
+        out.extend(AuxColumn::all([Role::Branch], 2, steps));
+        if self.missing {
+            out.extend(AuxColumn::all([Role::Missing], 2, Extent::Operand));
+            out.extend(AuxColumn::all([Role::Gap], 4, Extent::Operand));
+        }
+        out
+    }
+
+    fn determined(&self, role: Role) -> Option<&'static str> {
+        match role {
+            Role::Variant | Role::Threshold | Role::Child => Some("the row of its node"),
+            Role::Key => Some("the row of its slot and variant"),
+            Role::Branch | Role::Missing => Some("it is its own square"),
+            _ => None,
+        }
+    }
+
+    fn relied_output(&self) -> Option<Bounds> {
+        // An exact sum.
+        None
+    }
+
+    fn relied_operand(&self, _: usize) -> Option<Bounds> {
+        // Differences of keys and thresholds do not wrap.
+        Some(Bounds::signed(32))
+    }
+
+    fn padding(&self, _: &Program, _: &dyn Fn(usize) -> i64) -> Option<i64> {
+        Some(0)
+    }
+
+    fn zero_padding(&self, _: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
+        true
+    }
+
+    fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
+        None
+    }
+
+    fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
+        let axes = self.axes(node)?;
+        let mut out = vec![Self::branches(node), self.sums(node, &axes)];
+        if self.missing {
+            out.push(Self::missing(node)?);
+        }
+        Some(out)
+    }
+
+    fn tables(&self, node: &Io<'_>) -> Vec<usize> {
+        let nodes = node
+            .program
+            .weights
+            .get(self.weight)
+            .map_or(0, |s| s.col_log());
+        let features = node.operand(0).map_or(0, |x| x.width_log());
+        let slots = usize::from(node.program.batch_log);
+        vec![nodes, slots + self.kinds_log() + features]
+    }
+
+    fn node_tables(&self, node: &Placed<'_>) -> Vec<NodeTable> {
+        let made = || {
+            let axes = self.axes(node)?;
+            let shape = node.io.program.weights.get(self.weight)?;
+            let words = node.layout.dense.get(self.weight)?.word_views(shape);
+            let variant = node.aux(Role::Variant);
+            let mut step = vec![axes.nodes(node), variant.clone()];
+            step.extend([
+                word(node, Role::Threshold),
+                node.aux(Role::Child),
+                word(node, Role::Value),
+            ]);
+            let mut row = vec![TableColumn::Index { lowest: 0 }];
+            row.extend(words.into_iter().map(TableColumn::Committed));
+            let nodes = NodeTable {
+                log: shape.col_log(),
+                columns: row,
+                uses: vec![step],
+            };
+            let mut key = vec![TableColumn::Part {
+                from: 0,
+                log: axes.variants(),
+            }];
+            let mut read = vec![variant.clone(), word(node, Role::Key)];
+            if axes.slots > 0 {
+                let slot = TableColumn::Part {
+                    from: axes.variants(),
+                    log: axes.slots,
+                };
+                key.insert(0, slot);
+                read.insert(0, axes.slots(&variant));
+            }
+            key.push(TableColumn::Committed(axes.read(node)?));
+            let keys = NodeTable {
+                log: axes.slots + axes.variants(),
+                columns: key,
+                uses: vec![read],
+            };
+            Some(vec![nodes, keys])
+        };
+        made().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::testing::{accepts_and_refuses, columns};
+
+    #[test]
+    fn the_branch_is_the_side_of_the_threshold() {
+        let relation = Elementwise {
+            columns: columns(3),
+            quadratic: vec![side(), bit()],
+            ..Elementwise::named("forest branch")
+        };
+        // a - θ = 5, 0, -1, and the ends: [β, a - θ, δ]
+        let far = (1i64 << 32) - 1;
+        for good in [
+            [1, 5, 5],
+            [1, 0, 0],
+            [0, -1, 0],
+            [1, far, far],
+            [0, -far, far - 1],
+        ] {
+            let [branch, difference, distance] = good;
+            accepts_and_refuses(
+                &relation,
+                &good,
+                &[
+                    // The other branch has a negative distance, and only that.
+                    &[1 - branch, difference, distance],
+                    &[branch, difference, distance + 1],
+                    &[2, difference, distance],
+                    &[-1, difference, distance],
+                ],
+            );
+            let other = if branch == 1 {
+                -difference - 1
+            } else {
+                difference
+            };
+            assert!(other < 0);
+            accepts_and_refuses(&relation, &[1 - branch, difference, other], &[]);
+        }
+    }
+
+    #[test]
+    fn missing_is_the_highest_key_only() {
+        let relation = Elementwise {
+            columns: columns(3),
+            quadratic: vec![bit(), missing()],
+            linear: vec![present()],
+            ..Elementwise::named("forest missing")
+        };
+        // [ν, x - MISS, gap]
+        accepts_and_refuses(&relation, &[1, 0, 0], &[&[0, 0, 0], &[2, 0, 1], &[1, 0, 1]]);
+        // The only other solution for a missing value has a negative gap.
+        accepts_and_refuses(&relation, &[0, 0, -1], &[]);
+        for x in [-1i64, -5, -(1 << 31), 1 - (1 << 32)] {
+            accepts_and_refuses(&relation, &[0, x, -x - 1], &[&[1, x, -x], &[0, x, -x]]);
+        }
+    }
+
+    #[test]
+    fn variants_read_what_they_say() {
+        let read = |kind| [LOWEST, -3, 0, 9, MISS].map(|x| Forest::read(kind, x));
+        assert_eq!(read(Forest::BOTTOM), [LOWEST; 5]);
+        assert_eq!(read(Forest::PLAIN), [LOWEST, -3, 0, 9, MISS]);
+        assert_eq!(read(Forest::MISSING_LOW), [LOWEST, -3, 0, 9, LOWEST]);
+        assert_eq!(read(Forest::MISSING_ZERO), [LOWEST, -3, 0, 9, 0]);
+        assert_eq!(Forest::variant(Forest::BOTTOM, 0, 5), 0);
+        assert_eq!(Forest::variant(Forest::MISSING_LOW, 4, 5), 20);
+        assert_eq!(Forest::variant(Forest::PLAIN, 0, 1), 1);
+    }
+}
