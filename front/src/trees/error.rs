@@ -71,6 +71,9 @@ pub enum TreeError {
         /// Features of the model.
         expected: usize,
     },
+    /// No program holds the forest.
+    #[error(transparent)]
+    Program(#[from] laminate_model::program::ProgramError),
     /// The ONNX protobuf message cannot be decoded.
     #[error(transparent)]
     Onnx(#[from] crate::onnx::ImportError),

@@ -10,6 +10,7 @@
 //! | what the file means, in floats | [`ensemble`], [`eval`] |
 //! | ordered integer keys of float32 | [`keys`] |
 //! | tables of the forest machine, and its interpreter | [`lower`], [`machine`] |
+//! | a program of the forest op; how close it is to the library | [`program`], [`agreement`] |
 //!
 //! The bytes are untrusted: nothing here panics on them, nothing recurses as deep as they say, and nothing is allocated
 //! before its size is checked against the data at hand. Formats and semantics are set out in `docs/specs/trees.md`.
@@ -19,6 +20,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod agreement;
 pub mod catboost;
 pub mod ensemble;
 mod error;
@@ -28,6 +30,7 @@ pub mod lightgbm;
 pub mod lower;
 pub mod machine;
 pub mod onnx_ml;
+pub mod program;
 pub mod ubjson;
 pub mod xgboost;
 pub mod xgboost_binary;
@@ -80,6 +83,34 @@ impl fmt::Display for Format {
 /// # Errors
 /// [`TreeError`] if the file cannot be read or is not a supported model.
 pub fn read(path: &Path) -> Result<Ensemble, TreeError> {
+    let (bytes, content) = open(path)?;
+    convert(&bytes, content)
+}
+
+/// Reads a tree model from a file if it is one by its content: none for other models, such as ONNX graphs of neural
+/// nets, and for what is no model that is known.
+///
+/// # Errors
+/// [`TreeError`] if the file cannot be read, is a damaged or unsupported tree model, or is a file of a tree library that
+/// must be saved in another format.
+pub fn read_if_trees(path: &Path) -> Result<Option<Ensemble>, TreeError> {
+    let fail = |source| TreeError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(fail)?;
+    file.take(HEAD).read_to_end(&mut head).map_err(fail)?;
+    if !may_be_trees(&head) {
+        return Ok(None);
+    }
+    match open(path)? {
+        (_, Content::Other) => Ok(None),
+        (bytes, content) => convert(&bytes, content).map(Some),
+    }
+}
+
+fn open(path: &Path) -> Result<(Vec<u8>, Content), TreeError> {
     let fail = |source| TreeError::Read {
         path: path.to_path_buf(),
         source,
@@ -90,7 +121,9 @@ pub fn read(path: &Path) -> Result<Ensemble, TreeError> {
     file.take(MAX_FILE + 1)
         .read_to_end(&mut bytes)
         .map_err(fail)?;
-    decode(&bytes)
+    TreeError::bound("file size", bytes.len(), MAX_FILE as usize)?;
+    let content = recognise(&bytes)?;
+    Ok((bytes, content))
 }
 
 /// Reads a tree model from memory, by its content.
@@ -99,7 +132,14 @@ pub fn read(path: &Path) -> Result<Ensemble, TreeError> {
 /// [`TreeError`] if the bytes are not a supported model.
 pub fn decode(bytes: &[u8]) -> Result<Ensemble, TreeError> {
     TreeError::bound("file size", bytes.len(), MAX_FILE as usize)?;
-    match recognise(bytes)? {
+    convert(bytes, recognise(bytes)?)
+}
+
+fn convert(bytes: &[u8], content: Content) -> Result<Ensemble, TreeError> {
+    match content {
+        Content::Other => Err(TreeError::Unknown {
+            found: "no model of trees that is known".into(),
+        }),
         Content::Onnx(model) => onnx_ml::read(&model),
         Content::XgBoostJson => xgboost::read_json(bytes),
         Content::XgBoostUbj => xgboost::read_ubjson(bytes),
@@ -124,6 +164,22 @@ pub enum Content {
     LightGbm,
     /// CatBoost's JSON.
     CatBoost,
+    /// An ONNX model without trees, or nothing that is known.
+    Other,
+}
+
+/// Bytes that tell whether a file may hold trees.
+const HEAD: u64 = 4096;
+
+/// Whether the first bytes of a file may be those of a tree model; a longer look is [`recognise`].
+fn may_be_trees(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'['))
+        || matches!(head.first(), Some(0x08 | 0x80))
+        || [&b"tree\n"[..], b"tree\r\n", b"bs64", b"CBM1"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        || xgboost_binary::recognise(head)
 }
 
 /// The top level of a JSON document, as far as it tells the libraries apart.
@@ -138,7 +194,7 @@ struct Top {
 /// Tells the format by the first bytes, and JSON documents by their top level.
 ///
 /// # Errors
-/// [`TreeError::Unknown`] with what to do about it.
+/// [`TreeError::Unknown`] for a file of a library in another format, with what to do about it.
 pub fn recognise(bytes: &[u8]) -> Result<Content, TreeError> {
     let unknown = |found: &str| {
         Err(TreeError::Unknown {
@@ -176,13 +232,11 @@ pub fn recognise(bytes: &[u8]) -> Result<Content, TreeError> {
         }
         _ if xgboost_binary::recognise(bytes) => Ok(Content::XgBoostBinary),
         // The version of the format is the first field of an ONNX file.
-        [0x08, ..] => {
-            let model = onnx_ml::parse(bytes)?;
-            if onnx_ml::holds_trees(&model) {
-                return Ok(Content::Onnx(Box::new(model)));
-            }
-            unknown("an ONNX model without trees")
-        }
-        _ => unknown("no model that is known"),
+        [0x08, ..] => match onnx_ml::parse(bytes) {
+            Ok(model) if onnx_ml::holds_trees(&model) => Ok(Content::Onnx(Box::new(model))),
+            // The importer of other ONNX models says what is wrong.
+            _ => Ok(Content::Other),
+        },
+        _ => Ok(Content::Other),
     }
 }

@@ -135,9 +135,9 @@ fn other_files_are_recognised() {
         ),
         (b"{\"a\": 1}", "no known library"),
         (b"{\"learner\": ", "damaged JSON"),
-        (b"", "no model that is known"),
-        (b"tree", "no model that is known"),
-        (b"\x08\x08", "without trees"),
+        (b"", "no model of trees that is known"),
+        (b"tree", "no model of trees that is known"),
+        (b"\x08\x08", "no model of trees that is known"),
     ] {
         refused(bytes, expected);
         assert!(matches!(
