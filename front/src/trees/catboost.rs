@@ -5,7 +5,8 @@
 //! training data and are refused, as are text and embedding features.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, Error, IgnoredAny};
+use serde_json::Value;
 
 use super::ensemble::{MAX_FEATURES, MAX_OUTPUTS};
 use super::xgboost::json;
@@ -87,22 +88,25 @@ struct Loss {
 #[derive(Deserialize)]
 struct ClassParams {
     #[serde(default)]
-    class_names: Vec<Label>,
+    class_names: Vec<Value>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Label {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-}
+/// One number, or one for each output. Through `Value`: untagged enums do not read numbers when a dependency turns on
+/// serde_json's arbitrary precision.
+struct Bias(Vec<f64>);
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Bias {
-    One(f64),
-    Each(Vec<f64>),
+impl<'de> Deserialize<'de> for Bias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let items = match &value {
+            Value::Array(items) => items.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let numbers: Option<Vec<f64>> = items.iter().map(Value::as_f64).collect();
+        numbers
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected a number or a list of numbers"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -158,8 +162,7 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
     }
     let (scale, bias) = match document.scale_and_bias {
         None => (1.0, vec![0.0]),
-        Some((scale, Bias::One(bias))) => (scale, vec![bias]),
-        Some((scale, Bias::Each(bias))) => (scale, bias),
+        Some((scale, Bias(bias))) => (scale, bias),
     };
     let mut ensemble = head(info, &document.model_info, bias)?;
     let floats = &info.float_features;
@@ -239,9 +242,8 @@ fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemb
         .unwrap_or_default()
         .iter()
         .map(|label| match label {
-            Label::Text(text) => text.clone(),
-            Label::Integer(number) => number.to_string(),
-            Label::Float(number) => number.to_string(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
         })
         .collect();
     if labels.is_empty() || decision == Decision::None {
@@ -374,11 +376,7 @@ fn grown(
                 todo.push((child, *left));
                 todo.push((child + 1, *right));
             }
-            (None, None, None, Some(value)) => {
-                let value = match value {
-                    Bias::One(value) => vec![value],
-                    Bias::Each(values) => values,
-                };
+            (None, None, None, Some(Bias(value))) => {
                 if value.len() != outputs {
                     let found = value.len();
                     return Err(malformed(

@@ -5,7 +5,8 @@
 //! for the objectives of probabilities and of positive numbers.
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use serde_json::Value;
 
 use super::ensemble::{MAX_CODE, MAX_FEATURES, MAX_OUTPUTS};
 use super::{
@@ -113,30 +114,13 @@ struct Flag(bool);
 
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bit;
-        impl Visitor<'_> for Bit {
-            type Value = Flag;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("true, false, 0 or 1")
-            }
-
-            fn visit_bool<E: de::Error>(self, v: bool) -> Result<Flag, E> {
-                Ok(Flag(v))
-            }
-
-            fn visit_u64<E: de::Error>(self, v: u64) -> Result<Flag, E> {
-                match v {
-                    0 | 1 => Ok(Flag(v == 1)),
-                    _ => Err(E::custom(format!("flag {v}, expected 0 or 1"))),
-                }
-            }
-
-            fn visit_i64<E: de::Error>(self, v: i64) -> Result<Flag, E> {
-                self.visit_u64(v as u64)
-            }
+        // Through `Value`: no visitor reads any number when a dependency turns on serde_json's arbitrary precision.
+        match Value::deserialize(deserializer)? {
+            Value::Bool(flag) => Ok(Self(flag)),
+            Value::Number(n) if n.as_u64() == Some(0) => Ok(Self(false)),
+            Value::Number(n) if n.as_u64() == Some(1) => Ok(Self(true)),
+            _ => Err(D::Error::custom("expected true, false, 0 or 1")),
         }
-        deserializer.deserialize_any(Bit)
     }
 }
 

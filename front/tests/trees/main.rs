@@ -3,6 +3,7 @@
 mod compare;
 mod hostile;
 mod libraries;
+mod programs;
 mod random;
 mod refused;
 mod shared;
