@@ -203,6 +203,36 @@ def catboost_models(out):
     train("cat_depthwise", "three", {"loss_function": "MultiClassOneVsAll", "grow_policy": "Depthwise"})
 
 
+def catboost_categories(out):
+    """One-hot splits: CatBoost knows a category by a hash of its text."""
+    import catboost as cb
+    import pandas as pd
+
+    def train(name, target, params):
+        data = Data(abs(hash_name(name)), out.small, False, True)
+        x, y, test = data.part(target)
+        test[:, -2:] = np.trunc(test[:, -2:])
+        names = [str(column) for column in range(x.shape[1])]
+
+        def pool(rows, labels=None):
+            frame = pd.DataFrame(rows, columns=names)
+            frame = frame.astype({column: int for column in names[-2:]})
+            return cb.Pool(frame, labels, cat_features=names[-2:])
+
+        base = {"iterations": out.trees(25), "depth": out.depth(5), "random_seed": 1, "verbose": False, "thread_count": 1}
+        model = cb.CatBoost({**base, "allow_writing_files": False, "one_hot_max_size": 40, **params})
+        model.fit(pool(x, y))
+        model.save_model(out.path(f"{name}.json"), format="json")
+        if out.small:
+            strip_catboost(out.path(f"{name}.json"))
+        margins = model.predict(pool(test), prediction_type="RawFormulaVal")
+        decisions = model.predict(pool(test), prediction_type="Class") if target == "binary" else None
+        out.add(name, f"{name}.json", test, margins, decisions)
+
+    train("cat_onehot", "binary", {"loss_function": "Logloss"})
+    train("cat_onehot_grown", "real", {"loss_function": "RMSE", "grow_policy": "Depthwise"})
+
+
 def strip_catboost(path):
     """Keeps of a small model what says what it computes."""
     model = json.load(open(path, encoding="utf-8"))
@@ -360,7 +390,8 @@ def main():
     parser.add_argument("--only", help="names of libraries, comma-separated")
     args = parser.parse_args()
     out = Out(args.out, args.small)
-    libraries = {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "catboost": catboost_models, "sklearn": sklearn_models}
+    libraries = {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "catboost": catboost_models}
+    libraries |= {"catboost_categories": catboost_categories, "sklearn": sklearn_models}
     libraries["onnxruntime"] = onnx_models
     for name, train in libraries.items():
         if args.only and name not in args.only.split(","):

@@ -104,6 +104,11 @@ pub fn read_if_trees(path: &Path) -> Result<Option<Ensemble>, TreeError> {
     if !may_be_trees(&head) {
         return Ok(None);
     }
+    // An ONNX model of a neural net may be larger than any of trees.
+    let large = std::fs::metadata(path).map_err(fail)?.len() > MAX_FILE;
+    if large && head.first() == Some(&0x08) {
+        return Ok(None);
+    }
     match open(path)? {
         (_, Content::Other) => Ok(None),
         (bytes, content) => convert(&bytes, content).map(Some),

@@ -1,8 +1,10 @@
 //! The program of a forest: one op between rows of keys and rows of sums.
 
 use laminate_model::ops::Forest;
-use laminate_model::ops::forest::{Nodes, Row};
-use laminate_model::program::{MAX_BATCH_LOG, Node, Op, Program, Tensor, Weights, padded_log};
+use laminate_model::ops::forest::{MAX_STEPS, Nodes, Row};
+use laminate_model::program::{
+    MAX_BATCH_LOG, MAX_WIDTH, Node, Op, Program, Tensor, Weights, padded_log,
+};
 
 use super::machine::Machine;
 use super::{TreeError, keys};
@@ -19,6 +21,16 @@ pub fn program(
     row_log: u8,
 ) -> Result<(Program, Weights), TreeError> {
     TreeError::bound("batch", batch, 1 << MAX_BATCH_LOG)?;
+    TreeError::bound(
+        "number of nodes of a program's table",
+        machine.rows.len(),
+        MAX_WIDTH as usize,
+    )?;
+    TreeError::bound(
+        "number of steps of a chain",
+        machine.steps as usize,
+        MAX_STEPS as usize,
+    )?;
     let missing = machine.variants.iter().any(|v| v.missing_low);
     let number = |feature: u32| {
         // Variant 0 is the lowest key, whatever the feature.

@@ -92,6 +92,19 @@ fn features_without_counterpart_are_named() {
         ),
         "text features",
     );
+    let one_hot = "\"split_type\":\"OneHotFeature\"";
+    refused(
+        &with("cat_onehot.json", one_hot, "\"split_type\":\"OnlineCtr\""),
+        "\"OnlineCtr\"",
+    );
+    refused(
+        &with(
+            "cat_onehot.json",
+            "\"split_type\":\"OneHotFeature\",\"value\":",
+            "\"split_type\":\"OneHotFeature\",\"value\":7,\"other\":",
+        ),
+        "whose hash is 7",
+    );
     refused(
         &with(
             "cat_binary.json",

@@ -1,8 +1,13 @@
 //! CatBoost models: the JSON of `save_model(format="json")`.
 //!
 //! A split sends `x > border` (float32) to the right; where a missing value goes is told by the feature. Leaves are
-//! summed in float64, scaled, and the bias is added. Category features need CatBoost's hashes and statistics of the
-//! training data and are refused, as are text and embedding features.
+//! summed in float64, scaled, and the bias is added. A one-hot split sends one category to the right, which the file
+//! knows by a hash ([`hash`]): categories must be whole numbers. Statistics of categories (CTR), text and embedding
+//! features are refused.
+
+mod hash;
+
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny};
@@ -10,7 +15,10 @@ use serde_json::Value;
 
 use super::ensemble::{MAX_FEATURES, MAX_OUTPUTS};
 use super::xgboost::json;
-use super::{Decision, Ensemble, Format, Link, Node, Split, Sum, Target, Test, Tree, TreeError};
+use super::{
+    Decision, Ensemble, Format, Link, Node, Set, Split, Sum, Target, Test, Tree, TreeError,
+};
+use hash::Codes;
 
 const FORMAT: Format = Format::CatBoost;
 /// Deepest oblivious tree that CatBoost grows.
@@ -123,6 +131,10 @@ struct SplitDocument {
     border: Option<f64>,
     #[serde(default)]
     float_feature_index: Option<u32>,
+    #[serde(default)]
+    cat_feature_index: Option<u32>,
+    #[serde(default)]
+    value: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -165,21 +177,27 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
         Some((scale, Bias(bias))) => (scale, bias),
     };
     let mut ensemble = head(info, &document.model_info, bias)?;
-    let floats = &info.float_features;
+    let mut splits = Splits {
+        floats: &info.float_features,
+        categories: &info.categorical_features,
+        codes: None,
+        sets: HashMap::new(),
+        list: Vec::new(),
+    };
     let outputs = ensemble.outputs();
     match (document.oblivious_trees, document.trees) {
         (Some(trees), None) => {
             for (at, tree) in trees.into_iter().enumerate() {
                 ensemble
                     .trees
-                    .push(oblivious(at, tree, floats, outputs, scale)?);
+                    .push(oblivious(at, tree, &mut splits, outputs, scale)?);
             }
         }
         (None, Some(trees)) => {
             for (at, tree) in trees.into_iter().enumerate() {
                 ensemble
                     .trees
-                    .push(grown(at, tree, floats, outputs, scale)?);
+                    .push(grown(at, tree, &mut splits, outputs, scale)?);
             }
         }
         _ => {
@@ -189,6 +207,7 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
             ));
         }
     }
+    ensemble.sets = splits.list;
     ensemble.check()?;
     Ok(ensemble)
 }
@@ -220,10 +239,10 @@ fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemb
         "MultiClassOneVsAll" => (Link::Logistic { scale: 1.0 }, Decision::ArgMax),
         "MultiLogloss" | "MultiCrossEntropy" => (Link::Logistic { scale: 1.0 }, Decision::None),
         "Poisson" | "Tweedie" | "LogLinQuantile" => (Link::Exp, Decision::None),
-        "RMSEWithUncertainty" | "Cox" | "SurvivalAft" => {
+        other @ ("RMSEWithUncertainty" | "Cox" | "SurvivalAft") => {
             return Err(TreeError::unsupported(
                 FORMAT,
-                "this loss function",
+                format!("loss function {other:?}"),
                 "train with a loss of one kind of output",
             ));
         }
@@ -271,48 +290,124 @@ fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemb
     })
 }
 
-/// The split of a document with its children.
-fn split(
-    at: usize,
-    split: &SplitDocument,
-    floats: &[FloatFeature],
-    left: usize,
-    right: usize,
-) -> Result<Node, TreeError> {
-    let place = || format!("tree {at}: splits");
-    match split.split_type.as_str() {
-        "FloatFeature" => {}
-        other => {
-            return Err(TreeError::unsupported(
+/// What splits refer to.
+struct Splits<'a> {
+    floats: &'a [FloatFeature],
+    categories: &'a [OtherFeature],
+    /// Made when the first category is met.
+    codes: Option<Codes>,
+    /// Sets by hash.
+    sets: HashMap<u32, u32>,
+    list: Vec<Set>,
+}
+
+impl Splits<'_> {
+    /// The split of a document with its children.
+    fn node(
+        &mut self,
+        at: usize,
+        split: &SplitDocument,
+        left: usize,
+        right: usize,
+    ) -> Result<Node, TreeError> {
+        let (left, right) = (left as u32, right as u32);
+        match split.split_type.as_str() {
+            "FloatFeature" => self.float(at, split, left, right),
+            "OneHotFeature" => self.one_hot(at, split, left, right),
+            other => Err(TreeError::unsupported(
                 FORMAT,
-                format!("split_type {other:?} (category features)"),
-                "train on numerical features alone, or encode categories before the model",
-            ));
+                format!("split_type {other:?}"),
+                "train without CTR features: raise one_hot_max_size, or encode categories before the model",
+            )),
         }
+        .map(Node::Split)
     }
-    let (Some(border), Some(index)) = (split.border, split.float_feature_index) else {
-        return Err(malformed(
-            place(),
-            "a FloatFeature split without border or feature",
-        ));
-    };
-    let Some(feature) = floats.get(index as usize) else {
-        let found = floats.len();
-        return Err(malformed(
-            place(),
-            format!("float feature {index} of {found}"),
-        ));
-    };
-    // CatBoost keeps float32 borders and prints them as the doubles that they are.
-    let border = f64::from(border as f32);
-    Ok(Node::Split(Split {
-        feature: feature.flat_feature_index,
-        test: Test::AtMost(border),
-        missing_yes: feature.nan_value_treatment != NanTreatment::High,
-        zero_missing: false,
-        yes: left as u32,
-        no: right as u32,
-    }))
+
+    fn float(
+        &self,
+        at: usize,
+        split: &SplitDocument,
+        left: u32,
+        right: u32,
+    ) -> Result<Split, TreeError> {
+        let place = || format!("tree {at}: splits");
+        let (Some(border), Some(index)) = (split.border, split.float_feature_index) else {
+            return Err(malformed(
+                place(),
+                "a FloatFeature split without border or feature",
+            ));
+        };
+        let Some(feature) = self.floats.get(index as usize) else {
+            let found = self.floats.len();
+            return Err(malformed(
+                place(),
+                format!("float feature {index} of {found}"),
+            ));
+        };
+        Ok(Split {
+            feature: feature.flat_feature_index,
+            // CatBoost keeps float32 borders and prints them as the doubles that they are.
+            test: Test::AtMost(f64::from(border as f32)),
+            missing_yes: feature.nan_value_treatment != NanTreatment::High,
+            zero_missing: false,
+            yes: left,
+            no: right,
+        })
+    }
+
+    fn one_hot(
+        &mut self,
+        at: usize,
+        split: &SplitDocument,
+        left: u32,
+        right: u32,
+    ) -> Result<Split, TreeError> {
+        let place = || format!("tree {at}: splits");
+        let (Some(value), Some(index)) = (split.value, split.cat_feature_index) else {
+            return Err(malformed(
+                place(),
+                "a OneHotFeature split without value or feature",
+            ));
+        };
+        let Some(feature) = self.categories.get(index as usize) else {
+            let found = self.categories.len();
+            return Err(malformed(
+                place(),
+                format!("category feature {index} of {found}"),
+            ));
+        };
+        // The file has the 32 bits with or without a sign.
+        let hash = value as u32;
+        let set = match self.sets.get(&hash) {
+            Some(set) => *set,
+            None => {
+                let codes = self.codes.get_or_insert_with(Codes::new);
+                let codes = codes.of(hash).ok_or_else(|| {
+                    TreeError::unsupported(
+                        FORMAT,
+                        format!(
+                            "a category whose hash is {value}, that of no whole number up to {}",
+                            hash::MAX_CODE
+                        ),
+                        "train on categories that are whole numbers from 0 on",
+                    )
+                })?;
+                let values = codes.iter().map(|&code| code as f32).collect();
+                let set = self.list.len() as u32;
+                self.list.push(Set::Values(values));
+                self.sets.insert(hash, set);
+                set
+            }
+        };
+        Ok(Split {
+            feature: feature.flat_feature_index,
+            test: Test::Within(set),
+            missing_yes: false,
+            zero_missing: false,
+            yes: right,
+            no: left,
+        })
+    }
 }
 
 fn scaled(values: Vec<f64>, scale: f64) -> Vec<f64> {
@@ -323,7 +418,7 @@ fn scaled(values: Vec<f64>, scale: f64) -> Vec<f64> {
 fn oblivious(
     at: usize,
     tree: Oblivious,
-    floats: &[FloatFeature],
+    known: &mut Splits<'_>,
     outputs: usize,
     scale: f64,
 ) -> Result<Tree, TreeError> {
@@ -342,7 +437,7 @@ fn oblivious(
     for split_of_level in splits.iter().rev() {
         for _ in 0..=nodes.len() {
             let n = nodes.len();
-            nodes.push(split(at, split_of_level, floats, 2 * n + 1, 2 * n + 2)?);
+            nodes.push(known.node(at, split_of_level, 2 * n + 1, 2 * n + 2)?);
         }
     }
     nodes.extend((0..leaves).map(|index| Node::Leaf {
@@ -359,7 +454,7 @@ fn oblivious(
 fn grown(
     at: usize,
     tree: Grown,
-    floats: &[FloatFeature],
+    known: &mut Splits<'_>,
     outputs: usize,
     scale: f64,
 ) -> Result<Tree, TreeError> {
@@ -371,7 +466,7 @@ fn grown(
         match (node.split, node.left, node.right, node.value) {
             (Some(document), Some(left), Some(right), None) => {
                 let child = nodes.len();
-                nodes[n] = split(at, &document, floats, child, child + 1)?;
+                nodes[n] = known.node(at, &document, child, child + 1)?;
                 nodes.extend([Node::Leaf { index: 0 }; 2]);
                 todo.push((child, *left));
                 todo.push((child + 1, *right));
