@@ -1,8 +1,11 @@
 //! Random forests, an interpreter that knows trees and nothing of tables of nodes, and their tables.
 
+use std::collections::BTreeMap;
+
 use laminate_model::ops::Forest;
 use laminate_model::ops::forest::{MISS, Nodes, Row};
-use laminate_model::program::{Node, Op, Program, Tensor, Weights};
+use laminate_model::program::{Node, Op, Program, Role, Tensor, Weights};
+use laminate_prover::exec::{NodeAux, Trace, Values};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -282,5 +285,146 @@ pub fn program(seed: u64, shape: &Shape, nodes: &Nodes, steps: u32) -> Case {
             dense: vec![nodes.weights()],
         },
         inputs: vec![],
+    }
+}
+
+/// What a step of a chain commits to, as integers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Variant of the node.
+    pub variant: i64,
+    /// Threshold of the node.
+    pub threshold: i64,
+    /// First child of the node.
+    pub child: i64,
+    /// Value of the node.
+    pub value: i64,
+    /// The key that is compared.
+    pub key: i64,
+    /// The branch.
+    pub branch: i64,
+    /// Distance from the other side.
+    pub distance: i64,
+}
+
+impl Step {
+    /// The step of a node whose variant reads `key`.
+    pub fn on(row: Row, key: i32) -> Self {
+        let step = Self {
+            variant: row.variant.into(),
+            threshold: row.threshold.into(),
+            child: row.child.into(),
+            value: row.value.into(),
+            key: key.into(),
+            ..Self::default()
+        };
+        step.decided()
+    }
+
+    /// The same with branch and distance that follow from key and threshold.
+    #[must_use]
+    pub fn decided(self) -> Self {
+        self.to(i64::from(self.key >= self.threshold))
+    }
+
+    /// The same with a branch, and the distance that makes the identity true.
+    #[must_use]
+    pub fn to(self, branch: i64) -> Self {
+        Self {
+            branch,
+            distance: (2 * branch - 1) * (self.key - self.threshold) + branch - 1,
+            ..self
+        }
+    }
+
+    fn columns(&self) -> [(Role, u32); 7] {
+        let stored = |v: i64| (v + (1 << 31)) as u32;
+        [
+            (Role::VARIANT, self.variant as u32),
+            (Role::THRESHOLD, stored(self.threshold)),
+            (Role::CHILD, self.child as u32),
+            (Role::VALUE, stored(self.value)),
+            (Role::KEY, stored(self.key)),
+            (Role::BRANCH, self.branch as u32),
+            (Role::DISTANCE, self.distance as u32),
+        ]
+    }
+}
+
+/// Where a step is: its number, slot and chain, and the node that it stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the step.
+    pub step: usize,
+    /// Slot.
+    pub slot: usize,
+    /// Chain.
+    pub chain: usize,
+    /// Node.
+    pub node: i64,
+}
+
+/// The machine as the specification has it, over a table of any rows, with whatever `change` makes of a step: all that
+/// follows goes by that.
+pub fn replay(case: &Case, nodes: &Nodes, mut change: impl FnMut(&Place, Step) -> Step) -> Trace {
+    let program = &case.program;
+    let Op::Forest(forest) = program.nodes[0].op else {
+        panic!("a forest");
+    };
+    let (slots, features) = (program.slots(), program.tensor_width(0));
+    let width = features.next_power_of_two();
+    let input: Vec<i32> = case
+        .inputs
+        .iter()
+        .flat_map(|row| {
+            let zeros = std::iter::repeat_n(0, width - features);
+            row.iter().copied().chain(zeros).collect::<Vec<i32>>()
+        })
+        .collect();
+    let chains = (forest.chains as usize).next_power_of_two();
+    let steps = (forest.steps as usize).next_power_of_two().max(2);
+    let mut columns: BTreeMap<Role, Vec<u32>> = BTreeMap::new();
+    let mut output = vec![0i64; slots * chains];
+    let mut at: Vec<i64> = (0..slots * chains).map(|i| (i % chains) as i64).collect();
+    for step in 0..steps {
+        for place in 0..slots * chains {
+            let (slot, chain) = (place / chains, place % chains);
+            let node = at[place];
+            let row = usize::try_from(node).ok().and_then(|n| nodes.0.get(n));
+            let row = row.copied().unwrap_or_default();
+            let (kind, feature) = (row.variant as usize / width, row.variant as usize % width);
+            let x = input[slot * width + feature];
+            let taken = Step::on(row, Forest::read(kind, x));
+            let place_of = Place {
+                step,
+                slot,
+                chain,
+                node,
+            };
+            let taken = change(&place_of, taken);
+            for (role, value) in taken.columns() {
+                columns.entry(role).or_default().push(value);
+            }
+            if step < forest.steps as usize && chain < forest.chains as usize {
+                output[place] += taken.value;
+            }
+            at[place] = taken.child + taken.branch;
+        }
+    }
+    if forest.missing {
+        let gap = |x: &i32| (i64::from(MISS) - 1 - i64::from(*x) + i64::from(*x == MISS)) as u32;
+        columns.insert(Role::PRESENT, input.iter().map(gap).collect());
+        let missing = input.iter().map(|x| u32::from(*x == MISS));
+        columns.insert(Role::MISSING, missing.collect());
+    }
+    let columns = columns
+        .into_iter()
+        .map(|(role, v)| (role, Values::Narrow(v)));
+    Trace {
+        tensors: vec![input, output.iter().map(|y| *y as i32).collect()],
+        aux: vec![NodeAux {
+            columns: columns.collect(),
+            ..NodeAux::default()
+        }],
     }
 }

@@ -33,7 +33,7 @@
 //! zero. They are one view of the operand and a bit `ν`, so that a default direction costs nothing at a step:
 //!
 //! ```text
-//! ν² = ν ,   ν·(x - MISS) = 0 ,   MISS - 1 - x + ν = gap ≥ 0    ν = 1 iff x = MISS
+//! ν² = ν ,   ν·(x - MISS) = 0 ,   MISS - 1 - x + ν = present ≥ 0    ν = 1 iff x = MISS
 //! ```
 //!
 //! **Padding.** Padded steps go on like others and are not counted; padded chains begin at their number like others, and
@@ -55,7 +55,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Use, bits};
 use super::{AuxColumn, Bounds, Check, Extent, Io, NodeTable, OpSpec, Output, Placed, Role};
-use crate::program::{Program, WORD_BOUND, padded_log};
+use crate::program::{Program, WORD_BOUND, Weights, padded_log};
 
 pub mod table;
 
@@ -69,6 +69,35 @@ pub const LOWEST: i32 = i32::MIN;
 pub const MAX_STEPS: u32 = 1 << 20;
 /// Largest log2 of all steps of all chains and slots.
 const MAX_ALL_STEPS_LOG: usize = 28;
+
+impl Role {
+    /// Variant that a node compares.
+    pub const VARIANT: Self = Self::new("Variant");
+
+    /// Threshold of a node, plus 2^31.
+    pub const THRESHOLD: Self = Self::new("Threshold");
+
+    /// First child of a node.
+    pub const CHILD: Self = Self::new("Child");
+
+    /// Value of a node, plus 2^31.
+    pub const VALUE: Self = Self::new("Value");
+
+    /// The key that is compared, plus 2^31.
+    pub const KEY: Self = Self::new("Key");
+
+    /// One for the second child.
+    pub const BRANCH: Self = Self::new("Branch");
+
+    /// How far the key is from the side that is not taken.
+    pub const DISTANCE: Self = Self::new("Distance");
+
+    /// One where the operand is missing.
+    pub const MISSING: Self = Self::new("Missing");
+
+    /// `MISS - 1 - x + ν`.
+    pub const PRESENT: Self = Self::new("Present");
+}
 
 /// `y[b,k] = Σ_{s<S} V(n_s)` along chain `k`, exact int32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,9 +169,9 @@ impl Forest {
 
     /// Branches, with columns `[β, a - θ, δ]`.
     fn branches(node: &Placed<'_>) -> Relation {
-        let difference = word(node, Role::Threshold).scale_add(-Fr::ONE, &word(node, Role::Key));
+        let difference = word(node, Role::THRESHOLD).scale_add(-Fr::ONE, &word(node, Role::KEY));
         Relation::Elementwise(Elementwise {
-            columns: vec![node.aux(Role::Branch), difference, node.aux(Role::Distance)],
+            columns: vec![node.aux(Role::BRANCH), difference, node.aux(Role::DISTANCE)],
             quadratic: stated([
                 (on("forest: side of the threshold"), side()),
                 (on("forest: branch that is a bit"), bit()),
@@ -151,12 +180,12 @@ impl Forest {
         })
     }
 
-    /// Missing values, with columns `[ν, x - MISS, gap]`.
+    /// Missing values, with columns `[ν, x - MISS, present]`.
     fn missing(node: &Placed<'_>) -> Option<Relation> {
         let mut above = node.operand(0)?;
         above.constant -= fr_from_i64(MISS.into());
         Some(Relation::Elementwise(Elementwise {
-            columns: vec![node.aux(Role::Missing), above, node.aux(Role::Gap)],
+            columns: vec![node.aux(Role::MISSING), above, node.aux(Role::PRESENT)],
             quadratic: stated([
                 (on("forest: missing that is a bit"), bit()),
                 (on("forest: missing value"), missing()),
@@ -190,7 +219,7 @@ impl Forest {
             ],
             masks: vec![],
         });
-        let values = node.aux(Role::Value);
+        let values = node.aux(Role::VALUE);
         let mut sums = wired(&values, &wiring);
         let offset = -fr_from_i64(WORD_BOUND) * Fr::from(u64::from(self.steps));
         match full {
@@ -243,8 +272,8 @@ impl Axes {
             masks: vec![],
         });
         let taken = node
-            .aux(Role::Child)
-            .scale_add(Fr::ONE, &node.aux(Role::Branch));
+            .aux(Role::CHILD)
+            .scale_add(Fr::ONE, &node.aux(Role::BRANCH));
         let mut nodes = wired(&taken, &before);
         // The number of the chain, bit by bit, at the first step.
         nodes.masked = (0..self.chains)
@@ -315,7 +344,7 @@ impl Axes {
             out.masked.push(constant(kind, operand.constant));
             out.terms.extend(wired(&operand, &wiring).terms);
             if let Some(value) = MISSING_AS.get(kind).copied().flatten() {
-                let missing = wired(&node.aux(Role::Missing), &wiring);
+                let missing = wired(&node.aux(Role::MISSING), &wiring);
                 let change = fr_from_i64(value - i64::from(MISS));
                 out = missing.scale_add(change, &out);
             }
@@ -367,7 +396,7 @@ fn missing() -> Expression {
     Expression::default().plus(Fr::ONE, &[0, 1])
 }
 
-/// `(x - MISS) + 1 - ν + gap = 0`
+/// `(x - MISS) + 1 - ν + present = 0`
 fn present() -> Expression {
     Expression::default()
         .plus(Fr::ONE, &[1])
@@ -437,27 +466,27 @@ impl OpSpec for Forest {
             log: self.steps_log(),
         };
         let words = [
-            Role::Variant,
-            Role::Threshold,
-            Role::Child,
-            Role::Value,
-            Role::Key,
-            Role::Distance,
+            Role::VARIANT,
+            Role::THRESHOLD,
+            Role::CHILD,
+            Role::VALUE,
+            Role::KEY,
+            Role::DISTANCE,
         ];
         let mut out = AuxColumn::all(words, 4, steps);
-        out.extend(AuxColumn::all([Role::Branch], 2, steps));
+        out.extend(AuxColumn::all([Role::BRANCH], 2, steps));
         if self.missing {
-            out.extend(AuxColumn::all([Role::Missing], 2, Extent::Operand));
-            out.extend(AuxColumn::all([Role::Gap], 4, Extent::Operand));
+            out.extend(AuxColumn::all([Role::MISSING], 2, Extent::Operand));
+            out.extend(AuxColumn::all([Role::PRESENT], 4, Extent::Operand));
         }
         out
     }
 
     fn determined(&self, role: Role) -> Option<&'static str> {
         match role {
-            Role::Variant | Role::Threshold | Role::Child => Some("the row of its node"),
-            Role::Key => Some("the row of its slot and variant"),
-            Role::Branch | Role::Missing => Some("it is its own square"),
+            Role::VARIANT | Role::THRESHOLD | Role::CHILD => Some("the row of its node"),
+            Role::KEY => Some("the row of its slot and variant"),
+            Role::BRANCH | Role::MISSING => Some("it is its own square"),
             _ => None,
         }
     }
@@ -482,6 +511,10 @@ impl OpSpec for Forest {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        u128::from(self.steps) << 31
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
@@ -509,12 +542,12 @@ impl OpSpec for Forest {
             let axes = self.axes(node)?;
             let shape = node.io.program.weights.get(self.weight)?;
             let words = node.layout.dense.get(self.weight)?.word_views(shape);
-            let variant = node.aux(Role::Variant);
+            let variant = node.aux(Role::VARIANT);
             let mut step = vec![axes.nodes(node), variant.clone()];
             step.extend([
-                word(node, Role::Threshold),
-                node.aux(Role::Child),
-                word(node, Role::Value),
+                word(node, Role::THRESHOLD),
+                node.aux(Role::CHILD),
+                word(node, Role::VALUE),
             ]);
             let mut row = vec![TableColumn::Index { lowest: 0 }];
             row.extend(words.into_iter().map(TableColumn::Committed));
@@ -527,7 +560,7 @@ impl OpSpec for Forest {
                 from: 0,
                 log: axes.variants(),
             }];
-            let mut read = vec![variant.clone(), word(node, Role::Key)];
+            let mut read = vec![variant.clone(), word(node, Role::KEY)];
             if axes.slots > 0 {
                 let slot = TableColumn::Part {
                     from: axes.variants(),
@@ -599,9 +632,9 @@ mod tests {
             linear: vec![present()],
             ..Elementwise::named("forest missing")
         };
-        // [ν, x - MISS, gap]
+        // [ν, x - MISS, present]
         accepts_and_refuses(&relation, &[1, 0, 0], &[&[0, 0, 0], &[2, 0, 1], &[1, 0, 1]]);
-        // The only other solution for a missing value has a negative gap.
+        // The only other solution for a missing value is negative.
         accepts_and_refuses(&relation, &[0, 0, -1], &[]);
         for x in [-1i64, -5, -(1 << 31), 1 - (1 << 32)] {
             accepts_and_refuses(&relation, &[0, x, -x - 1], &[&[1, x, -x], &[0, x, -x]]);

@@ -8,6 +8,7 @@ mod commands;
 mod embedded;
 mod faults;
 mod fixture;
+mod forest;
 mod gas;
 mod node;
 mod proxy;

@@ -1,15 +1,11 @@
 //! A forest: every chain makes its steps, and the values of the nodes that it stands on are added up.
 
-use std::collections::BTreeMap;
-
 use laminate_model::ops::Forest;
 use laminate_model::ops::forest::{LOWEST, MISS};
-use laminate_model::program::{Op, Program, Role, WORD_BOUND, Weights, padded_log};
+use laminate_model::program::{DenseWeights, Op, Program, Role, WORD_BOUND, Weights, padded_log};
 
-use super::{Computed, Operand};
-use crate::exec::execute::{Execute, Outcome};
-use crate::exec::sequence::{Failure, Rows, Task};
-use crate::exec::{ExecError, NodeAux, Values};
+use crate::exec::round::within;
+use crate::exec::{Computed, ExecError, Execute, Failure, Rows, Task};
 
 /// Columns of a table of nodes.
 #[derive(Clone, Copy)]
@@ -21,16 +17,15 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(weights: &'a Weights, weight: usize, nodes: usize) -> Option<Self> {
-        let dense = weights.dense.get(weight)?;
+    fn new(dense: &'a DenseWeights, nodes: usize) -> Self {
         let [variants, thresholds, children, values] =
             [0, 1, 2, 3].map(|column| dense.words(column, nodes));
-        Some(Self {
+        Self {
             variants,
             thresholds,
             children,
             values,
-        })
+        }
     }
 
     /// `[F, Θ, C, V]` of a node; padded ones are zero.
@@ -56,9 +51,7 @@ pub fn check_tables(program: &Program, weights: &Weights) -> Result<(), ExecErro
         };
         let (layer, features) = (forest.weight, program.tensor_width(node.inputs[0]));
         let shape = &program.weights[layer];
-        let Some(table) = Table::new(weights, layer, shape.col_count()) else {
-            continue;
-        };
+        let table = Table::new(&weights.dense[layer], shape.col_count());
         let variants = 1usize << (forest.kinds_log() + padded_log(features));
         let rows = 1usize << shape.col_log();
         for n in 0..shape.col_count() {
@@ -93,13 +86,13 @@ struct Columns {
 impl Columns {
     fn new(len: usize) -> Self {
         let roles = [
-            Role::Variant,
-            Role::Threshold,
-            Role::Child,
-            Role::Value,
-            Role::Key,
-            Role::Branch,
-            Role::Distance,
+            Role::VARIANT,
+            Role::THRESHOLD,
+            Role::CHILD,
+            Role::VALUE,
+            Role::KEY,
+            Role::BRANCH,
+            Role::DISTANCE,
         ];
         Self {
             roles: roles.map(|role| (role, vec![0; len])),
@@ -124,104 +117,80 @@ fn read(forest: Forest, row: &[i32], variant: usize) -> Option<i32> {
     (kind < 1 << forest.kinds_log()).then(|| Forest::read(kind, row[variant % row.len()]))
 }
 
-/// `(slots, features) -> (slots, chains)`.
-///
-/// # Errors
-/// Flat index and value of the first sum that is no int32, or of a chain that comes to what is no node or variant.
-pub fn execute(forest: Forest, weights: &Weights, nodes: usize, x: Operand<'_>) -> Outcome {
-    let table = Table::new(weights, forest.weight, nodes).ok_or((0, 0))?;
-    let slots = x.values.len() >> x.log_width;
-    let (chains, steps) = (forest.chains as usize, forest.steps as usize);
-    let padded = 1usize << padded_log(chains);
-    let each = slots * padded;
-    let mut columns = Columns::new(each << forest.steps_log());
-    let mut values = vec![0; each];
-    for (b, row) in x.values.chunks_exact(1 << x.log_width).enumerate() {
-        for k in 0..padded {
-            let flat = b * padded + k;
-            let (mut n, mut sum) = (k, 0i64);
-            for s in 0..1usize << forest.steps_log() {
-                if n >> padded_log(nodes) > 0 {
-                    return Err((flat, n as i128));
-                }
-                let [variant, threshold, child, value] = table.node(n);
-                let lost = |word: i32| (flat, i128::from(word));
-                let v = usize::try_from(variant).map_err(|_| lost(variant))?;
-                let a = read(forest, row, v).ok_or(lost(variant))?;
-                let branch = a >= threshold;
-                let above = i64::from(a) - i64::from(threshold);
-                let distance = if branch { above } else { -above - 1 };
-                let own = each * s + flat;
-                columns.put(
-                    own,
-                    [
-                        variant.cast_unsigned(),
-                        stored(threshold),
-                        child.cast_unsigned(),
-                        stored(value),
-                        stored(a),
-                        u32::from(branch),
-                        distance as u32,
-                    ],
-                );
-                if s < steps {
-                    sum += i64::from(value);
-                }
-                n = usize::try_from(child).map_err(|_| lost(child))? + usize::from(branch);
-            }
-            if k < chains {
-                values[flat] = i32::try_from(sum).map_err(|_| (flat, i128::from(sum)))?;
-            }
-        }
-    }
-    let mut others: BTreeMap<Role, Values> = columns
-        .roles
-        .into_iter()
-        .map(|(role, column)| (role, Values::Narrow(column)))
-        .collect();
-    if forest.missing {
-        let missing = |x: &i32| u32::from(*x == MISS);
-        let gap = |x: &i32| (i64::from(MISS) - 1 - i64::from(*x) + i64::from(missing(x))) as u32;
-        let column = |of: &dyn Fn(&i32) -> u32| Values::Narrow(x.values.iter().map(of).collect());
-        others.insert(Role::Missing, column(&missing));
-        others.insert(Role::Gap, column(&gap));
-    }
-    Ok(Computed {
-        values,
-        aux: NodeAux {
-            others,
-            ..NodeAux::default()
-        },
-    })
+/// A step of a chain: the word of the table that leads nowhere, or the row that it takes and the next node.
+fn step(
+    forest: Forest,
+    table: Table<'_>,
+    x: &[i32],
+    n: usize,
+) -> Result<([u32; 7], i32, usize), i32> {
+    let [variant, threshold, child, value] = table.node(n);
+    let key = usize::try_from(variant)
+        .ok()
+        .and_then(|v| read(forest, x, v));
+    let key = key.ok_or(variant)?;
+    let branch = key >= threshold;
+    let above = i64::from(key) - i64::from(threshold);
+    let distance = if branch { above } else { -above - 1 };
+    let next = usize::try_from(child).map_err(|_| child)? + usize::from(branch);
+    let row = [
+        variant.cast_unsigned(),
+        stored(threshold),
+        child.cast_unsigned(),
+        stored(value),
+        stored(key),
+        u32::from(branch),
+        distance as u32,
+    ];
+    Ok((row, value, next))
 }
 
 impl Execute for Forest {
-    fn on_rows<'t>(
-        &self,
-        (program, weights): (&Program, &Weights),
-        operand: &dyn Fn(usize) -> Operand<'t>,
-    ) -> Option<Outcome> {
-        let nodes = program.weights.get(self.weight)?.col_count();
-        Some(execute(*self, weights, nodes, operand(0)))
-    }
-
-    fn on_slots<'t>(
-        &self,
-        _: &Task<'_>,
-        _: &dyn Fn(usize) -> Rows<'t>,
-    ) -> Result<Computed, Failure> {
-        // `Program::check` refuses it over tokens.
-        Err(Failure {
-            what: "forest",
-            row: 0,
-            feature: 0,
-            value: 0,
-            lowest: 0,
-            highest: 0,
-        })
-    }
-
-    fn limit(&self, _: &Program) -> (&'static str, i64) {
-        ("output", -WORD_BOUND)
+    /// `(slots, features) -> (slots, chains)`. Columns of steps are `(steps, slots, chains)`: a program over rows computes
+    /// all slots at once.
+    fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
+        let x = x[0].range(task.slots.clone());
+        let (shape, dense) = task.layers.get(self.weight);
+        let (width, padded) = (x.len() / task.slots.len().max(1), task.width());
+        let table = Table::new(dense, shape.col_count());
+        let (chains, steps) = (self.chains as usize, self.steps as usize);
+        let mut columns = Columns::new(task.len() << self.steps_log());
+        let mut values = vec![0; task.len()];
+        for (flat, sum) in values.iter_mut().enumerate() {
+            let (slot, chain) = (flat / padded, flat % padded);
+            let x = &x[slot * width..][..width];
+            let (mut n, mut total) = (chain, 0i64);
+            for s in 0..1usize << self.steps_log() {
+                let (row, value, next) = step(*self, table, x, n).map_err(|word| Failure {
+                    what: "word of a node",
+                    row: slot,
+                    feature: chain,
+                    value: word.into(),
+                    lowest: 0,
+                    highest: WORD_BOUND - 1,
+                })?;
+                columns.put(task.len() * s + flat, row);
+                if s < steps {
+                    total += i64::from(value);
+                }
+                n = next;
+            }
+            if chain < chains {
+                *sum = within(total.into(), WORD_BOUND, (slot, chain))?;
+            }
+        }
+        let mut out = Computed::new(values);
+        for (role, column) in columns.roles {
+            out = out.with(role, column);
+        }
+        if self.missing {
+            let missing = |x: &i32| u32::from(*x == MISS);
+            let present =
+                |x: &i32| (i64::from(MISS) - 1 - i64::from(*x) + i64::from(missing(x))) as u32;
+            out = out
+                .with(Role::MISSING, x.iter().map(missing).collect::<Vec<u32>>())
+                .with(Role::PRESENT, x.iter().map(present).collect::<Vec<u32>>());
+        }
+        Ok(out)
     }
 }
