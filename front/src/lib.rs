@@ -6,6 +6,7 @@
 //! | [`graph`], [`ops`] | the float graph, its ops and its interpreter |
 //! | [`llama`] | Llama models and tokenizers, a float reference run |
 //! | [`rows`] | rows of numbers from CSV and JSON |
+//! | [`trees`] | tree models of XGBoost, LightGBM, CatBoost and ONNX-ML, lowered to the forest machine |
 //! | [`quant`] | calibration: float model to program and weights; integer against float |
 
 #![deny(unsafe_code)]
@@ -17,3 +18,4 @@ pub mod onnx;
 pub mod ops;
 pub mod quant;
 pub mod rows;
+pub mod trees;
