@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`onnx`] | ONNX files to float graphs |
 //! | [`graph`], [`ops`] | the float graph, its ops and its interpreter |
+//! | [`passes`] | changes of its weights that keep what it computes |
 //! | [`llama`] | Llama models and tokenizers, a float reference run |
 //! | [`rows`] | rows of numbers from CSV and JSON |
 //! | [`quant`] | calibration: float model to program and weights; integer against float |
@@ -15,5 +16,6 @@ pub mod graph;
 pub mod llama;
 pub mod onnx;
 pub mod ops;
+pub mod passes;
 pub mod quant;
 pub mod rows;
