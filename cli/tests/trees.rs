@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+#[allow(dead_code, reason = "the other tests use all of it")]
 mod author;
 mod tiny;
 
