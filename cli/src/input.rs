@@ -4,6 +4,8 @@ use std::path::Path;
 
 use eyre::{Context, ensure};
 use halo2curves_axiom::bn256::Fr;
+use laminate_front::rows::Missing;
+use laminate_front::trees::program::takes_keys;
 use laminate_front::{quant, rows};
 use laminate_model::artifact::{self, HEADER, Kind, MAGIC};
 use laminate_model::program::Program;
@@ -52,7 +54,12 @@ pub fn read_values(path: &Path, program: &Program) -> eyre::Result<Input> {
     if let Some(sequence) = &program.sequence {
         return Ok(Input::Tokens(llm::read_input(path, sequence)?));
     }
-    let rows = rows::read(path, program.tensor_width(program.input))?;
+    let missing = if takes_keys(program) {
+        Missing::Allowed
+    } else {
+        Missing::Refused
+    };
+    let rows = rows::read_with(path, program.tensor_width(program.input), missing)?;
     let rows = quant::quantise_input(program, &rows);
     Ok(Input::Rows(
         rows.wrap_err_with(|| path.display().to_string())?,

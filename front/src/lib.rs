@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | [`onnx`] | ONNX files to float graphs |
 //! | [`graph`], [`ops`] | the float graph, its ops and its interpreter |
+//! | [`passes`] | changes of its weights that keep what it computes |
 //! | [`llama`] | Llama models and tokenizers, a float reference run |
 //! | [`rows`] | rows of numbers from CSV and JSON |
+//! | [`trees`] | tree models of XGBoost, LightGBM, CatBoost and ONNX-ML, lowered to the forest machine |
 //! | [`quant`] | calibration: float model to program and weights; integer against float |
 
 #![deny(unsafe_code)]
@@ -15,5 +17,7 @@ pub mod graph;
 pub mod llama;
 pub mod onnx;
 pub mod ops;
+pub mod passes;
 pub mod quant;
 pub mod rows;
+pub mod trees;

@@ -4,6 +4,7 @@ pub mod blinds;
 mod trace;
 mod unlimbed;
 mod weights;
+mod wired;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
@@ -11,6 +12,7 @@ use laminate_engine::backend::Native;
 use laminate_engine::claim::{Term, View};
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::{Block, Poly};
+use laminate_engine::maps;
 use laminate_engine::poly::{self, eq};
 use rayon::prelude::*;
 
@@ -210,6 +212,12 @@ impl<'a> Columns<'a> {
         let limbs = |block: &Block| self.counted(block).is_none() && !element(block);
         let direct = |term: &Term| term.wiring.is_none() && limbs(&term.block);
         if !view.terms.iter().all(direct) {
+            let first = view.terms.iter().find_map(|term| term.wiring.as_ref());
+            let axes = first.map_or(vec![], |wiring| maps::cut(&wiring.view, point));
+            let points: Vec<Option<&[Fr]>> = axes.into_iter().map(Some).collect();
+            if let Some(value) = self.bind_wired(view, &points) {
+                return value[0];
+            }
             return poly::evaluate(&self.values(view), point);
         }
         // The last variables' equality table serves every part of every limb.

@@ -196,6 +196,7 @@ impl Bench {
             model: or_fraud(&self.model, fraud::MODEL),
             calibration: Some(or_fraud(&self.calibration, fraud::CALIBRATION)),
             evaluation: None,
+            predictions: None,
             batch,
             headroom: None,
             min_agreement: None,

@@ -1,10 +1,11 @@
-//! `laminate compile`: model file to program and weights; language models in `llm`.
+//! `laminate compile`: model file to program and weights; language models in `llm`, trees in `trees`.
 
 mod llm;
 mod shards;
+mod trees;
 mod useful;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
@@ -34,10 +35,10 @@ const ROW_LOG: u8 = 17;
 /// Quantise a model and write its program and weights.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
+    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n  laminate compile credit.json --evaluation rows.csv --predictions predictions.csv -o credit\n\nModels of trees are read by their content: XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) and\nONNX-ML (scikit-learn through skl2onnx). They need no calibration.\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
 )]
 pub struct Compile {
-    /// The model: ONNX; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
+    /// The model: ONNX; trees of XGBoost, LightGBM, CatBoost or ONNX-ML; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
     pub model: PathBuf,
     /// Rows (CSV or JSON) that show the range of every value. For language models a text, or lists of token ids
     /// (.json); texts sampled from the model itself by default.
@@ -46,6 +47,10 @@ pub struct Compile {
     /// Rows for the fidelity report; the calibration rows by default.
     #[arg(long)]
     pub evaluation: Option<PathBuf>,
+    /// What the library predicts for the evaluation rows, for the fidelity report of a model of trees (CSV or JSON):
+    /// a column for each output, before or after the link function, or one column of classes.
+    #[arg(long)]
+    pub predictions: Option<PathBuf>,
     /// Inputs to a proof; rounded up to a power of two.
     #[arg(long, default_value_t = 1)]
     pub batch: usize,
@@ -54,7 +59,7 @@ pub struct Compile {
     pub headroom: Option<f64>,
     /// Least share of decisions (likeliest tokens of language models) that agree with the float model, in percent;
     /// of a model that gives one number, the share of its variance that the integer program explains. Below it the
-    /// exit code is 4 [default: 99, language models 90].
+    /// exit code is 4 [default: 99, language models 90, trees 100].
     #[arg(long, value_name = "PERCENT")]
     pub min_agreement: Option<f64>,
     /// Least bits of the largest calibrated value of every input column whose values are not whole numbers of the
@@ -181,6 +186,12 @@ fn parameters(program: &Program) -> usize {
         .sum()
 }
 
+/// Name of a program: that of the model's file without its ending.
+fn model_name(model: &Path) -> String {
+    let stem = model.file_stem();
+    stem.map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned())
+}
+
 /// Imports and quantises; also used by `demo` and `bench`.
 ///
 /// # Errors
@@ -198,11 +209,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
     let rows = rows::read(calibration, columns)?;
-    let name = args
-        .model
-        .file_stem()
-        .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned());
-    let mut options = CompileOptions::new(name, args.batch, ROW_LOG);
+    let mut options = CompileOptions::new(model_name(&args.model), args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
     let compiled = quant::compile(&graph, &rows, options)?;
@@ -233,6 +240,18 @@ impl Compile {
         destination::folder(&self.output)?;
         own::claim(&self.output)?;
         shards::keep_commitments(self)?;
+        // By content: a model of trees may have any name, that of a language model among them.
+        if self.model.is_file()
+            && let Some(ensemble) = laminate_front::trees::read_if_trees(&self.model)
+                .wrap_err_with(|| self.model.display().to_string())?
+        {
+            return trees::run(self, &ensemble, out);
+        }
+        ensure!(
+            self.predictions.is_none(),
+            "--predictions is for models of trees; {} is none",
+            self.model.display()
+        );
         if is_llm(&self.model) {
             ensure!(
                 self.batch == 1 && self.evaluation.is_none(),

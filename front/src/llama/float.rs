@@ -3,11 +3,11 @@
 //! Every activation the integer program has is shown to an observer, at the point where the program has it: a norm's
 //! value *before* its scale, which the program folds into the weights that follow.
 
-use super::config::LlamaConfig;
+use super::config::{LlamaConfig, Part};
 use super::error::LlmError;
 use super::graph::{Sites, build};
 use super::model::FloatLlama;
-use crate::graph::{GraphError, Memory, Texts, ValueId};
+use crate::graph::{self, Graph, GraphError, Memory, Texts, ValueId};
 
 /// A place where activations are observed, with the index of the block. Shapes are for n tokens, features
 /// in the order of the weights' rows.
@@ -51,11 +51,8 @@ pub enum Site {
     Logits,
 }
 
-/// Called with the values of each site, in the order of evaluation.
-pub type Observer<'a> = dyn FnMut(Site, &[f32]) + 'a;
-
-/// As [`Observer`], with the index of the text; it may refuse.
-pub type TextObserver<'a, E> = dyn FnMut(Site, usize, &[f32]) -> Result<(), E> + 'a;
+/// Called with the numbers of each value of the graph, in the order of evaluation.
+pub type Observer<'a> = dyn FnMut(ValueId, &[f32]) + 'a;
 
 /// Most numbers of one value that are held at once, if a single text has no more.
 const TOGETHER: usize = 1 << 26;
@@ -75,6 +72,27 @@ impl<'m> FloatRun<'m> {
     pub fn new(model: &'m FloatLlama) -> Result<Self, LlmError> {
         let sites = build(model)?;
         Ok(Self { model, sites })
+    }
+
+    /// The graph that is run.
+    pub fn graph(&self) -> &Graph {
+        &self.sites.graph
+    }
+
+    /// The site that a value is; none if it has no name.
+    pub fn site(&self, value: ValueId) -> Option<Site> {
+        self.sites.sites.get(value).copied().flatten()
+    }
+
+    /// The matrix that a value is computed by.
+    pub fn part(&self, value: ValueId) -> Option<Part> {
+        self.sites.parts.get(value).copied().flatten()
+    }
+
+    /// The value that a matrix gives.
+    pub fn value(&self, part: Part) -> Option<ValueId> {
+        let mut parts = self.sites.parts.iter();
+        parts.position(|p| *p == Some(part))
     }
 
     /// The logits after each token, `(n, vocab)`.
@@ -115,9 +133,9 @@ impl<'m> FloatRun<'m> {
         let mut first = 0;
         while let Some(rest) = texts.get(first..).filter(|rest| !rest.is_empty()) {
             let group = rest.get(..self.together(rest)).unwrap_or(rest);
-            self.pass(group, output, None, &mut |site, text, values| {
-                observer(site, values);
-                if site == Site::Logits {
+            self.pass(group, output, None, &mut |id, text, values| {
+                observer(id, values);
+                if id == output {
                     sink(first + text, values.to_vec());
                 }
                 Ok::<_, LlmError>(())
@@ -138,14 +156,14 @@ impl<'m> FloatRun<'m> {
         texts.iter().take_while(fits).count().max(1)
     }
 
-    /// Takes all texts through the model, without the head. At every site the observer is shown text after text.
+    /// Takes all texts through the model, without the head. Every value is shown text after text.
     ///
     /// # Errors
     /// As [`FloatRun::run`], and what the observer says.
     pub fn body<E: From<GraphError> + From<LlmError>>(
         &self,
         texts: &[&[u32]],
-        observer: &mut TextObserver<'_, E>,
+        observer: &mut graph::Observer<'_, E>,
     ) -> Result<(), E> {
         self.pass(texts, self.sites.last_norm, None, observer)
     }
@@ -155,7 +173,7 @@ impl<'m> FloatRun<'m> {
         texts: &[&[u32]],
         wanted: ValueId,
         memory: Option<&mut Memory>,
-        observer: &mut TextObserver<'_, E>,
+        observer: &mut graph::Observer<'_, E>,
     ) -> Result<(), E> {
         let past = memory.as_ref().map_or(0, |memory| memory.rows());
         for text in texts {
@@ -168,17 +186,7 @@ impl<'m> FloatRun<'m> {
             rows: &rows,
             lens: &lens,
         };
-        let graph = &self.sites.graph;
-        graph.observe(texts, wanted, memory, &mut |id, text, values| match self
-            .sites
-            .sites
-            .get(id)
-            .copied()
-            .flatten()
-        {
-            Some(site) => observer(site, text, values),
-            None => Ok(()),
-        })
+        self.graph().observe(texts, wanted, memory, observer)
     }
 
     /// `count` tokens that follow `prompt`, each the likeliest (of equals, the lowest).
@@ -245,8 +253,8 @@ impl<'m> FloatRun<'m> {
     ) -> Result<(), LlmError> {
         let texts: Vec<&[u32]> = tokens.chunks(1).collect();
         let output = self.sites.graph.output();
-        self.pass(&texts, output, Some(memory), &mut |site, text, values| {
-            if site == Site::Logits {
+        self.pass(&texts, output, Some(memory), &mut |id, text, values| {
+            if id == output {
                 sink(text, values);
             }
             Ok(())

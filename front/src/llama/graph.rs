@@ -42,6 +42,8 @@ pub(super) struct Sites {
     pub graph: Graph,
     /// By value.
     pub sites: Vec<Option<Site>>,
+    /// The matrix that a value is computed by, by value.
+    pub parts: Vec<Option<Part>>,
     /// The last norm without its scale.
     pub last_norm: ValueId,
 }
@@ -51,6 +53,7 @@ struct Builder<'m> {
     model: &'m FloatLlama,
     values: Vec<Value>,
     sites: Vec<Option<Site>>,
+    parts: Vec<Option<Part>>,
     params: Vec<Param>,
     nodes: Vec<Node>,
 }
@@ -65,6 +68,7 @@ pub(super) fn build(model: &FloatLlama) -> Result<Sites, LlmError> {
         model,
         values: vec![],
         sites: vec![],
+        parts: vec![],
         params: vec![],
         nodes: vec![],
     };
@@ -73,6 +77,7 @@ pub(super) fn build(model: &FloatLlama) -> Result<Sites, LlmError> {
     let dim = || vec![Axis::fixed("dim", config.dim)];
     let embedding = Some(Site::Embedding);
     let mut x = b.node("embed", Op::Gather, &[token], &[table], dim(), embedding);
+    b.computes(x, Part::Embedding);
     for layer in 0..config.layers {
         x = b.attention(layer, x);
         x = b.mlp(layer, x);
@@ -87,10 +92,12 @@ pub(super) fn build(model: &FloatLlama) -> Result<Sites, LlmError> {
     let vocab = vec![Axis::fixed("vocab", config.vocab)];
     let logits = Some(Site::Logits);
     let output = b.node("head", Op::Contract, &[normed], &[head], vocab, logits);
+    b.computes(output, Part::Head);
     let graph = Graph::new(b.values, b.params, b.nodes, token, output)?;
     Ok(Sites {
         graph: graph.with_arithmetic(Arithmetic::Lanes),
         sites: b.sites,
+        parts: b.parts,
         last_norm,
     })
 }
@@ -103,6 +110,7 @@ impl Builder<'_> {
             axes: axes.collect(),
         });
         self.sites.push(site);
+        self.parts.push(None);
         self.values.len() - 1
     }
 
@@ -166,7 +174,16 @@ impl Builder<'_> {
         let shape = [lens(&own), cols].concat();
         let param = self.param(Part::Block(layer, part), &shape);
         let name = format!("blocks.{layer}.{part:?}").to_lowercase();
-        self.node(&name, Op::Contract, &[x], &[param], rows, site)
+        let output = self.node(&name, Op::Contract, &[x], &[param], rows, site);
+        self.computes(output, Part::Block(layer, part));
+        output
+    }
+
+    /// Notes which matrix a value is computed by.
+    fn computes(&mut self, value: ValueId, part: Part) {
+        if let Some(place) = self.parts.get_mut(value) {
+            *place = Some(part);
+        }
     }
 
     fn attention(&mut self, layer: usize, x: ValueId) -> ValueId {

@@ -10,6 +10,8 @@ use prost::bytes::Bytes;
 pub mod data_type {
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
+    /// 8-bit unsigned integer.
+    pub const UINT8: i32 = 2;
     /// 32-bit signed integer.
     pub const INT32: i32 = 6;
     /// 64-bit signed integer.
@@ -26,12 +28,16 @@ pub mod attribute_type {
     pub const FLOAT: i32 = 1;
     /// `i` is set.
     pub const INT: i32 = 2;
+    /// `s` is set.
+    pub const STRING: i32 = 3;
     /// `t` is set.
     pub const TENSOR: i32 = 4;
     /// `floats` is set.
     pub const FLOATS: i32 = 6;
     /// `ints` is set.
     pub const INTS: i32 = 7;
+    /// `strings` is set.
+    pub const STRINGS: i32 = 8;
 }
 
 /// A model file.
@@ -117,6 +123,9 @@ pub struct AttributeProto {
     /// Integer value.
     #[prost(int64, tag = "3")]
     pub i: i64,
+    /// String value, bytes of any encoding.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub s: Bytes,
     /// Tensor value.
     #[prost(message, optional, tag = "5")]
     pub t: Option<TensorProto>,
@@ -126,6 +135,9 @@ pub struct AttributeProto {
     /// List of integers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    /// List of strings.
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub strings: Vec<Bytes>,
     /// Which of the values is set, see [`attribute_type`].
     #[prost(int32, tag = "20")]
     pub kind: i32,

@@ -2,16 +2,20 @@
 //!
 //! Decoding turns a two-byte empty message into a struct of some hundred bytes and a one-byte packed
 //! integer into eight, so a file cap alone does not bound memory. The walk counts the fields that
-//! become structs or strings and the bytes of integer lists, and follows only the messages that the
-//! importer decodes. It allocates nothing.
+//! become structs or strings, the strings of attributes' lists and the bytes of integer lists, and follows
+//! only the messages that the importer decodes. It allocates nothing.
 
 use super::ImportError;
 
 /// Largest number of fields of a model: 64 for each of the 4,096 nodes a program may have. At the some
 /// 400 bytes of the largest decoded message this bounds the decoder to about 100 MB beside the weights.
 pub const MAX_FIELDS: u64 = 1 << 18;
-/// Largest number of bytes in integer lists (shapes and the like; weights are floats).
-pub const MAX_INTEGER_BYTES: u64 = 1 << 24;
+/// Largest number of bytes in integer lists (shapes and the like; weights are floats) and of numbers that
+/// stand as fields of their own, which is how the lists of an attribute are written.
+pub const MAX_INTEGER_BYTES: u64 = 1 << 25;
+/// Largest number of strings in lists of attributes, one for each node of a tree model. Their bytes are not
+/// copied; each takes the 32 bytes of a handle.
+pub const MAX_STRINGS: u64 = 1 << 23;
 
 /// Messages whose fields are counted.
 #[derive(Clone, Copy)]
@@ -33,12 +37,13 @@ enum Message {
 enum Field {
     Message(Message),
     Integers,
+    Strings,
     /// Strings, byte strings, packed floats, and skipped fields: decoded to their own size.
     Plain,
 }
 
 fn field(message: Message, number: u64) -> Field {
-    use Field::{Integers, Message as Sub};
+    use Field::{Integers, Message as Sub, Strings};
     match (message, number) {
         (Message::Model, 7) => Sub(Message::Graph),
         (Message::Graph, 1) => Sub(Message::Node),
@@ -51,6 +56,7 @@ fn field(message: Message, number: u64) -> Field {
         (Message::TensorType, 2) => Sub(Message::Shape),
         (Message::Shape, 1) => Sub(Message::Dimension),
         (Message::Attribute, 8) | (Message::Tensor, 1 | 5 | 7) => Integers,
+        (Message::Attribute, 9) => Strings,
         _ => Field::Plain,
     }
 }
@@ -58,6 +64,22 @@ fn field(message: Message, number: u64) -> Field {
 struct Counts {
     fields: u64,
     integers: u64,
+    strings: u64,
+}
+
+impl Counts {
+    fn check(&self) -> Result<(), ImportError> {
+        for (what, found, limit) in [
+            ("number of protobuf fields", self.fields, MAX_FIELDS),
+            ("number of strings in lists", self.strings, MAX_STRINGS),
+            ("bytes of integer lists", self.integers, MAX_INTEGER_BYTES),
+        ] {
+            if found > limit {
+                return Err(too_large(what, found, limit));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Checks that decoding `bytes` as a model takes memory in proportion to the file.
@@ -71,6 +93,7 @@ pub fn prescan(bytes: &[u8]) -> Result<(), ImportError> {
         &mut Counts {
             fields: 0,
             integers: 0,
+            strings: 0,
         },
     )
 }
@@ -79,38 +102,37 @@ pub fn prescan(bytes: &[u8]) -> Result<(), ImportError> {
 fn walk(mut bytes: &[u8], message: Message, counts: &mut Counts) -> Result<(), ImportError> {
     while !bytes.is_empty() {
         let key = varint(&mut bytes)?;
-        counts.fields += 1;
-        if counts.fields > MAX_FIELDS {
-            return Err(too_large(
-                "number of protobuf fields",
-                counts.fields,
-                MAX_FIELDS,
-            ));
-        }
         match key & 7 {
             0 => {
                 varint(&mut bytes)?;
+                counts.integers += 1;
             }
-            1 => drop(take(&mut bytes, 8)?),
-            5 => drop(take(&mut bytes, 4)?),
+            1 => {
+                take(&mut bytes, 8)?;
+                counts.integers += 1;
+            }
+            5 => {
+                take(&mut bytes, 4)?;
+                counts.integers += 1;
+            }
             2 => {
                 let length = varint(&mut bytes)?;
                 let body = take(&mut bytes, length)?;
                 match field(message, key >> 3) {
-                    Field::Message(inner) => walk(body, inner, counts)?,
+                    Field::Message(inner) => {
+                        counts.fields += 1;
+                        // Before the walk: an empty message is a field too.
+                        counts.check()?;
+                        walk(body, inner, counts)?;
+                    }
                     Field::Integers => counts.integers += length,
-                    Field::Plain => {}
-                }
-                if counts.integers > MAX_INTEGER_BYTES {
-                    return Err(too_large(
-                        "bytes of integer lists",
-                        counts.integers,
-                        MAX_INTEGER_BYTES,
-                    ));
+                    Field::Strings => counts.strings += 1,
+                    Field::Plain => counts.fields += 1,
                 }
             }
             other => return Err(ImportError::Protobuf(format!("wire type {other}"))),
         }
+        counts.check()?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use laminate_model::program::{ACTIVATION_BOUND, Program};
 
 use super::QuantError;
 use crate::rows;
+use crate::trees::program::{keys_of, takes_keys};
 
 /// `v·2^-scale`.
 pub fn real(v: i32, scale: i8) -> f64 {
@@ -44,11 +45,18 @@ pub(super) fn columns(program: &Program, rows: &[Vec<f32>]) -> Vec<Column> {
 }
 
 /// Rows of real numbers to rows of integers at the input's scale: `x·2^scale` to the nearest integer,
-/// halves away from zero. The product is exact in f64, so there is no second rounding.
+/// halves away from zero. The product is exact in f64, so there is no second rounding. A program of trees takes the ordered
+/// keys of the numbers instead, NaN for a missing value.
 ///
 /// # Errors
-/// [`QuantError`] for a wrong width, NaN, infinities, and values outside `[-2^15, 2^15)`.
+/// [`QuantError`] for a wrong width, NaN, infinities, and values outside `[-2^15, 2^15)`; of trees, for a wrong width
+/// and infinities.
 pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i32>>, QuantError> {
+    if takes_keys(program) {
+        let width = program.tensor_width(program.input);
+        rows::check_with(rows, width, rows::Missing::Allowed)?;
+        return Ok(rows.iter().map(|row| keys_of(row)).collect());
+    }
     rows::check(rows, program.tensor_width(program.input))?;
     let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
     let quantise_row = |(row, values): (usize, &Vec<f32>)| {

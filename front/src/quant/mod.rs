@@ -12,6 +12,7 @@
 //! What the integers mean is specified in `docs/specs/numerics.md`.
 
 pub mod bounds;
+pub mod calibrate;
 pub mod dense;
 mod error;
 mod fidelity;

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use super::RowsError;
+use super::{Missing, RowsError};
 
 /// What other programs write for "no value", in lower case: pandas' list, Excel's errors, and the common words.
 const NO_VALUE: [&str; 22] = [
@@ -36,11 +36,19 @@ const NO_VALUE: [&str; 22] = [
     "#num!",
 ];
 
-/// Rows of `columns` finite numbers.
+/// Spellings of a missing value, in lower case, where rows may have them.
+const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "<na>"];
+
+/// Rows of `columns` numbers.
 ///
 /// # Errors
 /// [`RowsError`] naming line and column.
-pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
+pub fn rows(
+    bytes: &[u8],
+    path: &Path,
+    columns: usize,
+    missing: Missing,
+) -> Result<Vec<Vec<f32>>, RowsError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -78,8 +86,7 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
             });
         }
         let cells = record.iter().enumerate().map(|(column, cell)| {
-            let value = cell.parse::<f32>().ok().filter(|v| v.is_finite());
-            value.ok_or_else(|| RowsError::LineValue {
+            value(cell, missing).ok_or_else(|| RowsError::LineValue {
                 path: path.to_path_buf(),
                 line,
                 column: column + 1,
@@ -89,6 +96,14 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
         rows.push(cells.collect::<Result<_, _>>()?);
     }
     Ok(rows)
+}
+
+/// The number in a cell; NaN for a missing one where rows may lack values.
+fn value(cell: &str, missing: Missing) -> Option<f32> {
+    if missing == Missing::Allowed && MISSING.contains(&cell.to_lowercase().as_str()) {
+        return Some(f32::NAN);
+    }
+    cell.parse::<f32>().ok().filter(|v| v.is_finite())
 }
 
 /// Whether the first line is a header rather than a row.
@@ -145,7 +160,32 @@ mod tests {
     use super::*;
 
     fn read(text: &str, columns: usize) -> Result<Vec<Vec<f32>>, String> {
-        rows(text.as_bytes(), Path::new("x.csv"), columns).map_err(|e| e.to_string())
+        rows(
+            text.as_bytes(),
+            Path::new("x.csv"),
+            columns,
+            Missing::Refused,
+        )
+        .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn missing_values_where_rows_may_lack_them() {
+        let text = "a,b\n1,\nNA,2\nnan,3\n<NA>,null\n";
+        let rows = rows(text.as_bytes(), Path::new("x.csv"), 2, Missing::Allowed).unwrap();
+        let there: Vec<[bool; 2]> = rows
+            .iter()
+            .map(|r| [!r[0].is_nan(), !r[1].is_nan()])
+            .collect();
+        assert_eq!(
+            there,
+            [[true, false], [false, true], [false, true], [false, false]]
+        );
+        for cell in ["inf", "none at all", "1;2"] {
+            let text = format!("1,2\n{cell},2\n");
+            assert!(super::rows(text.as_bytes(), Path::new("x"), 2, Missing::Allowed).is_err());
+        }
+        assert!(read("1,\n", 2).is_err());
     }
 
     #[test]

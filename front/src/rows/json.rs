@@ -13,18 +13,23 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::RowsError;
+use super::{Missing, RowsError};
 
 const EXPECTED: &str =
     "expected an array of arrays of numbers, one array of numbers, or {\"input_data\": [[…]]}";
 /// Keys of EZKL's input files beside `input_data`.
 const PASSED_OVER: [&str; 2] = ["input_shapes", "output_data"];
 
-/// Rows of `columns` finite numbers.
+/// Rows of `columns` numbers; `null` is a missing one where rows may lack values.
 ///
 /// # Errors
 /// [`RowsError`] naming the row and column, or the key.
-pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
+pub fn rows(
+    bytes: &[u8],
+    path: &Path,
+    columns: usize,
+    missing: Missing,
+) -> Result<Vec<Vec<f32>>, RowsError> {
     let problem = |problem: String| RowsError::Format {
         path: path.to_path_buf(),
         problem: format!("{problem}; {EXPECTED}"),
@@ -32,18 +37,24 @@ pub fn rows(bytes: &[u8], path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, 
     // Through `Value`: untagged enums do not read numbers when a dependency turns on serde_json's arbitrary precision.
     let json: Value = serde_json::from_slice(bytes).map_err(|e| problem(e.to_string()))?;
     let lists = match &json {
-        Value::Array(items) => lists(items).map_err(problem)?,
-        Value::Object(fields) => tensor(fields, columns).map_err(problem)?,
+        Value::Array(items) => lists(items, missing).map_err(problem)?,
+        Value::Object(fields) => tensor(fields, columns, missing).map_err(problem)?,
         _ => return Err(problem(format!("{} instead of rows", kind(&json)))),
     };
     (1u64..)
         .zip(&lists)
-        .map(|(line, values)| row(values, path, line, columns))
+        .map(|(line, values)| row(values, path, line, columns, missing))
         .collect()
 }
 
 /// A row of numbers as the model takes them; `line` and columns count from 1.
-fn row(values: &[f64], path: &Path, line: u64, columns: usize) -> Result<Vec<f32>, RowsError> {
+fn row(
+    values: &[f64],
+    path: &Path,
+    line: u64,
+    columns: usize,
+    missing: Missing,
+) -> Result<Vec<f32>, RowsError> {
     if values.len() != columns {
         return Err(RowsError::LineColumns {
             path: path.to_path_buf(),
@@ -54,7 +65,7 @@ fn row(values: &[f64], path: &Path, line: u64, columns: usize) -> Result<Vec<f32
     }
     let one = |(column, value): (usize, &f64)| {
         let narrowed = *value as f32;
-        if narrowed.is_finite() {
+        if missing.accepts(narrowed) {
             return Ok(narrowed);
         }
         Err(RowsError::LineValue {
@@ -68,20 +79,26 @@ fn row(values: &[f64], path: &Path, line: u64, columns: usize) -> Result<Vec<f32
 }
 
 /// One list a row, flattened; numbers alone are one row.
-fn lists(items: &[Value]) -> Result<Vec<Vec<f64>>, String> {
+fn lists(items: &[Value], missing: Missing) -> Result<Vec<Vec<f64>>, String> {
     if items.iter().all(Value::is_array) {
-        return items.iter().map(flat).collect();
+        return items.iter().map(|item| flat(item, missing)).collect();
     }
-    if let Some(item) = items.iter().find(|item| !item.is_number()) {
+    if let Some(item) = items.iter().find(|item| !is_value(item, missing)) {
         return Err(format!("{} among numbers", kind(item)));
     }
     let mut row = vec![];
-    items.iter().try_for_each(|item| push(item, &mut row))?;
+    items
+        .iter()
+        .try_for_each(|item| push(item, missing, &mut row))?;
     Ok(vec![row])
 }
 
 /// The rows of EZKL's `input_data`.
-fn tensor(fields: &Map<String, Value>, columns: usize) -> Result<Vec<Vec<f64>>, String> {
+fn tensor(
+    fields: &Map<String, Value>,
+    columns: usize,
+    missing: Missing,
+) -> Result<Vec<Vec<f64>>, String> {
     let known = |key: &String| key == "input_data" || PASSED_OVER.contains(&key.as_str());
     if let Some(key) = fields.keys().find(|key| !known(key)) {
         let shown: String = key.chars().take(40).collect();
@@ -94,7 +111,7 @@ fn tensor(fields: &Map<String, Value>, columns: usize) -> Result<Vec<Vec<f64>>, 
     let Value::Array(items) = data else {
         return Err(inside(kind(data).into()));
     };
-    let lists = lists(items).map_err(inside)?;
+    let lists = lists(items, missing).map_err(inside)?;
     match lists.as_slice() {
         [all] if columns > 0 && all.len() > columns && all.len() % columns == 0 => {
             Ok(all.chunks(columns).map(<[f64]>::to_vec).collect())
@@ -103,16 +120,24 @@ fn tensor(fields: &Map<String, Value>, columns: usize) -> Result<Vec<Vec<f64>>, 
     }
 }
 
-fn flat(value: &Value) -> Result<Vec<f64>, String> {
+fn is_value(item: &Value, missing: Missing) -> bool {
+    item.is_number() || item.is_null() && missing == Missing::Allowed
+}
+
+fn flat(value: &Value, missing: Missing) -> Result<Vec<f64>, String> {
     let mut out = vec![];
-    push(value, &mut out)?;
+    push(value, missing, &mut out)?;
     Ok(out)
 }
 
 /// No deeper than serde_json reads.
-fn push(value: &Value, out: &mut Vec<f64>) -> Result<(), String> {
+fn push(value: &Value, missing: Missing, out: &mut Vec<f64>) -> Result<(), String> {
     match value {
-        Value::Array(items) => items.iter().try_for_each(|item| push(item, out)),
+        Value::Array(items) => items.iter().try_for_each(|item| push(item, missing, out)),
+        Value::Null if missing == Missing::Allowed => {
+            out.push(f64::NAN);
+            Ok(())
+        }
         Value::Number(number) => {
             let number = number.as_f64();
             out.push(number.ok_or("a number that is not finite")?);
@@ -138,7 +163,15 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Vec<f32>>, String> {
-        rows(text.as_bytes(), Path::new("x.json"), 2).map_err(|e| e.to_string())
+        rows(text.as_bytes(), Path::new("x.json"), 2, Missing::Refused).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn null_is_missing_where_rows_may_lack_values() {
+        let text = "[[1, null], [null, 2]]";
+        assert!(read(text).is_err());
+        let rows = rows(text.as_bytes(), Path::new("x.json"), 2, Missing::Allowed).unwrap();
+        assert!(rows[0][1].is_nan() && rows[1][0].is_nan() && rows[1][1] == 2.0);
     }
 
     #[test]

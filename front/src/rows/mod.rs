@@ -1,5 +1,6 @@
 //! Rows of real numbers from CSV ([`csv`]) or JSON ([`json`], files named `*.json`). Every row must have exactly the
-//! model's input width: a label column is refused, not cut off.
+//! model's input width: a label column is refused, not cut off. Models of trees take rows with missing values: an empty
+//! cell, `NA`, `NaN` or `null` ([`Missing`]).
 
 mod csv;
 mod error;
@@ -14,11 +15,39 @@ use std::path::Path;
 /// Largest file of rows.
 pub const MAX_FILE: u64 = 1 << 28;
 
+/// Whether a row may lack values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Every value is a finite number.
+    Refused,
+    /// A missing value is read as NaN.
+    Allowed,
+}
+
+impl Missing {
+    /// Whether a value is one that rows may have.
+    fn accepts(self, value: f32) -> bool {
+        value.is_finite() || value.is_nan() && self == Self::Allowed
+    }
+}
+
 /// Reads rows of `columns` finite numbers.
 ///
 /// # Errors
 /// [`RowsError`] naming file, line and column.
 pub fn read(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
+    read_with(path, columns, Missing::Refused)
+}
+
+/// Reads rows of `columns` numbers, of which some may be missing.
+///
+/// # Errors
+/// [`RowsError`] naming file, line and column.
+pub fn read_with(
+    path: &Path,
+    columns: usize,
+    missing: Missing,
+) -> Result<Vec<Vec<f32>>, RowsError> {
     let fail = |source| RowsError::Read {
         path: path.to_path_buf(),
         source,
@@ -39,9 +68,9 @@ pub fn read(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("json"));
     let rows = if is_json {
-        json::rows(&bytes, path, columns)?
+        json::rows(&bytes, path, columns, missing)?
     } else {
-        csv::rows(&bytes, path, columns)?
+        csv::rows(&bytes, path, columns, missing)?
     };
     if rows.is_empty() {
         Err(RowsError::Empty)
@@ -55,6 +84,14 @@ pub fn read(path: &Path, columns: usize) -> Result<Vec<Vec<f32>>, RowsError> {
 /// # Errors
 /// [`RowsError::Empty`], [`RowsError::Columns`] or [`RowsError::NonFinite`].
 pub fn check(rows: &[Vec<f32>], columns: usize) -> Result<(), RowsError> {
+    check_with(rows, columns, Missing::Refused)
+}
+
+/// As [`check`], of rows that may lack values.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(rows: &[Vec<f32>], columns: usize, missing: Missing) -> Result<(), RowsError> {
     if rows.is_empty() {
         return Err(RowsError::Empty);
     }
@@ -66,7 +103,11 @@ pub fn check(rows: &[Vec<f32>], columns: usize) -> Result<(), RowsError> {
                 expected: columns,
             });
         }
-        if let Some((column, value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+        if let Some((column, value)) = values
+            .iter()
+            .enumerate()
+            .find(|(_, v)| !missing.accepts(**v))
+        {
             return Err(RowsError::NonFinite {
                 row,
                 column,
@@ -90,5 +131,7 @@ mod tests {
             check(&[vec![f32::NAN]], 1),
             Err(RowsError::NonFinite { .. })
         ));
+        assert!(check_with(&[vec![f32::NAN]], 1, Missing::Allowed).is_ok());
+        assert!(check_with(&[vec![f32::INFINITY]], 1, Missing::Allowed).is_err());
     }
 }

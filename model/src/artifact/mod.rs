@@ -123,8 +123,8 @@ impl Kind {
     pub fn version(self) -> u16 {
         match self {
             Self::Proof | Self::VerifyingKey | Self::ProvingKey | Self::FoldedProof => 4,
-            Self::LayerProof | Self::ShardProofs => 3,
-            Self::Program | Self::Weights | Self::WeightSecret | Self::Srs => 2,
+            Self::LayerProof | Self::ShardProofs | Self::Program => 3,
+            Self::Weights | Self::WeightSecret | Self::Srs => 2,
             Self::WeightCommitment | Self::Input | Self::ShardedProof | Self::Join => 1,
         }
     }

@@ -98,7 +98,6 @@ pub struct Program {
     /// Rotation angles.
     pub rope: Vec<RopeTable>,
     /// How tensors are read off others.
-    #[serde(default)]
     pub views: Vec<TensorView>,
 }
 

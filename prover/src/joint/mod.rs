@@ -3,7 +3,7 @@
 //! The driver knows rounds, not relations: a relation is a [`Rounds`], tables and a polynomial in them, made when its
 //! first round comes. Before that it is constant, so it halves its claim.
 
-mod axes;
+pub(crate) mod axes;
 mod elementwise;
 mod kernel;
 mod product;

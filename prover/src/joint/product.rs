@@ -61,11 +61,53 @@ fn factor_table(
     {
         return table;
     }
+    if let Some(table) = wired_table(inputs, product, factor, keep, points) {
+        return table;
+    }
     let table = Table {
         values: inputs.columns.values(&factor.view),
         axes: factor.axes.clone(),
     };
     table.bind(&product.axes, keep, points)
+}
+
+/// The same for a view that is longer than what it reads, bound before it is written out.
+fn wired_table(
+    inputs: &Inputs<'_>,
+    product: &Product,
+    factor: &Factor,
+    keep: &[usize],
+    points: &Points<Fr>,
+) -> Option<Table> {
+    let wiring = factor.view.terms.first()?.wiring.as_ref()?;
+    // Axes of the product are axes of the view, or several that follow each other.
+    let mut rest = wiring.view.iter();
+    let mut cut: Vec<Option<&[Fr]>> = vec![];
+    for axis in &factor.axes {
+        let own = (!keep.contains(axis)).then(|| points[*axis].as_slice());
+        let mut at = 0;
+        while at < product.axes[*axis] {
+            let log = *rest.next()?;
+            let part = match own {
+                Some(own) => Some(own.get(at..at + log)?),
+                None => None,
+            };
+            cut.push(part);
+            at += log;
+        }
+        if at > product.axes[*axis] {
+            return None;
+        }
+    }
+    // Axes of one entry are nothing to bind.
+    cut.extend(rest.map(|_| Some(&[] as &[Fr])));
+    let values = inputs.columns.bind_wired(&factor.view, &cut)?;
+    let axes = factor.axes.iter().copied();
+    let table = Table {
+        values,
+        axes: axes.filter(|axis| keep.contains(axis)).collect(),
+    };
+    Some(table.bind(&product.axes, keep, points))
 }
 
 /// The same for weights, straight from their bytes, if one run of axes is bound.

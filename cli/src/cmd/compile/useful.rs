@@ -3,6 +3,7 @@
 
 use eyre::ensure;
 use laminate_front::quant::{Column, Fidelity};
+use laminate_front::trees::agreement::Agreement;
 
 use super::Compile;
 use crate::exit::Exit;
@@ -66,6 +67,12 @@ impl Floor {
         self.decisions("likeliest tokens", share)
             .into_iter()
             .collect()
+    }
+
+    /// What is wrong with a model of trees.
+    pub fn of_trees(self, agreement: &Agreement) -> Option<String> {
+        let share = agreement.agreeing? as f64 / agreement.rows.max(1) as f64;
+        self.decisions("decisions", share)
     }
 
     fn decisions(self, what: &str, share: f64) -> Option<String> {

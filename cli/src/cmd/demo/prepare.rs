@@ -192,6 +192,7 @@ fn model(
         model: models.join(fraud::MODEL),
         calibration: Some(models.join(fraud::CALIBRATION)),
         evaluation: None,
+        predictions: None,
         batch,
         headroom: None,
         min_agreement: None,

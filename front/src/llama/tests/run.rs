@@ -109,7 +109,10 @@ fn the_observer_sees_every_site_with_its_shape() {
     let n = tokens.len();
     let mut seen: BTreeMap<Site, Vec<f32>> = BTreeMap::new();
     let logits = run
-        .observe(&tokens, &mut |site, values| {
+        .observe(&tokens, &mut |id, values| {
+            let Some(site) = run.site(id) else {
+                return;
+            };
             assert!(
                 seen.insert(site, values.to_vec()).is_none(),
                 "{site:?} twice"
@@ -189,17 +192,17 @@ fn texts_together_are_texts_alone() {
     let model = FloatLlama::random(tiny_config(), 14).unwrap();
     let run = FloatRun::new(&model).unwrap();
     let texts: [&[u32]; 3] = [&[1, 5, 0], &[7], &[3, 3, 9, 10, 2]];
-    let mut together: BTreeMap<Site, Vec<Vec<f32>>> = BTreeMap::new();
+    let mut together: BTreeMap<usize, Vec<Vec<f32>>> = BTreeMap::new();
     let mut logits = vec![vec![]; 3];
-    let observer = &mut |site, values: &[f32]| {
-        together.entry(site).or_default().push(values.to_vec());
+    let observer = &mut |id, values: &[f32]| {
+        together.entry(id).or_default().push(values.to_vec());
     };
     run.run(&texts, observer, &mut |text, all| logits[text] = all)
         .unwrap();
     for (index, text) in texts.into_iter().enumerate() {
         let alone = run
-            .observe(text, &mut |site, values| {
-                assert_eq!(together[&site][index], values, "{site:?}");
+            .observe(text, &mut |id, values| {
+                assert_eq!(together[&id][index], values, "value {id}");
             })
             .unwrap();
         assert_eq!(alone.concat(), logits[index]);

@@ -14,7 +14,6 @@ use laminate_prover::exec::tables::table;
 use super::LlmOptions;
 use super::grid::{Grid, Units};
 use super::integers;
-use super::matrix::Source;
 use super::ranges::Ranges;
 use super::scales::{Scales, epsilon, numerator};
 use crate::llama::{BlockPart, FloatLlama, LlamaConfig, Part};
@@ -40,7 +39,7 @@ pub(super) struct Extent {
 }
 
 pub(super) fn build(
-    source: Source<'_>,
+    (model, hidden): (&FloatLlama, usize),
     options: &LlmOptions,
     ranges: &Ranges,
     units: &Units,
@@ -48,10 +47,9 @@ pub(super) fn build(
     scales: &Scales,
     extent: Extent,
 ) -> Result<Built, QuantError> {
-    let model = source.model;
     let mut builder = Builder {
-        source,
         model,
+        hidden,
         ranges,
         units,
         integers,
@@ -129,8 +127,9 @@ fn narrow(site: &str, scale: i32) -> Result<i8, QuantError> {
 pub(super) type Fill<'a> = dyn FnMut(Part, &mut Vec<i8>) + 'a;
 
 struct Builder<'m> {
-    source: Source<'m>,
     model: &'m FloatLlama,
+    /// Hidden features of every block.
+    hidden: usize,
     ranges: &'m Ranges,
     units: &'m Units,
     integers: &'m mut Fill<'m>,
@@ -179,7 +178,7 @@ impl Builder<'_> {
     fn part(&mut self, fold: bool, Extent { blocks, shard }: Extent) -> Result<(), QuantError> {
         let config = &self.model.config;
         let slots = self.built.program.slots();
-        let axes = Axes::new(config, self.source.balance.hidden(), slots);
+        let axes = Axes::new(config, self.hidden, slots);
         let residual = (32, self.scales.residual);
         let mut embedding = None;
         let mut x = if shard.is_none_or(|s| s.index == 0) {

@@ -228,7 +228,7 @@ mod tests {
 
     impl Grid {
         /// Between scales `exponent` apart, without shift.
-        pub(in crate::quant::llm) fn of(
+        pub(crate) fn of(
             matrix: &[f32],
             cols: usize,
             exponent: i32,

@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 
-use super::balance::Feature;
-use super::compensate::Compensation;
 use super::grid::{Grid, Units, WeightFormat};
 use super::matrix::Source;
 use super::scales::Scales;
-use crate::llama::{BlockPart, FloatRun, Part, Site};
+use crate::graph::ValueId;
+use crate::llama::Part;
+use crate::passes::compensate::Compensation;
 use crate::quant::QuantError;
 
 /// Integers by matrix, row-major.
@@ -26,7 +26,6 @@ impl Integers {
     /// # Errors
     /// [`QuantError`] if a part cannot be read, a text cannot be run or a multiplier does not fit.
     pub fn new(
-        run: &FloatRun<'_>,
         source: Source<'_>,
         (units, scales): (&Units, &Scales),
         texts: &[&[u32]],
@@ -39,12 +38,16 @@ impl Integers {
         };
         rounding.round(Part::Embedding, None)?;
         let mut inputs: Vec<f32> = vec![];
-        run.body(texts, &mut |site, text, values| {
-            let parts = rounding.readers(site);
+        source.run.body(texts, &mut |id, text, values| {
+            let parts = rounding.readers(id);
             if !parts.is_empty() {
-                rounding.collect(site, values, &mut inputs);
+                inputs.extend(source.plan.shown(id, values).iter());
                 if text + 1 == texts.len() {
-                    rounding.matrices(site, &parts, std::mem::take(&mut inputs))?;
+                    rounding.matrices(
+                        &parts,
+                        &std::mem::take(&mut inputs),
+                        source.plan.width(id),
+                    )?;
                 }
             }
             Ok::<_, QuantError>(())
@@ -93,50 +96,18 @@ struct Rounding<'m> {
 }
 
 impl Rounding<'_> {
-    /// The matrices that read a site.
-    fn readers(&self, site: Site) -> Vec<Part> {
-        let (block, parts): (usize, &[BlockPart]) = match site {
-            Site::AttentionNorm(block) => (block, &[BlockPart::Q, BlockPart::K, BlockPart::V]),
-            Site::Out(block) => (block, &[BlockPart::O]),
-            Site::MlpNorm(block) => (block, &[BlockPart::Gate, BlockPart::Up]),
-            Site::Hidden(block) => (block, &[BlockPart::Down]),
-            Site::FinalNorm if self.units.head.is_some() => return vec![Part::Head],
-            _ => return vec![],
-        };
-        parts.iter().map(|part| Part::Block(block, *part)).collect()
+    /// The matrices that read a value, the embedding's own table aside.
+    fn readers(&self, value: ValueId) -> Vec<Part> {
+        let readers = self.source.plan.readers(value).into_iter();
+        let parts = readers.filter_map(|id| self.source.run.part(id));
+        let own = |part: &Part| *part != Part::Head || self.units.head.is_some();
+        parts.filter(own).collect()
     }
 
-    /// Appends a text's values at a site, `(positions, columns)`, as the program's matrices read them.
-    fn collect(&self, site: Site, values: &[f32], inputs: &mut Vec<f32>) {
-        let Site::Hidden(block) = site else {
-            inputs.extend(values);
-            return;
-        };
-        let features = self.source.balance.features.get(block);
-        let features = features.map_or(&[] as &[Feature], Vec::as_slice);
-        for row in values.chunks_exact(self.source.model.config.hidden) {
-            inputs.extend(features.iter().map(|f| of(row, f)));
-        }
-    }
-
-    /// Rounds the matrices that read a site.
-    fn matrices(
-        &mut self,
-        site: Site,
-        parts: &[Part],
-        mut inputs: Vec<f32>,
-    ) -> Result<(), QuantError> {
-        let config = &self.source.model.config;
-        let cols = match site {
-            Site::Out(_) => config.q_dim(),
-            Site::Hidden(_) => self.source.balance.hidden(),
-            _ => {
-                self.source.rotation.rows(&mut inputs);
-                config.dim
-            }
-        };
-        let compensated = self.units.format == WeightFormat::Int8 || site == Site::FinalNorm;
-        let compensation = compensated.then(|| Compensation::new(&inputs, cols));
+    /// Rounds matrices by what all of them read, `(positions, columns)`.
+    fn matrices(&mut self, parts: &[Part], inputs: &[f32], cols: usize) -> Result<(), QuantError> {
+        let compensated = self.units.format == WeightFormat::Int8 || parts.contains(&Part::Head);
+        let compensation = compensated.then(|| Compensation::new(inputs, cols));
         for part in parts {
             self.round(*part, compensation.as_ref())?;
         }
@@ -153,10 +124,4 @@ impl Rounding<'_> {
         self.matrices.insert(part, integers);
         Ok(())
     }
-}
-
-/// A feature of the program, of the model's hidden features.
-fn of(row: &[f32], feature: &Feature) -> f32 {
-    let value = feature.source.and_then(|j| row.get(j)).copied();
-    (f64::from(value.unwrap_or_default()) * feature.up) as f32
 }

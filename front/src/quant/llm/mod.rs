@@ -3,11 +3,10 @@
 //! | step | module |
 //! | --- | --- |
 //! | largest value at every site, over all blocks | [`ranges`] |
-//! | a residual stream without outliers | [`rotation`] |
-//! | outliers and blocks of unlike ranges | [`balance`] |
-//! | float matrices with norms folded in | [`matrix`] |
+//! | norms folded in, a residual stream without outliers, blocks of like ranges | [`crate::passes`] |
+//! | float matrices | [`matrix`] |
 //! | units of their rows | [`grid`] |
-//! | integers whose errors make up for each other | [`integers`], `compensate`, `cholesky` |
+//! | integers whose errors make up for each other | [`integers`] |
 //! | one scale a site | [`scales`] |
 //! | tensors, nodes and weights | `build` |
 //! | integer against float | [`fidelity()`] |
@@ -19,16 +18,12 @@
 //! only if the final norm has no scale (all ones) and the logits are not so large that the one
 //! multiplier leaves the norm too coarse; else the head is a table of its own, with that scale folded in.
 
-pub mod balance;
 mod build;
-mod cholesky;
-mod compensate;
 mod fidelity;
 pub mod grid;
 pub mod integers;
 pub mod matrix;
 pub mod ranges;
-pub mod rotation;
 pub mod scales;
 #[cfg(test)]
 mod tests;
@@ -38,17 +33,16 @@ pub use grid::WeightFormat;
 pub use ranges::Ranges;
 pub use scales::Scales;
 
-use balance::Balance;
 use build::Extent;
 use integers::Integers;
 use laminate_model::layout::Layout;
 use laminate_model::program::{MAX_BATCH_LOG, Program, Shard, Weights, padded_log};
 use matrix::Source;
 use ranges::pieces;
-use rotation::Rotation;
 
 use super::{NodeBound, QuantError, bounds};
 use crate::llama::{FloatLlama, FloatRun};
+use crate::passes::{Plan, balance};
 
 /// How a language model is compiled.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,8 +133,8 @@ pub struct Prepared<'m> {
     model: &'m FloatLlama,
     options: &'m LlmOptions,
     ranges: Ranges,
-    balance: Balance,
-    rotation: Rotation,
+    /// Hidden features of every block.
+    hidden: usize,
     units: grid::Units,
     scales: Scales,
     integers: Integers,
@@ -158,14 +152,15 @@ impl<'m> Prepared<'m> {
     ) -> Result<Self, QuantError> {
         check_options(model, options)?;
         let slots = 1usize << padded_log(options.tokens);
-        let rotation = Rotation::new(model.config.dim);
         let run = FloatRun::new(model)?;
-        let (mut ranges, channels) = Ranges::observe(&run, model, &rotation, calibration, slots)?;
-        let balance = Balance::choose(&model.config, &channels, &mut ranges);
+        let mut plan = Plan::new(run.graph());
+        let mut seen = ranges::observe(&run, model, &plan, calibration, slots)?;
+        balance::choose(&mut plan, &mut seen);
+        let ranges = Ranges::new(&run, &seen);
         let source = Source {
             model,
-            rotation: &rotation,
-            balance: &balance,
+            run: &run,
+            plan: &plan,
         };
         let mut units = grid::Units::measure(source, options.weights)?;
         let mut scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
@@ -174,13 +169,12 @@ impl<'m> Prepared<'m> {
             scales = Scales::choose(&model.config, &ranges, &units, options.headroom)?;
         }
         let texts: Vec<&[u32]> = pieces(model, calibration, slots).collect();
-        let integers = Integers::new(&run, source, (&units, &scales), &texts)?;
+        let integers = Integers::new(source, (&units, &scales), &texts)?;
         Ok(Self {
             model,
             options,
             ranges,
-            balance,
-            rotation,
+            hidden: source.hidden(),
             units,
             scales,
             integers,
@@ -240,13 +234,8 @@ impl<'m> Prepared<'m> {
         extent: Extent,
         integers: &mut build::Fill<'_>,
     ) -> Result<build::Built, QuantError> {
-        let source = Source {
-            model: self.model,
-            rotation: &self.rotation,
-            balance: &self.balance,
-        };
         let built = build::build(
-            source,
+            (self.model, self.hidden),
             self.options,
             &self.ranges,
             &self.units,

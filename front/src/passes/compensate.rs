@@ -12,9 +12,9 @@
 use rayon::prelude::*;
 
 use super::cholesky;
-use super::grid::Grid;
 use crate::llama::matmul;
 use crate::llama::vector::{Kernel, LANES, Lanes, run};
+use crate::quant::llm::grid::Grid;
 
 /// Added to a diagonal of one.
 const DAMPING: f32 = 0.3;

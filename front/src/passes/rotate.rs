@@ -10,7 +10,98 @@
 //! largest power of two that divides the width and the Hartley transform over the rest, each scaled to be
 //! orthogonal.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
+
+use super::{Basis, Change, Plan, is_product, only_reader, readers};
+use crate::graph::{Graph, ValueId};
+use crate::ops::Op;
+
+/// A stream and who has to do with it.
+#[derive(Default)]
+struct Stream {
+    /// Rows of tables, and sums with what was added.
+    values: BTreeSet<ValueId>,
+    /// The same, normalised.
+    normed: BTreeSet<ValueId>,
+    /// Products that are added.
+    added: Vec<ValueId>,
+}
+
+impl Stream {
+    /// The stream that begins with rows of tables; none if something else reads it or is added to it.
+    fn of(graph: &Graph) -> Option<Self> {
+        let mut out = Self::default();
+        for node in graph.nodes() {
+            let inside = |id: &&ValueId| out.values.contains(*id);
+            match node.op {
+                Op::Gather => drop(out.values.insert(node.output)),
+                Op::Norm { .. } if node.inputs.iter().any(|id| inside(&id)) => {
+                    out.normed.insert(node.output);
+                }
+                Op::Add if node.inputs.iter().any(|id| inside(&id)) => {
+                    let others = node.inputs.iter().filter(|id| !inside(id));
+                    let others: Vec<ValueId> = others.copied().collect();
+                    let alone = |id: &ValueId| only_reader(graph, *id).is_some();
+                    if !others.iter().all(|id| is_product(graph, *id) && alone(id)) {
+                        return None;
+                    }
+                    out.added.extend(others);
+                    out.values.insert(node.output);
+                }
+                _ => {}
+            }
+        }
+        let of_stream = |op: &Op| matches!(op, Op::Norm { .. } | Op::Add);
+        let alike = |ids: &BTreeSet<ValueId>, fits: &dyn Fn(&Op) -> bool| {
+            let inside = |id: &ValueId| *id != graph.output();
+            ids.iter()
+                .all(|id| inside(id) && readers(graph, *id).all(|n| fits(&n.op)))
+        };
+        let normed = |op: &Op| matches!(op, Op::Contract | Op::Scale);
+        (alike(&out.values, &of_stream) && alike(&out.normed, &normed)).then_some(out)
+    }
+}
+
+/// Turns the stream of a graph, if it has one.
+pub(super) fn turn(plan: &mut Plan<'_>) {
+    let graph = plan.graph;
+    let Some(stream) = Stream::of(graph) else {
+        return;
+    };
+    let Some(first) = stream.values.first() else {
+        return;
+    };
+    // A scale that stays between a norm and what reads it does not commute.
+    let folded = |id: &ValueId| {
+        let mut scales = readers(graph, *id).filter(|n| n.op == Op::Scale);
+        scales.all(|n| plan.folded.get(n.output) == Some(&true))
+    };
+    if !stream.normed.iter().all(folded) {
+        return;
+    }
+    plan.rotation = Some(Rotation::new(graph.width(*first)));
+    let turned = stream.values.iter().chain(&stream.normed);
+    for id in turned.chain(&stream.added) {
+        if let Some(basis) = plan.bases.get_mut(*id) {
+            *basis = Basis::Turned;
+        }
+    }
+    for id in &stream.values {
+        if graph.producer(*id).is_some_and(|n| n.op == Op::Gather) {
+            plan.change(*id, Change::TurnRows);
+        }
+    }
+    for id in &stream.added {
+        plan.change(*id, Change::TurnColumns);
+    }
+    for id in &stream.normed {
+        for reader in plan.readers(*id) {
+            plan.change(reader, Change::TurnRows);
+        }
+    }
+}
 
 /// An orthogonal matrix with a fast product.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,238 @@
+//! `laminate compile` of tree models: exact, without calibration.
+
+use std::path::Path;
+
+use eyre::{Context, ensure, eyre};
+use laminate_front::rows::{self, Missing};
+use laminate_front::trees::agreement::{self, Against, Agreement};
+use laminate_front::trees::{self, Decision, Ensemble, Machine, program};
+use laminate_model::layout::Layout;
+use laminate_model::program::{Program, Weights};
+use serde::Serialize;
+
+use super::useful::{self, Floor};
+use super::{Compile, ROW_LOG, model_name};
+use crate::exit::Exit;
+use crate::files::hex_scalar;
+use crate::output::Output;
+use crate::printable::printable;
+
+/// Least share of equal decisions, in percent: comparisons are exact.
+const AGREEMENT: f64 = 100.0;
+
+/// What `compile` reports of a tree model.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Program digest.
+    pub program_digest: String,
+    /// Library whose file it is.
+    pub format: String,
+    /// Trees of the file.
+    pub trees: usize,
+    /// Rows of the node table, public as a number.
+    pub nodes: usize,
+    /// Steps of every chain, public.
+    pub steps: u32,
+    /// Features of a row.
+    pub features: usize,
+    /// Outputs: margins, before the link function.
+    pub outputs: usize,
+    /// Bits after the point of an output.
+    pub fraction: i32,
+    /// Largest possible difference of an output from the exact sum of the leaves.
+    pub worst_error: f64,
+    /// How outputs decide.
+    pub decision: String,
+    /// Class labels.
+    pub labels: Vec<String>,
+    /// Batch slots.
+    pub slots: usize,
+    /// log2 of the weight and trace polynomials.
+    pub polynomial_logs: [usize; 2],
+    /// Agreement with the library, where there are rows.
+    pub fidelity: Option<FidelityReport>,
+    /// How the file was read.
+    pub notes: Vec<String>,
+    /// Why the program is not the model.
+    pub warnings: Vec<String>,
+}
+
+/// Agreement with the library.
+#[derive(Debug, Serialize)]
+pub struct FidelityReport {
+    /// What the program is compared with.
+    pub against: &'static str,
+    /// Rows compared.
+    pub rows: usize,
+    /// Mean absolute error.
+    pub mean_error: f64,
+    /// Largest absolute error.
+    pub max_error: f64,
+    /// Share of rows with the same class.
+    pub agreement: Option<f64>,
+}
+
+impl From<&Agreement> for FidelityReport {
+    fn from(a: &Agreement) -> Self {
+        let share = |agreeing: usize| agreeing as f64 / a.rows.max(1) as f64;
+        Self {
+            against: a.against.name(),
+            rows: a.rows,
+            mean_error: a.mean_error,
+            max_error: a.max_error,
+            agreement: a.agreeing.map(share),
+        }
+    }
+}
+
+/// Compiles trees into the folder of the arguments.
+///
+/// # Errors
+/// Anything wrong with the options, the rows or the folder, or a forest that no program holds.
+pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exit> {
+    if let Some(option) = args.llm.given() {
+        return Err(eyre!("{option} is not for models of trees"));
+    }
+    ensure!(
+        args.headroom.is_none() && args.llm.weights.is_none(),
+        "--headroom and --weights are not for models of trees: they are exact"
+    );
+    let floor = Floor::new(args, AGREEMENT)?;
+    let _stage = out.stage("Lowering the trees");
+    let lowered = trees::lower(ensemble)?;
+    let machine = &lowered.machine;
+    let (program, weights) =
+        program::program(machine, model_name(&args.model), args.batch, ROW_LOG)?;
+    let fidelity = fidelity(args, ensemble, &program, &weights)?;
+    drop(_stage);
+    let (dir, _lock) = args.folder()?;
+    dir.write_compiled(&program, &weights)?;
+    let warnings = fidelity.as_ref().and_then(|f| floor.of_trees(f));
+    let layout = Layout::new(&program);
+    let report = Report {
+        program_digest: hex_scalar(&program.digest()?),
+        format: ensemble.format.to_string(),
+        trees: ensemble.trees.len(),
+        nodes: machine.rows.len(),
+        steps: machine.steps,
+        features: ensemble.features,
+        outputs: ensemble.outputs(),
+        fraction: machine.fraction,
+        worst_error: lowered.worst_error,
+        decision: decision(ensemble, machine),
+        labels: ensemble.labels.clone(),
+        slots: program.slots(),
+        polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
+        fidelity: fidelity.as_ref().map(FidelityReport::from),
+        notes: ensemble.notes.clone(),
+        warnings: warnings.into_iter().collect(),
+    };
+    out.result(&human(&report, &args.output), &report)?;
+    Ok(useful::end(&report.warnings, out))
+}
+
+/// How outputs decide, in the integers that a contract sees.
+fn decision(ensemble: &Ensemble, machine: &Machine) -> String {
+    match ensemble.decision {
+        Decision::None => "a number".into(),
+        Decision::ArgMax => "the class of the greatest output".into(),
+        Decision::Above(t) => {
+            let threshold = t * f64::from(machine.fraction).exp2();
+            let label = ensemble.labels.last().map_or("1", String::as_str);
+            format!(
+                "class {label} where the output is above {t} (integer {})",
+                threshold.floor()
+            )
+        }
+    }
+}
+
+fn fidelity(
+    args: &Compile,
+    ensemble: &Ensemble,
+    program: &Program,
+    weights: &Weights,
+) -> eyre::Result<Option<Agreement>> {
+    let Some(path) = args.evaluation.as_ref().or(args.calibration.as_ref()) else {
+        ensure!(
+            args.predictions.is_none(),
+            "--predictions needs the rows that they are for: --evaluation FILE"
+        );
+        return Ok(None);
+    };
+    let rows = rows::read_with(path, ensemble.features, Missing::Allowed)?;
+    let found = agreement::margins(program, weights, &rows)?;
+    let Some(table_path) = &args.predictions else {
+        let expected = rows.iter().map(|row| ensemble.margins(row));
+        let expected = expected.collect::<Result<Vec<_>, _>>()?;
+        let compared = agreement::with_margins(ensemble, Against::Floats, &found, &expected);
+        return Ok(Some(compared));
+    };
+    let table = table(table_path, ensemble.outputs())?;
+    let compared = agreement::with_table(ensemble, &found, &table).ok_or_else(|| {
+        eyre!(
+            "{} has {} rows, and {} has {}; expected one for each",
+            table_path.display(),
+            table.len(),
+            path.display(),
+            rows.len()
+        )
+    })?;
+    Ok(Some(compared))
+}
+
+/// Predictions of the library: a column for each output, both probabilities of two classes, or one column of classes.
+fn table(path: &Path, outputs: usize) -> eyre::Result<Vec<Vec<f32>>> {
+    let mut widths = vec![outputs];
+    if outputs == 1 {
+        widths.push(2);
+    } else {
+        widths.push(1);
+    }
+    let tables = widths.into_iter().map(|columns| rows::read(path, columns));
+    let mut first = None;
+    for table in tables {
+        match table {
+            Ok(table) => return Ok(table),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    let error = first.map_or_else(|| eyre!("no columns"), eyre::Report::from);
+    Err(error).wrap_err("predictions: expected a column for each output, or one of classes")
+}
+
+fn human(report: &Report, folder: &Path) -> String {
+    let fidelity = match &report.fidelity {
+        None => "fidelity  not measured: give rows with --evaluation, and the library's predictions with --predictions".into(),
+        Some(f) => {
+            let decisions = f.agreement.map_or_else(String::new, |share| {
+                format!(", decisions agree on {:.2} %", 100.0 * share)
+            });
+            format!(
+                "fidelity over {} rows against {}: mean error {:.1e}, max {:.1e}{decisions}",
+                f.rows, f.against, f.mean_error, f.max_error
+            )
+        }
+    };
+    let notes: String = report
+        .notes
+        .iter()
+        .map(|n| format!("note      {n}\n"))
+        .collect();
+    format!(
+        "model     {}, {} trees, {} features, {} outputs\nmachine   {} nodes, {} steps, outputs with {} fraction bits, off by {:.1e} at most\ndecides   {}\nprogram   {}\nbatch slots {}\n{fidelity}\n{}written to {}",
+        report.format,
+        report.trees,
+        report.features,
+        report.outputs,
+        report.nodes,
+        report.steps,
+        report.fraction,
+        report.worst_error,
+        printable(&report.decision),
+        report.program_digest,
+        report.slots,
+        printable(&notes),
+        folder.display()
+    )
+}

@@ -1,0 +1,144 @@
+//! `laminate compile` of tree models: by content, exact, with what the library predicts.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+mod author;
+mod tiny;
+
+use author::User;
+
+fn carried(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../front/tests/trees/models")
+        .join(name)
+}
+
+/// Rows, margins and classes of a carried model, as CSV.
+fn tables(name: &str) -> [String; 3] {
+    let text = std::fs::read_to_string(carried("expected.json")).expect("expected.json");
+    let all: Vec<Value> = serde_json::from_str(&text).expect("JSON");
+    let entry = all.iter().find(|e| e["name"] == name).expect(name);
+    let cell = |v: &Value| {
+        if v.is_null() {
+            String::new()
+        } else {
+            v.to_string()
+        }
+    };
+    let table = |key: &str| {
+        let rows = entry[key].as_array().expect(key).iter();
+        let lines = rows.map(|row| match row.as_array() {
+            Some(cells) => cells.iter().map(cell).collect::<Vec<_>>().join(","),
+            None => cell(row),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    [table("rows"), table("margins"), table("decisions")]
+}
+
+fn user(name: &str, file: &str, saved_as: &str) -> User {
+    let user = User::new();
+    let model = std::fs::read(carried(file)).expect("model");
+    user.write(saved_as, &model);
+    let [rows, margins, classes] = tables(name);
+    user.write("rows.csv", rows.as_bytes());
+    user.write("margins.csv", margins.as_bytes());
+    user.write("classes.csv", classes.as_bytes());
+    user
+}
+
+#[test]
+fn trees_are_compiled_by_content_and_compared_with_the_library() {
+    // The name is that of a language model, the content is XGBoost's.
+    let user = user("xgb_classes", "xgb_classes.json", "credit.bin");
+    let compile = ["compile", "credit.bin", "-o", "m"];
+    let report = user.accepted(&compile);
+    assert_eq!(report["format"], "XGBoost");
+    assert_eq!(
+        (&report["trees"], &report["outputs"], &report["features"]),
+        (&9.into(), &3.into(), &6.into())
+    );
+    assert!(report["fidelity"].is_null());
+    let with = |table: &str| {
+        let rows = ["--evaluation", "rows.csv", "--predictions", table];
+        user.accepted(&[&compile[..], &rows].concat())["fidelity"].clone()
+    };
+    let fidelity = with("margins.csv");
+    assert_eq!(fidelity["against"], "margins of the library");
+    assert_eq!(
+        (&fidelity["rows"], &fidelity["agreement"]),
+        (&16.into(), &1.0.into())
+    );
+    assert!(fidelity["max_error"].as_f64().expect("error") < 1e-6);
+    let fidelity = with("classes.csv");
+    assert_eq!(fidelity["against"], "classes of the library");
+    assert_eq!(fidelity["agreement"], 1.0);
+    let report = user.accepted(&[&compile[..], &["--evaluation", "rows.csv"]].concat());
+    assert_eq!(report["fidelity"]["agreement"], 1.0);
+    let shown = user.accepted(&["inspect", "m"]);
+    assert_eq!(shown["program_digest"], report["program_digest"]);
+}
+
+#[test]
+fn other_decisions_than_the_library_are_no_success() {
+    let user = user("lgb_binary", "lgb_binary.txt", "model.txt");
+    let [_, _, classes] = tables("lgb_binary");
+    let turned = |line: &str| if line == "1" { "0" } else { "1" };
+    let lines: Vec<&str> = classes.lines().collect();
+    let wrong = [&[turned(lines[0])], &lines[1..]].concat().join("\n");
+    user.write("wrong.csv", wrong.as_bytes());
+    let args = [
+        "compile",
+        "model.txt",
+        "--evaluation",
+        "rows.csv",
+        "--predictions",
+    ];
+    let of = |table: &str, more: &[&str], code: i32| {
+        user.ended(&[&args[..], &[table, "-o", "m"], more].concat(), code)
+    };
+    assert_eq!(
+        of("classes.csv", &[], 0)["warnings"]
+            .as_array()
+            .map(Vec::len),
+        Some(0)
+    );
+    let report = of("wrong.csv", &[], 4);
+    assert_eq!(report["fidelity"]["agreement"], 15.0 / 16.0);
+    of("wrong.csv", &["--min-agreement", "90"], 0);
+    user.write("short.csv", lines[1..].join("\n").as_bytes());
+    let short = [&args[..], &["short.csv", "-o", "m"]].concat();
+    user.refused(&short, &["short.csv has 15 rows", "rows.csv has 16"]);
+}
+
+#[test]
+fn what_is_no_tree_model_is_named() {
+    let user = user("lgb_binary", "lgb_binary.txt", "model.txt");
+    user.write("model.pkl", b"\x80\x04\x95\x00");
+    user.write("empty.json", b"{}");
+    for (args, expected) in [
+        (&["model.pkl"][..], "Python pickle"),
+        (&["empty.json"], "no known library"),
+        (&["model.txt", "--headroom", "2"], "--headroom"),
+        (&["model.txt", "--tokens", "4"], "--tokens"),
+        (
+            &["model.txt", "--predictions", "classes.csv"],
+            "--evaluation",
+        ),
+        (&["model.txt", "--evaluation", "classes.csv"], "classes.csv"),
+        (&["tiny.bin", "--predictions", "classes.csv"], "none"),
+    ] {
+        let args = [&["compile"], args, &["-o", "m"]].concat();
+        user.refused(&args, &[expected]);
+        assert!(!user.path("m/program.lam").exists(), "{args:?}");
+    }
+    let linear = String::from_utf8(std::fs::read(user.path("model.txt")).expect("model"));
+    let linear = linear.expect("text").replace("is_linear=0", "is_linear=1");
+    user.write("linear.txt", linear.as_bytes());
+    user.refused(
+        &["compile", "linear.txt", "-o", "m"],
+        &["linear trees", "linear_tree=false"],
+    );
+}
