@@ -69,13 +69,14 @@ done < <(cargo test --release "${packages[@]}" "${features[@]}" --lib --tests --
 # Suites that look at a file, the quickest first.
 suites_of() {
     case $1 in
+        model/src/ops/forest.rs) echo soundness_forest ;;
         model/src/program/*)
-            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns
+            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns soundness_forest
             ;;
         model/src/ops/*)
             echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns \
                 soundness_identities soundness_ranges soundness_forgery soundness_sequence soundness_sequence_output \
-                soundness_replay soundness_sequence_model
+                soundness_replay soundness_sequence_model soundness_forest
             ;;
         engine/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
         model/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
@@ -86,7 +87,7 @@ suites_of() {
             echo laminate_engine laminate_model soundness_statement soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
                 soundness_identities soundness_ranges soundness_columns soundness_forgery soundness_padding soundness_sequence soundness_sequence_output \
                 soundness_sequence_proof soundness_sequence_tokens soundness_sequence_model soundness_shards \
-                soundness_weights multiexp golden
+                soundness_weights soundness_forest multiexp golden
             ;;
     esac
 }

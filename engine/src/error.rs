@@ -49,7 +49,7 @@ pub enum Check {
     WeightCommitment,
     /// The input commitment opens to the given input and salt.
     InputCommitment,
-    /// Every input and output value is an int16, so that its packing is unique.
+    /// Every input and output value is an int16 or int32 as its packing wants it, so that that is unique.
     ValueRange,
     /// Every token is below the vocabulary's size.
     TokenRange,
@@ -82,7 +82,7 @@ impl std::fmt::Display for Check {
         match self {
             Self::WeightCommitment => write!(f, "weight commitment"),
             Self::InputCommitment => write!(f, "input commitment"),
-            Self::ValueRange => write!(f, "int16 range of an input or output value"),
+            Self::ValueRange => write!(f, "range of an input or output value"),
             Self::TokenRange => write!(f, "vocabulary range of a token"),
             Self::Generated => write!(f, "generated token"),
             Self::Boundary => write!(f, "boundary commitment"),

@@ -6,7 +6,7 @@ use halo2curves_axiom::bn256::Fr;
 
 use crate::ops::{Io, Output};
 use crate::program::view::MAX_VALUE;
-use crate::program::{ACTIVATION_BOUND, Op, Program, TensorId, padded_log};
+use crate::program::{ACTIVATION_BOUND, Op, Program, Tensor, TensorId, WORD_BOUND, padded_log};
 use laminate_engine::claim::{Term, View, WiredConstant};
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::{Block, Poly};
@@ -136,8 +136,13 @@ pub fn check_views(program: &Program) -> Result<(), (usize, String)> {
         return Ok(());
     }
     let mut columns = symbolic(program);
-    let most = i128::from(ACTIVATION_BOUND) << 1;
-    let mut bounds = vec![most; program.tensors.len()];
+    // Of a stored tensor: int16 in either of its forms, or int32.
+    let stored = |tensor: &Tensor| match tensor.bits {
+        32 => i128::from(WORD_BOUND),
+        _ => i128::from(ACTIVATION_BOUND) << 1,
+    };
+    let mut bounds: Vec<i128> = program.tensors.iter().map(stored).collect();
+    let most = bounds.iter().max().copied().unwrap_or(0);
     read_off(program, &mut columns, &mut |io, operands| {
         io.node.op.check_columns(io, operands)?;
         let of = |id: &TensorId| bounds.get(*id).copied().unwrap_or(most);
@@ -145,7 +150,7 @@ pub fn check_views(program: &Program) -> Result<(), (usize, String)> {
         let bound = match (&io.node.op, io.node.op.output()) {
             (Op::View(view), _) => view.of(program).map_or(most, |view| view.bound(&of)),
             (_, Output::Operand(operand)) => of.get(operand).copied().unwrap_or(most),
-            _ => most,
+            _ => program.tensors.get(io.node.output).map_or(most, stored),
         };
         if bound > MAX_VALUE && on("bound of a view") {
             return Err(format!(
@@ -182,10 +187,11 @@ fn symbolic(program: &Program) -> Vec<View> {
             offset: 0,
             log: program.column_log(id),
         };
-        let blocks = vec![block; program.limbs(2)];
+        let width = program.tensors.get(id).map_or(16, |t| usize::from(t.bits));
+        let blocks = vec![block; program.limbs(width / 8)];
         let offset = match is_unsigned(program, id) {
             true => Fr::from(0),
-            false => fr_from_i64(-ACTIVATION_BOUND),
+            false => fr_from_i64(-1 << (width - 1)),
         };
         View::limbs(offset, &blocks, bits)
     };

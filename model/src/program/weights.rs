@@ -54,8 +54,8 @@ impl Program {
         bound(
             "pieces of the weights",
             pieces,
-            pieces <= MAX_PIECES,
-            format!("at most {MAX_PIECES}; compile with longer rows"),
+            (1..=MAX_PIECES).contains(&pieces),
+            format!("1 to {MAX_PIECES}; compile with longer rows, tables of words alone have none"),
         )
     }
 }
