@@ -27,6 +27,9 @@ pub(crate) mod template;
 mod tests;
 mod universal;
 
+#[cfg(test)]
+pub(crate) use universal::tests as circuits;
+
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{

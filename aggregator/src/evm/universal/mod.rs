@@ -54,7 +54,7 @@ mod forgeries;
 mod graph;
 mod template;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transcript;
 
 use std::{
