@@ -51,6 +51,14 @@ pub enum PackedError {
         /// Of the pack.
         found: usize,
     },
+    /// The last word of the proof is not the inverse of what a contract inverts.
+    #[error(
+        "the last word of the proof is not the inverse that the contract checks; it is {expected}"
+    )]
+    Inverse {
+        /// What it must be, in hex.
+        expected: String,
+    },
     /// halo2's prover did something else than this module expects of it.
     #[error("the packed proof cannot be made: {reason}")]
     Prover {

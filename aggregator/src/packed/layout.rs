@@ -161,12 +161,17 @@ impl Layout {
         length << k
     }
 
-    /// Bytes of a proof.
+    /// Bytes of a proof: the last word is the inverse that spares the contract an exponentiation.
     pub(crate) fn proof_length(&self) -> usize {
+        self.body_length() + 32
+    }
+
+    /// Bytes of a proof but for that word.
+    pub(crate) fn body_length(&self) -> usize {
         64 * (self.points_before() + 2) + 32 * self.scalars()
     }
 
-    /// Points of a proof before its scalars; two follow them.
+    /// Points of a proof before its scalars; two and a word follow them.
     pub(crate) fn points_before(&self) -> usize {
         self.packs.len() - 1
     }

@@ -10,7 +10,8 @@
 //! | one a phase of the proof | its columns: advice; of lookups; products | `x·ω^j` for each rotation `j` of one of them |
 //! | the quotient's | the quotient in one piece, the random polynomial | `x` |
 //!
-//! A proof is a commitment a phase and one to the quotient's pack, the evaluations, and the opening's two points. The protocol, why it is sound and what it
+//! A proof is a commitment a phase and one to the quotient's pack, the evaluations, the opening's two points, and a word that the contract would
+//! else compute: the inverse of all that it inverts. The protocol, why it is sound and what it
 //! hides are in `docs/specs/protocol.md`, "The packed opening".
 //!
 //! # Budget
@@ -33,7 +34,7 @@ mod polynomial;
 mod prove;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transcript;
 
 pub use error::PackedError;

@@ -17,7 +17,7 @@ use super::opening::succinct;
 use super::store::{NoOpening, Scheme, Store};
 use super::transcript::{Setting, Writer};
 use crate::evm::generate::protocol_of;
-use crate::evm::{EvmError, accumulator_from_limbs};
+use crate::evm::{EvmError, accumulator_from_limbs, generate_packed};
 use crate::snark::proof::check_words;
 use crate::srs::Srs;
 
@@ -58,13 +58,15 @@ pub fn create_proof(
     .map_err(|error| EvmError::Prove {
         reason: format!("{error:?}"),
     })?;
-    transcript.finish().map_err(|error| PackedError::Prover {
+    let body = transcript.finish().map_err(|error| PackedError::Prover {
         reason: error.to_string(),
-    })
+    })?;
+    let contract = generate_packed(srs, vk, packed, instances.len())?;
+    Ok(contract.with_inverse(instances, &[], &body))
 }
 
-/// What the contract checks, and what its caller must: exact length, canonical encodings, limb ranges, the proof, and the accumulated pairing. Of `srs` the
-/// secret is used.
+/// What the contract checks, and what its caller must: exact length, canonical encodings, limb ranges, the proof, the accumulated pairing, and the word
+/// behind the opening. Of `srs` the secret is used.
 ///
 /// # Errors
 /// A variant per failure; nothing panics on any bytes.
@@ -78,28 +80,29 @@ pub fn verify_proof(
     let layout = layout_of(key, instances.len())?;
     let words = (layout.points_before(), layout.scalars());
     check_words(proof, layout.proof_length(), words)?;
+    let (body, inverse) = proof.split_at(layout.body_length());
     let accumulator = accumulator_from_limbs(instances)?;
     accumulator
         .check(&srs.s_g2())
         .map_err(|_| EvmError::AccumulatedPairing)?;
     let protocol = protocol(key, packed, instances.len())?;
-    let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(proof);
-    let instances = [instances.to_vec()];
+    let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(body);
+    let given = [instances.to_vec()];
     let refused = |reason: String| EvmError::Verify { reason };
-    let own = succinct(
-        &layout,
-        &protocol,
-        &packed.point(),
-        &instances,
-        &mut transcript,
-    )
-    .map_err(|error| refused(format!("{error:?}")))?;
+    let own = succinct(&layout, &protocol, &packed.point(), &given, &mut transcript)
+        .map_err(|error| refused(format!("{error:?}")))?;
     let own = Accumulator {
         left: own.rhs,
         right: own.lhs,
     };
     own.check(&srs.s_g2())
         .map_err(|_| refused("the opening's pairing does not hold".to_owned()))?;
+    let contract = generate_packed(srs, key, packed, instances.len())?;
+    let expected = contract.inverse(instances, &[], body);
+    if inverse != expected {
+        let expected = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+        return Err(PackedError::Inverse { expected });
+    }
     Ok(())
 }
 

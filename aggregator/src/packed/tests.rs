@@ -99,7 +99,7 @@ fn plus(word: &mut [u8], modulus_minus_one: [u8; 32]) {
 }
 
 /// Every way in which a word of a proof is altered, with its name.
-fn altered(proof: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn altered(proof: &[u8]) -> Vec<(String, Vec<u8>)> {
     let scalar = (Fr::ZERO - Fr::ONE).to_repr();
     let base = (Fq::ZERO - Fq::ONE).to_repr();
     let mut all = vec![];

@@ -155,7 +155,7 @@ impl Snark<Fr, G1Affine> {
     }
 }
 
-/// Checks the bytes of a proof of `expected` bytes whose scalars stand before its last two points: length, canonical words, points on the curve and not
+/// Checks the bytes of a proof of `expected` bytes whose scalars stand before two points and a last scalar: length, canonical words, points on the curve and not
 /// infinity. `words` are the points before the scalars, and the scalars.
 ///
 /// # Errors
@@ -178,7 +178,8 @@ pub(crate) fn check_words(
     let (points, scalars) = words;
     (0..points).try_for_each(|index| reader.point(index).map(|_| ()))?;
     (0..scalars).try_for_each(|index| reader.scalar(index).map(|_| ()))?;
-    (points..points + 2).try_for_each(|index| reader.point(index).map(|_| ()))
+    (points..points + 2).try_for_each(|index| reader.point(index).map(|_| ()))?;
+    reader.scalar(scalars).map(|_| ())
 }
 
 struct Reader<'a> {
