@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 use crate::circuit::{AggregationCircuit, Pinning};
 use crate::error::AggregationError;
 use crate::join::{Join, Plan, WeightRange};
-use crate::packed::PackedKey;
+use crate::packed::{Opening, PackedKey};
 use crate::prove::Target;
 use crate::srs::{MAX_LAGRANGE_K, Srs};
 
@@ -241,6 +241,14 @@ impl Meta {
         self.pinning.params.k as u32
     }
 
+    /// How proofs for contracts are opened.
+    pub fn opening(&self) -> Opening {
+        match self.packed {
+            Some(_) => Opening::Packed,
+            None => Opening::Shplonk,
+        }
+    }
+
     /// Refuses a reference string of another size or setup. Packed proofs take a longer one.
     ///
     /// # Errors
@@ -365,13 +373,18 @@ impl ProvingKey {
         Ok(Self { meta, pk })
     }
 
-    /// The same key for packed proofs. `srs` is not cut to the circuit.
+    /// The same key with another opening. For packed proofs `srs` is not cut to the circuit.
     ///
     /// # Errors
     /// [`AggregationError::Packed`] for a string that is too short.
-    pub fn packed(mut self, srs: &Srs) -> Result<Self, AggregationError> {
-        self.meta.packed = Some(PackedKey::commit(srs, &self.pk, INSTANCES)?);
-        self.meta.check_setup(srs, Target::Contract)?;
+    pub fn with_opening(mut self, opening: Opening, srs: &Srs) -> Result<Self, AggregationError> {
+        self.meta.packed = match opening {
+            Opening::Shplonk => None,
+            Opening::Packed => Some(PackedKey::commit(srs, &self.pk, INSTANCES)?),
+        };
+        if opening == Opening::Packed {
+            self.meta.check_setup(srs, Target::Contract)?;
+        }
         Ok(self)
     }
 

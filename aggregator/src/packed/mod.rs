@@ -41,4 +41,29 @@ pub use error::PackedError;
 pub use key::PackedKey;
 pub(crate) use key::layout_of;
 pub(crate) use prove::protocol;
-pub use prove::{create_proof, proof_length, verify_proof};
+pub use prove::{Verifier, create_proof, proof_length, verify_proof};
+pub(crate) use store::Store;
+
+/// How the proofs of a key for contracts are opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opening {
+    /// With SHPLONK: a reference string as long as the circuit is enough.
+    #[default]
+    Shplonk,
+    /// Packed: half the gas, and a longer reference string.
+    Packed,
+}
+
+/// Polynomials of the longest pack of the aggregation circuit, the key's.
+const LONGEST_PACK: u32 = 19;
+
+impl Opening {
+    /// log2 of the powers for proofs of an aggregation circuit of 2^`k` rows.
+    #[must_use]
+    pub fn required_k(self, k: u32) -> u32 {
+        match self {
+            Self::Shplonk => k,
+            Self::Packed => k + LONGEST_PACK.next_power_of_two().trailing_zeros(),
+        }
+    }
+}

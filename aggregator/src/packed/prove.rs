@@ -1,6 +1,6 @@
 //! Packed proofs: making them, and the contract's checks natively.
 
-use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine, G2Affine};
 use halo2_base::halo2_proofs::plonk::{
     Circuit, ProvingKey, VerifyingKey, create_proof as halo2_create_proof,
 };
@@ -17,7 +17,7 @@ use super::opening::succinct;
 use super::store::{NoOpening, Scheme, Store};
 use super::transcript::{Setting, Writer};
 use crate::evm::generate::protocol_of;
-use crate::evm::{EvmError, accumulator_from_limbs, generate_packed};
+use crate::evm::{EvmError, PackedVerifier, accumulator_from_limbs, generate_packed};
 use crate::snark::proof::check_words;
 use crate::srs::Srs;
 
@@ -66,7 +66,7 @@ pub fn create_proof(
 }
 
 /// What the contract checks, and what its caller must: exact length, canonical encodings, limb ranges, the proof, the accumulated pairing, and the word
-/// behind the opening. Of `srs` the secret is used.
+/// behind the opening. Of `srs` the secret is used. For several proofs of one key make one [`Verifier`].
 ///
 /// # Errors
 /// A variant per failure; nothing panics on any bytes.
@@ -77,33 +77,70 @@ pub fn verify_proof(
     instances: &[Fr],
     proof: &[u8],
 ) -> Result<(), PackedError> {
-    let layout = layout_of(key, instances.len())?;
-    let words = (layout.points_before(), layout.scalars());
-    check_words(proof, layout.proof_length(), words)?;
-    let (body, inverse) = proof.split_at(layout.body_length());
-    let accumulator = accumulator_from_limbs(instances)?;
-    accumulator
-        .check(&srs.s_g2())
-        .map_err(|_| EvmError::AccumulatedPairing)?;
-    let protocol = protocol(key, packed, instances.len())?;
-    let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(body);
-    let given = [instances.to_vec()];
-    let refused = |reason: String| EvmError::Verify { reason };
-    let own = succinct(&layout, &protocol, &packed.point(), &given, &mut transcript)
-        .map_err(|error| refused(format!("{error:?}")))?;
-    let own = Accumulator {
-        left: own.rhs,
-        right: own.lhs,
-    };
-    own.check(&srs.s_g2())
-        .map_err(|_| refused("the opening's pairing does not hold".to_owned()))?;
-    let contract = generate_packed(srs, key, packed, instances.len())?;
-    let expected = contract.inverse(instances, &[], body);
-    if inverse != expected {
-        let expected = expected.iter().map(|byte| format!("{byte:02x}")).collect();
-        return Err(PackedError::Inverse { expected });
+    Verifier::new(srs, key, packed, instances.len())?.verify(instances, proof)
+}
+
+/// The verifier of one key's proofs.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    layout: Layout,
+    protocol: PlonkProtocol<G1Affine>,
+    pack: G1Affine,
+    s_g2: G2Affine,
+    contract: PackedVerifier,
+}
+
+impl Verifier {
+    /// For circuits of so many instances; of `srs` the secret is used.
+    ///
+    /// # Errors
+    /// As [`PackedKey::commit`] but for the string's length.
+    pub fn new(
+        srs: &Srs,
+        key: &VerifyingKey<G1Affine>,
+        packed: &PackedKey,
+        instances: usize,
+    ) -> Result<Self, PackedError> {
+        Ok(Self {
+            layout: layout_of(key, instances)?,
+            protocol: protocol(key, packed, instances)?,
+            pack: packed.point(),
+            s_g2: srs.s_g2(),
+            contract: generate_packed(srs, key, packed, instances)?,
+        })
     }
-    Ok(())
+
+    /// [`verify_proof`].
+    ///
+    /// # Errors
+    /// As [`verify_proof`]; another number of instances is [`EvmError::Verify`].
+    pub fn verify(&self, instances: &[Fr], proof: &[u8]) -> Result<(), PackedError> {
+        let layout = &self.layout;
+        let words = (layout.points_before(), layout.scalars());
+        check_words(proof, layout.proof_length(), words)?;
+        let (body, inverse) = proof.split_at(layout.body_length());
+        let accumulator = accumulator_from_limbs(instances)?;
+        accumulator
+            .check(&self.s_g2)
+            .map_err(|_| EvmError::AccumulatedPairing)?;
+        let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(body);
+        let given = [instances.to_vec()];
+        let refused = |reason: String| EvmError::Verify { reason };
+        let own = succinct(layout, &self.protocol, &self.pack, &given, &mut transcript)
+            .map_err(|error| refused(format!("{error:?}")))?;
+        let own = Accumulator {
+            left: own.rhs,
+            right: own.lhs,
+        };
+        own.check(&self.s_g2)
+            .map_err(|_| refused("the opening's pairing does not hold".to_owned()))?;
+        let expected = self.contract.inverse(instances, &[], body);
+        if inverse != expected {
+            let expected = expected.iter().map(|byte| format!("{byte:02x}")).collect();
+            return Err(PackedError::Inverse { expected });
+        }
+        Ok(())
+    }
 }
 
 /// The key's protocol with the state of the packed transcript.

@@ -38,8 +38,8 @@ const MAX_HEIGHT: usize = 11;
 /// Functions of the contract; each ends the call where a precompile refuses, or where there is none: a call to an address without code succeeds and
 /// returns nothing. (The operand that is named first is computed last.)
 fn functions(rows: Option<Rows>) -> String {
-    let power = match rows {
-        Some(rows) => rows.squarings(),
+    let (power, start) = match rows {
+        Some(rows) => (rows.squarings(), String::new()),
         None => modular_exponentiation(),
     };
     format!(
@@ -70,13 +70,13 @@ if iszero(or(x, y)) {{ revert(0, 0) }}
 mstore(to, x)
 mstore(add(to, 0x20), y)
 }}
-"
+{start}"
     )
 }
 
-/// Any power by the precompile.
-fn modular_exponentiation() -> String {
-    format!(
+/// Any power by the precompile, and the words of its input that are always the same.
+fn modular_exponentiation() -> (String, String) {
+    let function = format!(
         "function power(base, exponent, modulus) -> result {{
 mstore({base:#x}, base)
 mstore({exponent:#x}, exponent)
@@ -84,16 +84,20 @@ mstore({modulus:#x}, modulus)
 if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 5, {POWER:#x}, 0xc0, 0, 0x20))) {{ revert(0, 0) }}
 result := mload(0)
 }}
-mstore({POWER:#x}, 0x20)
+",
+        base = POWER + 0x60,
+        exponent = POWER + 0x80,
+        modulus = POWER + 0xa0,
+    );
+    let start = format!(
+        "mstore({POWER:#x}, 0x20)
 mstore({length:#x}, 0x20)
 mstore({modulus_length:#x}, 0x20)
 ",
         length = POWER + 0x20,
         modulus_length = POWER + 0x40,
-        base = POWER + 0x60,
-        exponent = POWER + 0x80,
-        modulus = POWER + 0xa0,
-    )
+    );
+    (function, start)
 }
 
 /// Rows of a key.

@@ -19,6 +19,8 @@ use crate::packed::{PackedError, PackedKey, layout_of, protocol};
 use crate::srs::Srs;
 
 #[cfg(test)]
+mod forgeries;
+#[cfg(test)]
 mod tests;
 
 /// Bytes of the inverse.

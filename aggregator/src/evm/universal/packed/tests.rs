@@ -1,17 +1,25 @@
 //! Contracts of packed proofs beside the native verifier: the same verdict on everything.
 
+use std::path::Path;
+
 use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use laminate_engine::fold::FoldMode;
+use revm::context::TxEnv;
+use revm::context::result::{ExecutionResult, Output};
+use revm::database::InMemoryDB;
+use revm::primitives::{Address, TxKind, keccak256};
+use revm::{Context, ExecuteCommitEvm, MainBuilder, MainContext};
 
 use super::super::key_hash;
 use super::super::tests::{INSTANCES, Kind, Setup};
 use super::*;
 use crate::circuit::AggregationCircuit;
 use crate::evm::tests::{Chain, compiler};
-use crate::evm::{accumulator_limbs, encode_universal_calldata};
+use crate::evm::{SourceTree, UniversalTemplate, accumulator_limbs, encode_universal_calldata};
 use crate::keys;
-use crate::packed::{self, tests::altered};
+use crate::packed::{self, Opening, tests::altered};
+use crate::prove::{self, AggregationProof, Target};
 use crate::testing::{perceptron, sample};
 
 const KIND: Kind = Kind {
@@ -40,9 +48,9 @@ impl Circuit {
         packed::create_proof(&self.srs, &self.setup.key, &self.key, circuit, statement).unwrap()
     }
 
-    fn verifies(&self, statement: &[Fr], proof: &[u8]) -> bool {
+    fn verifier(&self) -> packed::Verifier {
         let key = self.setup.key.get_vk();
-        packed::verify_proof(&self.srs, key, &self.key, statement, proof).is_ok()
+        packed::Verifier::new(&self.srs, key, &self.key, INSTANCES).unwrap()
     }
 
     fn words(&self) -> Vec<Word> {
@@ -139,8 +147,9 @@ fn contracts_and_native_verifier_agree() {
     let longer = [&proof[..], &[0; 32]].concat();
     tried.push(("longer".to_owned(), statement.clone(), longer));
     let mut accepted = 0;
+    let verifier = circuit.verifier();
     for (name, statement, proof) in &tried {
-        let native = circuit.verifies(statement, proof);
+        let native = verifier.verify(statement, proof).is_ok();
         for contract in &contracts {
             let verdict = contract.accepts(statement, proof);
             assert_eq!(verdict, native, "{}: {name}", contract.name);
@@ -265,32 +274,58 @@ fn false_accumulators_are_refused() {
     println!("{} proven but false accumulators, 0 accepted", bad.len());
 }
 
-/// The aggregation circuit as it is: gas and bytes.
+/// A proof of a small model, packed, under its key.
+struct Model {
+    srs: Srs,
+    keys: keys::ProvingKey,
+    proof: AggregationProof,
+}
+
+impl Model {
+    fn new() -> Self {
+        let srs = Srs::development(19).unwrap();
+        let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
+        let verifier = &sample.model.verifier;
+        let keys = keys::ProvingKey::derive(verifier, FoldMode::On, &srs).unwrap();
+        let keys = keys.with_opening(Opening::Packed, &srs).unwrap();
+        let pinning = &keys.meta.pinning;
+        let circuit =
+            AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof)
+                .unwrap();
+        let proof = prove::prove(&keys, &srs, circuit, Target::Contract).unwrap();
+        prove::verify(&keys.verifying_key(), &srs, &proof).unwrap();
+        Self { srs, keys, proof }
+    }
+
+    fn packed(&self) -> &PackedKey {
+        self.keys.meta.packed.as_ref().unwrap()
+    }
+}
+
+/// The aggregation circuit as it is: gas and bytes of the generated contracts, and of a submission to the registry.
 #[test]
 fn gas_of_the_packed_aggregation_circuit() {
     let Some(compiler) = compiler() else { return };
-    let srs = Srs::development(19).unwrap();
-    let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
-    let verifier = &sample.model.verifier;
-    let keys = keys::ProvingKey::derive(verifier, FoldMode::On, &srs).unwrap();
-    let pinning = &keys.meta.pinning;
-    let circuit =
-        AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap();
-    let public = circuit.public().clone();
-    let limbs = accumulator_limbs(&public.deferred.accumulator().unwrap());
-    let instances = [&limbs[..], &public.instances(public.digest())].concat();
-    let key = PackedKey::commit(&srs, &keys.pk, instances.len()).unwrap();
-    let proof = packed::create_proof(&srs, &keys.pk, &key, circuit, &instances).unwrap();
-    let vk = keys.pk.get_vk();
-    let words = packed_key_words(vk, &key, instances.len()).unwrap();
+    let model = Model::new();
+    let (srs, key) = (&model.srs, model.packed());
+    let vk = model.keys.pk.get_vk();
+    let instances = model.proof.instances().unwrap();
+    let proof = &model.proof.proof;
+    let words = packed_key_words(vk, key, instances.len()).unwrap();
     let contracts = [
-        generate_packed(&srs, vk, &key, instances.len()).unwrap(),
-        generate_packed_universal(&srs, vk, &key, instances.len()).unwrap(),
+        generate_packed(srs, vk, key, instances.len()).unwrap(),
+        generate_packed_universal(srs, vk, key, instances.len()).unwrap(),
     ];
+    let embedded = UniversalTemplate::embedded_packed().unwrap();
+    let compiled = UniversalTemplate::compile_packed(srs, vk, key, instances.len(), &compiler);
+    assert_eq!(embedded, compiled.unwrap(), "run scripts/make_embedded.sh");
+    embedded
+        .require_key(&srs.truncated(model.keys.meta.k()).unwrap(), vk)
+        .unwrap();
     for (verifier, words) in contracts.iter().zip([&[][..], &words]) {
         let compiled = verifier.compile(&compiler).unwrap();
         assert_eq!(proof.len(), verifier.proof_length);
-        let calldata = encode_universal_calldata(&instances, words, &proof);
+        let calldata = encode_universal_calldata(&instances, words, proof);
         let gas = Chain::deploy(&compiled.creation).call(calldata);
         println!(
             "{}: {} bytes of code, {} gas, {} words of key, {} bytes of proof",
@@ -300,5 +335,144 @@ fn gas_of_the_packed_aggregation_circuit() {
             words.len(),
             verifier.proof_length
         );
+    }
+    let halo2 = contracts[0].compile(&compiler).unwrap();
+    let submission = Submission::new(&compiler, &halo2.creation, &model.proof);
+    let mut chain = submission.chain;
+    let first = chain.send(submission.registry, submission.submit.clone());
+    let first = first.unwrap_or_else(|| panic!("refused with {:02x?}", chain.returned));
+    println!("submit: {first} gas");
+    assert_eq!(
+        chain.send(submission.registry, submission.submit.clone()),
+        None,
+        "replayed"
+    );
+    for at in (4..submission.submit.len()).step_by(32) {
+        let mut bad = submission.submit.clone();
+        bad[at + 31] ^= 1;
+        assert_eq!(
+            chain.send(submission.registry, bad),
+            None,
+            "word {}",
+            at / 32
+        );
+    }
+}
+
+/// A registry on a chain, and a submission to it.
+struct Submission {
+    chain: Ledger,
+    registry: Address,
+    submit: Vec<u8>,
+}
+
+impl Submission {
+    fn new(compiler: &SolcCompiler, halo2: &[u8], proof: &AggregationProof) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let tree = SourceTree::contracts(&root).unwrap();
+        let names = ["ModelRegistry", "InferenceVerifier"];
+        let compiled = compiler.compile(&tree, &names).unwrap();
+        let mut chain = Ledger::default();
+        let public = &proof.public;
+        let statement: Vec<Word> = public.statement.iter().map(word).collect();
+        let halo2 = chain.deploy(halo2);
+        let arguments = [
+            address_word(halo2),
+            number(public.outputs as usize),
+            number(proof.proof.len()),
+            number(public.deferred.terms.len()),
+            [0; 32],
+        ];
+        let creation = [
+            &compiled["InferenceVerifier"].creation[..],
+            &arguments.concat(),
+        ];
+        let verifier = chain.deploy(&creation.concat());
+        let registry = chain.deploy(&compiled["ModelRegistry"].creation);
+        let (program, weights) = (statement[0], statement[1]);
+        let register = call(
+            "registerModel(bytes32,bytes32,address,bytes32)",
+            &[program, weights, address_word(verifier), [0; 32]],
+        );
+        chain.send(registry, register).expect("registered");
+        let model = chain.returned[..].try_into().expect("a word");
+        let encoded = crate::evm::encode_proof(proof).unwrap();
+        let output = statement[3..].concat();
+        let head = [
+            model,
+            statement[2],
+            number(0x80),
+            number(0x80 + 32 + output.len()),
+        ];
+        let mut submit = call("submit(uint256,bytes32,bytes,bytes)", &head);
+        for bytes in [&output, &encoded] {
+            submit.extend(number(bytes.len()));
+            submit.extend(bytes);
+        }
+        Self {
+            chain,
+            registry,
+            submit,
+        }
+    }
+}
+
+fn number(value: usize) -> Word {
+    word(&Fr::from(value as u64))
+}
+
+fn address_word(address: Address) -> Word {
+    address.into_word().into()
+}
+
+fn call(signature: &str, words: &[Word]) -> Vec<u8> {
+    let selector = &keccak256(signature.as_bytes())[..4];
+    [selector, &words.concat()].concat()
+}
+
+/// A chain of several contracts.
+#[derive(Default)]
+struct Ledger {
+    database: InMemoryDB,
+    nonce: u64,
+    /// What the last transaction returned.
+    returned: Vec<u8>,
+}
+
+impl Ledger {
+    fn transact(&mut self, kind: TxKind, data: Vec<u8>) -> Option<ExecutionResult> {
+        let database = std::mem::take(&mut self.database);
+        let mut evm = Context::mainnet().with_db(database).build_mainnet();
+        let transaction = TxEnv::builder()
+            .kind(kind)
+            .nonce(self.nonce)
+            .data(data.into())
+            .gas_limit(16_000_000)
+            .build()
+            .unwrap();
+        self.nonce += 1;
+        let result = evm.transact_commit(transaction).unwrap();
+        self.database = std::mem::take(&mut evm.ctx.journaled_state.database);
+        self.returned = result
+            .output()
+            .map(|output| output.to_vec())
+            .unwrap_or_default();
+        result.is_success().then_some(result)
+    }
+
+    fn deploy(&mut self, creation: &[u8]) -> Address {
+        match self.transact(TxKind::Create, creation.to_vec()) {
+            Some(ExecutionResult::Success {
+                output: Output::Create(_, Some(contract)),
+                ..
+            }) => contract,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Gas of a transaction that is taken.
+    fn send(&mut self, to: Address, data: Vec<u8>) -> Option<u64> {
+        let result = self.transact(TxKind::Call(to), data)?;
+        Some(result.tx_gas_used())
     }
 }
