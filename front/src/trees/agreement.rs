@@ -1,7 +1,7 @@
 //! How close the integer program is to what the library predicts.
 
 use laminate_model::program::{Program, Weights};
-use laminate_prover::exec::{self, ExecError};
+use laminate_prover::exec::{ExecError, Executor};
 use rayon::prelude::*;
 
 use super::ensemble::{Decision, Ensemble};
@@ -61,12 +61,11 @@ pub fn margins(
         batch_log: 0,
         ..program.clone()
     };
-    single.check()?;
-    exec::check_weights(&single, weights)?;
+    let executor = Executor::new(&single, weights)?;
     let scale = single.tensors.get(single.output).map_or(0, |t| t.scale);
     let unit = (-f64::from(scale)).exp2();
     let row = |row: &Vec<f32>| {
-        let trace = exec::run_checked(&single, weights, &[keys_of(row)])?;
+        let trace = executor.rows(&[keys_of(row)])?;
         let outputs = trace.outputs(&single).into_iter().flatten();
         Ok(outputs.map(|y| f64::from(y) * unit).collect())
     };
