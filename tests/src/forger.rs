@@ -13,15 +13,12 @@ use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
 use laminate_engine::transcript::Transcript;
-use laminate_model::program::{ACTIVATION_BOUND, Program, padded_log};
+use laminate_model::program::{Program, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
-use laminate_model::with_op;
 use laminate_prover::columns::{Columns, TraceColumns, WeightColumns};
-use laminate_prover::exec::execute::Execute;
-use laminate_prover::exec::ops::Operand;
-use laminate_prover::exec::{self, NodeAux, Trace};
+use laminate_prover::exec::{self, Executor, Rows, Trace};
 use laminate_prover::fold;
 use laminate_prover::joint::{self, Inputs};
 use laminate_prover::prove::{Links, Model, WeightSecret};
@@ -87,17 +84,10 @@ impl Forger {
         input.truncate(program.input_len());
         let mut output = values(program, trace, program.output);
         output.truncate(program.proof_output_len());
-        let ends = program
-            .sequence
-            .map(|s| (s.reads_tokens(), s.gives_tokens()));
-        let (reads, gives) = ends.unwrap_or_default();
         let mut forger = Self {
             input,
             output,
-            known: [
-                token_ids(trace, program.input, reads),
-                token_ids(trace, program.output, gives),
-            ],
+            known: trace.known(program),
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
@@ -403,17 +393,6 @@ pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
         .collect()
 }
 
-/// Tokens of every slot; none of a tensor that holds something else.
-fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
-    if !are_tokens {
-        return vec![];
-    }
-    let values = trace.tensors[id].iter();
-    values
-        .map(|v| (i64::from(*v) + ACTIVATION_BOUND) as usize)
-        .collect()
-}
-
 /// Recomputes every node after `from`, so that an altered tensor is used consistently. `None` if a
 /// value leaves its range.
 ///
@@ -421,19 +400,19 @@ fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
 /// For a program over a sequence.
 pub fn rerun(case: &Case, trace: &mut Trace, from: usize) -> Option<()> {
     let program = &case.program;
+    assert!(program.sequence.is_none(), "sequences are not rerun");
+    let executor = Executor::new(program, &case.weights).expect("a model");
+    let slots = 0..program.slots();
     for (index, node) in program.nodes.iter().enumerate().skip(from + 1) {
-        let operand = |i: usize| Operand {
-            values: &trace.tensors[node.inputs[i]],
-            log_width: padded_log(program.tensor_width(node.inputs[i])),
+        let operand = |id: &usize| Rows {
+            values: &trace.tensors[*id],
+            first: 0,
+            width: 1 << program.tensors[*id].width_log(),
         };
-        let model = (program, &case.weights);
-        let computed = with_op!(node.op, op => op.on_rows(model, &operand));
-        let name = node.op.name();
-        let computed = computed
-            .unwrap_or_else(|| panic!("{name} is an op of sequences, which are not rerun"))
-            .ok()?;
+        let operands: Vec<Rows<'_>> = node.inputs.iter().map(operand).collect();
+        let computed = executor.step(index, 0, slots.clone(), &operands).ok()?;
         trace.tensors[node.output] = computed.values;
-        trace.aux[index] = NodeAux { ..computed.aux };
+        trace.aux[index] = computed.aux;
     }
     Some(())
 }

@@ -7,7 +7,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::fold::FoldMode;
 use laminate_model::ops::{Relu, Reshape};
-use laminate_model::program::{Node, Op, Weights};
+use laminate_model::program::{Node, Op, Role, Weights};
 use laminate_prover::exec::{self, Trace};
 use laminate_tests::forger::{Forger, rerun};
 use laminate_tests::{Case, TestSrs, every_op, mlp};
@@ -84,7 +84,7 @@ fn relu_with_both_parts_is_refused() {
         |op| *op == Op::Relu(Relu),
         |trace, index, node, flat| {
             trace.tensors[node.output][flat] += 3;
-            trace.aux[index].negative[flat] += 3;
+            trace.aux[index].narrow_mut(Role::NEGATIVE)[flat] += 3;
         },
     );
 }
@@ -97,7 +97,7 @@ fn relu_that_passes_negative_values_is_refused() {
         |trace, index, node, flat| {
             // Stored without an offset, so a negative value is 2^16 too large.
             trace.tensors[node.output][flat] = trace.tensors[node.inputs[0]][flat];
-            trace.aux[index].negative[flat] = 0;
+            trace.aux[index].narrow_mut(Role::NEGATIVE)[flat] = 0;
             if trace.tensors[node.output][flat] >= 0 {
                 trace.tensors[node.output][flat] -= 1;
             }
@@ -112,7 +112,9 @@ fn leaky_relu_of_the_wrong_sign_is_refused() {
         |op| matches!(op, Op::LeakyRelu(_)),
         |trace, index, node, flat| {
             let aux = &mut trace.aux[index];
-            std::mem::swap(&mut aux.positive[flat], &mut aux.negative[flat]);
+            let [p, n] = [Role::POSITIVE, Role::NEGATIVE].map(|role| aux.narrow(role)[flat]);
+            aux.narrow_mut(Role::POSITIVE)[flat] = n;
+            aux.narrow_mut(Role::NEGATIVE)[flat] = p;
             trace.tensors[node.output][flat] = -trace.tensors[node.output][flat];
         },
     );
@@ -127,7 +129,7 @@ fn rounding_the_other_way_is_refused() {
         scaled,
         |trace, index, node, flat| {
             trace.tensors[node.output][flat] += 1;
-            trace.aux[index].remainder[flat] = 0;
+            trace.aux[index].narrow_mut(Role::REMAINDER)[flat] = 0;
         },
     );
     every_element(
@@ -136,11 +138,11 @@ fn rounding_the_other_way_is_refused() {
         |trace, index, node, flat| {
             let modulus = 1u64 << (8 * node.op.remainder_bytes());
             trace.tensors[node.output][flat] -= 1;
-            trace.aux[index].remainder[flat] = (modulus - 1) as u32;
+            trace.aux[index].narrow_mut(Role::REMAINDER)[flat] = (modulus - 1) as u32;
         },
     );
     every_element("remainder alone", scaled, |trace, index, _, flat| {
-        trace.aux[index].remainder[flat] ^= 1;
+        trace.aux[index].narrow_mut(Role::REMAINDER)[flat] ^= 1;
     });
 }
 

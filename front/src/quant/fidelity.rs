@@ -1,7 +1,7 @@
 //! How close the integer program is to the float model.
 
 use laminate_model::program::{Program, Weights};
-use laminate_prover::exec::{self, ExecError};
+use laminate_prover::exec::{ExecError, Executor};
 use rayon::prelude::*;
 
 use super::QuantError;
@@ -82,8 +82,7 @@ pub fn fidelity(
         batch_log: 0,
         ..program.clone()
     };
-    single.check()?;
-    exec::check_weights(&single, weights)?;
+    let executor = Executor::new(&single, weights)?;
     let expected = graph.run(rows)?;
     let decision = decision(graph);
     let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
@@ -91,7 +90,7 @@ pub fn fidelity(
         .par_iter()
         .zip(&expected)
         .map(|(row, expected)| {
-            let found = run_row(&single, weights, row)?;
+            let found = run_row(&single, &executor, row)?;
             let found: Vec<f64> = found.into_iter().map(|v| real(v, scale)).collect();
             let expected: Vec<f64> = expected.iter().map(|v| f64::from(*v)).collect();
             let errors = || found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
@@ -120,11 +119,11 @@ fn determination(pairs: &[(f64, f64)]) -> Option<f64> {
     (variance > 0.0).then(|| 1.0 - errors / variance)
 }
 
-fn run_row(program: &Program, weights: &Weights, row: &[f32]) -> Result<Vec<i32>, ExecError> {
+fn run_row(program: &Program, executor: &Executor<'_>, row: &[f32]) -> Result<Vec<i32>, ExecError> {
     let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
     // Not range-checked here: the executor refuses it and names row and feature.
     let input = row.iter().map(|x| nearest(*x, scale)).collect();
-    let trace = exec::run_checked(program, weights, &[input])?;
+    let trace = executor.rows(&[input])?;
     Ok(trace.outputs(program).into_iter().flatten().collect())
 }
 

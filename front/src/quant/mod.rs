@@ -149,22 +149,16 @@ fn widen(
     refusal: &ExecError,
 ) -> Result<(), QuantError> {
     let give_up = || QuantError::Calibration(refusal.clone());
-    let ExecError::OutOfRange {
-        node,
-        value,
-        highest,
-        ..
-    } = refusal
-    else {
+    let ExecError::OutOfRange(at) = refusal else {
         return Err(give_up());
     };
-    let node = lowered.program.nodes.get(*node).ok_or_else(give_up)?;
+    let node = lowered.program.nodes.get(at.node).ok_or_else(give_up)?;
     // A table refuses its index, which is its operand; every other op its own result.
     let tensor = match node.op {
         Op::Activation(_) => *node.inputs.first().ok_or_else(give_up)?,
         _ => node.output,
     };
-    let overshoot = value.unsigned_abs() as f64 / (*highest).max(1) as f64;
+    let overshoot = at.value.unsigned_abs() as f64 / at.highest.max(1) as f64;
     let held = libm::exp2(-f64::from(lowered.program.tensors[tensor].scale));
     let range = &mut room[lowered.source[tensor]];
     // A tensor whose range was zero gets one unit.

@@ -178,10 +178,14 @@ fn both_refuse_what_leaves_its_range() {
             };
             match (rust, python) {
                 (Ok(trace), Ok(expected)) => assert_eq!(unpadded(&program, &trace), expected),
-                (Err(ExecError::BlockRange(at)), Err(why)) => {
+                (Err(ExecError::OutOfRange(at)), Err(why)) => {
                     let place = format!(
                         "{}, block {}, slot {}, feature {}: {} ",
-                        at.name, at.block, at.slot, at.feature, at.value
+                        at.name,
+                        at.block.unwrap_or(0),
+                        at.slot,
+                        at.feature,
+                        at.value
                     );
                     assert!(why.contains(&place), "{place}\n{why}");
                     refused += 1;

@@ -2,6 +2,16 @@
 
 use std::fmt;
 
+use crate::program::ACTIVATION_BOUND;
+
+/// The largest absolute value of an int16 tensor.
+pub(super) const WORD: u128 = ACTIVATION_BOUND.unsigned_abs() as u128;
+
+/// What is added before a shift, so that it rounds.
+pub(super) const fn half(shift: u8) -> u128 {
+    1 << (shift - 1)
+}
+
 /// Integers from `least` to below `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {

@@ -42,13 +42,13 @@ impl Program {
     /// Whether a tensor's padded features are proven zero, so that what stands in the weights of
     /// padded columns is multiplied by zero. Claimed for sequence programs only.
     pub fn zero_padded(&self, id: TensorId) -> bool {
-        let Some(sequence) = self.sequence else {
+        if self.sequence.is_none() {
             return false;
-        };
+        }
         let mut zero = vec![false; self.tensors.len()];
         // What comes into a shard is claimed to be.
         if let Some(slot) = zero.get_mut(self.input) {
-            *slot = !sequence.reads_tokens();
+            *slot = self.input_end().is_boundary();
         }
         for node in &self.nodes {
             self.follow_carry(&mut zero);

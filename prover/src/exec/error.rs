@@ -151,41 +151,18 @@ pub enum ExecError {
         /// Size of the vocabulary.
         vocab: u32,
     },
-    /// A value computed from tokens is out of range; nothing saturates.
-    #[error(transparent)]
-    BlockRange(Box<BlockRange>),
     /// A computed value is out of range; nothing saturates.
-    #[error(
-        "node {node} {name:?} ({op}), row {row}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the input is outside the calibrated range, calibrate with data like it or with more headroom"
-    )]
-    OutOfRange {
-        /// Index of the node.
-        node: usize,
-        /// Its name in the model.
-        name: String,
-        /// Its op.
-        op: &'static str,
-        /// Which value of the node.
-        what: &'static str,
-        /// The batch slot, from 0.
-        row: usize,
-        /// The feature, from 0.
-        feature: usize,
-        /// The integer value.
-        value: i128,
-        /// Lowest accepted.
-        lowest: i64,
-        /// Highest accepted.
-        highest: i64,
-    },
+    #[error(transparent)]
+    OutOfRange(Box<OutOfRange>),
 }
 
-/// A value computed from tokens that is out of range.
+/// A computed value that is out of range.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "node {node} {name:?} ({op}), block {block}, slot {slot}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the text is outside the calibrated range, calibrate with text like it or with more headroom"
+    "node {node} {name:?} ({op}), {}row {slot}, feature {feature}: {what} is {value}, expected {lowest} to {highest}; the input is outside the calibrated range, calibrate with data like it or with more headroom",
+    block.map(|block| format!("block {block}, ")).unwrap_or_default()
 )]
-pub struct BlockRange {
+pub struct OutOfRange {
     /// Index of the node.
     pub node: usize,
     /// Its name in the model.
@@ -194,9 +171,9 @@ pub struct BlockRange {
     pub op: &'static str,
     /// Which value of the node.
     pub what: &'static str,
-    /// Block of the model, from 0.
-    pub block: usize,
-    /// Position, from 0.
+    /// Block of the model, from 0; none if the model repeats nothing.
+    pub block: Option<usize>,
+    /// Row of the batch or position of the token, from 0.
     pub slot: usize,
     /// The feature, from 0.
     pub feature: usize,

@@ -2,7 +2,7 @@
 
 use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
-    DenseShape, DenseWeights, Node, Op, Program, Table, TableKind, Tensor, Weights,
+    DenseShape, DenseWeights, Node, Op, Program, Role, Table, TableKind, Tensor, Weights,
 };
 use proptest::prelude::*;
 
@@ -82,7 +82,7 @@ fn shapes_slots_and_padding() {
         "the last row fills the unused slots"
     );
     assert_eq!(trace.tensors[1][..8], [6, 6, 6, 6, 6, 0, 0, 0]);
-    assert_eq!(trace.aux[0].remainder[..8], [1 << 15; 8]);
+    assert_eq!(trace.aux[0].narrow(Role::REMAINDER)[..8], [1 << 15; 8]);
     assert_eq!(
         trace.tensors[2][5..8],
         [8192; 3],
@@ -90,7 +90,7 @@ fn shapes_slots_and_padding() {
     );
     assert_eq!(trace.tensors[3][5..8], [4096; 3]);
     assert_eq!(trace.tensors[4], trace.tensors[3]);
-    assert!(trace.aux[1].remainder.is_empty() && trace.aux[3].remainder.is_empty());
+    assert!(trace.aux[1].columns.is_empty() && trace.aux[3].columns.is_empty());
     let outputs = trace.outputs(&program);
     assert_eq!((outputs.len(), outputs[0].len()), (4, 5));
     assert_eq!(outputs[1], outputs[3]);
@@ -116,17 +116,15 @@ fn range_errors_name_the_place() {
     };
     weights.dense[0].weight[5] = 127;
     let error = run(&program, &weights, &[vec![0, 0, 258], vec![0, 0, 259]]).unwrap_err();
-    let ExecError::OutOfRange {
-        node: 0,
-        row: 1,
-        feature: 1,
-        value: 32_893,
-        highest: 32_767,
-        ..
-    } = error
-    else {
+    let ExecError::OutOfRange(at) = &error else {
         panic!("{error}");
     };
+    assert_eq!(
+        (at.node, at.block, at.slot, at.feature),
+        (0, None, 1, 1),
+        "{error}"
+    );
+    assert_eq!((at.value, at.highest), (32_893, 32_767));
     assert!(
         error
             .to_string()
@@ -241,12 +239,12 @@ proptest! {
             Ok(trace) => for (b, j) in (0..2).flat_map(|b| (0..4).map(move |j| (b, j))) {
                 let at = 4 * b + j;
                 let exact = if j < 3 { exact(b, j) } else { 0 };
-                identity(trace.tensors[1][at], trace.aux[0].remainder[at], exact, shift)?;
+                identity(trace.tensors[1][at], trace.aux[0].narrow(Role::REMAINDER)[at], exact, shift)?;
             },
-            Err(ExecError::OutOfRange { row, feature, value, .. }) => {
-                let rounded = (exact(row, feature) + (1 << (shift - 1))).div_euclid(1 << shift);
-                prop_assert_eq!(rounded, value);
-                prop_assert!(!(-32_768..32_768).contains(&value));
+            Err(ExecError::OutOfRange(at)) => {
+                let rounded = (exact(at.slot, at.feature) + (1 << (shift - 1))).div_euclid(1 << shift);
+                prop_assert_eq!(rounded, at.value);
+                prop_assert!(!(-32_768..32_768).contains(&at.value));
             }
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         }
@@ -265,14 +263,15 @@ proptest! {
         for (i, &raw) in a.iter().enumerate() {
             let (x, y) = (i128::from(raw), trace.tensors[1][i]);
             let [leaky, relu, add, mul] = &trace.aux[..] else { unreachable!() };
-            let (p, n) = (i128::from(leaky.positive[i]), i128::from(leaky.negative[i]));
+            let [p, n] = [Role::POSITIVE, Role::NEGATIVE].map(|role| i128::from(leaky.narrow(role)[i]));
             prop_assert!(p - n == x && p * n == 0);
-            identity(y, leaky.remainder[i], (p << 16) - n * i128::from(slope), 16)?;
-            prop_assert_eq!(trace.tensors[2][i] - relu.negative[i] as i32, raw);
-            prop_assert_eq!(trace.tensors[2][i] * relu.negative[i] as i32, 0);
+            identity(y, leaky.narrow(Role::REMAINDER)[i], (p << 16) - n * i128::from(slope), 16)?;
+            let negative = relu.narrow(Role::NEGATIVE)[i] as i32;
+            prop_assert_eq!(trace.tensors[2][i] - negative, raw);
+            prop_assert_eq!(trace.tensors[2][i] * negative, 0);
             let y = i128::from(y);
-            identity(trace.tensors[3][i], add.remainder[i], x * i128::from(left) + y * i128::from(right), 16)?;
-            identity(trace.tensors[4][i], mul.remainder[i], x * y * i128::from(multiplier), 24)?;
+            identity(trace.tensors[3][i], add.narrow(Role::REMAINDER)[i], x * i128::from(left) + y * i128::from(right), 16)?;
+            identity(trace.tensors[4][i], mul.narrow(Role::REMAINDER)[i], x * y * i128::from(multiplier), 24)?;
         }
     }
 }

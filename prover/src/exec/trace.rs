@@ -2,22 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use laminate_model::program::{Program, Role};
+use laminate_model::program::{ACTIVATION_BOUND, End, Program, Role, padded_index};
 
-/// Witnesses of one node beside its operands and output; all of the output's padded shape, and empty
-/// where the op has none.
+/// Witnesses of one node beside its operands and output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeAux {
-    /// Rounding remainders in `[0, 2^s)`: `y·2^s + remainder = exact value + 2^(s-1)`.
-    pub remainder: Vec<u32>,
-    /// Relu and LeakyRelu: `n = max(-x, 0)`.
-    pub negative: Vec<u32>,
-    /// LeakyRelu: `p = max(x, 0)`.
-    pub positive: Vec<u32>,
-    /// All other roles.
-    pub others: BTreeMap<Role, Values>,
-    /// Dense layers of sequence programs: `Σ_k w·x`, shape of the output.
-    pub accumulator: Vec<i64>,
+    /// The auxiliary columns that the op names.
+    pub columns: BTreeMap<Role, Values>,
+    /// Of products: the exact sums before anything is scaled or rounded, `Σ_k w·x` of shape of the output.
+    pub sums: Vec<i64>,
+}
+
+impl NodeAux {
+    /// The values of a role; none if the op has no such column.
+    pub fn column(&self, role: Role) -> Option<&Values> {
+        self.columns.get(&role)
+    }
+
+    /// The values of a role of up to 32 bits; empty if the op has no such column.
+    pub fn narrow(&self, role: Role) -> &[u32] {
+        match self.columns.get(&role) {
+            Some(Values::Narrow(values)) => values,
+            _ => &[],
+        }
+    }
+
+    /// [`Self::narrow`], to be altered.
+    pub fn narrow_mut(&mut self, role: Role) -> &mut [u32] {
+        match self.columns.get_mut(&role) {
+            Some(Values::Narrow(values)) => values,
+            _ => &mut [],
+        }
+    }
 }
 
 /// Unsigned values of an auxiliary column, padded, as the layout stores them.
@@ -50,18 +66,27 @@ impl Values {
             Self::Wide(v) => v.get(i).copied().unwrap_or(0),
         }
     }
+
+    /// Appends values of the same width.
+    pub(super) fn append(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Narrow(to), Self::Narrow(from)) => to.extend_from_slice(from),
+            (Self::Wide(to), Self::Wide(from)) => to.extend_from_slice(from),
+            _ => debug_assert!(false, "blocks of unlike columns"),
+        }
+    }
+
+    pub(super) fn reserve_exact(&mut self, more: usize) {
+        match self {
+            Self::Narrow(v) => v.reserve_exact(more),
+            Self::Wide(v) => v.reserve_exact(more),
+        }
+    }
 }
 
-impl NodeAux {
-    /// The values of a role; none if the op has no such column.
-    pub fn column(&self, role: Role) -> Option<Values> {
-        let narrow = |v: &Vec<u32>| Some(Values::Narrow(v.clone()));
-        match role {
-            Role::Remainder => narrow(&self.remainder),
-            Role::Positive => narrow(&self.positive),
-            Role::Negative => narrow(&self.negative),
-            other => self.others.get(&other).cloned(),
-        }
+impl From<Vec<u32>> for Values {
+    fn from(values: Vec<u32>) -> Self {
+        Self::Narrow(values)
     }
 }
 
@@ -78,22 +103,42 @@ pub struct Trace {
 impl Trace {
     /// The residual stream that a shard gives out, all slots, padded; empty for other programs.
     pub fn residual(&self, program: &Program) -> &[i32] {
-        let shard = program.sequence.is_some_and(|s| !s.gives_tokens());
+        let shard = program.output_end().is_boundary();
         let output = self.tensors.get(program.output).filter(|_| shard);
         output.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Tokens of every slot at the input and at the output; none of an end that is something else.
+    ///
+    /// # Panics
+    /// If the trace is another program's.
+    pub fn known(&self, program: &Program) -> [Vec<usize>; 2] {
+        program.ends().map(|(id, end)| match end {
+            End::Tokens => self.tensors[id].iter().map(token).collect(),
+            End::Values | End::Residual => vec![],
+        })
     }
 
     /// The output without padded features, one row for each slot; empty if the trace is another
     /// program's.
     pub fn outputs(&self, program: &Program) -> Vec<Vec<i32>> {
-        let width = program.tensor_width(program.output);
-        let values = self
+        let Some((tensor, values)) = program
             .tensors
             .get(program.output)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let rows = values.chunks_exact(width.next_power_of_two());
-        rows.map(|row| row.iter().take(width).copied().collect())
+            .zip(self.tensors.get(program.output))
+        else {
+            return vec![];
+        };
+        let places: Vec<usize> = (0..tensor.width())
+            .map(|i| padded_index(&tensor.axes, i))
+            .collect();
+        let rows = values.chunks_exact(1 << tensor.width_log());
+        rows.map(|row| places.iter().map(|at| row[*at]).collect())
             .collect()
     }
+}
+
+/// The token that an end's tensor holds as `id - 2^15`.
+fn token(value: &i32) -> usize {
+    (i64::from(*value) + ACTIVATION_BOUND) as usize
 }

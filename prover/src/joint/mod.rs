@@ -40,7 +40,7 @@ pub struct Inputs<'a> {
 impl Inputs<'_> {
     /// Exact sums of a dense layer, `(stack, slots, rows)` padded, if the executor kept them.
     fn accumulator(&self, node: usize) -> Option<&[i64]> {
-        let kept = self.kept.get(node)?.accumulator.as_slice();
+        let kept = self.kept.get(node)?.sums.as_slice();
         (!kept.is_empty()).then_some(kept)
     }
 

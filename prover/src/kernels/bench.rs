@@ -13,8 +13,7 @@ use laminate_engine::backend::Native;
 use laminate_engine::transcript::{Domain, Transcript};
 
 use super::ternary::Packed;
-use super::{logup, msm, pass};
-use crate::exec::sequence::dot;
+use super::{dot, logup, msm, pass};
 
 /// One measured kernel.
 #[derive(Clone, Debug, PartialEq)]

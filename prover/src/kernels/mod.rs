@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod blend;
+pub mod dot;
 pub mod invert;
 #[cfg(target_arch = "x86_64")]
 mod lanes;

@@ -2,8 +2,7 @@
 
 use laminate_model::ops::Argmax;
 use laminate_model::program::{ACTIVATION_BOUND, Op, Program, Weights};
-use laminate_prover::exec::sequence;
-use laminate_prover::exec::{ExecError, check_weights};
+use laminate_prover::exec::{ExecError, Executor};
 
 use crate::llama::{FloatLlama, FloatRun, argmax};
 use crate::quant::QuantError;
@@ -62,8 +61,7 @@ pub fn fidelity(
     weights: &Weights,
     tokens: &[Vec<u32>],
 ) -> Result<LlmFidelity, QuantError> {
-    program.check()?;
-    check_weights(program, weights)?;
+    let executor = Executor::new(program, weights)?;
     let run = FloatRun::new(model)?;
     let length = program.slots().min(model.config.max_tokens);
     let mut sums = Sums::default();
@@ -72,7 +70,7 @@ pub fn fidelity(
     run.run(&pieces, &mut |_, _| {}, &mut |index, expected| {
         let piece = pieces.get(index).copied().unwrap_or(&[]);
         if result.is_ok() {
-            let found = logits(program, weights, piece);
+            let found = logits(program, &executor, piece);
             result = found.map(|found| sums.compare(piece, &expected, &found));
         }
     })?;
@@ -93,10 +91,10 @@ pub fn fidelity(
 /// Real logits and the chosen token at every position.
 fn logits(
     program: &Program,
-    weights: &Weights,
+    executor: &Executor<'_>,
     tokens: &[u32],
 ) -> Result<Vec<(Vec<f64>, u32)>, ExecError> {
-    let trace = sequence::run_checked(program, weights, tokens)?;
+    let trace = executor.tokens(tokens)?;
     let last = program.nodes.iter().find(|n| n.op == Op::Argmax(Argmax));
     let id = last.and_then(|n| n.inputs.first()).copied().unwrap_or(0);
     let tensor = &program.tensors[id];

@@ -2,14 +2,12 @@
 //!
 //! This is written from the op's formulas alone: what the executor stored is only compared.
 
-use std::collections::BTreeMap;
-
 use laminate_model::ops::{
     Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, Relu, Reshape, RmsNorm, Rope, Scores,
     Softmax,
 };
 use laminate_model::program::{DenseShape, Extent, Node, Op, Program, Role, Weights, padded_index};
-use laminate_prover::exec::{NodeAux, Trace, Values};
+use laminate_prover::exec::{NodeAux, Trace};
 
 /// One node of a run with its operands, all of shape `(stack, slots, width)`, padded.
 struct View<'t> {
@@ -17,7 +15,6 @@ struct View<'t> {
     weights: &'t Weights,
     node: &'t Node,
     aux: &'t NodeAux,
-    columns: BTreeMap<Role, Values>,
     stack: usize,
     slots: usize,
     inputs: Vec<Vec<i64>>,
@@ -35,12 +32,6 @@ pub fn assert_trace_satisfies(program: &Program, weights: &Weights, trace: &Trac
             weights,
             node,
             aux,
-            columns: node
-                .op
-                .aux_columns()
-                .iter()
-                .map(|c| (c.role, aux.column(c.role).unwrap()))
-                .collect(),
             stack: 1 << program.tensors[node.output].stack_log(),
             slots: program.slots(),
             inputs: node
@@ -116,14 +107,14 @@ impl View<'_> {
     }
 
     fn aux(&self, role: Role, i: usize) -> i128 {
-        self.columns[&role].get(i) as i128
+        self.aux.column(role).expect("a column").get(i) as i128
     }
 
     /// Witnesses are those of the op, of the right shape and width.
     fn check_shapes(&self) {
         let columns = self.node.op.aux_columns();
         for column in &columns {
-            let values = &self.columns[&column.role];
+            let values = self.aux.column(column.role).expect("a column");
             let last = self.axes().last().unwrap().next_power_of_two() as usize;
             let len = match column.extent {
                 Extent::Output => self.len(),
@@ -137,16 +128,10 @@ impl View<'_> {
         }
         assert!(
             self.aux
-                .others
+                .columns
                 .keys()
                 .all(|role| columns.iter().any(|c| c.role == *role))
         );
-        let remainder = if self.node.op.remainder_bytes() > 0 {
-            self.len()
-        } else {
-            0
-        };
-        assert_eq!(self.aux.remainder.len(), remainder);
     }
 
     fn check_range(&self) {
@@ -198,7 +183,7 @@ impl View<'_> {
 
     fn rounds_over(&self, shift: u8, exact: impl Fn(usize) -> i128, base: impl Fn(usize) -> i64) {
         for (i, y) in self.output.iter().enumerate() {
-            let rest = self.aux(Role::Remainder, i);
+            let rest = self.aux(Role::REMAINDER, i);
             assert!(rest < 1 << shift);
             let left = (i128::from(y - base(i)) << shift) + rest;
             let right = exact(i) + (1 << (shift - 1));
@@ -241,7 +226,7 @@ impl View<'_> {
 
     fn dense(&self, weight: usize, shift: u8, residual: Option<&Vec<i64>>) {
         let blocks: Vec<_> = (0..self.stack).map(|l| self.padded(weight, l)).collect();
-        assert_eq!(self.aux.accumulator.len(), self.len());
+        assert_eq!(self.aux.sums.len(), self.len());
         let sum = |i: usize| {
             let (l, t, j) = self.place(i);
             let (w, m, width) = &blocks[l];
@@ -251,7 +236,7 @@ impl View<'_> {
                 .zip(x)
                 .map(|(w, x)| w * x)
                 .sum();
-            assert_eq!(self.aux.accumulator[i], sum);
+            assert_eq!(self.aux.sums[i], sum);
             i128::from(m[j]) * i128::from(sum)
         };
         self.rounds_over(shift, sum, |i| residual.map_or(0, |r| r[i]));
@@ -262,13 +247,13 @@ impl View<'_> {
         for (row, x) in self.inputs[0].chunks(width).enumerate() {
             let energy: i128 = x.iter().map(|x| i128::from(*x).pow(2)).sum();
             let [a, s, low, high, r, rest, more] = [
-                Role::Energy,
-                Role::Root,
-                Role::RootLow,
-                Role::RootHigh,
-                Role::Reciprocal,
-                Role::DivisionLow,
-                Role::DivisionHigh,
+                Role::ENERGY,
+                Role::ROOT,
+                Role::ROOT_LOW,
+                Role::ROOT_HIGH,
+                Role::RECIPROCAL,
+                Role::DIVISION_LOW,
+                Role::DIVISION_HIGH,
             ]
             .map(|role| self.aux(role, row));
             assert_eq!(a, energy + epsilon);
@@ -276,7 +261,7 @@ impl View<'_> {
             assert!(s * r + rest == numerator && rest + more + 1 == s);
         }
         self.rounds(32, |i| {
-            i128::from(self.inputs[0][i]) * self.aux(Role::Reciprocal, i / width)
+            i128::from(self.inputs[0][i]) * self.aux(Role::RECIPROCAL, i / width)
         });
     }
 
@@ -322,12 +307,12 @@ impl View<'_> {
         let values = &self.program.tables[table].values;
         for (row, scores) in self.inputs[0].chunks(self.slots).enumerate() {
             let (_, t, _) = self.place(row * self.slots);
-            let max = self.aux(Role::Maximum, row) - 32_768;
+            let max = self.aux(Role::MAXIMUM, row) - 32_768;
             assert_eq!(max, i128::from(*scores[..=t].iter().max().unwrap()));
             let mut picks = 0;
             for (u, score) in scores.iter().enumerate() {
                 let i = row * self.slots + u;
-                let (z, pick) = (self.aux(Role::Depth, i), self.aux(Role::Pick, i));
+                let (z, pick) = (self.aux(Role::DEPTH, i), self.aux(Role::PICK, i));
                 let expected = if u <= t {
                     max - i128::from(*score)
                 } else {
@@ -348,10 +333,10 @@ impl View<'_> {
         let head = self.axes()[2].next_power_of_two() as usize;
         for (row, e) in e.chunks(self.slots).enumerate() {
             let [d, r, low, high] = [
-                Role::Total,
-                Role::Reciprocal,
-                Role::DivisionLow,
-                Role::DivisionHigh,
+                Role::TOTAL,
+                Role::RECIPROCAL,
+                Role::DIVISION_LOW,
+                Role::DIVISION_HIGH,
             ]
             .map(|role| self.aux(role, row));
             assert_eq!(d, i128::from(e.iter().sum::<i64>()));
@@ -362,7 +347,7 @@ impl View<'_> {
             let e = &e[i / head * self.slots..][..self.slots];
             let value = |u: usize| v[((l * self.slots + u) * groups + group) * head + i % head];
             let sum: i64 = e.iter().enumerate().map(|(u, e)| e * value(u)).sum();
-            i128::from(sum) * self.aux(Role::Reciprocal, i / head)
+            i128::from(sum) * self.aux(Role::RECIPROCAL, i / head)
         });
     }
 
@@ -371,12 +356,12 @@ impl View<'_> {
         let width = vocab.next_power_of_two();
         for (t, logits) in self.inputs[0].chunks(width).enumerate() {
             let id = (self.output[t] + 32_768) as usize;
-            let best = self.aux(Role::Best, t) - 32_768;
+            let best = self.aux(Role::BEST, t) - 32_768;
             assert_eq!(best, i128::from(logits[id]));
             for (v, logit) in logits.iter().enumerate() {
                 let below = best - i128::from(*logit) - i128::from(v < id);
                 let expected = if v < vocab { below } else { 0 };
-                assert_eq!(self.aux(Role::Gap, t * width + v), expected);
+                assert_eq!(self.aux(Role::GAP, t * width + v), expected);
             }
         }
     }

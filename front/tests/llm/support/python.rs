@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use laminate_model::program::{Program, Weights, padded_index};
+use laminate_model::program::{Program, Role, Weights, padded_index};
 use laminate_prover::exec::Trace;
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ pub fn unpadded(program: &Program, trace: &Trace) -> Value {
         .nodes
         .iter()
         .zip(&trace.aux)
-        .map(|(node, aux)| match aux.remainder.as_slice() {
+        .map(|(node, aux)| match aux.narrow(Role::REMAINDER) {
             [] => Value::Null,
             rest => blocks(program, node.output, rest),
         })

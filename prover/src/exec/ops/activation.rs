@@ -1,89 +1,55 @@
 //! `y = table[x + n/2]` for a table of `n` entries.
 
-use super::elementwise;
-use crate::exec::execute::{Execute, Outcome};
-use crate::exec::sequence::{Failure, Rows, Task};
 use laminate_model::ops::Activation;
-use laminate_model::program::Table;
-use laminate_model::program::{ACTIVATION_BOUND, Program, Weights};
 
-use super::{Computed, Operand};
-use crate::exec::NodeAux;
-
-/// `(slots, width) -> (slots, width)`; padded features look up index 0.
-///
-/// # Errors
-/// Flat index and value of the first operand outside the table's domain.
-pub fn execute(table: &Table, x: Operand<'_>) -> Result<Computed, (usize, i128)> {
-    let look_up = |(flat, x): (usize, &i32)| match table.get(i64::from(*x)) {
-        Some(y) => Ok(i32::from(y)),
-        None => Err((flat, i128::from(*x))),
-    };
-    let values = x
-        .values
-        .iter()
-        .enumerate()
-        .map(look_up)
-        .collect::<Result<_, _>>()?;
-    Ok(Computed {
-        values,
-        aux: NodeAux::default(),
-    })
-}
+use crate::exec::{Computed, Execute, Failure, Rows, Task};
 
 impl Execute for Activation {
-    fn on_rows<'t>(
-        &self,
-        (program, _): (&Program, &Weights),
-        operand: &dyn Fn(usize) -> Operand<'t>,
-    ) -> Option<Outcome> {
-        Some(execute(&program.tables[self.table], operand(0)))
-    }
-
-    fn on_slots<'t>(
-        &self,
-        task: &Task<'_>,
-        operand: &dyn Fn(usize) -> Rows<'t>,
-    ) -> Result<Computed, Failure> {
-        elementwise(self, task, operand)
-    }
-
-    fn limit(&self, program: &Program) -> (&'static str, i64) {
-        let table = program.tables.get(self.table);
-        (
-            "table index",
-            table.map_or(-ACTIVATION_BOUND, Table::lowest),
-        )
+    /// `(slots, width) -> (slots, width)`; padded features look up index 0. An operand outside the table's domain
+    /// does not fit.
+    fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
+        let table = &task.program.tables[self.table];
+        let look_up = |(flat, x): (usize, &i32)| {
+            let (row, feature) = task.place(flat);
+            let y = table.get(i64::from(*x)).map(i32::from);
+            y.ok_or(Failure {
+                what: "table index",
+                row,
+                feature,
+                value: i128::from(*x),
+                lowest: table.lowest(),
+                highest: -table.lowest() - 1,
+            })
+        };
+        let x = x[0].range(task.slots.clone()).iter().enumerate();
+        Ok(Computed::new(x.map(look_up).collect::<Result<_, _>>()?))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use laminate_model::program::{TABLE_LOG, TableKind};
+    use laminate_model::program::{TABLE_LOG, Table, TableKind};
 
     use super::*;
+    use crate::exec::ops::tests::{none, program, run};
 
     #[test]
     fn looks_up_signed_indices() {
-        let values = (0..1 << TABLE_LOG)
-            .map(|i: i32| (i - 2048) as i16)
-            .collect();
-        let table = Table {
+        let mut program = program(Activation { table: 0 }, &[2], 16, 0);
+        program.tables.push(Table {
             kind: TableKind::Tanh,
             input_scale: 8,
-            values,
+            values: (0..1 << TABLE_LOG)
+                .map(|i: i32| (i - 2048) as i16)
+                .collect(),
+        });
+        let look_up = |x: [i32; 2]| {
+            let got = run(&program, &none(), &[&x]).map(|computed| computed.values);
+            got.map_err(|f| (f.what, f.feature, f.value, f.lowest, f.highest))
         };
-        let run = |values: &[i32]| {
-            execute(
-                &table,
-                Operand {
-                    values,
-                    log_width: 1,
-                },
-            )
-        };
-        assert_eq!(run(&[-2048, 2047]).unwrap().values, [-2048, 2047]);
-        assert_eq!(run(&[0, 2048]), Err((1, 2048)));
-        assert_eq!(run(&[-2049, 0]), Err((0, -2049)));
+        assert_eq!(look_up([-2048, 2047]), Ok(vec![-2048, 2047]));
+        let outside = |feature, value| Err(("table index", feature, value, -2048, 2047));
+        assert_eq!(look_up([0, 2048]), outside(1, 2048));
+        assert_eq!(look_up([-2049, 0]), outside(0, -2049));
     }
 }

@@ -1,88 +1,92 @@
-//! `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`; a layer may have no biases.
+//! `y[t,j] = round_s(m[j]·(Σ_k w[j,k]·x[t,k] + bias[j]))`; a layer may have no biases.
 
-use crate::exec::execute::{Execute, Outcome};
-use crate::exec::sequence::{self, Failure, Rows, Task};
 use laminate_model::ops::Dense;
-use laminate_model::program::{DenseShape, DenseWeights, WeightFormat, padded_log};
-use laminate_model::program::{Program, Weights};
+use laminate_model::program::{ACTIVATION_BOUND, Role, padded_index};
+use rayon::prelude::*;
 
-use super::{Computed, Operand, with_remainder};
-use crate::exec::requantise;
-use crate::kernels::ternary::Packed;
-
-/// Products below 2^22 that an i32 sums without overflow: 256·2^22 = 2^30.
-const CHUNK: usize = 256;
-
-/// `(slots, cols) -> (slots, rows)`, both padded; padded rows have weights, bias and multiplier zero.
-/// Operands are int16.
-///
-/// # Errors
-/// Flat index and value of the first output out of range.
-pub fn execute(
-    dense: &DenseWeights,
-    shape: &DenseShape,
-    shift: u8,
-    x: Operand<'_>,
-) -> Result<Computed, (usize, i128)> {
-    let (rows, cols) = (shape.row_count(), shape.col_count());
-    let log_rows = padded_log(rows);
-    let slots = x.values.len() >> x.log_width;
-    let sums = (shape.format == WeightFormat::Ternary).then(|| {
-        let rows_of = x.values.chunks_exact(1 << x.log_width);
-        let x: Vec<i16> = rows_of
-            .flat_map(|r| r[..cols].iter().map(|v| *v as i16))
-            .collect();
-        Packed::new(&dense.weight, cols).products(0..rows, &x)
-    });
-    with_remainder(slots << log_rows, |flat| {
-        let (slot, j) = (flat >> log_rows, flat & ((1 << log_rows) - 1));
-        if j >= rows {
-            return requantise(0, shift);
-        }
-        let row = &x.values[slot << x.log_width..][..cols];
-        let sum = match &sums {
-            Some(sums) => sums[j * slots + slot],
-            None => dot(&dense.weight[j * cols..][..cols], row),
-        };
-        let acc = sum + i64::from(dense.bias.get(j).copied().unwrap_or(0));
-        requantise(i128::from(acc) * i128::from(dense.multiplier[j]), shift)
-    })
-}
-
-/// `|Σ w·x| <= 2^7·2^15·cols`, at most 2^42 for the widest tensor.
-fn dot(w: &[i8], x: &[i32]) -> i64 {
-    let chunks = w.chunks(CHUNK).zip(x.chunks(CHUNK));
-    chunks
-        .map(|(w, x)| i64::from(w.iter().zip(x).map(|(w, x)| i32::from(*w) * x).sum::<i32>()))
-        .sum()
-}
+use super::first;
+use crate::exec::round::{half, round, within};
+use crate::exec::{Computed, Execute, Failure, Rows, Task};
 
 impl Execute for Dense {
-    fn on_rows<'t>(
-        &self,
-        (program, weights): (&Program, &Weights),
-        operand: &dyn Fn(usize) -> Operand<'t>,
-    ) -> Option<Outcome> {
-        let (dense, shape) = (&weights.dense[self.weight], &program.weights[self.weight]);
-        Some(execute(dense, shape, self.shift, operand(0)))
+    /// `(slots, cols) -> (slots, rows)`, int16.
+    fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
+        let zero = vec![0; task.len()];
+        add(
+            task,
+            (self.weight, self.shift),
+            &x[0],
+            zero,
+            ACTIVATION_BOUND,
+        )
     }
+}
 
-    fn on_slots<'t>(
-        &self,
-        task: &Task<'_>,
-        operand: &dyn Fn(usize) -> Rows<'t>,
-    ) -> Result<Computed, Failure> {
-        sequence::ops::dense::execute(task, (self.weight, self.shift), operand(0), None)
+/// The layer added to `values`, `(slots, rows)`, of `2·bound` values around zero; padded rows and blocks have
+/// weights, biases and multipliers zero. Sums are `Σ_k w·x`.
+///
+/// # Errors
+/// The first output that does not fit.
+pub(super) fn add(
+    task: &Task<'_>,
+    (weight, shift): (usize, u8),
+    x: &Rows<'_>,
+    mut values: Vec<i32>,
+    bound: i64,
+) -> Result<Computed, Failure> {
+    let (width, slots) = (task.width(), task.slots.len());
+    let mut remainder = vec![half(shift); values.len()];
+    let mut kept = vec![0i64; values.len()];
+    let (shape, dense) = task.layers.get(weight);
+    if task.block < shape.stack as usize {
+        let rows = shape.row_count();
+        let sums = task
+            .layers
+            .products(weight, task.block, &operand(task, &shape.cols, x));
+        let multipliers = &dense.multiplier[task.block * rows..][..rows];
+        let biases = dense.bias.get(task.block * rows..).unwrap_or(&[]);
+        let lines = values
+            .par_chunks_exact_mut(width)
+            .zip(remainder.par_chunks_exact_mut(width))
+            .zip(kept.par_chunks_exact_mut(width));
+        let results = lines.enumerate().map(|(row, ((values, remainder), kept))| {
+            for (j, m) in multipliers.iter().enumerate() {
+                let at = padded_index(&shape.rows, j);
+                let sum = sums[j * slots + row];
+                let bias = biases.get(j).copied().unwrap_or(0);
+                let exact = (i128::from(sum) + i128::from(bias)) * i128::from(*m);
+                let (y, rest) = round(exact, shift);
+                let y = y + i128::from(values[at]);
+                (remainder[at], kept[at]) = (rest, sum);
+                values[at] = within(y, bound, (row, at))?;
+            }
+            Ok(())
+        });
+        first(results.collect())?;
     }
+    let mut computed = Computed::new(values).with(Role::REMAINDER, remainder);
+    computed.aux.sums = kept;
+    Ok(computed)
+}
 
-    fn layer(&self) -> Option<usize> {
-        Some(self.weight)
+/// The unpadded features of every slot, in the order of the weights' columns. Operands are int16.
+fn operand(task: &Task<'_>, cols: &[u32], x: &Rows<'_>) -> Vec<i16> {
+    let count = cols.iter().map(|c| *c as usize).product();
+    let places: Vec<usize> = (0..count).map(|k| padded_index(cols, k)).collect();
+    let mut out = Vec::with_capacity(task.slots.len() * count);
+    for slot in task.slots.clone() {
+        let row = x.row(slot);
+        out.extend(places.iter().map(|at| row[*at] as i16));
     }
+    out
 }
 
 #[cfg(test)]
 mod tests {
+    use laminate_model::program::{DenseShape, DenseWeights, WeightFormat, Weights};
+
     use super::*;
+    use crate::exec::ops::tests::{program, run};
 
     fn layer(weight: Vec<i8>, bias: Vec<i32>, multiplier: Vec<u32>) -> DenseWeights {
         DenseWeights {
@@ -92,64 +96,62 @@ mod tests {
         }
     }
 
+    fn dense(
+        (layer, shape): (&DenseWeights, DenseShape),
+        (shift, slots_log): (u8, u8),
+        x: &[i32],
+    ) -> Result<Computed, Failure> {
+        let op = Dense { weight: 0, shift };
+        let mut program = program(op, &shape.rows, 16, slots_log);
+        program.weights.push(shape);
+        let weights = Weights {
+            dense: vec![layer.clone()],
+        };
+        run(&program, &weights, &[x])
+    }
+
     #[test]
     fn rounds_negative_values_and_pads_outputs() {
         // Three outputs of two inputs, factor 1/2: 1·1+0, -1·1+0, -1·1-2.
-        let dense = layer(vec![1, 0, -1, 0, -1, 0], vec![0, 0, -2], vec![1 << 15; 3]);
-        let x = Operand {
-            values: &[1, 7],
-            log_width: 1,
-        };
-        let got = execute(&dense, &DenseShape::new(3, 2), 16, x).unwrap();
+        let half = layer(vec![1, 0, -1, 0, -1, 0], vec![0, 0, -2], vec![1 << 15; 3]);
+        let got = dense((&half, DenseShape::new(3, 2)), (16, 0), &[1, 7]).unwrap();
         assert_eq!(
             got.values,
             [1, 0, -1, 0],
             "0.5 -> 1, -0.5 -> 0, -1.5 -> -1, padding"
         );
-        assert_eq!(got.aux.remainder, [0, 0, 0, 1 << 15]);
+        assert_eq!(got.aux.narrow(Role::REMAINDER), [0, 0, 0, 1 << 15]);
+        assert_eq!(got.aux.sums, [1, -1, -1, 0]);
     }
 
     #[test]
     fn ternary_layers_compute_what_int8_ones_do() {
-        let (rows, cols, slots) = (11usize, 29usize, 5i32);
-        let dense = layer(
-            (0..rows * cols)
+        let (rows, cols) = (11u32, 29u32);
+        let made = layer(
+            (0..(rows * cols) as usize)
                 .map(|i| (i * i % 5 % 3) as i8 - 1)
                 .collect(),
             (0..rows as i32).map(|j| 1000 * j - 4000).collect(),
-            (0..rows as u32).map(|j| 3000 + 7 * j).collect(),
+            (0..rows).map(|j| 3000 + 7 * j).collect(),
         );
-        let values: Vec<i32> = (0..slots * 32)
-            .map(|i| (i * 7919) % 65_536 - 32_768)
-            .collect();
-        let int8 = DenseShape::new(rows as u32, cols as u32);
+        let x: Vec<i32> = (0..4 * 32).map(|i| (i * 7919) % 65_536 - 32_768).collect();
+        let int8 = DenseShape::new(rows, cols);
         let ternary = DenseShape {
             format: WeightFormat::Ternary,
             ..int8.clone()
         };
-        let x = Operand {
-            values: &values,
-            log_width: 5,
-        };
-        let got = execute(&dense, &ternary, 16, x).unwrap();
-        assert_eq!(got, execute(&dense, &int8, 16, x).unwrap());
+        let [int8, ternary] =
+            [int8, ternary].map(|shape| dense((&made, shape), (16, 2), &x).unwrap());
+        assert_eq!(int8, ternary);
     }
 
     #[test]
     fn worst_case_does_not_overflow() {
         let cols = 1 << 12;
-        let dense = layer(vec![-128; cols], vec![i32::MIN], vec![(1 << 24) - 1]);
-        let x = vec![32_767; cols];
-        let got = execute(
-            &dense,
-            &DenseShape::new(1, cols as u32),
-            32,
-            Operand {
-                values: &x,
-                log_width: 12,
-            },
-        );
+        let worst = layer(vec![-128; cols], vec![i32::MIN], vec![(1 << 24) - 1]);
+        let shape = DenseShape::new(1, cols as u32);
+        let failure = dense((&worst, shape), (32, 0), &vec![32_767; cols]).unwrap_err();
         let exact = (-128i128 * 32_767 * (cols as i128) + i128::from(i32::MIN)) * ((1 << 24) - 1);
-        assert_eq!(got, Err((0, (exact + (1 << 31)).div_euclid(1 << 32))));
+        assert_eq!(failure.value, (exact + (1 << 31)).div_euclid(1 << 32));
     }
 }

@@ -1,98 +1,69 @@
 //! The ops on integers, one file each; the formulas stand in `docs/specs/numerics.md`.
 //!
-//! Each takes operands of padded shape and computes every element of the padded output, or returns the
-//! flat index and value of the first that is out of range.
+//! Each computes some slots of one block, all padded features included, or returns the first value that
+//! does not fit.
 
-pub mod activation;
-pub mod add;
-pub mod dense;
-pub mod leaky_relu;
-pub mod mul;
-pub mod relu;
-pub mod reshape;
+mod activation;
+mod add;
+mod argmax;
+mod dense;
+mod dense_add;
+mod embed;
+mod leaky_relu;
+mod mix;
+mod mul;
+mod relu;
+mod reshape;
+mod rms_norm;
+mod rope;
+mod scores;
+mod softmax;
+#[cfg(test)]
+mod tests;
 
+use laminate_model::program::Role;
 use rayon::prelude::*;
 
-use super::NodeAux;
-use super::execute::Execute;
-use super::sequence::{Failure, Rows, Task};
+use super::round::{int16, round};
+use super::step::{Computed, Failure, Task};
 
-/// An operand of shape `(slots, 2^log_width)`, row-major.
-#[derive(Clone, Copy, Debug)]
-pub struct Operand<'t> {
-    /// Values.
-    pub values: &'t [i32],
-    /// log2 of the padded width.
-    pub log_width: usize,
-}
+/// Elements that one thread computes at least.
+const ELEMENTS: usize = 256;
 
-/// Output values and witnesses of one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Computed {
-    /// Output, of padded shape.
-    pub values: Vec<i32>,
-    /// Witnesses.
-    pub aux: NodeAux,
-}
-
-/// Elements that one task computes at least.
-const TASK: usize = 256;
-
-/// Computes `len` outputs and remainders from their flat index; fails with the lowest index that does.
-fn with_remainder(
-    len: usize,
-    element: impl Fn(usize) -> Result<(i32, u32), i128> + Sync,
-) -> Result<Computed, (usize, i128)> {
-    let (mut values, mut remainder) = (vec![0; len], vec![0; len]);
-    let targets = values.par_iter_mut().zip(&mut remainder).with_min_len(TASK);
+/// `y = round_s(exact)` for every element of the output by its flat index, int16.
+fn rescaled(
+    task: &Task<'_>,
+    shift: u8,
+    exact: impl Fn(usize) -> i128 + Sync,
+) -> Result<Computed, Failure> {
+    let (mut values, mut remainder) = (vec![0; task.len()], vec![0; task.len()]);
+    let targets = values
+        .par_iter_mut()
+        .zip(&mut remainder)
+        .with_min_len(ELEMENTS);
     let failure = targets
         .enumerate()
-        .filter_map(|(flat, (value, remainder))| match element(flat) {
-            Ok(pair) => {
-                (*value, *remainder) = pair;
-                None
+        .filter_map(|(flat, (value, remainder))| {
+            let (y, rest) = round(exact(flat), shift);
+            *remainder = rest;
+            match int16(y, task.place(flat)) {
+                Ok(y) => {
+                    *value = y;
+                    None
+                }
+                Err(failure) => Some(failure),
             }
-            Err(bad) => Some((flat, bad)),
         })
-        .min_by_key(|(flat, _)| *flat);
+        .min_by_key(|failure| (failure.row, failure.feature));
     match failure {
         Some(failure) => Err(failure),
-        None => Ok(Computed {
-            values,
-            aux: NodeAux {
-                remainder,
-                ..NodeAux::default()
-            },
-        }),
+        None => Ok(Computed::new(values).with(Role::REMAINDER, remainder)),
     }
 }
 
-/// An op that knows nothing of slots and blocks, on some of them: operands and output have one shape.
-///
-/// # Errors
-/// The first output that is not an int16, or the first operand outside a table.
-fn elementwise<'t>(
-    op: &dyn Execute,
-    task: &Task<'_>,
-    operand: &dyn Fn(usize) -> Rows<'t>,
-) -> Result<Computed, Failure> {
-    let width = task.width();
-    let operand = |i: usize| Operand {
-        values: operand(i).range(task.slots.start, task.slots.len()),
-        log_width: width.ilog2() as usize,
-    };
-    let computed = op.on_rows((task.program, task.weights), &operand);
-    computed.unwrap_or(Err((0, 0))).map_err(|(flat, value)| {
-        let (what, lowest) = op.limit(task.program);
-        Failure {
-            what,
-            row: flat / width,
-            feature: flat % width,
-            value,
-            lowest,
-            highest: -lowest - 1,
-        }
-    })
+/// The first failure of rows that were computed side by side.
+fn first(failures: Vec<Result<(), Failure>>) -> Result<(), Failure> {
+    failures.into_iter().collect()
 }
 
 /// `max(x, 0)` and `max(-x, 0)`.
@@ -102,4 +73,11 @@ fn parts(x: i32) -> (u32, u32) {
     } else {
         (x.unsigned_abs(), 0)
     }
+}
+
+/// Product of the padded axes.
+fn padded(axes: &[u32]) -> usize {
+    axes.iter()
+        .map(|a| a.next_power_of_two() as usize)
+        .product()
 }

@@ -1,70 +1,67 @@
 //! Every op on extreme values, called as the executor calls it.
 
-use laminate_model::ops::{Argmax, Dense, Mix, Relu, RmsNorm, Rope, Scores, Softmax};
+use laminate_model::ops::{Argmax, Dense, DenseAdd, Mix, RmsNorm, Rope, Scores, Softmax};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, RopeTable, Sequence, TableKind, Tensor,
     WeightFormat, Weights,
 };
 
-use super::ops;
-use super::plan::Plan;
-use super::rows::{Failure, Rows};
-use super::task::{Task, packed};
-use crate::exec::ExecError;
-use crate::exec::ops::Computed;
+use crate::exec::layers::Layers;
 use crate::exec::tables::table;
+use crate::exec::{Computed, Failure, Rows, Task};
 
 /// A program of one node over `1 << batch_log` slots whose output has these axes.
-fn program(op: Op, axes: &[u32], bits: u8, batch_log: u8) -> Program {
+pub fn program(op: impl Into<Op>, axes: &[u32], bits: u8, batch_log: u8) -> Program {
     let tensor = Tensor {
         axes: axes.to_vec(),
         bits,
         ..Tensor::new("out", 1, 0)
     };
     Program {
-        name: "test".into(),
-        batch_log,
         tensors: vec![tensor],
         nodes: vec![Node {
             name: "node".into(),
-            op,
+            op: op.into(),
             inputs: vec![],
             output: 0,
         }],
-        input: 0,
-        output: 0,
-        weights: vec![],
-        tables: vec![],
-        row_log: 4,
         limb_bits: 16,
-        check_weights: true,
         sequence: Some(Sequence::new(1, 1, 3)),
-        carry: None,
-        rope: vec![],
+        ..Program::empty("test", batch_log, 4)
     }
 }
 
-/// Calls an op for all slots of block 0.
-fn run<T>(program: &Program, weights: &Weights, op: impl FnOnce(&Task<'_>) -> T) -> T {
-    op(&Task {
+/// Runs the node for all slots of a block; operands are of all slots.
+fn block(
+    program: &Program,
+    weights: &Weights,
+    block: usize,
+    operands: &[&[i32]],
+) -> Result<Computed, Failure> {
+    let operands: Vec<Rows<'_>> = operands
+        .iter()
+        .map(|values| Rows {
+            values,
+            first: 0,
+            width: values.len() / program.slots(),
+        })
+        .collect();
+    let task = Task {
         program,
-        weights,
-        packed: &[],
+        layers: &Layers::new(program, weights),
         node: &program.nodes[0],
-        block: 0,
+        block,
         slots: 0..program.slots(),
-    })
+    };
+    task.execute(&operands)
 }
 
-fn rows(values: &[i32], width: usize) -> Rows<'_> {
-    Rows {
-        values,
-        first: 0,
-        width,
-    }
+/// Runs the node for all slots of block 0.
+pub fn run(program: &Program, weights: &Weights, operands: &[&[i32]]) -> Result<Computed, Failure> {
+    block(program, weights, 0, operands)
 }
 
-fn none() -> Weights {
+pub fn none() -> Weights {
     Weights { dense: vec![] }
 }
 
@@ -75,10 +72,11 @@ fn failed(result: Result<Computed, Failure>) -> (i128, i64, i64) {
 
 /// One row of two weights.
 fn dense(weight: i8, multiplier: u32, x: i32, residual: Option<i32>) -> Result<Computed, Failure> {
-    let op = Op::Dense(Dense {
-        weight: 0,
-        shift: 16,
-    });
+    let shift = 16;
+    let op = match residual {
+        None => Op::from(Dense { weight: 0, shift }),
+        Some(_) => DenseAdd { weight: 0, shift }.into(),
+    };
     let mut program = program(op, &[1], 16, 0);
     program.weights.push(DenseShape {
         bias: false,
@@ -91,21 +89,18 @@ fn dense(weight: i8, multiplier: u32, x: i32, residual: Option<i32>) -> Result<C
             multiplier: vec![multiplier],
         }],
     };
-    let (x, residual) = ([x; 2], residual.map(|r| [r]));
-    run(&program, &weights, |task| {
-        let residual = residual.as_ref().map(|r| rows(r, 1));
-        ops::dense::execute(task, (0, 16), rows(&x, 2), residual)
-    })
+    let residual = residual.map(|r| [r]);
+    let x = [x; 2];
+    let operands = std::iter::once(&x[..]).chain(residual.iter().map(|r| &r[..]));
+    run(&program, &weights, &operands.collect::<Vec<_>>())
 }
 
 #[test]
 fn dense_rounds_and_refuses() {
     let got = dense(-1, 1 << 15, 32_767, None).unwrap();
-    assert_eq!(
-        (got.values, got.aux.remainder),
-        (vec![-32_767], vec![1 << 15])
-    );
-    assert_eq!(got.aux.accumulator, [-65_534]);
+    assert_eq!(got.values, [-32_767]);
+    assert_eq!(got.aux.narrow(Role::REMAINDER), [1 << 15]);
+    assert_eq!(got.aux.sums, [-65_534]);
     let bounds = (-32_768, 32_767);
     let exact = (2i128 * 128 * 32_768 * ((1 << 24) - 1) + (1 << 15)) >> 16;
     let over = failed(dense(-128, (1 << 24) - 1, -32_768, None));
@@ -136,18 +131,14 @@ fn norm(x: [i32; 4], numerator: u64) -> Result<Computed, Failure> {
         epsilon: 1,
         numerator,
     });
-    run(&program(op, &[4], 16, 0), &none(), |task| {
-        ops::rms_norm::execute(task, (1, numerator), rows(&x, 4))
-    })
+    run(&program(op, &[4], 16, 0), &none(), &[&x])
 }
 
 #[test]
 fn norms_of_extreme_rows() {
     let zero = norm([0; 4], (1 << 48) - 1).unwrap();
-    assert_eq!(
-        (zero.values, zero.aux.remainder),
-        (vec![0; 4], vec![1 << 31; 4])
-    );
+    assert_eq!(zero.values, [0; 4]);
+    assert_eq!(zero.aux.narrow(Role::REMAINDER), [1 << 31; 4]);
     // sqrt(4)·2^(32 + 13): one value alone becomes 2.
     let k = 2 << 45;
     assert_eq!(
@@ -168,9 +159,7 @@ fn rope(x: [i32; 2], cos: i32, sin: i32) -> Result<Computed, Failure> {
         cos: vec![cos],
         sin: vec![sin],
     });
-    run(&program, &none(), |task| {
-        ops::rope::execute(task, 0, rows(&x, 2))
-    })
+    run(&program, &none(), &[&x])
 }
 
 #[test]
@@ -185,9 +174,7 @@ fn rotations_turn_and_refuse() {
 fn scores(q: i32, k: i32, multiplier: u32, shift: u8) -> Result<Computed, Failure> {
     let op = Op::Scores(Scores { multiplier, shift });
     let (q, k) = ([q; 4], [k; 4]);
-    run(&program(op, &[1, 1, 1], 16, 0), &none(), |task| {
-        ops::scores::execute(task, (multiplier, shift), rows(&q, 4), rows(&k, 4))
-    })
+    run(&program(op, &[1, 1, 1], 16, 0), &none(), &[&q, &k])
 }
 
 #[test]
@@ -211,10 +198,7 @@ fn softmax_of_extreme_scores() {
         7, 7, 7, 32_767,
         -32_768, -32_768, -32_768, -32_767,
     ];
-    let got = run(&program, &none(), |task| {
-        ops::softmax::execute(task, 0, rows(&x, 4))
-    });
-    let got = got.unwrap();
+    let got = run(&program, &none(), &[&x]).unwrap();
     let one = 16_384;
     let near = i32::from(program.tables[0].values[1]);
     #[rustfmt::skip]
@@ -225,19 +209,14 @@ fn softmax_of_extreme_scores() {
         near, near, near, one,
     ];
     assert_eq!(got.values, expected);
-    let column = |role: Role| {
-        let values = &got.aux.others[&role];
-        (0..values.len()).map(|i| values.get(i)).collect::<Vec<_>>()
-    };
-    assert_eq!(column(Role::Maximum), [0, 65_535, 32_775, 1]);
-    assert_eq!(column(Role::Depth)[4..8], [0, 65_535, 65_535, 65_535]);
-    assert_eq!(column(Role::Pick)[8..], [1, 0, 0, 0, 0, 0, 0, 1]);
+    let column = |role| got.aux.narrow(role);
+    assert_eq!(column(Role::MAXIMUM), [0, 65_535, 32_775, 1]);
+    assert_eq!(column(Role::DEPTH)[4..8], [0, 65_535, 65_535, 65_535]);
+    assert_eq!(column(Role::PICK)[8..], [1, 0, 0, 0, 0, 0, 0, 1]);
 }
 
 fn mix(e: [i32; 4], v: [i32; 2]) -> Result<Computed, Failure> {
-    run(&program(Op::Mix(Mix), &[1, 1, 1], 16, 1), &none(), |task| {
-        ops::mix::execute(task, rows(&e, 2), rows(&v, 1))
-    })
+    run(&program(Mix, &[1, 1, 1], 16, 1), &none(), &[&e, &v])
 }
 
 #[test]
@@ -258,16 +237,9 @@ fn mixes_of_extreme_values() {
 #[test]
 fn argmax_takes_the_lowest_of_equals() {
     let logits = |values: [i32; 4]| {
-        let got = run(&program(Op::Argmax(Argmax), &[1], 16, 0), &none(), |task| {
-            ops::argmax::execute(task, rows(&values, 4))
-        });
-        let gap = &got.aux.others[&Role::Gap];
-        let gaps: Vec<u128> = (0..4).map(|i| gap.get(i)).collect();
-        (
-            got.values[0] + 32_768,
-            got.aux.others[&Role::Best].get(0),
-            gaps,
-        )
+        let got = run(&program(Argmax, &[1], 16, 0), &none(), &[&values]).unwrap();
+        let [best, gap] = [Role::BEST, Role::GAP].map(|role| got.aux.narrow(role));
+        (got.values[0] + 32_768, best[0], gap.to_vec())
     };
     // The fourth is padding.
     assert_eq!(logits([5, 5, 5, 9]), (0, 32_773, vec![0, 0, 0, 0]));
@@ -296,104 +268,39 @@ fn padded_blocks_have_no_weights() {
             multiplier: vec![1 << 20; 9],
         }],
     };
-    let block = |block: usize| {
-        let task = Task {
-            program: &program,
-            weights: &weights,
-            packed: &[],
-            node: &program.nodes[0],
-            block,
-            slots: 0..1,
-        };
-        ops::dense::execute(&task, (0, 32), rows(&[32_767; 2], 2), None).unwrap()
-    };
+    let block = |number: usize| block(&program, &weights, number, &[&[32_767; 2]]).unwrap();
     assert_eq!(block(2).values, [16, 16, 16, 0]);
-    assert_eq!(block(2).aux.accumulator, [65_534, 65_534, 65_534, 0]);
+    assert_eq!(block(2).aux.sums, [65_534, 65_534, 65_534, 0]);
     let padded = block(3);
-    assert_eq!(
-        (padded.values, padded.aux.accumulator),
-        (vec![0; 4], vec![0; 4])
-    );
-    assert_eq!(padded.aux.remainder, [1 << 31; 4]);
+    assert_eq!((padded.values, &padded.aux.sums), (vec![0; 4], &vec![0; 4]));
+    assert_eq!(padded.aux.narrow(Role::REMAINDER), [1 << 31; 4]);
 }
 
 #[test]
 fn ternary_layers_are_summed_alike_packed_or_not() {
-    let (rows_count, cols) = (37u32, 300u32);
-    let dense = Op::Dense(Dense {
-        weight: 0,
-        shift: 16,
-    });
-    let mut program = program(dense, &[rows_count], 16, 2);
-    program.weights.push(DenseShape {
-        stack: 2,
-        format: WeightFormat::Ternary,
-        ..DenseShape::new(rows_count, cols)
-    });
-    let count = 2 * (rows_count * cols) as usize;
+    let (rows, cols) = (37u32, 300u32);
+    let count = 2 * (rows * cols) as usize;
     let weights = Weights {
         dense: vec![DenseWeights {
             weight: (0..count).map(|i| (i * i % 7 % 3) as i8 - 1).collect(),
-            bias: (0..2 * rows_count as i32).collect(),
-            multiplier: (0..2 * rows_count).map(|i| 100 + i).collect(),
+            bias: (0..2 * rows as i32).collect(),
+            multiplier: (0..2 * rows).map(|i| 100 + i).collect(),
         }],
     };
     let x: Vec<i32> = (0..4 * 512).map(|i| (i * 7919) % 65_536 - 32_768).collect();
-    let packed = packed(&program, &weights);
-    assert!(packed[0].is_some());
-    for block in [0, 1, 2] {
-        let [plain, fast] = [&[][..], &packed].map(|packed| {
-            let task = Task {
-                program: &program,
-                weights: &weights,
-                packed,
-                node: &program.nodes[0],
-                block,
-                slots: 0..4,
-            };
-            ops::dense::execute(&task, (0, 16), rows(&x, 512), None).unwrap()
+    let op = Dense {
+        weight: 0,
+        shift: 16,
+    };
+    let [plain, packed] = [WeightFormat::Int8, WeightFormat::Ternary].map(|format| {
+        let mut program = program(op, &[rows], 16, 2);
+        program.weights.push(DenseShape {
+            stack: 2,
+            format,
+            ..DenseShape::new(rows, cols)
         });
-        assert_eq!(plain, fast, "block {block}");
-    }
-}
-
-#[test]
-fn the_body_stands_together() {
-    let mut program = program(Op::Relu(Relu), &[1], 16, 0);
-    let stacks = [1, 3, 1, 3];
-    program.tensors = stacks
-        .map(|stack| Tensor {
-            stack,
-            ..Tensor::new("t", 1, 0)
-        })
-        .to_vec();
-    let node = |output: usize| Node {
-        output,
-        ..program.nodes[0].clone()
-    };
-    let order = |order: &[usize]| Program {
-        nodes: order.iter().map(|o| node(*o)).collect(),
-        ..program.clone()
-    };
-    let plan = Plan::new(&order(&[0, 1, 3, 2])).unwrap();
-    assert_eq!((plan.body, plan.blocks), (1..3, 3));
-    assert_eq!(Plan::new(&order(&[0, 2])).unwrap().body, 2..2);
-    let error = Plan::new(&order(&[0, 1, 2, 3])).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            ExecError::Body {
-                node: 2,
-                found: 1,
-                expected: 3,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    let rows = Program {
-        sequence: None,
-        ..program.clone()
-    };
-    assert_eq!(Plan::new(&rows).unwrap_err(), ExecError::NotSequence);
+        [0, 1, 2].map(|number| block(&program, &weights, number, &[&x]).unwrap())
+    });
+    assert_eq!(plain, packed);
+    assert_ne!(plain[0], plain[1]);
 }

@@ -2,9 +2,9 @@
 
 use laminate_model::program::{ACTIVATION_BOUND, Program, Weights};
 
-use super::encode;
-use super::generator::Generator;
+use super::Generator;
 use crate::exec::ExecError;
+use crate::exec::input::encode;
 
 /// A sequence under way, every shard with its own earlier keys and values.
 pub struct ShardGenerator<'p> {
