@@ -50,7 +50,7 @@ pub enum Opening {
     /// With SHPLONK: a reference string as long as the circuit is enough.
     #[default]
     Shplonk,
-    /// Packed: half the gas, and a longer reference string.
+    /// Packed: some 168,000 gas less a proof, and a longer reference string.
     Packed,
 }
 

@@ -209,7 +209,7 @@ pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
         zero[..12 * 32].fill(0);
         zero
     });
-    let off = off_curve(prover, good, &honest.points());
+    let off = off_curve(prover, good, &honest.points(), &honest.finish);
     assert!(off.len() + 1 >= honest.points().len(), "{}", off.len());
     cases.extend(off);
     cases.push(Case::refused(

@@ -443,7 +443,9 @@ impl Ledger {
     fn transact(&mut self, kind: TxKind, data: Vec<u8>) -> Option<ExecutionResult> {
         let database = std::mem::take(&mut self.database);
         let mut evm = Context::mainnet().with_db(database).build_mainnet();
+        // Nobody owns a model of address zero.
         let transaction = TxEnv::builder()
+            .caller(Address::repeat_byte(0x11))
             .kind(kind)
             .nonce(self.nonce)
             .data(data.into())
