@@ -8,6 +8,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`program`] | architecture and integer semantics, weights |
+//! | [`ends`] | what a program reads and gives |
 //! | [`layout`] | where columns are committed |
 //! | [`ops`] | all that is known of each op |
 //! | [`lower`] | programs as relations and lookups |
@@ -34,6 +35,7 @@
 )]
 
 pub mod artifact;
+pub mod ends;
 pub mod layout;
 pub mod lower;
 pub mod ops;

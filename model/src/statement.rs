@@ -168,9 +168,7 @@ pub fn statement_len(program: &Program) -> usize {
 /// Whether a program's statement has a boundary at its input and at its output: those of shards do,
 /// where there are no tokens.
 pub fn ends(program: &Program) -> [bool; 2] {
-    program
-        .sequence
-        .map_or([false; 2], |s| [!s.reads_tokens(), !s.gives_tokens()])
+    program.ends().map(|(_, end)| end.is_boundary())
 }
 
 /// Number of output words of a program.

@@ -6,7 +6,9 @@ use halo2curves_axiom::group::prime::PrimeCurveAffine;
 
 use crate::layout::{Boundary, Layout, bounded};
 use crate::lower;
-use crate::program::{ACTIVATION_BOUND, Program, ProgramError, TensorId, padded_index, padded_log};
+use crate::program::{
+    ACTIVATION_BOUND, End, Program, ProgramError, TensorId, padded_index, padded_log,
+};
 use crate::proof::{FoldedProof, NativeProof};
 use crate::statement::{self, Packing, Statement};
 use laminate_engine::backend::{Backend, Native, Part};
@@ -381,7 +383,7 @@ impl Verifier {
         }
         // Slots beyond the tokens hold token 0.
         let zero = backend.constant(Fr::from(0));
-        if sequence.reads_tokens() {
+        if self.program.input_end() == End::Tokens {
             both[0].resize(self.program.slots(), vec![zero; bits]);
         }
         let prompt = sequence.prompt as usize;

@@ -11,7 +11,7 @@ use laminate_engine::geometry::{BLINDS_LOG, Poly};
 use laminate_engine::joint::JointProof;
 use laminate_engine::transcript::Transcript;
 use laminate_model::layout::Layout;
-use laminate_model::program::{ACTIVATION_BOUND, Program, ProgramError, Weights, padded_index};
+use laminate_model::program::{Program, ProgramError, Weights, padded_index};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
@@ -352,13 +352,7 @@ fn prove_relations(
     trace: &Trace,
     seed: Fr,
 ) -> Result<Proven, ProveError> {
-    let program = model.program();
-    let ends = program
-        .sequence
-        .map(|s| (s.reads_tokens(), s.gives_tokens()));
-    let (reads, gives) = ends.unwrap_or_default();
-    let known = [(program.input, reads), (program.output, gives)]
-        .map(|(id, are_tokens)| token_ids(trace, id, are_tokens));
+    let known = trace.known(model.program());
     let inputs = Inputs {
         columns,
         kept: &trace.aux,
@@ -373,17 +367,6 @@ fn prove_relations(
     });
     let ((proofs, claims), states) = parts.unzip();
     Ok((proofs, claims, states))
-}
-
-/// Tokens of every slot; none of a tensor that holds something else.
-fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
-    if !are_tokens {
-        return vec![];
-    }
-    let values = trace.tensors[id].iter();
-    values
-        .map(|v| (i64::from(*v) + ACTIVATION_BOUND) as usize)
-        .collect()
 }
 
 fn boundary(

@@ -259,23 +259,23 @@ impl Attention {
             scores: scores[range.clone()].to_vec(),
             seen: row / (scores.len() / slots / slots) + 1,
             table: program.tables[0].values.clone(),
-            maximum: step.role(Role::Maximum)[row] as i64 - ACTIVATION_BOUND,
-            depth: step.role(Role::Depth)[range.clone()]
+            maximum: step.role(Role::MAXIMUM)[row] as i64 - ACTIVATION_BOUND,
+            depth: step.role(Role::DEPTH)[range.clone()]
                 .iter()
                 .map(|z| *z as i64)
                 .collect(),
             values: step.values[range.clone()].to_vec(),
-            pick: step.role(Role::Pick)[range].to_vec(),
+            pick: step.role(Role::PICK)[range].to_vec(),
         };
         let changed = change(&mut attention).is_some();
         let mut new = Step {
             values: attention.values,
             ..Step::default()
         };
-        new.role(Role::Maximum)
+        new.role(Role::MAXIMUM)
             .push((attention.maximum + ACTIVATION_BOUND).into());
-        *new.role(Role::Depth) = attention.depth.iter().map(|z| i128::from(*z)).collect();
-        *new.role(Role::Pick) = attention.pick;
+        *new.role(Role::DEPTH) = attention.depth.iter().map(|z| i128::from(*z)).collect();
+        *new.role(Role::PICK) = attention.pick;
         overwrite(step, row, new);
         changed
     }

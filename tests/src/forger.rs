@@ -13,7 +13,7 @@ use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
 use laminate_engine::transcript::Transcript;
-use laminate_model::program::{ACTIVATION_BOUND, Program, padded_index, padded_log};
+use laminate_model::program::{Program, padded_index, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
 use laminate_model::verify::Verifier;
@@ -84,17 +84,10 @@ impl Forger {
         input.truncate(program.input_len());
         let mut output = values(program, trace, program.output);
         output.truncate(program.proof_output_len());
-        let ends = program
-            .sequence
-            .map(|s| (s.reads_tokens(), s.gives_tokens()));
-        let (reads, gives) = ends.unwrap_or_default();
         let mut forger = Self {
             input,
             output,
-            known: [
-                token_ids(trace, program.input, reads),
-                token_ids(trace, program.output, gives),
-            ],
+            known: trace.known(program),
             statement: Statement {
                 program_digest: verifier.digest,
                 weight_commitment: secret.commitment(),
@@ -400,17 +393,6 @@ pub fn values(program: &Program, trace: &Trace, id: usize) -> Vec<Fr> {
         .collect();
     let rows = trace.tensors[id].chunks(1 << tensor.width_log());
     rows.flat_map(|row| places.iter().map(|at| fr_from_i64(row[*at].into())))
-        .collect()
-}
-
-/// Tokens of every slot; none of a tensor that holds something else.
-fn token_ids(trace: &Trace, id: usize, are_tokens: bool) -> Vec<usize> {
-    if !are_tokens {
-        return vec![];
-    }
-    let values = trace.tensors[id].iter();
-    values
-        .map(|v| (i64::from(*v) + ACTIVATION_BOUND) as usize)
         .collect()
 }
 

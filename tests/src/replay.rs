@@ -340,10 +340,10 @@ pub fn axes_of_vocab(program: &Program) -> usize {
 
 /// Witnesses of a division.
 pub const DIVISION: [Role; 4] = [
-    Role::Total,
-    Role::Reciprocal,
-    Role::DivisionLow,
-    Role::DivisionHigh,
+    Role::TOTAL,
+    Role::RECIPROCAL,
+    Role::DIVISION_LOW,
+    Role::DIVISION_HIGH,
 ];
 
 /// Rounded values and their remainders.
@@ -352,7 +352,7 @@ pub fn rounded(shift: u8, count: usize, exact: impl Fn(usize) -> i128) -> Step {
     for i in 0..count {
         let sum = exact(i) + (1i128 << (shift - 1));
         out.values.push((sum >> shift) as i64);
-        out.role(Role::Remainder).push(sum & ((1 << shift) - 1));
+        out.role(Role::REMAINDER).push(sum & ((1 << shift) - 1));
     }
     out
 }
@@ -361,13 +361,13 @@ pub fn rounded(shift: u8, count: usize, exact: impl Fn(usize) -> i128) -> Step {
 pub fn attend(table: &[i16], scores: &[i64], seen: usize, out: &mut Step) {
     let max = scores[..seen].iter().copied().max().unwrap_or(0);
     let first = scores.iter().position(|s| *s == max);
-    out.role(Role::Maximum)
+    out.role(Role::MAXIMUM)
         .push(i128::from(max + ACTIVATION_BOUND));
     for (u, score) in scores.iter().enumerate() {
         let depth = if u < seen { max - score } else { MASKED };
         out.values.push(table[depth as usize].into());
-        out.role(Role::Depth).push(depth.into());
-        out.role(Role::Pick).push(i128::from(first == Some(u)));
+        out.role(Role::DEPTH).push(depth.into());
+        out.role(Role::PICK).push(i128::from(first == Some(u)));
     }
 }
 
@@ -382,11 +382,11 @@ pub fn divide(weights: &[i64]) -> [i128; 4] {
 /// Appends a row of argmax.
 pub fn choose(out: &mut Step, logits: &[i64], (id, best): (usize, i64), vocab: usize) {
     out.values.push(id as i64 - ACTIVATION_BOUND);
-    out.role(Role::Best)
+    out.role(Role::BEST)
         .push(i128::from(best + ACTIVATION_BOUND));
     for (v, logit) in logits.iter().enumerate() {
         let inside = if v < vocab { best } else { 0 };
-        out.role(Role::Gap)
+        out.role(Role::GAP)
             .push(i128::from(inside - logit - i64::from(v < id)));
     }
 }
@@ -396,13 +396,13 @@ pub fn roots(energy: i128, numerator: i128, root: i128, reciprocal: i128) -> [(R
     let low = energy - root * root;
     let rest = numerator - root * reciprocal;
     [
-        (Role::Energy, energy),
-        (Role::Root, root),
-        (Role::RootLow, low),
-        (Role::RootHigh, 2 * root - low),
-        (Role::Reciprocal, reciprocal),
-        (Role::DivisionLow, rest),
-        (Role::DivisionHigh, root - 1 - rest),
+        (Role::ENERGY, energy),
+        (Role::ROOT, root),
+        (Role::ROOT_LOW, low),
+        (Role::ROOT_HIGH, 2 * root - low),
+        (Role::RECIPROCAL, reciprocal),
+        (Role::DIVISION_LOW, rest),
+        (Role::DIVISION_HIGH, root - 1 - rest),
     ]
 }
 

@@ -109,7 +109,7 @@ impl Pair {
         match op {
             Op::Relu(Relu) => {
                 forged.put(self.producer, At::Output, INDEX, x);
-                forged.put(self.producer, At::Aux(Role::Negative), INDEX, 0);
+                forged.put(self.producer, At::Aux(Role::NEGATIVE), INDEX, 0);
                 if let Op::Activation(Activation { table }) = self.case.program.nodes[reader].op {
                     let value = self.case.program.tables[table]
                         .get(x as i64)
@@ -142,7 +142,7 @@ const INDEX: usize = 1;
 /// Another remainder in range, and a result that is no integer.
 fn fraction(forged: &mut Forger, node: usize, index: usize) {
     let op = forged.verifier.program.nodes[node].op;
-    let rem = At::Aux(Role::Remainder);
+    let rem = At::Aux(Role::REMAINDER);
     let (held, y) = (
         forged.integer(node, rem, index),
         forged.integer(node, At::Output, index),

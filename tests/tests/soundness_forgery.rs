@@ -84,7 +84,7 @@ fn relu_with_both_parts_is_refused() {
         |op| *op == Op::Relu(Relu),
         |trace, index, node, flat| {
             trace.tensors[node.output][flat] += 3;
-            trace.aux[index].narrow_mut(Role::Negative)[flat] += 3;
+            trace.aux[index].narrow_mut(Role::NEGATIVE)[flat] += 3;
         },
     );
 }
@@ -97,7 +97,7 @@ fn relu_that_passes_negative_values_is_refused() {
         |trace, index, node, flat| {
             // Stored without an offset, so a negative value is 2^16 too large.
             trace.tensors[node.output][flat] = trace.tensors[node.inputs[0]][flat];
-            trace.aux[index].narrow_mut(Role::Negative)[flat] = 0;
+            trace.aux[index].narrow_mut(Role::NEGATIVE)[flat] = 0;
             if trace.tensors[node.output][flat] >= 0 {
                 trace.tensors[node.output][flat] -= 1;
             }
@@ -112,9 +112,9 @@ fn leaky_relu_of_the_wrong_sign_is_refused() {
         |op| matches!(op, Op::LeakyRelu(_)),
         |trace, index, node, flat| {
             let aux = &mut trace.aux[index];
-            let [p, n] = [Role::Positive, Role::Negative].map(|role| aux.narrow(role)[flat]);
-            aux.narrow_mut(Role::Positive)[flat] = n;
-            aux.narrow_mut(Role::Negative)[flat] = p;
+            let [p, n] = [Role::POSITIVE, Role::NEGATIVE].map(|role| aux.narrow(role)[flat]);
+            aux.narrow_mut(Role::POSITIVE)[flat] = n;
+            aux.narrow_mut(Role::NEGATIVE)[flat] = p;
             trace.tensors[node.output][flat] = -trace.tensors[node.output][flat];
         },
     );
@@ -129,7 +129,7 @@ fn rounding_the_other_way_is_refused() {
         scaled,
         |trace, index, node, flat| {
             trace.tensors[node.output][flat] += 1;
-            trace.aux[index].narrow_mut(Role::Remainder)[flat] = 0;
+            trace.aux[index].narrow_mut(Role::REMAINDER)[flat] = 0;
         },
     );
     every_element(
@@ -138,11 +138,11 @@ fn rounding_the_other_way_is_refused() {
         |trace, index, node, flat| {
             let modulus = 1u64 << (8 * node.op.remainder_bytes());
             trace.tensors[node.output][flat] -= 1;
-            trace.aux[index].narrow_mut(Role::Remainder)[flat] = (modulus - 1) as u32;
+            trace.aux[index].narrow_mut(Role::REMAINDER)[flat] = (modulus - 1) as u32;
         },
     );
     every_element("remainder alone", scaled, |trace, index, _, flat| {
-        trace.aux[index].narrow_mut(Role::Remainder)[flat] ^= 1;
+        trace.aux[index].narrow_mut(Role::REMAINDER)[flat] ^= 1;
     });
 }
 

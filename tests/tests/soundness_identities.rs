@@ -12,7 +12,7 @@ use laminate_tests::isolated::Isolated;
 /// A slot that decides the last output alone.
 const LAST: usize = 5;
 const OUT: At = At::Output;
-const REM: At = At::Aux(Role::Remainder);
+const REM: At = At::Aux(Role::REMAINDER);
 
 fn aux(role: Role) -> At {
     At::Aux(role)
@@ -69,7 +69,7 @@ fn every_identity_of_a_relu_is_bound() {
     for isolated in [Isolated::rows(8), Isolated::rows(16)] {
         let relu = isolated.node("relu") - 7;
         assert_eq!(isolated.case.program.nodes[relu].op, Op::Relu(Relu));
-        let negative = aux(Role::Negative);
+        let negative = aux(Role::NEGATIVE);
         for index in [0, 1, 2, 4, 5, 6] {
             let x = isolated.get(relu, At::Operand(0), index);
             let (p, n) = (x.max(0), (-x).max(0));
@@ -126,8 +126,8 @@ fn leaky_relu(isolated: &Isolated, node: usize, index: usize, (p, n): (i128, i12
     };
     let sum = (p << 16) - i128::from(slope) * n + (1 << 15);
     let entries = [
-        (aux(Role::Positive), index, p),
-        (aux(Role::Negative), index, n),
+        (aux(Role::POSITIVE), index, p),
+        (aux(Role::NEGATIVE), index, n),
         (OUT, index, sum >> 16),
         (REM, index, sum & 0xffff),
     ];
@@ -143,11 +143,11 @@ fn every_identity_of_a_norm_is_bound() {
         panic!("a norm");
     };
     let roles = [
-        Role::Energy,
-        Role::Root,
-        Role::RootLow,
-        Role::RootHigh,
-        Role::Reciprocal,
+        Role::ENERGY,
+        Role::ROOT,
+        Role::ROOT_LOW,
+        Role::ROOT_HIGH,
+        Role::RECIPROCAL,
     ];
     for slot in [0, 5] {
         let [energy, root, low, high, reciprocal] =
@@ -163,13 +163,13 @@ fn every_identity_of_a_norm_is_bound() {
         let root_of = |energy: i128, root: i128, reciprocal: i128| {
             let (low, rest) = (energy - root * root, numerator as i128 - root * reciprocal);
             [
-                (Role::Energy, energy),
-                (Role::Root, root),
-                (Role::RootLow, low),
-                (Role::RootHigh, 2 * root - low),
-                (Role::Reciprocal, reciprocal),
-                (Role::DivisionLow, rest),
-                (Role::DivisionHigh, root - 1 - rest),
+                (Role::ENERGY, energy),
+                (Role::ROOT, root),
+                (Role::ROOT_LOW, low),
+                (Role::ROOT_HIGH, 2 * root - low),
+                (Role::RECIPROCAL, reciprocal),
+                (Role::DIVISION_LOW, rest),
+                (Role::DIVISION_HIGH, root - 1 - rest),
             ]
         };
         let follows = numerator as i128 / (root + 1);
@@ -180,7 +180,7 @@ fn every_identity_of_a_norm_is_bound() {
             follows,
         );
         // s² + low = A
-        let shifted = [(Role::RootLow, low - 1), (Role::RootHigh, high + 1)];
+        let shifted = [(Role::ROOT_LOW, low - 1), (Role::ROOT_HIGH, high + 1)];
         alone(
             "norm root: quadratic 0",
             "outer joint sumcheck",
@@ -189,7 +189,7 @@ fn every_identity_of_a_norm_is_bound() {
         );
         // s·R + rem = K: another reciprocal.
         for moved in [1, -1] {
-            let entry = [(Role::Reciprocal, reciprocal + moved)];
+            let entry = [(Role::RECIPROCAL, reciprocal + moved)];
             alone(
                 "norm root: quadratic 1",
                 "outer joint sumcheck",
@@ -205,9 +205,9 @@ fn every_identity_of_a_norm_is_bound() {
         alone("norm root: linear 0", "batching", &entries, smaller);
         // rem + rest = s - 1: a reciprocal that is one too small.
         let entries = [
-            (Role::Reciprocal, reciprocal - 1),
-            (Role::DivisionLow, rest + root + 1),
-            (Role::DivisionHigh, 0),
+            (Role::RECIPROCAL, reciprocal - 1),
+            (Role::DIVISION_LOW, rest + root + 1),
+            (Role::DIVISION_HIGH, 0),
         ];
         alone("norm root: linear 1", "batching", &entries, reciprocal - 1);
     }
@@ -240,7 +240,7 @@ fn every_identity_of_a_softmax_is_bound() {
     let table = &isolated.case.program.tables[table].values;
     let slots = isolated.case.program.slots();
     let of = |z: i128| i128::from(table[z as usize]);
-    let [maximum, depth, pick] = [Role::Maximum, Role::Depth, Role::Pick].map(aux);
+    let [maximum, depth, pick] = [Role::MAXIMUM, Role::DEPTH, Role::PICK].map(aux);
     // Slot 5, second head: places 0 … 5 are seen.
     let row = 5 * (isolated.width(node) / slots) + 1;
     let at = |u: usize| row * slots + u;
@@ -280,10 +280,10 @@ fn every_identity_of_a_mix_is_bound() {
     let isolated = sequence();
     let node = isolated.node("mix");
     let roles = [
-        Role::Total,
-        Role::Reciprocal,
-        Role::DivisionLow,
-        Role::DivisionHigh,
+        Role::TOTAL,
+        Role::RECIPROCAL,
+        Role::DIVISION_LOW,
+        Role::DIVISION_HIGH,
     ];
     let heads = isolated.axes(node);
     // Slot 5, second group, third query.
@@ -381,10 +381,10 @@ fn every_identity_of_an_argmax_is_bound() {
     for other in (0..21).filter(|other| *other != id) {
         let best = logits[other];
         let mut forger = claim(other);
-        forger.put(node, aux(Role::Best), LAST, best + (1 << 15));
+        forger.put(node, aux(Role::BEST), LAST, best + (1 << 15));
         for (v, logit) in logits.iter().enumerate() {
             let gap = best - logit - i128::from(v < other);
-            forger.put(node, aux(Role::Gap), at(v), gap.max(0));
+            forger.put(node, aux(Role::GAP), at(v), gap.max(0));
         }
         forger.recount_elements();
         tally.refuse_alone(&statement(node, "gap"), "batching", &forger);
@@ -395,7 +395,7 @@ fn every_identity_of_an_argmax_is_bound() {
         let mut forger = claim(other);
         for (v, logit) in logits.iter().enumerate() {
             let gap = logits[id] - logit - i128::from(v < other);
-            forger.put(node, aux(Role::Gap), at(v), gap);
+            forger.put(node, aux(Role::GAP), at(v), gap);
         }
         forger.recount_elements();
         tally.refuse_alone(&statement(node, "argmax"), "outer joint sumcheck", &forger);

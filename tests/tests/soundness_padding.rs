@@ -275,7 +275,7 @@ mod heads {
             let mut forged = forger.clone();
             forged.register(srs(), |bytes| bytes[block.offset + 12] = 128 + 50);
             for slot in 0..forged.verifier.program.slots() {
-                let rem = At::Aux(laminate_model::program::Role::Remainder);
+                let rem = At::Aux(laminate_model::program::Role::REMAINDER);
                 let [y, r] = [At::Output, rem].map(|at| forger.integer(node, at, 16 * slot));
                 let sum = (y << 16) + r + 60 * 50 * i128::from(zero);
                 forged.put(node, At::Output, 16 * slot, sum >> 16);

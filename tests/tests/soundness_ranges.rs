@@ -15,7 +15,7 @@ use laminate_tests::forger::{At, Forger, element};
 use laminate_tests::isolated::Isolated;
 
 const OUT: At = At::Output;
-const REM: At = At::Aux(Role::Remainder);
+const REM: At = At::Aux(Role::REMAINDER);
 
 fn aux(role: Role) -> At {
     At::Aux(role)
@@ -93,9 +93,9 @@ fn negative_parts_of_a_relu_are_refused() {
                 Op::LeakyRelu(LeakyRelu { slope }) => Some(i128::from(slope)),
                 _ => None,
             };
-            let negative = aux(Role::Negative);
+            let negative = aux(Role::NEGATIVE);
             let positive = if slope.is_some() {
-                aux(Role::Positive)
+                aux(Role::POSITIVE)
             } else {
                 OUT
             };
@@ -150,12 +150,12 @@ fn negative_remainders_of_norm_and_mix_are_refused() {
     let width = isolated.width(node);
     for slot in [0, 5] {
         let get = |role| isolated.get(node, aux(role), slot);
-        let (energy, root) = (get(Role::Energy), get(Role::Root));
+        let (energy, root) = (get(Role::ENERGY), get(Role::ROOT));
         for (moved, step, wrong) in [
-            (1, 0, Role::RootLow),
-            (-1, 0, Role::RootHigh),
-            (0, 1, Role::DivisionLow),
-            (0, -1, Role::DivisionHigh),
+            (1, 0, Role::ROOT_LOW),
+            (-1, 0, Role::ROOT_HIGH),
+            (0, 1, Role::DIVISION_LOW),
+            (0, -1, Role::DIVISION_HIGH),
         ] {
             let root = root + moved;
             let reciprocal = i128::from(numerator) / root + step;
@@ -164,12 +164,12 @@ fn negative_remainders_of_norm_and_mix_are_refused() {
                 i128::from(numerator) - root * reciprocal,
             );
             let values = [
-                (Role::Root, root),
-                (Role::RootLow, low),
-                (Role::RootHigh, 2 * root - low),
-                (Role::Reciprocal, reciprocal),
-                (Role::DivisionLow, rest),
-                (Role::DivisionHigh, root - 1 - rest),
+                (Role::ROOT, root),
+                (Role::ROOT_LOW, low),
+                (Role::ROOT_HIGH, 2 * root - low),
+                (Role::RECIPROCAL, reciprocal),
+                (Role::DIVISION_LOW, rest),
+                (Role::DIVISION_HIGH, root - 1 - rest),
             ];
             let mut entries: Vec<_> = values.iter().map(|(r, v)| (aux(*r), slot, *v)).collect();
             for index in slot * width..(slot + 1) * width {
@@ -190,14 +190,14 @@ fn divisions_of_a_mix(tally: &mut Tally, isolated: &Isolated) {
     let axes = isolated.axes(node);
     let slots = isolated.case.program.slots();
     for row in [0, (5 * axes[0] + 1) * axes[1] + 2] {
-        let total = isolated.get(node, aux(Role::Total), row);
-        for (step, wrong) in [(1, Role::DivisionLow), (-1, Role::DivisionHigh)] {
-            let reciprocal = isolated.get(node, aux(Role::Reciprocal), row) + step;
+        let total = isolated.get(node, aux(Role::TOTAL), row);
+        for (step, wrong) in [(1, Role::DIVISION_LOW), (-1, Role::DIVISION_HIGH)] {
+            let reciprocal = isolated.get(node, aux(Role::RECIPROCAL), row) + step;
             let rest = (1 << 32) - total * reciprocal;
             let mut entries = vec![
-                (aux(Role::Reciprocal), row, reciprocal),
-                (aux(Role::DivisionLow), row, rest),
-                (aux(Role::DivisionHigh), row, total - 1 - rest),
+                (aux(Role::RECIPROCAL), row, reciprocal),
+                (aux(Role::DIVISION_LOW), row, rest),
+                (aux(Role::DIVISION_HIGH), row, total - 1 - rest),
             ];
             let group = row / axes[1] % axes[0];
             for d in 0..axes[2] {
@@ -231,23 +231,23 @@ fn negative_depths_are_refused() {
     let values = &isolated.case.program.tables[table].values;
     let slots = isolated.case.program.slots();
     let row = 5 * (isolated.width(node) / slots) + 1;
-    let depth = |u: usize| isolated.get(node, aux(Role::Depth), row * slots + u);
+    let depth = |u: usize| isolated.get(node, aux(Role::DEPTH), row * slots + u);
     let second = (0..6)
         .map(depth)
         .filter(|z| *z > 0)
         .min()
         .expect("another score");
     let picked = (0..6).find(|u| depth(*u) == second).expect("its place");
-    let max = isolated.get(node, aux(Role::Maximum), row) - second;
-    let mut entries = vec![(aux(Role::Maximum), row, max)];
+    let max = isolated.get(node, aux(Role::MAXIMUM), row) - second;
+    let mut entries = vec![(aux(Role::MAXIMUM), row, max)];
     for u in 0..6 {
         let z = depth(u) - second;
         let e = usize::try_from(z).map_or(i128::from(values[0]), |z| values[z].into());
         entries.extend([
-            (aux(Role::Depth), row * slots + u, z),
+            (aux(Role::DEPTH), row * slots + u, z),
             (OUT, row * slots + u, e),
         ]);
-        entries.push((aux(Role::Pick), row * slots + u, i128::from(u == picked)));
+        entries.push((aux(Role::PICK), row * slots + u, i128::from(u == picked)));
     }
     let forged = isolated.lie(node, &entries);
     tally.refuse_alone(&format!("table {table}"), "lookup root", &forged);
@@ -261,7 +261,7 @@ fn negative_gaps_are_refused() {
     let node = attack.node(|op| *op == Op::Argmax(Argmax));
     let (slot, width) = (5, 32);
     let honest = attack.forger(&attack.trace);
-    let gap = aux(Role::Gap);
+    let gap = aux(Role::GAP);
     let logit = |v: usize| honest.integer(node, At::Operand(0), slot * width + v);
     let id = honest.known[1][slot];
     for other in (0..21).filter(|other| *other != id) {
@@ -269,7 +269,7 @@ fn negative_gaps_are_refused() {
         forged.known[1][slot] = other;
         forged.output[slot] = element(other as i128 - (1 << 15));
         forged.restate();
-        forged.put(node, aux(Role::Best), slot, logit(other) + (1 << 15));
+        forged.put(node, aux(Role::BEST), slot, logit(other) + (1 << 15));
         for v in 0..21 {
             let left = logit(other) - logit(v) - i128::from(v < other);
             forged.put(node, gap, slot * width + v, left);

@@ -294,7 +294,7 @@ fn remainders_out_of_range_are_refused() {
                     true
                 });
                 let mut forger = attack.forger(&trace.expect("a value"));
-                let role = At::Aux(Role::Remainder);
+                let role = At::Aux(Role::REMAINDER);
                 let top = forger.limbs(index, role).0.len() - 1;
                 let held = forger.integer(index, role, place.get());
                 let wanted = held - (i128::from(delta) << shift);
@@ -329,7 +329,7 @@ fn remainders_of_another_result_are_refused() {
             }
         }
         let trace = attack.steered((index, 0), |_, step| {
-            step.role(Role::Remainder)[1] ^= 1;
+            step.role(Role::REMAINDER)[1] ^= 1;
             true
         });
         let forger = attack.forger(&trace.expect("a value"));

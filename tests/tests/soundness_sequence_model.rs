@@ -346,7 +346,7 @@ fn large_values_in_the_free_region_are_refused() {
     tally.refuse("an operand beyond the table", "lookup root", &forger);
     // A depth beyond the table.
     let mut forger = attack.forger(&attack.trace);
-    let depth = forger.verifier.layout.aux(softmax, Role::Depth)[0];
+    let depth = forger.verifier.layout.aux(softmax, Role::DEPTH)[0];
     let range = depth.offset..depth.offset + (1 << depth.log);
     let mut values: Vec<u32> = forger.trace.values[range]
         .iter()

@@ -425,13 +425,13 @@ fn pick_at(trace: &mut Trace, node: usize, (start, count): (usize, usize), at: u
         };
         values
     };
-    let (mut pick, mut gap) = (values(Role::Pick, columns), values(Role::Gap, columns));
+    let (mut pick, mut gap) = (values(Role::PICK, columns), values(Role::GAP, columns));
     for i in 0..count {
         pick[start + i] = u32::from(i == at);
         gap[start + i] = (i64::from(gap[start + i]) + i64::from(more)).clamp(0, 65_535) as u32;
     }
-    columns.insert(Role::Pick, exec::Values::Narrow(pick));
-    columns.insert(Role::Gap, exec::Values::Narrow(gap));
+    columns.insert(Role::PICK, exec::Values::Narrow(pick));
+    columns.insert(Role::GAP, exec::Values::Narrow(gap));
 }
 
 /// Results of every op at positions, of maxima and of means, on the padding too, each off by one and used so by all that

@@ -43,14 +43,9 @@ impl Boundary {
 
 /// The ends of a shard that are the residual stream: tensor, and whether it is the input.
 pub(super) fn ends(program: &Program) -> Vec<(TensorId, bool)> {
-    let Some(sequence) = program.sequence else {
-        return vec![];
-    };
-    let ends = [
-        (!sequence.reads_tokens(), (program.input, true)),
-        (!sequence.gives_tokens(), (program.output, false)),
-    ];
-    ends.into_iter().filter(|e| e.0).map(|e| e.1).collect()
+    let ends = program.ends().into_iter().zip([true, false]);
+    let boundaries = ends.filter(|((_, end), _)| end.is_boundary());
+    boundaries.map(|((id, _), input)| (id, input)).collect()
 }
 
 /// The rows of a boundary before placement. Blocks of a row or more are placed before all smaller ones,

@@ -57,8 +57,8 @@ pub(super) fn place_columns(program: &Program) -> Columns {
             *slot = column;
         }
     };
-    let tokens = program.sequence.is_some_and(|s| s.reads_tokens());
-    if !tokens && !is_view(program.carry, program.input) && !program.is_weights_only() {
+    let stands = program.input_end().in_trace() && !program.is_weights_only();
+    if stands && !is_view(program.carry, program.input) {
         place(&mut tensors, &mut regions, program.input);
     }
     if let Some(carry) = program.carry {

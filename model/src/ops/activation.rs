@@ -7,8 +7,9 @@ use laminate_engine::relations::Relation;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::{Bounds, Check, Io, Lookup, OpSpec, Output, Place, Placed};
-use crate::program::Program;
+use crate::program::{Program, Weights};
 
 /// `y = table[x + 2^11]`, or `table[x + 2^15]` of a table of all int16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,10 @@ impl OpSpec for Activation {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        WORD
     }
 
     fn relations(&self, _: &Placed<'_>) -> Option<Vec<Relation>> {

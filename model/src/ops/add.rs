@@ -8,9 +8,10 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::{alike, factor};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, round};
+use crate::program::{Program, Weights, round};
 
 /// `y = floor((left·a + right·b + 2^(s-1)) / 2^s)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,10 @@ impl OpSpec for Add {
         None
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        WORD * (u128::from(self.left) + u128::from(self.right)) + half(self.shift)
+    }
+
     /// Columns `[a, b, y, rem]`; linear, so no sumcheck.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         Some(vec![Relation::Elementwise(Elementwise {
@@ -94,7 +99,7 @@ impl OpSpec for Add {
                 node.operand(0)?,
                 node.operand(1)?,
                 node.output(),
-                node.aux(Role::Remainder),
+                node.aux(Role::REMAINDER),
             ],
             linear: stated([(on("add"), self.identity())]),
             ..Elementwise::named("add")

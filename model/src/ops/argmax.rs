@@ -12,10 +12,19 @@ use laminate_engine::relations::{Factor, Gap, Kernel, Product, Relation, Stage};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::lower::OUTPUT_TOKENS;
-use crate::program::{ACTIVATION_BOUND, Program, padded_log};
+use crate::program::{ACTIVATION_BOUND, End, Program, Weights, padded_log};
+
+impl Role {
+    /// Largest logit, plus 2^15.
+    pub const BEST: Self = Self::new("Best");
+
+    /// `best - logit - [v < id]`.
+    pub const GAP: Self = Self::new("Gap");
+}
 
 /// The lowest token of the largest logit of every slot, as int16 `id - 2^15`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +50,8 @@ impl OpSpec for Argmax {
         let is_output = node.io().node.output == program.output;
         match program.sequence {
             Some(s)
-                if (s.gives_tokens() || !on("argmax where tokens are chosen"))
+                if (program.output_end() == End::Tokens
+                    || !on("argmax where tokens are chosen"))
                     && (is_output || !on("argmax of the output"))
                     && (x.axes == [s.vocab] || !on("logits of the vocabulary"))
                     && (x.stack == 1 || !on("copies of logits"))
@@ -59,8 +69,8 @@ impl OpSpec for Argmax {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        let mut out = AuxColumn::all([Role::Best], 2, Extent::Slots);
-        out.extend(AuxColumn::all([Role::Gap], 2, Extent::Operand));
+        let mut out = AuxColumn::all([Role::BEST], 2, Extent::Slots);
+        out.extend(AuxColumn::all([Role::GAP], 2, Extent::Operand));
         out
     }
 
@@ -87,10 +97,14 @@ impl OpSpec for Argmax {
         (open && on("padding of the vocabulary")).then_some("the logits are not")
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        2 * WORD
+    }
+
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         let vocab = node.io.program.sequence?.vocab;
         let logs = [node.slots_log(), padded_log(vocab as usize)];
-        let gap = node.aux(Role::Gap);
+        let gap = node.aux(Role::GAP);
         let [t, v] = [0, 1];
         let chosen = Product {
             name: "argmax",
@@ -113,7 +127,7 @@ impl OpSpec for Argmax {
                 offset: None,
             }],
         };
-        let best = node.aux_from(fr_from_i64(-ACTIVATION_BOUND), Role::Best);
+        let best = node.aux_from(fr_from_i64(-ACTIVATION_BOUND), Role::BEST);
         Some(vec![
             Relation::Gap(Gap {
                 columns: [best, node.operand(0)?, gap],

@@ -2,6 +2,21 @@
 
 use std::fmt;
 
+use crate::program::{ACTIVATION_BOUND, Tensor};
+
+/// The largest absolute value of an int16 tensor.
+pub(super) const WORD: u128 = ACTIVATION_BOUND.unsigned_abs() as u128;
+
+/// The largest absolute value of a tensor.
+pub(super) fn values(tensor: &Tensor) -> u128 {
+    1 << (tensor.bits.clamp(1, 64) - 1)
+}
+
+/// What is added before a shift, so that it rounds.
+pub(super) const fn half(shift: u8) -> u128 {
+    1 << (shift - 1)
+}
+
 /// Integers from `least` to below `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {

@@ -1,5 +1,7 @@
 //! The columns of a node: where its output stands, auxiliary columns, what is looked up.
 
+use std::fmt;
+
 /// Where an op's output stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -15,41 +17,24 @@ pub enum Output {
     View,
 }
 
-/// What an auxiliary column of a node holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
+/// What an auxiliary column of a node holds. Ops name their own, beside their equations.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Role(&'static str);
+
+impl Role {
     /// Rounding remainder.
-    Remainder,
-    /// `max(x, 0)`.
-    Positive,
-    /// `max(-x, 0)`.
-    Negative,
-    /// Norm: `A`.
-    Energy,
-    /// Norm: `s`.
-    Root,
-    /// Norm: `A - s²`.
-    RootLow,
-    /// Norm: `2s - (A - s²)`.
-    RootHigh,
-    /// Norm and mix: `R`.
-    Reciprocal,
-    /// Norm and mix: remainder of the division that gives `R`.
-    DivisionLow,
-    /// Norm and mix: divisor less one less that remainder.
-    DivisionHigh,
-    /// Softmax: the row's maximum, plus 2^15.
-    Maximum,
-    /// Softmax: maximum less score; 2^16 - 1 where masked.
-    Depth,
-    /// Softmax and max: one at a place of the maximum, else zero.
-    Pick,
-    /// Mix: `D`.
-    Total,
-    /// Argmax: largest logit, plus 2^15.
-    Best,
-    /// Argmax: `best - logit - [v < id]`. Max: `y - x`.
-    Gap,
+    pub const REMAINDER: Self = Self::new("Remainder");
+
+    /// A role by its name, which no other column of the same node has.
+    pub(super) const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+}
+
+impl fmt::Debug for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
 }
 
 /// The shape of an auxiliary column.

@@ -18,9 +18,10 @@ use laminate_engine::relations::zeros::Zeros;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::{Use, bits};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::{DenseShape, Program, axes_log};
+use crate::program::{DenseShape, Program, Weights, axes_log};
 
 /// `y[b,j] = floor((m[j]·(Σ_k w[j,k]·x[b,k] + bias[j]) + 2^(s-1)) / 2^s)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,10 @@ impl OpSpec for Dense {
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         // Where the operand is not zero, the weights of padded columns are.
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
+        dense_bound(weights, self.weight) + half(self.shift)
     }
 
     fn even_padding(&self, node: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
@@ -200,6 +205,22 @@ pub(super) fn relations(
     Some(out)
 }
 
+/// `max_j (Σ_k |w[j,k]|·2^15 + |bias[j]|)·m[j]`; zero if there is no such layer.
+pub(super) fn dense_bound(weights: &Weights, layer: usize) -> u128 {
+    let Some(dense) = weights.dense.get(layer) else {
+        return 0;
+    };
+    let cols = dense.weight.len() / dense.multiplier.len().max(1);
+    let rows = dense.weight.chunks_exact(cols.max(1));
+    let row = |(j, (weights, m)): (usize, (&[i8], &u32))| {
+        let bias = dense.bias.get(j).copied().unwrap_or(0);
+        let sum: u128 = weights.iter().map(|w| u128::from(w.unsigned_abs())).sum();
+        (sum * WORD + u128::from(bias.unsigned_abs())) * u128::from(*m)
+    };
+    let rows = rows.zip(&dense.multiplier).enumerate();
+    rows.map(row).max().unwrap_or(0)
+}
+
 fn sizes(axes: &[u32]) -> impl Iterator<Item = usize> + '_ {
     axes.iter().map(|a| *a as usize)
 }
@@ -216,5 +237,26 @@ pub(super) fn column_zeros(weight: View, shape: &DenseShape) -> Zeros {
     Zeros {
         view: weight,
         axes: std::iter::once(padded).chain(sizes(&shape.cols)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::DenseWeights;
+
+    #[test]
+    fn dense_bound_is_the_worst_row() {
+        let bound = |multiplier: [u32; 2]| {
+            let layer = DenseWeights {
+                weight: vec![1, -2, 127, 0],
+                bias: vec![-5, 0],
+                multiplier: multiplier.to_vec(),
+            };
+            dense_bound(&Weights { dense: vec![layer] }, 0)
+        };
+        assert_eq!(bound([10, 1]), 127 << 15);
+        assert_eq!(bound([1000, 1]), ((3 << 15) + 5) * 1000);
+        assert_eq!(dense_bound(&Weights { dense: vec![] }, 0), 0);
     }
 }

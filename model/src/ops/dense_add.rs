@@ -5,9 +5,10 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::relations::Relation;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::half;
 use super::check::{alike, bits};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, dense};
-use crate::program::Program;
+use crate::program::{Program, Weights};
 
 /// `y[t,j] = res[t,j] + round_s(m[j]·Σ_k w[j,k]·x[t,k])`; operands `x` (int16), `res` (int32).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,10 @@ impl OpSpec for DenseAdd {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
+        dense::dense_bound(weights, self.weight) + half(self.shift)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

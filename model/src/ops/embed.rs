@@ -14,7 +14,7 @@ use super::check::{Use, bits};
 use super::dense::column_zeros;
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
 use crate::lower::INPUT_TOKENS;
-use crate::program::{Program, Sequence};
+use crate::program::{End, MULTIPLIER_BOUND, Program, Sequence, WEIGHT_BOUND, Weights};
 
 /// `y[t,d] = m[id_t]·w[id_t,d]`: the row of a token, int32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ impl OpSpec for Embed {
         bits(out, 32)?;
         let program = node.program();
         let input = node.io().node.inputs.first();
-        let reads = |s: &Sequence| {
-            (s.reads_tokens() || !on("embedding where there are tokens"))
+        let reads = |_: &Sequence| {
+            (program.input_end() == End::Tokens || !on("embedding where there are tokens"))
                 && (input == Some(&program.input) || !on("embedding of the input"))
         };
         let Some(sequence) = program.sequence.filter(reads) else {
@@ -63,6 +63,10 @@ impl OpSpec for Embed {
                 "weights {weight} are not a (vocabulary, width) table"
             ))
         }
+    }
+
+    fn clear_operand(&self) -> Option<usize> {
+        Some(0)
     }
 
     fn output(&self) -> Output {
@@ -89,6 +93,10 @@ impl OpSpec for Embed {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        (WEIGHT_BOUND * MULTIPLIER_BOUND).unsigned_abs().into()
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -8,9 +8,15 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::relu::split;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, round};
+use crate::program::{Program, Weights, round};
+
+impl Role {
+    /// `max(x, 0)`.
+    pub const POSITIVE: Self = Self::new("Positive");
+}
 
 /// Fractional bits of the slope.
 const SLOPE_BITS: u8 = 16;
@@ -48,7 +54,7 @@ impl OpSpec for LeakyRelu {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        AuxColumn::all([Role::Positive, Role::Negative], 2, Extent::Output)
+        AuxColumn::all([Role::POSITIVE, Role::NEGATIVE], 2, Extent::Output)
     }
 
     fn relied_output(&self) -> Option<Bounds> {
@@ -73,6 +79,10 @@ impl OpSpec for LeakyRelu {
         None
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        (WORD << SLOPE_BITS) + half(SLOPE_BITS)
+    }
+
     /// Columns `[x, p, n, y, rem]`.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         let bits = usize::from(SLOPE_BITS);
@@ -85,10 +95,10 @@ impl OpSpec for LeakyRelu {
         Some(vec![Relation::Elementwise(Elementwise {
             columns: vec![
                 node.operand(0)?,
-                node.aux(Role::Positive),
-                node.aux(Role::Negative),
+                node.aux(Role::POSITIVE),
+                node.aux(Role::NEGATIVE),
                 node.output(),
-                node.aux(Role::Remainder),
+                node.aux(Role::REMAINDER),
             ],
             quadratic: stated([(
                 on("leaky relu: p·n"),

@@ -21,10 +21,11 @@ use laminate_engine::relations::{Relation, RowSum};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::layout::symbolic_column;
-use crate::program::{ACTIVATION_BOUND, Program, Tensor, padded_log};
+use crate::program::{ACTIVATION_BOUND, Program, Tensor, Weights, padded_log};
 
 /// `y(…) = max_w x(…, w)` over the last axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,8 +193,8 @@ impl OpSpec for Max {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        let mut out = AuxColumn::all([Role::Pick], 1, Extent::Operand);
-        out.extend(AuxColumn::all([Role::Gap], 2, Extent::Operand));
+        let mut out = AuxColumn::all([Role::PICK], 1, Extent::Operand);
+        out.extend(AuxColumn::all([Role::GAP], 2, Extent::Operand));
         out
     }
 
@@ -223,6 +224,10 @@ impl OpSpec for Max {
         None
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        2 * WORD
+    }
+
     /// Columns `[x, y, pick, gap]`.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         let (logs, kept) = self.logs(&node.io)?;
@@ -232,7 +237,7 @@ impl OpSpec for Max {
             axes: own.map(|(axis, log)| (*log, Map::Same { axis })).collect(),
             masks: vec![],
         };
-        let pick = node.aux(Role::Pick);
+        let pick = node.aux(Role::PICK);
         let once = RowSum {
             column: pick.clone(),
             sum_log: logs.iter().skip(kept).sum(),
@@ -243,7 +248,7 @@ impl OpSpec for Max {
                 self.inside(&node.io, &node.operand(0)?)?,
                 node.output().through(1, &Arc::new(spread))?,
                 pick,
-                node.aux(Role::Gap),
+                node.aux(Role::GAP),
             ],
             quadratic: stated([(
                 on("max: pick·gap"),

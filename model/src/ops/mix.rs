@@ -14,15 +14,21 @@ use laminate_engine::relations::row_sum::RowSum;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, axes_log};
+use crate::program::{Program, Weights, axes_log};
+
+impl Role {
+    /// `D`.
+    pub const TOTAL: Self = Self::new("Total");
+}
 
 const DIVISION: [Role; 4] = [
-    Role::Total,
-    Role::Reciprocal,
-    Role::DivisionLow,
-    Role::DivisionHigh,
+    Role::TOTAL,
+    Role::RECIPROCAL,
+    Role::DIVISION_LOW,
+    Role::DIVISION_HIGH,
 ];
 
 /// `D = Σ_u e[t,g,r,u]`, `R = floor(2^32 / D)`, `y[t,g,r,d] = round_32(R·Σ_u e[t,g,r,u]·v[u,g,d])`;
@@ -117,11 +123,16 @@ impl OpSpec for Mix {
         None
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        // The reciprocal times the sum of the weights is at most 2^32.
+        (WORD << 32) + half(32)
+    }
+
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         let total = RowSum {
             column: node.operand(0)?,
             sum_log: node.slots_log(),
-            total: Some(node.aux(Role::Total)),
+            total: Some(node.aux(Role::TOTAL)),
         };
         Some(vec![
             Relation::RowSum(total),
@@ -171,7 +182,7 @@ fn product(node: &Placed<'_>) -> Option<Product> {
                 shared: vec![l, t, g, r],
                 contracted: vec![],
                 kernel: None,
-                factors: vec![Factor::new(node.aux(Role::Reciprocal), &[l, t, g, r])],
+                factors: vec![Factor::new(node.aux(Role::RECIPROCAL), &[l, t, g, r])],
                 inner: true,
                 offset: None,
             },

@@ -75,7 +75,7 @@ use laminate_engine::claim;
 use laminate_engine::relations::Relation;
 use serde::{Deserialize, Serialize};
 
-use crate::program::Program;
+use crate::program::{Program, Weights};
 
 /// What the model knows of an op: an implementation is the struct of its parameters.
 pub trait OpSpec {
@@ -98,6 +98,11 @@ pub trait OpSpec {
     /// What is wrong.
     fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String>;
 
+    /// The operand that the op reads from no column, if there is one: the verifier knows it.
+    fn clear_operand(&self) -> Option<usize> {
+        None
+    }
+
     /// Where the output stands.
     fn output(&self) -> Output;
 
@@ -106,7 +111,7 @@ pub trait OpSpec {
         0
     }
 
-    /// The auxiliary columns beside the remainder.
+    /// The auxiliary columns beside the remainder, each of another role.
     fn columns(&self) -> Vec<AuxColumn> {
         vec![]
     }
@@ -135,6 +140,10 @@ pub trait OpSpec {
 
     /// Who is not known to be zero on padding, if the op sums over padding that may hold something.
     fn open_padding(&self, node: &Io<'_>) -> Option<&'static str>;
+
+    /// A bound of the absolute value that is rounded, `|v| + 2^(s-1)`, or that is the result if nothing is, for all
+    /// operands in their ranges.
+    fn bound(&self, node: &Io<'_>, weights: &Weights) -> u128;
 
     /// The relations; none if the node is not as [`Self::check`] wants it.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>>;
@@ -165,7 +174,7 @@ pub trait OpSpec {
         let mut out = self.columns();
         if self.remainder_bytes() > 0 {
             out.push(AuxColumn {
-                role: Role::Remainder,
+                role: Role::REMAINDER,
                 bytes: self.remainder_bytes(),
                 extent: Extent::Output,
             });
@@ -304,6 +313,16 @@ mod tests {
         }
         let names: std::collections::BTreeSet<_> = Op::EACH.iter().map(|op| op.name()).collect();
         assert_eq!(names.len(), TAGS.len());
+    }
+
+    /// Columns are found by their role.
+    #[test]
+    fn a_node_has_one_column_of_a_role() {
+        for op in Op::EACH {
+            let columns = op.aux_columns();
+            let roles: std::collections::BTreeSet<_> = columns.iter().map(|c| c.role).collect();
+            assert_eq!(roles.len(), columns.len(), "{}", op.name());
+        }
     }
 
     /// Parameters follow the tag, nothing else: what programs had before there were structs of parameters.

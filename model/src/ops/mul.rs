@@ -7,9 +7,10 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::{alike, factor};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::{Program, round};
+use crate::program::{Program, Weights, round};
 
 /// `y = floor((a·b·multiplier + 2^(s-1)) / 2^s)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +77,10 @@ impl OpSpec for Mul {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        WORD * WORD * u128::from(self.multiplier) + half(self.shift)
     }
 
     /// Columns `[a, b, 2^s·y + rem - 2^(s-1)]`.

@@ -126,7 +126,7 @@ impl<'a> Placed<'a> {
 
     /// `2^s·y + rem - 2^(s-1)`, the exact value that is rounded to `y`.
     pub fn unrounded(&self, y: &View, shift: usize) -> View {
-        let remainder = self.aux_from(-pow2(shift - 1), Role::Remainder);
+        let remainder = self.aux_from(-pow2(shift - 1), Role::REMAINDER);
         y.scale_add(pow2(shift), &remainder)
     }
 }

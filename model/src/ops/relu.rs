@@ -11,8 +11,14 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::Program;
+use crate::program::{Program, Weights};
+
+impl Role {
+    /// `max(-x, 0)`.
+    pub const NEGATIVE: Self = Self::new("Negative");
+}
 
 /// `y = max(x, 0)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +42,7 @@ impl OpSpec for Relu {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        AuxColumn::all([Role::Negative], 2, Extent::Output)
+        AuxColumn::all([Role::NEGATIVE], 2, Extent::Output)
     }
 
     fn relied_output(&self) -> Option<Bounds> {
@@ -60,10 +66,14 @@ impl OpSpec for Relu {
         None
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        WORD
+    }
+
     /// Columns `[x, p, n]`.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         Some(vec![Relation::Elementwise(Elementwise {
-            columns: vec![node.operand(0)?, node.output(), node.aux(Role::Negative)],
+            columns: vec![node.operand(0)?, node.output(), node.aux(Role::NEGATIVE)],
             quadratic: stated([(
                 on("relu: p·n"),
                 Expression::default().plus(Fr::ONE, &[1, 2]),

@@ -9,9 +9,10 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half, values};
 use super::check::{bits, factor, same_shape};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, round};
+use crate::program::{Program, Weights, round};
 
 /// `y = floor((multiplier·x + 2^(s-1)) / 2^s)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,10 +85,14 @@ impl OpSpec for Rescale {
         None
     }
 
+    fn bound(&self, node: &Io<'_>, _: &Weights) -> u128 {
+        u128::from(self.multiplier) * node.operand(0).map_or(WORD, values) + half(self.shift)
+    }
+
     /// Columns `[x, y, rem]`; linear, so no sumcheck.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         Some(vec![Relation::Elementwise(Elementwise {
-            columns: vec![node.operand(0)?, node.output(), node.aux(Role::Remainder)],
+            columns: vec![node.operand(0)?, node.output(), node.aux(Role::REMAINDER)],
             linear: stated([(on("rescale"), self.identity())]),
             ..Elementwise::named("rescale")
         })])

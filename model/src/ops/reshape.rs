@@ -3,8 +3,9 @@
 use laminate_engine::relations::Relation;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::Program;
+use crate::program::{Program, Weights};
 
 /// `y = x`, the same flat index under another shape: no data moves and nothing is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,10 @@ impl OpSpec for Reshape {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        WORD
     }
 
     fn relations(&self, _: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -17,18 +17,42 @@ use laminate_engine::relations::product::{Factor, Product, Stage};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::half;
 use super::check::{bits, positive, same_shape};
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::Program;
+use crate::program::{Program, Weights};
+
+impl Role {
+    /// `A`.
+    pub const ENERGY: Self = Self::new("Energy");
+
+    /// `s`.
+    pub const ROOT: Self = Self::new("Root");
+
+    /// `A - s²`.
+    pub const ROOT_LOW: Self = Self::new("RootLow");
+
+    /// `2s - (A - s²)`.
+    pub const ROOT_HIGH: Self = Self::new("RootHigh");
+
+    /// `R`, the quotient of a division.
+    pub const RECIPROCAL: Self = Self::new("Reciprocal");
+
+    /// Remainder of the division that gives `R`.
+    pub const DIVISION_LOW: Self = Self::new("DivisionLow");
+
+    /// Divisor less one less that remainder.
+    pub const DIVISION_HIGH: Self = Self::new("DivisionHigh");
+}
 
 /// The small columns beside `A`.
 const SMALL: [Role; 6] = [
-    Role::Root,
-    Role::RootLow,
-    Role::RootHigh,
-    Role::Reciprocal,
-    Role::DivisionLow,
-    Role::DivisionHigh,
+    Role::ROOT,
+    Role::ROOT_LOW,
+    Role::ROOT_HIGH,
+    Role::RECIPROCAL,
+    Role::DIVISION_LOW,
+    Role::DIVISION_HIGH,
 ];
 
 /// `A = Σ_d x² + eps`, `s = isqrt(A)`, `R = floor(numerator / s)`, `y = round_32(x·R)`.
@@ -49,7 +73,7 @@ impl RmsNorm {
     /// `A - eps = Σ_d x²`.
     fn energy(self, node: &Placed<'_>) -> Option<Product> {
         let [l, t, d] = [0, 1, 2];
-        let mut energy = node.aux(Role::Energy);
+        let mut energy = node.aux(Role::ENERGY);
         energy.constant -= Fr::from(self.epsilon);
         let squares = Factor {
             power: 2,
@@ -76,7 +100,7 @@ impl RmsNorm {
     /// Root and reciprocal, on the columns `[A, s, low, high, R, rem, rest]`.
     fn root(self, node: &Placed<'_>) -> Elementwise {
         let small = SMALL.into_iter();
-        let roles = std::iter::once(Role::Energy).chain(small);
+        let roles = std::iter::once(Role::ENERGY).chain(small);
         Elementwise {
             columns: roles.map(|role| node.aux(role)).collect(),
             quadratic: stated([
@@ -136,7 +160,7 @@ fn scale(node: &Placed<'_>) -> Option<Product> {
             contracted: vec![],
             kernel: None,
             factors: vec![
-                Factor::new(node.aux(Role::Reciprocal), &[l, t]),
+                Factor::new(node.aux(Role::RECIPROCAL), &[l, t]),
                 Factor::new(node.operand(0)?, &[l, t, d]),
             ],
             inner: false,
@@ -186,7 +210,7 @@ impl OpSpec for RmsNorm {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        let mut out = AuxColumn::all([Role::Energy], 10, Extent::Slots);
+        let mut out = AuxColumn::all([Role::ENERGY], 10, Extent::Slots);
         out.extend(AuxColumn::all(SMALL, 6, Extent::Slots));
         out
     }
@@ -210,6 +234,10 @@ impl OpSpec for RmsNorm {
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         // What has 32 bits is zero on padding.
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        (u128::from(self.numerator) << 31) + half(32)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

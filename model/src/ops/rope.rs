@@ -11,9 +11,10 @@ use laminate_engine::relations::product::{Factor, Product, Stage};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::{alike, bits};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::{Program, axes_log, padded_log};
+use crate::program::{Program, Weights, axes_log, padded_log};
 
 /// Rotation of the pairs `(x[i], x[i + half])` of every head by the angles of slot `t`;
 /// `y = round_16(…)`.
@@ -84,6 +85,10 @@ impl OpSpec for Rope {
 
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         None
+    }
+
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        2 * (WORD << 16) + half(16)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -10,9 +10,10 @@ use laminate_engine::relations::product::{Factor, Product, Stage};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, half};
 use super::check::{bits, factor, positive};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::{Program, axes_log};
+use crate::program::{Program, Weights, axes_len, axes_log};
 
 /// `y[t,g,r,u] = round_s(multiplier·Σ_d q[t,g,r,d]·k[u,g,d])`; operands `q`, `k`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +102,13 @@ impl OpSpec for Scores {
         // Summed: the features of a head, from the key's second axis on.
         let open = node.is_padded(1, 1) && !node.zero_padded(0, 2) && !node.zero_padded(1, 1);
         (open && on("padding of heads")).then_some("neither queries nor keys are")
+    }
+
+    fn bound(&self, node: &Io<'_>, _: &Weights) -> u128 {
+        let head = node
+            .operand(1)
+            .map_or(0, |keys| axes_len(keys.axes.get(1..).unwrap_or(&[])));
+        head as u128 * WORD * WORD * u128::from(self.multiplier) + half(self.shift)
     }
 
     /// `2^s·y + rem - 2^(s-1) = multiplier·Σ_d q(l,t,g,r,d)·k(l,u,g,d)`.

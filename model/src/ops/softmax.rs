@@ -16,9 +16,21 @@ use laminate_engine::relations::row_sum::RowSum;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::WORD;
 use super::check::{alike, bits};
 use super::{AuxColumn, Bounds, Check, Extent, Io, Lookup, OpSpec, Output, Place, Placed, Role};
-use crate::program::{ACTIVATION_BOUND, MASKED, Program, WIDE_TABLE_LOG};
+use crate::program::{ACTIVATION_BOUND, MASKED, Program, WIDE_TABLE_LOG, Weights};
+
+impl Role {
+    /// The row's maximum, plus 2^15.
+    pub const MAXIMUM: Self = Self::new("Maximum");
+
+    /// Maximum less score; 2^16 - 1 where masked.
+    pub const DEPTH: Self = Self::new("Depth");
+
+    /// One at a place of the maximum, else zero.
+    pub const PICK: Self = Self::new("Pick");
+}
 
 /// `y[t,g,r,u] = table[max_{u'≤t} x[t,g,r,u'] - x[t,g,r,u] - 2^15]` for `u ≤ t`, else 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,8 +73,8 @@ impl OpSpec for Softmax {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        let mut out = AuxColumn::all([Role::Maximum], 2, Extent::Rows);
-        out.extend(AuxColumn::all([Role::Depth, Role::Pick], 2, Extent::Output));
+        let mut out = AuxColumn::all([Role::MAXIMUM], 2, Extent::Rows);
+        out.extend(AuxColumn::all([Role::DEPTH, Role::PICK], 2, Extent::Output));
         out
     }
 
@@ -88,17 +100,21 @@ impl OpSpec for Softmax {
         None
     }
 
+    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
+        2 * WORD
+    }
+
     /// Columns `[score, maximum, z, pick, μ]`.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
-        let pick = node.aux(Role::Pick);
+        let pick = node.aux(Role::PICK);
         let slots = node.slots_log();
         let stack = node.io.output()?.stack_log();
         let masked = fr_from_i64(MASKED);
         let rows = Elementwise {
             columns: vec![
                 node.operand(0)?,
-                node.aux_from(fr_from_i64(-ACTIVATION_BOUND), Role::Maximum),
-                node.aux(Role::Depth),
+                node.aux_from(fr_from_i64(-ACTIVATION_BOUND), Role::MAXIMUM),
+                node.aux(Role::DEPTH),
                 pick.clone(),
             ],
             causal: Some(Causal {
@@ -140,7 +156,7 @@ impl OpSpec for Softmax {
     fn lookups(&self) -> Vec<Lookup> {
         vec![Lookup {
             table: self.table,
-            index: Place::Auxiliary(Role::Depth),
+            index: Place::Auxiliary(Role::DEPTH),
             offset: -ACTIVATION_BOUND,
             result: Place::Output,
         }]

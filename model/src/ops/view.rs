@@ -7,8 +7,10 @@ use laminate_engine::relations::Relation;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
+use super::bounds::{WORD, values};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
-use crate::program::{Program, TensorView, view::MAX_TERMS};
+use crate::program::view::MAX_TERMS;
+use crate::program::{Program, TensorView, Weights};
 
 /// `y(x) = constant + Σ coefficient · Π masks(x) · Σ_z Π_i A_i(x; z_i) · operand(z)`, exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +132,11 @@ impl OpSpec for View {
     fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
         // Every map is bounded by the axis that it reads, but `Same`, which sums over nothing.
         None
+    }
+
+    fn bound(&self, node: &Io<'_>, _: &Weights) -> u128 {
+        // What a view sums is held to its tensor's bits by the executor.
+        node.output().map_or(WORD, values)
     }
 
     fn relations(&self, _: &Placed<'_>) -> Option<Vec<Relation>> {

@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use super::{
-    Node, Op, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
+    End, Node, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
 };
-use crate::ops::{Argmax, Check, Io, Used};
+use crate::ops::{Check, Io, Op, Output, Used};
 use laminate_engine::switch::{on, on_of};
 
 /// Largest number of nodes.
@@ -391,8 +391,9 @@ impl Program {
                 format!("below {count}"),
             )?;
         }
-        let argmax = |n: &Node| n.op == Op::Argmax(Argmax) && n.output == self.output;
-        if sequence.reads_tokens() {
+        let clear = |n: &Node| n.op.output() == Output::Clear && n.output == self.output;
+        let [input_end, output_end] = self.ends().map(|(_, end)| end);
+        if input_end == End::Tokens {
             let input = self.tensors.get(self.input);
             let one = input.is_some_and(|t| {
                 (t.axes == [1] || !on("one token a slot"))
@@ -403,8 +404,8 @@ impl Program {
         } else {
             self.check_residual("input tensor of a shard", self.input)?;
         }
-        if sequence.gives_tokens() {
-            let found = self.nodes.iter().any(argmax);
+        if output_end == End::Tokens {
+            let found = self.nodes.iter().any(clear);
             let expected = "that of an argmax for a sequence";
             bound("output of a sequence", self.output, found, expected)?;
         } else {
@@ -418,14 +419,13 @@ impl Program {
             bound("place of a shard's output", self.output, given, expected)?;
         }
         let reads = |node: &&Node| {
-            let embed = matches!(node.op, Op::Embed(_));
-            let tokens = sequence.reads_tokens() && !embed;
-            let wrong = |id: &TensorId| {
-                let choices = *id == self.output && sequence.gives_tokens();
-                (choices && on("reader of choices"))
-                    || (*id == self.input && tokens && on("reader of tokens"))
+            let wrong = |(operand, id): (usize, &TensorId)| {
+                let choices = *id == self.output && output_end == End::Tokens;
+                let clear = node.op.clear_operand() == Some(operand);
+                let tokens = *id == self.input && input_end == End::Tokens && !clear;
+                (choices && on("reader of choices")) || (tokens && on("reader of tokens"))
             };
-            node.inputs.iter().any(wrong)
+            node.inputs.iter().enumerate().any(wrong)
         };
         let readers = self.nodes.iter().filter(reads).count();
         bound(

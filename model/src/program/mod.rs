@@ -5,22 +5,23 @@
 //! What each op computes is specified in `docs/specs/numerics.md` and implemented by the prover's
 //! executor; how each op is proven is in [`crate::relations`].
 
+mod carry;
 mod check;
 pub mod packed;
 mod padding;
-mod sequence;
 mod table;
 mod tensor;
 pub mod view;
 mod weights;
 
+pub use crate::ends::{End, Sequence, Shard};
 pub use crate::ops::{AuxColumn, Extent, Op, Role};
+pub use carry::{Carry, RopeTable};
 pub use check::{
     MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
     SHORT_VOCAB,
 };
 pub use laminate_engine::poly::padded_log;
-pub use sequence::{Carry, RopeTable, Sequence, Shard};
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
 pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};
 
@@ -87,7 +88,7 @@ pub struct Program {
     /// commitment needs a proof of its own.
     pub check_weights: bool,
     /// Set for programs over tokens.
-    #[serde(with = "sequence::stored")]
+    #[serde(with = "crate::ends::stored")]
     pub sequence: Option<Sequence>,
     /// The residual stream of stacked blocks.
     pub carry: Option<Carry>,
@@ -122,33 +123,6 @@ impl Program {
     /// Number of batch slots, a power of two.
     pub fn slots(&self) -> usize {
         1 << self.batch_log
-    }
-
-    /// Number of public outputs: slots times output width, or the public tokens.
-    pub fn output_len(&self) -> usize {
-        match self.sequence {
-            Some(s) => s.public_input().len() + s.public_output().len(),
-            None => self.slots() * self.tensor_width(self.output),
-        }
-    }
-
-    /// Number of input values: slots times input width, or the tokens; none of a shard that reads the
-    /// residual stream.
-    pub fn input_len(&self) -> usize {
-        match self.sequence {
-            Some(sequence) if !sequence.reads_tokens() => 0,
-            Some(sequence) => sequence.tokens as usize,
-            None => self.slots() * self.tensor_width(self.input),
-        }
-    }
-
-    /// Number of output values in a proof: every slot's, though not all are public; none of a shard
-    /// that gives the residual stream out.
-    pub fn proof_output_len(&self) -> usize {
-        match self.sequence {
-            Some(sequence) if !sequence.gives_tokens() => 0,
-            _ => self.slots() * self.tensor_width(self.output),
-        }
     }
 
     /// Number of limbs that hold `bytes` bytes.

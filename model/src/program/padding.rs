@@ -54,7 +54,7 @@ impl Program {
         let full = |tensor: &Tensor| tensor.axes.iter().map(|a| a.is_power_of_two()).collect();
         let mut zero: Vec<Vec<bool>> = self.tensors.iter().map(full).collect();
         // What comes into a shard is claimed to be, and the rows of an input are.
-        if self.sequence.is_none_or(|s| !s.reads_tokens()) {
+        if self.sequence.is_none() || self.input_end().is_boundary() {
             let input = zero.get_mut(self.input);
             input.into_iter().flatten().for_each(|zero| *zero = true);
         }

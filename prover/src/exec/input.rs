@@ -1,6 +1,6 @@
 //! What a run begins with: rows, tokens or the residual stream, as the input tensor holds them.
 
-use laminate_model::program::{ACTIVATION_BOUND, Program, Sequence, padded_index};
+use laminate_model::program::{ACTIVATION_BOUND, End, Program, Sequence, padded_index};
 
 use super::ExecError;
 
@@ -97,7 +97,7 @@ pub(super) fn encode(
     tokens: &[u32],
     limit: usize,
 ) -> Result<Vec<i32>, ExecError> {
-    let Sequence { vocab, .. } = reads(program, true)?;
+    let Sequence { vocab, .. } = reads(program, End::Tokens)?;
     if tokens.is_empty() || tokens.len() > limit {
         return Err(ExecError::Tokens {
             found: tokens.len(),
@@ -119,7 +119,7 @@ pub(super) fn encode(
 
 /// The input tensor of a shard's run on the residual stream.
 pub(super) fn residual(program: &Program, residual: &[i32]) -> Result<Vec<i32>, ExecError> {
-    reads(program, false)?;
+    reads(program, End::Residual)?;
     let expected = 1 << program.column_log(program.input);
     if residual.len() != expected {
         return Err(ExecError::Residual {
@@ -131,16 +131,16 @@ pub(super) fn residual(program: &Program, residual: &[i32]) -> Result<Vec<i32>, 
 }
 
 /// Refuses a shard that reads the other kind of input.
-fn reads(program: &Program, tokens: bool) -> Result<Sequence, ExecError> {
+fn reads(program: &Program, end: End) -> Result<Sequence, ExecError> {
     let sequence = program.sequence.ok_or(ExecError::NotSequence)?;
-    if sequence.reads_tokens() == tokens {
+    if program.input_end() == end {
         return Ok(sequence);
     }
     Err(ExecError::ShardInput {
         shard: sequence.shard.map_or(0, |s| s.index),
-        expected: match tokens {
-            true => "the residual stream, not tokens",
-            false => "tokens, not the residual stream",
+        expected: match end {
+            End::Tokens => "the residual stream, not tokens",
+            End::Residual | End::Values => "tokens, not the residual stream",
         },
     })
 }

@@ -82,7 +82,7 @@ fn shapes_slots_and_padding() {
         "the last row fills the unused slots"
     );
     assert_eq!(trace.tensors[1][..8], [6, 6, 6, 6, 6, 0, 0, 0]);
-    assert_eq!(trace.aux[0].narrow(Role::Remainder)[..8], [1 << 15; 8]);
+    assert_eq!(trace.aux[0].narrow(Role::REMAINDER)[..8], [1 << 15; 8]);
     assert_eq!(
         trace.tensors[2][5..8],
         [8192; 3],
@@ -239,7 +239,7 @@ proptest! {
             Ok(trace) => for (b, j) in (0..2).flat_map(|b| (0..4).map(move |j| (b, j))) {
                 let at = 4 * b + j;
                 let exact = if j < 3 { exact(b, j) } else { 0 };
-                identity(trace.tensors[1][at], trace.aux[0].narrow(Role::Remainder)[at], exact, shift)?;
+                identity(trace.tensors[1][at], trace.aux[0].narrow(Role::REMAINDER)[at], exact, shift)?;
             },
             Err(ExecError::OutOfRange(at)) => {
                 let rounded = (exact(at.slot, at.feature) + (1 << (shift - 1))).div_euclid(1 << shift);
@@ -263,15 +263,15 @@ proptest! {
         for (i, &raw) in a.iter().enumerate() {
             let (x, y) = (i128::from(raw), trace.tensors[1][i]);
             let [leaky, relu, add, mul] = &trace.aux[..] else { unreachable!() };
-            let [p, n] = [Role::Positive, Role::Negative].map(|role| i128::from(leaky.narrow(role)[i]));
+            let [p, n] = [Role::POSITIVE, Role::NEGATIVE].map(|role| i128::from(leaky.narrow(role)[i]));
             prop_assert!(p - n == x && p * n == 0);
-            identity(y, leaky.narrow(Role::Remainder)[i], (p << 16) - n * i128::from(slope), 16)?;
-            let negative = relu.narrow(Role::Negative)[i] as i32;
+            identity(y, leaky.narrow(Role::REMAINDER)[i], (p << 16) - n * i128::from(slope), 16)?;
+            let negative = relu.narrow(Role::NEGATIVE)[i] as i32;
             prop_assert_eq!(trace.tensors[2][i] - negative, raw);
             prop_assert_eq!(trace.tensors[2][i] * negative, 0);
             let y = i128::from(y);
-            identity(trace.tensors[3][i], add.narrow(Role::Remainder)[i], x * i128::from(left) + y * i128::from(right), 16)?;
-            identity(trace.tensors[4][i], mul.narrow(Role::Remainder)[i], x * y * i128::from(multiplier), 24)?;
+            identity(trace.tensors[3][i], add.narrow(Role::REMAINDER)[i], x * i128::from(left) + y * i128::from(right), 16)?;
+            identity(trace.tensors[4][i], mul.narrow(Role::REMAINDER)[i], x * y * i128::from(multiplier), 24)?;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laminate_model::program::{Program, Role, padded_index};
+use laminate_model::program::{ACTIVATION_BOUND, End, Program, Role, padded_index};
 
 /// Witnesses of one node beside its operands and output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,9 +103,20 @@ pub struct Trace {
 impl Trace {
     /// The residual stream that a shard gives out, all slots, padded; empty for other programs.
     pub fn residual(&self, program: &Program) -> &[i32] {
-        let shard = program.sequence.is_some_and(|s| !s.gives_tokens());
+        let shard = program.output_end().is_boundary();
         let output = self.tensors.get(program.output).filter(|_| shard);
         output.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Tokens of every slot at the input and at the output; none of an end that is something else.
+    ///
+    /// # Panics
+    /// If the trace is another program's.
+    pub fn known(&self, program: &Program) -> [Vec<usize>; 2] {
+        program.ends().map(|(id, end)| match end {
+            End::Tokens => self.tensors[id].iter().map(token).collect(),
+            End::Values | End::Residual => vec![],
+        })
     }
 
     /// The output without padded features, one row for each slot; empty if the trace is another
@@ -125,4 +136,9 @@ impl Trace {
         rows.map(|row| places.iter().map(|at| row[*at]).collect())
             .collect()
     }
+}
+
+/// The token that an end's tensor holds as `id - 2^15`.
+fn token(value: &i32) -> usize {
+    (i64::from(*value) + ACTIVATION_BOUND) as usize
 }

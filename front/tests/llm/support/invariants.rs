@@ -3,8 +3,7 @@
 //! This is written from the op's formulas alone: what the executor stored is only compared.
 
 use laminate_model::ops::{
-    Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, Relu, Reshape, RmsNorm, Rope, Scores,
-    Softmax,
+    Activation, Argmax, Dense, DenseAdd, Embed, Mix, Mul, RmsNorm, Rope, Scores, Softmax,
 };
 use laminate_model::program::{DenseShape, Extent, Node, Op, Program, Role, Weights, padded_index};
 use laminate_prover::exec::{NodeAux, Trace};
@@ -170,7 +169,7 @@ impl View<'_> {
                 let [a, b] = [0, 1].map(|n: usize| i128::from(self.inputs[n][i]));
                 a * b * i128::from(multiplier)
             }),
-            Op::Add(_) | Op::Relu(Relu) | Op::LeakyRelu(_) | Op::Reshape(Reshape) => {
+            _ => {
                 panic!("no language model has {}", self.node.op.name())
             }
         }
@@ -183,7 +182,7 @@ impl View<'_> {
 
     fn rounds_over(&self, shift: u8, exact: impl Fn(usize) -> i128, base: impl Fn(usize) -> i64) {
         for (i, y) in self.output.iter().enumerate() {
-            let rest = self.aux(Role::Remainder, i);
+            let rest = self.aux(Role::REMAINDER, i);
             assert!(rest < 1 << shift);
             let left = (i128::from(y - base(i)) << shift) + rest;
             let right = exact(i) + (1 << (shift - 1));
@@ -247,13 +246,13 @@ impl View<'_> {
         for (row, x) in self.inputs[0].chunks(width).enumerate() {
             let energy: i128 = x.iter().map(|x| i128::from(*x).pow(2)).sum();
             let [a, s, low, high, r, rest, more] = [
-                Role::Energy,
-                Role::Root,
-                Role::RootLow,
-                Role::RootHigh,
-                Role::Reciprocal,
-                Role::DivisionLow,
-                Role::DivisionHigh,
+                Role::ENERGY,
+                Role::ROOT,
+                Role::ROOT_LOW,
+                Role::ROOT_HIGH,
+                Role::RECIPROCAL,
+                Role::DIVISION_LOW,
+                Role::DIVISION_HIGH,
             ]
             .map(|role| self.aux(role, row));
             assert_eq!(a, energy + epsilon);
@@ -261,7 +260,7 @@ impl View<'_> {
             assert!(s * r + rest == numerator && rest + more + 1 == s);
         }
         self.rounds(32, |i| {
-            i128::from(self.inputs[0][i]) * self.aux(Role::Reciprocal, i / width)
+            i128::from(self.inputs[0][i]) * self.aux(Role::RECIPROCAL, i / width)
         });
     }
 
@@ -307,12 +306,12 @@ impl View<'_> {
         let values = &self.program.tables[table].values;
         for (row, scores) in self.inputs[0].chunks(self.slots).enumerate() {
             let (_, t, _) = self.place(row * self.slots);
-            let max = self.aux(Role::Maximum, row) - 32_768;
+            let max = self.aux(Role::MAXIMUM, row) - 32_768;
             assert_eq!(max, i128::from(*scores[..=t].iter().max().unwrap()));
             let mut picks = 0;
             for (u, score) in scores.iter().enumerate() {
                 let i = row * self.slots + u;
-                let (z, pick) = (self.aux(Role::Depth, i), self.aux(Role::Pick, i));
+                let (z, pick) = (self.aux(Role::DEPTH, i), self.aux(Role::PICK, i));
                 let expected = if u <= t {
                     max - i128::from(*score)
                 } else {
@@ -333,10 +332,10 @@ impl View<'_> {
         let head = self.axes()[2].next_power_of_two() as usize;
         for (row, e) in e.chunks(self.slots).enumerate() {
             let [d, r, low, high] = [
-                Role::Total,
-                Role::Reciprocal,
-                Role::DivisionLow,
-                Role::DivisionHigh,
+                Role::TOTAL,
+                Role::RECIPROCAL,
+                Role::DIVISION_LOW,
+                Role::DIVISION_HIGH,
             ]
             .map(|role| self.aux(role, row));
             assert_eq!(d, i128::from(e.iter().sum::<i64>()));
@@ -347,7 +346,7 @@ impl View<'_> {
             let e = &e[i / head * self.slots..][..self.slots];
             let value = |u: usize| v[((l * self.slots + u) * groups + group) * head + i % head];
             let sum: i64 = e.iter().enumerate().map(|(u, e)| e * value(u)).sum();
-            i128::from(sum) * self.aux(Role::Reciprocal, i / head)
+            i128::from(sum) * self.aux(Role::RECIPROCAL, i / head)
         });
     }
 
@@ -356,12 +355,12 @@ impl View<'_> {
         let width = vocab.next_power_of_two();
         for (t, logits) in self.inputs[0].chunks(width).enumerate() {
             let id = (self.output[t] + 32_768) as usize;
-            let best = self.aux(Role::Best, t) - 32_768;
+            let best = self.aux(Role::BEST, t) - 32_768;
             assert_eq!(best, i128::from(logits[id]));
             for (v, logit) in logits.iter().enumerate() {
                 let below = best - i128::from(*logit) - i128::from(v < id);
                 let expected = if v < vocab { below } else { 0 };
-                assert_eq!(self.aux(Role::Gap, t * width + v), expected);
+                assert_eq!(self.aux(Role::GAP, t * width + v), expected);
             }
         }
     }

@@ -55,7 +55,7 @@ pub fn unpadded(program: &Program, trace: &Trace) -> Value {
         .nodes
         .iter()
         .zip(&trace.aux)
-        .map(|(node, aux)| match aux.narrow(Role::Remainder) {
+        .map(|(node, aux)| match aux.narrow(Role::REMAINDER) {
             [] => Value::Null,
             rest => blocks(program, node.output, rest),
         })

@@ -37,7 +37,7 @@ mod tests {
     fn scales_both_operands() {
         let got = add([256, 128], [3, -3], [1, -2]).unwrap();
         assert_eq!(got.values, [4, -4], "3.5 -> 4, -4 -> -4");
-        assert_eq!(got.aux.narrow(Role::Remainder), [0, 128]);
+        assert_eq!(got.aux.narrow(Role::REMAINDER), [0, 128]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Execute for Argmax {
         let best: Vec<u32> = rows.iter().map(|r| r.1).collect();
         let ids = rows.iter().map(|r| r.0 - ACTIVATION_BOUND as i32);
         Ok(Computed::new(ids.collect())
-            .with(Role::Best, best)
-            .with(Role::Gap, gap))
+            .with(Role::BEST, best)
+            .with(Role::GAP, gap))
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn add(
             });
         first(results.collect())?;
     }
-    let mut computed = Computed::new(values).with(Role::Remainder, remainder);
+    let mut computed = Computed::new(values).with(Role::REMAINDER, remainder);
     computed.aux.sums = kept;
     Ok(computed)
 }
@@ -126,7 +126,7 @@ mod tests {
             [1, 0, -1, 0],
             "0.5 -> 1, -0.5 -> 0, -1.5 -> -1, padding"
         );
-        assert_eq!(got.aux.narrow(Role::Remainder), [0, 0, 0, 1 << 15]);
+        assert_eq!(got.aux.narrow(Role::REMAINDER), [0, 0, 0, 1 << 15]);
         assert_eq!(got.aux.sums, [1, -1, -1, 0]);
     }
 

@@ -16,8 +16,8 @@ impl Execute for LeakyRelu {
         })?;
         let (positive, negative): (Vec<u32>, Vec<u32>) = x.iter().map(|x| parts(*x)).unzip();
         Ok(computed
-            .with(Role::Positive, positive)
-            .with(Role::Negative, negative))
+            .with(Role::POSITIVE, positive)
+            .with(Role::NEGATIVE, negative))
     }
 }
 
@@ -33,9 +33,9 @@ mod tests {
         let got = run(&program, &none(), &[&[3, -1, -2, -3]]).unwrap();
         assert_eq!(got.values, [3, 0, 0, -1]);
         let column = |role| got.aux.narrow(role);
-        assert_eq!(column(Role::Remainder), [1 << 15, 1 << 14, 0, 3 << 14]);
-        assert_eq!(column(Role::Positive), [3, 0, 0, 0]);
-        assert_eq!(column(Role::Negative), [0, 1, 2, 3]);
+        assert_eq!(column(Role::REMAINDER), [1 << 15, 1 << 14, 0, 3 << 14]);
+        assert_eq!(column(Role::POSITIVE), [3, 0, 0, 0]);
+        assert_eq!(column(Role::NEGATIVE), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Execute for Max {
             }
         }
         Ok(Computed::new(values)
-            .with(Role::Pick, pick)
-            .with(Role::Gap, gap))
+            .with(Role::PICK, pick)
+            .with(Role::GAP, gap))
     }
 }

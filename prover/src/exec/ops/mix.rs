@@ -9,10 +9,10 @@ use crate::exec::{Computed, Execute, Failure, Rows, Task};
 
 /// The witnesses of a row, in this order.
 const ROLES: [Role; 4] = [
-    Role::Total,
-    Role::Reciprocal,
-    Role::DivisionLow,
-    Role::DivisionHigh,
+    Role::TOTAL,
+    Role::RECIPROCAL,
+    Role::DIVISION_LOW,
+    Role::DIVISION_HIGH,
 ];
 
 impl Execute for Mix {
@@ -49,7 +49,7 @@ impl Execute for Mix {
                 }
             }
         }
-        let computed = Computed::new(values).with(Role::Remainder, remainder);
+        let computed = Computed::new(values).with(Role::REMAINDER, remainder);
         let columns = ROLES.into_iter().zip(columns);
         Ok(columns.fold(computed, |computed, (role, column)| {
             computed.with(role, column)

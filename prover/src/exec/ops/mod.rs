@@ -60,7 +60,7 @@ fn rescaled(
         .min_by_key(|failure| (failure.row, failure.feature));
     match failure {
         Some(failure) => Err(failure),
-        None => Ok(Computed::new(values).with(Role::Remainder, remainder)),
+        None => Ok(Computed::new(values).with(Role::REMAINDER, remainder)),
     }
 }
 

@@ -35,7 +35,7 @@ mod tests {
             [0, 2, -1, -2],
             "-0.5 -> 0, 1.5 -> 2, -1.5 -> -1, -2"
         );
-        assert_eq!(got.aux.narrow(Role::Remainder), [0, 0, 0, 128]);
+        assert_eq!(got.aux.narrow(Role::REMAINDER), [0, 0, 0, 128]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ impl Execute for Relu {
     fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
         let x = x[0].range(task.slots.clone()).iter();
         let negative: Vec<u32> = x.clone().map(|x| parts(*x).1).collect();
-        Ok(Computed::new(x.map(|x| (*x).max(0)).collect()).with(Role::Negative, negative))
+        Ok(Computed::new(x.map(|x| (*x).max(0)).collect()).with(Role::NEGATIVE, negative))
     }
 }
 
@@ -25,6 +25,6 @@ mod tests {
         let program = program(Relu, &[4], 16, 0);
         let got = run(&program, &none(), &[&[5, 0, -1, -32_768]]).unwrap();
         assert_eq!(got.values, [5, 0, 0, 0]);
-        assert_eq!(got.aux.narrow(Role::Negative), [0, 0, 1, 32_768]);
+        assert_eq!(got.aux.narrow(Role::NEGATIVE), [0, 0, 1, 32_768]);
     }
 }

@@ -10,13 +10,13 @@ use crate::exec::{Computed, Execute, Failure, Rows, Task, Values};
 
 /// The witnesses of a row, in this order.
 const ROLES: [Role; 7] = [
-    Role::Energy,
-    Role::Root,
-    Role::RootLow,
-    Role::RootHigh,
-    Role::Reciprocal,
-    Role::DivisionLow,
-    Role::DivisionHigh,
+    Role::ENERGY,
+    Role::ROOT,
+    Role::ROOT_LOW,
+    Role::ROOT_HIGH,
+    Role::RECIPROCAL,
+    Role::DIVISION_LOW,
+    Role::DIVISION_HIGH,
 ];
 
 impl Execute for RmsNorm {
@@ -45,7 +45,7 @@ impl Execute for RmsNorm {
                 Ok(())
             });
         first(results.collect())?;
-        let computed = Computed::new(values).with(Role::Remainder, remainder);
+        let computed = Computed::new(values).with(Role::REMAINDER, remainder);
         Ok(ROLES
             .into_iter()
             .enumerate()

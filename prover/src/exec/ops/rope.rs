@@ -34,6 +34,6 @@ impl Execute for Rope {
                 }
             }
         }
-        Ok(Computed::new(values).with(Role::Remainder, remainder))
+        Ok(Computed::new(values).with(Role::REMAINDER, remainder))
     }
 }

@@ -39,7 +39,7 @@ impl Execute for Scores {
             Ok(())
         });
         first(results.collect())?;
-        Ok(Computed::new(values).with(Role::Remainder, remainder))
+        Ok(Computed::new(values).with(Role::REMAINDER, remainder))
     }
 
     fn kept(&self) -> Option<usize> {

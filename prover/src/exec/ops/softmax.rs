@@ -36,9 +36,9 @@ impl Execute for Softmax {
             }
         }
         Ok(Computed::new(values)
-            .with(Role::Maximum, maximum)
-            .with(Role::Depth, depth)
-            .with(Role::Pick, pick))
+            .with(Role::MAXIMUM, maximum)
+            .with(Role::DEPTH, depth)
+            .with(Role::PICK, pick))
     }
 }
 

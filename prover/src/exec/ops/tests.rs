@@ -99,7 +99,7 @@ fn dense(weight: i8, multiplier: u32, x: i32, residual: Option<i32>) -> Result<C
 fn dense_rounds_and_refuses() {
     let got = dense(-1, 1 << 15, 32_767, None).unwrap();
     assert_eq!(got.values, [-32_767]);
-    assert_eq!(got.aux.narrow(Role::Remainder), [1 << 15]);
+    assert_eq!(got.aux.narrow(Role::REMAINDER), [1 << 15]);
     assert_eq!(got.aux.sums, [-65_534]);
     let bounds = (-32_768, 32_767);
     let exact = (2i128 * 128 * 32_768 * ((1 << 24) - 1) + (1 << 15)) >> 16;
@@ -138,7 +138,7 @@ fn norm(x: [i32; 4], numerator: u64) -> Result<Computed, Failure> {
 fn norms_of_extreme_rows() {
     let zero = norm([0; 4], (1 << 48) - 1).unwrap();
     assert_eq!(zero.values, [0; 4]);
-    assert_eq!(zero.aux.narrow(Role::Remainder), [1 << 31; 4]);
+    assert_eq!(zero.aux.narrow(Role::REMAINDER), [1 << 31; 4]);
     // sqrt(4)·2^(32 + 13): one value alone becomes 2.
     let k = 2 << 45;
     assert_eq!(
@@ -210,9 +210,9 @@ fn softmax_of_extreme_scores() {
     ];
     assert_eq!(got.values, expected);
     let column = |role| got.aux.narrow(role);
-    assert_eq!(column(Role::Maximum), [0, 65_535, 32_775, 1]);
-    assert_eq!(column(Role::Depth)[4..8], [0, 65_535, 65_535, 65_535]);
-    assert_eq!(column(Role::Pick)[8..], [1, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(column(Role::MAXIMUM), [0, 65_535, 32_775, 1]);
+    assert_eq!(column(Role::DEPTH)[4..8], [0, 65_535, 65_535, 65_535]);
+    assert_eq!(column(Role::PICK)[8..], [1, 0, 0, 0, 0, 0, 0, 1]);
 }
 
 fn mix(e: [i32; 4], v: [i32; 2]) -> Result<Computed, Failure> {
@@ -238,7 +238,7 @@ fn mixes_of_extreme_values() {
 fn argmax_takes_the_lowest_of_equals() {
     let logits = |values: [i32; 4]| {
         let got = run(&program(Argmax, &[1], 16, 0), &none(), &[&values]).unwrap();
-        let [best, gap] = [Role::Best, Role::Gap].map(|role| got.aux.narrow(role));
+        let [best, gap] = [Role::BEST, Role::GAP].map(|role| got.aux.narrow(role));
         (got.values[0] + 32_768, best[0], gap.to_vec())
     };
     // The fourth is padding.
@@ -273,7 +273,7 @@ fn padded_blocks_have_no_weights() {
     assert_eq!(block(2).aux.sums, [65_534, 65_534, 65_534, 0]);
     let padded = block(3);
     assert_eq!((padded.values, &padded.aux.sums), (vec![0; 4], &vec![0; 4]));
-    assert_eq!(padded.aux.narrow(Role::Remainder), [1 << 31; 4]);
+    assert_eq!(padded.aux.narrow(Role::REMAINDER), [1 << 31; 4]);
 }
 
 #[test]

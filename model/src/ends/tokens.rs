@@ -1,9 +1,6 @@
-//! Programs over sequences of tokens: what repeats, what is carried from block to block, and which
-//! of the tokens are claimed.
+//! Programs over tokens: which of the tokens are claimed, and which ends of a shard are tokens.
 
 use serde::{Deserialize, Serialize};
-
-use super::TensorId;
 
 /// A sequence program's slots are token positions. Its input is the token ids, held as
 /// `id - 2^15`; its output is the argmax token at the positions `prompt - 1 .. tokens`. A shard of a
@@ -52,12 +49,12 @@ impl Sequence {
     }
 
     /// Whether the program reads tokens: a whole model, or its first shard.
-    pub fn reads_tokens(&self) -> bool {
+    pub(super) fn reads_tokens(&self) -> bool {
         self.shard.is_none_or(|s| s.index == 0)
     }
 
     /// Whether the program gives tokens out: a whole model, or its last shard.
-    pub fn gives_tokens(&self) -> bool {
+    pub(super) fn gives_tokens(&self) -> bool {
         self.shard.is_none_or(|s| s.index + 1 == s.count)
     }
 
@@ -94,7 +91,7 @@ impl Sequence {
 
 /// How a program holds its [`Sequence`]: one of the first form is encoded as it was before there were
 /// others, so that its program keeps its digest.
-pub(super) mod stored {
+pub(crate) mod stored {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::Sequence;
@@ -151,30 +148,6 @@ pub(super) mod stored {
             Stored::Full(sequence) => Some(sequence),
         })
     }
-}
-
-/// How the residual stream passes through the stacked blocks: `entry[0] = input`,
-/// `entry[l+1] = exit[l]`, `output = exit[last]`. `entry` and `output` are committed; `input` and
-/// `exit` are views of them, so the wiring holds by construction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Carry {
-    /// What enters the first block, shape `(1, slots, width)`.
-    pub input: TensorId,
-    /// Inputs of the blocks, `(stack, slots, width)`.
-    pub entry: TensorId,
-    /// Outputs of the blocks, `(stack, slots, width)`.
-    pub exit: TensorId,
-    /// What leaves the last block, `(1, slots, width)`.
-    pub output: TensorId,
-}
-
-/// Rotation angles: shape `(slots, half head)`, `round(cos·2^16)` and `round(sin·2^16)`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RopeTable {
-    /// Cosines.
-    pub cos: Vec<i32>,
-    /// Sines.
-    pub sin: Vec<i32>,
 }
 
 #[cfg(test)]
