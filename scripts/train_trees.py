@@ -5,7 +5,7 @@
 
 OUT receives one file per model and `expected.json`, a list of {name, file, rows, margins, decisions}: float32 rows
 (null is a missing value), margins before the link function, and the index of the predicted class (-1 for regression).
-Entries of models that this run does not make are kept. Libraries that are not installed are left out and named on stderr.
+Entries of models that this run does not make are kept. Libraries that are not installed are named on stderr.
 `--small` makes the few-kilobyte models that the repository carries (front/tests/trees/models). XGBoost below 3.1 writes
 the models of its old binary format, and those alone. Seeds are fixed.
 """
