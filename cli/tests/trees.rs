@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-#[allow(dead_code, reason = "the other tests use all of it")]
+#[allow(dead_code, reason = "token ids are for language models")]
 mod author;
 mod tiny;
 
