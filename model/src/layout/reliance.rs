@@ -126,7 +126,7 @@ mod tests {
             (Output::View, _) => "the operands' columns",
             (Output::Clear, _) => "public: below the vocabulary",
             _ if bits(op) == 32 => "–",
-            _ if relied.is_some_and(|r| r.contain(index)) => "an index of a table that reads it",
+            _ if relied.is_none_or(|r| r.contain(index)) => "an index of a table that reads it",
             _ => "nothing: tables have negative indices",
         }
     }
