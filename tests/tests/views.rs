@@ -455,7 +455,11 @@ fn wrong_results_are_refused() {
                     continue;
                 }
                 let forger = Forger::with_trace(&case, &forged, &srs);
-                assert!(forger.refused(&srs), "SOUNDNESS: {name}, {}, {at}", node.name);
+                assert!(
+                    forger.refused(&srs),
+                    "SOUNDNESS: {name}, {}, {at}",
+                    node.name
+                );
                 tried += 1;
             }
         }
