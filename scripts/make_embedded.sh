@@ -4,8 +4,8 @@
 #
 #   scripts/make_embedded.sh [--check]
 #
-# --check   only compare cli/embedded/contracts.json and aggregator/src/evm/universal/Halo2UniversalVerifier.json with what
-#           the compiler makes
+# --check   only compare cli/embedded/contracts.json and Halo2UniversalVerifier.json and Halo2PackedVerifier.json in
+#           aggregator/src/evm/universal with what the compiler makes
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -3,56 +3,62 @@
 
     python3 scripts/train_trees.py OUT [--small] [--only xgboost,…]
 
-OUT receives one file per model and `expected.json`, a list of {name, file, rows, margins, decisions}: float32 rows (null
-is a missing value), margins before the link function, and the index of the predicted class (-1 for regression). Entries
-of models that this run does not make are kept. Libraries that are not installed are left out and named on stderr.
+OUT receives one file per model and `expected.json`, a list of {name, file, rows, margins, decisions}: float32 rows
+(null is a missing value), margins before the link function, and the index of the predicted class (-1 for regression).
+Entries of models that this run does not make are kept. Libraries that are not installed are named on stderr.
 `--small` makes the few-kilobyte models that the repository carries (front/tests/trees/models). XGBoost below 3.1 writes
 the models of its old binary format, and those alone. Seeds are fixed.
 """
+
 import argparse
 import json
-import os
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+Params = dict[str, Any]
 
 
 class Out:
     """Folder of models and predictions."""
 
-    def __init__(self, folder, small):
-        self.folder, self.small, self.models = folder, small, {}
-        os.makedirs(folder, exist_ok=True)
-        if os.path.exists(self.path("expected.json")):
-            with open(self.path("expected.json"), encoding="utf-8") as file:
-                self.models = {entry["name"]: entry for entry in json.load(file)}
+    def __init__(self, folder: Path, small: bool) -> None:
+        self.folder, self.small = folder, small
+        self.models: dict[str, Params] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.path("expected.json").exists():
+            entries = json.loads(self.path("expected.json").read_text(encoding="utf-8"))
+            self.models = {entry["name"]: entry for entry in entries}
 
-    def path(self, name):
-        return os.path.join(self.folder, name)
+    def path(self, name: str) -> Path:
+        return self.folder / name
 
-    def trees(self, many):
+    def trees(self, many: int) -> int:
         return 3 if self.small else many
 
-    def depth(self, deep):
+    def depth(self, deep: int) -> int:
         return min(deep, 3) if self.small else deep
 
-    def add(self, name, file, rows, margins, decisions=None):
+    def add(self, name: str, file: str, rows: Any, margins: Any, decisions: Any = None) -> None:
         margins = np.asarray(margins, np.float64).reshape(len(rows), -1)
         decisions = np.full(len(rows), -1) if decisions is None else np.asarray(decisions).reshape(-1)
         numbers = [[None if np.isnan(x) else float(x) for x in row] for row in rows]
         entry = {"name": name, "file": file, "rows": numbers, "margins": margins.tolist()}
         self.models[name] = entry | {"decisions": decisions.astype(int).tolist()}
 
-    def close(self):
-        with open(self.path("expected.json"), "w", encoding="utf-8") as file:
-            entries = [json.dumps(self.models[name]) for name in sorted(self.models)]
-            file.write("[\n" + ",\n".join(entries) + "\n]\n")
+    def close(self) -> None:
+        entries = [json.dumps(self.models[name]) for name in sorted(self.models)]
+        self.path("expected.json").write_text("[\n" + ",\n".join(entries) + "\n]\n", encoding="utf-8")
 
 
 class Data:
     """Float32 rows with ties, zeros, missing values and two columns of category codes (the last two)."""
 
-    def __init__(self, seed, small, missing=True, categories=False):
+    def __init__(self, seed: int, small: bool, missing: bool = True, categories: bool = False) -> None:
         rng = np.random.default_rng(seed)
         train, test = (300, 16) if small else (1500, 700)
         n, features = train + test, 6 if small else 10
@@ -85,18 +91,29 @@ class Data:
                 extra[40:50, -1] = np.float32(2.5)
                 extra[50:60, -1] = np.float32(-1)
 
-    def part(self, target):
+    def part(self, target: str) -> tuple[Any, Any, Any]:
         return self.x[self.train], getattr(self, target)[self.train], self.x[self.test]
 
 
-def xgboost_models(out):
-    import xgboost as xgb
+def xgboost_models(out: Out) -> None:
+    xgb = import_module("xgboost")
 
-    def train(name, target, params, ext="json", categories=False, missing=True, rounds=30):
+    def train(
+        name: str,
+        target: str,
+        params: Params,
+        ext: str = "json",
+        categories: bool = False,
+        missing: bool = True,
+        rounds: int = 30,
+    ) -> None:
         data = Data(abs(hash_name(name)), out.small, missing, categories)
         x, y, test = data.part(target)
         types = (["q"] * (x.shape[1] - 2) + ["c"] * 2) if categories else None
-        wrap = lambda a, y=None: xgb.DMatrix(a, y, feature_types=types, enable_categorical=categories)
+
+        def wrap(rows: Any, labels: Any = None) -> Any:
+            return xgb.DMatrix(rows, labels, feature_types=types, enable_categorical=categories)
+
         if categories and not out.small:
             # XGBoost refuses negative and fractional codes when it builds the matrix.
             test = test[~(np.floor(test[:, -2:]) != test[:, -2:]).any(1) | np.isnan(test[:, -2:]).any(1)]
@@ -105,10 +122,9 @@ def xgboost_models(out):
         booster = xgb.train(params, wrap(x, y), out.trees(rounds))
         file = f"{name}.{ext}"
         if ext == "deprecated":
-            with open(out.path(file), "wb") as f:
-                f.write(booster.save_raw(raw_format="deprecated"))
+            out.path(file).write_bytes(booster.save_raw(raw_format="deprecated"))
         else:
-            booster.save_model(out.path(file))
+            booster.save_model(str(out.path(file)))
         margins = booster.predict(wrap(test), output_margin=True)
         prediction = booster.predict(wrap(test))
         decisions = None
@@ -136,26 +152,30 @@ def xgboost_models(out):
     train("xgb_forest", "real", {"objective": "reg:squarederror", "num_parallel_tree": 3, "subsample": 0.7}, rounds=8)
 
 
-def lightgbm_models(out):
-    import lightgbm as lgb
+def lightgbm_models(out: Out) -> None:
+    lgb = import_module("lightgbm")
 
-    def train(name, target, params, categories=False, missing=True):
+    def train(name: str, target: str, params: Params, categories: bool = False, missing: bool = True) -> None:
         data = Data(abs(hash_name(name)), out.small, missing, categories)
         x, y, test = data.part(target)
-        base = {"num_leaves": 6 if out.small else 24, "verbosity": -1, "seed": 1, "num_threads": 1, "deterministic": True}
-        base |= {"min_data_in_leaf": 10, "cat_smooth": 1, "min_data_per_group": 5}
+        base: Params = {"num_leaves": 6 if out.small else 24, "verbosity": -1, "seed": 1, "num_threads": 1}
+        base |= {"deterministic": True, "min_data_in_leaf": 10, "cat_smooth": 1, "min_data_per_group": 5}
         columns = list(range(x.shape[1] - 2, x.shape[1])) if categories else []
         params = {**base, **params}
         dataset = lgb.Dataset(x, y, categorical_feature=columns, free_raw_data=False, params=params)
         booster = lgb.train(params, dataset, out.trees(25))
-        booster.save_model(out.path(f"{name}.txt"))
+        booster.save_model(str(out.path(f"{name}.txt")))
         if out.small:
             strip_lightgbm(out.path(f"{name}.txt"))
         # The raw score of a random forest is its sum; the prediction is the average.
         forest = params.get("boosting") == "rf"
         margins = booster.predict(test, raw_score=not forest)
         prediction = booster.predict(test)
-        decisions = {"binary": lambda: prediction > 0.5, "three": lambda: prediction.argmax(1)}.get(target, lambda: None)()
+        decisions = None
+        if target == "binary":
+            decisions = prediction > 0.5
+        elif target == "three":
+            decisions = prediction.argmax(1)
         out.add(name, f"{name}.txt", test, margins, decisions)
 
     train("lgb_binary", "binary", {"objective": "binary"})
@@ -170,25 +190,25 @@ def lightgbm_models(out):
     train("lgb_dart_ova", "three", {"objective": "multiclassova", "num_class": 3, "boosting": "dart"})
 
 
-def strip_lightgbm(path):
+def strip_lightgbm(path: Path) -> None:
     """Drops the parameters, which no reader needs, from a small model."""
-    text = open(path, encoding="utf-8").read()
-    head, _, tail = text.partition("\nparameters:")
+    head, _, tail = path.read_text(encoding="utf-8").partition("\nparameters:")
     _, _, rest = tail.partition("end of parameters")
-    open(path, "w", encoding="utf-8").write(head + "\n" + rest.lstrip())
+    path.write_text(head + "\n" + rest.lstrip(), encoding="utf-8")
 
 
-def catboost_models(out):
-    import catboost as cb
+def catboost_models(out: Out) -> None:
+    cb = import_module("catboost")
 
-    def train(name, target, params, missing=True):
+    def train(name: str, target: str, params: Params, missing: bool = True) -> None:
         data = Data(abs(hash_name(name)), out.small, missing)
         x, y, test = data.part(target)
-        base = {"iterations": out.trees(25), "depth": out.depth(5), "random_seed": 1, "verbose": False, "thread_count": 1}
+        base: Params = {"iterations": out.trees(25), "depth": out.depth(5), "random_seed": 1, "verbose": False}
+        base["thread_count"] = 1
         base |= {"allow_writing_files": False, "learning_rate": 0.2}
         model = cb.CatBoost({**base, **params})
         model.fit(cb.Pool(x, y))
-        model.save_model(out.path(f"{name}.json"), format="json")
+        model.save_model(str(out.path(f"{name}.json")), format="json")
         if out.small:
             strip_catboost(out.path(f"{name}.json"))
         margins = model.predict(test, prediction_type="RawFormulaVal")
@@ -203,26 +223,26 @@ def catboost_models(out):
     train("cat_depthwise", "three", {"loss_function": "MultiClassOneVsAll", "grow_policy": "Depthwise"})
 
 
-def catboost_categories(out):
+def catboost_categories(out: Out) -> None:
     """One-hot splits: CatBoost knows a category by a hash of its text."""
-    import catboost as cb
-    import pandas as pd
+    cb, pd = import_module("catboost"), import_module("pandas")
 
-    def train(name, target, params):
+    def train(name: str, target: str, params: Params) -> None:
         data = Data(abs(hash_name(name)), out.small, False, True)
         x, y, test = data.part(target)
         test[:, -2:] = np.trunc(test[:, -2:])
         names = [str(column) for column in range(x.shape[1])]
 
-        def pool(rows, labels=None):
+        def pool(rows: Any, labels: Any = None) -> Any:
             frame = pd.DataFrame(rows, columns=names)
-            frame = frame.astype({column: int for column in names[-2:]})
+            frame = frame.astype(dict.fromkeys(names[-2:], int))
             return cb.Pool(frame, labels, cat_features=names[-2:])
 
-        base = {"iterations": out.trees(25), "depth": out.depth(5), "random_seed": 1, "verbose": False, "thread_count": 1}
+        base: Params = {"iterations": out.trees(25), "depth": out.depth(5), "random_seed": 1, "verbose": False}
+        base["thread_count"] = 1
         model = cb.CatBoost({**base, "allow_writing_files": False, "one_hot_max_size": 40, **params})
         model.fit(pool(x, y))
-        model.save_model(out.path(f"{name}.json"), format="json")
+        model.save_model(str(out.path(f"{name}.json")), format="json")
         if out.small:
             strip_catboost(out.path(f"{name}.json"))
         margins = model.predict(pool(test), prediction_type="RawFormulaVal")
@@ -233,27 +253,34 @@ def catboost_categories(out):
     train("cat_onehot_grown", "real", {"loss_function": "RMSE", "grow_policy": "Depthwise"})
 
 
-def strip_catboost(path):
+def strip_catboost(path: Path) -> None:
     """Keeps of a small model what says what it computes."""
-    model = json.load(open(path, encoding="utf-8"))
+    model = json.loads(path.read_text(encoding="utf-8"))
     info = model["model_info"]
     model["model_info"] = {"params": {"loss_function": info["params"]["loss_function"]}}
     model["model_info"] |= {k: info[k] for k in ("class_params",) if k in info}
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(model, file, separators=(",", ":"))
+    path.write_text(json.dumps(model, separators=(",", ":")), encoding="utf-8")
 
 
-def sklearn_models(out):
-    from sklearn import ensemble, impute, pipeline, preprocessing, tree
-    from skl2onnx import to_onnx
+def sklearn_models(out: Out) -> None:
+    names = ("ensemble", "impute", "pipeline", "preprocessing", "tree")
+    ensemble, impute, pipeline, preprocessing, tree = (import_module(f"sklearn.{name}") for name in names)
+    to_onnx = import_module("skl2onnx").to_onnx
 
-    def train(name, target, model, missing=False, margin=None, options=None):
+    def train(
+        name: str,
+        target: str,
+        model: Any,
+        missing: bool = False,
+        margin: str | None = None,
+        options: Params | None = None,
+    ) -> None:
         data = Data(abs(hash_name(name)), out.small, missing)
         x, y, test = data.part(target)
         model.fit(x, y)
         zipmap = {id(model): options} if options else None
-        with open(out.path(f"{name}.onnx"), "wb") as file:
-            file.write(to_onnx(model, x[:1], options=zipmap, target_opset={"": 17, "ai.onnx.ml": 3}).SerializeToString())
+        graph = to_onnx(model, x[:1], options=zipmap, target_opset={"": 17, "ai.onnx.ml": 3})
+        out.path(f"{name}.onnx").write_bytes(graph.SerializeToString())
         classes = target in ("binary", "three")
         margin = margin or ("predict_proba" if classes else "predict")
         margins = getattr(model, margin)(test)
@@ -278,31 +305,32 @@ def sklearn_models(out):
     train("skl_pipeline", "binary", pipeline.make_pipeline(*steps, forest), missing=True)
 
 
-def onnx_models(out):
+def onnx_models(out: Out) -> None:
     """Branches that no converter above writes: sets, equalities and all comparisons, with missing values either way."""
-    import onnxruntime
-    from onnx import TensorProto, checker, helper
+    onnxruntime, helper = import_module("onnxruntime"), import_module("onnx.helper")
+    kinds, checker = import_module("onnx").TensorProto, import_module("onnx.checker")
 
     data = Data(11, out.small, True, True)
     test = data.x[data.test]
 
-    def add(name, node, outputs, decisions=False):
+    def add(name: str, node: Any, outputs: int, decisions: bool = False) -> None:
         last = 1 if decisions else 0
-        results = [helper.make_tensor_value_info("label", TensorProto.INT64, [None])] if decisions else []
-        results.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, outputs]))
+        results = [helper.make_tensor_value_info("label", kinds.INT64, [None])] if decisions else []
+        results.append(helper.make_tensor_value_info("y", kinds.FLOAT, [None, outputs]))
         graph = helper.make_graph(
-            [node], "trees", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, test.shape[1]])], results
+            [node], "trees", [helper.make_tensor_value_info("x", kinds.FLOAT, [None, test.shape[1]])], results
         )
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 5 if "_v5" in name else 3)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
         checker.check_model(model)
-        with open(out.path(f"{name}.onnx"), "wb") as file:
-            file.write(model.SerializeToString())
+        out.path(f"{name}.onnx").write_bytes(model.SerializeToString())
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         got = session.run(None, {"x": test})
         out.add(name, f"{name}.onnx", test, got[last], got[0] if decisions else None)
 
-    tensor = lambda name, kind, values: helper.make_tensor(name, kind, [len(values)], values)
+    def tensor(name: str, kind: int, values: list[float]) -> Any:
+        return helper.make_tensor(name, kind, [len(values)], values)
+
     nan = float("nan")
     # Two trees of two targets: a set of codes, then a comparison on each side.
     v5 = helper.make_node(
@@ -314,16 +342,16 @@ def onnx_models(out):
         aggregate_function=1,
         post_transform=0,
         nodes_featureids=[5, 1, 3, 4, 0, 1],
-        nodes_modes=tensor("modes", TensorProto.UINT8, [6, 0, 3, 6, 1, 2]),
-        nodes_splits=tensor("splits", TensorProto.FLOAT, [0, 1, 0.5, 0, 0.0, -1]),
+        nodes_modes=tensor("modes", kinds.UINT8, [6, 0, 3, 6, 1, 2]),
+        nodes_splits=tensor("splits", kinds.FLOAT, [0, 1, 0.5, 0, 0.0, -1]),
         nodes_truenodeids=[1, 0, 2, 4, 4, 6],
         nodes_trueleafs=[0, 1, 1, 0, 1, 1],
         nodes_falsenodeids=[2, 1, 3, 5, 5, 7],
         nodes_falseleafs=[0, 1, 1, 0, 1, 1],
         nodes_missing_value_tracks_true=[1, 0, 1, 0, 1, 0],
-        membership_values=tensor("members", TensorProto.FLOAT, [0, 2, 3, 7, 11, nan, 1, 2, 9, nan]),
+        membership_values=tensor("members", kinds.FLOAT, [0, 2, 3, 7, 11, nan, 1, 2, 9, nan]),
         leaf_targetids=[0, 1, 0, 1, 1, 0, 1, 0],
-        leaf_weights=tensor("weights", TensorProto.FLOAT, [1.5, -2.25, 0.1, 3, -0.7, 5.5, 0.3, -4]),
+        leaf_weights=tensor("weights", kinds.FLOAT, [1.5, -2.25, 0.1, 3, -0.7, 5.5, 0.3, -4]),
         tree_roots=[0, 3],
     )
     add("onnx_v5_sets", v5, 2)
@@ -375,7 +403,7 @@ def onnx_models(out):
     add("onnx_equal", v3, 1)
 
 
-def hash_name(name):
+def hash_name(name: str) -> int:
     """A seed from a name (Python's own hash is salted)."""
     value = 7
     for byte in name.encode():
@@ -383,16 +411,21 @@ def hash_name(name):
     return value
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out")
+    parser.add_argument("out", type=Path)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--only", help="names of libraries, comma-separated")
     args = parser.parse_args()
     out = Out(args.out, args.small)
-    libraries = {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "catboost": catboost_models}
-    libraries |= {"catboost_categories": catboost_categories, "sklearn": sklearn_models}
-    libraries["onnxruntime"] = onnx_models
+    libraries: dict[str, Callable[[Out], None]] = {
+        "xgboost": xgboost_models,
+        "lightgbm": lightgbm_models,
+        "catboost": catboost_models,
+        "catboost_categories": catboost_categories,
+        "sklearn": sklearn_models,
+        "onnxruntime": onnx_models,
+    }
     for name, train in libraries.items():
         if args.only and name not in args.only.split(","):
             continue

@@ -10,6 +10,7 @@ use crate::circuit::{CircuitParams, Demand};
 use crate::evm::EvmError;
 use crate::join::JoinError;
 use crate::keys::PublicShape;
+use crate::packed::PackedError;
 use crate::snark::SnarkError;
 use crate::srs::SrsError;
 
@@ -115,6 +116,9 @@ pub enum AggregationError {
     /// A proof that is to be joined cannot be made or does not verify.
     #[error(transparent)]
     Snark(#[from] SnarkError),
+    /// A packed proof cannot be made or does not verify.
+    #[error(transparent)]
+    Packed(#[from] PackedError),
     /// A join cannot be laid out.
     #[error(transparent)]
     Join(Box<JoinError>),

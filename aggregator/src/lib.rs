@@ -9,6 +9,7 @@ pub mod error;
 pub mod evm;
 pub mod join;
 pub mod keys;
+pub mod packed;
 pub mod prove;
 pub mod report;
 pub mod snark;

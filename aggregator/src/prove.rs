@@ -1,4 +1,4 @@
-//! Aggregation proofs: halo2 with SHPLONK and the Keccak transcript that the contract uses.
+//! Aggregation proofs: halo2 with the Keccak transcript that the contract uses, opened as the key says: packed, or with SHPLONK.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk;
@@ -12,6 +12,7 @@ use crate::circuit::AggregationCircuit;
 use crate::error::AggregationError;
 use crate::evm::{self, EvmError};
 use crate::keys::{Meta, ProvingKey, PublicShape, VerifyingKey};
+use crate::packed;
 use crate::snark::{self, Key, Snark, Template};
 use crate::srs::Srs;
 
@@ -109,7 +110,7 @@ impl From<AggregationProof> for Stored {
 
 /// Proves `circuit`, blinded from the operating system's randomness, and checks the result: a folded
 /// proof that does not verify gives [`AggregationError::Evm`] here. `srs` must have exactly
-/// [`crate::keys::Meta::k`]; cut it with [`Srs::truncated`].
+/// [`crate::keys::Meta::k`]; cut it with [`Srs::truncated`]. For a packed proof it is as long as [`PackedKey::commit`](packed::PackedKey::commit) needs it.
 ///
 /// # Errors
 /// A reference string of another size or setup, or an unsatisfied circuit.
@@ -119,7 +120,7 @@ pub fn prove(
     circuit: AggregationCircuit,
     target: Target,
 ) -> Result<AggregationProof, AggregationError> {
-    keys.meta.check_setup(srs)?;
+    keys.meta.check_setup(srs, target)?;
     // Blinds hide the points of one opening.
     let openings = circuit.openings();
     if openings > 1 {
@@ -127,9 +128,12 @@ pub fn prove(
     }
     let instances = circuit.instances().concat();
     let public = circuit.public().clone();
-    let bytes = match target {
-        Target::Contract => evm::create_proof(srs, &keys.pk, circuit, &instances)?,
-        Target::Join => snark::create_proof(srs, &keys.pk, circuit, &instances)?,
+    let bytes = match (target, &keys.meta.packed) {
+        (Target::Contract, Some(key)) => {
+            packed::create_proof(srs, &keys.pk, key, circuit, &instances)?
+        }
+        (Target::Contract, None) => evm::create_proof(srs, &keys.pk, circuit, &instances)?,
+        (Target::Join, _) => snark::create_proof(srs, &keys.pk, circuit, &instances)?,
     };
     let proof = AggregationProof {
         digest: public.digest(),
@@ -142,7 +146,7 @@ pub fn prove(
 }
 
 /// Verifies natively what the contract and its wrapper verify, the accumulator's pairing included.
-/// `srs` must be cut to [`crate::keys::Meta::k`].
+/// `srs` must be cut to [`crate::keys::Meta::k`]; for a packed proof it may be longer.
 ///
 /// # Errors
 /// [`AggregationError::PublicValues`], [`AggregationError::Evm`], or a foreign reference string.
@@ -151,7 +155,7 @@ pub fn verify(
     srs: &Srs,
     proof: &AggregationProof,
 ) -> Result<(), AggregationError> {
-    key.meta.check_setup(srs)?;
+    key.meta.check_setup(srs, proof.target)?;
     check(&key.meta, &key.vk, srs, proof)
 }
 
@@ -169,6 +173,15 @@ fn check(
         });
     }
     let instances = proof.instances()?;
+    if let (Target::Contract, Some(key)) = (proof.target, &meta.packed) {
+        return Ok(packed::verify_proof(
+            srs,
+            vk,
+            key,
+            &instances,
+            &proof.proof,
+        )?);
+    }
     if proof.target == Target::Contract {
         return Ok(evm::verify_proof(srs, vk, &instances, &proof.proof)?);
     }

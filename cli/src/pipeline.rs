@@ -3,7 +3,7 @@
 mod keys;
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
@@ -34,9 +34,9 @@ use crate::output::Output;
 use crate::reading::Reading;
 
 pub use keys::{
-    circuit_k, cut_srs, key_folder, key_report, link_srs, load_keys, load_setup_srs,
-    load_subject_keys, load_verifying_key, remember_checked, require_checked, require_keys,
-    required_k, setup, setup_join,
+    circuit_k, cut_srs, finish_join, key_folder, key_report, link_srs, load_keys, load_setup_srs,
+    load_subject_keys, load_verifying_key, proving_srs, remember_checked, require_checked,
+    require_keys, required_k, setup, setup_join,
 };
 use keys::{srs_path, vk_path};
 
@@ -272,7 +272,7 @@ pub fn aggregate_with(
     out: Output,
 ) -> eyre::Result<ProofFile> {
     let verifier = Verifier::new(program.clone())?;
-    let (_, srs) = cut_srs(Path::new(""), srs, keys.meta.k(), out)?;
+    let srs = proving_srs(keys, srs, target, out)?;
     let _progress = out.stage("Aggregating into one KZG proof");
     let circuit = stages.run(
         "circuit witness",

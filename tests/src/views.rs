@@ -304,7 +304,8 @@ impl Net {
             return None;
         }
         if self.program.tables.is_empty() {
-            let values = (0..1i32 << TABLE_LOG).map(|i| ((i - 2048) * (i - 2048) >> 11) as i16 - 7);
+            let values =
+                (0..1i32 << TABLE_LOG).map(|i| (((i - 2048) * (i - 2048)) >> 11) as i16 - 7);
             self.program.tables.push(Table {
                 kind: TableKind::Tanh,
                 input_scale: 8,

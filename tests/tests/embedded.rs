@@ -8,6 +8,7 @@ use laminate_aggregator::evm::{
     SOLC_VERSION, SolcCompiler, SourceTree, UniversalTemplate, settings_digest,
 };
 use laminate_aggregator::keys::{ProvingKey, required_k};
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
 use laminate_model::public::INSTANCES;
@@ -68,16 +69,33 @@ fn our_contracts_are_what_the_compiler_makes() {
     golden::check("../../cli/embedded/contracts.json", text.as_bytes());
 }
 
-/// Any program's key gives it: all have one constraint system.
+/// Keys of any program: all have one constraint system.
+fn keys(srs_k: impl Fn(u32) -> u32) -> (Srs, ProvingKey) {
+    let verifier = Verifier::new(random::program(1, 0, 3).program).expect("program");
+    let k = required_k(&verifier, FoldMode::On).expect("size");
+    let srs = Srs::development(srs_k(k)).expect("string");
+    let keys = ProvingKey::derive(&verifier, FoldMode::On, &srs).expect("keys");
+    (srs, keys)
+}
+
 #[test]
 fn the_universal_verifier_is_what_the_compiler_makes() {
     let Some(compiler) = compiler() else { return };
-    let verifier = Verifier::new(random::program(1, 0, 3).program).expect("program");
-    let k = required_k(&verifier, FoldMode::On).expect("size");
-    let srs = Srs::development(k).expect("string");
-    let keys = ProvingKey::derive(&verifier, FoldMode::On, &srs).expect("keys");
+    let (srs, keys) = keys(|k| k);
     let key = keys.verifying_key().vk;
     let template = UniversalTemplate::compile(&srs, &key, INSTANCES, &compiler).expect("compiled");
     let file = "../../aggregator/src/evm/universal/Halo2UniversalVerifier.json";
     golden::check(file, template.to_json().as_bytes());
+}
+
+#[test]
+fn the_universal_verifier_of_packed_proofs_is_what_the_compiler_makes() {
+    let Some(compiler) = compiler() else { return };
+    let (srs, keys) = keys(|k| Opening::Packed.required_k(k));
+    let keys = keys.with_opening(Opening::Packed, &srs).expect("packed");
+    let key = keys.verifying_key();
+    let pack = key.meta.packed.as_ref().expect("packed");
+    let template = UniversalTemplate::compile_packed(&srs, &key.vk, pack, INSTANCES, &compiler);
+    let file = "../../aggregator/src/evm/universal/Halo2PackedVerifier.json";
+    golden::check(file, template.expect("compiled").to_json().as_bytes());
 }

@@ -389,8 +389,11 @@ fn forest_tables() -> Vec<laminate_engine::geometry::Block> {
     forger.verifier.layout.node_multiplicities[0].clone()
 }
 
-/// What a registrant may put into a table of nodes, and whether the executor runs it.
-fn malformed() -> Vec<(&'static str, Vec<(usize, Row)>, bool)> {
+/// A table of nodes by what is wrong, the rows that are other ones, and whether the executor runs it.
+type Malformed = (&'static str, Vec<(usize, Row)>, bool);
+
+/// What a registrant may put into a table of nodes.
+fn malformed() -> Vec<Malformed> {
     let leaf = |child: u32, value: i32| Row {
         child,
         value,

@@ -7,7 +7,7 @@ use laminate_model::program::{
     AxisMap, AxisMask, AxisPair, Op, Program, TensorView, ViewTerm, padded_index,
 };
 use laminate_prover::exec::{self, Trace};
-use laminate_tests::forger::Forger;
+use laminate_tests::forger::{Forger, rerun};
 use laminate_tests::programs::refuse;
 use laminate_tests::views::{Net, places, random, reference, tensor};
 use laminate_tests::{Case, TestSrs, prove_case};
@@ -432,6 +432,35 @@ fn pick_at(trace: &mut Trace, node: usize, (start, count): (usize, usize), at: u
     }
     columns.insert(Role::PICK, exec::Values::Narrow(pick));
     columns.insert(Role::GAP, exec::Values::Narrow(gap));
+}
+
+/// Results of every op at positions, of maxima and of means, on the padding too, each off by one and used so by all that
+/// follows.
+#[test]
+fn wrong_results_are_refused() {
+    let srs = srs();
+    let mut tried = 0;
+    for (name, case) in nets().into_iter().skip(1) {
+        let honest = run(&case, name);
+        for (index, node) in case.program.nodes.iter().enumerate() {
+            if matches!(node.op, Op::View(_)) {
+                continue;
+            }
+            let tensor = &case.program.tensors[node.output];
+            let last = padded_index(&tensor.axes, tensor.width() - 1);
+            for at in [0, last, (1 << tensor.width_log()) - 1] {
+                let mut forged = honest.clone();
+                forged.tensors[node.output][at] += if at == last { -1 } else { 1 };
+                if rerun(&case, &mut forged, index).is_none() {
+                    continue;
+                }
+                let forger = Forger::with_trace(&case, &forged, &srs);
+                assert!(forger.refused(&srs), "SOUNDNESS: {name}, {}, {at}", node.name);
+                tried += 1;
+            }
+        }
+    }
+    println!("results of convolutional nets: {tried} tried, 0 accepted");
 }
 
 /// Weights of padded channels meet what a table makes of zero, and must be zero; those of a window's padding meet

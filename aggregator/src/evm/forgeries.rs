@@ -133,7 +133,7 @@ fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
     let mut infinity = good.clone();
     infinity[..12 * 32].fill(0);
     broken("accumulator at infinity".into(), infinity);
-    let off = off_curve(prover, good, &honest.points());
+    let off = off_curve(prover, good, &honest.points(), &|_| {});
     assert!(off.len() + 1 >= honest.points().len(), "{}", off.len());
     cases.extend(off);
     let folds = [

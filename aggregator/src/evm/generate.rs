@@ -9,6 +9,7 @@ use halo2_base::halo2_proofs::{
     halo2curves::bn256::{Bn256, Fq, Fr, G1Affine},
     halo2curves::ff::PrimeField,
     plonk::VerifyingKey,
+    poly::commitment::Params,
 };
 use laminate_model::public::ACCUMULATOR_LIMBS;
 use snark_verifier::{
@@ -101,6 +102,15 @@ pub(crate) fn protocol(
             srs: srs.k(),
         });
     }
+    protocol_of(srs.params(), key, instances)
+}
+
+/// [`protocol`] for parameters of the key's size, of which nothing else enters.
+pub(crate) fn protocol_of<'params>(
+    params: &impl Params<'params, G1Affine>,
+    key: &VerifyingKey<G1Affine>,
+    instances: usize,
+) -> Result<PlonkProtocol<G1Affine>, EvmError> {
     if instances < ACCUMULATOR_LIMBS {
         return Err(EvmError::InstanceCount {
             expected: ACCUMULATOR_LIMBS,
@@ -115,7 +125,7 @@ pub(crate) fn protocol(
     let config = Config::kzg()
         .with_num_instance(vec![instances])
         .with_accumulator_indices(Some(indices));
-    Ok(compile(srs.params(), key, config))
+    Ok(compile(params, key, config))
 }
 
 /// What the final pairing needs.

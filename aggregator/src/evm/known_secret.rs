@@ -167,11 +167,17 @@ impl Case {
 }
 
 /// The calldata with a point off the curve, for each of `points` that a contract without checks then leaves out of its sums: the precompiles refuse it.
-/// The first term of a sum cannot be left out.
-pub(super) fn off_curve(prover: &Prover, calldata: &[u8], points: &[usize]) -> Vec<Case> {
+/// The first term of a sum cannot be left out. `finish` puts right what stands behind the last point.
+pub(super) fn off_curve(
+    prover: &Prover,
+    calldata: &[u8],
+    points: &[usize],
+    finish: &dyn Fn(&mut Vec<u8>),
+) -> Vec<Case> {
     let made = points.iter().filter_map(|at| {
         let mut off = calldata.to_vec();
         off[at + 63] ^= 1;
+        finish(&mut off);
         let off = prover.balanced(&off)?;
         let name = format!("point at {at:#x} off the curve");
         prover.pairing_holds(&off).then(|| Case::refused(name, off))

@@ -27,6 +27,9 @@ pub(crate) mod template;
 mod tests;
 mod universal;
 
+#[cfg(test)]
+pub(crate) use universal::tests as circuits;
+
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
 pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{
@@ -38,6 +41,7 @@ pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proo
 pub use prove::{create_proof, verify_proof};
 pub use secret::{holds_development_secret, secret_origin, secret_words};
 pub use universal::{
-    UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word, check_same_constraints,
-    encode_universal_calldata, generate_universal, key_hash, key_words,
+    PackedVerifier, UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word,
+    check_same_constraints, encode_universal_calldata, generate_packed, generate_packed_universal,
+    generate_universal, key_hash, key_words, packed_key_words,
 };

@@ -20,7 +20,7 @@ use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
 use laminate_engine::field::Scalar;
 use laminate_engine::fold::FoldMode;
 use laminate_model::program::Program;
-use laminate_model::public::PublicValues;
+use laminate_model::public::{INSTANCES, PublicValues};
 use laminate_model::statement::Packing;
 use laminate_model::verify::Verifier;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ use sha2::{Digest, Sha256};
 use crate::circuit::{AggregationCircuit, Pinning};
 use crate::error::AggregationError;
 use crate::join::{Join, Plan, WeightRange};
+use crate::packed::{Opening, PackedKey};
+use crate::prove::Target;
 use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
@@ -256,6 +258,9 @@ pub struct Meta {
     pub weights_shown: bool,
     /// Shape of the circuit.
     pub pinning: Pinning,
+    /// The key's pack, if proofs for contracts have the packed opening.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<PackedKey>,
 }
 
 impl Meta {
@@ -264,12 +269,21 @@ impl Meta {
         self.pinning.params.k as u32
     }
 
-    /// Refuses a reference string of another size or setup.
+    /// How proofs for contracts are opened.
+    pub fn opening(&self) -> Opening {
+        match self.packed {
+            Some(_) => Opening::Packed,
+            None => Opening::Shplonk,
+        }
+    }
+
+    /// Refuses a reference string of another size or setup. Packed proofs take a longer one.
     ///
     /// # Errors
     /// [`AggregationError::SrsSize`], [`AggregationError::Foreign`].
-    pub fn check_setup(&self, srs: &Srs) -> Result<(), AggregationError> {
-        if srs.k() != self.k() {
+    pub fn check_setup(&self, srs: &Srs, target: Target) -> Result<(), AggregationError> {
+        let packed = self.packed.is_some() && target == Target::Contract;
+        if srs.k() != self.k() && !(packed && srs.k() > self.k()) {
             return Err(AggregationError::SrsSize {
                 found: srs.k(),
                 needed: self.k(),
@@ -305,6 +319,11 @@ impl VerifyingKey {
             hasher.update(number.to_le_bytes());
         }
         hasher.update(self.meta.identity.setup);
+        if let Some(packed) = &self.meta.packed {
+            let state: [u8; 32] = packed.state(&self.vk).to_repr();
+            hasher.update(b"packed");
+            hasher.update(state);
+        }
         hasher.finalize().into()
     }
 }
@@ -377,8 +396,24 @@ impl ProvingKey {
             output,
             weights_shown,
             pinning: circuit.pinning(),
+            packed: None,
         };
         Ok(Self { meta, pk })
+    }
+
+    /// The same key with another opening. For packed proofs `srs` is not cut to the circuit.
+    ///
+    /// # Errors
+    /// [`AggregationError::Packed`] for a string that is too short.
+    pub fn with_opening(mut self, opening: Opening, srs: &Srs) -> Result<Self, AggregationError> {
+        self.meta.packed = match opening {
+            Opening::Shplonk => None,
+            Opening::Packed => Some(PackedKey::commit(srs, &self.pk, INSTANCES)?),
+        };
+        if opening == Opening::Packed {
+            self.meta.check_setup(srs, Target::Contract)?;
+        }
+        Ok(self)
     }
 
     /// The verifying key.

@@ -155,6 +155,33 @@ impl Snark<Fr, G1Affine> {
     }
 }
 
+/// Checks the bytes of a proof of `expected` bytes whose scalars stand before two points and a last scalar: length, canonical words, points on the curve and not
+/// infinity. `words` are the points before the scalars, and the scalars.
+///
+/// # Errors
+/// [`SnarkError::Length`], [`SnarkError::Scalar`], [`SnarkError::Point`].
+pub(crate) fn check_words(
+    proof: &[u8],
+    expected: usize,
+    words: (usize, usize),
+) -> Result<(), SnarkError> {
+    if proof.len() != expected {
+        return Err(SnarkError::Length {
+            expected,
+            found: proof.len(),
+        });
+    }
+    let mut reader = Reader {
+        bytes: proof,
+        offset: 0,
+    };
+    let (points, scalars) = words;
+    (0..points).try_for_each(|index| reader.point(index).map(|_| ()))?;
+    (0..scalars).try_for_each(|index| reader.scalar(index).map(|_| ()))?;
+    (points..points + 2).try_for_each(|index| reader.point(index).map(|_| ()))?;
+    reader.scalar(scalars).map(|_| ())
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     offset: usize,

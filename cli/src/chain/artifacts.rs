@@ -97,7 +97,10 @@ pub fn origin(contract: Contract, code: &[u8]) -> eyre::Result<Option<&'static s
     if contract != Contract::Halo2UniversalVerifier {
         return Ok(None);
     }
-    let secret = UniversalTemplate::embedded()?.secret_in(code)?;
+    let secret = match UniversalTemplate::embedded()?.secret_in(code)? {
+        Some(secret) => Some(secret),
+        None => UniversalTemplate::embedded_packed()?.secret_in(code)?,
+    };
     let secret = secret.ok_or_else(|| {
         eyre!(
             "the code of {} (keccak-256 {}) is not this build's universal verifier for any reference string; do not rely on it",

@@ -6,7 +6,7 @@ use alloy::sol_types::SolValue;
 use eyre::ensure;
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
-use laminate_aggregator::evm::key_words;
+use laminate_aggregator::evm::{key_words, packed_key_words};
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::srs::Srs;
 use laminate_model::public::INSTANCES;
@@ -89,7 +89,10 @@ impl UniversalInfo {
         halo2_code_hash: B256,
         proof_length: u32,
     ) -> eyre::Result<Self> {
-        let words = key_words(srs, &key.vk, INSTANCES)?;
+        let words = match &key.meta.packed {
+            Some(packed) => packed_key_words(&key.vk, packed, INSTANCES)?,
+            None => key_words(srs, &key.vk, INSTANCES)?,
+        };
         let key = Bytes::from(words.concat());
         Ok(Self::of_words(
             circuit_digest,

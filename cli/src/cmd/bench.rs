@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use eyre::eyre;
 use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::Target;
 use laminate_engine::fold::FoldMode;
 use laminate_model::verify::Verifier;
@@ -252,7 +253,7 @@ impl Bench {
         };
         if !self.layers_only {
             let start = Instant::now();
-            let keys = pipeline::setup(&program, FoldMode::On, &srs)?;
+            let keys = pipeline::setup(&program, FoldMode::On, &srs, (Opening::Shplonk, &srs))?;
             result.setup = Some(start.elapsed().as_secs_f64());
             pipeline::link_srs(&keys, &super::setup::dev_path(k))?;
             let proof = pipeline::aggregate_with(

@@ -7,10 +7,12 @@ use clap::Args;
 use eyre::{ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{
-    COMPILER_SETTINGS, SOLC_VERSION, SolcCompiler, SourceTree, UniversalTemplate,
-    generate_universal, generate_verifier, holds_development_secret, standard_json,
+    COMPILER_SETTINGS, EvmError, SOLC_VERSION, SolcCompiler, SourceTree, UniversalTemplate,
+    generate_packed, generate_packed_universal, generate_universal, generate_verifier,
+    holds_development_secret, standard_json,
 };
 use laminate_aggregator::keys::VerifyingKey;
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::srs::Srs;
 use laminate_model::public::INSTANCES;
 use serde::Serialize;
@@ -110,6 +112,14 @@ impl Generated {
     }
 }
 
+/// This build's universal contract for a key's opening.
+fn universal_template(key: &VerifyingKey) -> Result<UniversalTemplate, EvmError> {
+    match key.meta.opening() {
+        Opening::Packed => UniversalTemplate::embedded_packed(),
+        Opening::Shplonk => UniversalTemplate::embedded(),
+    }
+}
+
 /// `compiler` compiles a contract of the program's own; the universal one needs none.
 fn generate(
     key: &VerifyingKey,
@@ -118,14 +128,26 @@ fn generate(
     out: Output,
 ) -> eyre::Result<Generated> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-    let (source, proof_length, code) = match compiler {
-        Some(compiler) => {
+    let (source, proof_length, code) = match (compiler, &key.meta.packed) {
+        (Some(compiler), Some(packed)) => {
+            let verifier = generate_packed(&srs, &key.vk, packed, INSTANCES)?;
+            let code = verifier.compile(compiler)?;
+            (verifier.source, verifier.proof_length, code)
+        }
+        (None, Some(packed)) => {
+            let template = universal_template(key)?;
+            template.require_key(&srs, &key.vk)?;
+            let verifier = generate_packed_universal(&srs, &key.vk, packed, INSTANCES)?;
+            let code = template.contract(&srs.s_g2())?;
+            (verifier.source, verifier.proof_length, code)
+        }
+        (Some(compiler), None) => {
             let verifier = generate_verifier(&srs, &key.vk, INSTANCES)?;
             let code = compiler.compile_verifier(&verifier.source)?;
             (verifier.source, verifier.proof_length, code)
         }
-        None => {
-            let template = UniversalTemplate::embedded()?;
+        (None, None) => {
+            let template = universal_template(key)?;
             template.require_key(&srs, &key.vk)?;
             let verifier = generate_universal(&srs, &key.vk, INSTANCES)?;
             let code = template.contract(&srs.s_g2())?;
@@ -301,7 +323,7 @@ fn weight_info(
         Mode::Direct => None,
         Mode::Universal => {
             let (_, cut) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
-            UniversalTemplate::embedded()?.require_key(&cut, &key.vk)?;
+            universal_template(key)?.require_key(&cut, &key.vk)?;
             Some(universal_info(program, key, srs, generated.reader(), out)?)
         }
     };

@@ -11,6 +11,7 @@ use laminate_aggregator::join::{
     Child, Join, JoinError, Mode, Plan, Tokens, WeightRange, default_row_log,
 };
 use laminate_aggregator::keys::{ProvingKey, PublicShape, VerifyingKey};
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::snark::{Key, Template};
 use laminate_aggregator::srs::Srs;
 use laminate_engine::backend::Native;
@@ -278,7 +279,7 @@ fn name(sources: &[Source]) -> String {
 pub fn make(
     root: &Path,
     (sources, run): (&[Source], Option<Run>),
-    (row_log, force): (Option<u8>, bool),
+    (row_log, force, opening): (Option<u8>, bool, Opening),
     at: &mut At,
     tokenizer: Option<&[u8]>,
     out: Output,
@@ -327,6 +328,9 @@ pub fn make(
             Ok(keys) => break keys,
         }
     };
+    let needed = opening.required_k(keys.meta.k());
+    at.reach(needed, "packed proofs of the join", out)?;
+    let keys = pipeline::finish_join(keys, opening, &at.1)?;
     ensure!(
         keys.meta.output == file.output(),
         "the cached keys of this join are of another output format; remove them and run setup again"
@@ -336,14 +340,21 @@ pub fn make(
     fs::create_dir_all(root).wrap_err_with(|| format!("cannot create {}", root.display()))?;
     let _lock = Lock::take(root)?;
     clear(root)?;
-    let k = powers.max(keys.meta.k());
+    let k = powers.max(needed);
     let (whole_path, whole) = pipeline::cut_srs(&at.0, &at.1, k, out)?;
     record(&ModelDir::at(root), whole_path, &whole, k)?;
     let weights: Option<Vec<Source>> = sources.iter().map(Source::of_weights).collect();
     if let Some(weights) = weights {
         let parts = (weights.as_slice(), run);
-        make(&root.join("weights"), parts, (None, true), at, None, out)
-            .wrap_err("the join of the commitment proofs")?;
+        make(
+            &root.join("weights"),
+            parts,
+            (None, true, opening),
+            at,
+            None,
+            out,
+        )
+        .wrap_err("the join of the commitment proofs")?;
     }
     let development = keys.meta.development;
     Ok(Made {

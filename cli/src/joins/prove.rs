@@ -126,7 +126,10 @@ pub fn prove(
     drop(shown);
     let proof = stages.run(
         "aggregation proof",
-        || Ok(aggregation::prove(&keys, &cut, circuit, target)?),
+        || {
+            let srs = pipeline::proving_srs(&keys, &srs, target, out)?;
+            Ok(aggregation::prove(&keys, &srs, circuit, target)?)
+        },
         |proof| Some(proof.proof.len() as u64),
     )?;
     let file = ProofFile {

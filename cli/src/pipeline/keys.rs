@@ -9,6 +9,8 @@ use laminate_aggregator::join::Join;
 use laminate_aggregator::keys::{
     self, CIRCUIT_VERSION, Identity, OutputFormat, ProvingKey, VerifyingKey,
 };
+use laminate_aggregator::packed::Opening;
+use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::field::Scalar;
 use laminate_engine::fold::FoldMode;
@@ -106,24 +108,63 @@ pub fn require_checked(srs: &Srs) -> eyre::Result<()> {
     Ok(())
 }
 
-/// Reads or makes the keys of a program, both files.
+/// Reads or makes the keys of a program, both files. `srs` is cut to the circuit or longer; keys in the cache get the opening that is asked for, with a
+/// string that is as long as it needs.
 ///
 /// # Errors
 /// A reference string that is too small, or an altered key file.
-pub fn setup(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
+pub fn setup(
+    program: &Program,
+    mode: FoldMode,
+    srs: &Srs,
+    (opening, long): (Opening, &Srs),
+) -> eyre::Result<ProvingKey> {
     let folder = new_key_folder()?;
     let verifier = Verifier::new(program.clone())?;
     let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
-    with_verifying_key(keys)
+    with_verifying_key(with_opening(keys, opening, long)?)
 }
 
-/// Reads or makes the keys of a join, both files.
+/// The keys with an opening, as the cache holds them from now on.
+fn with_opening(keys: ProvingKey, opening: Opening, srs: &Srs) -> eyre::Result<ProvingKey> {
+    let before = keys.meta.packed;
+    let keys = keys.with_opening(opening, srs)?;
+    if keys.meta.packed != before {
+        keys.save(&ProvingKey::path(&key_folder(), &keys.meta.identity))?;
+    }
+    Ok(keys)
+}
+
+/// The reference string that a proof is made with: as long as the packs need it, or cut to the circuit.
+///
+/// # Errors
+/// As [`cut_srs`].
+pub fn proving_srs<'a>(
+    keys: &ProvingKey,
+    srs: &'a Srs,
+    target: Target,
+    out: Output,
+) -> eyre::Result<Cow<'a, Srs>> {
+    if keys.meta.opening() == Opening::Packed && target == Target::Contract {
+        return Ok(Cow::Borrowed(srs));
+    }
+    Ok(cut_srs(Path::new(""), srs, keys.meta.k(), out)?.1)
+}
+
+/// Reads or makes the keys of a join. [`finish_join`] chooses their opening and writes the verifying key.
 ///
 /// # Errors
 /// As [`setup`].
 pub fn setup_join(join: &Join, output: OutputFormat, srs: &Srs) -> eyre::Result<ProvingKey> {
-    let (keys, _) = ProvingKey::cached_join(&new_key_folder()?, join, output, srs)?;
-    with_verifying_key(keys)
+    Ok(ProvingKey::cached_join(&new_key_folder()?, join, output, srs)?.0)
+}
+
+/// The keys of a join with an opening, both files.
+///
+/// # Errors
+/// As [`setup`].
+pub fn finish_join(keys: ProvingKey, opening: Opening, srs: &Srs) -> eyre::Result<ProvingKey> {
+    with_verifying_key(with_opening(keys, opening, srs)?)
 }
 
 fn new_key_folder() -> eyre::Result<PathBuf> {
@@ -161,6 +202,10 @@ pub fn key_report(keys: &ProvingKey) -> eyre::Result<KeyReport> {
     Ok(KeyReport {
         k: keys.meta.k(),
         advice_columns: laminate_aggregator::circuit::ADVICE_COLUMNS,
+        opening: match keys.meta.opening() {
+            Opening::Packed => "packed",
+            Opening::Shplonk => "SHPLONK",
+        },
         vk_digest: hex::encode(keys.verifying_key().digest()),
         proving_key_bytes: size(&ProvingKey::path(&key_folder(), identity))?,
         verifying_key_bytes: size(&vk_path(identity))?,

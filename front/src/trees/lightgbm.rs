@@ -243,52 +243,22 @@ fn tree(
             target,
         });
     }
-    let features: Vec<u32> = list(block, &place, "split_feature", inner)?;
-    let thresholds: Vec<f64> = list(block, &place, "threshold", inner)?;
-    let kinds: Vec<u8> = list(block, &place, "decision_type", inner)?;
-    let left: Vec<i64> = list(block, &place, "left_child", inner)?;
-    let right: Vec<i64> = list(block, &place, "right_child", inner)?;
     let first_set = sets.len();
-    let set_count = categories(block, &place, sets)?;
-    // Inner nodes first, then the leaves; `~leaf` stands for a leaf.
-    let child = |n: usize, c: i64| {
-        let index = if c < 0 { inner as i64 + !c } else { c };
-        let limit = if c < 0 { inner + leaves } else { inner };
-        match usize::try_from(index) {
-            Ok(index) if index < limit => Ok(index as u32),
-            _ => Err(malformed(
-                &place,
-                format!("node {n}: child {c} of {inner} nodes and {leaves} leaves"),
-            )),
-        }
+    let columns = Columns {
+        place: &place,
+        leaves,
+        features: list(block, &place, "split_feature", inner)?,
+        thresholds: list(block, &place, "threshold", inner)?,
+        kinds: list(block, &place, "decision_type", inner)?,
+        left: list(block, &place, "left_child", inner)?,
+        right: list(block, &place, "right_child", inner)?,
+        first_set,
+        sets: categories(block, &place, sets)?,
     };
+    // Inner nodes first, then the leaves.
     let mut nodes = Vec::with_capacity(inner + leaves);
     for n in 0..inner {
-        let split = Split {
-            feature: features[n],
-            test: Test::AtMost(thresholds[n]),
-            missing_yes: false,
-            zero_missing: false,
-            yes: child(n, left[n])?,
-            no: child(n, right[n])?,
-        };
-        let categorical = || {
-            let set = thresholds[n];
-            if set.fract() == 0.0 && set >= 0.0 && set < set_count as f64 {
-                return Ok(Test::Within((first_set + set as usize) as u32));
-            }
-            Err(malformed(
-                &place,
-                format!("node {n}: category set {set} of {set_count}"),
-            ))
-        };
-        nodes.push(Node::Split(decide(split, kinds[n], categorical).map_err(
-            |e| {
-                e.unwrap_or_else(|| {
-                    malformed(&place, format!("node {n}: decision_type {}", kinds[n]))
-                })
-            },
-        )?));
+        nodes.push(Node::Split(columns.split(n)?));
     }
     nodes.extend((0..leaves).map(|index| Node::Leaf {
         index: index as u32,
@@ -298,6 +268,65 @@ fn tree(
         values,
         target,
     })
+}
+
+/// The lists of a tree's inner nodes.
+struct Columns<'a> {
+    place: &'a str,
+    leaves: usize,
+    features: Vec<u32>,
+    thresholds: Vec<f64>,
+    kinds: Vec<u8>,
+    left: Vec<i64>,
+    right: Vec<i64>,
+    /// Index of the tree's first category set among those of the model, and their number.
+    first_set: usize,
+    sets: usize,
+}
+
+impl Columns<'_> {
+    fn split(&self, n: usize) -> Result<Split, TreeError> {
+        let kind = self.kinds[n];
+        let split = Split {
+            feature: self.features[n],
+            test: Test::AtMost(self.thresholds[n]),
+            missing_yes: false,
+            zero_missing: false,
+            yes: self.child(n, self.left[n])?,
+            no: self.child(n, self.right[n])?,
+        };
+        let unknown = || malformed(self.place, format!("node {n}: decision_type {kind}"));
+        decide(split, kind, || self.set(n)).map_err(|error| error.unwrap_or_else(unknown))
+    }
+
+    /// Number of a child; `~leaf` stands for a leaf, and leaves come after the inner nodes.
+    fn child(&self, n: usize, c: i64) -> Result<u32, TreeError> {
+        let inner = self.features.len();
+        let (index, limit) = match c {
+            0.. => (c, inner),
+            _ => (inner as i64 + !c, inner + self.leaves),
+        };
+        match usize::try_from(index) {
+            Ok(index) if index < limit => Ok(index as u32),
+            _ => {
+                let leaves = self.leaves;
+                let problem = format!("node {n}: child {c} of {inner} nodes and {leaves} leaves");
+                Err(malformed(self.place, problem))
+            }
+        }
+    }
+
+    /// The category set that the threshold of a categorical split numbers.
+    fn set(&self, n: usize) -> Result<Test, TreeError> {
+        let (set, count) = (self.thresholds[n], self.sets);
+        if set.fract() == 0.0 && set >= 0.0 && set < count as f64 {
+            return Ok(Test::Within((self.first_set + set as usize) as u32));
+        }
+        Err(malformed(
+            self.place,
+            format!("node {n}: category set {set} of {count}"),
+        ))
+    }
 }
 
 /// What `decision_type` says: bit 0 categorical, bit 1 default left, bits 2 and 3 what is missing.

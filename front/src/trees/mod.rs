@@ -3,7 +3,7 @@
 //! | step | module |
 //! | --- | --- |
 //! | which format, caps | this one |
-//! | XGBoost: JSON and UBJSON, the old binary format | [`xgboost`], [`ubjson`], [`xgboost_binary`] |
+//! | XGBoost: JSON and UBJSON, the old binary format | [`xgboost`], [`ubjson`], [`xgboost::binary`] |
 //! | LightGBM: text | [`lightgbm`] |
 //! | CatBoost: JSON | [`catboost`] |
 //! | ONNX-ML: TreeEnsembleClassifier, TreeEnsembleRegressor, TreeEnsemble (and scikit-learn through skl2onnx) | [`onnx_ml`] |
@@ -33,7 +33,6 @@ pub mod onnx_ml;
 pub mod program;
 pub mod ubjson;
 pub mod xgboost;
-pub mod xgboost_binary;
 
 pub use ensemble::{Decision, Ensemble, Link, Node, Set, Split, Sum, Target, Test, Tree};
 pub use error::TreeError;
@@ -148,7 +147,7 @@ fn convert(bytes: &[u8], content: Content) -> Result<Ensemble, TreeError> {
         Content::Onnx(model) => onnx_ml::read(&model),
         Content::XgBoostJson => xgboost::read_json(bytes),
         Content::XgBoostUbj => xgboost::read_ubjson(bytes),
-        Content::XgBoostBinary => xgboost_binary::read(bytes),
+        Content::XgBoostBinary => xgboost::binary::read(bytes),
         Content::LightGbm => lightgbm::read(bytes),
         Content::CatBoost => catboost::read(bytes),
     }
@@ -184,7 +183,7 @@ fn may_be_trees(head: &[u8]) -> bool {
         || [&b"tree\n"[..], b"tree\r\n", b"bs64", b"CBM1"]
             .iter()
             .any(|start| text.starts_with(start))
-        || xgboost_binary::recognise(head)
+        || xgboost::binary::recognise(head)
 }
 
 /// The top level of a JSON document, as far as it tells the libraries apart.
@@ -235,7 +234,7 @@ pub fn recognise(bytes: &[u8]) -> Result<Content, TreeError> {
         [0x80, 2..=5, ..] => {
             unknown("a Python pickle; save an ONNX file (skl2onnx) or the library's own format")
         }
-        _ if xgboost_binary::recognise(bytes) => Ok(Content::XgBoostBinary),
+        _ if xgboost::binary::recognise(bytes) => Ok(Content::XgBoostBinary),
         // The version of the format is the first field of an ONNX file.
         [0x08, ..] => match onnx_ml::parse(bytes) {
             Ok(model) if onnx_ml::holds_trees(&model) => Ok(Content::Onnx(Box::new(model))),

@@ -92,6 +92,10 @@ fn features_without_counterpart_are_named() {
         ),
         "text features",
     );
+}
+
+#[test]
+fn features_of_catboost_and_onnx_without_counterpart_are_named() {
     let one_hot = "\"split_type\":\"OneHotFeature\"";
     refused(
         &with("cat_onehot.json", one_hot, "\"split_type\":\"OnlineCtr\""),
@@ -210,6 +214,10 @@ fn broken_structure_is_named() {
         &first_number("lgb_binary.txt", "max_feature_idx=", "4"),
         "names, expected 5",
     );
+}
+
+#[test]
+fn broken_json_is_named() {
     refused(
         &with(
             "xgb_binary.json",

@@ -93,12 +93,15 @@ pub(super) fn views(program: &Program, tensors: &[Vec<Block>], unsigned: &[bool]
     out
 }
 
+/// What is asked of a node and the columns of its operands.
+type Look<'l> = dyn FnMut(&Io<'_>, &[View]) -> Result<(), String> + 'l;
+
 /// Fills in the tensors that stand in others' columns, in the order of the nodes, and tells of every node with the
 /// columns of its operands.
 fn read_off(
     program: &Program,
     columns: &mut [View],
-    each: &mut dyn FnMut(&Io<'_>, &[View]) -> Result<(), String>,
+    each: &mut Look<'_>,
 ) -> Result<(), (usize, String)> {
     if program.sequence.is_some() {
         return Ok(());

@@ -66,10 +66,13 @@ impl Placed {
     }
 }
 
+/// Numbers of the requests for a layer's weights, biases and multipliers.
+type Request = (usize, Option<[usize; 4]>, [usize; 3]);
+
 /// Where each layer's bytes lie in their region, and how many entries they cover.
 fn place(program: &Program) -> (Vec<DenseBlocks>, usize) {
     let mut packer = Packer::new(Poly::Weight);
-    let requests: Vec<Option<(usize, Option<[usize; 4]>, [usize; 3])>> = program
+    let requests: Vec<Option<Request>> = program
         .weights
         .iter()
         .map(|shape| {

@@ -434,8 +434,8 @@ impl OpSpec for Forest {
         let steps = self.steps;
         let all =
             usize::from(program.batch_log) + padded_log(self.chains as usize) + self.steps_log();
-        let few = all <= MAX_ALL_STEPS_LOG || !on("all steps of a forest");
-        if !((1..=MAX_STEPS).contains(&steps) || !on("steps of a forest")) || !few {
+        let many = all > MAX_ALL_STEPS_LOG && on("all steps of a forest");
+        if (!(1..=MAX_STEPS).contains(&steps) && on("steps of a forest")) || many {
             return Err(format!(
                 "{steps} steps, expected 1 to {MAX_STEPS}, and 2^{MAX_ALL_STEPS_LOG} with all chains and slots (2^{all})"
             ));

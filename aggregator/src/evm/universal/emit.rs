@@ -22,6 +22,8 @@ use halo2_base::halo2_proofs::halo2curves::{
 };
 
 use super::graph::{Base, Id, Node};
+use super::transcript::Piece;
+use crate::evm::error::EvmError;
 
 const SUM: usize = 0x80;
 const OPERAND: usize = SUM + 0x40;
@@ -35,7 +37,11 @@ const MAX_HEIGHT: usize = 11;
 
 /// Functions of the contract; each ends the call where a precompile refuses, or where there is none: a call to an address without code succeeds and
 /// returns nothing. (The operand that is named first is computed last.)
-fn functions() -> String {
+fn functions(rows: Option<Rows>) -> String {
+    let (power, start) = match rows {
+        Some(rows) => (rows.squarings(), String::new()),
+        None => modular_exponentiation(),
+    };
     format!(
         "function scale(scalar) {{
 mstore({OPERAND:#x}, scalar)
@@ -50,14 +56,7 @@ function move(from, to) {{
 mstore(to, mload(from))
 mstore(add(to, 0x20), mload(add(from, 0x20)))
 }}
-function power(base, exponent, modulus) -> result {{
-mstore({base:#x}, base)
-mstore({exponent:#x}, exponent)
-mstore({modulus:#x}, modulus)
-if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 5, {POWER:#x}, 0xc0, 0, 0x20))) {{ revert(0, 0) }}
-result := mload(0)
-}}
-function coordinate(at) -> value {{
+{power}function coordinate(at) -> value {{
 let low := calldataload(at)
 let middle := calldataload(add(at, 0x20))
 let high := calldataload(add(at, 0x40))
@@ -71,16 +70,78 @@ if iszero(or(x, y)) {{ revert(0, 0) }}
 mstore(to, x)
 mstore(add(to, 0x20), y)
 }}
-mstore({POWER:#x}, 0x20)
+{start}"
+    )
+}
+
+/// Any power by the precompile, and the words of its input that are always the same.
+fn modular_exponentiation() -> (String, String) {
+    let function = format!(
+        "function power(base, exponent, modulus) -> result {{
+mstore({base:#x}, base)
+mstore({exponent:#x}, exponent)
+mstore({modulus:#x}, modulus)
+if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 5, {POWER:#x}, 0xc0, 0, 0x20))) {{ revert(0, 0) }}
+result := mload(0)
+}}
+",
+        base = POWER + 0x60,
+        exponent = POWER + 0x80,
+        modulus = POWER + 0xa0,
+    );
+    let start = format!(
+        "mstore({POWER:#x}, 0x20)
 mstore({length:#x}, 0x20)
 mstore({modulus_length:#x}, 0x20)
 ",
         length = POWER + 0x20,
         modulus_length = POWER + 0x40,
-        base = POWER + 0x60,
-        exponent = POWER + 0x80,
-        modulus = POWER + 0xa0,
-    )
+    );
+    (function, start)
+}
+
+/// Rows of a key.
+#[derive(Clone, Copy, Debug)]
+enum Rows {
+    /// Known to the generator.
+    Constant(Fr),
+    /// A word of the calldata.
+    Calldata(usize),
+}
+
+impl Rows {
+    fn of(node: Node) -> Result<Self, EvmError> {
+        match node {
+            Node::Constant(value) => Ok(Self::Constant(value)),
+            Node::Calldata(at) => Ok(Self::Calldata(at)),
+            other => Err(EvmError::Generate {
+                reason: format!("{other:?} for the number of rows"),
+            }),
+        }
+    }
+
+    /// The number.
+    fn text(self) -> String {
+        match self {
+            Self::Constant(value) => format!("{:#x}", Hex(value)),
+            Self::Calldata(at) => format!("calldataload({at:#x})"),
+        }
+    }
+
+    /// The power to the number, a power of two as the key says: as many squarings as it has halves.
+    fn squarings(self) -> String {
+        let body = match self {
+            Self::Calldata(_) => format!(
+                "for {{ let rest := {} }} gt(rest, 1) {{ rest := shr(1, rest) }} {{ result := mulmod(result, result, modulus) }}\n",
+                self.text()
+            ),
+            Self::Constant(value) => {
+                let halves = (0..Fr::S).find(|k| Fr::from(1 << k) == value);
+                "result := mulmod(result, result, modulus)\n".repeat(halves.unwrap_or(0) as usize)
+            }
+        };
+        format!("function rows_power(base, modulus) -> result {{\nresult := base\n{body}}}\n")
+    }
 }
 
 /// Writes the assembly of one contract.
@@ -91,13 +152,21 @@ pub(super) struct Writer<'a> {
     levels: Vec<usize>,
     slots: Vec<Option<usize>>,
     next_slot: usize,
-    rows: usize,
+    rows: Rows,
+    inverse: Option<usize>,
     text: String,
 }
 
 impl<'a> Writer<'a> {
-    /// For a graph of which the contract needs `roots`; `rows` is the calldata offset of the word `n`.
-    pub(super) fn new(nodes: &'a [Node], roots: &[Id], challenges: usize, rows: usize) -> Self {
+    /// For a graph of which the contract needs `roots`; `rows` is `n`. Where there is a word `inverse` of the calldata, it is the inverse of the
+    /// product of all that is inverted: one product instead of an exponentiation checks it, and the power to `n` is squared.
+    pub(super) fn new(
+        nodes: &'a [Node],
+        roots: &[Id],
+        challenges: usize,
+        rows: Node,
+        inverse: Option<usize>,
+    ) -> Result<Self, EvmError> {
         let mut uses = vec![0; nodes.len()];
         for root in roots {
             uses[*root] += 1;
@@ -118,15 +187,26 @@ impl<'a> Writer<'a> {
             let below = node.operands().map(|operand| levels[operand]).max();
             levels[id] = below.unwrap_or(0) + usize::from(matches!(node, Node::Inverse(_)));
         }
-        Self {
+        let inverse_levels = (0..nodes.len())
+            .filter(|id| uses[*id] > 0 && matches!(nodes[*id], Node::Inverse(_)))
+            .map(|id| levels[id]);
+        if inverse.is_some() && inverse_levels.max() > Some(1) {
+            return Err(EvmError::Generate {
+                reason: "what is inverted depends on an inverse, one word does not show both"
+                    .to_owned(),
+            });
+        }
+        let rows = Rows::of(rows)?;
+        Ok(Self {
             nodes,
             uses,
             levels,
             slots: vec![None; nodes.len()],
             next_slot: CHALLENGES + 32 * challenges,
             rows,
-            text: format!("let q := {}\n", Fr::MODULUS) + &functions(),
-        }
+            inverse,
+            text: format!("let q := {}\n", Fr::MODULUS) + &functions(inverse.map(|_| rows)),
+        })
     }
 
     /// The assembly.
@@ -148,22 +228,43 @@ impl<'a> Writer<'a> {
         self.line("if iszero(ok) { revert(0, 0) }\n}");
     }
 
-    /// Ends the call unless the product of two words of the calldata is 1.
-    pub(super) fn check_inverse(&mut self, a: usize, b: usize) {
-        self.line(&format!(
-            "if sub(mulmod(calldataload({a:#x}), calldataload({b:#x}), q), 1) {{ revert(0, 0) }}"
-        ));
+    /// Ends the call unless the product of two words of the calldata is 1; what the generator knows it knows.
+    pub(super) fn check_inverse(&mut self, a: Node, b: Node) {
+        if let (Node::Calldata(a), Node::Calldata(b)) = (a, b) {
+            self.line(&format!(
+                "if sub(mulmod(calldataload({a:#x}), calldataload({b:#x}), q), 1) {{ revert(0, 0) }}"
+            ));
+        }
+    }
+
+    /// What is inverted, by node.
+    pub(super) fn inverted(&self) -> Vec<Id> {
+        let used = (0..self.nodes.len()).filter(|id| self.uses[*id] > 0);
+        used.filter_map(|id| match self.nodes[id] {
+            Node::Inverse(operand) => Some(operand),
+            _ => None,
+        })
+        .collect()
     }
 
     /// The challenges, in order.
-    pub(super) fn transcript(&mut self, segments: &[Vec<std::ops::Range<usize>>]) {
+    pub(super) fn transcript(&mut self, segments: &[Vec<Piece>]) {
         let state = self.next_slot;
         for (number, segment) in segments.iter().enumerate() {
             let mut at = if number == 0 { state } else { state + 0x20 };
-            for words in segment {
-                let (from, length) = (words.start, words.len());
-                self.line(&format!("calldatacopy({at:#x}, {from:#x}, {length:#x})"));
-                at += length;
+            for piece in segment {
+                at += match piece {
+                    Piece::Calldata(words) => {
+                        let (from, length) = (words.start, words.len());
+                        self.line(&format!("calldatacopy({at:#x}, {from:#x}, {length:#x})"));
+                        length
+                    }
+                    Piece::Constant(value) => {
+                        let value = Hex(*value);
+                        self.line(&format!("mstore({at:#x}, {value:#x})"));
+                        0x20
+                    }
+                };
             }
             let mut length = at - state;
             if length == 0x20 {
@@ -317,8 +418,11 @@ impl<'a> Writer<'a> {
             }
             Node::RowsPower(a) => {
                 let (text, _) = self.expression(a);
-                let rows = self.rows;
-                return (format!("power({text}, calldataload({rows:#x}), q)"), 4);
+                let power = match self.inverse {
+                    Some(_) => format!("rows_power({text}, q)"),
+                    None => format!("power({text}, {}, q)", self.rows.text()),
+                };
+                return (power, 4);
             }
             _ => return (self.word(id), 1),
         };
@@ -374,9 +478,14 @@ impl<'a> Writer<'a> {
                 "mstore({slot:#x}, product)\nproduct := mulmod({value}, product, q)\n"
             );
         }
-        text.push_str(
-            "let inverse := power(product, sub(q, 2), q)\n\
-             if sub(mulmod(product, inverse, q), 1) { revert(0, 0) }\n",
+        let inverse = match self.inverse {
+            Some(at) => format!("calldataload({at:#x})"),
+            None => "power(product, sub(q, 2), q)".to_owned(),
+        };
+        let _ = write!(
+            text,
+            "let inverse := {inverse}\n\
+             if sub(mulmod(product, inverse, q), 1) {{ revert(0, 0) }}\n",
         );
         for (_, slot, value) in rest.iter().rev() {
             let _ = write!(

@@ -7,6 +7,8 @@ use halo2_base::halo2_proofs::halo2curves::{
     ff::{Field, PrimeField},
 };
 
+use laminate_engine::accumulator::Accumulator;
+
 use super::{
     super::{
         accumulator_limbs,
@@ -23,13 +25,13 @@ use crate::{
     srs::development_secret,
 };
 
-const KIND: Kind = Kind {
+pub(super) const KIND: Kind = Kind {
     k: 10,
     addend: 5,
     lookup_bits: Some(8),
 };
 const REVERT: &str = " { revert(0, 0) }";
-const KEY: usize = 32 * INSTANCES;
+pub(super) const KEY: usize = 32 * INSTANCES;
 
 /// The text that refuses nothing and returns its memory.
 fn without_checks(text: &str) -> String {
@@ -65,13 +67,31 @@ fn prover(compiler: &SolcCompiler, text: &str, size: usize) -> Prover {
     }
 }
 
-/// A circuit, its contract and calldata that it accepts.
-struct Honest {
-    setup: Setup,
-    text: String,
-    calldata: Vec<u8>,
+/// Puts right what stands behind the last point of altered calldata.
+pub(super) type Finish = Box<dyn Fn(&mut Vec<u8>)>;
+
+/// A contract and calldata that it accepts.
+pub(super) struct Honest {
+    pub text: String,
+    pub calldata: Vec<u8>,
     /// Calldata with a false accumulator that the circuit proves: `left` is of another secret.
-    false_accumulator: Vec<u8>,
+    pub false_accumulator: Vec<u8>,
+    /// `lhs − τ·rhs` of the false accumulator, in the contract's names.
+    pub error: G1,
+    /// Where the proof begins in the calldata.
+    pub proof: usize,
+    /// Bytes behind the last point.
+    pub tail: usize,
+    /// Puts right what stands behind the last point, for altered calldata.
+    pub finish: Finish,
+}
+
+/// `lhs − τ·rhs` where `left` is that of the secret 78 and `right` that of 77, in the contract's names.
+pub(super) fn false_accumulator(setup: &Setup) -> (Accumulator<G1Affine>, G1) {
+    let mut bad = setup.accumulator(77);
+    bad.left = setup.accumulator(78).left;
+    let error = G1::from(bad.right) - bad.left * development_secret();
+    (bad, error)
 }
 
 impl Honest {
@@ -82,36 +102,32 @@ impl Honest {
             let statement = instances(limbs, KIND, 5);
             encode_universal_calldata(&statement, &words, &setup.prove(&statement))
         };
+        let (bad, error) = false_accumulator(&setup);
         let good = setup.accumulator(77);
-        let mut bad = good.clone();
-        bad.left = setup.accumulator(78).left;
         let [good, bad] = [good, bad].map(|accumulator| calldata(&accumulator_limbs(&accumulator)));
         Self {
             text: setup.generate().source,
             calldata: good,
             false_accumulator: bad,
-            setup,
+            error,
+            proof: KEY + 32 * words.len(),
+            tail: 0,
+            finish: Box::new(|_| {}),
         }
     }
 
-    /// `lhs − τ·rhs` of the false accumulator, in the contract's names.
-    fn error(&self) -> G1 {
-        let [lhs, rhs] = [
-            self.setup.accumulator(77).right,
-            self.setup.accumulator(78).left,
-        ];
-        G1::from(lhs) - rhs * development_secret()
+    pub(super) fn prover(&self, compiler: &SolcCompiler) -> Prover {
+        prover(compiler, &self.text, self.calldata.len() - self.tail)
     }
 
     /// Offsets of points of key and proof but the last.
     fn points(&self) -> Vec<usize> {
         let key = KEY + 32 * KEY_HEAD;
-        let own = self.setup.words().len() * 32 + KEY;
         // In a proof: points, evaluations, two points.
         let evaluations = self.evaluations();
-        (key..own)
+        (key..self.proof)
             .step_by(64)
-            .chain((own..evaluations.start).step_by(64))
+            .chain((self.proof..evaluations.start).step_by(64))
             .chain([evaluations.end])
             .collect()
     }
@@ -119,21 +135,27 @@ impl Honest {
     /// Bytes of the evaluations: words that are checked against the modulus beyond instances and key.
     fn evaluations(&self) -> std::ops::Range<usize> {
         let checked: Vec<usize> = self
-            .text
-            .lines()
-            .filter(|line| line.starts_with("ok := and(ok, lt(calldataload(0x"))
-            .map(|line| number_after(line, "calldataload(0x"))
-            .filter(|at| *at >= KEY + 32 * KEY_HEAD)
+            .checked()
+            .filter(|at| (self.proof..self.calldata.len() - self.tail).contains(at))
             .collect();
         checked[0]..checked[checked.len() - 1] + 32
     }
 
+    /// Offsets of the words that are checked against the modulus.
+    fn checked(&self) -> impl Iterator<Item = usize> {
+        let lines = self.text.lines();
+        let lines = lines.filter(|line| line.starts_with("ok := and(ok, lt(calldataload(0x"));
+        lines.map(|line| number_after(line, "calldataload(0x"))
+    }
+
     /// Offsets of the words that must be below the modulus, but those of limbs, which have narrower bounds.
     fn scalars(&self) -> Vec<usize> {
+        let tail = self.calldata.len() - self.tail..self.calldata.len();
         (12..INSTANCES)
             .chain([INSTANCES + 2, INSTANCES + 3, INSTANCES + 4])
             .map(|word| 32 * word)
             .chain(self.evaluations().step_by(32))
+            .chain(tail.step_by(32))
             .collect()
     }
 }
@@ -152,10 +174,13 @@ fn aliased_limb(calldata: &[u8], index: usize) -> Vec<u8> {
 }
 
 /// Calldata that passes the pairing and breaks one rule each, then what the pairing itself must refuse.
-fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
+pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
     let good = &honest.calldata;
     let mut cases = vec![Case::accepted("the honest proof", good.clone())];
-    let mut broken = |name: String, calldata: Vec<u8>| {
+    let mut broken = |name: String, mut calldata: Vec<u8>| {
+        if calldata[honest.calldata.len() - honest.tail..] == good[good.len() - honest.tail..] {
+            (honest.finish)(&mut calldata);
+        }
         let balanced = prover
             .balanced(&calldata)
             .unwrap_or_else(|| panic!("{name}"));
@@ -184,7 +209,7 @@ fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
         zero[..12 * 32].fill(0);
         zero
     });
-    let off = off_curve(prover, good, &honest.points());
+    let off = off_curve(prover, good, &honest.points(), &honest.finish);
     assert!(off.len() + 1 >= honest.points().len(), "{}", off.len());
     cases.extend(off);
     cases.push(Case::refused(
@@ -192,6 +217,11 @@ fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
         [good.as_slice(), &[0]].concat(),
     ));
     cases.extend(unfolded(honest, prover));
+    for at in (good.len() - honest.tail..good.len()).step_by(32) {
+        let other = with_scalar(good, at, scalar(good, at) + Fr::ONE);
+        let other = prover.balanced(&other).expect("on the curve");
+        cases.push(Case::refused("another last word", other));
+    }
     let mut altered = good.clone();
     altered[honest.evaluations().start + 31] ^= 1;
     cases.push(Case::refused("an altered evaluation", altered));
@@ -208,7 +238,7 @@ fn unfolded(honest: &Honest, prover: &Prover) -> Vec<Case> {
     ];
     let made = folds.map(|(how, fold)| {
         let calldata = prover
-            .balanced_with(bad, honest.error() * fold)
+            .balanced_with(bad, honest.error * fold)
             .expect("on the curve");
         Case::refused(format!("a false accumulator, folded {how}"), calldata)
     });
@@ -216,7 +246,7 @@ fn unfolded(honest: &Honest, prover: &Prover) -> Vec<Case> {
 }
 
 /// Texts with one check or term less.
-fn mutants(text: &str) -> Vec<Mutant> {
+pub(super) fn mutants(text: &str) -> Vec<Mutant> {
     let mut all = by_line(text, "no check", |line| {
         let checks = line.ends_with(REVERT) && !line.contains("staticcall");
         checks.then(String::new)
@@ -308,7 +338,7 @@ fn mutants(text: &str) -> Vec<Mutant> {
 }
 
 /// Mutants that no calldata tells from the contract.
-const EQUIVALENT: &[(&str, &str)] = &[
+pub(super) const EQUIVALENT: &[(&str, &str)] = &[
     (
         "limb below the modulus",
         "the bound of the limb is narrower",
@@ -358,17 +388,21 @@ const EQUIVALENT: &[(&str, &str)] = &[
 #[test]
 fn what_passes_the_pairing_is_refused_by_the_check_for_it() {
     let Some(compiler) = compiler() else { return };
-    let honest = Honest::new();
-    let prover = prover(&compiler, &honest.text, honest.calldata.len());
-    let cases = cases(&honest, &prover);
-    let chain = deploy(&compiler, UNIVERSAL_CONTRACT, &honest.text);
+    refuses_by_the_check_for_it(&compiler, &Honest::new());
+}
+
+/// Every case, and that those which tell a few mutants are the ones for them.
+pub(super) fn refuses_by_the_check_for_it(compiler: &SolcCompiler, honest: &Honest) {
+    let prover = honest.prover(compiler);
+    let cases = cases(honest, &prover);
+    let chain = deploy(compiler, UNIVERSAL_CONTRACT, &honest.text);
     for case in &cases {
         let accepted = chain.call(case.calldata.clone()).is_some();
         assert_eq!(accepted, case.accepted, "{}", case.name);
     }
     println!("{} false calldata tried, 0 accepted", cases.len() - 1);
     let trial = Trial {
-        compiler: &compiler,
+        compiler,
         contract: UNIVERSAL_CONTRACT,
         cases: &cases,
         equivalent: &[],
@@ -390,7 +424,7 @@ fn what_passes_the_pairing_is_refused_by_the_check_for_it() {
 fn every_mutant_of_the_universal_contract_is_noticed() {
     let compiler = compiler().expect("the compiler");
     let honest = Honest::new();
-    let prover = prover(&compiler, &honest.text, honest.calldata.len());
+    let prover = honest.prover(&compiler);
     let trial = Trial {
         compiler: &compiler,
         contract: UNIVERSAL_CONTRACT,
@@ -430,7 +464,7 @@ fn a_chain_without_the_precompiles_of_sums_is_refused() {
 fn the_honest_proof_is_what_the_prover_makes_of_it() {
     let Some(compiler) = compiler() else { return };
     let honest = Honest::new();
-    let prover = prover(&compiler, &honest.text, honest.calldata.len());
+    let prover = honest.prover(&compiler);
     let last = honest.calldata.len() - 64;
     let other = with_point(&honest.calldata, last, &G1Affine::generator());
     assert!(!prover.pairing_holds(&other));

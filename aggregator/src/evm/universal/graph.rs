@@ -85,15 +85,15 @@ pub(super) enum PointNode {
     Sum(Rc<Vec<(Id, Base)>>),
 }
 
-/// Offsets in the calldata of the words that stand for the domain.
+/// The domain: words of the calldata, or known to the generator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DomainWords {
     /// `1/n`.
-    pub n_inverse: usize,
+    pub n_inverse: Node,
     /// ω.
-    pub generator: usize,
+    pub generator: Node,
     /// `1/ω`.
-    pub generator_inverse: usize,
+    pub generator_inverse: Node,
 }
 
 /// Nodes and what came up while they were recorded.
@@ -205,18 +205,18 @@ impl Graph {
 pub(super) struct Recorder(pub(super) Rc<RefCell<Graph>>);
 
 impl Recorder {
-    /// An empty graph for a domain whose words lie at `words`.
+    /// An empty graph for a domain of `words`.
     pub(super) fn new(words: DomainWords) -> Self {
         let mut graph = Graph::default();
         let domain = stand_in();
-        let n_inverse = graph.add(Node::Calldata(words.n_inverse));
+        let n_inverse = graph.add(words.n_inverse);
         graph.stand_ins.insert(domain.n_inv, n_inverse);
         let sides = [
             (domain.r#gen, words.generator),
             (domain.gen_inv, words.generator_inverse),
         ];
         for (stand_in, word) in sides {
-            let base = graph.add(Node::Calldata(word));
+            let base = graph.add(word);
             let (mut value, mut power) = (stand_in, base);
             for _ in 0..MAX_ROTATION {
                 graph.stand_ins.insert(value, power);

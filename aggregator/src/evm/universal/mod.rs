@@ -52,10 +52,12 @@ mod emit;
 #[cfg(test)]
 mod forgeries;
 mod graph;
+mod packed;
 mod template;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transcript;
+mod witness;
 
 use std::{
     fmt::{Debug, Write},
@@ -85,6 +87,7 @@ use self::{
     emit::Writer,
     graph::{Base, DomainWords, Id, Node, PointNode, Recorder},
     transcript::RecordedTranscript,
+    witness::Witness,
 };
 use super::{
     compile::{CompiledContract, SolcCompiler, SourceTree},
@@ -92,8 +95,10 @@ use super::{
     generate::{compiler_lines, deciding_key, length_of, protocol},
     template::{KEY_HEAD, check_reach, head, with_key},
 };
+use crate::packed::{layout::Layout, opening::succinct};
 use crate::srs::Srs;
 
+pub use packed::{PackedVerifier, generate_packed, generate_packed_universal, packed_key_words};
 pub use template::UniversalTemplate;
 
 /// Name of the generated contract.
@@ -121,16 +126,24 @@ impl UniversalVerifier {
     /// # Errors
     /// As [`SolcCompiler::compile`].
     pub fn compile(&self, compiler: &SolcCompiler) -> Result<CompiledContract, EvmError> {
-        let file = format!("{UNIVERSAL_CONTRACT}.sol");
-        let tree = SourceTree::single(&file, self.source.clone());
-        let mut contracts = compiler.compile(&tree, &[UNIVERSAL_CONTRACT])?;
-        contracts
-            .remove(UNIVERSAL_CONTRACT)
-            .ok_or_else(|| EvmError::ContractMissing {
-                name: UNIVERSAL_CONTRACT.to_owned(),
-                found: Vec::new(),
-            })
+        contract_of(UNIVERSAL_CONTRACT, &self.source, compiler)
     }
+}
+
+/// The contract of a name in a source.
+fn contract_of(
+    name: &str,
+    source: &str,
+    compiler: &SolcCompiler,
+) -> Result<CompiledContract, EvmError> {
+    let tree = SourceTree::single(&format!("{name}.sol"), source.to_owned());
+    let mut contracts = compiler.compile(&tree, &[name])?;
+    contracts
+        .remove(name)
+        .ok_or_else(|| EvmError::ContractMissing {
+            name: name.to_owned(),
+            found: Vec::new(),
+        })
 }
 
 /// What snark-verifier's verifier leaves on the recording loader.
@@ -139,6 +152,82 @@ struct Recording {
     transcript: RecordedTranscript,
     /// The sides of the pairing, each a sum of points.
     sides: [Rc<Vec<(Id, Base)>>; 2],
+}
+
+/// How the commitments of a proof are opened.
+enum Opening {
+    /// One commitment a polynomial.
+    Shplonk,
+    /// One commitment a pack.
+    Packed(Layout),
+}
+
+/// What a contract is generated from.
+struct Plan {
+    /// The protocol of a key.
+    protocol: PlonkProtocol<G1Affine>,
+    opening: Opening,
+    /// Commitments of the key, if it is in the contract's code; else they are calldata.
+    code: Option<Vec<G1Affine>>,
+    instances: usize,
+    proof_length: usize,
+    /// Whether the inverse of all that is inverted is the last word of the calldata.
+    inverse: bool,
+}
+
+impl Plan {
+    /// Words of the key in the calldata.
+    fn key_words(&self) -> usize {
+        match self.code {
+            Some(_) => 0,
+            None => KEY_HEAD + 2 * self.commitments(),
+        }
+    }
+
+    /// Commitments of the key.
+    fn commitments(&self) -> usize {
+        match self.opening {
+            Opening::Shplonk => self.protocol.preprocessed.len(),
+            Opening::Packed(_) => 1,
+        }
+    }
+
+    /// Digest, rows, `1/rows`, ω and `1/ω` of the key.
+    fn head(&self) -> [Node; KEY_HEAD] {
+        let mut words = head(&self.protocol).map(Node::Constant);
+        if self.code.is_none() {
+            for (place, word) in words.iter_mut().enumerate() {
+                *word = Node::Calldata(32 * (self.instances + place));
+            }
+        }
+        words
+    }
+
+    /// The key's commitments.
+    fn key(&self) -> Vec<Base> {
+        let points = 32 * (self.instances + KEY_HEAD);
+        match &self.code {
+            Some(points) => points.iter().copied().map(Base::Constant).collect(),
+            None => (0..self.commitments())
+                .map(|index| Base::Calldata(points + 64 * index))
+                .collect(),
+        }
+    }
+
+    /// Where the proof begins in the calldata.
+    fn proof(&self) -> usize {
+        32 * (self.instances + self.key_words())
+    }
+
+    /// Where the word of the inverse is, if there is one.
+    fn inverse(&self) -> Option<usize> {
+        self.inverse.then(|| self.proof() + self.proof_length)
+    }
+
+    /// Bytes of the calldata.
+    fn size(&self) -> usize {
+        self.proof() + self.proof_length + 32 * usize::from(self.inverse)
+    }
 }
 
 /// Generates the contract for the constraint system of `template`, whose fixed columns and size do not enter it; the same constraint system and
@@ -151,26 +240,22 @@ pub fn generate_universal(
     template: &VerifyingKey<G1Affine>,
     instances: usize,
 ) -> Result<UniversalVerifier, EvmError> {
-    let template = protocol(srs, template, instances)?;
-    let proof_length = length_of(&template);
-    let key_words = KEY_HEAD + 2 * template.preprocessed.len();
-    let key = deciding_key(srs);
-    let recording = record(&key, &template, instances)?;
-    let head = 32 * instances;
-    let end = head + 32 * key_words + proof_length;
-    if recording.transcript.end() != end {
-        let found = recording.transcript.end();
-        return Err(refused(format!(
-            "the proof ends at {found}, expected {end}"
-        )));
-    }
+    let protocol = protocol(srs, template, instances)?;
+    let plan = Plan {
+        proof_length: length_of(&protocol),
+        protocol,
+        opening: Opening::Shplonk,
+        code: None,
+        instances,
+        inverse: false,
+    };
+    let (assembly, _) = assemble(&deciding_key(srs), &plan)?;
     let contract = UniversalVerifier {
         source: String::new(),
         instances,
-        key_words,
-        proof_length,
+        key_words: plan.key_words(),
+        proof_length: plan.proof_length,
     };
-    let assembly = write(&recording, &key, instances, end);
     let source = contract_text(srs, &contract, &assembly);
     Ok(UniversalVerifier { source, ..contract })
 }
@@ -179,39 +264,54 @@ fn refused(reason: String) -> EvmError {
     EvmError::Generate { reason }
 }
 
+/// The assembly of a contract, and what computes the word of the inverse.
+fn assemble(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<(String, Witness), EvmError> {
+    let recording = record(key, plan)?;
+    let (found, expected) = (recording.transcript.end(), plan.proof() + plan.proof_length);
+    if found != expected {
+        return Err(refused(format!(
+            "the proof ends at {found}, expected {expected}"
+        )));
+    }
+    write(&recording, key, plan)
+}
+
 /// Runs the verifier on words of the calldata.
-fn record(
-    key: &KzgDecidingKey<Bn256>,
-    template: &PlonkProtocol<G1Affine>,
-    instances: usize,
-) -> Result<Recording, EvmError> {
+fn record(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Recording, EvmError> {
+    let template = &plan.protocol;
     check_reach(template)?;
-    let head = 32 * instances;
+    let [state, _, n_inverse, generator, generator_inverse] = plan.head();
     let recorder = Recorder::new(DomainWords {
-        n_inverse: head + 0x40,
-        generator: head + 0x60,
-        generator_inverse: head + 0x80,
+        n_inverse,
+        generator,
+        generator_inverse,
     });
-    let words: Vec<_> = (0..instances)
+    let words: Vec<_> = (0..plan.instances)
         .map(|index| recorder.scalar(Node::Calldata(32 * index)))
         .collect();
     let words = [words];
-    let points = head + 32 * KEY_HEAD;
-    let commitments = template.preprocessed.len();
-    let preprocessed = (0..commitments)
-        .map(|index| recorder.point(PointNode::Base(Base::Calldata(points + 64 * index))));
-    let state = recorder.scalar(Node::Calldata(head));
-    let protocol = with_key::<Recorder>(template, state, preprocessed.collect());
-    let proof = points + 64 * commitments;
-    let mut transcript = RecordedTranscript::new(&recorder, proof);
+    let points = plan.key().into_iter();
+    let points: Vec<_> = points.map(|b| recorder.point(PointNode::Base(b))).collect();
+    let state = recorder.scalar(state);
+    let protocol = with_key::<Recorder>(template, state, points.clone());
+    let mut transcript = RecordedTranscript::new(&recorder, plan.proof());
     let failed = |error: snark_verifier::Error| refused(format!("{error:?}"));
-    type Verifier = PlonkSuccinctVerifier<SHPLONK>;
-    let proof =
-        Verifier::read_proof(&key.svk(), &protocol, &words, &mut transcript).map_err(failed)?;
-    let claims = Verifier::verify(&key.svk(), &protocol, &words, &proof).map_err(failed)?;
-    let [claim] = claims.as_slice() else {
-        let found = claims.len();
-        return Err(refused(format!("{found} pairings, expected 1")));
+    let claim = match &plan.opening {
+        Opening::Packed(layout) => {
+            let key = points.first().ok_or_else(|| refused("no key".to_owned()))?;
+            succinct(layout, &protocol, key, &words, &mut transcript).map_err(failed)?
+        }
+        Opening::Shplonk => {
+            type Verifier = PlonkSuccinctVerifier<SHPLONK>;
+            let proof = Verifier::read_proof(&key.svk(), &protocol, &words, &mut transcript)
+                .map_err(failed)?;
+            let claims = Verifier::verify(&key.svk(), &protocol, &words, &proof).map_err(failed)?;
+            let [claim] = claims.as_slice() else {
+                let found = claims.len();
+                return Err(refused(format!("{found} pairings, expected 1")));
+            };
+            claim.clone()
+        }
     };
     let (PointNode::Sum(lhs), PointNode::Sum(rhs)) = (&claim.lhs.node, &claim.rhs.node) else {
         return Err(refused("a side of the pairing is no sum".to_owned()));
@@ -227,13 +327,12 @@ fn record(
     })
 }
 
-/// The assembly for calldata of `size` bytes.
+/// The assembly of a recorded verifier.
 fn write(
     recording: &Recording,
     key: &KzgDecidingKey<Bn256>,
-    instances: usize,
-    size: usize,
-) -> String {
+    plan: &Plan,
+) -> Result<(String, Witness), EvmError> {
     let Recording {
         recorder,
         transcript,
@@ -245,15 +344,26 @@ fn write(
         .flat_map(|side| side.iter())
         .map(|term| term.0)
         .collect();
-    let [rows, n_inverse, generator, generator_inverse] =
-        [1, 2, 3, 4].map(|word| 32 * (instances + word));
-    let mut writer = Writer::new(graph.nodes(), &roots, transcript.segments.len(), rows);
-    let scalars: Vec<_> = (0..instances)
+    let [_, rows, n_inverse, generator, generator_inverse] = plan.head();
+    let mut writer = Writer::new(
+        graph.nodes(),
+        &roots,
+        transcript.segments.len(),
+        rows,
+        plan.inverse(),
+    )?;
+    let words = [n_inverse, generator, generator_inverse];
+    let words = words.iter().filter_map(|word| match word {
+        Node::Calldata(at) => Some(*at),
+        _ => None,
+    });
+    let scalars: Vec<_> = (0..plan.instances)
         .map(|index| 32 * index)
-        .chain([n_inverse, generator, generator_inverse])
+        .chain(words)
         .chain(transcript.scalars.iter().copied())
+        .chain(plan.inverse())
         .collect();
-    writer.check_words(size, &scalars);
+    writer.check_words(plan.size(), &scalars);
     writer.check_inverse(rows, n_inverse);
     writer.check_inverse(generator, generator_inverse);
     writer.transcript(&transcript.segments);
@@ -263,7 +373,13 @@ fn write(
         writer.keep(side);
     }
     writer.decide(&key.g2(), &-key.s_g2());
-    writer.finish()
+    let witness = Witness {
+        nodes: graph.nodes().to_vec(),
+        segments: transcript.segments.clone(),
+        inverted: writer.inverted(),
+        rows,
+    };
+    Ok((writer.finish(), witness))
 }
 
 /// The words of a key, as the contract takes them.

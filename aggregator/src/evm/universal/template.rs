@@ -13,16 +13,23 @@ use halo2_base::halo2_proofs::plonk::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Word, constraints, generate_universal, protocol};
+use snark_verifier::verifier::plonk::PlonkProtocol;
+
+use super::{Word, constraints, generate_packed_universal, generate_universal, protocol};
 use crate::evm::compile::{CompiledContract, SOLC_VERSION, SolcCompiler, settings_digest};
 use crate::evm::error::EvmError;
+use crate::evm::generate::protocol_of;
 use crate::evm::secret::secret_words;
+use crate::packed::{PackedError, PackedKey, Store};
 use crate::srs::Srs;
 
 /// Made by `scripts/make_embedded.sh`.
 const EMBEDDED: &str = include_str!("Halo2UniversalVerifier.json");
+/// That of packed proofs.
+const PACKED: &str = include_str!("Halo2PackedVerifier.json");
 /// What the file is.
 const MAGIC: &str = "laminate universal verifier";
+const PACKED_MAGIC: &str = "laminate universal verifier of packed proofs";
 /// Version of the file.
 const VERSION: u32 = 1;
 /// Opcode that pushes 32 bytes.
@@ -62,12 +69,24 @@ impl UniversalTemplate {
     /// # Errors
     /// [`EvmError::Template`] if the file was altered.
     pub fn embedded() -> Result<Self, EvmError> {
+        Self::read(EMBEDDED, MAGIC)
+    }
+
+    /// The one of this build for packed proofs.
+    ///
+    /// # Errors
+    /// As [`UniversalTemplate::embedded`].
+    pub fn embedded_packed() -> Result<Self, EvmError> {
+        Self::read(PACKED, PACKED_MAGIC)
+    }
+
+    fn read(text: &str, magic: &str) -> Result<Self, EvmError> {
         let malformed = |reason: String| EvmError::Template { reason };
         let template: Self =
-            serde_json::from_str(EMBEDDED).map_err(|error| malformed(error.to_string()))?;
-        if (template.magic.as_str(), template.version) != (MAGIC, VERSION) {
+            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        if (template.magic.as_str(), template.version) != (magic, VERSION) {
             return Err(malformed(format!(
-                "{:?} of version {}, expected {MAGIC:?} of version {VERSION}",
+                "{:?} of version {}, expected {magic:?} of version {VERSION}",
                 template.magic, template.version
             )));
         }
@@ -93,28 +112,70 @@ impl UniversalTemplate {
         compiler: &SolcCompiler,
     ) -> Result<Self, EvmError> {
         let verifier = generate_universal(srs, key, instances)?;
-        let CompiledContract {
-            creation, runtime, ..
-        } = verifier.compile(compiler)?;
-        let runtime = only(&creation, &runtime, "runtime code")?;
-        let mut secret = [0; 4];
-        for (place, word) in secret.iter_mut().zip(secret_words(&srs.s_g2())) {
-            let pushed = [&[PUSH32], word.as_slice()].concat();
-            *place = 1 + only(&creation, &pushed, "word of [τ]_2")?;
-        }
-        Ok(Self {
+        let template = Self {
             magic: MAGIC.to_owned(),
             version: VERSION,
             solc_version: SOLC_VERSION.to_owned(),
             settings: settings_digest(),
-            constraints: digest_of_constraints(srs, key, instances)?,
+            constraints: digest_of_constraints(&protocol(srs, key, instances)?),
             instances,
             key_words: verifier.key_words,
             proof_length: verifier.proof_length,
+            secret: [0; 4],
+            runtime: 0,
+            digest: String::new(),
+            creation: String::new(),
+        };
+        template.of(&verifier.compile(compiler)?, srs)
+    }
+
+    /// Compiles the contract of packed proofs.
+    ///
+    /// # Errors
+    /// As [`UniversalTemplate::compile`].
+    pub fn compile_packed(
+        srs: &Srs,
+        key: &VerifyingKey<G1Affine>,
+        packed: &PackedKey,
+        instances: usize,
+        compiler: &SolcCompiler,
+    ) -> Result<Self, PackedError> {
+        let verifier = generate_packed_universal(srs, key, packed, instances)?;
+        let store = Store::new(key.get_domain().k());
+        let template = Self {
+            magic: PACKED_MAGIC.to_owned(),
+            version: VERSION,
+            solc_version: SOLC_VERSION.to_owned(),
+            settings: settings_digest(),
+            constraints: digest_of_constraints(&protocol_of(&store, key, instances)?),
+            instances,
+            key_words: verifier.key_words,
+            proof_length: verifier.proof_length,
+            secret: [0; 4],
+            runtime: 0,
+            digest: String::new(),
+            creation: String::new(),
+        };
+        Ok(template.of(&verifier.compile(compiler)?, srs)?)
+    }
+
+    /// The template with a contract's code, in which the secret of `srs` is found.
+    fn of(self, contract: &CompiledContract, srs: &Srs) -> Result<Self, EvmError> {
+        let CompiledContract {
+            creation, runtime, ..
+        } = contract;
+        let runtime = only(creation, runtime, "runtime code")?;
+        let mut secret = [0; 4];
+        for (place, word) in secret.iter_mut().zip(secret_words(&srs.s_g2())) {
+            let pushed = [&[PUSH32], word.as_slice()].concat();
+            *place = 1 + only(creation, &pushed, "word of [τ]_2")?;
+        }
+        Ok(Self {
             secret,
             runtime,
-            digest: hex(&Sha256::digest(&creation)),
-            creation: hex(&creation),
+            digest: hex(&Sha256::digest(creation)),
+            creation: hex(creation),
+            ..self
         })
     }
 
@@ -170,7 +231,7 @@ impl UniversalTemplate {
     /// # Errors
     /// As [`super::key_words`]; [`EvmError::OtherConstraints`].
     pub fn require_key(&self, srs: &Srs, key: &VerifyingKey<G1Affine>) -> Result<(), EvmError> {
-        if digest_of_constraints(srs, key, self.instances)? == self.constraints {
+        if digest_of_constraints(&protocol(srs, key, self.instances)?) == self.constraints {
             return Ok(());
         }
         Err(EvmError::OtherConstraints {
@@ -222,20 +283,15 @@ fn only(code: &[u8], part: &[u8], what: &str) -> Result<usize, EvmError> {
 }
 
 /// Digest of everything that snark-verifier derives from a key but the domain, the commitments and the digest.
-fn digest_of_constraints(
-    srs: &Srs,
-    key: &VerifyingKey<G1Affine>,
-    instances: usize,
-) -> Result<String, EvmError> {
-    let protocol = protocol(srs, key, instances)?;
+fn digest_of_constraints(protocol: &PlonkProtocol<G1Affine>) -> String {
     let mut hash = Sha256::new().chain_update(b"laminate constraint system v1");
-    for (part, text) in constraints(&protocol) {
+    for (part, text) in constraints(protocol) {
         for text in [part, &text] {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
     }
-    Ok(hex(&hash.finalize()))
+    hex(&hash.finalize())
 }
 
 fn hex(bytes: &[u8]) -> String {

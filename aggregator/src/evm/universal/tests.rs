@@ -32,7 +32,7 @@ use crate::{
 
 /// What distinguishes the circuits of one constraint system.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
+pub(crate) struct Kind {
     pub k: u32,
     /// Instances are `[a, a + addend, (a + addend)·a]`.
     pub addend: u64,
@@ -41,7 +41,7 @@ pub(super) struct Kind {
 }
 
 /// A circuit with its key.
-pub(super) struct Setup {
+pub(crate) struct Setup {
     pub kind: Kind,
     pub srs: Srs,
     pub key: ProvingKey<G1Affine>,
@@ -49,9 +49,9 @@ pub(super) struct Setup {
     break_points: MultiPhaseThreadBreakPoints,
 }
 
-pub(super) const INSTANCES: usize = 15;
+pub(crate) const INSTANCES: usize = 15;
 
-pub(super) fn instances(limbs: &[Fr], kind: Kind, a: u64) -> Vec<Fr> {
+pub(crate) fn instances(limbs: &[Fr], kind: Kind, a: u64) -> Vec<Fr> {
     let (a, addend) = (Fr::from(a), Fr::from(kind.addend));
     let sum = a + addend;
     limbs.iter().copied().chain([a, sum, sum * a]).collect()
@@ -82,11 +82,11 @@ fn fill(builder: &mut BaseCircuitBuilder<Fr>, columns: usize, kind: Kind, instan
 }
 
 impl Setup {
-    pub(super) fn new(kind: Kind, columns: usize) -> Self {
+    pub(crate) fn new(kind: Kind, columns: usize) -> Self {
         Self::under(Srs::development(kind.k).unwrap(), kind, columns)
     }
 
-    fn under(srs: Srs, kind: Kind, columns: usize) -> Self {
+    pub(crate) fn under(srs: Srs, kind: Kind, columns: usize) -> Self {
         let params = BaseCircuitParams {
             k: kind.k as usize,
             num_advice_per_phase: vec![columns],
@@ -115,18 +115,23 @@ impl Setup {
         }
     }
 
-    pub(super) fn statement(&self, secret: u64, a: u64) -> Vec<Fr> {
+    pub(crate) fn statement(&self, secret: u64, a: u64) -> Vec<Fr> {
         instances(&accumulator_limbs(&self.accumulator(secret)), self.kind, a)
     }
 
     /// `left = s·G`, `right = s·τ·G`.
-    pub(super) fn accumulator(&self, s: u64) -> Accumulator<G1Affine> {
+    pub(crate) fn accumulator(&self, s: u64) -> Accumulator<G1Affine> {
         let s = Fr::from(s);
         let [left, right] = [0, 1].map(|power| (self.srs.powers()[power] * s).to_affine());
         Accumulator { left, right }
     }
 
     pub(super) fn prove(&self, instances: &[Fr]) -> Vec<u8> {
+        create_proof(&self.srs, &self.key, self.circuit(instances), instances).unwrap()
+    }
+
+    /// The circuit with its witness.
+    pub(crate) fn circuit(&self, instances: &[Fr]) -> BaseCircuitBuilder<Fr> {
         let mut builder =
             BaseCircuitBuilder::prover(self.params.clone(), self.break_points.clone());
         fill(
@@ -135,7 +140,7 @@ impl Setup {
             self.kind,
             instances,
         );
-        create_proof(&self.srs, &self.key, builder, instances).unwrap()
+        builder
     }
 
     pub(super) fn words(&self) -> Vec<Word> {

@@ -1,11 +1,11 @@
 //! The Keccak transcript of [`snark_verifier::system::halo2::transcript::evm`], recorded.
 //!
 //! It hashes `state ‖ everything absorbed since`, where `state` is the hash before (nothing at first), and a single word is followed by a byte 1. All that
-//! is absorbed are words of the calldata, so the contract copies them in one piece and hashes.
+//! is absorbed are words of the calldata or known to the generator, so the contract copies them in one piece and hashes.
 
 use std::ops::Range;
 
-use halo2_base::halo2_proofs::halo2curves::bn256::G1Affine;
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use snark_verifier::{
     Error,
     util::transcript::{Transcript, TranscriptRead},
@@ -13,15 +13,24 @@ use snark_verifier::{
 
 use super::graph::{Base, Node, Point, PointNode, Recorder, Scalar};
 
+/// A part of what is hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// Bytes of the calldata.
+    Calldata(Range<usize>),
+    /// A word known to the generator.
+    Constant(Fr),
+}
+
 /// What is hashed for a challenge, in order; the number of the challenge is its place.
-pub(super) type Segments = Vec<Vec<Range<usize>>>;
+pub(super) type Segments = Vec<Vec<Piece>>;
 
 /// Reads the proof from the calldata and records what is hashed.
 #[derive(Debug)]
 pub(super) struct RecordedTranscript {
     recorder: Recorder,
     next: usize,
-    pending: Vec<Range<usize>>,
+    pending: Vec<Piece>,
     /// One entry a challenge.
     pub segments: Segments,
     /// Offsets of the scalars read.
@@ -47,8 +56,8 @@ impl RecordedTranscript {
 
     fn absorb(&mut self, words: Range<usize>) {
         match self.pending.last_mut() {
-            Some(last) if last.end == words.start => last.end = words.end,
-            _ => self.pending.push(words),
+            Some(Piece::Calldata(last)) if last.end == words.start => last.end = words.end,
+            _ => self.pending.push(Piece::Calldata(words)),
         }
     }
 
@@ -89,6 +98,10 @@ impl Transcript<G1Affine, Recorder> for RecordedTranscript {
         match node {
             Node::Calldata(at) => {
                 self.absorb(at..at + 32);
+                Ok(())
+            }
+            Node::Constant(value) => {
+                self.pending.push(Piece::Constant(value));
                 Ok(())
             }
             _ => Err(elsewhere()),

@@ -1,6 +1,7 @@
 //! A forest down to the chain: real keys, a real proof, the generated verifier on the embedded EVM, int32 at both ends.
 
 use alloy::primitives::B256;
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::Target;
 use laminate_engine::fold::FoldMode;
 use laminate_model::ops::Forest;
@@ -83,7 +84,7 @@ fn a_forest_is_submitted_like_any_other_program() {
     let k = pipeline::required_k(&program, mode).unwrap();
     let srs = development(k.max(17), OUT).unwrap();
     commit(&dir, &srs, None).unwrap();
-    let keys = pipeline::setup(&program, mode, &srs).unwrap();
+    let keys = pipeline::setup(&program, mode, &srs, (Opening::Shplonk, &srs)).unwrap();
     pipeline::link_srs(&keys, &dev_path(srs.k())).unwrap();
     // The missing value goes left in the first tree, right in the second.
     let input = Input::Rows(vec![vec![i32::MIN, MISS]]);

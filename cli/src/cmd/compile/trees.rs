@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
-use laminate_front::rows::{self, Missing};
+use laminate_front::rows::{self, Missing, RowsError};
 use laminate_front::trees::agreement::{self, Against, Agreement};
 use laminate_front::trees::{self, Decision, Ensemble, Machine, program};
 use laminate_model::layout::Layout;
@@ -189,15 +189,18 @@ fn table(path: &Path, outputs: usize) -> eyre::Result<Vec<Vec<f32>>> {
     } else {
         widths.push(1);
     }
-    let tables = widths.into_iter().map(|columns| rows::read(path, columns));
-    let mut first = None;
-    for table in tables {
-        match table {
+    let mut problem = None;
+    for columns in widths {
+        match rows::read(path, columns) {
             Ok(table) => return Ok(table),
-            Err(error) => first = first.or(Some(error)),
+            // Of a table of this width the cells are wrong: that says more than that another width is.
+            Err(error) => match (&problem, &error) {
+                (Some(_), RowsError::LineColumns { .. }) => {}
+                _ => problem = Some(error),
+            },
         }
     }
-    let error = first.map_or_else(|| eyre!("no columns"), eyre::Report::from);
+    let error = problem.map_or_else(|| eyre!("no columns"), eyre::Report::from);
     Err(error).wrap_err("predictions: expected a column for each output, or one of classes")
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
@@ -235,7 +236,7 @@ fn setup(
     let _stage = out.stage("Making or loading the keys");
     let keys = stages.run(
         name,
-        || pipeline::setup(&program, FoldMode::On, srs),
+        || pipeline::setup(&program, FoldMode::On, srs, (Opening::Shplonk, srs)),
         |keys| pipeline::key_report(keys).ok().map(|r| r.proving_key_bytes),
     )?;
     pipeline::link_srs(&keys, &crate::cmd::setup::dev_path(srs.k()))

@@ -7,7 +7,7 @@ use clap::Args;
 use eyre::{Context, ensure, eyre};
 use serde::Serialize;
 
-use crate::cmd::setup::{DEV_K, FoldedSrs, dev_path, development, load_srs};
+use crate::cmd::setup::{DEV_K, FoldedSrs, OpeningArg, dev_path, development, load_srs};
 use crate::destination;
 use crate::files::{ModelDir, hex_scalar, own, read_bytes};
 use crate::joins::{self, JoinDir, Made, Run, Source};
@@ -38,6 +38,9 @@ pub struct JoinSetup {
     pub force: bool,
     #[command(flatten)]
     pub srs: FoldedSrs,
+    /// How the join's proofs for contracts are opened, as of `laminate setup`.
+    #[arg(long, value_enum, default_value_t = OpeningArg::Shplonk)]
+    pub opening: OpeningArg,
 }
 
 /// What is joined.
@@ -115,7 +118,7 @@ impl JoinSetup {
         let made = joins::make(
             &self.output,
             what,
-            (self.row_log, self.force),
+            (self.row_log, self.force, self.opening.into()),
             &mut at,
             json,
             out,

@@ -5,149 +5,21 @@
 //! knows by a hash ([`hash`]): categories must be whole numbers. Statistics of categories (CTR), text and embedding
 //! features are refused.
 
+mod document;
 mod hash;
+mod splits;
 
-use std::collections::HashMap;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny};
 use serde_json::Value;
 
 use super::ensemble::{MAX_FEATURES, MAX_OUTPUTS};
 use super::xgboost::json;
-use super::{
-    Decision, Ensemble, Format, Link, Node, Set, Split, Sum, Target, Test, Tree, TreeError,
-};
-use hash::Codes;
+use super::{Decision, Ensemble, Format, Link, Node, Sum, Target, Tree, TreeError};
+use document::{Bias, Document, FeaturesInfo, Grown, ModelInfo, Oblivious};
+use splits::Splits;
 
 const FORMAT: Format = Format::CatBoost;
 /// Deepest oblivious tree that CatBoost grows.
 const MAX_OBLIVIOUS: usize = 16;
-
-#[derive(Deserialize)]
-struct Document {
-    features_info: FeaturesInfo,
-    model_info: ModelInfo,
-    #[serde(default)]
-    oblivious_trees: Option<Vec<Oblivious>>,
-    #[serde(default)]
-    trees: Option<Vec<Grown>>,
-    #[serde(default)]
-    scale_and_bias: Option<(f64, Bias)>,
-}
-
-#[derive(Deserialize)]
-struct FeaturesInfo {
-    #[serde(default)]
-    float_features: Vec<FloatFeature>,
-    #[serde(default)]
-    categorical_features: Vec<OtherFeature>,
-    #[serde(default)]
-    text_features: Vec<IgnoredAny>,
-    #[serde(default)]
-    embedding_features: Vec<IgnoredAny>,
-    #[serde(default)]
-    ctrs: Vec<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct FloatFeature {
-    flat_feature_index: u32,
-    #[serde(default)]
-    feature_id: Option<String>,
-    nan_value_treatment: NanTreatment,
-}
-
-#[derive(Deserialize)]
-struct OtherFeature {
-    flat_feature_index: u32,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq)]
-enum NanTreatment {
-    /// No missing value in training: it fails every comparison with a border, as [`Self::Low`].
-    #[serde(rename = "AsIs")]
-    Unseen,
-    #[serde(rename = "AsFalse")]
-    Low,
-    #[serde(rename = "AsTrue")]
-    High,
-}
-
-#[derive(Deserialize)]
-struct ModelInfo {
-    #[serde(default)]
-    params: Params,
-    #[serde(default)]
-    class_params: Option<ClassParams>,
-}
-
-#[derive(Default, Deserialize)]
-struct Params {
-    #[serde(default)]
-    loss_function: Option<Loss>,
-}
-
-#[derive(Deserialize)]
-struct Loss {
-    r#type: String,
-}
-
-#[derive(Deserialize)]
-struct ClassParams {
-    #[serde(default)]
-    class_names: Vec<Value>,
-}
-
-/// One number, or one for each output. Through `Value`: untagged enums do not read numbers when a dependency turns on
-/// serde_json's arbitrary precision.
-struct Bias(Vec<f64>);
-
-impl<'de> Deserialize<'de> for Bias {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let items = match &value {
-            Value::Array(items) => items.as_slice(),
-            one => std::slice::from_ref(one),
-        };
-        let numbers: Option<Vec<f64>> = items.iter().map(Value::as_f64).collect();
-        numbers
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("expected a number or a list of numbers"))
-    }
-}
-
-#[derive(Deserialize)]
-struct Oblivious {
-    leaf_values: Vec<f64>,
-    #[serde(default)]
-    splits: Option<Vec<SplitDocument>>,
-}
-
-#[derive(Deserialize)]
-struct SplitDocument {
-    split_type: String,
-    #[serde(default)]
-    border: Option<f64>,
-    #[serde(default)]
-    float_feature_index: Option<u32>,
-    #[serde(default)]
-    cat_feature_index: Option<u32>,
-    #[serde(default)]
-    value: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Grown {
-    #[serde(default)]
-    split: Option<SplitDocument>,
-    #[serde(default)]
-    left: Option<Box<Grown>>,
-    #[serde(default)]
-    right: Option<Box<Grown>>,
-    #[serde(default)]
-    value: Option<Bias>,
-}
 
 /// Reads CatBoost's JSON.
 ///
@@ -177,13 +49,7 @@ pub fn read(bytes: &[u8]) -> Result<Ensemble, TreeError> {
         Some((scale, Bias(bias))) => (scale, bias),
     };
     let mut ensemble = head(info, &document.model_info, bias)?;
-    let mut splits = Splits {
-        floats: &info.float_features,
-        categories: &info.categorical_features,
-        codes: None,
-        sets: HashMap::new(),
-        list: Vec::new(),
-    };
+    let mut splits = Splits::new(info);
     let outputs = ensemble.outputs();
     match (document.oblivious_trees, document.trees) {
         (Some(trees), None) => {
@@ -288,126 +154,6 @@ fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemb
         labels,
         notes: Vec::new(),
     })
-}
-
-/// What splits refer to.
-struct Splits<'a> {
-    floats: &'a [FloatFeature],
-    categories: &'a [OtherFeature],
-    /// Made when the first category is met.
-    codes: Option<Codes>,
-    /// Sets by hash.
-    sets: HashMap<u32, u32>,
-    list: Vec<Set>,
-}
-
-impl Splits<'_> {
-    /// The split of a document with its children.
-    fn node(
-        &mut self,
-        at: usize,
-        split: &SplitDocument,
-        left: usize,
-        right: usize,
-    ) -> Result<Node, TreeError> {
-        let (left, right) = (left as u32, right as u32);
-        match split.split_type.as_str() {
-            "FloatFeature" => self.float(at, split, left, right),
-            "OneHotFeature" => self.one_hot(at, split, left, right),
-            other => Err(TreeError::unsupported(
-                FORMAT,
-                format!("split_type {other:?}"),
-                "train without CTR features: raise one_hot_max_size, or encode categories before the model",
-            )),
-        }
-        .map(Node::Split)
-    }
-
-    fn float(
-        &self,
-        at: usize,
-        split: &SplitDocument,
-        left: u32,
-        right: u32,
-    ) -> Result<Split, TreeError> {
-        let place = || format!("tree {at}: splits");
-        let (Some(border), Some(index)) = (split.border, split.float_feature_index) else {
-            return Err(malformed(
-                place(),
-                "a FloatFeature split without border or feature",
-            ));
-        };
-        let Some(feature) = self.floats.get(index as usize) else {
-            let found = self.floats.len();
-            return Err(malformed(
-                place(),
-                format!("float feature {index} of {found}"),
-            ));
-        };
-        Ok(Split {
-            feature: feature.flat_feature_index,
-            // CatBoost keeps float32 borders and prints them as the doubles that they are.
-            test: Test::AtMost(f64::from(border as f32)),
-            missing_yes: feature.nan_value_treatment != NanTreatment::High,
-            zero_missing: false,
-            yes: left,
-            no: right,
-        })
-    }
-
-    fn one_hot(
-        &mut self,
-        at: usize,
-        split: &SplitDocument,
-        left: u32,
-        right: u32,
-    ) -> Result<Split, TreeError> {
-        let place = || format!("tree {at}: splits");
-        let (Some(value), Some(index)) = (split.value, split.cat_feature_index) else {
-            return Err(malformed(
-                place(),
-                "a OneHotFeature split without value or feature",
-            ));
-        };
-        let Some(feature) = self.categories.get(index as usize) else {
-            let found = self.categories.len();
-            return Err(malformed(
-                place(),
-                format!("category feature {index} of {found}"),
-            ));
-        };
-        // The file has the 32 bits with or without a sign.
-        let hash = value as u32;
-        let set = match self.sets.get(&hash) {
-            Some(set) => *set,
-            None => {
-                let codes = self.codes.get_or_insert_with(Codes::new);
-                let codes = codes.of(hash).ok_or_else(|| {
-                    TreeError::unsupported(
-                        FORMAT,
-                        format!(
-                            "a category whose hash is {value}, that of no whole number up to {}",
-                            hash::MAX_CODE
-                        ),
-                        "train on categories that are whole numbers from 0 on",
-                    )
-                })?;
-                let values = codes.iter().map(|&code| code as f32).collect();
-                let set = self.list.len() as u32;
-                self.list.push(Set::Values(values));
-                self.sets.insert(hash, set);
-                set
-            }
-        };
-        Ok(Split {
-            feature: feature.flat_feature_index,
-            test: Test::Within(set),
-            missing_yes: false,
-            zero_missing: false,
-            yes: right,
-            no: left,
-        })
-    }
 }
 
 fn scaled(values: Vec<f64>, scale: f64) -> Vec<f64> {

@@ -23,6 +23,76 @@ struct Lists<'a> {
     sets: Vec<Option<u32>>,
 }
 
+impl<'a> Lists<'a> {
+    fn read(a: &Attributes<'a>, sets: &mut Vec<Set>) -> Result<Self, TreeError> {
+        let mut lists = Self {
+            modes: required(a, "nodes_modes")?,
+            splits: required(a, "nodes_splits")?,
+            feature: a.ints("nodes_featureids")?,
+            yes: a.ints("nodes_truenodeids")?,
+            no: a.ints("nodes_falsenodeids")?,
+            yes_leaf: a.ints("nodes_trueleafs")?,
+            no_leaf: a.ints("nodes_falseleafs")?,
+            missing: a.ints("nodes_missing_value_tracks_true")?,
+            sets: Vec::new(),
+        };
+        let count = lists.modes.len();
+        TreeError::bound("number of nodes", count, MAX_NODES)?;
+        for (name, found) in [
+            ("nodes_splits", lists.splits.len()),
+            ("nodes_featureids", lists.feature.len()),
+            ("nodes_truenodeids", lists.yes.len()),
+            ("nodes_falsenodeids", lists.no.len()),
+            ("nodes_trueleafs", lists.yes_leaf.len()),
+            ("nodes_falseleafs", lists.no_leaf.len()),
+            ("nodes_missing_value_tracks_true", lists.missing.len()),
+        ] {
+            let optional = name == "nodes_missing_value_tracks_true" && found == 0;
+            if found != count && !optional {
+                return Err(malformed(
+                    a.place(),
+                    format!("{name} has {found} entries, expected {count}"),
+                ));
+            }
+        }
+        let members = a.tensor("membership_values")?.unwrap_or_default();
+        lists.sets = membership(a, &lists.modes, &members, sets)?;
+        Ok(lists)
+    }
+}
+
+fn required(a: &Attributes<'_>, name: &str) -> Result<Vec<f64>, TreeError> {
+    let found = a.tensor(name)?;
+    found.ok_or_else(|| malformed(a.place(), format!("{name} is missing")))
+}
+
+/// Target and weight of every leaf.
+fn votes(a: &Attributes<'_>, targets: usize) -> Result<Vec<(u32, f64)>, TreeError> {
+    let weights = required(a, "leaf_weights")?;
+    let leaf_targets = a.ints("leaf_targetids")?;
+    if weights.len() != leaf_targets.len() {
+        return Err(malformed(
+            a.place(),
+            format!(
+                "{} leaf weights, {} targets",
+                weights.len(),
+                leaf_targets.len()
+            ),
+        ));
+    }
+    leaf_targets
+        .iter()
+        .zip(&weights)
+        .map(|(&target, &weight)| match usize::try_from(target) {
+            Ok(t) if t < targets => Ok((t as u32, weight)),
+            _ => Err(malformed(
+                a.place(),
+                format!("target {target} of {targets}"),
+            )),
+        })
+        .collect()
+}
+
 /// Reads the operator.
 pub(super) fn read(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(), TreeError> {
     let targets = a.int("n_targets")?.unwrap_or(1);
@@ -35,69 +105,11 @@ pub(super) fn read(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<(), Tr
         2 => Link::Logistic { scale: 1.0 },
         other => return Err(super::unsupported(format!("post_transform {other}"))),
     };
-    let required = |name: &str| {
-        let found = a.tensor(name)?;
-        found.ok_or_else(|| malformed(a.place(), format!("{name} is missing")))
-    };
-    let mut lists = Lists {
-        modes: required("nodes_modes")?,
-        splits: required("nodes_splits")?,
-        feature: a.ints("nodes_featureids")?,
-        yes: a.ints("nodes_truenodeids")?,
-        no: a.ints("nodes_falsenodeids")?,
-        yes_leaf: a.ints("nodes_trueleafs")?,
-        no_leaf: a.ints("nodes_falseleafs")?,
-        missing: a.ints("nodes_missing_value_tracks_true")?,
-        sets: Vec::new(),
-    };
-    let count = lists.modes.len();
-    TreeError::bound("number of nodes", count, MAX_NODES)?;
-    for (name, found) in [
-        ("nodes_splits", lists.splits.len()),
-        ("nodes_featureids", lists.feature.len()),
-        ("nodes_truenodeids", lists.yes.len()),
-        ("nodes_falsenodeids", lists.no.len()),
-        ("nodes_trueleafs", lists.yes_leaf.len()),
-        ("nodes_falseleafs", lists.no_leaf.len()),
-        ("nodes_missing_value_tracks_true", lists.missing.len()),
-    ] {
-        let optional = name == "nodes_missing_value_tracks_true" && found == 0;
-        if found != count && !optional {
-            return Err(malformed(
-                a.place(),
-                format!("{name} has {found} entries, expected {count}"),
-            ));
-        }
-    }
-    let members = a.tensor("membership_values")?.unwrap_or_default();
-    lists.sets = membership(a, &lists.modes, &members, &mut ensemble.sets)?;
-    let weights = required("leaf_weights")?;
-    let leaf_targets = a.ints("leaf_targetids")?;
-    if weights.len() != leaf_targets.len() {
-        return Err(malformed(
-            a.place(),
-            format!(
-                "{} leaf weights, {} targets",
-                weights.len(),
-                leaf_targets.len()
-            ),
-        ));
-    }
-    let votes: Result<Vec<_>, _> = leaf_targets
-        .iter()
-        .zip(&weights)
-        .map(|(&target, &weight)| match usize::try_from(target) {
-            Ok(t) if t < targets => Ok((t as u32, weight)),
-            _ => Err(malformed(
-                a.place(),
-                format!("target {target} of {targets}"),
-            )),
-        })
-        .collect();
-    let votes = votes?;
+    let lists = Lists::read(a, &mut ensemble.sets)?;
+    let votes = votes(a, targets)?;
     let roots = a.ints("tree_roots")?;
     TreeError::bound("number of trees", roots.len(), MAX_TREES)?;
-    let mut seen = vec![false; count];
+    let mut seen = vec![false; lists.modes.len()];
     let mut left = MAX_VALUES;
     for &root in roots {
         let (nodes, leaves) = tree(a, &lists, root, &votes, &mut seen, &mut ensemble.sets)?;

@@ -178,46 +178,54 @@ struct Lists<'a> {
     values: Vec<f64>,
 }
 
+impl<'a> Lists<'a> {
+    fn read(a: &Attributes<'a>) -> Result<Self, TreeError> {
+        let modes = a.texts("nodes_modes")?;
+        let modes: Result<Vec<_>, _> = modes.iter().map(|&m| mode(m)).collect();
+        let lists = Self {
+            tree: a.ints("nodes_treeids")?,
+            node: a.ints("nodes_nodeids")?,
+            feature: a.ints("nodes_featureids")?,
+            yes: a.ints("nodes_truenodeids")?,
+            no: a.ints("nodes_falsenodeids")?,
+            missing: a.ints("nodes_missing_value_tracks_true")?,
+            modes: modes?,
+            values: a.numbers("nodes_values")?,
+        };
+        let count = same_length(
+            a,
+            &[
+                ("nodes_treeids", lists.tree.len()),
+                ("nodes_nodeids", lists.node.len()),
+                ("nodes_featureids", lists.feature.len()),
+                ("nodes_truenodeids", lists.yes.len()),
+                ("nodes_falsenodeids", lists.no.len()),
+                ("nodes_modes", lists.modes.len()),
+                ("nodes_values", lists.values.len()),
+            ],
+        )?;
+        if !lists.missing.is_empty() && lists.missing.len() != count {
+            return Err(malformed(
+                a.place(),
+                format!(
+                    "nodes_missing_value_tracks_true has {} entries",
+                    lists.missing.len()
+                ),
+            ));
+        }
+        TreeError::bound("number of nodes", count, MAX_NODES)?;
+        Ok(lists)
+    }
+}
+
 fn trees(
     a: &Attributes<'_>,
     mut votes: Votes,
     outputs: usize,
     sets: &mut Vec<Set>,
 ) -> Result<Vec<Tree>, TreeError> {
-    let modes = a.texts("nodes_modes")?;
-    let modes: Result<Vec<_>, _> = modes.iter().map(|&m| mode(m)).collect();
-    let lists = Lists {
-        tree: a.ints("nodes_treeids")?,
-        node: a.ints("nodes_nodeids")?,
-        feature: a.ints("nodes_featureids")?,
-        yes: a.ints("nodes_truenodeids")?,
-        no: a.ints("nodes_falsenodeids")?,
-        missing: a.ints("nodes_missing_value_tracks_true")?,
-        modes: modes?,
-        values: a.numbers("nodes_values")?,
-    };
-    let count = same_length(
-        a,
-        &[
-            ("nodes_treeids", lists.tree.len()),
-            ("nodes_nodeids", lists.node.len()),
-            ("nodes_featureids", lists.feature.len()),
-            ("nodes_truenodeids", lists.yes.len()),
-            ("nodes_falsenodeids", lists.no.len()),
-            ("nodes_modes", lists.modes.len()),
-            ("nodes_values", lists.values.len()),
-        ],
-    )?;
-    if !lists.missing.is_empty() && lists.missing.len() != count {
-        return Err(malformed(
-            a.place(),
-            format!(
-                "nodes_missing_value_tracks_true has {} entries",
-                lists.missing.len()
-            ),
-        ));
-    }
-    TreeError::bound("number of nodes", count, MAX_NODES)?;
+    let lists = Lists::read(a)?;
+    let count = lists.tree.len();
     // Where each tree and each node of it stands. A tree's root is listed first.
     let mut order: Vec<Vec<usize>> = Vec::new();
     let mut number: HashMap<i64, usize> = HashMap::new();

@@ -4,9 +4,12 @@
 //! the node's set. Leaves are summed in float32 from the base score on, which the file gives before the link function
 //! for the objectives of probabilities and of positive numbers.
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error};
-use serde_json::Value;
+pub mod binary;
+mod document;
+
+use serde::de::DeserializeOwned;
+
+use document::{Attributes, Document, Model, TreeDocument};
 
 use super::ensemble::{MAX_CODE, MAX_FEATURES, MAX_OUTPUTS};
 use super::{
@@ -14,115 +17,6 @@ use super::{
 };
 
 const FORMAT: Format = Format::XgBoost;
-
-#[derive(Deserialize)]
-struct Document {
-    learner: Learner,
-}
-
-#[derive(Deserialize)]
-struct Learner {
-    #[serde(default)]
-    attributes: Attributes,
-    #[serde(default)]
-    feature_names: Vec<String>,
-    gradient_booster: Booster,
-    learner_model_param: LearnerParam,
-    objective: Objective,
-}
-
-#[derive(Default, Deserialize)]
-struct Attributes {
-    best_iteration: Option<String>,
-    scikit_learn: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Objective {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct LearnerParam {
-    base_score: String,
-    num_class: String,
-    num_feature: String,
-    #[serde(default)]
-    num_target: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Booster {
-    name: String,
-    #[serde(default)]
-    model: Option<Model>,
-    #[serde(default)]
-    gbtree: Option<Inner>,
-    #[serde(default)]
-    weight_drop: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct Inner {
-    model: Model,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    gbtree_model_param: ModelParam,
-    #[serde(default)]
-    iteration_indptr: Vec<u32>,
-    tree_info: Vec<u32>,
-    trees: Vec<TreeDocument>,
-}
-
-#[derive(Deserialize)]
-struct ModelParam {
-    #[serde(default)]
-    num_parallel_tree: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct TreeDocument {
-    left_children: Vec<i32>,
-    right_children: Vec<i32>,
-    split_indices: Vec<u32>,
-    split_conditions: Vec<f32>,
-    default_left: Vec<Flag>,
-    #[serde(default)]
-    split_type: Vec<u8>,
-    #[serde(default)]
-    categories: Vec<i64>,
-    #[serde(default)]
-    categories_nodes: Vec<u32>,
-    #[serde(default)]
-    categories_segments: Vec<u64>,
-    #[serde(default)]
-    categories_sizes: Vec<u64>,
-    tree_param: TreeParam,
-}
-
-#[derive(Deserialize)]
-struct TreeParam {
-    #[serde(default)]
-    size_leaf_vector: Option<String>,
-}
-
-/// A Boolean that older versions write as one and newer ones as 0 or 1.
-#[derive(Clone, Copy)]
-struct Flag(bool);
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Through `Value`: no visitor reads any number when a dependency turns on serde_json's arbitrary precision.
-        match Value::deserialize(deserializer)? {
-            Value::Bool(flag) => Ok(Self(flag)),
-            Value::Number(n) if n.as_u64() == Some(0) => Ok(Self(false)),
-            Value::Number(n) if n.as_u64() == Some(1) => Ok(Self(true)),
-            _ => Err(D::Error::custom("expected true, false, 0 or 1")),
-        }
-    }
-}
 
 /// Reads XGBoost's JSON.
 ///
@@ -363,7 +257,7 @@ fn convert(
             return Err(lengths(place(field), found, count));
         }
     }
-    if !matches!(tree.split_type.len(), 0) && tree.split_type.len() != count {
+    if !tree.split_type.is_empty() && tree.split_type.len() != count {
         return Err(lengths(place("split_type"), tree.split_type.len(), count));
     }
     if let Some(width) = &tree.tree_param.size_leaf_vector
@@ -379,58 +273,69 @@ fn convert(
     let mut nodes = Vec::with_capacity(count);
     let mut values = Vec::new();
     for n in 0..count {
-        let (left, right) = (tree.left_children[n], tree.right_children[n]);
-        if left == -1 {
+        if tree.left_children[n] == -1 {
             let index = values.len() as u32;
             values.push(f64::from(weight * tree.split_conditions[n]));
             nodes.push(Node::Leaf { index });
-            continue;
+        } else {
+            nodes.push(Node::Split(split(at, &tree, n, &set_of)?));
         }
-        let child = |c: i32| {
-            u32::try_from(c)
-                .map_err(|_| malformed(place("children"), format!("node {n}: child {c}")))
-        };
-        let (left, right) = (child(left)?, child(right)?);
-        let default_left = tree.default_left[n].0;
-        nodes.push(Node::Split(match tree.split_type.get(n) {
-            Some(0) | None => Split {
-                feature: tree.split_indices[n],
-                test: Test::Less(f64::from(tree.split_conditions[n])),
-                missing_yes: default_left,
-                zero_missing: false,
-                yes: left,
-                no: right,
-            },
-            Some(1) => {
-                let set = set_of.binary_search_by_key(&(n as u32), |s| s.0);
-                let set = set.map_err(|_| {
-                    malformed(
-                        place("categories_nodes"),
-                        format!("node {n} has no categories"),
-                    )
-                })?;
-                Split {
-                    feature: tree.split_indices[n],
-                    test: Test::Within(set_of[set].1),
-                    missing_yes: !default_left,
-                    zero_missing: false,
-                    yes: right,
-                    no: left,
-                }
-            }
-            Some(other) => {
-                return Err(malformed(
-                    place("split_type"),
-                    format!("node {n}: {other}, expected 0 (numerical) or 1 (categorical)"),
-                ));
-            }
-        }));
     }
     Ok(Tree {
         nodes,
         values,
         target: Target::One(class),
     })
+}
+
+/// The split of inner node `n`; `set_of` as [`categories`] gives it.
+fn split(
+    at: usize,
+    tree: &TreeDocument,
+    n: usize,
+    set_of: &[(u32, u32)],
+) -> Result<Split, TreeError> {
+    let place = |field: &str| format!("tree {at}: {field}");
+    let child = |c: i32| {
+        u32::try_from(c).map_err(|_| malformed(place("children"), format!("node {n}: child {c}")))
+    };
+    let (left, right) = (
+        child(tree.left_children[n])?,
+        child(tree.right_children[n])?,
+    );
+    let default_left = tree.default_left[n].0;
+    let feature = tree.split_indices[n];
+    match tree.split_type.get(n) {
+        Some(0) | None => Ok(Split {
+            feature,
+            test: Test::Less(f64::from(tree.split_conditions[n])),
+            missing_yes: default_left,
+            zero_missing: false,
+            yes: left,
+            no: right,
+        }),
+        Some(1) => {
+            let set = set_of.binary_search_by_key(&(n as u32), |s| s.0);
+            let set = set.map_err(|_| {
+                malformed(
+                    place("categories_nodes"),
+                    format!("node {n} has no categories"),
+                )
+            })?;
+            Ok(Split {
+                feature,
+                test: Test::Within(set_of[set].1),
+                missing_yes: !default_left,
+                zero_missing: false,
+                yes: right,
+                no: left,
+            })
+        }
+        Some(other) => Err(malformed(
+            place("split_type"),
+            format!("node {n}: {other}, expected 0 (numerical) or 1 (categorical)"),
+        )),
+    }
 }
 
 /// Category sets of a tree: (node, index in `sets`), ascending by node.

@@ -4,9 +4,9 @@
 //! the booster, then for each tree its parameters, nodes and statistics, then the class of each tree and, for DART, the
 //! weights. Attributes and configuration behind them say nothing of what the model computes.
 
-use super::ensemble::{MAX_FEATURES, MAX_NODES, MAX_OUTPUTS, MAX_TREES};
-use super::xgboost::Head;
-use super::{Ensemble, Format, Node, Split, Target, Test, Tree, TreeError};
+use super::Head;
+use crate::trees::ensemble::{MAX_FEATURES, MAX_NODES, MAX_OUTPUTS, MAX_TREES};
+use crate::trees::{Ensemble, Format, Node, Split, Target, Test, Tree, TreeError};
 
 const FORMAT: Format = Format::XgBoost;
 /// Bytes before the names: `LearnerModelParamLegacy`.
