@@ -592,8 +592,8 @@ fn programs_that_are_no_forests_are_refused() {
         ("one axis each", |p| {
             p.tensors[0].axes = vec![3, 2];
         }),
-        ("one axis each", |p| p.tensors[0].stack = 2),
-        ("one axis each", |p| p.tensors[1].stack = 2),
+        ("stacked or rotated tensors", |p| p.tensors[0].stack = 2),
+        ("stacked or rotated tensors", |p| p.tensors[1].stack = 2),
         ("bits of a tensor", |p| p.limb_bits = 8),
         ("have [3] words an entry", |p| p.weights[0].rows = vec![3]),
         ("have [5] words an entry", |p| p.weights[0].rows = vec![5]),
