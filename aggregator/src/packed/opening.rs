@@ -137,7 +137,7 @@ impl<C: CurveAffine, L: Loader<C>> PolynomialCommitmentScheme<C, L> for Packed {
             let inverses = claims.at(pack).inverses();
             // Σ 1/((Y − x_j)·Π(x_j − x_m)) = 1/Π(Y − x_j), with Y = y^t.
             let total = x.loader().sum(&inverses.iter().collect::<Vec<_>>());
-            sum = sum + commitment(pack)? * &(factor.clone() * &total);
+            sum += commitment(pack)? * &(factor.clone() * &total);
             let remainders = (0..inverses.len()).map(|place| claims.remainder(pack, place));
             let remainders = remainders.collect::<Result<Vec<_>, _>>()?;
             let pairs: Vec<_> = inverses.iter().zip(&remainders).collect();

@@ -67,6 +67,9 @@ fn prover(compiler: &SolcCompiler, text: &str, size: usize) -> Prover {
     }
 }
 
+/// Changes calldata.
+pub(super) type Finish = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// A contract and calldata that it accepts.
 pub(super) struct Honest {
     pub text: String,
@@ -80,7 +83,7 @@ pub(super) struct Honest {
     /// Bytes behind the last point.
     pub tail: usize,
     /// Puts right what stands behind the last point, for altered calldata.
-    pub finish: Box<dyn Fn(&mut Vec<u8>)>,
+    pub finish: Finish,
 }
 
 /// `lhs − τ·rhs` where `left` is that of the secret 78 and `right` that of 77, in the contract's names.
