@@ -111,6 +111,10 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
         case "dense":
             at = a["weight"]
             return dense(name, weights["dense"][at], program["weights"][at], a["shift"], operands[0])
+        case "dense_relu":
+            at = a["weight"]
+            rows = dense(name, weights["dense"][at], program["weights"][at], a["shift"], operands[0])
+            return each(name, lambda v: max(v, 0), rows)
         case "relu":
             return each(name, lambda v: max(v, 0), *operands)
         case "leaky_relu":

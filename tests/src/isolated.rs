@@ -3,7 +3,7 @@
 
 use laminate_engine::geometry::Block;
 use laminate_model::ops::{
-    Activation, Add, Argmax, Dense, DenseAdd, Embed, LeakyRelu, Mul, Relu, Reshape,
+    Activation, Add, Argmax, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mul, Relu, Reshape,
 };
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, WeightFormat,
@@ -64,8 +64,13 @@ impl Isolated {
                 multiplier: 1 << 22,
                 shift: 32,
             }),
+            Op::DenseRelu(DenseRelu {
+                weight: 2,
+                shift: 16,
+            }),
             Op::Relu(Relu),
         ];
+        program.weights.push(DenseShape::new(WIDTH, WIDTH));
         program.weights.push(DenseShape::new(WIDTH, WIDTH));
         for op in ops {
             push(&mut program, op);
@@ -77,7 +82,7 @@ impl Isolated {
             multiplier: vec![multiplier; 3],
         };
         let weights = Weights {
-            dense: vec![layer(777), layer(777 << 8)],
+            dense: vec![layer(777), layer(777 << 8), layer(777)],
         };
         let inputs = vec![vec![700, -800, 900], vec![-1000, 1100, -1200]];
         let trace = exec::run(&program, &weights, &inputs).expect("run");
@@ -319,6 +324,7 @@ fn copy(program: &mut Program, weights: &mut Weights, node: &Node) -> usize {
     program.tensors.push(program.tensors[node.output].clone());
     let mut op = node.op;
     if let Op::Dense(Dense { weight, .. })
+    | Op::DenseRelu(DenseRelu { weight, .. })
     | Op::DenseAdd(DenseAdd { weight, .. })
     | Op::Embed(Embed { weight }) = &mut op
     {

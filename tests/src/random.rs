@@ -1,6 +1,6 @@
 //! Random programs of every op and any shape, whose values stay in range for every input.
 
-use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
+use laminate_model::ops::{Activation, Add, Dense, DenseRelu, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind,
     Tensor, Weights,
@@ -169,6 +169,10 @@ impl Growing {
         });
         let weight = self.program.weights.len();
         self.program.weights.push(DenseShape::new(rows, cols));
-        self.push(Op::Dense(Dense { weight, shift }), vec![input], rows, bound);
+        let op = match self.rng.gen_bool(0.3) {
+            true => Op::DenseRelu(DenseRelu { weight, shift }),
+            false => Op::Dense(Dense { weight, shift }),
+        };
+        self.push(op, vec![input], rows, bound);
     }
 }

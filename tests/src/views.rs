@@ -1,6 +1,6 @@
 //! Programs with views: what every tensor is by the definitions alone, random programs, and convolutions.
 
-use laminate_model::ops::{Activation, Add, Dense, Max, Relu, Rescale, View};
+use laminate_model::ops::{Activation, Add, Dense, DenseRelu, Max, Relu, Rescale, View};
 use laminate_model::program::{
     AxisMap, AxisMask, AxisPair, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table,
     TableKind, Tensor, TensorView, ViewTerm, Weights, round,
@@ -116,17 +116,19 @@ pub fn reference(program: &Program, weights: &Weights, row: &[i32]) -> Vec<Vec<i
                     .map(|entry| view.constant + sum(entry))
                     .collect()
             }
-            Op::Dense(Dense { weight, shift }) => {
+            Op::Dense(Dense { weight, shift }) | Op::DenseRelu(DenseRelu { weight, shift }) => {
+                let least = match node.op {
+                    Op::DenseRelu(_) => 0,
+                    _ => i64::MIN,
+                };
                 let (shape, layer) = (&program.weights[weight], &weights.dense[weight]);
                 let (rows, cols) = (shape.row_count(), shape.col_count());
                 let output = |x: &[i64], j: usize| {
                     let own = layer.weight[j * cols..][..cols].iter().zip(x);
                     let sum: i64 = own.map(|(w, x)| i64::from(*w) * x).sum();
                     let bias = layer.bias.get(j).copied().unwrap_or(0);
-                    round(
-                        (sum + i64::from(bias)) * i64::from(layer.multiplier[j]),
-                        shift,
-                    )
+                    let exact = (sum + i64::from(bias)) * i64::from(layer.multiplier[j]);
+                    round(exact, shift).max(least)
                 };
                 let at = operand(0).chunks(cols);
                 at.flat_map(|x| (0..rows).map(move |j| output(x, j)))
@@ -295,6 +297,18 @@ impl Net {
     pub fn relu(&mut self, x: usize) -> usize {
         let (axes, (_, high)) = (self.axes(x), self.ranges[x]);
         self.node(Op::Relu(Relu), &[x], tensor(&axes, 16), (0, high.max(0)))
+    }
+
+    /// `max(x, 0)` in the rounding of the layer that gives `x`, the last node.
+    pub fn fused_relu(&mut self, x: usize) -> usize {
+        let node = self.program.nodes.last_mut().expect("a layer");
+        let Op::Dense(Dense { weight, shift }) = node.op else {
+            panic!("{} is no layer", node.op.name());
+        };
+        assert_eq!(node.output, x);
+        node.op = DenseRelu { weight, shift }.into();
+        self.ranges[x].0 = 0;
+        x
     }
 
     /// A table's values; none if the tensor may leave its domain.
@@ -606,7 +620,11 @@ pub fn random(seed: u64) -> Case {
                 let rows: Vec<u32> = (0..rng.gen_range(1..3))
                     .map(|_| rng.gen_range(1..5))
                     .collect();
-                net.dense(x, contracted, &rows)
+                let y = net.dense(x, contracted, &rows);
+                match rng.gen_bool(0.4) {
+                    true => net.fused_relu(y),
+                    false => y,
+                }
             }
         };
     }

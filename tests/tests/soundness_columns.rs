@@ -5,7 +5,9 @@
 use laminate_engine::field::pow2;
 use laminate_engine::lookup::{Kind, Range};
 use laminate_model::layout::reliance::stored;
-use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Place, Relu, Reshape};
+use laminate_model::ops::{
+    Activation, Add, Dense, DenseRelu, LeakyRelu, Mul, Place, Relu, Reshape,
+};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
 };
@@ -39,7 +41,9 @@ impl Pair {
         let mut weights = Weights { dense: vec![] };
         let mut push = |op: Op, inputs: Vec<usize>| {
             let mut op = op;
-            if let Op::Dense(Dense { weight, .. }) = &mut op {
+            if let Op::Dense(Dense { weight, .. }) | Op::DenseRelu(DenseRelu { weight, .. }) =
+                &mut op
+            {
                 *weight = program.weights.len();
                 program.weights.push(DenseShape::new(WIDTH, WIDTH));
                 // Signs alternate, sizes stay.
@@ -107,14 +111,19 @@ impl Pair {
         let x = get(At::Operand(0));
         assert!(x < 0, "a negative operand");
         match op {
-            Op::Relu(Relu) => {
-                forged.put(self.producer, At::Output, INDEX, x);
-                forged.put(self.producer, At::Aux(Role::NEGATIVE), INDEX, 0);
+            Op::Relu(Relu) | Op::DenseRelu(_) => {
+                let negative = At::Aux(Role::NEGATIVE);
+                // The layer turns the sign of every other feature.
+                let index = INDEX + usize::from(op != Op::Relu(Relu));
+                let y = -forged.integer(self.producer, negative, index);
+                assert!(y < 0, "a negative sum");
+                forged.put(self.producer, At::Output, index, y);
+                forged.put(self.producer, negative, index, 0);
                 if let Op::Activation(Activation { table }) = self.case.program.nodes[reader].op {
                     let value = self.case.program.tables[table]
-                        .get(x as i64)
+                        .get(y as i64)
                         .expect("inside");
-                    forged.put(reader, At::Output, INDEX, value.into());
+                    forged.put(reader, At::Output, index, value.into());
                 }
             }
             Op::Activation(_) => return self.forge_by_run(),

@@ -32,7 +32,7 @@ fn statement(node: usize, name: &str) -> String {
 fn every_rounded_result_is_bound() {
     let mut tally = Tally::new("rounded results");
     let relation = |op: &Op| match op {
-        Op::Dense(_) | Op::DenseAdd(_) => ("dense", "outer joint sumcheck"),
+        Op::Dense(_) | Op::DenseAdd(_) | Op::DenseRelu(_) => ("dense", "outer joint sumcheck"),
         Op::Add(_) => ("add: linear 0", "batching"),
         Op::Mul(_) => ("mul: quadratic 0", "outer joint sumcheck"),
         Op::LeakyRelu(_) => ("leaky relu: linear 1", "batching"),
@@ -50,9 +50,12 @@ fn every_rounded_result_is_bound() {
             }
             assert_eq!(name, op.name());
             let (what, by) = relation(&op);
+            // Of a fused ReLU the part that is not zero.
+            let negative = matches!(op, Op::DenseRelu(_)) && isolated.get(at, OUT, 1) == 0;
+            let part = if negative { aux(Role::NEGATIVE) } else { OUT };
             for delta in [1, -1] {
-                let y = isolated.get(at, OUT, 1) + delta;
-                let forged = isolated.lie(at, &[(OUT, 1, y)]);
+                let y = isolated.get(at, part, 1) + delta;
+                let forged = isolated.lie(at, &[(part, 1, y)]);
                 tally.refuse_alone(&statement(at, what), by, &forged);
             }
             let flipped = isolated.get(at, REM, 1) ^ 1;
@@ -67,7 +70,7 @@ fn every_rounded_result_is_bound() {
 fn every_identity_of_a_relu_is_bound() {
     let mut tally = Tally::new("identities of ReLU");
     for isolated in [Isolated::rows(8), Isolated::rows(16)] {
-        let relu = isolated.node("relu") - 7;
+        let relu = isolated.node("relu") - 8;
         assert_eq!(isolated.case.program.nodes[relu].op, Op::Relu(Relu));
         let negative = aux(Role::NEGATIVE);
         for index in [0, 1, 2, 4, 5, 6] {
@@ -91,6 +94,7 @@ fn every_identity_of_a_relu_is_bound() {
             }
         }
         leaky(&isolated, &mut tally);
+        fused(&isolated, &mut tally);
     }
 }
 
@@ -117,6 +121,39 @@ fn leaky(isolated: &Isolated, tally: &mut Tally) {
             );
         }
     }
+}
+
+/// Parts of a layer's rounded sum that are both above zero.
+fn fused(isolated: &Isolated, tally: &mut Tally) {
+    let node = isolated.node("dense_relu");
+    let negative = aux(Role::NEGATIVE);
+    let parts = |index| [OUT, negative].map(|at| isolated.get(node, at, index));
+    let mut signs = [false; 2];
+    for index in [0, 1, 2, 4, 5, 6] {
+        let [p, n] = parts(index);
+        assert!((p == 0) != (n == 0), "one part is zero");
+        signs[usize::from(n > 0)] = true;
+        for more in [1, 3, 255] {
+            let entries = [(OUT, index, p + more), (negative, index, n + more)];
+            tally.refuse_alone(
+                &statement(node, "dense relu: quadratic 0"),
+                "outer joint sumcheck",
+                &isolated.lie(node, &entries),
+            );
+        }
+        for moved in [1, -1] {
+            let entry = match n {
+                0 => (OUT, index, p + moved),
+                _ => (negative, index, n + moved),
+            };
+            tally.refuse_alone(
+                &statement(node, "dense"),
+                "outer joint sumcheck",
+                &isolated.lie(node, &[entry]),
+            );
+        }
+    }
+    assert_eq!(signs, [true; 2], "sums of both signs");
 }
 
 /// A leaky ReLU's result as it follows from its parts, whatever they are.

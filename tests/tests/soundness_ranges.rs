@@ -45,12 +45,21 @@ fn top(isolated: &Isolated, node: usize, at: At) -> usize {
 fn rounded(tally: &mut Tally, isolated: &Isolated, node: usize) {
     let op = isolated.case.program.nodes[node].op;
     let shift = 8 * op.remainder_bytes() as u32;
-    let (y, rem) = (isolated.get(node, OUT, 1), isolated.get(node, REM, 1));
+    // Where a fused ReLU's other part is zero.
+    let index = (0..3).find(|i| isolated.get(node, OUT, *i) != 0);
+    let index = index.filter(|_| matches!(op, Op::DenseRelu(_)));
+    let index = index.unwrap_or(1);
+    let (y, rem) = (isolated.get(node, OUT, index), isolated.get(node, REM, index));
     for moved in [1, -1] {
         for limb in 0..=top(isolated, node, REM) {
             let mut forged = isolated.forger.clone();
-            forged.put(node, OUT, 1, y + moved);
-            forged.put_in((node, REM), limb, 1, element(rem - (moved << shift)));
+            forged.put(node, OUT, index, y + moved);
+            forged.put_in(
+                (node, REM),
+                limb,
+                index,
+                element(rem - (moved << shift)),
+            );
             forged.recount_elements();
             tally.refuse_alone(&range(node, REM, limb), "lookup root", &forged);
         }
@@ -60,8 +69,8 @@ fn rounded(tally: &mut Tally, isolated: &Isolated, node: usize) {
     let quotient = element(rem - other) * pow2(shift as usize).invert().expect("not zero");
     for limb in 0..=top(isolated, node, OUT) {
         let mut forged = isolated.forger.clone();
-        forged.put(node, REM, 1, other);
-        forged.put_in((node, OUT), limb, 1, element(y) + quotient);
+        forged.put(node, REM, index, other);
+        forged.put_in((node, OUT), limb, index, element(y) + quotient);
         forged.recount_elements();
         tally.refuse_alone(&range(node, OUT, limb), "lookup root", &forged);
     }
@@ -86,7 +95,7 @@ fn negative_parts_of_a_relu_are_refused() {
     for isolated in [Isolated::rows(8), Isolated::rows(16)] {
         let nodes = &isolated.case.program.nodes;
         for (node, _) in nodes.iter().enumerate().filter(|(_, n)| {
-            matches!(n.op, Op::Relu(Relu) | Op::LeakyRelu(_))
+            matches!(n.op, Op::Relu(Relu) | Op::LeakyRelu(_) | Op::DenseRelu(_))
                 && n.output != isolated.case.program.output
         }) {
             let slope = match nodes[node].op {
@@ -100,7 +109,12 @@ fn negative_parts_of_a_relu_are_refused() {
                 OUT
             };
             for index in [0, 1, 2] {
-                let x = isolated.get(node, At::Operand(0), index);
+                let x = match nodes[node].op {
+                    Op::DenseRelu(_) => {
+                        isolated.get(node, OUT, index) - isolated.get(node, negative, index)
+                    }
+                    _ => isolated.get(node, At::Operand(0), index),
+                };
                 let (p, n) = if x < 0 { (x, 0) } else { (0, -x) };
                 let wrong = if x < 0 { positive } else { negative };
                 for limb in 0..=top(&isolated, node, wrong) {

@@ -128,6 +128,7 @@ fn nets() -> Vec<(&'static str, Case)> {
     out.push(("2-D", net.case()));
     let mut net = Net::new(3, 0, &[5, 6, 3]);
     let x = net.convolution(0, &[[2, 1, 1, 0], [3, 1, 1, 1]], 3);
+    let x = net.fused_relu(x);
     let x = average_pool(&mut net, x, 2);
     let x = net.transpose(x, &[2, 0, 1]);
     let x = net.relu(x);

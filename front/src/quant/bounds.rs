@@ -21,7 +21,7 @@ pub struct NodeBound {
     pub width: usize,
     /// Scale of the output.
     pub scale: i8,
-    /// Largest absolute real output on the calibration rows.
+    /// Largest absolute real output on the calibration rows, of a fused ReLU before it.
     pub calibrated: f64,
     /// Largest absolute real output that fits: `2^15·2^-scale`, or `2^11·2^-scale` where a table reads it.
     pub accepted: f64,

@@ -10,7 +10,7 @@ use laminate_prover::exec::tables::table;
 use super::dense::{self, Matrix};
 use super::scales::{Scales, index_scale};
 use super::units::WeightChoice;
-use super::{CompileOptions, LayerRounding, QuantError};
+use super::{CompileOptions, LayerRounding, QuantError, fuse};
 use crate::graph::{self, Graph, GraphError, ValueId};
 use crate::ops::{self, Function};
 
@@ -64,8 +64,11 @@ pub(super) fn lower(
     for node in graph.nodes() {
         state.node(node)?;
     }
-    state.lowered.program.output = state.ids[graph.output()];
-    Ok(state.lowered)
+    let mut lowered = state.lowered;
+    lowered.program.output = state.ids[graph.output()];
+    let kept = fuse::relus(&mut lowered.program).into_iter();
+    lowered.source = kept.map(|kept| lowered.source[kept.rounded]).collect();
+    Ok(lowered)
 }
 
 struct Lowering<'g> {

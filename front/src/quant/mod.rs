@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | largest value of every tensor, tensors that share a scale | [`scales`] |
 //! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`] |
+//! | ReLU into the layer before it | [`fuse`] |
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
 //! | real input to integers | [`input`] |
@@ -16,6 +17,7 @@ pub mod calibrate;
 pub mod dense;
 mod error;
 mod fidelity;
+pub mod fuse;
 pub mod input;
 pub mod llm;
 mod lower;

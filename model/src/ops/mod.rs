@@ -3,6 +3,7 @@
 //! | op | proof |
 //! | --- | --- |
 //! | [`dense`], [`dense_add`] | products, two sumchecks |
+//! | [`dense_relu`] | the same, and one zero-check |
 //! | [`relu`], [`leaky_relu`] | one zero-check |
 //! | [`add`], [`rescale`] | linear, a random point |
 //! | [`max`] | one zero-check, row sums, a random point |
@@ -32,6 +33,7 @@ pub mod add;
 pub mod argmax;
 pub mod dense;
 pub mod dense_add;
+pub mod dense_relu;
 pub mod embed;
 pub mod forest;
 pub mod leaky_relu;
@@ -56,6 +58,7 @@ pub(crate) use check::Used;
 pub use columns::{AuxColumn, Extent, Lookup, NodeTable, Output, Place, Role};
 pub use dense::Dense;
 pub use dense_add::DenseAdd;
+pub use dense_relu::DenseRelu;
 pub use embed::Embed;
 pub use forest::Forest;
 pub use leaky_relu::LeakyRelu;
@@ -288,6 +291,7 @@ ops! { ($)
     16 Max,
     17 Rescale,
     18 Forest,
+    19 DenseRelu,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod add;
 mod argmax;
 mod dense;
 mod dense_add;
+mod dense_relu;
 mod embed;
 pub(super) mod forest;
 mod leaky_relu;
