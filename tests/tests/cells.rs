@@ -9,7 +9,7 @@ use std::path::Path;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
 use laminate_front::onnx;
-use laminate_front::quant::{self, CompileOptions};
+use laminate_front::quant::{self, CompileOptions, fuse};
 use laminate_front::rows;
 use laminate_model::verify::Verifier;
 use laminate_tests::{golden, mlp};
@@ -25,9 +25,13 @@ fn fraud(batch: usize) -> Verifier {
     Verifier::new(compiled.program).expect("verifier")
 }
 
-/// Sixteen dense layers 32 × 32 with ReLU.
-fn chain() -> Verifier {
-    Verifier::new(mlp(1, 0, &[32; 17]).program).expect("verifier")
+/// Sixteen dense layers 32 × 32 with ReLU, each a node of its own or fused.
+fn chain(fused: bool) -> Verifier {
+    let mut program = mlp(1, 0, &[32; 17]).program;
+    if fused {
+        fuse::relus(&mut program);
+    }
+    Verifier::new(program).expect("verifier")
 }
 
 #[test]
@@ -37,7 +41,8 @@ fn cells_by_part_are_as_recorded() {
         ("batch 1", fraud(1), FoldMode::On),
         ("batch 1", fraud(1), FoldMode::Off),
         ("batch 64", fraud(64), FoldMode::On),
-        ("16 layers of 32", chain(), FoldMode::On),
+        ("16 layers of 32", chain(false), FoldMode::On),
+        ("16 layers of 32, fused", chain(true), FoldMode::On),
     ] {
         let (report, params) = AggregationCircuit::cost(&verifier, mode).expect("circuit");
         let k = params
