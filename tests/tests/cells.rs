@@ -12,6 +12,7 @@ use laminate_front::onnx;
 use laminate_front::quant::{self, CompileOptions, fuse};
 use laminate_front::rows;
 use laminate_model::verify::Verifier;
+use laminate_tests::views::Net;
 use laminate_tests::{golden, mlp};
 
 /// The fraud model for a batch of rows.
@@ -34,6 +35,15 @@ fn chain(fused: bool) -> Verifier {
     Verifier::new(program).expect("verifier")
 }
 
+/// A pool 2 × 2 over four channels of 28 × 28, and a dense layer, with limbs of 16 bits.
+fn pool() -> Verifier {
+    let mut net = Net::new(1, 0, &[28, 28, 4]);
+    net.program.limb_bits = 16;
+    let x = net.max_pool(0, &[[2, 2, 1, 0], [2, 2, 1, 0]]);
+    net.dense(x, 3, &[2]);
+    Verifier::new(net.program).expect("verifier")
+}
+
 #[test]
 fn cells_by_part_are_as_recorded() {
     let mut text = String::new();
@@ -43,12 +53,19 @@ fn cells_by_part_are_as_recorded() {
         ("batch 64", fraud(64), FoldMode::On),
         ("16 layers of 32", chain(false), FoldMode::On),
         ("16 layers of 32, fused", chain(true), FoldMode::On),
+        ("pool 2 × 2, 16 bits", pool(), FoldMode::On),
     ] {
         let (report, params) = AggregationCircuit::cost(&verifier, mode).expect("circuit");
         let k = params
             .map(|p| p.k.to_string())
             .unwrap_or_else(|e| e.to_string());
-        writeln!(text, "{name}, fold {mode:?}, k = {k}\n{report}").expect("text");
+        let geometry = &verifier.layout.geometry;
+        writeln!(
+            text,
+            "{name}, fold {mode:?}, k = {k}, {} entries of the trace\n{report}",
+            geometry.trace_used
+        )
+        .expect("text");
     }
     golden::check("cells.txt", text.as_bytes());
 }
