@@ -48,6 +48,14 @@ impl View {
         Self::limbs(Fr::ZERO, &[block], 8)
     }
 
+    /// The block that the column is, if it is one as it stands.
+    pub fn as_block(&self) -> Option<Block> {
+        match self.terms.as_slice() {
+            [term] if *self == Self::block(term.block) => Some(term.block),
+            _ => None,
+        }
+    }
+
     /// `constant + Σ 2^(bits·i) · block_i`
     pub fn limbs(constant: Fr, blocks: &[Block], bits: usize) -> Self {
         let terms = blocks

@@ -418,7 +418,7 @@ impl Verifier {
         trace_rows: &[B::Point],
     ) -> (Transcript<B>, B::Scalar) {
         let mut main = Transcript::new(backend, Domain::Main);
-        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v5"));
+        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v6"));
         main.absorb("protocol version", &[version]);
         main.absorb("transcript salt", std::slice::from_ref(salt));
         main.absorb(

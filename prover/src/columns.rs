@@ -137,6 +137,11 @@ impl<'a> Columns<'a> {
         out
     }
 
+    /// The integers of a view of limbs.
+    pub fn integers(&self, view: &View) -> Vec<i64> {
+        self.trace.integers(view)
+    }
+
     fn accumulate(&self, out: &mut [Fr], term: &Term) {
         let (coefficient, block) = (term.coefficient, &term.block);
         let Some(wiring) = &term.wiring else {

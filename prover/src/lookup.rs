@@ -118,16 +118,28 @@ fn fill(
             p.fill(Fr::ONE);
             // A limb has few values: one table of denominators serves them all.
             let start = alpha - Fr::from(range.tag());
-            let block = view.terms[0].block;
-            let limbs = match columns.small(&block) {
-                Small::Bytes(_) => 1 << 8,
-                Small::Limbs(_) => columns.limb_count(),
+            let block = view.as_block();
+            let held = block.map(|block| columns.small(&block));
+            let limbs = match held {
+                Some(Small::Bytes(_)) => 1 << 8,
+                Some(Small::Limbs(_)) | None => columns.limb_count(),
             };
             let table: Vec<Fr> = (0..limbs)
                 .map(|v| start - beta * Fr::from(v as u64))
                 .collect();
+            let Some(held) = held else {
+                let leaf = |v: &i64| match usize::try_from(*v).ok().and_then(|v| table.get(v)) {
+                    Some(leaf) => *leaf,
+                    None => start - beta * fr_from_i64(*v),
+                };
+                q.par_iter_mut()
+                    .zip(&columns.integers(view))
+                    .with_min_len(1 << 12)
+                    .for_each(|(q, v)| *q = leaf(v));
+                return;
+            };
             q.fill(start);
-            match columns.small(&block) {
+            match held {
                 Small::Bytes(values) => q
                     .par_iter_mut()
                     .zip(values)
@@ -211,7 +223,7 @@ mod tests {
     use crate::columns::{TraceColumns, WeightColumns};
     use laminate_engine::claim::View;
     use laminate_engine::geometry::{Block, Poly};
-    use laminate_engine::lookup;
+    use laminate_engine::lookup::{self, Range};
     use laminate_engine::transcript::Domain;
 
     const ROWS_LOG: usize = 3;
@@ -261,6 +273,74 @@ mod tests {
             let holds = |c: &EvalClaim<Fr>| columns.evaluate(&c.view, &c.point) == c.value;
             claims.len() == 5 && claims.iter().all(holds)
         })
+    }
+
+    const BYTE: usize = 8;
+
+    /// Whether differences `b - a` are accepted as bytes, counted and then recounted by `change`.
+    fn differences_accepted(a: &[u16], b: &[u16], change: impl FnOnce(&mut [u32])) -> bool {
+        let size = 1usize << ROWS_LOG;
+        let table = Block {
+            poly: Poly::Trace,
+            offset: 0,
+            log: BYTE,
+        };
+        let mut values = vec![0u16; (1 << BYTE) + 3 * size];
+        values[1 << BYTE..][..size].copy_from_slice(a);
+        values[(1 << BYTE) + size..][..size].copy_from_slice(b);
+        let [a, b, blinds] = [0, 1, 2].map(|number| Block {
+            offset: (1 << BYTE) + number * size,
+            log: ROWS_LOG,
+            ..table
+        });
+        let range = Range::Limb { bits: BYTE };
+        let view = View::block(a).scale_add(-Fr::ONE, &View::block(b));
+        let kinds = vec![
+            (ROWS_LOG, Kind::Range { view, range }),
+            laminate_engine::lookup::segments::table_of(table, range),
+        ];
+        let tree = Segments::place(kinds);
+        let blinds = Block { log: 2, ..blinds };
+        let mut trace = TraceColumns::of_limbs(values, (blinds, vec![Fr::ONE; 4]));
+        let weights = WeightColumns::none();
+        trace.recount(std::slice::from_ref(&tree), &weights);
+        change(&mut trace.multiplicities[0].1);
+        let columns = Columns::new(&weights, &trace, vec![]);
+        let transcript = || Transcript::new(&mut Native, Domain::Main);
+        let (proof, _) = prove(&mut transcript(), &tree, &columns);
+        let verified = lookup::verify(&mut Native, &mut transcript(), &tree, &proof);
+        verified.is_ok_and(|claims| {
+            let holds = |c: &EvalClaim<Fr>| columns.evaluate(&c.view, &c.point) == c.value;
+            claims.len() == 2 && claims.iter().all(holds)
+        })
+    }
+
+    /// A view's values have a range of their own: neither its columns' nor that of what is committed.
+    #[test]
+    fn views_are_looked_up_in_ranges() {
+        let a: [u16; 8] = [0, 65_280, 7, 1, 30_000, 2, 3, 5];
+        let honest: [u16; 8] = [255, 65_535, 7, 2, 30_100, 2, 4, 260];
+        assert!(differences_accepted(&a, &honest, |_| ()));
+        // One below and one above the range, not counted, or as an entry that there is.
+        for at in [0, 4, 7] {
+            for (beyond, entry) in [(-1i32, 0), (256, 255), (256, 0), (-1, 255)] {
+                let mut a = a;
+                a[at] = a[at].max(1);
+                let mut forged = honest;
+                forged[at] = (i32::from(a[at]) + beyond) as u16;
+                assert!(!differences_accepted(&a, &forged, |_| ()), "{beyond}");
+                let counted = |counts: &mut [u32]| counts[entry] += 1;
+                assert!(!differences_accepted(&a, &forged, counts), "{beyond}");
+            }
+        }
+        // A value that is there, counted as another one, not at all, or twice.
+        let moved = |counts: &mut [u32]| {
+            counts[255] -= 1;
+            counts[254] += 1;
+        };
+        assert!(!differences_accepted(&a, &honest, moved));
+        assert!(!differences_accepted(&a, &honest, |counts| counts[255] -= 1));
+        assert!(!differences_accepted(&a, &honest, |counts| counts[0] += 1));
     }
 
     #[test]

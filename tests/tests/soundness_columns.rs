@@ -243,7 +243,7 @@ fn range_checked(forger: &Forger, node: usize) -> bool {
             .any(|s| match &s.kind {
                 Kind::Range { view, range } => {
                     *range == Range::Limb { bits }
-                        && view.terms.iter().any(|t| t.block.contains(block))
+                        && view.as_block().is_some_and(|own| own.contains(block))
                 }
                 _ => false,
             })

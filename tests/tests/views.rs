@@ -364,8 +364,14 @@ fn other_views_are_refused() {
 /// A pool with padding over numbers that are all negative: what is outside would be the maximum.
 #[test]
 fn maxima_are_of_what_is_inside() {
+    let tried: usize = [8, 16].map(maxima_of_bits).iter().sum();
+    println!("maxima of windows: {tried} tried, 0 accepted");
+}
+
+fn maxima_of_bits(limb_bits: u8) -> usize {
     let srs = srs();
     let mut net = Net::new(9, 0, &[5, 3]);
+    net.program.limb_bits = limb_bits;
     let x = net.max_pool(0, &[[3, 2, 1, 1]]);
     net.dense(x, 2, &[2]);
     let mut honest = net.case();
@@ -413,7 +419,58 @@ fn maxima_are_of_what_is_inside() {
             }
         }
     }
-    println!("maxima of windows: {tried} tried, 0 accepted");
+    tried
+}
+
+/// With limbs of 16 bits a gap is in no column: the second largest entry of a window as its maximum, and all that follows,
+/// makes the range of one gap false and nothing else.
+#[test]
+fn gaps_that_are_views_have_a_range() {
+    use laminate_engine::lookup::Kind;
+    use laminate_model::program::Role;
+    let srs = srs();
+    let mut net = Net::new(9, 0, &[5, 3]);
+    net.program.limb_bits = 16;
+    let x = net.max_pool(0, &[[3, 2, 1, 1]]);
+    net.dense(x, 2, &[2]);
+    let honest = net.case();
+    let trace = run(&honest, "honest");
+    let nodes = &honest.program.nodes;
+    let node = nodes.iter().position(|n| matches!(n.op, Op::Max(_)));
+    let node = node.expect("a maximum");
+    let forger = Forger::new(&honest, &srs);
+    let segments = forger.verifier.trees.iter().flat_map(|t| &t.segments);
+    let views = segments.filter(|s| {
+        matches!(&s.kind, Kind::Range { view, .. } if view.as_block().is_none())
+    });
+    assert_eq!(views.count(), 1, "the gaps");
+    assert!(forger.verifier.layout.aux(node, Role::GAP).is_empty());
+    let (operand, output) = (nodes[node].inputs[0], nodes[node].output);
+    let mut tried = 0;
+    // The middle window, which is inside, of every channel: three entries in four places.
+    for at in 4..7 {
+        let window = &trace.tensors[operand][4 * at..][..3];
+        let largest = *window.iter().max().expect("entries");
+        let second = window.iter().filter(|v| **v != largest).max();
+        let second = *second.expect("another entry");
+        for y in [second, largest - 1] {
+            let mut forged = trace.clone();
+            forged.tensors[output][at] = y;
+            rerun(&honest, &mut forged, node).expect("in range");
+            let pick = forged.aux[node].narrow_mut(Role::PICK);
+            (0..4).for_each(|i| pick[4 * at + i] = 0);
+            if let Some(i) = window.iter().position(|v| *v == y) {
+                pick[4 * at + i] = 1;
+            }
+            let forged = Forger::with_trace(&honest, &forged, &srs);
+            if y == second {
+                assert_eq!(forged.broken(), ["range: a view"]);
+            }
+            assert!(forged.refused(&srs), "SOUNDNESS: {at}, {y}");
+            tried += 1;
+        }
+    }
+    println!("gaps of maxima: {tried} tried, 0 accepted");
 }
 
 /// Gaps for a maximum that is larger by so much, and the pick at one place or nowhere.
@@ -426,12 +483,16 @@ fn pick_at(trace: &mut Trace, node: usize, (start, count): (usize, usize), at: u
         };
         values
     };
-    let (mut pick, mut gap) = (values(Role::PICK, columns), values(Role::GAP, columns));
+    let mut pick = values(Role::PICK, columns);
+    (0..count).for_each(|i| pick[start + i] = u32::from(i == at));
+    columns.insert(Role::PICK, exec::Values::Narrow(pick));
+    if !columns.contains_key(&Role::GAP) {
+        return;
+    }
+    let mut gap = values(Role::GAP, columns);
     for i in 0..count {
-        pick[start + i] = u32::from(i == at);
         gap[start + i] = (i64::from(gap[start + i]) + i64::from(more)).clamp(0, 65_535) as u32;
     }
-    columns.insert(Role::PICK, exec::Values::Narrow(pick));
     columns.insert(Role::GAP, exec::Values::Narrow(gap));
 }
 

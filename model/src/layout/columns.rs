@@ -88,7 +88,8 @@ pub(super) fn place_columns(program: &Program) -> Columns {
             *slot = no_offset;
         }
         let mut aux = BTreeMap::new();
-        for column in node.op.aux_columns() {
+        let aux_columns = node.op.aux_columns().into_iter();
+        for column in aux_columns.filter(|c| !node.op.is_viewed(program, c.role)) {
             let log = extent_log(program, node, column.extent);
             let free = free_role(program, &node.op, column.role);
             aux.insert(column.role, regions.column(log, column.bytes, free));

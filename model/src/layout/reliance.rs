@@ -5,7 +5,8 @@
 //! [`crate::ops::OpSpec::relied`] says for every op and column what that is. A column of the limb region has the range of its
 //! limbs, which [`stored`] gives. A column that tables look up needs no limbs if the tables show all that
 //! *any* of its relations relies on, the sign included ([`free_tensors`], [`free_role`]). An op may also say what else
-//! determines an auxiliary column ([`crate::ops::OpSpec::determined`]).
+//! determines an auxiliary column ([`crate::ops::OpSpec::determined`]), or of which columns it is a view
+//! ([`crate::ops::OpSpec::viewed`]).
 
 use crate::ops::{Bounds, Lookup, Output, Place};
 use crate::program::{Op, Program, Role, TensorId};
@@ -125,7 +126,10 @@ mod tests {
         match (op.output(), place) {
             _ if looked_up(|l| l.result) => "a result of its table",
             _ if looked_up(|l| l.index) => "an index of its table",
-            (_, Place::Auxiliary(role)) => op.determined(role).unwrap_or("–"),
+            (_, Place::Auxiliary(role)) => {
+                let viewed = op.viewed(role);
+                viewed.or_else(|| op.determined(role)).unwrap_or("–")
+            }
             (Output::Operand(_), _) => "the operand's column",
             (Output::View, _) => "the operands' columns",
             (Output::Clear, _) => "public: below the vocabulary",

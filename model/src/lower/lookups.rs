@@ -29,6 +29,12 @@ pub fn trees(program: &Program, layout: &Layout) -> Vec<Segments> {
         _ => true,
     });
     kinds.extend(blocks.map(|(_, block)| in_range(*block, limbs)));
+    let nodes = (0..program.nodes.len()).filter_map(|i| Placed::new(program, layout, i));
+    let views = nodes.flat_map(|node| node.io.node.op.ranges(&node));
+    kinds.extend(views.map(|view| {
+        let range = limbs;
+        (view.log(), Kind::Range { view, range })
+    }));
     kinds.extend(checks.flatten().map(|(log, kind)| match kind {
         // Limbs of 8 bits share their table with bytes.
         Kind::Range { view, range } if range.log() == limbs.log() => {

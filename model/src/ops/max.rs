@@ -1,7 +1,8 @@
 //! Maxima over the last axes: the pool of a convolutional net, if the operand is a view of windows.
 //!
 //! `gap(…, w) = y(…) - x(…, w)` is a limb, so that `y` is no less than any entry; `pick·gap = 0` and `Σ_w pick = 1`, so
-//! that some entry is `y`. Neither needs more of `pick` than that it is in the field.
+//! that some entry is `y`. Neither needs more of `pick` than that it is in the field. With limbs as wide as a gap it is
+//! no column: the view `y - x` is looked up.
 //!
 //! **What is outside.** Entries that the operand's maps relate to nothing (a window's places outside the image), and those
 //! behind the ends of the reduced axes, count as the least that the operand's column stores: -2^15, or 0 where it is stored
@@ -156,6 +157,26 @@ fn least_outside(view: claim::View, program: &Program) -> Option<claim::View> {
     })
 }
 
+impl Max {
+    /// The output, repeated along the axes that the maximum is over.
+    fn spread(self, node: &Placed<'_>) -> Option<claim::View> {
+        let (logs, kept) = self.logs(&node.io)?;
+        let own = logs.iter().take(kept).enumerate();
+        let wiring = Wiring {
+            axes: own.map(|(axis, log)| (*log, Map::Same { axis })).collect(),
+            view: logs,
+            masks: vec![],
+        };
+        node.output().through(1, &Arc::new(wiring))
+    }
+
+    /// `y - x`
+    fn difference(self, node: &Placed<'_>) -> Option<claim::View> {
+        let inside = self.inside(&node.io, &node.operand(0)?)?;
+        Some(inside.scale_add(-Fr::ONE, &self.spread(node)?))
+    }
+}
+
 impl OpSpec for Max {
     fn name(&self) -> &'static str {
         "max"
@@ -198,6 +219,19 @@ impl OpSpec for Max {
         out
     }
 
+    fn ranges(&self, node: &Placed<'_>) -> Vec<claim::View> {
+        let viewed = self.is_viewed(node.io.program, Role::GAP) && on("range of a maximum's gaps");
+        viewed
+            .then(|| self.difference(node))
+            .flatten()
+            .into_iter()
+            .collect()
+    }
+
+    fn viewed(&self, role: Role) -> Option<&'static str> {
+        (role == Role::GAP).then_some("no column: the view `y - x`, looked up")
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         // It is an entry of the operand.
         None
@@ -228,33 +262,35 @@ impl OpSpec for Max {
         2 * WORD
     }
 
-    /// Columns `[x, y, pick, gap]`.
+    /// Columns `[pick, gap]`, and `[y, x]` where the gap is one.
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {
         let (logs, kept) = self.logs(&node.io)?;
-        let own = logs.iter().take(kept).enumerate();
-        let spread = Wiring {
-            view: logs.clone(),
-            axes: own.map(|(axis, log)| (*log, Map::Same { axis })).collect(),
-            masks: vec![],
-        };
         let pick = node.aux(Role::PICK);
         let once = RowSum {
             column: pick.clone(),
             sum_log: logs.iter().skip(kept).sum(),
             total: None,
         };
+        // The gap is the difference, or a column that is shown to be.
+        let viewed = self.is_viewed(node.io.program, Role::GAP);
+        let gap = match viewed {
+            true => self.difference(node)?,
+            false => node.aux(Role::GAP),
+        };
+        let mut columns = vec![pick, gap];
+        let mut linear = vec![];
+        if !viewed {
+            columns.push(self.spread(node)?);
+            columns.push(self.inside(&node.io, &node.operand(0)?)?);
+            linear = stated([(on("max: gap"), is_difference())]);
+        }
         let rows = Elementwise {
-            columns: vec![
-                self.inside(&node.io, &node.operand(0)?)?,
-                node.output().through(1, &Arc::new(spread))?,
-                pick,
-                node.aux(Role::GAP),
-            ],
+            columns,
             quadratic: stated([(
                 on("max: pick·gap"),
-                Expression::default().plus(Fr::ONE, &[2, 3]),
+                Expression::default().plus(Fr::ONE, &[0, 1]),
             )]),
-            linear: stated([(on("max: gap"), gap())]),
+            linear,
             ..Elementwise::named("max")
         };
         Some(vec![Relation::RowSum(once), Relation::Elementwise(rows)])
@@ -262,11 +298,11 @@ impl OpSpec for Max {
 }
 
 /// `gap - y + x = 0`
-fn gap() -> Expression {
+fn is_difference() -> Expression {
     Expression::default()
+        .plus(Fr::ONE, &[1])
+        .plus(-Fr::ONE, &[2])
         .plus(Fr::ONE, &[3])
-        .plus(-Fr::ONE, &[1])
-        .plus(Fr::ONE, &[0])
 }
 
 #[cfg(test)]
@@ -278,19 +314,19 @@ mod tests {
     fn a_maximum_is_no_less_than_any_and_one_of_them() {
         let relation = Elementwise {
             columns: columns(4),
-            quadratic: vec![Expression::default().plus(Fr::ONE, &[2, 3])],
-            linear: vec![gap()],
+            quadratic: vec![Expression::default().plus(Fr::ONE, &[0, 1])],
+            linear: vec![is_difference()],
             ..Elementwise::named("max")
         };
         accepts_and_refuses(
             &relation,
-            &[-7, -7, 1, 0],
-            &[&[-7, -6, 1, 1], &[-7, -6, 1, 0], &[-7, -8, 0, 0]],
+            &[1, 0, -7, -7],
+            &[&[1, 1, -6, -7], &[1, 0, -6, -7], &[0, 0, -8, -7]],
         );
         accepts_and_refuses(
             &relation,
-            &[-9, -7, 0, 2],
-            &[&[-9, -7, 1, 2], &[-9, -7, 0, 1]],
+            &[0, 2, -7, -9],
+            &[&[1, 2, -7, -9], &[0, 1, -7, -9]],
         );
     }
 }

@@ -175,6 +175,23 @@ pub trait OpSpec {
         vec![]
     }
 
+    /// Views of the node's columns whose every value is a limb, on padding as well: each is looked up in the table of
+    /// limbs.
+    fn ranges(&self, _: &Placed<'_>) -> Vec<claim::View> {
+        vec![]
+    }
+
+    /// What an auxiliary column of one limb is a view of, so that with limbs of its width ([`Self::ranges`]) it need not
+    /// be committed to. None of most.
+    fn viewed(&self, _: Role) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether an auxiliary column stands in no block, as [`Self::viewed`] says.
+    fn is_viewed(&self, program: &Program, role: Role) -> bool {
+        program.limb_bits == 16 && self.viewed(role).is_some()
+    }
+
     /// log2 of the rows of the tables of committed columns that the node makes.
     fn tables(&self, _: &Io<'_>) -> Vec<usize> {
         vec![]

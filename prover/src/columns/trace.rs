@@ -240,13 +240,13 @@ fn count_tree(
                 let same =
                     |kind: &&Kind| matches!(kind, Kind::Range { range: r, .. } if r == range);
                 for looked_up in kinds().filter(same).flat_map(Kind::columns) {
-                    count_range(
-                        *range,
-                        looked_up.terms[0].block,
-                        weights,
-                        trace,
-                        &mut values,
-                    );
+                    match looked_up.as_block() {
+                        Some(block) => count_range(*range, block, weights, trace, &mut values),
+                        None => trace.integers(looked_up).into_iter().for_each(|value| {
+                            let value = u64::try_from(value).ok();
+                            tally(&mut values, value.and_then(|v| range.index(v)));
+                        }),
+                    }
                 }
                 counted.push((multiplicity.terms[0].block, values));
             }
@@ -266,7 +266,7 @@ fn count_tree(
                         && t == table
                     {
                         let keys = looked_up.iter().take(keys);
-                        let keys: Vec<Vec<i64>> = keys.map(|key| trace.indices(key)).collect();
+                        let keys: Vec<Vec<i64>> = keys.map(|key| trace.integers(key)).collect();
                         for i in 0..keys.first().map_or(0, Vec::len) {
                             let key: Vec<i64> = keys.iter().map(|k| k[i]).collect();
                             tally(&mut values, row_of(columns, block.log, &key));
@@ -318,8 +318,8 @@ fn tally(table: &mut [u32], entry: Option<usize>) {
 }
 
 impl TraceColumns {
-    /// The integers of an index column: limbs and constants, which may stand by maps.
-    fn indices(&self, view: &View) -> Vec<i64> {
+    /// The integers of a column of limbs and constants, which may stand by maps.
+    pub(super) fn integers(&self, view: &View) -> Vec<i64> {
         let mut out = vec![small(view.constant); 1 << view.log()];
         for wired in &view.constants {
             let (inner, totals) = wired.wiring.totals();

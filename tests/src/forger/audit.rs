@@ -63,10 +63,10 @@ impl Forger {
             for (segment, index) in &missing {
                 let name = match &tree.segments[*segment].kind {
                     Kind::Use { table, .. } => format!("table {table}"),
-                    kind => format!(
-                        "range: {}",
-                        self.owner(kind.columns()[0].terms[0].block, *index)
-                    ),
+                    kind => match kind.columns()[0].as_block() {
+                        Some(block) => format!("range: {}", self.owner(block, *index)),
+                        None => "range: a view".to_owned(),
+                    },
                 };
                 if !out.contains(&name) {
                     out.push(name);

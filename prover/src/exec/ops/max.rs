@@ -1,6 +1,6 @@
 //! `y(…) = max_w x(…, w)` over the last axes; what is outside counts as the least that the operand's column stores.
 
-use laminate_model::ops::{Io, Max};
+use laminate_model::ops::{Io, Max, OpSpec};
 use laminate_model::program::Role;
 
 use crate::exec::{Computed, Execute, Failure, Rows, Task};
@@ -31,8 +31,10 @@ impl Execute for Max {
                 values.push(best);
             }
         }
-        Ok(Computed::new(values)
-            .with(Role::PICK, pick)
-            .with(Role::GAP, gap))
+        let computed = Computed::new(values).with(Role::PICK, pick);
+        Ok(match self.is_viewed(program, Role::GAP) {
+            true => computed,
+            false => computed.with(Role::GAP, gap),
+        })
     }
 }
