@@ -330,7 +330,7 @@ mod tests {
                 forged[at] = (i32::from(a[at]) + beyond) as u16;
                 assert!(!differences_accepted(&a, &forged, |_| ()), "{beyond}");
                 let counted = |counts: &mut [u32]| counts[entry] += 1;
-                assert!(!differences_accepted(&a, &forged, counts), "{beyond}");
+                assert!(!differences_accepted(&a, &forged, counted), "{beyond}");
             }
         }
         // A value that is there, counted as another one, not at all, or twice.

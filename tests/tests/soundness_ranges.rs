@@ -49,17 +49,15 @@ fn rounded(tally: &mut Tally, isolated: &Isolated, node: usize) {
     let index = (0..3).find(|i| isolated.get(node, OUT, *i) != 0);
     let index = index.filter(|_| matches!(op, Op::DenseRelu(_)));
     let index = index.unwrap_or(1);
-    let (y, rem) = (isolated.get(node, OUT, index), isolated.get(node, REM, index));
+    let (y, rem) = (
+        isolated.get(node, OUT, index),
+        isolated.get(node, REM, index),
+    );
     for moved in [1, -1] {
         for limb in 0..=top(isolated, node, REM) {
             let mut forged = isolated.forger.clone();
             forged.put(node, OUT, index, y + moved);
-            forged.put_in(
-                (node, REM),
-                limb,
-                index,
-                element(rem - (moved << shift)),
-            );
+            forged.put_in((node, REM), limb, index, element(rem - (moved << shift)));
             forged.recount_elements();
             tally.refuse_alone(&range(node, REM, limb), "lookup root", &forged);
         }

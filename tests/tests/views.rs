@@ -440,9 +440,8 @@ fn gaps_that_are_views_have_a_range() {
     let node = node.expect("a maximum");
     let forger = Forger::new(&honest, &srs);
     let segments = forger.verifier.trees.iter().flat_map(|t| &t.segments);
-    let views = segments.filter(|s| {
-        matches!(&s.kind, Kind::Range { view, .. } if view.as_block().is_none())
-    });
+    let views = segments
+        .filter(|s| matches!(&s.kind, Kind::Range { view, .. } if view.as_block().is_none()));
     assert_eq!(views.count(), 1, "the gaps");
     assert!(forger.verifier.layout.aux(node, Role::GAP).is_empty());
     let (operand, output) = (nodes[node].inputs[0], nodes[node].output);
