@@ -5,8 +5,8 @@ use laminate_engine::relations::Relation;
 use laminate_model::layout::Layout;
 use laminate_model::lower::relations;
 use laminate_model::ops::{
-    Activation, Add, Argmax, Dense, DenseAdd, Embed, LeakyRelu, Mix, Mul, Relu, Reshape, RmsNorm,
-    Rope, Scores, Softmax,
+    Activation, Add, Argmax, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mix, Mul, Relu, Reshape,
+    RmsNorm, Rope, Scores, Softmax,
 };
 use laminate_model::program::{Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG};
 use laminate_tests::programs::{
@@ -72,6 +72,9 @@ fn shifts_and_factors_are_bounded() {
     for shift in [8, 17, 40] {
         refuse(&rows, "expected one of [16, 24, 32]", |p| {
             p.nodes[0].op = Op::Dense(Dense { weight: 0, shift });
+        });
+        refuse(&rows, "expected one of [16, 24, 32]", |p| {
+            p.nodes[0].op = Op::DenseRelu(DenseRelu { weight: 0, shift });
         });
     }
     // A remainder of 24 bits in two limbs of 16 would have 32: any quotient within 256 fits.
@@ -235,6 +238,18 @@ fn bits_are_those_of_the_op() {
             wide(&[12]),
         );
     });
+    for wide_output in [false, true] {
+        refuse(&honest, words, |p| {
+            let found = found(p);
+            let weight = weights(p, &[12], &[12], 1);
+            let op = Op::DenseRelu(DenseRelu { weight, shift: 16 });
+            let (x, out) = match wide_output {
+                true => (found.x, wide(&[12])),
+                false => (found.stream, tensor(&[12], 1)),
+            };
+            node(p, op, &[x], out);
+        });
+    }
     refuse(&honest, words, |p| {
         let found = found(p);
         let weight = weights(p, &[12], &[12], 1);
@@ -306,7 +321,14 @@ fn shapes_are_those_of_the_operands() {
             let found = found(p);
             let weight = weights(p, shape.0, shape.1, shape.2);
             let x = if blocks { found.blocks } else { found.x };
-            node(p, Op::Dense(Dense { weight, shift: 16 }), &[x], out);
+            node(p, Op::Dense(Dense { weight, shift: 16 }), &[x], out.clone());
+        });
+        refuse(&honest, words, |p| {
+            let found = found(p);
+            let weight = weights(p, shape.0, shape.1, shape.2);
+            let x = if blocks { found.blocks } else { found.x };
+            let op = Op::DenseRelu(DenseRelu { weight, shift: 16 });
+            node(p, op, &[x], out.clone());
         });
     };
     with("are 3, 1, 1", (&[5], &[12], 3), false, tensor(&[5], 1));
