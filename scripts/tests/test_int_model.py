@@ -117,6 +117,19 @@ def test_dense_refuses_parameters_out_of_range(field: str, value: int) -> None:
         run(program, {"dense": [params]}, [[0]])
 
 
+def test_dense_relu_is_the_layer_without_what_is_negative() -> None:
+    params = {"weight": [1, 0, -1, 0, -1, 0], "bias": [0, 0, -2], "multiplier": [1 << 15] * 3}
+
+    def outputs(op: str) -> list[list[int]]:
+        program = case([node({op: {"weight": 0, "shift": 16}}, [0], 1)], [2, 3], weights=[shape(3, 2)])
+        rows = run(program, {"dense": [params]}, [[1, 7]])[1]
+        assert rows is not None
+        return rows
+
+    # 0.5, -0.5 and -1.5 round to 1, 0 and -1
+    assert (outputs("dense"), outputs("dense_relu")) == ([[1, 0, -1]], [[1, 0, 0]])
+
+
 def test_relu_table_and_shared_operand() -> None:
     table = {"kind": "sigmoid", "input_scale": 8, "values": [i - 2048 for i in range(4096)]}
     program = case(

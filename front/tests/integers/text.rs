@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use laminate_model::ops::{Add, Dense, DenseAdd, LeakyRelu, Mul, RmsNorm, Scores};
+use laminate_model::ops::{Add, Dense, DenseAdd, DenseRelu, LeakyRelu, Mul, RmsNorm, Scores};
 use laminate_model::program::{
     AuxColumn, Extent, Node, Op, Program, Tensor, Weights, axes_len, axes_log, padded_index,
 };
@@ -63,7 +63,9 @@ pub fn describe(title: &str, program: &Program, weights: &Weights, traces: &[Tra
 /// Shift, factors and other numbers of an op.
 fn numbers(op: &Op) -> Vec<u64> {
     match *op {
-        Op::Dense(Dense { shift, .. }) | Op::DenseAdd(DenseAdd { shift, .. }) => vec![shift.into()],
+        Op::Dense(Dense { shift, .. })
+        | Op::DenseAdd(DenseAdd { shift, .. })
+        | Op::DenseRelu(DenseRelu { shift, .. }) => vec![shift.into()],
         Op::LeakyRelu(LeakyRelu { slope }) => vec![slope.into()],
         Op::Add(Add { left, right, shift }) => vec![left.into(), right.into(), shift.into()],
         Op::Mul(Mul { multiplier, shift }) | Op::Scores(Scores { multiplier, shift }) => {
