@@ -66,7 +66,7 @@ impl Isolated {
             }),
             Op::DenseRelu(DenseRelu {
                 weight: 2,
-                shift: 16,
+                shift: 32,
             }),
             Op::Relu(Relu),
         ];
@@ -82,7 +82,7 @@ impl Isolated {
             multiplier: vec![multiplier; 3],
         };
         let weights = Weights {
-            dense: vec![layer(777), layer(777 << 8), layer(777)],
+            dense: vec![layer(777), layer(777 << 8), layer(777 << 14)],
         };
         let inputs = vec![vec![700, -800, 900], vec![-1000, 1100, -1200]];
         let trace = exec::run(&program, &weights, &inputs).expect("run");
