@@ -283,7 +283,7 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let srs = Srs::development(19).unwrap();
+        let srs = Srs::development(18).unwrap();
         let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
         let verifier = &sample.model.verifier;
         let keys = keys::ProvingKey::derive(verifier, FoldMode::On, &srs).unwrap();
