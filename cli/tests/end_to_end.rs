@@ -154,7 +154,7 @@ fn keys_of_both_openings_stay(user: &User, packed: &Value) {
     assert_eq!(shplonk["opening"], "shplonk");
     assert_ne!(shplonk["vk_digest"], packed["vk_digest"]);
     user.accepted(&["prove", "m", "--input", "row.input", "-o", "s.proof"]);
-    let key = |proof: &str| user.accepted(&["inspect", proof])["verifying_key"].clone();
+    let key = |proof: &str| user.accepted(&["inspect", proof])["content"]["verifying_key"].clone();
     assert_eq!(key("s.proof"), shplonk["vk_digest"]);
     assert_eq!(key("p.proof"), packed["vk_digest"]);
     for proof in ["p.proof", "s.proof"] {

@@ -67,7 +67,7 @@ fn honest_circuits_of_every_size() {
     for k in 11..=largest {
         for lookup_bits in [None, Some(8)] {
             let addend = u64::from(rng.next_u32());
-            let columns = 1 + rng.next_u32() as usize % if lookup_bits.is_some() { 2 } else { 4 };
+            let columns = 1 + rng.next_u32() as usize % if lookup_bits.is_some() { 2 } else { 8 };
             let kind = Kind {
                 k,
                 addend,
