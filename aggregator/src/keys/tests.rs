@@ -333,7 +333,7 @@ fn verifying_keys_of_both_openings_lie_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let srs = Srs::development(18).unwrap();
-    let keys = |hidden: usize| {
+    let keys = |hidden: u32| {
         let verifier = Verifier::new(perceptron(&[3, hidden, 1], 0)).unwrap();
         ProvingKey::cached(folder, &verifier, FoldMode::On, &srs)
             .unwrap()

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use laminate_engine::fold::FoldMode;
 use rand_chacha::ChaCha8Rng;
