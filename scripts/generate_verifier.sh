@@ -19,5 +19,5 @@ model=$root/models/fraud
 laminate=$("$root/scripts/build_binary.sh" laminate)
 
 "$laminate" compile "$model/fraud.onnx" --calibration "$model/calibration.csv" -o "$work"
-"$laminate" setup "$work" --dev-srs
+"$laminate" setup "$work" --dev-srs --opening packed
 "$laminate" verifier "$work" --mode direct -o "$out"

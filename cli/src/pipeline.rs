@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_aggregator::keys::{
-    CIRCUIT_VERSION, Identity, OutputFormat, ProvingKey, VerifyingKey,
-};
+use laminate_aggregator::keys::{OutputFormat, ProvingKey};
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
 use laminate_engine::field::Scalar;
@@ -34,11 +33,11 @@ use crate::output::Output;
 use crate::reading::Reading;
 
 pub use keys::{
-    circuit_k, cut_srs, finish_join, key_folder, key_report, link_srs, load_keys, load_setup_srs,
-    load_subject_keys, load_verifying_key, proving_srs, remember_checked, require_checked,
-    require_keys, required_k, setup, setup_join,
+    circuit_k, cut_srs, finish_join, key_folder, key_report, link_srs, load_keys, load_opened,
+    load_setup_srs, load_subject_keys, load_verifying_key, proving_srs, remember_checked,
+    require_checked, require_keys, required_k, setup, setup_join,
 };
-use keys::{srs_path, vk_path};
+use keys::{srs_path, verifying_key_of};
 
 /// A proof up to aggregation.
 #[derive(Clone, Debug)]
@@ -238,7 +237,42 @@ pub fn folded_bytes(proof: &NativeProof) -> Option<u64> {
     .map(|bytes| bytes.len() as u64)
 }
 
-/// Aggregates a folded proof into a KZG proof for `target`.
+/// What a proof is for, and so how it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// For a contract, with the opening that `setup` chose.
+    Contract(Opening),
+    /// To be joined: SHPLONK, whatever `setup` chose.
+    Join,
+}
+
+impl Purpose {
+    /// For `target`, where `setup` chose an opening.
+    pub fn of(target: Target, opening: Opening) -> Self {
+        match target {
+            Target::Contract => Self::Contract(opening),
+            Target::Join => Self::Join,
+        }
+    }
+
+    /// Who verifies it.
+    pub fn target(self) -> Target {
+        match self {
+            Self::Contract(_) => Target::Contract,
+            Self::Join => Target::Join,
+        }
+    }
+
+    /// How it is opened.
+    pub fn opening(self) -> Opening {
+        match self {
+            Self::Contract(opening) => opening,
+            Self::Join => Opening::Shplonk,
+        }
+    }
+}
+
+/// Aggregates a folded proof into a KZG proof.
 ///
 /// # Errors
 /// Missing keys, a reference string of another setup, or a proof that does not verify.
@@ -246,17 +280,17 @@ pub fn aggregate(
     program: &Program,
     folded: &Folded,
     srs: &Srs,
-    target: Target,
+    purpose: Purpose,
     stages: &mut Stages,
     out: Output,
 ) -> eyre::Result<ProofFile> {
     let _progress = out.stage("Loading the proving key");
     let keys = stages.run(
         "load proving key",
-        || load_keys(program, folded.mode, srs),
+        || load_keys(program, folded.mode, srs, purpose.opening()),
         |_| None,
     )?;
-    aggregate_with(program, folded, (&keys, srs), target, stages, out)
+    aggregate_with(program, folded, (&keys, srs), purpose.target(), stages, out)
 }
 
 /// [`aggregate`] with keys at hand.
@@ -367,7 +401,7 @@ impl Checker {
     /// # Errors
     /// A refused proof, or missing keys.
     pub fn verify(&mut self, file: &ProofFile) -> eyre::Result<Verdict> {
-        let key = verifying_key(file)?;
+        let key = verifying_key_of(file)?;
         let stated = file.proof.public.statement.first();
         ensure!(
             stated == Some(&file.program_digest.0),
@@ -399,31 +433,6 @@ impl Checker {
 /// A refused proof, or missing keys.
 pub fn verify(file: &ProofFile) -> eyre::Result<Verdict> {
     Checker::default().verify(file)
-}
-
-/// The cached key that a proof file names.
-fn verifying_key(file: &ProofFile) -> eyre::Result<VerifyingKey> {
-    let identity = Identity {
-        program: file.program_digest,
-        mode: file.fold,
-        setup: file.setup,
-        circuit: CIRCUIT_VERSION,
-    };
-    let path = vk_path(&identity);
-    ensure!(
-        path.exists(),
-        "no verifying key of this program in {}; make it with `laminate setup` in a folder of the same model",
-        key_folder().display()
-    );
-    let key =
-        VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())?;
-    ensure!(
-        key.digest() == file.vk_digest,
-        "the proof was made with verifying key {}, the cached one is {}; they are of different versions",
-        hex::encode(file.vk_digest),
-        hex::encode(key.digest())
-    );
-    Ok(key)
 }
 
 /// The public outputs as people read them: row by row, or one row of generated tokens.

@@ -43,6 +43,10 @@ fn the_fraud_model_needs_no_development_string() {
     let keys = user.accepted(&["setup", "m", "--srs", "ignition.srs"]);
     assert!(keys["k"].as_u64().expect("k") <= 15, "{keys}");
     assert_eq!(keys["development"], false);
+    // Too short for packed proofs, which are the default where the string reaches.
+    assert_eq!(keys["opening"], "shplonk");
+    let packed = ["setup", "m", "--srs", "ignition.srs", "--opening", "packed"];
+    user.refused(&packed, "needs k >= 18 with `--opening packed`");
     let input = path("legit.csv");
     user.accepted(&["prove", "m", "--input", &input, "-o", "p.proof"]);
     let verified = user.accepted(&["verify", "p.proof"]);

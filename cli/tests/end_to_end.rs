@@ -71,7 +71,8 @@ fn from_model_to_chain() {
         &["prove", "m", "--input", &input, "-o", "p.proof"],
         "laminate setup",
     );
-    user.accepted(&["setup", "m", "--dev-srs"]);
+    let keys = user.accepted(&["setup", "m", "--dev-srs"]);
+    assert_eq!(keys["opening"], "packed");
 
     // Committed to first: the proof for the chain and every later one state that commitment.
     let commit = ["input", "commit", "m", "--input", &input, "-o", "row.input"];
@@ -109,6 +110,7 @@ fn from_model_to_chain() {
     );
     altered(&user, "p.proof", 600, &["verify", "p.proof"], "altered");
     refuses_another_reading_of_the_output(&user);
+    keys_of_both_openings_stay(&user, &keys);
     user.refused(&["commit", "m", "--dev-srs"], "--force");
     user.refused(
         &["compile", &model, "--calibration", &calibration, "-o", "m"],
@@ -143,6 +145,42 @@ fn from_model_to_chain() {
     );
     refuses_a_verifier_that_accepts_everything(&user, url);
     one_contract_verifies_two_programs(&user, url);
+}
+
+/// Keys of the other opening are made, used and left: proofs of both verify, each with its own, and the first keys are as they were.
+fn keys_of_both_openings_stay(user: &User, packed: &Value) {
+    let setup = ["setup", "m", "--dev-srs", "--opening"];
+    let shplonk = user.accepted(&[&setup[..], &["shplonk"]].concat());
+    assert_eq!(shplonk["opening"], "shplonk");
+    assert_ne!(shplonk["vk_digest"], packed["vk_digest"]);
+    user.accepted(&["prove", "m", "--input", "row.input", "-o", "s.proof"]);
+    let key = |proof: &str| user.accepted(&["inspect", proof])["content"]["verifying_key"].clone();
+    assert_eq!(key("s.proof"), shplonk["vk_digest"]);
+    assert_eq!(key("p.proof"), packed["vk_digest"]);
+    for proof in ["p.proof", "s.proof"] {
+        assert_eq!(user.accepted(&["verify", proof])["valid"], true);
+    }
+    // The proof of one opening that names the key of the other.
+    use laminate_model::artifact::{self, Kind};
+    let digest =
+        |keys: &Value| hex::decode(keys["vk_digest"].as_str().expect("digest")).expect("hex");
+    let [short, long] = [digest(&shplonk), digest(packed)];
+    for (proof, own, other) in [("s.proof", &short, &long), ("p.proof", &long, &short)] {
+        let good = std::fs::read(path(user, proof)).expect("proof");
+        let (header, payload) = artifact::open(Kind::Proof, &good).expect("artifact");
+        let mut forged = payload.to_vec();
+        let at = forged
+            .windows(32)
+            .position(|word| word == own)
+            .expect("digest");
+        forged[at..at + 32].copy_from_slice(other);
+        let head = artifact::header(Kind::Proof, header.development, &forged);
+        let forged = [head.as_slice(), &forged].concat();
+        std::fs::write(path(user, "forged.proof"), forged).expect("write");
+        user.refused(&["verify", "forged.proof"], "bytes");
+    }
+    let again = user.accepted(&setup[..3]);
+    assert_eq!(again["vk_digest"], packed["vk_digest"]);
 }
 
 /// A compiler where an earlier version looked for it; the file that it makes when it runs.

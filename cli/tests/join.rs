@@ -266,6 +266,8 @@ fn proofs_of_all_shards_are_joined() {
     std::fs::write(user.dir.path().join("tiny.bin"), tiny::checkpoint()).expect("write");
     user.accepted(&[&["compile", "tiny.bin", "-o", "s"], OPTIONS.as_slice()].concat());
     user.accepted(&["commit", "s", "--dev-srs"]);
+    let packed = ["setup", "s", "--dev-srs", "--opening", "packed"];
+    user.refused(&packed, "`laminate join setup`");
     user.accepted(&["setup", "s", "--dev-srs"]);
     let mut tokens = vec![];
     for (prompt, out) in [("1,2,3", "s.proofs"), ("4,5,6", "other.proofs")] {

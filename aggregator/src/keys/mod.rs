@@ -4,6 +4,10 @@
 //! A key file is an artifact of `laminate_model::artifact` (magic, kind, version, development flag,
 //! length, SHA-256 of everything) whose payload is the [`Identity`] and shape of the key, then halo2's
 //! encoding. Files are written under a temporary name and renamed.
+//!
+//! How proofs for contracts are opened is no part of what a key belongs to: the proving key is the same, and on disk it has no pack. There is a verifying key
+//! for each opening, in a file of its own, so that keys of one opening stay where those of the other are made; proofs that are joined are always of the
+//! SHPLONK one.
 
 mod file;
 mod layout;
@@ -258,7 +262,7 @@ pub struct Meta {
     pub weights_shown: bool,
     /// Shape of the circuit.
     pub pinning: Pinning,
-    /// The key's pack, if proofs for contracts have the packed opening.
+    /// The key's packs, if proofs for contracts have the packed opening.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packed: Option<PackedKey>,
 }
@@ -307,6 +311,31 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
+    /// The file of the verifying key with an opening in `folder`.
+    pub fn path(folder: &Path, identity: &Identity, opening: Opening) -> PathBuf {
+        let opening = match opening {
+            Opening::Shplonk => "",
+            Opening::Packed => "-packed",
+        };
+        folder.join(format!("{}{opening}.vkey", identity.file_stem()))
+    }
+
+    /// Refuses a key of another opening.
+    ///
+    /// # Errors
+    /// [`AggregationError::Foreign`].
+    pub fn require_opening(&self, expected: Opening) -> Result<(), AggregationError> {
+        let found = self.meta.opening();
+        if found == expected {
+            return Ok(());
+        }
+        Err(AggregationError::Foreign {
+            what: "opening",
+            found: found.to_string(),
+            expected: expected.to_string(),
+        })
+    }
+
     /// Digest of the circuit and its commitments: SHA-256 of halo2's transcript representation, the
     /// shape of the public values and the setup.
     pub fn digest(&self) -> [u8; 32] {
@@ -413,6 +442,24 @@ impl ProvingKey {
         if opening == Opening::Packed {
             self.meta.check_setup(srs, Target::Contract)?;
         }
+        Ok(self)
+    }
+
+    /// The same key with the opening of one of its verifying keys.
+    ///
+    /// # Errors
+    /// [`AggregationError::Foreign`] for a verifying key of something else.
+    pub fn opened_as(mut self, key: &VerifyingKey) -> Result<Self, AggregationError> {
+        self.meta.identity.check(&key.meta.identity)?;
+        let [found, expected] = [self.pk.get_vk(), &key.vk].map(|vk| vk.transcript_repr());
+        if found != expected {
+            return Err(AggregationError::Foreign {
+                what: "proving key",
+                found: format!("{found:?}"),
+                expected: format!("{expected:?}"),
+            });
+        }
+        self.meta.packed.clone_from(&key.meta.packed);
         Ok(self)
     }
 

@@ -326,3 +326,60 @@ fn keys_and_reference_strings_are_readable_by_others() {
         assert_eq!(mode(path), mode(&plain), "{}", path.display());
     }
 }
+
+/// The proving key has no opening on disk; it takes that of a verifying key of the same circuit, and of no other.
+#[test]
+fn verifying_keys_of_both_openings_lie_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let srs = Srs::development(18).unwrap();
+    let keys = |hidden: u32| {
+        let verifier = Verifier::new(perceptron(&[3, hidden, 1], 0)).unwrap();
+        ProvingKey::cached(folder, &verifier, FoldMode::On, &srs)
+            .unwrap()
+            .0
+    };
+    let plain = keys(4);
+    let identity = plain.meta.identity;
+    let packed = plain.clone().with_opening(Opening::Packed, &srs).unwrap();
+    let digests = [&plain, &packed].map(|keys| keys.verifying_key().digest());
+    assert_ne!(digests[0], digests[1]);
+    let openings = [Opening::Shplonk, Opening::Packed];
+    let path = |opening| VerifyingKey::path(folder, &identity, opening);
+    for (opening, keys) in openings.into_iter().zip([&plain, &packed]) {
+        keys.verifying_key().save(&path(opening)).unwrap();
+    }
+    let stored = ProvingKey::load(&ProvingKey::path(folder, &identity), &identity).unwrap();
+    assert_eq!(stored.meta.opening(), Opening::Shplonk);
+    for (place, opening) in openings.into_iter().enumerate() {
+        let key = VerifyingKey::load(&path(opening), Some(&identity)).unwrap();
+        assert_eq!(key.digest(), digests[place]);
+        key.require_opening(opening).unwrap();
+        let other = openings[1 - place];
+        assert!(matches!(
+            key.require_opening(other),
+            Err(AggregationError::Foreign {
+                what: "opening",
+                ..
+            })
+        ));
+        // From either, whatever it had before.
+        for keys in [&stored, &packed] {
+            let opened = keys.clone().opened_as(&key).unwrap();
+            assert_eq!(opened.meta, key.meta);
+            assert_eq!(opened.verifying_key().digest(), digests[place]);
+        }
+    }
+    // Of another program, and one that only says that it is of this one.
+    let mut foreign = keys(5).verifying_key();
+    let refused = |key: &VerifyingKey, part: &str| {
+        let refused = stored.clone().opened_as(key);
+        assert!(
+            matches!(refused, Err(AggregationError::Foreign { what, .. }) if what == part),
+            "{part}"
+        );
+    };
+    refused(&foreign, "program digest");
+    foreign.meta.identity = identity;
+    refused(&foreign, "proving key");
+}

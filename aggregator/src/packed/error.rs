@@ -51,6 +51,14 @@ pub enum PackedError {
         /// Of the pack.
         found: usize,
     },
+    /// The key has another number of packs than its constraint system.
+    #[error("the key has {found} packs, its constraint system {expected}; make the keys again")]
+    KeyPacks {
+        /// As the constraint system determines.
+        expected: usize,
+        /// Of the key.
+        found: usize,
+    },
     /// The last word of the proof is not the inverse of what a contract inverts.
     #[error(
         "the last word of the proof is not the inverse that the contract checks; it is {expected}"

@@ -1,4 +1,4 @@
-//! The key's pack: fixed columns, each of their rotations, and the permutation, behind one commitment.
+//! The key's packs: fixed columns, each of their rotations, and the permutation, behind one commitment or two.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, FromUniformBytes, PrimeField};
@@ -16,14 +16,14 @@ use crate::evm::generate::protocol_of;
 use crate::srs::Srs;
 
 /// What a packed verifier needs of a key beside halo2's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackedKey {
-    /// Commitment to the key's pack.
-    pub commitment: laminate_engine::field::Point,
+    /// Commitments to the key's packs.
+    pub commitments: Vec<laminate_engine::field::Point>,
 }
 
 impl PackedKey {
-    /// Commits to the pack of a key.
+    /// Commits to the packs of a key.
     ///
     /// # Errors
     /// [`PackedError::Powers`] for a string that is too short, [`PackedError::Blinds`], [`PackedError::Protocol`].
@@ -34,25 +34,42 @@ impl PackedKey {
     ) -> Result<Self, PackedError> {
         let layout = layout_of(key.get_vk(), instances)?;
         check_powers(srs, key.get_vk(), &layout)?;
-        let pack = interleave(&members(key, &layout)?);
-        let commitment = msm::full(&pack, srs.powers()).to_affine();
+        let packs = members(key, &layout)?;
+        let commitments = packs.iter().map(|members| {
+            let commitment = msm::full(&interleave(members), srs.powers());
+            laminate_engine::field::Point(commitment.to_affine())
+        });
         Ok(Self {
-            commitment: laminate_engine::field::Point(commitment),
+            commitments: commitments.collect(),
         })
     }
 
-    /// The commitment.
+    /// The commitments.
     #[must_use]
-    pub fn point(&self) -> G1Affine {
-        self.commitment.0
+    pub fn points(&self) -> Vec<G1Affine> {
+        self.commitments.iter().map(|point| point.0).collect()
     }
 
-    /// Where the transcript starts: binds halo2's digest of the key and the pack, under a name that no other opening has.
+    /// Refuses a key of another number of packs.
+    ///
+    /// # Errors
+    /// [`PackedError::KeyPacks`].
+    pub(crate) fn check(&self, layout: &Layout) -> Result<(), PackedError> {
+        let (expected, found) = (layout.key, self.commitments.len());
+        match found == expected {
+            true => Ok(()),
+            false => Err(PackedError::KeyPacks { expected, found }),
+        }
+    }
+
+    /// Where the transcript starts: binds halo2's digest of the key and the packs, under a name that no other opening has.
     #[must_use]
     pub fn state(&self, key: &VerifyingKey<G1Affine>) -> Fr {
-        let G1Affine { x, y } = self.point();
-        let words = [key.transcript_repr().to_repr(), x.to_repr(), y.to_repr()];
-        let hash = Sha512::new().chain_update(b"laminate.packed.v1");
+        let mut words = vec![key.transcript_repr().to_repr()];
+        for G1Affine { x, y } in self.points() {
+            words.extend([x.to_repr(), y.to_repr()]);
+        }
+        let hash = Sha512::new().chain_update(b"laminate.packed.v2");
         Fr::from_uniform_bytes(&hash.chain_update(words.concat()).finalize().into())
     }
 }
@@ -81,11 +98,11 @@ pub(super) fn check_powers(
     }
 }
 
-/// Coefficients of the members of the key's pack.
+/// Coefficients of the members of the key's packs.
 pub(super) fn members(
     key: &ProvingKey<G1Affine>,
     layout: &Layout,
-) -> Result<Vec<Vec<Fr>>, PackedError> {
+) -> Result<Vec<Vec<Vec<Fr>>>, PackedError> {
     let domain = key.get_vk().get_domain();
     let columns = key.fixed_polys().iter().chain(key.permutation().polys());
     let columns: Vec<&[Fr]> = columns.map(|poly| &poly[..]).collect();
@@ -95,8 +112,7 @@ pub(super) fn members(
             found: columns.len(),
         });
     }
-    let members = layout.packs.first().map(|pack| pack.members.as_slice());
-    let rotated = members.unwrap_or_default().iter().map(|member| {
+    let rotated = |member: &Member| -> Vec<Fr> {
         let Member { poly, rotation } = *member;
         let column = columns.get(poly).copied().unwrap_or_default();
         let shift = match rotation < 0 {
@@ -111,6 +127,9 @@ pub(super) fn members(
             value
         });
         rotated.collect()
-    });
-    Ok(rotated.collect())
+    };
+    let packs = layout.of_key().iter();
+    Ok(packs
+        .map(|pack| pack.members.iter().map(rotated).collect())
+        .collect())
 }

@@ -19,6 +19,9 @@ pub(crate) struct Member {
     pub rotation: i32,
 }
 
+/// Most polynomials of a pack of the key. With one pack for all of them a multiplication less would be verified, and twice the powers of τ were needed.
+const MOST_OF_KEY: usize = 16;
+
 /// Polynomials behind one commitment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pack {
@@ -62,6 +65,8 @@ pub(super) enum Group {
 pub(crate) struct Layout {
     /// The key's, those of the columns as the prover commits to them, the quotient's.
     pub packs: Vec<Pack>,
+    /// How many of them are the key's.
+    pub key: usize,
     /// Evaluations that the constraints do not need and the opening does: polynomial and rotation.
     pub extra: Vec<(usize, i32)>,
     /// Evaluations that the constraints need.
@@ -100,11 +105,10 @@ impl Layout {
                 reason: "it is not halo2's with a random polynomial, without linearization and without commitments to instances",
             });
         }
+        let packs = key_packs(&queries, preprocessed)?;
         let mut layout = Self {
-            packs: vec![Pack::of_columns(
-                key_members(&queries, preprocessed),
-                vec![0],
-            )],
+            key: packs.len(),
+            packs,
             extra: vec![],
             evaluations: protocol.evaluations.len(),
             groups: vec![],
@@ -155,6 +159,17 @@ impl Layout {
         ));
     }
 
+    /// The packs of columns.
+    pub(super) fn of_columns(&self) -> &[Pack] {
+        let last = self.packs.len().saturating_sub(1);
+        self.packs.get(self.key..last).unwrap_or_default()
+    }
+
+    /// Those of the key.
+    pub(super) fn of_key(&self) -> &[Pack] {
+        self.packs.get(..self.key).unwrap_or_default()
+    }
+
     /// Powers of τ that a proof of 2^`k` rows needs.
     pub(crate) fn powers(&self, k: u32) -> usize {
         let length = self.packs.iter().map(Pack::length).max().unwrap_or(0);
@@ -173,7 +188,7 @@ impl Layout {
 
     /// Points of a proof before its scalars; two and a word follow them.
     pub(crate) fn points_before(&self) -> usize {
-        self.packs.len() - 1
+        self.packs.len() - self.key
     }
 
     /// Scalars of a proof.
@@ -187,8 +202,8 @@ impl Layout {
     /// [`PackedError::Blinds`].
     pub(crate) fn check_blinds(&self, system: &ConstraintSystem<Fr>) -> Result<(), PackedError> {
         let found = system.blinding_factors();
-        let columns = self.packs.get(1..self.packs.len() - 1).unwrap_or_default();
-        let needed = columns.iter().map(|pack| pack.rotations.len() + 1).max();
+        let columns = self.of_columns().iter();
+        let needed = columns.map(|pack| pack.rotations.len() + 1).max();
         match needed {
             Some(needed) if needed > found => Err(PackedError::Blinds { needed, found }),
             _ => Ok(()),
@@ -196,11 +211,28 @@ impl Layout {
     }
 }
 
-/// Every rotation of a fixed column is a polynomial of its own, so that the key's pack is opened once.
-fn key_members(queries: &[(usize, i32)], preprocessed: usize) -> Vec<Member> {
+/// Every rotation of a fixed column is a polynomial of its own, so that the key's packs are opened once. As few packs as their longest length allows, as
+/// even as can be.
+fn key_packs(queries: &[(usize, i32)], preprocessed: usize) -> Result<Vec<Pack>, PackedError> {
     let of_key = queries.iter().filter(|query| query.0 < preprocessed);
     let members: BTreeSet<Member> = of_key
         .map(|&(poly, rotation)| Member { poly, rotation })
         .collect();
-    members.into_iter().collect()
+    let members: Vec<Member> = members.into_iter().collect();
+    let count = members.len().div_ceil(MOST_OF_KEY).max(1);
+    let chunks = members.chunks(members.len().div_ceil(count).max(1));
+    let packs: Vec<Pack> = chunks
+        .map(|chunk| Pack::of_columns(chunk.to_vec(), vec![0]))
+        .collect();
+    // The verifier finds a pack by its first polynomial.
+    let first = packs
+        .iter()
+        .map(|pack| pack.members.first().map(|m| m.poly));
+    let distinct: BTreeSet<_> = first.collect();
+    match packs.is_empty() || distinct.len() < packs.len() {
+        true => Err(PackedError::Protocol {
+            reason: "no fixed column, or one that constraints read at many rotations",
+        }),
+        false => Ok(packs),
+    }
 }

@@ -1,4 +1,4 @@
-//! The packed opening: four commitments instead of one a polynomial.
+//! The packed opening: a commitment a phase instead of one a polynomial.
 //!
 //! `t` polynomials are committed to as `p(Y) = Σ Y^k·f_k(Y^t)`, as in fflonk. That `f_k(x) = e_k` for all `k` is the congruence `p ≡ Σ e_k·Y^k` modulo
 //! `Y^t − x`: the remainder's coefficients are the evaluations, so that `t` is any number, `x` is the transcript's challenge itself and no `t`-th root is
@@ -6,7 +6,7 @@
 //!
 //! | pack | polynomials | opened at |
 //! | --- | --- | --- |
-//! | the key's | every rotation of a fixed column, the permutation's columns | `x` |
+//! | the key's, one or two | every rotation of a fixed column, the permutation's columns | `x` |
 //! | one a phase of the proof | its columns: advice; of lookups; products | `x·ω^j` for each rotation `j` of one of them |
 //! | the quotient's | the quotient in one piece, the random polynomial | `x` |
 //!
@@ -37,6 +37,10 @@ mod store;
 pub(crate) mod tests;
 mod transcript;
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 pub use error::PackedError;
 pub use key::PackedKey;
 pub(crate) use key::layout_of;
@@ -45,17 +49,27 @@ pub use prove::{Verifier, create_proof, proof_length, verify_proof};
 pub(crate) use store::Store;
 
 /// How the proofs of a key for contracts are opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Opening {
     /// With SHPLONK: a reference string as long as the circuit is enough.
     #[default]
     Shplonk,
-    /// Packed: some 168,000 gas less a proof, and a longer reference string.
+    /// Packed: some 160,000 gas less a proof, and a longer reference string.
     Packed,
 }
 
-/// Polynomials of the longest pack of the aggregation circuit, the key's.
-const LONGEST_PACK: u32 = 19;
+impl fmt::Display for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shplonk => "SHPLONK",
+            Self::Packed => "packed",
+        })
+    }
+}
+
+/// Polynomials of the longest pack of the aggregation circuit, one of the key's.
+const LONGEST_PACK: u32 = 10;
 
 impl Opening {
     /// log2 of the powers for proofs of an aggregation circuit of 2^`k` rows.

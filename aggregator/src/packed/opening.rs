@@ -40,7 +40,7 @@ pub(crate) struct Opening<C: CurveAffine, L: Loader<C>> {
 pub(crate) fn succinct<C, L, T>(
     layout: &Layout,
     protocol: &PlonkProtocol<C, L>,
-    key: &L::LoadedEcPoint,
+    key: &[L::LoadedEcPoint],
     instances: &[Vec<L::LoadedScalar>],
     transcript: &mut T,
 ) -> Result<KzgAccumulator<C, L>, Error>
@@ -50,7 +50,7 @@ where
     T: TranscriptRead<C, L>,
 {
     let mut protocol = protocol.clone();
-    protocol.preprocessed = vec![key.clone(); layout.preprocessed];
+    protocol.preprocessed = fixed(layout, key)?;
     // One commitment a phase instead of one a column, and the quotient in one piece.
     let random = layout.columns - 1;
     let mut next = 0;
@@ -71,12 +71,22 @@ fn missing() -> Error {
     Error::InvalidProtocol("a commitment of the packed opening is missing".to_owned())
 }
 
+/// The commitments of the key's packs, each for the first polynomial in it.
+fn fixed<P: Clone>(layout: &Layout, key: &[P]) -> Result<Vec<P>, Error> {
+    let any = key.first().filter(|_| key.len() == layout.key);
+    let mut fixed = vec![any.ok_or_else(missing)?.clone(); layout.preprocessed];
+    for (pack, commitment) in layout.of_key().iter().zip(key) {
+        let first = pack.members.first();
+        let place = first.and_then(|member| fixed.get_mut(member.poly));
+        *place.ok_or_else(missing)? = commitment.clone();
+    }
+    Ok(fixed)
+}
+
 /// The pack's commitment for each column, and any for the random polynomial, which is opened with the quotient.
 fn columns<P: Clone>(layout: &Layout, packs: &[P]) -> Result<Vec<P>, Error> {
-    let last = layout.packs.len().saturating_sub(1);
-    let of_columns = layout.packs.get(1..last).unwrap_or_default();
     let mut columns = vec![];
-    for (pack, commitment) in of_columns.iter().zip(packs) {
+    for (pack, commitment) in layout.of_columns().iter().zip(packs) {
         columns.extend(vec![commitment.clone(); pack.members.len()]);
     }
     let unused = packs.first().ok_or_else(missing)?;
@@ -127,10 +137,11 @@ impl<C: CurveAffine, L: Loader<C>> PolynomialCommitmentScheme<C, L> for Packed {
             let found = first.and_then(|member| commitments.get(member.poly));
             found.cloned().ok_or_else(missing)
         };
-        let (key, rest) = layout.packs.split_first().ok_or_else(missing)?;
-        let vanishing = claims.at(key).vanishing();
-        let mut sum = commitment(key)?;
-        let mut value = claims.remainder(key, 0)?;
+        // The first pack is of the key, which is opened at one point.
+        let (first, rest) = layout.packs.split_first().ok_or_else(missing)?;
+        let vanishing = claims.at(first).vanishing();
+        let mut sum = commitment(first)?;
+        let mut value = claims.remainder(first, 0)?;
         let mut factor = vanishing.clone();
         for pack in rest {
             factor *= &proof.v;

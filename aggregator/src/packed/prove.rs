@@ -85,7 +85,7 @@ pub fn verify_proof(
 pub struct Verifier {
     layout: Layout,
     protocol: PlonkProtocol<G1Affine>,
-    pack: G1Affine,
+    key: Vec<G1Affine>,
     s_g2: G2Affine,
     contract: PackedVerifier,
 }
@@ -104,7 +104,7 @@ impl Verifier {
         Ok(Self {
             layout: layout_of(key, instances)?,
             protocol: protocol(key, packed, instances)?,
-            pack: packed.point(),
+            key: packed.points(),
             s_g2: srs.s_g2(),
             contract: generate_packed(srs, key, packed, instances)?,
         })
@@ -126,7 +126,7 @@ impl Verifier {
         let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(body);
         let given = [instances.to_vec()];
         let refused = |reason: String| EvmError::Verify { reason };
-        let own = succinct(layout, &self.protocol, &self.pack, &given, &mut transcript)
+        let own = succinct(layout, &self.protocol, &self.key, &given, &mut transcript)
             .map_err(|error| refused(format!("{error:?}")))?;
         let own = Accumulator {
             left: own.rhs,

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
 use laminate_engine::fold::FoldMode;
 use rand_chacha::ChaCha8Rng;
@@ -67,7 +67,7 @@ fn honest_circuits_of_every_size() {
     for k in 11..=largest {
         for lookup_bits in [None, Some(8)] {
             let addend = u64::from(rng.next_u32());
-            let columns = 1 + rng.next_u32() as usize % if lookup_bits.is_some() { 2 } else { 4 };
+            let columns = 1 + rng.next_u32() as usize % if lookup_bits.is_some() { 2 } else { 8 };
             let kind = Kind {
                 k,
                 addend,
@@ -221,7 +221,7 @@ fn other_statements_and_keys_are_refused() {
     let shown = foreign.setup.statement(77, 5);
     foreign.verify(&shown, &foreign.prove(&shown)).unwrap();
     let keys = [packed.setup.key.get_vk(), foreign.setup.key.get_vk()];
-    let packs = [packed.key, foreign.key];
+    let packs = [packed.key.clone(), foreign.key.clone()];
     for (v, p) in [(0, 1), (1, 0), (1, 1)] {
         for statement in [&statement, &shown] {
             let refused = verify_proof(&SHORT, keys[v], &packs[p], statement, &proof);
@@ -306,7 +306,7 @@ fn two_proofs_share_no_word_but_the_keys() {
 /// The aggregation circuit as it is.
 #[test]
 fn the_aggregation_circuit() {
-    let srs = Srs::development(19).unwrap();
+    let srs = Srs::development(18).unwrap();
     let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
     let verifier = &sample.model.verifier;
     let keys = keys::ProvingKey::derive(verifier, FoldMode::On, &srs).unwrap();
@@ -322,17 +322,35 @@ fn the_aggregation_circuit() {
         .iter()
         .map(|pack| (pack.members.len(), pack.rotations.len()))
         .collect();
-    assert_eq!(shapes, [(19, 1), (4, 4), (2, 3), (2, 1)]);
+    assert_eq!(shapes, [(10, 1), (9, 1), (4, 4), (2, 3), (2, 1)]);
     assert_eq!(layout.extra.len(), 1);
-    assert_eq!(layout.powers(keys.meta.k()), 19 << keys.meta.k());
+    assert_eq!(layout.powers(keys.meta.k()), 10 << keys.meta.k());
     assert_eq!(Opening::Packed.required_k(keys.meta.k()), srs.k());
     let key = PackedKey::commit(&srs, &keys.pk, instances.len()).unwrap();
     let proof = create_proof(&srs, &keys.pk, &key, circuit, &instances).unwrap();
     println!("k = {}: {} bytes", keys.meta.k(), proof.len());
     verify_proof(&srs, keys.pk.get_vk(), &key, &instances, &proof).unwrap();
-    let other: G1Affine = srs.powers()[1];
-    let other = PackedKey {
-        commitment: laminate_engine::field::Point(other),
+    // Each of the key's packs is another point, they change places, one is missing, one is too many.
+    let point = laminate_engine::field::Point(srs.powers()[1]);
+    let altered = |change: &dyn Fn(&mut Vec<laminate_engine::field::Point>)| {
+        let mut other = key.clone();
+        change(&mut other.commitments);
+        verify_proof(&srs, keys.pk.get_vk(), &other, &instances, &proof).unwrap_err()
     };
-    assert!(verify_proof(&srs, keys.pk.get_vk(), &other, &instances, &proof).is_err());
+    for place in 0..key.commitments.len() {
+        let error = altered(&|packs| packs[place] = point);
+        assert!(matches!(error, PackedError::Evm(EvmError::Verify { .. })));
+    }
+    let error = altered(&|packs| packs.swap(0, 1));
+    assert!(matches!(error, PackedError::Evm(EvmError::Verify { .. })));
+    for (found, error) in [
+        (0, altered(&Vec::clear)),
+        (1, altered(&|packs| packs.truncate(1))),
+        (3, altered(&|packs| packs.push(point))),
+    ] {
+        assert!(
+            matches!(error, PackedError::KeyPacks { expected: 2, found: f } if f == found),
+            "{error}"
+        );
+    }
 }

@@ -46,8 +46,8 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// An empty proof; `key` are the members of the key's pack.
-    pub(super) fn new(setting: Setting<'a>, key: Vec<Vec<Fr>>) -> Self {
+    /// An empty proof; `key` are the members of the key's packs.
+    pub(super) fn new(setting: Setting<'a>, key: Vec<Vec<Vec<Fr>>>) -> Self {
         Self {
             setting,
             inner: Keccak::new(vec![]),
@@ -55,7 +55,7 @@ impl<'a> Writer<'a> {
             done: 0,
             pending: vec![],
             random: vec![],
-            packs: vec![key],
+            packs: key,
             x: None,
         }
     }
@@ -123,7 +123,8 @@ impl<'a> Writer<'a> {
 
     /// A committed column.
     fn column(&self, poly: usize) -> Option<&[Fr]> {
-        let packs = self.setting.layout.packs.iter().zip(&self.packs).skip(1);
+        let layout = self.setting.layout;
+        let packs = layout.packs.iter().zip(&self.packs).skip(layout.key);
         let members = packs.flat_map(|(pack, members)| pack.members.iter().zip(members));
         let mut found = members.filter(|(member, _)| member.poly == poly);
         found.next().map(|(_, poly)| poly.as_slice())

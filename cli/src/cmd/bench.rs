@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::commit::commit;
 use super::compile::{Compile, FidelityReport, LlmArgs, compile};
-use super::setup::{commitment_k, development};
+use super::setup::{DEV_K, choose, commitment_k, dev_path, development};
 use crate::files::ModelDir;
 use crate::fraud;
 use crate::input::first_rows;
@@ -210,10 +210,20 @@ impl Bench {
         let dir = ModelDir::create(folder.path())?;
         dir.write_compiled(&compiled.program, &compiled.weights)?;
         let program = compiled.program;
-        let k = match self.layers_only {
-            true => commitment_k(&program),
-            false => pipeline::required_k(&program, FoldMode::On)?,
+        // As `setup --dev-srs` chooses.
+        let circuit_k = match self.layers_only {
+            true => 0,
+            false => pipeline::circuit_k(&program, FoldMode::On)?,
         };
+        let needed = |opening: Opening| opening.required_k(circuit_k).max(commitment_k(&program));
+        let opening = match self.layers_only {
+            true => Opening::Shplonk,
+            false => {
+                let least = needed(Opening::Shplonk).max(DEV_K);
+                choose(None, (least, true), &needed, out)
+            }
+        };
+        let k = needed(opening);
         let srs = development(k, out)?;
         commit(&dir, &srs, None)?;
         let rows = or_fraud(&self.input, fraud::SAMPLES);
@@ -253,9 +263,10 @@ impl Bench {
         };
         if !self.layers_only {
             let start = Instant::now();
-            let keys = pipeline::setup(&program, FoldMode::On, &srs, (Opening::Shplonk, &srs))?;
+            let (path, cut) = pipeline::cut_srs(&dev_path(k), &srs, circuit_k, out)?;
+            let keys = pipeline::setup(&program, FoldMode::On, &cut, (opening, &srs))?;
             result.setup = Some(start.elapsed().as_secs_f64());
-            pipeline::link_srs(&keys, &super::setup::dev_path(k))?;
+            pipeline::link_srs(&keys, &path)?;
             let proof = pipeline::aggregate_with(
                 &program,
                 &folded,

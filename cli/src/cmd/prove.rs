@@ -19,7 +19,7 @@ use crate::input::Given;
 use crate::llm;
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
-use crate::pipeline::{self, Folded};
+use crate::pipeline::{self, Folded, Purpose};
 use crate::reading::Reading;
 use crate::shards::{self, ShardDir, ShardReport};
 
@@ -124,7 +124,8 @@ impl Prove {
             files::write(Kind::FoldedProof, development, &file, path)?;
             return self.report(&dir, &folded, None, stages, out);
         }
-        let proof = pipeline::aggregate(&program, &folded, &srs, self.target(), &mut stages, out)?;
+        let purpose = Purpose::of(self.target(), dir.setup()?.opening);
+        let proof = pipeline::aggregate(&program, &folded, &srs, purpose, &mut stages, out)?;
         let path = self
             .output
             .as_ref()

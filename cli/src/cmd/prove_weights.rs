@@ -15,7 +15,7 @@ use crate::destination;
 use crate::files::{self, FoldedFile, ModelDir, hex_scalar};
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
-use crate::pipeline;
+use crate::pipeline::{self, Purpose};
 use crate::shards::{self, ShardDir, ShardReport};
 
 /// Prove once that committed weights are in their ranges: bytes, or ternary.
@@ -97,7 +97,8 @@ impl ProveWeights {
                 true => Target::Join,
                 false => Target::Contract,
             };
-            let proof = pipeline::aggregate(&weights, &folded, &srs, target, &mut stages, out)?;
+            let purpose = Purpose::of(target, dir.setup()?.opening);
+            let proof = pipeline::aggregate(&weights, &folded, &srs, purpose, &mut stages, out)?;
             files::write(Kind::Proof, development, &proof, path)?;
             Some(proof.proof.proof.len())
         } else if let Some(path) = &self.folded_only {

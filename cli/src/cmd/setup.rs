@@ -160,10 +160,10 @@ pub struct SetupCommand {
     pub dir: PathBuf,
     #[command(flatten)]
     pub srs: SrsArgs,
-    /// How proofs for contracts are opened. `packed` takes some 168,000 gas less and a reference string of 32 times the circuit's rows; proofs that are joined
-    /// have SHPLONK either way.
-    #[arg(long, value_enum, default_value_t = OpeningArg::Shplonk)]
-    pub opening: OpeningArg,
+    /// How proofs for contracts are opened. `packed` takes some 160,000 gas less and a reference string of 16 times the circuit's rows: the default where the
+    /// string is as long. Proofs that are joined have SHPLONK either way.
+    #[arg(long, value_enum)]
+    pub opening: Option<OpeningArg>,
 }
 
 /// `--opening shplonk|packed`.
@@ -184,11 +184,53 @@ impl From<OpeningArg> for Opening {
     }
 }
 
-/// Whether the recorded reference string is of the same ceremony and longer: it serves the keys then.
-fn serves(dir: &ModelDir, wanted: &Setup, srs: &Srs) -> bool {
-    let recorded = dir.setup().ok().filter(|recorded| recorded.k > wanted.k);
-    let longer = recorded.and_then(|recorded| pipeline::load_setup_srs(&recorded).ok());
-    longer.is_some_and(|longer| longer.setup_id() == srs.setup_id())
+impl From<Opening> for OpeningArg {
+    fn from(opening: Opening) -> Self {
+        match opening {
+            Opening::Packed => Self::Packed,
+            Opening::Shplonk => Self::Shplonk,
+        }
+    }
+}
+
+/// The opening that is asked for, or the packed one where a string of `2^found` powers reaches, or a development string of so many that is made longer if the
+/// packed opening is asked for; `needed` says the powers of each opening (log2).
+pub fn choose(
+    asked: Option<OpeningArg>,
+    (found, development): (u32, bool),
+    needed: &dyn Fn(Opening) -> u32,
+    out: Output,
+) -> Opening {
+    if let Some(asked) = asked {
+        return asked.into();
+    }
+    let packed = needed(Opening::Packed);
+    if packed <= found {
+        return Opening::Packed;
+    }
+    let longer = match development {
+        true => "; `--opening packed` makes a longer one",
+        false => "",
+    };
+    out.line(&format!(
+        "SHPLONK opening: the packed one, which takes less gas, needs a reference string of k >= {packed}, this one has k = {found}{longer}"
+    ));
+    Opening::Shplonk
+}
+
+/// log2 of the powers that a string has or, if it is the development one (the flag), is given without being asked.
+pub fn reach(srs: &Srs) -> (u32, bool) {
+    match srs.origin().is_development() {
+        true => (srs.k().max(DEV_K), true),
+        false => (srs.k(), false),
+    }
+}
+
+/// The record of a reference string of the same ceremony that is longer: it serves the keys, too.
+fn longer(dir: &ModelDir, wanted: &Setup, srs: &Srs) -> Option<Setup> {
+    let recorded = dir.setup().ok().filter(|recorded| recorded.k > wanted.k)?;
+    let longer = pipeline::load_setup_srs(&recorded).ok()?;
+    (longer.setup_id() == srs.setup_id()).then_some(recorded)
 }
 
 /// `--fold on|off`.
@@ -217,7 +259,7 @@ pub struct Report {
     /// Advice columns of the circuit.
     pub advice_columns: usize,
     /// How proofs for contracts are opened.
-    pub opening: &'static str,
+    pub opening: Opening,
     /// Digest of the verifying key.
     pub vk_digest: String,
     /// Size of the proving key's file.
@@ -315,32 +357,37 @@ impl SetupCommand {
             self.dir.display()
         );
         let sizes = Sizes::of(&program)?;
-        let needed = sizes.needed(&program, self.opening.into());
-        let (path, srs) = self.srs_of(needed, out)?;
-        let report = make(&program, sizes, (&path, &srs), self.opening.into(), "", out)?;
-        record(&dir, path, &srs, needed)?;
+        let needed = |opening| sizes.needed(&program, opening);
+        let (opening, (path, srs)) = self.reference(&needed, self.opening, out)?;
+        let report = make(&program, sizes, (&path, &srs), opening, "", out)?;
+        record(&dir, path, &srs, (needed(opening), opening))?;
         out.result(&human(&report), &report)
     }
 
-    /// Makes the keys of all shards, one after another.
+    /// Makes the keys of all shards, one after another. Their proofs are joined.
     fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+        ensure!(
+            self.opening != Some(OpeningArg::Packed),
+            "{} is a model in shards, whose proofs are joined and so opened with SHPLONK; give --opening to `laminate join setup`",
+            self.dir.display()
+        );
         let _lock = Lock::take(&self.dir)?;
         let programs = shards.programs()?;
         let sizes: Vec<Sizes> = programs
             .iter()
             .map(Sizes::of)
             .collect::<eyre::Result<_>>()?;
-        let opening = self.opening.into();
         let needed = programs.iter().zip(&sizes);
-        let needed = needed.map(|(p, s)| s.needed(p, opening));
+        let needed = needed.map(|(p, s)| s.needed(p, Opening::Shplonk));
         let needed = needed.max().unwrap_or(0);
-        let (path, srs) = self.srs_of(needed, out)?;
+        let asked = Some(OpeningArg::Shplonk);
+        let (opening, (path, srs)) = self.reference(&|_| needed, asked, out)?;
         let mut reports = vec![];
         for (index, (program, sizes)) in programs.iter().zip(sizes).enumerate() {
             let of = format!(" of shard {index} (of {})", programs.len());
             reports.push(make(program, sizes, (&path, &srs), opening, &of, out)?);
         }
-        record(&shards.model_dir(), path, &srs, needed)?;
+        record(&shards.model_dir(), path, &srs, (needed, opening))?;
         let lines: Vec<String> = reports
             .iter()
             .enumerate()
@@ -355,47 +402,61 @@ impl SetupCommand {
         out.result(&human, &report)
     }
 
-    /// The reference string, cut to `2^k` powers in the cache where it is longer.
-    fn srs_of(&self, k: u32, out: Output) -> eyre::Result<(PathBuf, Srs)> {
+    /// The opening, and the reference string, cut in the cache to the powers that it needs where it is longer.
+    fn reference(
+        &self,
+        needed: &dyn Fn(Opening) -> u32,
+        asked: Option<OpeningArg>,
+        out: Output,
+    ) -> eyre::Result<(Opening, (PathBuf, Srs))> {
         if self.srs.srs.is_none() {
-            return Ok((dev_path(k), development(k, out)?));
+            let least = needed(Opening::Shplonk).max(DEV_K);
+            let opening = choose(asked, (least, true), needed, out);
+            let k = needed(opening);
+            return Ok((opening, (dev_path(k), development(k, out)?)));
         }
-        let (path, srs) = self.srs.load(k, out)?;
+        let (path, srs) = self.srs.load(needed(Opening::Shplonk), out)?;
+        let opening = choose(asked, (srs.k(), false), needed, out);
+        let k = needed(opening);
         if srs.k() < k {
             return Err(eyre!(
                 "reference string {} has k = {}, this program needs k >= {k}{}; import a larger one",
                 path.display(),
                 srs.k(),
-                match self.opening {
-                    OpeningArg::Packed => " with `--opening packed`, and less without",
-                    OpeningArg::Shplonk => "",
+                match opening {
+                    Opening::Packed => " with `--opening packed`, and less without",
+                    Opening::Shplonk => "",
                 }
             ));
         }
         if srs.k() == k {
-            return Ok((path, srs));
+            return Ok((opening, (path, srs)));
         }
         let (path, srs) = pipeline::cut_srs(&path, &srs, k, out)?;
-        Ok((path, srs.into_owned()))
+        Ok((opening, (path, srs.into_owned())))
     }
 }
 
-/// Records the reference string in the model folder.
+/// Records the reference string, the powers needed (log2) and the opening in the model folder.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn record(dir: &ModelDir, path: PathBuf, srs: &Srs, k: u32) -> eyre::Result<()> {
+pub fn record(
+    dir: &ModelDir,
+    path: PathBuf,
+    srs: &Srs,
+    (k, opening): (u32, Opening),
+) -> eyre::Result<()> {
     let setup = Setup {
-        version: 1,
+        version: Setup::VERSION,
         srs: std::path::absolute(path)?,
         srs_digest: hex::encode(srs.digest()),
         k,
         development: srs.origin().is_development(),
+        opening,
     };
-    if serves(dir, &setup, srs) {
-        return Ok(());
-    }
-    dir.write_setup(&setup)
+    let recorded = longer(dir, &setup, srs);
+    dir.write_setup(&recorded.map_or(setup, |longer| Setup { opening, ..longer }))
 }
 
 fn human(report: &Report) -> String {

@@ -185,8 +185,9 @@ fn universal_info(
 /// Missing keys; as [`make`].
 pub fn derive(dir: &Path, mode: Mode, out: Output) -> eyre::Result<Made> {
     let (dir, subject) = Subject::open_whole(dir)?;
-    let srs = pipeline::load_setup_srs(&dir.setup()?)?;
-    let loaded = pipeline::load_subject_keys(&subject, &srs)?;
+    let setup = dir.setup()?;
+    let srs = pipeline::load_setup_srs(&setup)?;
+    let loaded = pipeline::load_subject_keys(&subject, &srs, setup.opening)?;
     let commitment = dir.commitment().ok().map(|c| word(&c.commitment.0));
     let keys = Keys {
         inference: &loaded.inference,

@@ -11,6 +11,7 @@ use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::keys::OutputFormat;
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::{AggregationProof, Target};
 use laminate_engine::field::Scalar;
 use laminate_engine::fold::FoldMode;
@@ -50,6 +51,13 @@ pub struct Setup {
     pub k: u32,
     /// Whether it is a development reference string.
     pub development: bool,
+    /// How proofs for contracts are opened.
+    pub opening: Opening,
+}
+
+impl Setup {
+    /// Version of the format.
+    pub const VERSION: u32 = 2;
 }
 
 /// The published weight commitment.
@@ -307,8 +315,20 @@ impl ModelDir {
             self.root.display()
         );
         let text = read_text(&path, MAX_RECORD)?;
-        serde_json::from_str(&text)
-            .wrap_err_with(|| format!("{} is not a setup record; run setup again", path.display()))
+        let setup: Setup = serde_json::from_str(&text).wrap_err_with(|| {
+            format!(
+                "{} is not a setup record of this version; run setup again",
+                path.display()
+            )
+        })?;
+        ensure!(
+            setup.version == Setup::VERSION,
+            "{} is a setup record of version {}, expected {}; run setup again",
+            path.display(),
+            setup.version,
+            Setup::VERSION
+        );
+        Ok(setup)
     }
 
     /// Whether there is a weight commitment, whose secret a new one would destroy.

@@ -21,7 +21,7 @@ use laminate_model::program::Program;
 use laminate_model::statement::{Packing, ends};
 
 use super::{JoinDir, JoinFile, Member, Run};
-use crate::cmd::setup::{dev_path, development, record};
+use crate::cmd::setup::{OpeningArg, choose, dev_path, development, reach, record};
 use crate::files::{Lock, ModelDir, own};
 use crate::output::Output;
 use crate::pipeline;
@@ -239,7 +239,7 @@ fn members(
         let (child, mut member) = match known.iter().find(|(d, _, _)| *d == digest) {
             Some((_, child, member)) => (*child, member.clone()),
             None => {
-                let key = pipeline::load_verifying_key(digest, FoldMode::On, srs)
+                let key = pipeline::load_verifying_key(digest, FoldMode::On, srs, Opening::Shplonk)
                     .wrap_err_with(|| source.label.clone())?;
                 let (_, cut) = pipeline::cut_srs(path, srs, key.meta.k(), out)?;
                 if template.is_none() {
@@ -279,7 +279,7 @@ fn name(sources: &[Source]) -> String {
 pub fn make(
     root: &Path,
     (sources, run): (&[Source], Option<Run>),
-    (row_log, force, opening): (Option<u8>, bool, Opening),
+    (row_log, force, asked): (Option<u8>, bool, Option<OpeningArg>),
     at: &mut At,
     tokenizer: Option<&[u8]>,
     out: Output,
@@ -296,6 +296,7 @@ pub fn make(
         children,
         row_log,
     };
+    let plan_ends = plan.ends();
     let join = Join::new(plan.clone(), template).map_err(|error| named(error, sources))?;
     let file = JoinFile {
         name: name(sources),
@@ -328,8 +329,14 @@ pub fn make(
             Ok(keys) => break keys,
         }
     };
-    let needed = opening.required_k(keys.meta.k());
-    at.reach(needed, "packed proofs of the join", out)?;
+    let needed = |opening: Opening| opening.required_k(keys.meta.k());
+    // The proofs of a part are joined again.
+    let opening = match plan_ends == [false; 2] {
+        true => choose(asked, reach(&at.1), &needed, out),
+        false => Opening::Shplonk,
+    };
+    let needed = needed(opening);
+    at.reach(needed, "packed proofs of the join (SHPLONK less)", out)?;
     let keys = pipeline::finish_join(keys, opening, &at.1)?;
     ensure!(
         keys.meta.output == file.output(),
@@ -342,14 +349,15 @@ pub fn make(
     clear(root)?;
     let k = powers.max(needed);
     let (whole_path, whole) = pipeline::cut_srs(&at.0, &at.1, k, out)?;
-    record(&ModelDir::at(root), whole_path, &whole, k)?;
+    record(&ModelDir::at(root), whole_path, &whole, (k, opening))?;
     let weights: Option<Vec<Source>> = sources.iter().map(Source::of_weights).collect();
     if let Some(weights) = weights {
         let parts = (weights.as_slice(), run);
         make(
             &root.join("weights"),
             parts,
-            (None, true, opening),
+            // One contract may verify both.
+            (None, true, Some(opening.into())),
             at,
             None,
             out,

@@ -15,6 +15,7 @@ use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::join::{Mode, Plan, Tokens, WeightRange, weight_commitment};
 use laminate_aggregator::keys::{Form, OutputFormat, TokenFormat};
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::snark::Key;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::backend::Native;
@@ -368,8 +369,9 @@ impl JoinDir {
         let children = self.file.plan.children.iter().zip(&self.file.members);
         for (child, member) in children {
             let what = || format!("{}, which is joined", member.name);
-            let key = pipeline::load_verifying_key(child.program.0, FoldMode::On, srs)
-                .wrap_err_with(what)?;
+            let key =
+                pipeline::load_verifying_key(child.program.0, FoldMode::On, srs, Opening::Shplonk)
+                    .wrap_err_with(what)?;
             let (_, cut) = pipeline::cut_srs(&self.root, srs, key.meta.k(), out)?;
             let words = Key::of(&cut, &key.vk).wrap_err_with(what)?;
             ensure!(

@@ -20,7 +20,7 @@ use super::{JoinDir, Run};
 use crate::files::{self, ProofFile, hex_scalar};
 use crate::measure::Stages;
 use crate::output::Output;
-use crate::pipeline;
+use crate::pipeline::{self, Purpose};
 use crate::shards::ShardedProof;
 
 /// A proof to be joined.
@@ -84,7 +84,9 @@ pub fn prove(
 ) -> eyre::Result<(ProofFile, bool)> {
     let plan = &dir.file.plan;
     check_places(dir, given)?;
-    let srs = pipeline::load_setup_srs(&dir.model_dir().setup()?)?;
+    let setup = dir.model_dir().setup()?;
+    let srs = pipeline::load_setup_srs(&setup)?;
+    let purpose = Purpose::of(target, setup.opening);
     ensure!(
         srs.setup_id() == dir.file.setup,
         "{}: setup.json names a reference string of another ceremony than join.lam; run `laminate join setup` again",
@@ -92,7 +94,11 @@ pub fn prove(
     );
     let keys = {
         let _stage = out.stage("Loading the proving key");
-        stages.run("load proving key", || load_keys(dir, &srs), |_| None)?
+        stages.run(
+            "load proving key",
+            || load_keys(dir, &srs, purpose),
+            |_| None,
+        )?
     };
     let (_, cut) = pipeline::cut_srs(Path::new(""), &srs, keys.meta.k(), out)?;
     let template = Template::of(&cut, keys.pk.get_vk())?;
@@ -144,7 +150,7 @@ pub fn prove(
     Ok((file, keys.meta.development))
 }
 
-fn load_keys(dir: &JoinDir, srs: &Srs) -> eyre::Result<ProvingKey> {
+fn load_keys(dir: &JoinDir, srs: &Srs, purpose: Purpose) -> eyre::Result<ProvingKey> {
     let identity = Identity::of_join(&dir.file.plan, srs);
     let path = ProvingKey::path(&pipeline::key_folder(), &identity);
     ensure!(
@@ -153,8 +159,7 @@ fn load_keys(dir: &JoinDir, srs: &Srs) -> eyre::Result<ProvingKey> {
         dir.root().display(),
         pipeline::key_folder().display()
     );
-    let keys = ProvingKey::load(&path, &identity);
-    keys.wrap_err_with(|| path.display().to_string())
+    pipeline::load_opened(&path, &identity, purpose.opening())
 }
 
 /// Every proof is of its place, as far as can be told without verifying it.

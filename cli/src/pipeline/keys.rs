@@ -19,7 +19,7 @@ use laminate_model::verify::Verifier;
 
 use crate::cmd::setup::{Report as KeyReport, cached_srs, commitment_k, dev_path, load_srs};
 use crate::destination;
-use crate::files::{Setup, cache_dir, read_text};
+use crate::files::{ProofFile, Setup, cache_dir, read_text};
 use crate::output::Output;
 use crate::subject::Subject;
 
@@ -108,8 +108,8 @@ pub fn require_checked(srs: &Srs) -> eyre::Result<()> {
     Ok(())
 }
 
-/// Reads or makes the keys of a program, both files. `srs` is cut to the circuit or longer; keys in the cache get the opening that is asked for, with a
-/// string that is as long as it needs.
+/// Reads or makes the keys of a program, all files. `srs` is cut to the circuit or longer; the keys get the opening that is asked for, with a string that is
+/// as long as it needs.
 ///
 /// # Errors
 /// A reference string that is too small, or an altered key file.
@@ -122,16 +122,18 @@ pub fn setup(
     let folder = new_key_folder()?;
     let verifier = Verifier::new(program.clone())?;
     let (keys, _) = ProvingKey::cached(&folder, &verifier, mode, srs)?;
-    with_verifying_key(with_opening(keys, opening, long)?)
+    with_opening(keys, opening, long)
 }
 
-/// The keys with an opening, as the cache holds them from now on.
+/// The keys with an opening, with the verifying key of SHPLONK, which what joins proofs needs, and that of the opening in the cache.
 fn with_opening(keys: ProvingKey, opening: Opening, srs: &Srs) -> eyre::Result<ProvingKey> {
-    let before = keys.meta.packed;
-    let keys = keys.with_opening(opening, srs)?;
-    if keys.meta.packed != before {
-        keys.save(&ProvingKey::path(&key_folder(), &keys.meta.identity))?;
+    let keys = keys.with_opening(Opening::Shplonk, srs)?;
+    keep_verifying_key(&keys)?;
+    if opening == Opening::Shplonk {
+        return Ok(keys);
     }
+    let keys = keys.with_opening(opening, srs)?;
+    keep_verifying_key(&keys)?;
     Ok(keys)
 }
 
@@ -159,12 +161,12 @@ pub fn setup_join(join: &Join, output: OutputFormat, srs: &Srs) -> eyre::Result<
     Ok(ProvingKey::cached_join(&new_key_folder()?, join, output, srs)?.0)
 }
 
-/// The keys of a join with an opening, both files.
+/// The keys of a join with an opening, all files.
 ///
 /// # Errors
 /// As [`setup`].
 pub fn finish_join(keys: ProvingKey, opening: Opening, srs: &Srs) -> eyre::Result<ProvingKey> {
-    with_verifying_key(with_opening(keys, opening, srs)?)
+    with_opening(keys, opening, srs)
 }
 
 fn new_key_folder() -> eyre::Result<PathBuf> {
@@ -176,20 +178,34 @@ fn new_key_folder() -> eyre::Result<PathBuf> {
     Ok(folder)
 }
 
-fn with_verifying_key(keys: ProvingKey) -> eyre::Result<ProvingKey> {
+fn keep_verifying_key(keys: &ProvingKey) -> eyre::Result<()> {
     let (identity, key) = (&keys.meta.identity, keys.verifying_key());
-    let path = vk_path(identity);
+    let path = vk_path(identity, keys.meta.opening());
     // A file that is damaged, or of another key, is made again.
     let found = VerifyingKey::load(&path, Some(identity));
     if found.is_ok_and(|found| found.digest() == key.digest()) {
-        return Ok(keys);
+        return Ok(());
     }
-    key.save(&path)?;
-    Ok(keys)
+    Ok(key.save(&path)?)
 }
 
-pub(super) fn vk_path(identity: &Identity) -> PathBuf {
-    key_folder().join(format!("{}.vkey", identity.file_stem()))
+fn vk_path(identity: &Identity, opening: Opening) -> PathBuf {
+    VerifyingKey::path(&key_folder(), identity, opening)
+}
+
+/// The verifying key of an opening in the cache, if there is one.
+fn cached_verifying_key(
+    identity: &Identity,
+    opening: Opening,
+) -> eyre::Result<Option<VerifyingKey>> {
+    let path = vk_path(identity, opening);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let of = || path.display().to_string();
+    let key = VerifyingKey::load(&path, Some(identity)).wrap_err_with(of)?;
+    key.require_opening(opening).wrap_err_with(of)?;
+    Ok(Some(key))
 }
 
 /// Sizes and shape of keys.
@@ -202,13 +218,10 @@ pub fn key_report(keys: &ProvingKey) -> eyre::Result<KeyReport> {
     Ok(KeyReport {
         k: keys.meta.k(),
         advice_columns: laminate_aggregator::circuit::ADVICE_COLUMNS,
-        opening: match keys.meta.opening() {
-            Opening::Packed => "packed",
-            Opening::Shplonk => "SHPLONK",
-        },
+        opening: keys.meta.opening(),
         vk_digest: hex::encode(keys.verifying_key().digest()),
         proving_key_bytes: size(&ProvingKey::path(&key_folder(), identity))?,
-        verifying_key_bytes: size(&vk_path(identity))?,
+        verifying_key_bytes: size(&vk_path(identity, keys.meta.opening()))?,
         development: keys.meta.development,
         weights: None,
     })
@@ -231,13 +244,29 @@ pub fn load_setup_srs(setup: &Setup) -> eyre::Result<Srs> {
     Ok(srs)
 }
 
-/// The proving key of a program that `setup` made.
+/// The proving key of a program that `setup` made, with an opening.
 ///
 /// # Errors
 /// Missing, altered or foreign keys.
-pub fn load_keys(program: &Program, mode: FoldMode, srs: &Srs) -> eyre::Result<ProvingKey> {
+pub fn load_keys(
+    program: &Program,
+    mode: FoldMode,
+    srs: &Srs,
+    opening: Opening,
+) -> eyre::Result<ProvingKey> {
     let (path, identity) = require_keys(program, mode, srs)?;
-    ProvingKey::load(&path, &identity).wrap_err_with(|| path.display().to_string())
+    load_opened(&path, &identity, opening)
+}
+
+/// The proving key at a path, with an opening.
+///
+/// # Errors
+/// As [`load_keys`].
+pub fn load_opened(path: &Path, identity: &Identity, opening: Opening) -> eyre::Result<ProvingKey> {
+    let of = || path.display().to_string();
+    let keys = ProvingKey::load(path, identity).wrap_err_with(of)?;
+    let key = require_verifying_key(identity, opening)?;
+    keys.opened_as(&key).wrap_err_with(of)
 }
 
 /// Where the proving key of a program lies, and what it is of.
@@ -273,35 +302,85 @@ pub struct SubjectKeys {
 ///
 /// # Errors
 /// Missing, altered or foreign keys; a join of which a part leaves its weights open.
-pub fn load_subject_keys(subject: &Subject, srs: &Srs) -> eyre::Result<SubjectKeys> {
+pub fn load_subject_keys(
+    subject: &Subject,
+    srs: &Srs,
+    opening: Opening,
+) -> eyre::Result<SubjectKeys> {
     let weights = subject.weight_program()?;
+    let load = |digest| load_verifying_key(digest, FoldMode::On, srs, opening);
     Ok(SubjectKeys {
-        inference: load_verifying_key(subject.digest, FoldMode::On, srs)?,
-        weights: weights
-            .map(|digest| load_verifying_key(digest, FoldMode::On, srs))
-            .transpose()?,
+        inference: load(subject.digest)?,
+        weights: weights.map(load).transpose()?,
     })
 }
 
-/// The verifying key that `setup` made of the program with this digest.
+/// The verifying key with an opening that `setup` made of the program with this digest.
 ///
 /// # Errors
 /// Missing, altered or foreign keys.
-pub fn load_verifying_key(program: Fr, mode: FoldMode, srs: &Srs) -> eyre::Result<VerifyingKey> {
+pub fn load_verifying_key(
+    program: Fr,
+    mode: FoldMode,
+    srs: &Srs,
+    opening: Opening,
+) -> eyre::Result<VerifyingKey> {
     let identity = Identity {
         program: Scalar(program),
         mode,
         setup: srs.setup_id(),
         circuit: CIRCUIT_VERSION,
     };
-    let path = vk_path(&identity);
-    if !path.exists() {
-        return Err(eyre!(
-            "no verifying key of this program in {}; make it with `laminate setup`",
+    require_verifying_key(&identity, opening)
+}
+
+fn require_verifying_key(identity: &Identity, opening: Opening) -> eyre::Result<VerifyingKey> {
+    let key = cached_verifying_key(identity, opening)?;
+    key.ok_or_else(|| {
+        eyre!(
+            "no verifying key of this program with {opening} opening in {}; make it with `laminate setup`",
             key_folder().display()
-        ));
+        )
+    })
+}
+
+/// The cached key that a proof file names: its digest tells the opening.
+///
+/// # Errors
+/// As [`load_verifying_key`].
+pub fn verifying_key_of(file: &ProofFile) -> eyre::Result<VerifyingKey> {
+    let identity = Identity {
+        program: file.program_digest,
+        mode: file.fold,
+        setup: file.setup,
+        circuit: CIRCUIT_VERSION,
+    };
+    let openings: &[Opening] = match file.proof.target {
+        Target::Contract => &[Opening::Packed, Opening::Shplonk],
+        Target::Join => &[Opening::Shplonk],
+    };
+    let (mut cached, mut damage) = (vec![], None);
+    for opening in openings {
+        match cached_verifying_key(&identity, *opening) {
+            Ok(Some(key)) if key.digest() == file.vk_digest => return Ok(key),
+            Ok(Some(key)) => cached.push(format!("{} ({opening})", hex::encode(key.digest()))),
+            Ok(None) => {}
+            Err(error) => damage = Some(error),
+        }
     }
-    VerifyingKey::load(&path, Some(&identity)).wrap_err_with(|| path.display().to_string())
+    if let Some(error) = damage {
+        return Err(error);
+    }
+    ensure!(
+        !cached.is_empty(),
+        "no verifying key of this program in {}; make it with `laminate setup` in a folder of the same model",
+        key_folder().display()
+    );
+    Err(eyre!(
+        "the proof was made with verifying key {}, the cached one is {}; they are of different versions, or the proof is of an opening that `laminate setup --opening` did not make here",
+        hex::encode(file.vk_digest),
+        cached.join(" and ")
+    ))
 }
 
 /// Where the reference string of a key lies: the smallest that a verifier needs is made or found by its setup.

@@ -3,7 +3,6 @@
 
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
-use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::field::Scalar;
 use laminate_engine::fold::FoldMode;
@@ -18,7 +17,7 @@ use super::of_shard;
 use crate::files::{ProofFile, hex_scalar};
 use crate::measure::Stages;
 use crate::output::Output;
-use crate::pipeline::{self, Folded};
+use crate::pipeline::{self, Folded, Purpose};
 
 /// Aggregation proofs of a model in shards. Public.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,7 +102,7 @@ pub fn aggregate<'a>(
             &verifier.program,
             &folded,
             srs,
-            Target::Join,
+            Purpose::Join,
             &mut parts,
             out,
         )

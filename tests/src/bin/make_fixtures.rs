@@ -12,6 +12,7 @@ use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::evm::encode_proof;
 use laminate_aggregator::keys::{ProvingKey, required_k};
+use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
@@ -36,8 +37,11 @@ fn main() -> Outcome<()> {
     let (_, weights): (_, Weights) =
         artifact::decode(Kind::Weights, &fs::read(model_dir.join("weights.lam"))?)?;
     let model = Model::new(program.clone(), &weights)?;
-    let srs = Srs::development(required_k(&model.verifier, FoldMode::On)?)?;
+    // As `setup --dev-srs` makes them, and the generated verifier is of.
+    let k = Opening::Packed.required_k(required_k(&model.verifier, FoldMode::On)?);
+    let srs = Srs::development(k)?;
     let keys = ProvingKey::derive(&model.verifier, FoldMode::On, &srs)?;
+    let keys = keys.with_opening(Opening::Packed, &srs)?;
 
     let mut other = weights.clone();
     other.dense[0].weight[0] = other.dense[0].weight[0].wrapping_add(1).clamp(-127, 126);

@@ -186,9 +186,9 @@ impl Plan {
 
     /// Commitments of the key.
     fn commitments(&self) -> usize {
-        match self.opening {
+        match &self.opening {
             Opening::Shplonk => self.protocol.preprocessed.len(),
-            Opening::Packed(_) => 1,
+            Opening::Packed(layout) => layout.key,
         }
     }
 
@@ -298,8 +298,7 @@ fn record(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Recording, EvmErro
     let failed = |error: snark_verifier::Error| refused(format!("{error:?}"));
     let claim = match &plan.opening {
         Opening::Packed(layout) => {
-            let key = points.first().ok_or_else(|| refused("no key".to_owned()))?;
-            succinct(layout, &protocol, key, &words, &mut transcript).map_err(failed)?
+            succinct(layout, &protocol, &points, &words, &mut transcript).map_err(failed)?
         }
         Opening::Shplonk => {
             type Verifier = PlonkSuccinctVerifier<SHPLONK>;

@@ -2,7 +2,6 @@
 
 use alloy::primitives::B256;
 use laminate_aggregator::packed::Opening;
-use laminate_aggregator::prove::Target;
 use laminate_engine::fold::FoldMode;
 use laminate_model::ops::Forest;
 use laminate_model::ops::forest::{MISS, Nodes, Row};
@@ -22,7 +21,7 @@ use crate::cmd::verifier::{Keys, make};
 use crate::files::ModelDir;
 use crate::input::Given;
 use crate::measure::Stages;
-use crate::pipeline;
+use crate::pipeline::{self, Purpose};
 use crate::subject::Subject;
 
 /// Two outputs of a stump each, on a feature that may be missing: 1,000,000 or -7 from -2,000,000 on, 1 or 2.
@@ -100,8 +99,8 @@ fn a_forest_is_submitted_like_any_other_program() {
     let given = Given::read(&path, &program).unwrap();
     let mut stages = Stages::default();
     let folded = pipeline::fold(&dir, &given, &srs, mode, &mut stages, OUT).unwrap();
-    let target = Target::Contract;
-    let proof = pipeline::aggregate(&program, &folded, &srs, target, &mut stages, OUT).unwrap();
+    let purpose = Purpose::Contract(Opening::Shplonk);
+    let proof = pipeline::aggregate(&program, &folded, &srs, purpose, &mut stages, OUT).unwrap();
     pipeline::verify(&proof).unwrap();
     let outputs = [-1_000_000, 2];
     assert_eq!(proof.outputs(), outputs);
@@ -115,7 +114,7 @@ fn a_forest_is_submitted_like_any_other_program() {
     );
 
     let subject = Subject::of(&program).unwrap();
-    let key = pipeline::load_verifying_key(subject.digest, mode, &srs).unwrap();
+    let key = pipeline::load_verifying_key(subject.digest, mode, &srs, Opening::Shplonk).unwrap();
     let keys = Keys {
         mode: Mode::Universal,
         ..Keys::of(&key)

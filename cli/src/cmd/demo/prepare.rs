@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::packed::Opening;
-use laminate_aggregator::prove::Target;
 use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
 use laminate_model::artifact::Kind;
@@ -17,14 +16,14 @@ use crate::chain::registry::word;
 use crate::chain::universal::Mode;
 use crate::cmd::commit::commit;
 use crate::cmd::compile::{Compile, LlmArgs, compile};
-use crate::cmd::setup::development;
+use crate::cmd::setup::{commitment_k, dev_path, development};
 use crate::cmd::verifier::{self, Keys, Made};
 use crate::files::{self, ModelDir, ProofFile};
 use crate::fraud;
 use crate::input::{self, Given};
 use crate::measure::Stages;
 use crate::output::Output;
-use crate::pipeline;
+use crate::pipeline::{self, Purpose};
 use crate::subject::Subject;
 
 /// Inputs of the batch.
@@ -91,8 +90,8 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
     change_one_weight(&other_dir)?;
 
     let (program, batch_program) = (dir.program()?, batch_dir.program()?);
-    let k = pipeline::required_k(&program, FoldMode::On)?;
-    let batch_k = pipeline::required_k(&batch_program, FoldMode::On)?;
+    let k = powers(&program)?;
+    let batch_k = powers(&batch_program)?;
     let srs = stages.run(
         "development reference string",
         || development(k, out),
@@ -145,6 +144,14 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
         models,
         _folder: folder,
     })
+}
+
+/// log2 of the powers for commitments and packed proofs.
+fn powers(program: &Program) -> eyre::Result<u32> {
+    let circuit = pipeline::circuit_k(program, FoldMode::On)?;
+    Ok(Opening::Packed
+        .required_k(circuit)
+        .max(commitment_k(program)))
 }
 
 /// What `laminate input commit` does.
@@ -233,13 +240,15 @@ fn setup(
     out: Output,
 ) -> eyre::Result<()> {
     let program = dir.program()?;
+    let k = pipeline::circuit_k(&program, FoldMode::On)?;
+    let (path, cut) = pipeline::cut_srs(&dev_path(srs.k()), srs, k, out)?;
     let _stage = out.stage("Making or loading the keys");
     let keys = stages.run(
         name,
-        || pipeline::setup(&program, FoldMode::On, srs, (Opening::Shplonk, srs)),
+        || pipeline::setup(&program, FoldMode::On, &cut, (Opening::Packed, srs)),
         |keys| pipeline::key_report(keys).ok().map(|r| r.proving_key_bytes),
     )?;
-    pipeline::link_srs(&keys, &crate::cmd::setup::dev_path(srs.k()))
+    pipeline::link_srs(&keys, &path)
 }
 
 fn prove(
@@ -251,7 +260,8 @@ fn prove(
 ) -> eyre::Result<ProofFile> {
     let program = dir.program()?;
     let folded = pipeline::fold(dir, given, srs, FoldMode::On, stages, out)?;
-    let proof = pipeline::aggregate(&program, &folded, srs, Target::Contract, stages, out)?;
+    let purpose = Purpose::Contract(Opening::Packed);
+    let proof = pipeline::aggregate(&program, &folded, srs, purpose, stages, out)?;
     stages.run(
         "verify the published proof natively",
         || pipeline::verify(&proof),
@@ -284,7 +294,7 @@ fn contracts(
     out: Output,
 ) -> eyre::Result<Made> {
     let subject = Subject::of(&dir.program()?)?;
-    let key = pipeline::load_verifying_key(subject.digest, FoldMode::On, srs)?;
+    let key = pipeline::load_verifying_key(subject.digest, FoldMode::On, srs, Opening::Packed)?;
     let keys = Keys {
         mode,
         ..Keys::of(&key)

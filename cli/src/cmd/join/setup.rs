@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
+use laminate_aggregator::packed::Opening;
 use serde::Serialize;
 
 use crate::cmd::setup::{DEV_K, FoldedSrs, OpeningArg, dev_path, development, load_srs};
@@ -39,8 +40,8 @@ pub struct JoinSetup {
     #[command(flatten)]
     pub srs: FoldedSrs,
     /// How the join's proofs for contracts are opened, as of `laminate setup`.
-    #[arg(long, value_enum, default_value_t = OpeningArg::Shplonk)]
-    pub opening: OpeningArg,
+    #[arg(long, value_enum)]
+    pub opening: Option<OpeningArg>,
 }
 
 /// What is joined.
@@ -71,6 +72,8 @@ struct Report {
     row_log: u8,
     /// Commitment rows of the combination's trace.
     rows: usize,
+    /// How proofs for contracts are opened.
+    opening: Opening,
     /// Digest of the verifying key.
     vk_digest: String,
     /// Size of the proving key's file.
@@ -118,7 +121,7 @@ impl JoinSetup {
         let made = joins::make(
             &self.output,
             what,
-            (self.row_log, self.force, self.opening.into()),
+            (self.row_log, self.force, self.opening),
             &mut at,
             json,
             out,
@@ -222,6 +225,7 @@ impl Report {
             k: report.k,
             row_log: dir.file.plan.row_log,
             rows: made.rows,
+            opening: report.opening,
             vk_digest: report.vk_digest,
             proving_key_bytes: report.proving_key_bytes,
             weights_checked: subject.range == crate::subject::Range::Shown,
@@ -253,9 +257,10 @@ fn human(report: &Report) -> String {
         ""
     };
     format!(
-        "joins {}\nkeys for k = {}, {} commitment rows of 2^{}{rows}\nprogram           {}\nweight commitment {}\nverifying key {}\nproving key {}{weights}{dev}",
+        "joins {}\nkeys for k = {}, {} opening, {} commitment rows of 2^{}{rows}\nprogram           {}\nweight commitment {}\nverifying key {}\nproving key {}{weights}{dev}",
         report.children.join(", "),
         report.k,
+        report.opening,
         report.rows,
         report.row_log,
         report.program_digest,

@@ -1,7 +1,7 @@
 //! Contracts of packed proofs, for one key or for all of a constraint system.
 //!
 //! They are the universal contract with another opening: the same recorder, checks and accumulator. The key is the head of [`super::key_words`] with the
-//! packed transcript's state for halo2's digest, and one commitment. The last word of a proof is the inverse of all that the contract inverts.
+//! packed transcript's state for halo2's digest, and the commitments of its packs. The last word of a proof is the inverse of all that the contract inverts.
 
 use halo2_base::halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
@@ -77,7 +77,7 @@ pub fn generate_packed(
     packed: &PackedKey,
     instances: usize,
 ) -> Result<PackedVerifier, PackedError> {
-    let code = Some(vec![packed.point()]);
+    let code = Some(packed.points());
     generate(srs, key, packed, instances, VERIFIER_CONTRACT, code)
 }
 
@@ -105,8 +105,9 @@ pub fn packed_key_words(
 ) -> Result<Vec<Word>, PackedError> {
     let protocol = protocol(key, packed, instances)?;
     let mut words: Vec<Word> = head(&protocol).iter().map(word).collect();
-    let G1Affine { x, y } = packed.point();
-    words.extend([word(&x), word(&y)]);
+    for G1Affine { x, y } in packed.points() {
+        words.extend([word(&x), word(&y)]);
+    }
     Ok(words)
 }
 
@@ -119,6 +120,7 @@ fn generate(
     code: Option<Vec<G1Affine>>,
 ) -> Result<PackedVerifier, PackedError> {
     let layout = layout_of(key, instances)?;
+    packed.check(&layout)?;
     let plan = Plan {
         protocol: protocol(key, packed, instances)?,
         proof_length: layout.body_length(),

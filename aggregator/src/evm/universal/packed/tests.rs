@@ -28,6 +28,15 @@ const KIND: Kind = Kind {
     lookup_bits: Some(8),
 };
 
+/// Of a key with two packs, as the aggregation circuit's.
+const WIDE: (Kind, usize) = (
+    Kind {
+        lookup_bits: None,
+        ..KIND
+    },
+    8,
+);
+
 /// A circuit with its packed key.
 struct Circuit {
     setup: Setup,
@@ -107,7 +116,8 @@ impl Deployed {
 #[test]
 fn contracts_and_native_verifier_agree() {
     let srs = Srs::development(15).unwrap();
-    let circuit = Circuit::new(&srs, KIND, 2);
+    let circuit = Circuit::new(&srs, WIDE.0, WIDE.1);
+    assert_eq!(circuit.key.commitments.len(), 2);
     let Some(contracts) = Deployed::both(&circuit) else {
         return;
     };
@@ -283,7 +293,7 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let srs = Srs::development(19).unwrap();
+        let srs = Srs::development(18).unwrap();
         let sample = sample(perceptron(&[3, 4, 1], 0), FoldMode::On, &srs, 1);
         let verifier = &sample.model.verifier;
         let keys = keys::ProvingKey::derive(verifier, FoldMode::On, &srs).unwrap();
