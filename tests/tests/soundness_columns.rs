@@ -5,7 +5,7 @@
 use laminate_engine::field::pow2;
 use laminate_engine::lookup::{Kind, Range};
 use laminate_model::layout::reliance::stored;
-use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Place, Relu, Reshape};
+use laminate_model::ops::{Abs, Activation, Add, Clip, Dense, LeakyRelu, Mul, Place, Relu, Reshape};
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
 };
@@ -101,7 +101,7 @@ impl Pair {
 
     /// Values that the producer's relations allow if nothing bounds them; what reads them follows.
     fn forge(&self) -> Forger {
-        let (op, reader) = (self.case.program.nodes[self.producer].op, self.reader);
+        let op = self.case.program.nodes[self.producer].op;
         let mut forged = self.forger();
         let get = |at| forged.integer(self.producer, at, INDEX);
         let x = get(At::Operand(0));
@@ -110,12 +110,21 @@ impl Pair {
             Op::Relu(Relu) => {
                 forged.put(self.producer, At::Output, INDEX, x);
                 forged.put(self.producer, At::Aux(Role::NEGATIVE), INDEX, 0);
-                if let Op::Activation(Activation { table }) = self.case.program.nodes[reader].op {
-                    let value = self.case.program.tables[table]
-                        .get(x as i64)
-                        .expect("inside");
-                    forged.put(reader, At::Output, INDEX, value.into());
-                }
+                self.look_up(&mut forged, x);
+            }
+            Op::Abs(Abs) => {
+                forged.put(self.producer, At::Output, INDEX, x);
+                self.look_up(&mut forged, x);
+            }
+            Op::Clip(Clip { lowest, highest }) => {
+                // Moved to the lower end from above it.
+                let (low, high) = (i128::from(lowest), i128::from(highest));
+                let up = element(low - x);
+                forged.put(self.producer, At::Output, INDEX, low);
+                forged.put_in((self.producer, At::Aux(Role::UP)), 0, INDEX, up);
+                forged.put(self.producer, At::Aux(Role::ABOVE), INDEX, 0);
+                forged.put(self.producer, At::Aux(Role::BELOW), INDEX, high - low);
+                self.look_up(&mut forged, low);
             }
             Op::Activation(_) => return self.forge_by_run(),
             // The dense layer's column is the reshape's.
@@ -124,6 +133,15 @@ impl Pair {
         }
         forged.recount_elements();
         forged
+    }
+
+    /// What a table that reads the value gives.
+    fn look_up(&self, forged: &mut Forger, x: i128) {
+        let program = &self.case.program;
+        if let Op::Activation(Activation { table }) = program.nodes[self.reader].op {
+            let value = program.tables[table].get(x as i64).expect("inside");
+            forged.put(self.reader, At::Output, INDEX, value.into());
+        }
     }
 
     /// Another integer, and all that follows from it.
@@ -169,6 +187,10 @@ fn rows() -> Vec<Op> {
                 shift,
             }),
             Op::LeakyRelu(_) => Op::LeakyRelu(LeakyRelu { slope: 6554 }),
+            Op::Clip(_) => Op::Clip(Clip {
+                lowest: -700,
+                highest: 700,
+            }),
             op => op,
         });
     }

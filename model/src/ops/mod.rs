@@ -3,7 +3,7 @@
 //! | op | proof |
 //! | --- | --- |
 //! | [`dense`], [`dense_add`] | products, two sumchecks |
-//! | [`relu`], [`leaky_relu`] | one zero-check |
+//! | [`relu`], [`leaky_relu`], [`abs`], [`clip`] | one zero-check |
 //! | [`add`], [`rescale`] | linear, a random point |
 //! | [`max`] | one zero-check, row sums, a random point |
 //! | [`mul`] | one zero-check |
@@ -27,9 +27,11 @@ mod check;
 mod columns;
 mod node;
 
+pub mod abs;
 pub mod activation;
 pub mod add;
 pub mod argmax;
+pub mod clip;
 pub mod dense;
 pub mod dense_add;
 pub mod embed;
@@ -47,12 +49,14 @@ pub mod scores;
 pub mod softmax;
 pub mod view;
 
+pub use abs::Abs;
 pub use activation::Activation;
 pub use add::Add;
 pub use argmax::Argmax;
 pub use bounds::Bounds;
 pub use check::Check;
 pub(crate) use check::Used;
+pub use clip::Clip;
 pub use columns::{AuxColumn, Extent, Lookup, NodeTable, Output, Place, Role};
 pub use dense::Dense;
 pub use dense_add::DenseAdd;
@@ -288,6 +292,8 @@ ops! { ($)
     16 Max,
     17 Rescale,
     18 Forest,
+    19 Abs,
+    20 Clip,
 }
 
 #[cfg(test)]
