@@ -184,7 +184,7 @@ def case(seed: int) -> tuple[Chain, Floats]:
     steps: list[Callable[[], bool]] = [chain.conv, chain.pool, chain.normalise, chain.point, chain.move, chain.join]
     for _ in range(int(rng.integers(2, 6))):
         if chain.x.ndim > 2:
-            steps[int(rng.choice(len(steps), p=[0.4, 0.16, 0.1, 0.14, 0.14, 0.06]))]()
+            steps[int(rng.choice(len(steps), p=[0.36, 0.15, 0.08, 0.14, 0.14, 0.13]))]()
     chain.finish()
     return chain, chain.x
 

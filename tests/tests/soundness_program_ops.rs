@@ -6,8 +6,7 @@ use laminate_model::layout::Layout;
 use laminate_model::lower::relations;
 use laminate_model::ops::{
     Abs, Activation, Add, Argmax, Clip, Dense, DenseAdd, Embed, LeakyRelu, Mix, Mul, Relu, Reshape,
-    RmsNorm,
-    Rope, Scores, Softmax,
+    RmsNorm, Rope, Scores, Softmax,
 };
 use laminate_model::program::{Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG};
 use laminate_tests::isolated::Isolated;

@@ -185,7 +185,9 @@ impl<'a> Builder<'a> {
             ));
         }
         self.charge(match &draft {
-            Draft::Dense(dense) | Draft::Conv { dense, .. } => dense.weight.len() + dense.bias.len(),
+            Draft::Dense(dense) | Draft::Conv { dense, .. } => {
+                dense.weight.len() + dense.bias.len()
+            }
             Draft::Op(_) => 0,
             Draft::Affine { scale, shift } => 2 * (scale.len() + shift.len()),
         })?;

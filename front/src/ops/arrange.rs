@@ -85,9 +85,8 @@ pub(super) fn arrange(x: &[f32], reads: &[Read], from: &[usize], to: &[usize]) -
     for (read, len) in reads.iter().zip(to) {
         let stride: usize = from.iter().skip(read.axis + 1).product();
         let own = from.get(read.axis).copied().unwrap_or(0);
-        let offsets: Vec<Option<usize>> = (0..*len)
-            .map(|x| Some(read.at(x, own)? * stride))
-            .collect();
+        let offsets: Vec<Option<usize>> =
+            (0..*len).map(|x| Some(read.at(x, own)? * stride)).collect();
         let longer = |before: &Option<usize>| {
             let before = *before;
             offsets.iter().map(move |own| Some(before? + (*own)?))

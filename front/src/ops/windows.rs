@@ -75,10 +75,7 @@ pub(super) fn check(
     params: &[&Param],
     output: &Value,
 ) -> Result<(), String> {
-    let (Op::Convolve(windows)
-    | Op::MaxPool(windows)
-    | Op::MeanPool { windows, .. }) = op
-    else {
+    let (Op::Convolve(windows) | Op::MaxPool(windows) | Op::MeanPool { windows, .. }) = op else {
         return Err("is no op over windows".into());
     };
     let [x] = operands else {
@@ -137,10 +134,7 @@ fn entries(windows: &[Window], axes: &[usize]) -> Vec<Vec<(usize, usize)>> {
 
 /// `(rows, channels, axes…) -> (rows, channels or made, positions…)`.
 pub(super) fn evaluate(op: &Op, x: &[f32], features: &[usize], params: &[&[f32]]) -> Vec<f32> {
-    let (Op::Convolve(windows)
-    | Op::MaxPool(windows)
-    | Op::MeanPool { windows, .. }) = op
-    else {
+    let (Op::Convolve(windows) | Op::MaxPool(windows) | Op::MeanPool { windows, .. }) = op else {
         return vec![];
     };
     let Some((channels, axes)) = features.split_first() else {
@@ -167,7 +161,11 @@ pub(super) fn evaluate(op: &Op, x: &[f32], features: &[usize], params: &[&[f32]]
             }
             (op, _) => x
                 .chunks_exact(size.max(1))
-                .flat_map(|channel| places.iter().map(|place| pooled(op, channel, place, window)))
+                .flat_map(|channel| {
+                    places
+                        .iter()
+                        .map(|place| pooled(op, channel, place, window))
+                })
                 .collect(),
         }
     };
@@ -181,7 +179,9 @@ fn filtered(
     place: &[(usize, usize)],
     (size, window): (usize, usize),
 ) -> f64 {
-    let channels = x.chunks_exact(size.max(1)).zip(filter.chunks_exact(window.max(1)));
+    let channels = x
+        .chunks_exact(size.max(1))
+        .zip(filter.chunks_exact(window.max(1)));
     let of = |(x, w): (&[f32], &[f32])| -> f64 {
         let products = place.iter().filter_map(|(u, at)| {
             let (w, x) = (w.get(*u)?, x.get(*at)?);

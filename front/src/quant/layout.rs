@@ -103,9 +103,7 @@ impl Layout {
             }
             found.iter().for_each(|i| used[*i] = true);
             if let [axis] = found.as_slice() {
-                return Some(AxisMap::Same {
-                    axis: *axis as u32,
-                });
+                return Some(AxisMap::Same { axis: *axis as u32 });
             }
             let term = |i: &usize| (*i as u32, (to.0[*i].stride / own.stride) as i32);
             Some(AxisMap::Linear {
@@ -115,7 +113,10 @@ impl Layout {
             })
         };
         let maps: Option<Vec<AxisMap>> = self.0.iter().map(&mut map).collect();
-        let all = used.iter().zip(&to.0).all(|(used, to)| *used || to.len == 1);
+        let all = used
+            .iter()
+            .zip(&to.0)
+            .all(|(used, to)| *used || to.len == 1);
         maps.filter(|_| all).map(TensorView::of)
     }
 }
@@ -144,14 +145,20 @@ mod tests {
         assert_eq!(image().places(&[30]), None);
         assert_eq!(image().places(&[3, 10]), None);
         assert_eq!(Layout::flat(6).places(&[2, 3]), None);
-        assert_eq!(Layout::row_major(&[1, 4, 1]).places(&[1, 4, 1]), Some(vec![0, 1, 2]));
+        assert_eq!(
+            Layout::row_major(&[1, 4, 1]).places(&[1, 4, 1]),
+            Some(vec![0, 1, 2])
+        );
     }
 
     #[test]
     fn views_split_axes_and_join_none() {
         let same = |axis| AxisMap::Same { axis };
         let transposed = image().view(&Layout::row_major(&[3, 2, 5]));
-        assert_eq!(transposed, Some(TensorView::of(vec![same(1), same(2), same(0)])));
+        assert_eq!(
+            transposed,
+            Some(TensorView::of(vec![same(1), same(2), same(0)]))
+        );
         let split = Layout::flat(30).view(&image());
         let map = AxisMap::Linear {
             terms: vec![(0, 5), (1, 1), (2, 10)],

@@ -6,7 +6,7 @@ use laminate_model::program::{
 };
 
 use super::QuantError;
-use super::layout::Layout;
+use super::layout::{Layout, Place};
 use super::lower::Lowering;
 use crate::graph::{self, ValueId};
 use crate::ops::{self, Read, Window};
@@ -57,7 +57,11 @@ impl Lowering<'_> {
     }
 
     /// A tensor of a value in which every axis of the value is one: the tensor, and which of its axes each is.
-    fn in_axes(&mut self, id: ValueId, node: &graph::Node) -> Result<(TensorId, Vec<usize>), QuantError> {
+    fn in_axes(
+        &mut self,
+        id: ValueId,
+        node: &graph::Node,
+    ) -> Result<(TensorId, Vec<usize>), QuantError> {
         let features = self.features(id);
         let tensor = self.ids[id];
         if let Some(places) = self.layouts[tensor].places(&features) {
@@ -78,13 +82,15 @@ impl Lowering<'_> {
         if self.layouts[from] == *to {
             return Ok(from);
         }
-        let view = self.layouts[from].view(to).ok_or_else(|| QuantError::Axes {
-            node: node.name.clone(),
-            op: node.op.name(),
-            value: self.graph.values()[id].name.clone(),
-            wanted: to.axes(),
-            found: self.layouts[from].axes(),
-        })?;
+        let view = self.layouts[from]
+            .view(to)
+            .ok_or_else(|| QuantError::Axes {
+                node: node.name.clone(),
+                op: node.op.name(),
+                value: self.graph.values()[id].name.clone(),
+                wanted: to.axes(),
+                found: self.layouts[from].axes(),
+            })?;
         self.view(node, &Made::new(id, "axes", to.clone()), view, &[from])
     }
 
@@ -176,7 +182,9 @@ impl Lowering<'_> {
         } else {
             let windows = self.windows(node, windows, true)?;
             let axes = self.lowered.program.tensors[windows.tensor].axes.iter();
-            let own = axes.skip(windows.positions.len()).map(|axis| *axis as usize);
+            let own = axes
+                .skip(windows.positions.len())
+                .map(|axis| *axis as usize);
             (windows.tensor, windows.positions, own.collect())
         };
         // Weights are (made, channels, window…).
@@ -198,7 +206,22 @@ impl Lowering<'_> {
         let windows = self.windows(node, windows, false)?;
         let layout = Self::channels_last(&windows.positions, channels);
         let op = Op::Max(Max { axes: count });
-        self.push(node, op, vec![windows.tensor], scale, &layout)
+        self.push(node, op, vec![windows.tensor], scale, &layout)?;
+        // Behind the ends of positions there is the least that a column stores, which no table has. A view has zero there.
+        let inside = |(axis, place): (usize, &Place)| {
+            let axis = axis as u32;
+            match place.len.is_power_of_two() {
+                true => AxisMap::Same { axis },
+                false => AxisMap::shift(axis, 0),
+            }
+        };
+        let maps: Vec<AxisMap> = layout.0.iter().enumerate().map(inside).collect();
+        if maps.iter().any(|map| !matches!(map, AxisMap::Same { .. })) {
+            let max = self.ids[node.output];
+            let made = Made::new(node.output, "inside", layout);
+            self.ids[node.output] = self.view(node, &made, TensorView::of(maps), &[max])?;
+        }
+        Ok(())
     }
 
     /// A sum over each window, every entry by a factor that makes up for windows that are cut off, divided.
@@ -244,7 +267,8 @@ impl Lowering<'_> {
         let (tensor, places) = self.in_axes(id, node)?;
         let (from, to) = (self.features(id), self.features(node.output));
         let (layout, axis_of) = self.like(tensor, &places, reads, &to);
-        let whole = |(read, len): (&Read, &usize)| *read == Read::all(read.axis) && *len == from[read.axis];
+        let whole =
+            |(read, len): (&Read, &usize)| *read == Read::all(read.axis) && *len == from[read.axis];
         if reads.iter().zip(&to).all(whole) {
             // No number moves.
             let tensor = self.relabelled(node, tensor, &layout)?;
@@ -255,7 +279,12 @@ impl Lowering<'_> {
             constant: 0,
             terms: vec![ViewTerm::new(0, maps(reads, &from, &to, &places, &axis_of))],
         };
-        let tensor = self.view(node, &Made::new(node.output, "part", layout), view, &[tensor])?;
+        let tensor = self.view(
+            node,
+            &Made::new(node.output, "part", layout),
+            view,
+            &[tensor],
+        )?;
         self.ids[node.output] = tensor;
         Ok(())
     }
@@ -325,7 +354,12 @@ impl Lowering<'_> {
             terms.push(ViewTerm::new(operand as u32, own_maps));
         }
         let view = TensorView { constant: 0, terms };
-        let tensor = self.view(node, &Made::new(node.output, "joined", layout), view, &inputs)?;
+        let tensor = self.view(
+            node,
+            &Made::new(node.output, "joined", layout),
+            view,
+            &inputs,
+        )?;
         self.ids[node.output] = tensor;
         Ok(())
     }
@@ -414,7 +448,8 @@ fn sums(window: &Window, len: usize, axis: u32, padding: bool) -> (AxisMap, u64)
         },
     };
     let all = entries.iter().enumerate().flat_map(|(position, own)| {
-        own.iter().map(move |(_, at)| pair(position, *at, own.len()))
+        own.iter()
+            .map(move |(_, at)| pair(position, *at, own.len()))
     });
     let map = AxisMap::Pairs {
         axes: vec![axis],
@@ -469,9 +504,15 @@ mod tests {
             panic!("pairs")
         };
         // Windows (-1, 0, 1) and (1, 2, 3).
-        let entries: Vec<_> = entries.iter().map(|e| (e.view[0], e.at, e.coefficient)).collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|e| (e.view[0], e.at, e.coefficient))
+            .collect();
         assert_eq!(divisor, 6);
-        assert_eq!(entries, [(0, 0, 3), (0, 1, 3), (1, 1, 2), (1, 2, 2), (1, 3, 2)]);
+        assert_eq!(
+            entries,
+            [(0, 0, 3), (0, 1, 3), (1, 1, 2), (1, 2, 2), (1, 3, 2)]
+        );
         assert_eq!(sums(&window, 4, 0, true).1, 3);
     }
 }

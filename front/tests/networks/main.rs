@@ -54,7 +54,10 @@ fn networks_compute_what_onnxruntime_does() {
         for (found, expected) in found.iter().zip(&case.output) {
             assert_eq!(found.len(), expected.len(), "{name}");
             for (a, b) in found.iter().zip(expected) {
-                assert!((a - b).abs() <= 1e-5 + 1e-5 * largest, "{name}: {a} and {b}");
+                assert!(
+                    (a - b).abs() <= 1e-5 + 1e-5 * largest,
+                    "{name}: {a} and {b}"
+                );
             }
         }
         match compile(&graph, &case.input, CompileOptions::new("case", 1, 12)) {
@@ -76,7 +79,10 @@ fn networks_compute_what_onnxruntime_does() {
     for refusal in &refused {
         println!("{refusal}");
     }
-    println!("networks: {compiled} compiled, {} refused by name", refused.len());
+    println!(
+        "networks: {compiled} compiled, {} refused by name",
+        refused.len()
+    );
     assert!(compiled > 3 * refused.len() && compiled > 20);
 }
 
@@ -104,7 +110,10 @@ fn the_digits_network_keeps_its_decisions() {
     let logits = std::fs::read_to_string(folder.join("evaluation.logits.csv")).expect("logits");
     let floats = graph.run(&evaluation).expect("rows");
     for (row, line) in floats.iter().zip(logits.lines().skip(1)) {
-        let expected = line.split(',').skip(1).map(|v| v.parse::<f32>().expect("a number"));
+        let expected = line
+            .split(',')
+            .skip(1)
+            .map(|v| v.parse::<f32>().expect("a number"));
         for (a, b) in row.iter().zip(expected) {
             assert!((a - b).abs() < 1e-4, "{a} and {b}");
         }

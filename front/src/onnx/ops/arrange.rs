@@ -119,7 +119,12 @@ pub fn pad(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     } else {
         let value = match context.optional(2)? {
             None => 0.0,
-            Some(_) => context.constant(2)?.floats()?.first().copied().unwrap_or(0.0),
+            Some(_) => context
+                .constant(2)?
+                .floats()?
+                .first()
+                .copied()
+                .unwrap_or(0.0),
         };
         let axes = match context.optional(3)? {
             None => None,

@@ -99,12 +99,21 @@ fn places(
 ) -> Result<Vec<usize>, ImportError> {
     let rank = features as i64 + 1;
     let place = |axis: &i64| {
-        let axis = if *axis < 0 { axis.saturating_add(rank) } else { *axis };
+        let axis = if *axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            *axis
+        };
         let at = usize::try_from(axis.checked_sub(1)?).ok()?;
         (at < features).then_some(at)
     };
     let found: Option<Vec<usize>> = axes.iter().map(place).collect();
-    let once = |found: &Vec<usize>| found.iter().enumerate().all(|(i, at)| found.iter().position(|a| a == at) == Some(i));
+    let once = |found: &Vec<usize>| {
+        found
+            .iter()
+            .enumerate()
+            .all(|(i, at)| found.iter().position(|a| a == at) == Some(i))
+    };
     found.filter(once).ok_or_else(|| {
         context.fail(format!(
             "axes are {axes:?}, expected different ones of 1 to {features}: the batch stays the first"

@@ -68,15 +68,14 @@ pub fn conv(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         Some(_) => {
             let bias = context.constant(2)?;
             if bias.dims != [*made] {
-                return Err(context.fail(format!(
-                    "B has shape {:?}, expected [{made}]",
-                    bias.dims
-                )));
+                return Err(context.fail(format!("B has shape {:?}, expected [{made}]", bias.dims)));
             }
             bias.floats()?.to_vec()
         }
     };
-    let cols = sizes.iter().fold(channels, |all, size| all.saturating_mul(*size));
+    let cols = sizes
+        .iter()
+        .fold(channels, |all, size| all.saturating_mul(*size));
     let dense = Dense {
         rows: *made,
         cols,
@@ -114,10 +113,7 @@ pub fn global_max_pool(context: &mut Context<'_, '_>) -> Result<(), ImportError>
     global(context, Op::MaxPool)
 }
 
-fn pool(
-    context: &mut Context<'_, '_>,
-    op: impl Fn(Vec<Window>) -> Op,
-) -> Result<(), ImportError> {
+fn pool(context: &mut Context<'_, '_>, op: impl Fn(Vec<Window>) -> Op) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
     let (channels, axes) = channels_and_axes(context, &features)?;
@@ -168,7 +164,11 @@ fn counts(
     values: &[i64],
     axes: usize,
 ) -> Result<Vec<usize>, ImportError> {
-    let count = |value: &i64| usize::try_from(*value).ok().filter(|v| (1..=1 << 20).contains(v));
+    let count = |value: &i64| {
+        usize::try_from(*value)
+            .ok()
+            .filter(|v| (1..=1 << 20).contains(v))
+    };
     let found: Option<Vec<usize>> = values.iter().map(count).collect();
     found.filter(|found| found.len() == axes).ok_or_else(|| {
         context.fail(format!(
