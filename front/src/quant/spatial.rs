@@ -166,7 +166,7 @@ impl Lowering<'_> {
 
     /// Positions first, then channels.
     fn channels_last(positions: &[usize], channels: usize) -> Layout {
-        let features = [&[channels], positions].concat();
+        let features = [&[channels][..], positions].concat();
         let order: Vec<usize> = (1..features.len()).chain([0]).collect();
         Layout::ordered(&features, &order)
     }

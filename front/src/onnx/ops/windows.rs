@@ -82,7 +82,7 @@ pub fn conv(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         weight: weight.floats()?.to_vec(),
         bias,
     };
-    let made = [&[*made], positions.as_slice()].concat();
+    let made = [&[*made][..], &positions].concat();
     context.push(Draft::Conv { windows, dense }, vec![x], made)
 }
 
@@ -124,7 +124,7 @@ fn pool(context: &mut Context<'_, '_>, op: impl Fn(Vec<Window>) -> Op) -> Result
     let ceil = context.int("ceil_mode", 0)? != 0;
     let windows = windows(context, &sizes, axes, ceil)?;
     let positions = checked(context, &windows, &features)?;
-    let features = [&[channels], positions.as_slice()].concat();
+    let features = [&[channels][..], &positions].concat();
     context.push(Draft::Op(op(windows)), vec![x], features)
 }
 
