@@ -88,7 +88,8 @@ fn part(start: i64, end: i64, step: i64, len: usize) -> Option<(i64, usize)> {
         let first = at(start).clamp(0, len);
         (first, at(end).clamp(0, len) - first)
     } else {
-        let first = at(start).clamp(-1, len - 1);
+        // Unlike NumPy's, a start before the first entry is the first entry.
+        let first = at(start).clamp(0, len - 1);
         (first, first - at(end).clamp(-1, len - 1))
     };
     let by = step.checked_abs().filter(|by| *by > 0)?;
@@ -203,12 +204,13 @@ mod tests {
     use super::part;
 
     #[test]
-    fn parts_are_those_of_numpy() {
+    fn parts_are_those_of_the_specification() {
         assert_eq!(part(1, 4, 1, 10), Some((1, 3)));
         assert_eq!(part(-3, i64::MAX, 1, 10), Some((7, 3)));
         assert_eq!(part(0, 10, 3, 10), Some((0, 4)));
         assert_eq!(part(-1, i64::MIN, -1, 4), Some((3, 4)));
         assert_eq!(part(3, 0, -2, 4), Some((3, 2)));
+        assert_eq!(part(-2, i64::MIN, -1, 1), Some((0, 1)));
         assert_eq!(part(2, 2, 1, 4), None);
         assert_eq!(part(0, 4, 0, 4), None);
         assert_eq!(part(9, 12, 1, 4), None);
