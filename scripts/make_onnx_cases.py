@@ -74,6 +74,8 @@ class Chain:
 
     def push(self, op: str, inputs: list[str], **attributes: Any) -> bool:
         """Appends a node if onnxruntime runs it and what it gives is neither empty nor too large."""
+        if not self.fits(attributes):
+            return False
         name = f"v{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [name], name=f"{op.lower()}{len(self.nodes)}", **attributes))
         try:
@@ -87,6 +89,20 @@ class Chain:
             return False
         self.x, self.name = found, name
         return True
+
+    def fits(self, attributes: dict[str, Any]) -> bool:
+        """Whether windows are no larger than axes with their padding, which onnxruntime does not ask of all of them."""
+        if str(attributes.get("auto_pad", "VALID")) != "VALID":
+            return True
+        sizes = attributes.get("kernel_shape", [])
+        pads = attributes.get("pads", [0] * (2 * len(sizes)))
+        gaps = attributes.get("dilations", [1] * len(sizes))
+        return all(
+            (size - 1) * gap + 1 <= axis + before + after
+            for size, gap, axis, before, after in zip(
+                sizes, gaps, self.x.shape[2:], pads[: len(sizes)], pads[len(sizes) :], strict=False
+            )
+        )
 
     def windows(self) -> dict[str, Any]:
         """Random attributes of windows."""

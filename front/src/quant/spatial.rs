@@ -199,10 +199,65 @@ impl Lowering<'_> {
         self.push(node, op, vec![tensor], scale, &layout)
     }
 
+    /// Gives a value a column of its own if it is a view of parts, or has zeros that stand in no column: a maximum takes no
+    /// other entries than those of one column, and what is in none counts as less than all of them.
+    fn store(&mut self, id: ValueId, node: &graph::Node) -> Result<(), QuantError> {
+        let program = &self.lowered.program;
+        let axes = |id: TensorId| &program.tensors[id].axes;
+        // Every entry is one of the operand's.
+        let whole = |view: &TensorView, from: TensorId, to: TensorId| {
+            let inside = |(map, len): (&AxisMap, &u32)| match map {
+                AxisMap::Same { .. } => true,
+                AxisMap::Linear {
+                    terms,
+                    scale: 1,
+                    offset: 0,
+                } => match terms.as_slice() {
+                    [(axis, 1)] => axes(to)[*axis as usize] <= *len,
+                    _ => false,
+                },
+                _ => false,
+            };
+            match view.terms.as_slice() {
+                [term] => term.maps.iter().zip(axes(from)).all(inside),
+                _ => false,
+            }
+        };
+        let mut at = self.ids[id];
+        let parts = loop {
+            let Some(made) = program.nodes.iter().find(|made| made.output == at) else {
+                break false;
+            };
+            let from = made.inputs[0];
+            at = match made.op {
+                Op::Reshape(_) => from,
+                Op::View(View { view, .. }) if whole(&program.views[view], from, at) => from,
+                Op::View(_) => break true,
+                _ => break false,
+            };
+        };
+        if !parts {
+            return Ok(());
+        }
+        let (tensor, scale) = (self.ids[id], self.scales.of(id));
+        let layout = self.layouts[tensor].clone();
+        let name = format!("{}/stored", node.name);
+        let output = self.raw_tensor(id, name.clone(), scale, &node.name, &layout)?;
+        self.lowered.program.nodes.push(Node {
+            name,
+            op: rescale(scale, scale, 1).0,
+            inputs: vec![tensor],
+            output,
+        });
+        self.ids[id] = output;
+        Ok(())
+    }
+
     fn max_pool(&mut self, node: &graph::Node, windows: &[Window]) -> Result<(), QuantError> {
         let channels = self.features(node.output)[0];
         let scale = self.scales.of(node.output);
         let count = windows.len();
+        self.store(node.inputs[0], node)?;
         let windows = self.windows(node, windows, false)?;
         let layout = Self::channels_last(&windows.positions, channels);
         let op = Op::Max(Max { axes: count });

@@ -34,16 +34,22 @@ fn windows_of_zeros_beside_the_image() {
 
 #[test]
 fn factors_and_offsets_of_channels_fold_into_convolutions() {
-    let behind = image()
-        .node("Conv", &["x", "w", "b"], "h")
-        .node("BatchNormalization", &["h", "c", "b", "b", "c"], "y");
+    let behind = image().node("Conv", &["x", "w", "b"], "h").node(
+        "BatchNormalization",
+        &["h", "c", "b", "b", "c"],
+        "y",
+    );
     assert_eq!(names(&behind), ["convolve"]);
     let deviation = (2.0f32 + 1e-5).sqrt();
     let expected = (10.0 - 1.0) * 2.0 / deviation + 1.0;
     assert!((behind.run(&[1.0; 32])[0] - expected).abs() < 1e-4);
     let before = |shift: &str| {
         image()
-            .node("BatchNormalization", &["x", "two", shift, "zero", "two"], "h")
+            .node(
+                "BatchNormalization",
+                &["x", "two", shift, "zero", "two"],
+                "h",
+            )
             .float("epsilon", 0.0)
             .node("Conv", &["h", "w"], "y")
     };
@@ -53,7 +59,11 @@ fn factors_and_offsets_of_channels_fold_into_convolutions() {
     assert_eq!(names(&padded("zero")), ["convolve"]);
     assert_eq!(names(&padded("two")), ["convolve", "convolve"]);
     let alone = image()
-        .node("BatchNormalization", &["x", "two", "two", "zero", "two"], "h")
+        .node(
+            "BatchNormalization",
+            &["x", "two", "two", "zero", "two"],
+            "h",
+        )
         .float("epsilon", 0.0)
         .node("Relu", &["h"], "y");
     assert_eq!(names(&alone), ["convolve", "rectify"]);
@@ -72,10 +82,16 @@ fn windows_that_do_not_fit_are_refused() {
         (conv("dilations", &[-1, 1]), "expected 2 positive numbers"),
         (conv("dilations", &[2, 1]), "larger than operand 0"),
         (conv("pads", &[1, 1]), "expected 2 numbers from 0 on before"),
-        (conv("pads", &[0, 0, 0, -1]), "expected 2 numbers from 0 on before"),
+        (
+            conv("pads", &[0, 0, 0, -1]),
+            "expected 2 numbers from 0 on before",
+        ),
         (conv("pads", &[3, 0, 0, 0]), "some windows hold nothing"),
         (
-            image().node("Conv", &["x", "w"], "y").int("group", 2).error(),
+            image()
+                .node("Conv", &["x", "w"], "y")
+                .int("group", 2)
+                .error(),
             "group is 2, expected 1",
         ),
         (
@@ -139,11 +155,15 @@ fn the_batch_is_not_moved() {
             "begins with the batch",
         ),
         (
-            base().node("Slice", &["x", "zero", "one", "zero"], "y").error(),
+            base()
+                .node("Slice", &["x", "zero", "one", "zero"], "y")
+                .error(),
             "the batch is whole",
         ),
         (
-            base().node("Slice", &["x", "four", "four", "one"], "y").error(),
+            base()
+                .node("Slice", &["x", "four", "four", "one"], "y")
+                .error(),
             "nothing is left",
         ),
         (
@@ -163,19 +183,18 @@ fn the_batch_is_not_moved() {
             "pads with 0.5, expected 0",
         ),
         (
-            base().node("Concat", &["x", "x"], "y").int("axis", 0).error(),
+            base()
+                .node("Concat", &["x", "x"], "y")
+                .int("axis", 0)
+                .error(),
             "the batch stays as it is",
         ),
         (
-            base()
-                .node("Reshape", &["x", "many"], "y")
-                .error(),
+            base().node("Reshape", &["x", "many"], "y").error(),
             "target shape",
         ),
         (
-            base()
-                .node("Unsqueeze", &["x", "zero"], "y")
-                .error(),
+            base().node("Unsqueeze", &["x", "zero"], "y").error(),
             "the batch stays the first",
         ),
         (
