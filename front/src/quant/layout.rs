@@ -97,7 +97,9 @@ impl Layout {
             };
             let found: Vec<usize> = (0..to.0.len()).filter(|i| inside(&to.0[*i])).collect();
             let product: usize = found.iter().map(|i| to.0[*i].len).product();
-            let whole = found.iter().all(|i| to.0[*i].stride % own.stride == 0);
+            let whole = found
+                .iter()
+                .all(|i| to.0[*i].stride.is_multiple_of(own.stride));
             if product != own.len || !whole || found.iter().any(|i| used[*i]) {
                 return None;
             }
