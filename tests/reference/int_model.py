@@ -119,6 +119,10 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
             return each(name, lambda v: max(v, 0), *operands)
         case "leaky_relu":
             return each(name, lambda v: leaky_relu(v, a["slope"]), *operands)
+        case "abs":
+            return each(name, abs, *operands)
+        case "clip":
+            return each(name, lambda v: min(max(v, a["lowest"]), a["highest"]), *operands)
         case "activation":
             values = program["tables"][a["table"]]["values"]
             return each(name, lambda v: table_lookup(name, values, v), *operands)

@@ -3,7 +3,8 @@
 
 use laminate_engine::geometry::Block;
 use laminate_model::ops::{
-    Activation, Add, Argmax, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mul, Relu, Reshape,
+    Abs, Activation, Add, Argmax, Clip, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mul, Relu,
+    Reshape,
 };
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, WeightFormat,
@@ -31,6 +32,12 @@ pub struct Isolated {
 }
 
 impl Isolated {
+    /// Values of the input of [`Self::rows`] are inside and on both sides.
+    pub const CLIP: Clip = Clip {
+        lowest: -900,
+        highest: 950,
+    };
+
     /// Every op of rows, each on the input, and an output that is none of theirs.
     pub fn rows(limb_bits: u8) -> Self {
         let mut program = Program::empty("isolated", 1, 20);
@@ -68,6 +75,8 @@ impl Isolated {
                 weight: 2,
                 shift: 32,
             }),
+            Op::Abs(Abs),
+            Op::Clip(Self::CLIP),
             Op::Relu(Relu),
         ];
         program.weights.push(DenseShape::new(WIDTH, WIDTH));

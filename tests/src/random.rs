@@ -1,6 +1,8 @@
 //! Random programs of every op and any shape, whose values stay in range for every input.
 
-use laminate_model::ops::{Activation, Add, Dense, DenseRelu, LeakyRelu, Mul, Relu, Reshape};
+use laminate_model::ops::{
+    Abs, Activation, Add, Clip, Dense, DenseRelu, LeakyRelu, Mul, Relu, Reshape,
+};
 use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind,
     Tensor, Weights,
@@ -75,7 +77,7 @@ impl Growing {
         };
         let width = self.width(input);
         let bound = self.bounds[input];
-        match self.rng.gen_range(0..8) {
+        match self.rng.gen_range(0..10) {
             0 => self.push(Op::Relu(Relu), vec![input], width, bound),
             1 => {
                 let slope = self.rng.gen_range(1..1 << 16);
@@ -93,6 +95,13 @@ impl Growing {
                 16_384,
             ),
             3 => self.push(Op::Reshape(Reshape), vec![input], width, bound),
+            8 => self.push(Op::Abs(Abs), vec![input], width, bound),
+            9 => {
+                let lowest = self.rng.gen_range(-500..500);
+                let highest = self.rng.gen_range(lowest + 1..1000);
+                let clip = Op::Clip(Clip { lowest, highest });
+                self.push(clip, vec![input], width, bound.max(1000));
+            }
             4 => self.add(input),
             5 => self.mul(input),
             _ => self.dense(input, max_width),

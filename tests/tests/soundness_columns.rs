@@ -6,7 +6,7 @@ use laminate_engine::field::pow2;
 use laminate_engine::lookup::{Kind, Range};
 use laminate_model::layout::reliance::stored;
 use laminate_model::ops::{
-    Activation, Add, Dense, DenseRelu, LeakyRelu, Mul, Place, Relu, Reshape,
+    Abs, Activation, Add, Clip, Dense, DenseRelu, LeakyRelu, Mul, Place, Relu, Reshape,
 };
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
@@ -105,7 +105,7 @@ impl Pair {
 
     /// Values that the producer's relations allow if nothing bounds them; what reads them follows.
     fn forge(&self) -> Forger {
-        let (op, reader) = (self.case.program.nodes[self.producer].op, self.reader);
+        let op = self.case.program.nodes[self.producer].op;
         let mut forged = self.forger();
         let get = |at| forged.integer(self.producer, at, INDEX);
         let x = get(At::Operand(0));
@@ -119,12 +119,21 @@ impl Pair {
                 assert!(y < 0, "a negative sum");
                 forged.put(self.producer, At::Output, index, y);
                 forged.put(self.producer, negative, index, 0);
-                if let Op::Activation(Activation { table }) = self.case.program.nodes[reader].op {
-                    let value = self.case.program.tables[table]
-                        .get(y as i64)
-                        .expect("inside");
-                    forged.put(reader, At::Output, index, value.into());
-                }
+                self.look_up(&mut forged, y);
+            }
+            Op::Abs(Abs) => {
+                forged.put(self.producer, At::Output, INDEX, x);
+                self.look_up(&mut forged, x);
+            }
+            Op::Clip(Clip { lowest, highest }) => {
+                // Moved to the lower end from above it.
+                let (low, high) = (i128::from(lowest), i128::from(highest));
+                let up = element(low - x);
+                forged.put(self.producer, At::Output, INDEX, low);
+                forged.put_in((self.producer, At::Aux(Role::UP)), 0, INDEX, up);
+                forged.put(self.producer, At::Aux(Role::ABOVE), INDEX, 0);
+                forged.put(self.producer, At::Aux(Role::BELOW), INDEX, high - low);
+                self.look_up(&mut forged, low);
             }
             Op::Activation(_) => return self.forge_by_run(),
             // The dense layer's column is the reshape's.
@@ -133,6 +142,15 @@ impl Pair {
         }
         forged.recount_elements();
         forged
+    }
+
+    /// What a table that reads the value gives.
+    fn look_up(&self, forged: &mut Forger, x: i128) {
+        let program = &self.case.program;
+        if let Op::Activation(Activation { table }) = program.nodes[self.reader].op {
+            let value = program.tables[table].get(x as i64).expect("inside");
+            forged.put(self.reader, At::Output, INDEX, value.into());
+        }
     }
 
     /// Another integer, and all that follows from it.
@@ -178,6 +196,10 @@ fn rows() -> Vec<Op> {
                 shift,
             }),
             Op::LeakyRelu(_) => Op::LeakyRelu(LeakyRelu { slope: 6554 }),
+            Op::Clip(_) => Op::Clip(Clip {
+                lowest: -700,
+                highest: 700,
+            }),
             op => op,
         });
     }

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use laminate_model::ops::{Argmax, LeakyRelu, Mix, Relu, RmsNorm, Softmax};
+use laminate_model::ops::{Argmax, Clip, LeakyRelu, Mix, Relu, RmsNorm, Softmax};
 use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Tally};
 use laminate_tests::forger::{At, Forger, element};
@@ -169,6 +169,77 @@ fn leaky_relu(isolated: &Isolated, node: usize, index: usize, (p, n): (i128, i12
         (REM, index, sum & 0xffff),
     ];
     isolated.lie(node, &entries)
+}
+
+/// Another square.
+#[test]
+fn every_identity_of_an_absolute_value_is_bound() {
+    let mut tally = Tally::new("identities of abs");
+    for isolated in [Isolated::rows(8), Isolated::rows(16)] {
+        let abs = isolated.node("abs");
+        for index in [0, 1, 2, 4, 5, 6] {
+            let y = isolated.get(abs, At::Operand(0), index).abs();
+            assert_eq!(isolated.get(abs, OUT, index), y);
+            for other in [y + 1, y - 1, 0, 2 * y] {
+                let forged = isolated.lie(abs, &[(OUT, index, other)]);
+                let what = statement(abs, "abs: quadratic 0");
+                tally.refuse_alone(&what, "outer joint sumcheck", &forged);
+            }
+        }
+    }
+}
+
+/// A clip's columns `[y, up, down, above, below]` at an index.
+fn clip(isolated: &Isolated, node: usize, index: usize, columns: [i128; 5]) -> Forger {
+    let roles = [Role::UP, Role::DOWN, Role::ABOVE, Role::BELOW];
+    let places = std::iter::once(OUT).chain(roles.map(aux));
+    let entries = places.zip(columns).map(|(at, v)| (at, index, v));
+    isolated.lie(node, &entries.collect::<Vec<_>>())
+}
+
+/// Moved though inside, not moved though outside, and distances from the ends that are not.
+#[test]
+fn every_identity_of_a_clip_is_bound() {
+    let mut tally = Tally::new("identities of clip");
+    let Clip { lowest, highest } = Isolated::CLIP;
+    let (low, high) = (i128::from(lowest), i128::from(highest));
+    for isolated in [Isolated::rows(8), Isolated::rows(16)] {
+        let node = isolated.node("clip");
+        let (mut inside, mut under, mut over) = (0, 0, 0);
+        for index in [0, 1, 2, 4, 5, 6] {
+            let x = isolated.get(node, At::Operand(0), index);
+            let mut alone = |what: &str, by: &str, columns| {
+                let forged = clip(&isolated, node, index, columns);
+                tally.refuse_alone(&statement(node, &format!("clip: {what}")), by, &forged);
+            };
+            let sums = "outer joint sumcheck";
+            if x < low {
+                under += 1;
+                let lower = [x, 0, 0, 0, high - x];
+                alone("linear 1", "batching", lower);
+                let y = low + 1;
+                alone("quadratic 0", sums, [y, y - x, 0, 1, high - y]);
+            } else if x > high {
+                over += 1;
+                let higher = [x, 0, 0, x - low, 0];
+                alone("linear 2", "batching", higher);
+                let y = high - 1;
+                alone("quadratic 1", sums, [y, 0, x - y, y - low, 1]);
+            } else {
+                inside += 1;
+                for y in [x + 1, high] {
+                    alone("linear 0", "batching", [y, 0, 0, y - low, high - y]);
+                }
+                let y = x + 1;
+                alone("quadratic 0", sums, [y, 1, 0, y - low, high - y]);
+                let y = x - 1;
+                alone("quadratic 1", sums, [y, 0, 1, y - low, high - y]);
+                alone("linear 1", "batching", [x, 0, 0, x - low + 1, high - x]);
+                alone("linear 2", "batching", [x, 0, 0, x - low, high - x + 1]);
+            }
+        }
+        assert!(inside > 0 && under > 0 && over > 0);
+    }
 }
 
 #[test]

@@ -5,10 +5,11 @@ use laminate_engine::relations::Relation;
 use laminate_model::layout::Layout;
 use laminate_model::lower::relations;
 use laminate_model::ops::{
-    Activation, Add, Argmax, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mix, Mul, Relu, Reshape,
-    RmsNorm, Rope, Scores, Softmax,
+    Abs, Activation, Add, Argmax, Clip, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mix, Mul,
+    Relu, Reshape, RmsNorm, Rope, Scores, Softmax,
 };
 use laminate_model::program::{Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG};
+use laminate_tests::isolated::Isolated;
 use laminate_tests::programs::{
     dense, find, first_shard, middle_shard, node, norm, refuse, stacked, tensor, weights, wide,
 };
@@ -147,6 +148,12 @@ fn shifts_and_factors_are_bounded() {
             p.nodes[leaky].op = Op::LeakyRelu(LeakyRelu { slope });
         });
     }
+    for (lowest, highest) in [(3, 3), (4, -4)] {
+        // No value would be at or inside such ends.
+        refuse(&every, "expected the lower end first", |p| {
+            p.nodes[leaky].op = Op::Clip(Clip { lowest, highest });
+        });
+    }
     let act = find(&every, 0, |op| matches!(op, Op::Activation(_)));
     refuse(&every, "table 1 does not exist", |p| {
         p.nodes[act].op = Op::Activation(Activation { table: 1 })
@@ -200,6 +207,8 @@ fn bits_are_those_of_the_op() {
     for op in [
         Op::Relu(Relu),
         Op::LeakyRelu(LeakyRelu { slope: 9 }),
+        Op::Abs(Abs),
+        Op::Clip(Isolated::CLIP),
         Op::Activation(Activation { table: 1 }),
         Op::Reshape(Reshape),
     ] {
@@ -271,6 +280,8 @@ fn shapes_are_those_of_the_operands() {
     for op in [
         Op::Relu(Relu),
         Op::LeakyRelu(LeakyRelu { slope: 9 }),
+        Op::Abs(Abs),
+        Op::Clip(Isolated::CLIP),
         Op::Activation(Activation { table: 1 }),
         Op::Reshape(Reshape),
     ] {

@@ -8,7 +8,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::field::pow2;
 use laminate_engine::geometry::Block;
-use laminate_model::ops::{Activation, Argmax, LeakyRelu, Relu, RmsNorm, Softmax};
+use laminate_model::ops::{Activation, Argmax, Clip, LeakyRelu, Relu, RmsNorm, Softmax};
 use laminate_model::program::{Op, Role};
 use laminate_tests::attack::{Attack, Tally};
 use laminate_tests::forger::{At, Forger, element};
@@ -127,6 +127,68 @@ fn negative_parts_of_a_relu_are_refused() {
                     }
                     forged.recount_elements();
                     tally.refuse_alone(&range(node, wrong, limb), "lookup root", &forged);
+                }
+            }
+        }
+    }
+}
+
+/// The other root.
+#[test]
+fn negative_absolute_values_are_refused() {
+    let mut tally = Tally::new("signs of abs");
+    for isolated in [Isolated::rows(8), Isolated::rows(16)] {
+        let node = isolated.node("abs");
+        for index in [0, 1, 2, 4, 5, 6] {
+            let y = isolated.get(node, OUT, index);
+            for limb in 0..=top(&isolated, node, OUT) {
+                let mut forged = isolated.forger.clone();
+                forged.put_in((node, OUT), limb, index, element(-y));
+                forged.recount_elements();
+                tally.refuse_alone(&range(node, OUT, limb), "lookup root", &forged);
+            }
+        }
+    }
+}
+
+/// Moved to an end by less than nothing, or beyond an end: one column is negative, all identities hold.
+#[test]
+fn negative_parts_of_a_clip_are_refused() {
+    let mut tally = Tally::new("signs of clip");
+    let Clip { lowest, highest } = Isolated::CLIP;
+    let (low, high) = (i128::from(lowest), i128::from(highest));
+    for isolated in [Isolated::rows(8), Isolated::rows(16)] {
+        let node = isolated.node("clip");
+        for index in [0, 1, 2, 4, 5, 6] {
+            let x = isolated.get(node, At::Operand(0), index);
+            // Results, and the columns `up`, `down`, `above`, `below` as they follow.
+            let mut lies = vec![];
+            if x > low {
+                lies.push((low, Role::UP, [low - x, 0, 0, high - low]));
+            }
+            if x < high {
+                lies.push((high, Role::DOWN, [0, x - high, high - low, 0]));
+            }
+            if x < low {
+                lies.push((x, Role::ABOVE, [0, 0, x - low, high - x]));
+            }
+            if x > high {
+                lies.push((x, Role::BELOW, [0, 0, x - low, high - x]));
+            }
+            for (y, negative, columns) in lies {
+                for limb in 0..=top(&isolated, node, aux(negative)) {
+                    let mut forged = isolated.forger.clone();
+                    forged.put(node, OUT, index, y);
+                    let roles = [Role::UP, Role::DOWN, Role::ABOVE, Role::BELOW];
+                    for (role, value) in roles.into_iter().zip(columns) {
+                        if role == negative {
+                            forged.put_in((node, aux(role)), limb, index, element(value));
+                        } else {
+                            forged.put(node, aux(role), index, value);
+                        }
+                    }
+                    forged.recount_elements();
+                    tally.refuse_alone(&range(node, aux(negative), limb), "lookup root", &forged);
                 }
             }
         }

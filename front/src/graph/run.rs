@@ -315,6 +315,11 @@ impl Pass<'_, '_> {
             lens: self.lens.get(texts).unwrap_or_default(),
             lanes: self.graph.arithmetic == Arithmetic::Lanes,
             width: self.graph.width(node.output),
+            features: self
+                .graph
+                .values()
+                .get(node.output)
+                .map_or(vec![], |v| v.features().collect()),
         };
         Ok(ops::evaluate(&node.op, &operands, &params, &context)?)
     }

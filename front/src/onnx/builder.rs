@@ -9,7 +9,7 @@ use super::fold;
 use super::messages::{GraphProto, TensorProto};
 use super::tensor::Constant;
 use crate::graph::{self, Graph, Node, Param, ValueId};
-use crate::ops::Op;
+use crate::ops::{Op, Window};
 
 /// Largest number of 32-bit words of parameters of the whole graph: what the largest file can hold.
 /// Constants used by many nodes, or broadcast, are counted each time.
@@ -66,6 +66,13 @@ pub enum Draft {
     Op(Op),
     /// A contraction.
     Dense(Dense),
+    /// A convolution: a contraction of the channels and entries of each window.
+    Conv {
+        /// Windows of the axes behind the channels.
+        windows: Vec<Window>,
+        /// Weights and biases.
+        dense: Dense,
+    },
     /// `y = scale·x + shift` per feature, folded into a dense layer in the end; shapes `(width)`.
     Affine {
         /// Factors.
@@ -178,7 +185,9 @@ impl<'a> Builder<'a> {
             ));
         }
         self.charge(match &draft {
-            Draft::Dense(dense) => dense.weight.len() + dense.bias.len(),
+            Draft::Dense(dense) | Draft::Conv { dense, .. } => {
+                dense.weight.len() + dense.bias.len()
+            }
             Draft::Op(_) => 0,
             Draft::Affine { scale, shift } => 2 * (scale.len() + shift.len()),
         })?;
@@ -273,24 +282,33 @@ impl<'a> Builder<'a> {
         let output = new_id(&self.output);
         let (mut params, mut nodes) = (vec![], Vec::with_capacity(self.nodes.len()));
         for node in std::mem::take(&mut self.nodes) {
+            let features = self.features(node.output).to_vec();
             let (op, own) = match node.draft {
                 Draft::Op(op) => (op, None),
                 Draft::Dense(dense) => (Op::Contract, Some(dense)),
+                Draft::Conv { windows, dense } => (Op::Convolve(windows), Some(dense)),
                 Draft::Affine { scale, shift } => {
+                    let (op, scale, shift) = fold::left(&features, scale, shift);
                     self.charge(scale.len().saturating_mul(scale.len()))?;
-                    let dense = fold::diagonal(&node.name, &scale, &shift)?;
-                    (Op::Contract, Some(dense))
+                    (op, Some(fold::diagonal(&node.name, &scale, &shift)?))
                 }
             };
             let first = params.len();
-            if let Some(dense) = own {
-                check_finite(&node.name, &dense)?;
-                let rows = self.features(node.output).to_vec();
-                let cols = node.inputs.iter().flat_map(|id| self.features(*id));
-                let shape = rows.iter().chain(cols).copied().collect();
+            if let Some(own) = own {
+                check_finite(&node.name, &own)?;
+                let operand = node.inputs.iter().flat_map(|id| self.features(*id));
+                let (rows, cols): (Vec<usize>, Vec<usize>) = match &op {
+                    Op::Convolve(windows) => {
+                        let sizes = windows.iter().map(|window| window.size);
+                        let channels = operand.copied().take(1);
+                        (vec![own.rows], channels.chain(sizes).collect())
+                    }
+                    _ => (features, operand.copied().collect()),
+                };
+                let shape = [rows.as_slice(), &cols].concat();
                 let name = |what| format!("{what} of {}", node.name);
-                params.push(Param::owned(name("weights"), shape, dense.weight));
-                params.push(Param::owned(name("biases"), rows, dense.bias));
+                params.push(Param::owned(name("weights"), shape, own.weight));
+                params.push(Param::owned(name("biases"), rows, own.bias));
             }
             nodes.push(Node {
                 name: node.name,

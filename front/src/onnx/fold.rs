@@ -8,7 +8,7 @@
 use super::builder::{Builder, Dense, Draft, DraftNode};
 use super::error::ImportError;
 use crate::graph::ValueId;
-use crate::ops::Op;
+use crate::ops::{Op, Window};
 
 /// Largest number of weights of a diagonal dense layer, `width²`.
 const MAX_DIAGONAL: usize = 1 << 26;
@@ -109,6 +109,12 @@ fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
     };
     match draft.nodes.get_mut(producer).map(|n| &mut n.draft) {
         Some(Draft::Dense(dense)) => scale_rows(dense, &scale, &shift),
+        Some(Draft::Conv { dense, .. }) => {
+            let Some((scale, shift)) = by_channel(&scale, &shift, dense.rows) else {
+                return false;
+            };
+            scale_rows(dense, &scale, &shift);
+        }
         Some(Draft::Affine {
             scale: own,
             shift: offset,
@@ -149,12 +155,56 @@ fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
             _ => break index,
         }
     };
-    let Some(Draft::Dense(dense)) = draft.nodes.get_mut(consumer).map(|n| &mut n.draft) else {
-        return false;
-    };
-    scale_columns(dense, &scale, &shift);
+    match draft.nodes.get_mut(consumer).map(|n| &mut n.draft) {
+        Some(Draft::Dense(dense)) => scale_columns(dense, &scale, &shift),
+        Some(Draft::Conv { windows, dense }) => {
+            let window: usize = windows.iter().map(|window| window.size).product();
+            let channels = dense.cols.checked_div(window).unwrap_or(0);
+            let Some((scale, shift)) = by_channel(&scale, &shift, channels) else {
+                return false;
+            };
+            // What padding adds is zero before the factors, and would have to be zero behind the offsets.
+            let padded = windows.iter().any(|w| w.before > 0 || w.after > 0);
+            if padded && shift.iter().any(|shift| *shift != 0.0) {
+                return false;
+            }
+            let each = |of: &[f64]| -> Vec<f64> {
+                let of = of.iter();
+                of.flat_map(|v| std::iter::repeat_n(*v, window)).collect()
+            };
+            scale_columns(dense, &each(&scale), &each(&shift));
+        }
+        _ => return false,
+    }
     remove(draft, at, output, operand);
     true
+}
+
+/// Factors and offsets of channels, if those of all entries of a channel are the same.
+fn by_channel(scale: &[f64], shift: &[f64], channels: usize) -> Option<(Vec<f64>, Vec<f64>)> {
+    let inner = scale.len().checked_div(channels).filter(|n| *n > 0)?;
+    let one = |of: &[f64]| -> Option<Vec<f64>> {
+        let first = |own: &[f64]| {
+            let first = own.first().copied()?;
+            own.iter().all(|v| *v == first).then_some(first)
+        };
+        of.chunks(inner).map(first).collect()
+    };
+    let (scale, shift) = (one(scale)?, one(shift)?);
+    (scale.len() == channels && shift.len() == channels).then_some((scale, shift))
+}
+
+/// What is left of an affine node: a convolution with windows of one entry if all entries of a channel have the same
+/// factor and offset, else a contraction; with the factors and offsets that it has.
+pub fn left(features: &[usize], scale: Vec<f64>, shift: Vec<f64>) -> (Op, Vec<f64>, Vec<f64>) {
+    if let [channels, axes @ ..] = features
+        && (1..=3).contains(&axes.len())
+        && scale.len() > *channels
+        && let Some((scale, shift)) = by_channel(&scale, &shift, *channels)
+    {
+        return (Op::Convolve(vec![Window::ONE; axes.len()]), scale, shift);
+    }
+    (Op::Contract, scale, shift)
 }
 
 /// `W' = diag(scale)·W`, `b' = scale·b + shift`.

@@ -3,7 +3,9 @@
 //! | op | module |
 //! | --- | --- |
 //! | Contract | [`contract`] |
-//! | Rectify, Unary, Add, Mul, Reshape | [`pointwise`] |
+//! | Rectify, Abs, Clip, Unary, Add, Mul, Reshape | [`pointwise`] |
+//! | Convolve, MaxPool, MeanPool | `windows` |
+//! | Arrange, Concat | `arrange` |
 //! | Gather, Norm, Scale, Rotate | `position` |
 //! | Scores, Softmax, Mix | `attention` |
 
@@ -17,10 +19,15 @@
     )
 )]
 
+mod arrange;
 mod attention;
 pub mod contract;
 pub mod pointwise;
 mod position;
+mod windows;
+
+pub use arrange::Read;
+pub use windows::{Window, positions};
 
 use std::ops::RangeInclusive;
 
@@ -37,8 +44,36 @@ pub enum Op {
         /// In `[0, 1)`.
         slope: f32,
     },
+    /// The absolute value.
+    Abs,
+    /// The nearest number from `lowest` to `highest`.
+    Clip {
+        /// The lower end.
+        lowest: f32,
+        /// The upper end, above the lower.
+        highest: f32,
+    },
     /// A function of one number.
     Unary(Function),
+    /// Sums over windows `(…)` and channels of `(channels, axes…)`: `(made, positions…)`; parameters `(made, channels,
+    /// window…)` and `(made)`.
+    Convolve(Vec<Window>),
+    /// The largest of each window: `(channels, axes…)` to `(channels, positions…)`.
+    MaxPool(Vec<Window>),
+    /// The mean of each window.
+    MeanPool {
+        /// Windows of the axes.
+        windows: Vec<Window>,
+        /// Whether entries outside count, as zeros.
+        padding: bool,
+    },
+    /// Axes in another order, parts of them, and zeros beside them: what each axis of the result reads.
+    Arrange(Vec<Read>),
+    /// Values one behind the other.
+    Concat {
+        /// The feature axis along which they are joined.
+        axis: usize,
+    },
     /// Sum of two values of one shape.
     Add,
     /// Product, number by number, of two values of one shape.
@@ -87,6 +122,13 @@ impl Op {
         match self {
             Self::Contract => "contract",
             Self::Rectify { .. } => "rectify",
+            Self::Abs => "abs",
+            Self::Clip { .. } => "clip",
+            Self::Convolve(_) => "convolve",
+            Self::MaxPool(_) => "max pool",
+            Self::MeanPool { .. } => "mean pool",
+            Self::Arrange(_) => "arrange",
+            Self::Concat { .. } => "concat",
             Self::Unary(Function::Sigmoid) => "sigmoid",
             Self::Unary(Function::Tanh) => "tanh",
             Self::Unary(Function::Silu) => "silu",
@@ -104,18 +146,37 @@ impl Op {
     }
 
     /// Number of operands, and of parameters.
-    pub fn arity(&self) -> (usize, RangeInclusive<usize>) {
+    pub fn arity(&self) -> (RangeInclusive<usize>, RangeInclusive<usize>) {
         match self {
-            Self::Contract => (1, 1..=2),
-            Self::Gather | Self::Scale => (1, 1..=1),
-            Self::Add | Self::Mul | Self::Scores { .. } | Self::Mix => (2, 0..=0),
+            Self::Contract => (1..=1, 1..=2),
+            Self::Convolve(_) => (1..=1, 2..=2),
+            Self::Gather | Self::Scale => (1..=1, 1..=1),
+            Self::Add | Self::Mul | Self::Scores { .. } | Self::Mix => (2..=2, 0..=0),
+            Self::Concat { .. } => (1..=usize::MAX, 0..=0),
             Self::Rectify { .. }
+            | Self::Abs
+            | Self::Clip { .. }
+            | Self::MaxPool(_)
+            | Self::MeanPool { .. }
+            | Self::Arrange(_)
             | Self::Unary(_)
             | Self::Reshape
             | Self::Norm { .. }
             | Self::Rotate { .. }
-            | Self::Softmax => (1, 0..=0),
+            | Self::Softmax => (1..=1, 0..=0),
         }
+    }
+
+    /// Whether it depends on the axes of its operands, not on their flat order alone.
+    pub fn reads_axes(&self) -> bool {
+        matches!(
+            self,
+            Self::Convolve(_)
+                | Self::MaxPool(_)
+                | Self::MeanPool { .. }
+                | Self::Arrange(_)
+                | Self::Concat { .. }
+        )
     }
 
     /// The operand, if any, of which it reads all rows of a text.
@@ -132,11 +193,12 @@ pub(crate) fn check(
     output: &Value,
 ) -> Result<(), String> {
     let (inputs, weights) = op.arity();
-    if operands.len() != inputs || !weights.contains(&params.len()) {
+    if !inputs.contains(&operands.len()) || !weights.contains(&params.len()) {
         return Err(format!(
-            "{} operands and {} parameters, expected {inputs} and {} to {}",
+            "{} operands and {} parameters, expected {} and {} to {}",
             operands.len(),
             params.len(),
+            inputs.start(),
             weights.start(),
             weights.end()
         ));
@@ -161,6 +223,14 @@ pub(crate) fn check(
             position::check(op, operands, params, output)
         }
         Op::Scores { .. } | Op::Softmax | Op::Mix => attention::check(op, operands, output),
+        Op::Convolve(_) | Op::MaxPool(_) | Op::MeanPool { .. } => {
+            windows::check(op, operands, params, output)
+        }
+        Op::Arrange(reads) => match operands {
+            [x] => arrange::check_arrange(reads, x, output),
+            _ => Err("expected one operand".into()),
+        },
+        Op::Concat { axis } => arrange::check_concat(*axis, operands, output),
         op => pointwise::check(op, operands, output),
     }
 }
@@ -183,8 +253,10 @@ pub(crate) struct Context<'a> {
     pub lens: &'a [usize],
     /// Whether sums are taken in f32 side by side.
     pub lanes: bool,
-    /// Features of the result, without axes of rows.
+    /// Number of features of the result, without axes of rows.
     pub width: usize,
+    /// Its shape at a row, likewise.
+    pub features: Vec<usize>,
 }
 
 /// What a checked node computes.
@@ -198,6 +270,19 @@ pub(crate) fn evaluate(
     Ok(match (op, operands, params) {
         (Op::Contract, [x], [weight, bias @ ..]) => {
             contract::evaluate(x.whole, weight, bias.first().copied(), context)?
+        }
+        (Op::Convolve(_) | Op::MaxPool(_) | Op::MeanPool { .. }, [x], params) => {
+            let params = params.iter().map(|param| param.read());
+            let params = params.collect::<Result<Vec<_>, _>>()?;
+            let params: Vec<&[f32]> = params.iter().map(|param| &**param).collect();
+            windows::evaluate(op, x.whole, &x.features, &params)
+        }
+        (Op::Arrange(reads), [x], _) => {
+            arrange::arrange(x.whole, reads, &x.features, &context.features)
+        }
+        (Op::Concat { axis }, operands, _) => {
+            let parts = operands.iter().map(|x| (x.whole, x.features.as_slice()));
+            arrange::concat(*axis, &parts.collect::<Vec<_>>())
         }
         (Op::Gather, [x], [table]) => position::gather(x.whole, table)?,
         (Op::Norm { eps }, [x], _) => position::norm(x.whole, width, *eps),

@@ -40,6 +40,11 @@ impl Op {
     pub fn scalar(&self, a: f64, b: f64) -> f64 {
         match self {
             Self::Contract
+            | Self::Convolve(_)
+            | Self::MaxPool(_)
+            | Self::MeanPool { .. }
+            | Self::Arrange(_)
+            | Self::Concat { .. }
             | Self::Gather
             | Self::Norm { .. }
             | Self::Scale
@@ -47,6 +52,8 @@ impl Op {
             | Self::Scores { .. }
             | Self::Softmax
             | Self::Mix => 0.0,
+            Self::Abs => a.abs(),
+            Self::Clip { lowest, highest } => a.max((*lowest).into()).min((*highest).into()),
             Self::Rectify { slope } if *slope == 0.0 => a.max(0.0),
             Self::Rectify { slope } if a < 0.0 => a * f64::from(*slope),
             Self::Rectify { .. } | Self::Reshape => a,

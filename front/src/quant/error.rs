@@ -135,6 +135,36 @@ pub enum QuantError {
         /// Its op.
         op: &'static str,
     },
+    /// The ends of a Clip are one integer.
+    #[error(
+        "node {node:?}: clips to {lowest} to {highest}, which at the operand's scale are not two numbers: a unit is {unit:e}; calibrate with smaller values, or leave the Clip out"
+    )]
+    Clip {
+        /// The node.
+        node: String,
+        /// The lower end.
+        lowest: f32,
+        /// The upper end.
+        highest: f32,
+        /// Real value of one unit.
+        unit: f64,
+    },
+    /// An op reads axes that a Reshape before it has joined of others.
+    #[error(
+        "node {node:?} ({op}): reads value {value:?} along axes {wanted:?}, but its numbers stand in a tensor of axes {found:?}, some of which a Reshape has joined or cut; apply it before the Reshape"
+    )]
+    Axes {
+        /// The node.
+        node: String,
+        /// Its op.
+        op: &'static str,
+        /// The value.
+        value: String,
+        /// Axes that it reads.
+        wanted: Vec<u32>,
+        /// Axes of the tensor.
+        found: Vec<u32>,
+    },
     /// There is nothing to commit to.
     #[error(
         "the model has no weights: every operation on its input is fixed, so there is nothing to commit to; expected at least one Gemm, MatMul, or constant factor or offset"

@@ -1,13 +1,14 @@
 //! Nodes of the float graph to nodes of the program.
 
-use laminate_model::ops::{Activation, Add, Dense, LeakyRelu, Mul, Relu, Reshape};
+use laminate_model::ops::{Abs, Activation, Add, Clip, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
-    DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId, Weights,
-    padded_log,
+    ACTIVATION_BOUND, DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId,
+    Weights, padded_log,
 };
 use laminate_prover::exec::tables::table;
 
 use super::dense::{self, Matrix};
+use super::layout::Layout;
 use super::scales::{Scales, index_scale};
 use super::units::WeightChoice;
 use super::{CompileOptions, LayerRounding, QuantError, fuse};
@@ -52,6 +53,7 @@ pub(super) fn lower(
         scales,
         index_ranges: ranges.iter().map(|r| r * options.headroom).collect(),
         ids: vec![0; graph.values().len()],
+        layouts: vec![],
         lowered: Lowered {
             program,
             weights: Weights { dense: Vec::new() },
@@ -60,42 +62,64 @@ pub(super) fn lower(
         },
         weights: options.weights,
     };
-    state.tensor(graph.input(), "input")?;
+    state.tensor(graph.input(), "input", &input_layout(graph))?;
     for node in graph.nodes() {
         state.node(node)?;
     }
+    let output = state.output()?;
     let mut lowered = state.lowered;
-    lowered.program.output = state.ids[graph.output()];
+    lowered.program.output = output;
     let kept = fuse::relus(&mut lowered.program).into_iter();
     lowered.source = kept.map(|kept| lowered.source[kept.rounded]).collect();
     Ok(lowered)
 }
 
-struct Lowering<'g> {
-    graph: &'g Graph,
-    scales: Scales,
+/// A flat row, unless the model reads axes: then those that its first op sees, whatever reshapes are before it.
+fn input_layout(graph: &Graph) -> Layout {
+    let mut id = graph.input();
+    if graph.nodes().iter().all(|node| !node.op.reads_axes()) {
+        return Layout::flat(graph.width(id));
+    }
+    loop {
+        let mut readers = graph.nodes().iter().filter(|n| n.inputs.contains(&id));
+        match (readers.next(), readers.next()) {
+            (Some(node), None) if node.op == ops::Op::Reshape => id = node.output,
+            _ => break,
+        }
+    }
+    let features: Vec<usize> = graph.values()[id].features().collect();
+    Layout::row_major(&features)
+}
+
+pub(super) struct Lowering<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) scales: Scales,
     /// Calibrated range with headroom of every float tensor.
     index_ranges: Vec<f64>,
     /// Program tensor of every float tensor seen so far.
-    ids: Vec<TensorId>,
-    lowered: Lowered,
+    pub(super) ids: Vec<TensorId>,
+    /// How values stand in the program's tensors.
+    pub(super) layouts: Vec<Layout>,
+    pub(super) lowered: Lowered,
     weights: WeightChoice,
 }
 
 impl Lowering<'_> {
     /// Adds the program's tensor for `id` at its present scale; `node` makes it.
-    fn tensor(&mut self, id: ValueId, node: &str) -> Result<TensorId, QuantError> {
+    fn tensor(&mut self, id: ValueId, node: &str, layout: &Layout) -> Result<TensorId, QuantError> {
         let name = self.graph.values()[id].name.clone();
-        self.ids[id] = self.raw_tensor(id, name, self.scales.of(id), node)?;
+        self.ids[id] = self.raw_tensor(id, name, self.scales.of(id), node, layout)?;
         Ok(self.ids[id])
     }
 
-    fn raw_tensor(
+    /// Adds a tensor of the program for a value, or what is on the way to one.
+    pub(super) fn raw_tensor(
         &mut self,
         source: ValueId,
         name: String,
         scale: i32,
         node: &str,
+        layout: &Layout,
     ) -> Result<TensorId, QuantError> {
         let narrow = i8::try_from(scale);
         let scale = narrow.map_err(|_| QuantError::Scale {
@@ -103,22 +127,70 @@ impl Lowering<'_> {
             tensor: name.clone(),
             scale,
         })?;
-        let width = self.graph.width(source) as u32;
-        self.lowered
-            .program
-            .tensors
-            .push(Tensor::new(name, width, scale));
+        self.lowered.program.tensors.push(Tensor {
+            axes: layout.axes(),
+            ..Tensor::new(name, 1, scale)
+        });
         self.lowered.source.push(source);
+        self.layouts.push(layout.clone());
         Ok(self.lowered.program.tensors.len() - 1)
+    }
+
+    /// The output in the order of the model's.
+    fn output(&mut self) -> Result<TensorId, QuantError> {
+        let id = self.graph.output();
+        let tensor = self.ids[id];
+        match self.graph.producer(id) {
+            Some(node) if !self.layouts[tensor].is_row_major() => {
+                let features: Vec<usize> = self.graph.values()[id].features().collect();
+                self.relaid(id, &Layout::row_major(&features), node)
+            }
+            _ => Ok(tensor),
+        }
+    }
+
+    /// Adds a node that makes a value, at its scale or a lower one.
+    pub(super) fn push(
+        &mut self,
+        node: &graph::Node,
+        op: Op,
+        inputs: Vec<TensorId>,
+        scale: i32,
+        layout: &Layout,
+    ) -> Result<(), QuantError> {
+        if scale < self.scales.of(node.output) {
+            self.scales.lower(node.output, scale);
+        }
+        let output = self.tensor(node.output, &node.name, layout)?;
+        self.lowered.program.nodes.push(Node {
+            name: node.name.clone(),
+            op,
+            inputs,
+            output,
+        });
+        Ok(())
     }
 
     fn node(&mut self, node: &graph::Node) -> Result<(), QuantError> {
         let scale_in: Vec<i32> = node.inputs.iter().map(|id| self.scales.of(*id)).collect();
         let mut inputs: Vec<TensorId> = node.inputs.iter().map(|id| self.ids[*id]).collect();
         let wanted = self.scales.of(node.output);
+        let mut layout = self.layouts[inputs[0]].clone();
+        if let [_, right] = node.inputs.as_slice()
+            && !node.op.reads_axes()
+        {
+            inputs[1] = self.relaid(*right, &layout, node)?;
+        }
         let (op, scale) = match &node.op {
-            ops::Op::Contract => self.dense(node, scale_in[0], wanted)?,
+            ops::Op::Contract => {
+                let made = self.graph.width(node.output);
+                let (order, cols) = (layout.order(), layout.axes());
+                layout = Layout::flat(made);
+                self.layer(node, (scale_in[0], wanted), made, &order, cols)?
+            }
             ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
+            ops::Op::Abs => (Op::Abs(Abs), wanted),
+            ops::Op::Clip { lowest, highest } => (self.clip(node, *lowest, *highest)?, wanted),
             ops::Op::Unary(function) => {
                 let kind = match function {
                     Function::Sigmoid => TableKind::Sigmoid,
@@ -137,6 +209,11 @@ impl Lowering<'_> {
                 })?
             }
             ops::Op::Reshape => (Op::Reshape(Reshape), wanted),
+            ops::Op::Convolve(_)
+            | ops::Op::MaxPool(_)
+            | ops::Op::MeanPool { .. }
+            | ops::Op::Arrange(_)
+            | ops::Op::Concat { .. } => return self.spatial(node),
             ops::Op::Gather
             | ops::Op::Norm { .. }
             | ops::Op::Scale
@@ -145,24 +222,40 @@ impl Lowering<'_> {
             | ops::Op::Softmax
             | ops::Op::Mix => return Err(unsupported(node)),
         };
-        if scale < wanted {
-            self.scales.lower(node.output, scale);
-        }
-        let output = self.tensor(node.output, &node.name)?;
-        self.lowered.program.nodes.push(Node {
-            name: node.name.clone(),
-            op,
-            inputs,
-            output,
-        });
-        Ok(())
+        self.push(node, op, inputs, scale, &layout)
     }
 
-    fn dense(
+    /// The ends at the operand's scale; an end that no int16 reaches is none.
+    fn clip(&self, node: &graph::Node, lowest: f32, highest: f32) -> Result<Op, QuantError> {
+        let units = libm::exp2(f64::from(self.scales.of(node.inputs[0])));
+        let end = |end: f32| {
+            let range = (-ACTIVATION_BOUND) as f64..=(ACTIVATION_BOUND - 1) as f64;
+            libm::round(f64::from(end) * units).clamp(*range.start(), *range.end()) as i16
+        };
+        let (low, high) = (end(lowest), end(highest));
+        if low < high {
+            return Ok(Op::Clip(Clip {
+                lowest: low,
+                highest: high,
+            }));
+        }
+        Err(QuantError::Clip {
+            node: node.name.clone(),
+            lowest,
+            highest,
+            unit: units.recip(),
+        })
+    }
+
+    /// A layer of `rows` outputs that contracts axes `cols` of its operand; column `k` of it is column `order[k]` of the
+    /// graph's.
+    pub(super) fn layer(
         &mut self,
         node: &graph::Node,
-        input: i32,
-        wanted: i32,
+        (input, wanted): (i32, i32),
+        rows: usize,
+        order: &[usize],
+        cols: Vec<u32>,
     ) -> Result<(Op, i32), QuantError> {
         let params = self.graph.params_of(node).map(|param| param.read());
         let params = params
@@ -171,9 +264,14 @@ impl Lowering<'_> {
         let [weight, bias @ ..] = params.as_slice() else {
             return Err(QuantError::Weightless);
         };
-        let none = vec![0.0; self.graph.width(node.output)];
+        let none = vec![0.0; rows];
         let bias = bias.first().map_or(none.as_slice(), |bias| bias);
-        let layer = Matrix { weight, bias };
+        let row = |row: &[f32]| order.iter().map(|k| row[*k]).collect::<Vec<f32>>();
+        let weight: Vec<f32> = weight.chunks_exact(order.len()).flat_map(row).collect();
+        let layer = Matrix {
+            weight: &weight,
+            bias,
+        };
         let quantised = dense::quantise(layer, input, wanted, self.weights);
         let quantised = quantised.map_err(|e| QuantError::TernaryBias {
             node: node.name.clone(),
@@ -184,8 +282,9 @@ impl Lowering<'_> {
         let weight = self.lowered.weights.dense.len();
         self.lowered.weights.dense.push(quantised.weights);
         self.lowered.program.weights.push(DenseShape {
+            cols,
             format: quantised.rounding.format(),
-            ..DenseShape::new(layer.rows() as u32, layer.cols() as u32)
+            ..DenseShape::new(layer.rows() as u32, 1)
         });
         self.lowered.layers.push(LayerRounding {
             node: node.name.clone(),
@@ -234,7 +333,8 @@ impl Lowering<'_> {
         let Op::Add(Add { left, shift, .. }) = add(from, from, to).0 else {
             return Ok(x);
         };
-        let output = self.raw_tensor(source, format!("{node}/index"), to, node)?;
+        let layout = self.layouts[x].clone();
+        let output = self.raw_tensor(source, format!("{node}/index"), to, node, &layout)?;
         let op = Op::Add(Add {
             left,
             right: 0,
@@ -250,7 +350,7 @@ impl Lowering<'_> {
     }
 }
 
-fn unsupported(node: &graph::Node) -> QuantError {
+pub(super) fn unsupported(node: &graph::Node) -> QuantError {
     QuantError::Op {
         node: node.name.clone(),
         op: node.op.name(),

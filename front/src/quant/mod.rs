@@ -3,8 +3,9 @@
 //! | step | module |
 //! | --- | --- |
 //! | largest value of every tensor, tensors that share a scale | [`scales`] |
-//! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`] |
+//! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`], windows and views in [`spatial`] |
 //! | ReLU into the layer before it | [`fuse`] |
+//! | which of a value's numbers is which of a tensor's | [`layout`] |
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
 //! | real input to integers | [`input`] |
@@ -19,9 +20,11 @@ mod error;
 mod fidelity;
 pub mod fuse;
 pub mod input;
+mod layout;
 pub mod llm;
 mod lower;
 pub mod scales;
+mod spatial;
 #[cfg(test)]
 mod tests;
 pub mod units;

@@ -1,6 +1,6 @@
 //! The scale of every tensor, chosen from calibration.
 //!
-//! Relu, LeakyRelu and Reshape keep the scale of their operand, so a tensor and what such ops make of
+//! Rectifiers, Abs, Clip, maxima and what only moves numbers keep the scale of their operand, so a tensor and what such ops make of
 //! it form a group with one scale. A group's scale is the largest at which every member's calibrated
 //! range, times the headroom, fits: int16, or the 2^12 indices of a table for a member that an
 //! Activation reads. Outputs of an Activation have the fixed scale of tables.
@@ -36,7 +36,12 @@ impl Scales {
         let mut fixed = vec![false; count];
         for node in graph.nodes() {
             match node.op {
-                Op::Rectify { .. } | Op::Reshape => {
+                Op::Rectify { .. }
+                | Op::Abs
+                | Op::Clip { .. }
+                | Op::MaxPool(_)
+                | Op::Arrange(_)
+                | Op::Reshape => {
                     head[node.output] = head[node.inputs[0]];
                 }
                 Op::Unary(_) => fixed[node.output] = true,

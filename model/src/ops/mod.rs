@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`dense`], [`dense_add`] | products, two sumchecks |
 //! | [`dense_relu`] | the same, and one zero-check |
-//! | [`relu`], [`leaky_relu`] | one zero-check |
+//! | [`relu`], [`leaky_relu`], [`abs`], [`clip`] | one zero-check |
 //! | [`add`], [`rescale`] | linear, a random point |
 //! | [`max`] | one zero-check, row sums, a random point |
 //! | [`mul`] | one zero-check |
@@ -28,9 +28,11 @@ mod check;
 mod columns;
 mod node;
 
+pub mod abs;
 pub mod activation;
 pub mod add;
 pub mod argmax;
+pub mod clip;
 pub mod dense;
 pub mod dense_add;
 pub mod dense_relu;
@@ -49,12 +51,14 @@ pub mod scores;
 pub mod softmax;
 pub mod view;
 
+pub use abs::Abs;
 pub use activation::Activation;
 pub use add::Add;
 pub use argmax::Argmax;
 pub use bounds::Bounds;
 pub use check::Check;
 pub(crate) use check::Used;
+pub use clip::Clip;
 pub use columns::{AuxColumn, Extent, Lookup, NodeTable, Output, Place, Role};
 pub use dense::Dense;
 pub use dense_add::DenseAdd;
@@ -309,6 +313,8 @@ ops! { ($)
     17 Rescale,
     18 Forest,
     19 DenseRelu,
+    20 Abs,
+    21 Clip,
 }
 
 #[cfg(test)]

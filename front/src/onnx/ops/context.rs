@@ -235,6 +235,18 @@ impl<'b, 'a> Context<'b, 'a> {
         )))
     }
 
+    /// A text attribute.
+    ///
+    /// # Errors
+    /// As [`Self::attribute`].
+    pub fn text(&self, name: &str, default: &str) -> Result<String, ImportError> {
+        let attribute = self.attribute(name, attribute_type::STRING)?;
+        Ok(attribute.map_or_else(
+            || default.to_owned(),
+            |a| String::from_utf8_lossy(&a.s).into_owned(),
+        ))
+    }
+
     /// Name of the node's first result.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 
 mod activation;
 mod add;
+mod arrange;
 mod batch_norm;
 mod cast;
+mod clip;
 mod constant;
 mod context;
 mod div;
@@ -13,6 +15,7 @@ mod matmul;
 mod mul;
 mod reshape;
 mod shape;
+mod windows;
 
 pub use context::Context;
 
@@ -27,31 +30,42 @@ pub type Build = fn(&mut Context<'_, '_>) -> Result<(), ImportError>;
 /// All operators by ONNX name, with the attributes that are read or change nothing at inference. Others are
 /// refused: to ignore one may compute another function.
 pub const OPS: &[(&str, Build, &[&str])] = &[
+    ("Abs", clip::abs, &[]),
     ("Add", add::add, &[]),
+    ("AveragePool", windows::average_pool, windows::POOL),
     (
         "BatchNormalization",
         batch_norm::build,
         batch_norm::ATTRIBUTES,
     ),
     ("Cast", cast::build, &["to", "saturate", "round_mode"]),
-    ("Concat", shape::concat, &["axis"]),
+    ("Clip", clip::clip, &["min", "max"]),
+    ("Concat", arrange::concat, &["axis"]),
     ("Constant", constant::build, constant::ATTRIBUTES),
+    ("Conv", windows::conv, windows::CONV),
     ("Div", div::build, &[]),
     ("Dropout", identity::dropout, &["ratio", "seed"]),
     ("Flatten", reshape::flatten, &["axis"]),
     ("Gather", shape::gather, &["axis"]),
     ("Gemm", gemm::build, &["alpha", "beta", "transA", "transB"]),
+    ("GlobalAveragePool", windows::global_average_pool, &[]),
+    ("GlobalMaxPool", windows::global_max_pool, &[]),
     ("Identity", identity::identity, &[]),
     ("LeakyRelu", activation::leaky_relu, &["alpha"]),
     ("MatMul", matmul::build, &[]),
+    ("MaxPool", windows::max_pool, windows::POOL),
     ("Mul", mul::build, &[]),
+    ("Pad", arrange::pad, &["mode", "pads", "value"]),
     ("Relu", activation::relu, &[]),
     ("Reshape", reshape::reshape, &["allowzero"]),
     ("Shape", shape::shape, &["start", "end"]),
     ("Sigmoid", activation::sigmoid, &[]),
+    ("Slice", arrange::slice, &["axes", "ends", "starts"]),
+    ("Squeeze", reshape::squeeze, &["axes"]),
     ("Sub", add::sub, &[]),
     ("Tanh", activation::tanh, &[]),
-    ("Unsqueeze", shape::unsqueeze, &["axes"]),
+    ("Transpose", arrange::transpose, &["perm"]),
+    ("Unsqueeze", reshape::unsqueeze, &["axes"]),
 ];
 
 /// Adds `node`, the `index`-th of the file.

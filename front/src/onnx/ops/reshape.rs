@@ -1,9 +1,9 @@
-//! Reshape and Flatten: the batch axis stays the first, the features keep their flat order.
+//! Reshape, Flatten, Squeeze and Unsqueeze: the batch axis stays the first, the features keep their flat order.
 
-use super::super::builder::Draft;
+use super::super::builder::{Draft, Value};
 use super::super::error::ImportError;
 use super::Context;
-use super::shape::target;
+use super::shape::{self, target};
 use crate::ops::Op;
 
 /// Reshape to a constant shape: first -1, 0, 1 or the batch's own size, then the features, of which one may
@@ -37,6 +37,88 @@ pub fn flatten(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     }
     let width = context.width(x);
     context.push(Draft::Op(Op::Reshape), vec![x], vec![width])
+}
+
+/// Axes of one entry beside those of an activation; of a shape, [`shape::unsqueeze`].
+pub fn unsqueeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    if !matches!(context.raw(0)?, Some(Value::Tensor(_))) {
+        return shape::unsqueeze(context);
+    }
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let axes = axes(context)?.unwrap_or_default();
+    let places = places(context, &axes, features.len() + axes.len())?;
+    let mut left = features.iter().copied();
+    let all = 0..features.len() + axes.len();
+    let size = |at| match places.contains(&at) {
+        true => Some(1),
+        false => left.next(),
+    };
+    let features = all.filter_map(size).collect();
+    context.push(Draft::Op(Op::Reshape), vec![x], features)
+}
+
+/// Axes of one entry left out: those that are named, or all.
+pub fn squeeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let places = match axes(context)? {
+        Some(axes) => places(context, &axes, features.len())?,
+        None => (0..features.len())
+            .filter(|at| features.get(*at) == Some(&1))
+            .collect(),
+    };
+    if let Some(at) = places.iter().find(|at| features.get(**at) != Some(&1)) {
+        return Err(context.fail(format!(
+            "leaves out axis {}, but the feature shape is {features:?}",
+            at + 1
+        )));
+    }
+    let kept = features.iter().enumerate();
+    let kept = kept.filter(|(at, _)| !places.contains(at)).map(|(_, n)| *n);
+    let features = kept.collect();
+    context.push(Draft::Op(Op::Reshape), vec![x], features)
+}
+
+/// An attribute before opset 13, an operand since.
+fn axes(context: &Context<'_, '_>) -> Result<Option<Vec<i64>>, ImportError> {
+    if let Some(axes) = context.ints("axes")? {
+        return Ok(Some(axes.to_vec()));
+    }
+    match context.raw(1)? {
+        None => Ok(None),
+        Some(_) => Ok(Some(context.constant(1)?.integers()?.to_vec())),
+    }
+}
+
+/// Feature axes, of so many, by their numbers among all axes; each once.
+fn places(
+    context: &Context<'_, '_>,
+    axes: &[i64],
+    features: usize,
+) -> Result<Vec<usize>, ImportError> {
+    let rank = features as i64 + 1;
+    let place = |axis: &i64| {
+        let axis = if *axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            *axis
+        };
+        let at = usize::try_from(axis.checked_sub(1)?).ok()?;
+        (at < features).then_some(at)
+    };
+    let found: Option<Vec<usize>> = axes.iter().map(place).collect();
+    let once = |found: &Vec<usize>| {
+        found
+            .iter()
+            .enumerate()
+            .all(|(i, at)| found.iter().position(|a| a == at) == Some(i))
+    };
+    found.filter(once).ok_or_else(|| {
+        context.fail(format!(
+            "axes are {axes:?}, expected different ones of 1 to {features}: the batch stays the first"
+        ))
+    })
 }
 
 fn target_features(

@@ -7,3 +7,4 @@ mod external;
 mod files;
 mod ops;
 mod shapes;
+mod windows;

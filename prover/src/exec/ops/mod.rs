@@ -3,9 +3,11 @@
 //! Each computes some slots of one block, all padded features included, or returns the first value that
 //! does not fit.
 
+mod abs;
 mod activation;
 mod add;
 mod argmax;
+mod clip;
 mod dense;
 mod dense_add;
 mod dense_relu;

@@ -1,0 +1,161 @@
+//! Ops that move numbers: axes in another order, parts of axes, padding with zeros, values one behind the other.
+
+use rayon::prelude::*;
+
+use crate::graph::Value;
+
+/// What an axis of a result reads of an operand: entry `start + step·x` of `axis`, or zero where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The operand's axis.
+    pub axis: usize,
+    /// What entry 0 reads.
+    pub start: i64,
+    /// From one entry to the next, not zero.
+    pub step: i64,
+}
+
+impl Read {
+    /// An axis as it is.
+    pub fn all(axis: usize) -> Self {
+        Self {
+            axis,
+            start: 0,
+            step: 1,
+        }
+    }
+
+    /// What an entry reads of an axis of `len`.
+    pub fn at(&self, entry: usize, len: usize) -> Option<usize> {
+        let by = self.step.checked_mul(i64::try_from(entry).ok()?)?;
+        let at = usize::try_from(self.start.checked_add(by)?).ok()?;
+        (at < len).then_some(at)
+    }
+}
+
+/// Every axis of the operand is read once.
+pub(super) fn check_arrange(reads: &[Read], x: &Value, output: &Value) -> Result<(), String> {
+    let mut axes: Vec<usize> = reads.iter().map(|read| read.axis).collect();
+    axes.sort_unstable();
+    let (own, made) = (x.features().count(), output.features().count());
+    let moves = reads.iter().all(|read| read.step != 0);
+    if moves && made == reads.len() && axes.iter().copied().eq(0..own) {
+        return Ok(());
+    }
+    Err(format!(
+        "operand {:?} has shape {}, the result {}, which reads {reads:?}",
+        x.name,
+        x.shape(),
+        output.shape()
+    ))
+}
+
+/// All operands are as the result but along the axis.
+pub(super) fn check_concat(axis: usize, operands: &[&Value], output: &Value) -> Result<(), String> {
+    let mut expected: Vec<usize> = output.features().collect();
+    let mut sum = 0;
+    for x in operands {
+        let own: Vec<usize> = x.features().collect();
+        let len = own.get(axis).copied().unwrap_or(0);
+        sum += len;
+        if let Some(slot) = expected.get_mut(axis) {
+            *slot = len;
+        }
+        if own != expected {
+            return Err(format!(
+                "operand {:?} has shape {}, the result {}, joined along feature axis {axis}",
+                x.name,
+                x.shape(),
+                output.shape()
+            ));
+        }
+    }
+    if output.features().nth(axis) == Some(sum) {
+        return Ok(());
+    }
+    Err(format!(
+        "operands have {sum} entries along feature axis {axis}, the result has shape {}",
+        output.shape()
+    ))
+}
+
+/// The result's numbers, of rows of `from` features to rows of `to` features.
+pub(super) fn arrange(x: &[f32], reads: &[Read], from: &[usize], to: &[usize]) -> Vec<f32> {
+    let mut sources = vec![Some(0usize)];
+    for (read, len) in reads.iter().zip(to) {
+        let stride: usize = from.iter().skip(read.axis + 1).product();
+        let own = from.get(read.axis).copied().unwrap_or(0);
+        let offsets: Vec<Option<usize>> =
+            (0..*len).map(|x| Some(read.at(x, own)? * stride)).collect();
+        let longer = |before: &Option<usize>| {
+            let before = *before;
+            offsets.iter().map(move |own| Some(before? + (*own)?))
+        };
+        sources = sources.iter().flat_map(longer).collect();
+    }
+    let width: usize = from.iter().product();
+    x.par_chunks_exact(width.max(1))
+        .flat_map_iter(|row| {
+            let read = |at: &Option<usize>| at.and_then(|at| row.get(at)).copied();
+            sources.iter().map(move |at| read(at).unwrap_or(0.0))
+        })
+        .collect()
+}
+
+/// Rows of all operands joined along an axis; with each operand its features.
+pub(super) fn concat(axis: usize, operands: &[(&[f32], &[usize])]) -> Vec<f32> {
+    let part = |features: &[usize]| features.iter().skip(axis).product::<usize>().max(1);
+    let mut parts: Vec<_> = operands
+        .iter()
+        .map(|(x, features)| x.chunks_exact(part(features)))
+        .collect();
+    let mut out = vec![];
+    loop {
+        for part in &mut parts {
+            match part.next() {
+                Some(part) => out.extend_from_slice(part),
+                None => return out,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_move_numbers() {
+        let x: Vec<f32> = (0..6).map(|v| v as f32).collect();
+        let transposed = arrange(&x, &[Read::all(1), Read::all(0)], &[2, 3], &[3, 2]);
+        assert_eq!(transposed, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        let reversed = Read {
+            axis: 1,
+            start: 2,
+            step: -2,
+        };
+        let got = arrange(&x, &[Read::all(0), reversed], &[2, 3], &[2, 2]);
+        assert_eq!(got, [2.0, 0.0, 5.0, 3.0]);
+        let padded = Read {
+            axis: 0,
+            start: -1,
+            step: 1,
+        };
+        let got = arrange(&[1.0, 2.0], &[padded], &[2], &[4]);
+        assert_eq!(got, [0.0, 1.0, 2.0, 0.0]);
+    }
+
+    #[test]
+    fn parts_are_joined_row_by_row() {
+        let a = [1.0, 2.0, 3.0, 4.0];
+        let b = [5.0, 6.0];
+        assert_eq!(
+            concat(1, &[(&a, &[2, 2]), (&b, &[2, 1])]),
+            [1.0, 2.0, 5.0, 3.0, 4.0, 6.0]
+        );
+        assert_eq!(
+            concat(0, &[(&a, &[2]), (&b, &[1])]),
+            [1.0, 2.0, 5.0, 3.0, 4.0, 6.0]
+        );
+    }
+}
