@@ -35,7 +35,7 @@ use crate::reading::Reading;
 pub use keys::{
     circuit_k, cut_srs, finish_join, key_folder, key_report, link_srs, load_keys, load_opened,
     load_setup_srs, load_subject_keys, load_verifying_key, proving_srs, remember_checked,
-    require_checked, require_keys, required_k, setup, setup_join,
+    require_checked, require_keys, setup, setup_join,
 };
 use keys::{srs_path, verifying_key_of};
 

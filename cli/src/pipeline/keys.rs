@@ -17,7 +17,7 @@ use laminate_engine::fold::FoldMode;
 use laminate_model::program::Program;
 use laminate_model::verify::Verifier;
 
-use crate::cmd::setup::{Report as KeyReport, cached_srs, commitment_k, dev_path, load_srs};
+use crate::cmd::setup::{Report as KeyReport, cached_srs, dev_path, load_srs};
 use crate::destination;
 use crate::files::{ProofFile, Setup, cache_dir, read_text};
 use crate::output::Output;
@@ -37,14 +37,6 @@ pub fn key_folder() -> PathBuf {
 /// A program that fits no circuit.
 pub fn circuit_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
     Ok(keys::required_k(&Verifier::new(program.clone())?, mode)?)
-}
-
-/// log2 of the powers that a program needs: for its circuit and for its commitments.
-///
-/// # Errors
-/// As [`circuit_k`].
-pub fn required_k(program: &Program, mode: FoldMode) -> eyre::Result<u32> {
-    Ok(circuit_k(program, mode)?.max(commitment_k(program)))
 }
 
 /// A reference string cut to `2^k` powers with their Lagrange basis, and where it lies: the string at

@@ -16,7 +16,7 @@ use super::super::universal::Mode;
 use super::fixture::OUT;
 use super::{name, wait};
 use crate::cmd::commit::commit;
-use crate::cmd::setup::{dev_path, development};
+use crate::cmd::setup::{commitment_k, dev_path, development};
 use crate::cmd::verifier::{Keys, make};
 use crate::files::ModelDir;
 use crate::input::Given;
@@ -80,7 +80,9 @@ fn a_forest_is_submitted_like_any_other_program() {
     let (program, weights) = forest();
     dir.write_compiled(&program, &weights).unwrap();
     let mode = FoldMode::On;
-    let k = pipeline::required_k(&program, mode).unwrap();
+    let k = pipeline::circuit_k(&program, mode)
+        .unwrap()
+        .max(commitment_k(&program));
     let srs = development(k.max(17), OUT).unwrap();
     commit(&dir, &srs, None).unwrap();
     let keys = pipeline::setup(&program, mode, &srs, (Opening::Shplonk, &srs)).unwrap();
