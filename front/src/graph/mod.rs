@@ -3,6 +3,7 @@
 //! | what | module |
 //! | --- | --- |
 //! | axes, values, nodes | `value` |
+//! | equal blocks of nodes | `blocks` |
 //! | weights, read when they are used | `param` |
 //! | what each op takes and computes | [`crate::ops`] |
 //! | the interpreter | `run` |
@@ -19,6 +20,7 @@
     )
 )]
 
+mod blocks;
 mod error;
 mod param;
 mod run;
@@ -26,6 +28,7 @@ mod run;
 mod tests;
 mod value;
 
+pub use blocks::Blocks;
 pub use error::GraphError;
 pub use param::{Owned, Param, ParamError, Source};
 pub use run::{Memory, Observer, Texts};
@@ -43,6 +46,7 @@ pub struct Graph {
     input: ValueId,
     output: ValueId,
     arithmetic: Arithmetic,
+    blocks: Option<Blocks>,
 }
 
 /// How contractions take their sums.
@@ -75,6 +79,7 @@ impl Graph {
             input,
             output,
             arithmetic: Arithmetic::Double,
+            blocks: None,
         };
         graph.check()?;
         Ok(graph)

@@ -4,6 +4,7 @@
 //! A text is a run of rows that attention sees together; rows of models without attention are one text. What no node
 //! reads is computed for a few texts at a time, since it may be wide: logits.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -132,14 +133,14 @@ impl Graph {
     ///
     /// # Errors
     /// [`GraphError`] if a row has another width, or a parameter cannot be read.
-    pub fn run(&self, rows: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, GraphError> {
+    pub fn run<R: Borrow<[f32]>>(&self, rows: &[R]) -> Result<Vec<Vec<f32>>, GraphError> {
         let width = self.width(self.output()).max(1);
         let mut out = Vec::with_capacity(rows.len());
         self.each_block(rows, &mut |id, _, values| {
             if id == self.output() {
                 out.extend(values.chunks_exact(width).map(<[f32]>::to_vec));
             }
-            Ok(())
+            Ok::<_, GraphError>(())
         })?;
         Ok(out)
     }
@@ -148,7 +149,7 @@ impl Graph {
     ///
     /// # Errors
     /// As [`Self::run`], and [`GraphError::Row`] if a number is not finite.
-    pub fn max_abs(&self, rows: &[Vec<f32>]) -> Result<Vec<f64>, GraphError> {
+    pub fn max_abs<R: Borrow<[f32]>>(&self, rows: &[R]) -> Result<Vec<f64>, GraphError> {
         let mut most = vec![0.0f64; self.values().len()];
         self.each_block(rows, &mut |id, first, values| {
             if let Some(at) = first_not_finite(values) {
@@ -169,18 +170,16 @@ impl Graph {
     }
 
     /// Shows every value of independent rows to the observer, with the index of the first row, some rows at a time.
-    fn each_block(
+    pub(crate) fn each_block<R: Borrow<[f32]>, E: From<GraphError>>(
         &self,
-        rows: &[Vec<f32>],
-        observer: &mut Observer<'_, GraphError>,
-    ) -> Result<(), GraphError> {
+        rows: &[R],
+        observer: &mut Observer<'_, E>,
+    ) -> Result<(), E> {
         let columns = self.width(self.input());
-        let mut lens = rows.iter().map(Vec::len).enumerate();
+        let mut lens = rows.iter().map(|row| row.borrow().len()).enumerate();
         if let Some((row, found)) = lens.find(|r| r.1 != columns) {
-            return Err(GraphError::Row {
-                row,
-                problem: format!("{found} columns, expected {columns}"),
-            });
+            let problem = format!("{found} columns, expected {columns}");
+            return Err(GraphError::Row { row, problem }.into());
         }
         let widest = (0..self.values().len()).map(|id| self.width(id)).max();
         let step = (BLOCK / widest.unwrap_or(1).max(1)).max(1);

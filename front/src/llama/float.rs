@@ -289,7 +289,8 @@ impl<'m> FloatRun<'m> {
         }
     }
 
-    fn config(&self) -> &LlamaConfig {
+    /// Dimensions and constants.
+    pub fn config(&self) -> &LlamaConfig {
         &self.model.config
     }
 }

@@ -72,16 +72,18 @@ pub(super) fn build(model: &FloatLlama) -> Result<Sites, LlmError> {
         params: vec![],
         nodes: vec![],
     };
-    let token = b.value("token", vec![], None);
+    let token = b.value("tokens", vec![], None);
     let table = b.param(Part::Embedding, &[config.vocab, config.dim]);
     let dim = || vec![Axis::fixed("dim", config.dim)];
     let embedding = Some(Site::Embedding);
     let mut x = b.node("embed", Op::Gather, &[token], &[table], dim(), embedding);
     b.computes(x, Part::Embedding);
+    let first = b.nodes.len();
     for layer in 0..config.layers {
         x = b.attention(layer, x);
         x = b.mlp(layer, x);
     }
+    let blocks = first..b.nodes.len();
     let last_norm = b.values.len();
     let normed = b.norm("final_norm", Part::FinalNorm, x, Site::FinalNorm);
     let head = if config.tied {
@@ -94,6 +96,7 @@ pub(super) fn build(model: &FloatLlama) -> Result<Sites, LlmError> {
     let output = b.node("head", Op::Contract, &[normed], &[head], vocab, logits);
     b.computes(output, Part::Head);
     let graph = Graph::new(b.values, b.params, b.nodes, token, output)?;
+    let graph = graph.with_blocks("blocks", blocks, config.layers)?;
     Ok(Sites {
         graph: graph.with_arithmetic(Arithmetic::Lanes),
         sites: b.sites,

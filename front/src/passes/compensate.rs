@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::cholesky;
 use crate::llama::matmul;
 use crate::llama::vector::{Kernel, LANES, Lanes, run};
-use crate::quant::llm::grid::Grid;
+use crate::quant::grid::Grid;
 
 /// Added to a diagonal of one.
 const DAMPING: f32 = 0.3;
@@ -73,7 +73,7 @@ impl Compensation {
                     compensation: self,
                     rows,
                     units,
-                    limit: grid.limit as f32,
+                    limit: grid.limit() as f32,
                     out,
                 });
             });
@@ -216,7 +216,8 @@ fn rest(coefficients: &[f32], cols: usize, errors: &[[f32; LANES]]) -> [[f32; LA
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::llm::grid::WeightFormat;
+    use crate::quant::grid::{Magnitudes, WeightChoice};
+    use crate::quant::rules::TOKENS;
 
     const ROWS: usize = 37;
 
@@ -226,7 +227,9 @@ mod tests {
 
     fn matrix(cols: usize) -> (Vec<f32>, Grid) {
         let matrix: Vec<f32> = (0..ROWS * cols).map(|i| noise(i * 31 + 7)).collect();
-        let grid = Grid::of(&matrix, cols, 20, WeightFormat::Int8).unwrap();
+        let magnitudes = Magnitudes::new(&matrix, cols, None);
+        let units = magnitudes.units(0, WeightChoice::Int8).unwrap();
+        let grid = Grid::new(&units, 20, &TOKENS).unwrap();
         (matrix, grid)
     }
 

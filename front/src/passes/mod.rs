@@ -19,6 +19,7 @@ pub mod rotate;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
@@ -77,20 +78,31 @@ pub struct Plan<'g> {
     folded: Vec<bool>,
     /// Of the matrix that a value is computed by.
     changes: Vec<Vec<Change>>,
+    /// The values of the stream that is turned.
+    stream: BTreeSet<ValueId>,
+    /// Products that are added to it.
+    added: BTreeSet<ValueId>,
 }
 
 impl<'g> Plan<'g> {
-    /// The changes that need no calibration: [`norms`] and [`rotate`].
-    pub fn new(graph: &'g Graph) -> Self {
+    /// No changes.
+    pub fn unchanged(graph: &'g Graph) -> Self {
         let count = graph.values().len();
-        let mut plan = Self {
+        Self {
             graph,
             rotation: None,
             bases: vec![Basis::Same; count],
             factors: vec![1.0; count],
             folded: vec![false; count],
             changes: vec![vec![]; count],
-        };
+            stream: BTreeSet::new(),
+            added: BTreeSet::new(),
+        }
+    }
+
+    /// The changes that need no calibration: [`norms`] and [`rotate`].
+    pub fn new(graph: &'g Graph) -> Self {
+        let mut plan = Self::unchanged(graph);
         norms::fold(&mut plan);
         rotate::turn(&mut plan);
         norms::divide(&mut plan);
@@ -109,8 +121,8 @@ impl<'g> Plan<'g> {
             return Ok((vec![], 1));
         };
         let cols = match node.op {
-            Op::Gather => self.graph.width(value),
-            _ => node.inputs.first().map_or(0, |id| self.graph.width(*id)),
+            Op::Contract => node.inputs.first().map_or(0, |id| self.graph.width(*id)),
+            _ => param.shape.iter().skip(1).product(),
         };
         let mut matrix = (param.read()?.into_owned(), cols);
         for change in self.changes.get(value).into_iter().flatten() {
@@ -176,17 +188,67 @@ impl<'g> Plan<'g> {
         }
     }
 
+    /// Whether a value is in matrices that read it, and not in the program.
+    pub fn is_folded(&self, value: ValueId) -> bool {
+        self.folded.get(value) == Some(&true)
+    }
+
+    /// Whether a value is of the stream that blocks add to.
+    pub fn is_stream(&self, value: ValueId) -> bool {
+        self.stream.contains(&value)
+    }
+
+    /// Whether a value is a product that is added to the stream where it is made.
+    pub fn is_added(&self, value: ValueId) -> bool {
+        self.added.contains(&value)
+    }
+
+    /// The rows of a table and the product that both are made with the same matrix, if one is: a head that shares the
+    /// embedding's table.
+    ///
+    /// # Errors
+    /// [`GraphError`] if a parameter cannot be read.
+    pub fn shared(&self) -> Result<Option<[ValueId; 2]>, GraphError> {
+        let nodes = || self.graph.nodes().iter();
+        for table in nodes().filter(|node| node.op == Op::Gather) {
+            let same = |node: &&Node| node.op == Op::Contract && node.params == table.params;
+            for product in nodes().filter(same) {
+                let pair = [table.output, product.output];
+                let own = pair.map(|id| self.essential(id));
+                let [table, product] = own;
+                if table? == product? {
+                    return Ok(Some(pair));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The changes of a matrix but for those that change nothing.
+    fn essential(&self, value: ValueId) -> Result<Vec<&Change>, GraphError> {
+        let mut out = vec![];
+        for change in self.changes.get(value).into_iter().flatten() {
+            if let Change::ScaleRows(id) = change
+                && let Some(param) = self.graph.params().get(*id)
+                && param.read()?.iter().all(|g| *g == 1.0)
+            {
+                continue;
+            }
+            out.push(change);
+        }
+        Ok(out)
+    }
+
     /// The values that matrices make of a value, with scales between folded into them.
     pub fn readers(&self, value: ValueId) -> Vec<ValueId> {
-        let is_folded = |id: ValueId| self.folded.get(id) == Some(&true);
-        if is_folded(value) {
+        if self.is_folded(value) {
             return vec![];
         }
         let mut out = vec![];
         for node in readers(self.graph, value) {
             match node.op {
                 Op::Contract => out.push(node.output),
-                Op::Scale if is_folded(node.output) => {
+                Op::Scale if self.is_folded(node.output) => {
                     out.extend(readers(self.graph, node.output).map(|n| n.output));
                 }
                 _ => {}

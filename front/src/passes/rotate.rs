@@ -76,7 +76,7 @@ pub(super) fn turn(plan: &mut Plan<'_>) {
     // A scale that stays between a norm and what reads it does not commute.
     let folded = |id: &ValueId| {
         let mut scales = readers(graph, *id).filter(|n| n.op == Op::Scale);
-        scales.all(|n| plan.folded.get(n.output) == Some(&true))
+        scales.all(|n| plan.is_folded(n.output))
     };
     if !stream.normed.iter().all(folded) {
         return;
@@ -101,6 +101,8 @@ pub(super) fn turn(plan: &mut Plan<'_>) {
             plan.change(reader, Change::TurnRows);
         }
     }
+    plan.stream = stream.values;
+    plan.added = stream.added.into_iter().collect();
 }
 
 /// An orthogonal matrix with a fast product.

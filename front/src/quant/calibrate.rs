@@ -26,6 +26,19 @@ impl Seen {
         }
     }
 
+    /// The largest of every value.
+    pub fn of(largest: Vec<f64>) -> Self {
+        Self {
+            largest,
+            features: BTreeMap::new(),
+        }
+    }
+
+    /// The largest of every value.
+    pub fn into_largest(self) -> Vec<f64> {
+        self.largest
+    }
+
     /// Takes rows of a value into account.
     pub fn see(&mut self, plan: &Plan<'_>, id: ValueId, values: &[f32]) {
         let values = plan.shown(id, values);

@@ -81,6 +81,11 @@ pub enum QuantError {
         /// Blocks of the model.
         all: usize,
     },
+    /// Weights that equal blocks cannot have, each its own.
+    #[error(
+        "weights \"auto\" are for models over rows; the blocks of a language model are int8 or ternary as a whole"
+    )]
+    Auto,
     /// There is no text to calibrate or compare with.
     #[error("no tokens: expected at least one sequence; give a text")]
     NoText,

@@ -1,30 +1,40 @@
 //! How close the integer program is to the float model.
 
-use laminate_model::program::{Program, Weights};
-use laminate_prover::exec::{ExecError, Executor};
+use laminate_model::ops::Argmax;
+use laminate_model::program::{Op, Program, TensorId, Weights, padded_index};
+use laminate_prover::exec::{ExecError, Executor, Trace};
 use rayon::prelude::*;
 
 use super::QuantError;
-use super::input::{nearest, real};
+use super::input::real;
+use super::model::Model;
 use crate::graph::Graph;
-use crate::ops::{Function, Op};
-use crate::rows;
+use crate::ops::{Function, Op as FloatOp};
 
 /// How a classifier decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// One output, a probability: positive from 0.5 on.
     Threshold,
-    /// Several outputs: the largest, of equal ones the first.
+    /// Several outputs: the largest, of equal ones the first. Of a language model, the likeliest token.
     Argmax,
 }
 
-/// Integer outputs against float outputs.
+/// Perplexity on texts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Perplexity {
+    /// Of the float model.
+    pub float: f64,
+    /// Of the integer program.
+    pub integer: f64,
+}
+
+/// Integer outputs against float outputs, row by row; a row of a text is the output at one of its positions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fidelity {
     /// Rows compared.
     pub rows: usize,
-    /// Rows that the program refuses because a value leaves its range; not compared.
+    /// Rows that the program refuses because a value leaves its range, of a text all of them; not compared.
     pub refused: usize,
     /// Why the first of them was refused.
     pub first_refusal: Option<ExecError>,
@@ -39,6 +49,8 @@ pub struct Fidelity {
     /// Coefficient of determination of one output that is not a probability: one less the share of the float
     /// output's variance that the errors are. `None` if it does not vary.
     pub determination: Option<f64>,
+    /// Of language models, over the rows whose next token the text has.
+    pub perplexity: Option<Perplexity>,
 }
 
 impl Fidelity {
@@ -60,55 +72,100 @@ struct Compared {
     agrees: bool,
     /// The first output, float and integer.
     first: (f64, f64),
+    /// `-ln softmax(outputs)[next]` of what comes true, float and integer.
+    surprise: Option<(f64, f64)>,
 }
 
-/// Comparison of one row, or why the program refused it.
-type RowResult = Result<Compared, ExecError>;
+/// Comparison of the rows of a sample, or how many there are and why the program refused them.
+type Rows = Result<Vec<Compared>, (usize, ExecError)>;
 
-/// Runs both models on `rows`, each alone, and compares.
+/// Runs both models on `samples`, each alone, and compares.
 ///
 /// # Errors
-/// [`QuantError`] if the rows do not fit the input or program and weights do not fit each other; a
+/// [`QuantError`] if the samples are none of the model's or program and weights do not fit each other; a
 /// value that leaves its range inside the program only counts as refused, an input value that does is
 /// refused likewise.
-pub fn fidelity(
-    graph: &Graph,
+pub fn fidelity<M: Model>(
+    model: &M,
     program: &Program,
     weights: &Weights,
-    rows: &[Vec<f32>],
+    samples: &[Vec<M::Item>],
 ) -> Result<Fidelity, QuantError> {
-    rows::check(rows, graph.width(graph.input()))?;
-    let single = Program {
-        batch_log: 0,
-        ..program.clone()
-    };
+    let samples = model.pieces(samples, program.slots())?;
+    let mut single = program.clone();
+    if program.sequence.is_none() {
+        single.batch_log = 0;
+    }
     let executor = Executor::new(&single, weights)?;
-    let expected = graph.run(rows)?;
-    let decision = decision(graph);
-    let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
-    let results: Vec<RowResult> = rows
-        .par_iter()
-        .zip(&expected)
-        .map(|(row, expected)| {
-            let found = run_row(&single, &executor, row)?;
-            let found: Vec<f64> = found.into_iter().map(|v| real(v, scale)).collect();
-            let expected: Vec<f64> = expected.iter().map(|v| f64::from(*v)).collect();
-            let errors = || found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-            let agrees = decision.is_some_and(|d| d.decide(&found) == d.decide(&expected));
-            let first = |outputs: &[f64]| outputs.first().copied().unwrap_or(0.0);
-            Ok(Compared {
-                sum: errors().sum(),
-                max: errors().fold(0.0, f64::max),
-                agrees,
-                first: (first(&expected), first(&found)),
-            })
-        })
-        .collect();
-    Ok(summarise(
-        results,
-        decision,
-        program.tensor_width(program.output),
-    ))
+    let decision = decision(model.graph());
+    let width = model.graph().width(model.graph().output()).max(1);
+    let output = compared(program);
+    let mut results: Vec<Rows> = vec![];
+    model.outputs(&samples, &mut |range, expected| {
+        let group = samples.get(range).unwrap_or_default();
+        // Samples that come together are of one length.
+        let length = (expected.len() / group.len().max(1)).max(1);
+        let compare = |(sample, expected): (&&[M::Item], &[f32])| {
+            let count = expected.len() / width;
+            let trace = M::trace(&single, &executor, sample).map_err(|error| (count, error))?;
+            let found = outputs(&single, &trace, output);
+            let expected = expected.chunks_exact(width).zip(found).enumerate();
+            let row = |(at, (expected, found)): (usize, (&[f32], Vec<f64>))| {
+                compare(expected, &found, decision, M::next(sample, at))
+            };
+            Ok(expected.map(row).collect())
+        };
+        let pairs = group.par_iter().zip(expected.par_chunks(length));
+        results.par_extend(pairs.map(compare));
+    })?;
+    Ok(summarise(results, decision, width))
+}
+
+/// The tensor of outputs: what the choice of a token chooses from, or the program's.
+fn compared(program: &Program) -> TensorId {
+    let last = program.nodes.iter().find(|n| n.op == Op::Argmax(Argmax));
+    let logits = last.and_then(|node| node.inputs.first());
+    logits.copied().unwrap_or(program.output)
+}
+
+/// Real outputs of all rows.
+fn outputs(program: &Program, trace: &Trace, id: TensorId) -> impl Iterator<Item = Vec<f64>> {
+    let tensor = &program.tensors[id];
+    let places = (0..tensor.width()).map(|i| padded_index(&tensor.axes, i));
+    let places: Vec<usize> = places.collect();
+    let rows = trace.tensors[id].chunks_exact(1 << tensor.width_log());
+    rows.map(move |row| {
+        places
+            .iter()
+            .map(|at| real(row[*at], tensor.scale))
+            .collect()
+    })
+}
+
+fn compare(
+    expected: &[f32],
+    found: &[f64],
+    decision: Option<Decision>,
+    next: Option<usize>,
+) -> Compared {
+    let expected: Vec<f64> = expected.iter().map(|v| f64::from(*v)).collect();
+    let errors = || found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    let first = |outputs: &[f64]| outputs.first().copied().unwrap_or(0.0);
+    Compared {
+        sum: errors().sum(),
+        max: errors().fold(0.0, f64::max),
+        agrees: decision.is_some_and(|d| d.decide(found) == d.decide(&expected)),
+        first: (first(&expected), first(found)),
+        surprise: next.map(|next| (surprise(&expected, next), surprise(found, next))),
+    }
+}
+
+/// `-ln softmax(logits)[token]`.
+fn surprise(logits: &[f64], token: usize) -> f64 {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = logits.iter().map(|l| libm::exp(l - largest)).sum();
+    let own = logits.get(token).copied().unwrap_or(largest);
+    largest + libm::log(total) - own
 }
 
 /// Of pairs of float and integer output.
@@ -119,15 +176,16 @@ fn determination(pairs: &[(f64, f64)]) -> Option<f64> {
     (variance > 0.0).then(|| 1.0 - errors / variance)
 }
 
-fn run_row(program: &Program, executor: &Executor<'_>, row: &[f32]) -> Result<Vec<i32>, ExecError> {
-    let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
-    // Not range-checked here: the executor refuses it and names row and feature.
-    let input = row.iter().map(|x| nearest(*x, scale)).collect();
-    let trace = executor.rows(&[input])?;
-    Ok(trace.outputs(program).into_iter().flatten().collect())
+/// Of pairs of float and integer surprise.
+fn perplexity(pairs: &[(f64, f64)]) -> Option<Perplexity> {
+    let of = |nats: f64| libm::exp(nats / pairs.len() as f64);
+    (!pairs.is_empty()).then(|| Perplexity {
+        float: of(pairs.iter().map(|p| p.0).sum()),
+        integer: of(pairs.iter().map(|p| p.1).sum()),
+    })
 }
 
-fn summarise(results: Vec<RowResult>, decision: Option<Decision>, width: usize) -> Fidelity {
+fn summarise(results: Vec<Rows>, decision: Option<Decision>, width: usize) -> Fidelity {
     let mut out = Fidelity {
         rows: 0,
         refused: 0,
@@ -137,27 +195,28 @@ fn summarise(results: Vec<RowResult>, decision: Option<Decision>, width: usize) 
         decision,
         agreeing: 0,
         determination: None,
+        perplexity: None,
     };
-    let mut outputs = vec![];
+    let mut rows = vec![];
     for result in results {
         match result {
-            Ok(row) => {
-                out.rows += 1;
-                out.mean_error += row.sum;
-                out.max_error = out.max_error.max(row.max);
-                out.agreeing += usize::from(row.agrees);
-                outputs.push(row.first);
-            }
-            Err(error) => {
-                out.refused += 1;
+            Ok(compared) => rows.extend(compared),
+            Err((count, error)) => {
+                out.refused += count;
                 out.first_refusal.get_or_insert(error);
             }
         }
     }
-    out.mean_error /= (out.rows * width).max(1) as f64;
+    out.rows = rows.len();
+    out.mean_error = rows.iter().map(|r| r.sum).sum::<f64>() / (out.rows * width).max(1) as f64;
+    out.max_error = rows.iter().map(|r| r.max).fold(0.0, f64::max);
+    out.agreeing = rows.iter().filter(|r| r.agrees).count();
     if decision.is_none() {
-        out.determination = determination(&outputs);
+        let first: Vec<_> = rows.iter().map(|r| r.first).collect();
+        out.determination = determination(&first);
     }
+    let surprises: Vec<_> = rows.iter().filter_map(|r| r.surprise).collect();
+    out.perplexity = perplexity(&surprises);
     out
 }
 
@@ -169,8 +228,8 @@ fn decision(graph: &Graph) -> Option<Decision> {
     let mut id = graph.output();
     while let Some(node) = graph.producer(id) {
         match node.op {
-            Op::Reshape => id = *node.inputs.first()?,
-            Op::Unary(Function::Sigmoid) => return Some(Decision::Threshold),
+            FloatOp::Reshape => id = *node.inputs.first()?,
+            FloatOp::Unary(Function::Sigmoid) => return Some(Decision::Threshold),
             _ => return None,
         }
     }
@@ -211,5 +270,15 @@ mod tests {
         assert_eq!(determination(&pairs), Some(0.875));
         assert_eq!(determination(&[(1.0, 2.0); 3]), None);
         assert_eq!(determination(&[]), None);
+    }
+
+    #[test]
+    fn perplexity_counts_equally_likely_tokens() {
+        let even = [0.0; 4];
+        let sure = [50.0, 0.0, 0.0, 0.0];
+        let pairs = [(surprise(&even, 2), surprise(&sure, 0))];
+        let found = perplexity(&pairs).unwrap();
+        assert!((found.float - 4.0).abs() < 1e-12 && (found.integer - 1.0).abs() < 1e-12);
+        assert_eq!(perplexity(&[]), None);
     }
 }

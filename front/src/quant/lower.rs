@@ -1,77 +1,41 @@
 //! Nodes of the float graph to nodes of the program.
 
-use laminate_model::ops::{Abs, Activation, Add, Clip, Dense, LeakyRelu, Mul, Relu, Reshape};
+use std::collections::BTreeMap;
+
+use laminate_model::ops::{Abs, Activation, Add, Clip, Dense, Mul, Reshape};
 use laminate_model::program::{
-    ACTIVATION_BOUND, DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId,
-    Weights, padded_log,
+    ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TableKind, Tensor, TensorId,
+    Weights,
 };
 use laminate_prover::exec::tables::table;
 
-use super::dense::{self, Matrix};
+use super::factors::{add, leaky_relu};
+use super::layers::Layers;
 use super::layout::Layout;
 use super::scales::{Scales, index_scale};
-use super::units::WeightChoice;
-use super::{CompileOptions, LayerRounding, QuantError, fuse};
-use crate::graph::{self, Graph, GraphError, ValueId};
+use super::stack::Copies;
+use super::{LayerRounding, QuantError};
+use crate::graph::{self, Graph, ValueId};
 use crate::ops::{self, Function};
 
-/// A program, its weights, and for each of its tensors the float tensor that it stands for.
+/// A program, its weights, and for each of its tensors the float tensor that it stands for, if it does.
 pub(super) struct Lowered {
     pub program: Program,
     pub weights: Weights,
-    pub source: Vec<ValueId>,
+    pub source: Vec<Option<ValueId>>,
     pub layers: Vec<LayerRounding>,
 }
 
-/// Lowers every node in order. Scales of results may come out lower than chosen, where an integer
-/// factor would not fit otherwise; nothing that reads them has been lowered by then.
-pub(super) fn lower(
-    graph: &Graph,
-    scales: Scales,
-    options: &CompileOptions,
-    ranges: &[f64],
-) -> Result<Lowered, QuantError> {
-    let program = Program {
-        name: options.name.clone(),
-        batch_log: padded_log(options.batch) as u8,
-        tensors: Vec::new(),
-        nodes: Vec::new(),
-        input: 0,
-        output: 0,
-        weights: Vec::new(),
-        tables: Vec::new(),
-        row_log: options.row_log,
-        limb_bits: 8,
-        check_weights: true,
-        sequence: None,
-        carry: None,
-        rope: Vec::new(),
-        views: Vec::new(),
-    };
-    let mut state = Lowering {
-        graph,
-        scales,
-        index_ranges: ranges.iter().map(|r| r * options.headroom).collect(),
-        ids: vec![0; graph.values().len()],
-        layouts: vec![],
-        lowered: Lowered {
-            program,
-            weights: Weights { dense: Vec::new() },
-            source: Vec::new(),
-            layers: Vec::new(),
-        },
-        weights: options.weights,
-    };
-    state.tensor(graph.input(), "input", &input_layout(graph))?;
-    for node in graph.nodes() {
-        state.node(node)?;
-    }
-    let output = state.output()?;
-    let mut lowered = state.lowered;
-    lowered.program.output = output;
-    let kept = fuse::relus(&mut lowered.program).into_iter();
-    lowered.source = kept.map(|kept| lowered.source[kept.rounded]).collect();
-    Ok(lowered)
+/// The integers of a layer that have been chosen, by the value that it gives; asked once for each layer of a program.
+pub(super) type Fill<'f> = dyn FnMut(ValueId) -> Option<Vec<i8>> + 'f;
+
+/// What a program is made of.
+pub(super) struct Parts<'g> {
+    pub layers: &'g Layers<'g>,
+    pub scales: &'g Scales,
+    pub integers: &'g mut Fill<'g>,
+    /// Largest absolute value of every float tensor, with headroom.
+    pub ranges: Vec<f64>,
 }
 
 /// A flat row, unless the model reads axes: then those that its first op sees, whatever reshapes are before it.
@@ -93,7 +57,9 @@ fn input_layout(graph: &Graph) -> Layout {
 
 pub(super) struct Lowering<'g> {
     pub(super) graph: &'g Graph,
+    pub(super) layers: &'g Layers<'g>,
     pub(super) scales: Scales,
+    integers: &'g mut Fill<'g>,
     /// Calibrated range with headroom of every float tensor.
     index_ranges: Vec<f64>,
     /// Program tensor of every float tensor seen so far.
@@ -101,13 +67,51 @@ pub(super) struct Lowering<'g> {
     /// How values stand in the program's tensors.
     pub(super) layouts: Vec<Layout>,
     pub(super) lowered: Lowered,
-    weights: WeightChoice,
+    /// The copies of a block that the present node stands for.
+    pub(super) copies: Copies,
+    /// Weights and shifts of tables of rows, by value.
+    pub(super) tables: BTreeMap<ValueId, (usize, u8)>,
 }
 
-impl Lowering<'_> {
+impl<'g> Lowering<'g> {
+    /// Nothing is lowered yet. Scales of results may come out lower than chosen, where an integer factor would not fit
+    /// otherwise; nothing that reads them has been lowered by then.
+    pub(super) fn new(program: Program, parts: Parts<'g>) -> Self {
+        let graph = parts.layers.plan.graph;
+        Self {
+            graph,
+            layers: parts.layers,
+            scales: parts.scales.clone(),
+            integers: parts.integers,
+            index_ranges: parts.ranges,
+            ids: vec![0; graph.values().len()],
+            layouts: vec![],
+            lowered: Lowered {
+                program,
+                weights: Weights { dense: Vec::new() },
+                source: Vec::new(),
+                layers: Vec::new(),
+            },
+            copies: Copies::default(),
+            tables: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the input.
+    pub(super) fn input(&mut self) -> Result<(), QuantError> {
+        let input = self.tensor(self.graph.input(), "input", &input_layout(self.graph))?;
+        self.lowered.program.input = input;
+        Ok(())
+    }
+
     /// Adds the program's tensor for `id` at its present scale; `node` makes it.
-    fn tensor(&mut self, id: ValueId, node: &str, layout: &Layout) -> Result<TensorId, QuantError> {
-        let name = self.graph.values()[id].name.clone();
+    pub(super) fn tensor(
+        &mut self,
+        id: ValueId,
+        node: &str,
+        layout: &Layout,
+    ) -> Result<TensorId, QuantError> {
+        let name = self.copies.name(&self.graph.values()[id].name);
         self.ids[id] = self.raw_tensor(id, name, self.scales.of(id), node, layout)?;
         Ok(self.ids[id])
     }
@@ -121,23 +125,23 @@ impl Lowering<'_> {
         node: &str,
         layout: &Layout,
     ) -> Result<TensorId, QuantError> {
-        let narrow = i8::try_from(scale);
-        let scale = narrow.map_err(|_| QuantError::Scale {
-            node: node.into(),
-            tensor: name.clone(),
-            scale,
-        })?;
+        let scale = narrow(scale, node, &name)?;
         self.lowered.program.tensors.push(Tensor {
             axes: layout.axes(),
+            stack: self.copies.count(),
+            bits: match self.layers.plan.is_stream(source) {
+                true => 32,
+                false => 16,
+            },
             ..Tensor::new(name, 1, scale)
         });
-        self.lowered.source.push(source);
+        self.lowered.source.push(Some(source));
         self.layouts.push(layout.clone());
         Ok(self.lowered.program.tensors.len() - 1)
     }
 
     /// The output in the order of the model's.
-    fn output(&mut self) -> Result<TensorId, QuantError> {
+    pub(super) fn output(&mut self) -> Result<TensorId, QuantError> {
         let id = self.graph.output();
         let tensor = self.ids[id];
         match self.graph.producer(id) {
@@ -163,7 +167,7 @@ impl Lowering<'_> {
         }
         let output = self.tensor(node.output, &node.name, layout)?;
         self.lowered.program.nodes.push(Node {
-            name: node.name.clone(),
+            name: self.copies.name(&node.name),
             op,
             inputs,
             output,
@@ -171,7 +175,10 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn node(&mut self, node: &graph::Node) -> Result<(), QuantError> {
+    pub(super) fn node(&mut self, node: &graph::Node) -> Result<(), QuantError> {
+        if self.attention(node)? {
+            return Ok(());
+        }
         let scale_in: Vec<i32> = node.inputs.iter().map(|id| self.scales.of(*id)).collect();
         let mut inputs: Vec<TensorId> = node.inputs.iter().map(|id| self.ids[*id]).collect();
         let wanted = self.scales.of(node.output);
@@ -183,10 +190,10 @@ impl Lowering<'_> {
         }
         let (op, scale) = match &node.op {
             ops::Op::Contract => {
-                let made = self.graph.width(node.output);
                 let (order, cols) = (layout.order(), layout.axes());
-                layout = Layout::flat(made);
-                self.layer(node, (scale_in[0], wanted), made, &order, cols)?
+                layout = self.features_of(node.output);
+                let scales = (scale_in[0], wanted);
+                self.layer(node, scales, &layout.axes(), &order, cols)?
             }
             ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
             ops::Op::Abs => (Op::Abs(Abs), wanted),
@@ -195,18 +202,14 @@ impl Lowering<'_> {
                 let kind = match function {
                     Function::Sigmoid => TableKind::Sigmoid,
                     Function::Tanh => TableKind::Tanh,
-                    Function::Silu => return Err(unsupported(node)),
+                    Function::Silu => TableKind::Silu,
                 };
                 (self.activation(kind, node, &mut inputs)?, wanted)
             }
             ops::Op::Add => add(scale_in[0], scale_in[1], wanted),
             ops::Op::Mul => {
-                mul(scale_in[0], scale_in[1], wanted).ok_or_else(|| QuantError::Scales {
-                    node: node.name.clone(),
-                    op: node.op.name(),
-                    inputs: scale_in.clone(),
-                    output: wanted,
-                })?
+                let (multiplier, shift, scale) = self.product(node)?;
+                (Op::Mul(Mul { multiplier, shift }), scale)
             }
             ops::Op::Reshape => (Op::Reshape(Reshape), wanted),
             ops::Op::Convolve(_)
@@ -214,13 +217,7 @@ impl Lowering<'_> {
             | ops::Op::MeanPool { .. }
             | ops::Op::Arrange(_)
             | ops::Op::Concat { .. } => return self.spatial(node),
-            ops::Op::Gather
-            | ops::Op::Norm { .. }
-            | ops::Op::Scale
-            | ops::Op::Rotate { .. }
-            | ops::Op::Scores { .. }
-            | ops::Op::Softmax
-            | ops::Op::Mix => return Err(unsupported(node)),
+            _ => return Err(unsupported(node)),
         };
         self.push(node, op, inputs, scale, &layout)
     }
@@ -247,51 +244,80 @@ impl Lowering<'_> {
         })
     }
 
-    /// A layer of `rows` outputs that contracts axes `cols` of its operand; column `k` of it is column `order[k]` of the
-    /// graph's.
+    /// Multiplier, shift and scale of the product of two operands.
+    pub(super) fn product(&self, node: &graph::Node) -> Result<(u32, u8, i32), QuantError> {
+        let inputs: Vec<i32> = node.inputs.iter().map(|id| self.scales.of(*id)).collect();
+        let rules = &self.layers.rules;
+        let wanted = self.scales.of(node.output);
+        let scale = rules.largest_product(inputs[0], inputs[1], wanted);
+        let factor = rules.product(scale - inputs[0] - inputs[1]);
+        let (multiplier, shift) = factor.ok_or_else(|| QuantError::Scales {
+            node: node.name.clone(),
+            op: node.op.name(),
+            inputs,
+            output: wanted,
+        })?;
+        Ok((multiplier, shift, scale))
+    }
+
+    /// A layer of outputs `rows` that contracts axes `cols` of its operand; column `k` of it is column `order[k]` of the
+    /// graph's. Its scale is the wanted one, or lower if the multipliers needed it.
     pub(super) fn layer(
         &mut self,
         node: &graph::Node,
         (input, wanted): (i32, i32),
-        rows: usize,
+        rows: &[u32],
         order: &[usize],
         cols: Vec<u32>,
     ) -> Result<(Op, i32), QuantError> {
-        let params = self.graph.params_of(node).map(|param| param.read());
-        let params = params
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(GraphError::from)?;
-        let [weight, bias @ ..] = params.as_slice() else {
-            return Err(QuantError::Weightless);
+        let copies = self.copies.of(self.graph, node);
+        let mut scale = wanted;
+        for copy in &copies {
+            scale = self.layers.fitting(copy, input, scale)?;
+        }
+        let shift = self.layers.shift(node, (input, scale))?;
+        let has_biases = self.layers.rules.zero_biases || node.params.len() > 1;
+        let mut all = DenseWeights {
+            weight: vec![],
+            bias: vec![],
+            multiplier: vec![],
         };
-        let none = vec![0.0; rows];
-        let bias = bias.first().map_or(none.as_slice(), |bias| bias);
-        let row = |row: &[f32]| order.iter().map(|k| row[*k]).collect::<Vec<f32>>();
-        let weight: Vec<f32> = weight.chunks_exact(order.len()).flat_map(row).collect();
-        let layer = Matrix {
-            weight: &weight,
-            bias,
-        };
-        let quantised = dense::quantise(layer, input, wanted, self.weights);
-        let quantised = quantised.map_err(|e| QuantError::TernaryBias {
-            node: node.name.clone(),
-            row: e.row,
-            bias: e.bias,
-            limit: e.limit,
-        })?;
-        let weight = self.lowered.weights.dense.len();
-        self.lowered.weights.dense.push(quantised.weights);
+        let count: u32 = rows.iter().chain(&cols).product();
+        all.weight.reserve_exact(count as usize * copies.len());
+        for copy in copies {
+            let grid = self.layers.grid(copy, (input, scale), shift)?;
+            let weight = match (self.integers)(copy.output) {
+                Some(weight) => weight,
+                None => self.layers.nearest(copy, &grid)?,
+            };
+            if order.iter().enumerate().all(|(k, at)| k == *at) {
+                all.weight.extend(weight);
+            } else {
+                let rows = weight.chunks_exact(order.len());
+                let ordered = |row: &[i8]| order.iter().map(|k| row[*k]).collect::<Vec<i8>>();
+                all.weight.extend(rows.flat_map(ordered));
+            }
+            if has_biases {
+                let magnitudes = self.layers.magnitudes(copy)?;
+                all.bias.extend(magnitudes.biases(input, &grid.units));
+            }
+            all.multiplier.extend(grid.multipliers);
+        }
+        let rounding = self.layers.rounding(node, input)?;
         self.lowered.program.weights.push(DenseShape {
+            stack: self.copies.count(),
+            rows: rows.to_vec(),
             cols,
-            format: quantised.rounding.format(),
-            ..DenseShape::new(layer.rows() as u32, 1)
+            bias: has_biases,
+            format: rounding.format(),
         });
+        self.lowered.weights.dense.push(all);
         self.lowered.layers.push(LayerRounding {
-            node: node.name.clone(),
-            rounding: quantised.rounding,
+            node: self.copies.name(&node.name),
+            rounding,
         });
-        let shift = quantised.shift;
-        Ok((Op::Dense(Dense { weight, shift }), quantised.output_scale))
+        let weight = self.lowered.weights.dense.len() - 1;
+        Ok((Op::Dense(Dense { weight, shift }), scale))
     }
 
     /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is
@@ -306,19 +332,29 @@ impl Lowering<'_> {
         let mut scale = self.scales.of(id);
         if self.scales.is_fixed(id) {
             // Sigmoid and tanh stay within ±1, whatever calibration saw.
-            let wanted = index_scale(self.index_ranges[id].max(1.0)).min(scale);
+            let scales = &self.layers.rules.scales;
+            let wanted = index_scale(self.index_ranges[id].max(1.0), scales).min(scale);
             inputs[0] = self.rescale(id, inputs[0], scale, wanted, &node.name)?;
             scale = wanted;
         }
-        let tables = &mut self.lowered.program.tables;
-        let found = tables
-            .iter()
-            .position(|t| t.kind == kind && i32::from(t.input_scale) == scale);
-        let table = found.unwrap_or_else(|| {
-            tables.push(table(kind, scale as i8));
-            tables.len() - 1
-        });
+        let table = self.table(kind, scale, node)?;
         Ok(Op::Activation(Activation { table }))
+    }
+
+    /// The table of a function for operands at a scale.
+    pub(super) fn table(
+        &mut self,
+        kind: TableKind,
+        scale: i32,
+        node: &graph::Node,
+    ) -> Result<usize, QuantError> {
+        let narrow = narrow(scale, &node.name, &node.name)?;
+        let tables = &mut self.lowered.program.tables;
+        let same = |t: &laminate_model::program::Table| t.kind == kind && t.input_scale == narrow;
+        Ok(tables.iter().position(same).unwrap_or_else(|| {
+            tables.push(table(kind, narrow));
+            tables.len() - 1
+        }))
     }
 
     /// Adds `x·2^(to-from) + x·0`, `to <= from`.
@@ -357,154 +393,10 @@ pub(super) fn unsupported(node: &graph::Node) -> QuantError {
     }
 }
 
-/// A slope that rounds to zero is a Relu, one that rounds to one the largest below.
-fn leaky_relu(slope: f32) -> Op {
-    match libm::round(f64::from(slope) * 65_536.0) as u32 {
-        0 => Op::Relu(Relu),
-        slope => Op::LeakyRelu(LeakyRelu {
-            slope: slope.min((1 << 16) - 1),
-        }),
-    }
-}
-
-/// `2^exponent` rounded to an integer.
-fn power(exponent: i32) -> u32 {
-    libm::round(libm::exp2(f64::from(exponent))) as u32
-}
-
-/// log2 of the largest power of two that a factor can be.
-const TOP: i32 = MULTIPLIER_BOUND.ilog2() as i32 - 1;
-
-/// `z = a·2^(z-a) + b·2^(z-b)` with the largest shift whose factors fit, at a lower scale if none does.
-/// A factor is exact, or its operand is below half a unit of the output altogether.
-fn add(a: i32, b: i32, wanted: i32) -> (Op, i32) {
-    let (low, high) = (a.min(b), a.max(b));
-    let mut scale = wanted.min(low + TOP - 8);
-    if scale - high + 8 < 0 {
-        // A factor may not be an integer: with a shift of 16 or more that operand is below 2^-2 units.
-        scale = scale.min(low + TOP - 16);
-    }
-    let fits = |shift: &&u8| scale - low + i32::from(**shift) <= TOP;
-    let shift = [24u8, 16, 8].iter().find(fits).copied().unwrap_or(8);
-    let factor = |operand: i32| power(scale - operand + i32::from(shift));
-    (
-        Op::Add(Add {
-            left: factor(a),
-            right: factor(b),
-            shift,
-        }),
+fn narrow(scale: i32, node: &str, tensor: &str) -> Result<i8, QuantError> {
+    i8::try_from(scale).map_err(|_| QuantError::Scale {
+        node: node.into(),
+        tensor: tensor.into(),
         scale,
-    )
-}
-
-/// `z = a·b·2^(z-a-b)` with the smallest shift whose multiplier is an integer, at a lower scale if it
-/// does not fit; `None` if the shift would be over 32.
-fn mul(a: i32, b: i32, wanted: i32) -> Option<(Op, i32)> {
-    let scale = wanted.min(a + b + TOP - 8);
-    let exponent = scale - a - b;
-    let shift = [8u8, 16, 24, 32]
-        .into_iter()
-        .find(|s| exponent + i32::from(*s) >= 0)?;
-    Some((
-        Op::Mul(Mul {
-            multiplier: power(exponent + i32::from(shift)),
-            shift,
-        }),
-        scale,
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn add_factors() {
-        assert_eq!(
-            add(10, 12, 11),
-            (
-                Op::Add(Add {
-                    left: 1 << 17,
-                    right: 1 << 15,
-                    shift: 16
-                }),
-                11
-            )
-        );
-        assert_eq!(
-            add(10, 10, 30),
-            (
-                Op::Add(Add {
-                    left: 1 << 23,
-                    right: 1 << 23,
-                    shift: 8
-                }),
-                25
-            )
-        );
-        // 2^-26 of an operand below 2^15 is nothing.
-        assert_eq!(
-            add(40, 14, 14),
-            (
-                Op::Add(Add {
-                    left: 0,
-                    right: 1 << 16,
-                    shift: 16
-                }),
-                14
-            )
-        );
-    }
-
-    #[test]
-    fn add_is_within_half_a_unit_for_any_scales() {
-        for (a, b, wanted) in (-40..=40)
-            .flat_map(|a| (-40..=40).flat_map(move |b| (-40..=40).map(move |z| (a, b, z))))
-        {
-            let (Op::Add(Add { left, right, shift }), scale) = add(a, b, wanted) else {
-                unreachable!()
-            };
-            assert!(scale <= wanted && left < 1 << 24 && right < 1 << 24);
-            for (factor, operand) in [(left, a), (right, b)] {
-                let exact = libm::exp2(f64::from(scale - operand));
-                let error = (f64::from(factor) / libm::exp2(shift.into()) - exact).abs() * 32_768.0;
-                assert!(error <= 0.25, "{a} {b} {wanted}: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn mul_factors() {
-        assert_eq!(
-            mul(14, 14, 13),
-            Some((
-                Op::Mul(Mul {
-                    multiplier: 2,
-                    shift: 16
-                }),
-                13
-            ))
-        );
-        assert_eq!(
-            mul(0, 0, 20),
-            Some((
-                Op::Mul(Mul {
-                    multiplier: 1 << 23,
-                    shift: 8
-                }),
-                15
-            ))
-        );
-        assert_eq!(mul(40, 10, 10), None);
-    }
-
-    #[test]
-    fn slopes() {
-        assert_eq!(leaky_relu(0.01), Op::LeakyRelu(LeakyRelu { slope: 655 }));
-        assert_eq!(leaky_relu(1e-9), Op::Relu(Relu));
-        assert_eq!(
-            leaky_relu(0.999_999_9),
-            Op::LeakyRelu(LeakyRelu { slope: 65_535 })
-        );
-    }
+    })
 }

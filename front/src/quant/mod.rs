@@ -1,73 +1,124 @@
-//! Quantisation: a float graph and calibration rows to an integer program and its weights.
+//! Quantisation: a float model and calibration samples to an integer program and its weights.
 //!
 //! | step | module |
 //! | --- | --- |
-//! | largest value of every tensor, tensors that share a scale | [`scales`] |
-//! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`], windows and views in [`spatial`] |
+//! | what is quantised: graphs over rows, language models | [`model`] |
+//! | how each kind is | [`rules`] |
+//! | weights and values that are easier to quantise | [`crate::passes`] |
+//! | largest value of every tensor | [`calibrate`] |
+//! | matrices, units of their rows | [`layers`], [`grid`] |
+//! | tensors that share a scale, and what it is | [`scales`] |
+//! | integers whose errors make up for each other | [`integers`] |
+//! | nodes to integer ops | `lower`, `factors`; windows and views in `spatial`, language models in `attention`, `stack` |
 //! | ReLU into the layer before it | [`fuse`] |
-//! | which of a value's numbers is which of a tensor's | [`layout`] |
+//! | which of a value's numbers is which of a tensor's | `layout` |
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
 //! | real input to integers | [`input`] |
-//! | language models | [`llm`] |
 //!
 //! What the integers mean is specified in `docs/specs/numerics.md`.
 
+mod attention;
 pub mod bounds;
 pub mod calibrate;
-pub mod dense;
 mod error;
+mod factors;
 mod fidelity;
 pub mod fuse;
+pub mod grid;
 pub mod input;
+pub mod integers;
+pub mod layers;
 mod layout;
-pub mod llm;
 mod lower;
+pub mod model;
+mod prepared;
+pub mod rules;
 pub mod scales;
 mod spatial;
+mod stack;
 #[cfg(test)]
 mod tests;
-pub mod units;
 
 pub use bounds::NodeBound;
 pub use error::QuantError;
-pub use fidelity::{Decision, Fidelity, fidelity};
+pub use fidelity::{Decision, Fidelity, Perplexity, fidelity};
+pub use grid::{Rounding, WeightChoice};
 pub use input::{Column, quantise_input};
-pub use units::{Rounding, WeightChoice};
+pub use model::Model;
+pub use prepared::Prepared;
+pub use rules::Rules;
 
-use laminate_model::program::{MAX_BATCH_LOG, Op, Program, Weights, padded_log};
-use laminate_prover::exec::ExecError;
+use laminate_model::program::{Program, Weights};
 
-use crate::graph::Graph;
-use crate::rows;
+/// What one proof of a model over rows takes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Number of rows; rounded up to a power of two.
+    pub batch: usize,
+}
 
-/// How often a compilation makes a scale coarser, at least by half, before it gives up.
-const MAX_COARSER: usize = 64;
+/// What one proof of a language model takes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Number of tokens; slots are this rounded up to a power of two.
+    pub count: usize,
+    /// How many of them are the prompt.
+    pub prompt: usize,
+    /// Whether the prompt is public.
+    pub public: bool,
+}
 
 /// How a model is compiled.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CompileOptions {
+pub struct Options<I> {
     /// Name of the program, for people.
     pub name: String,
-    /// Number of inputs of one proof; rounded up to a power of two.
-    pub batch: usize,
-    /// log2 of the row length of commitments.
-    pub row_log: u8,
+    /// What one proof takes in.
+    pub inputs: I,
+    /// log2 of the row length of commitments; chosen by size if not given.
+    pub row_log: Option<u8>,
+    /// Whether every proof shows that the weights are in range, or one commitment proof does; by size if
+    /// not given.
+    pub check_weights: Option<bool>,
     /// How far beyond the calibrated range a value may go, at least: 2 is twice the largest
     /// calibrated absolute value. Scales are powers of two, so the true room is 1 to 2 times this.
     pub headroom: f64,
-    /// Integers of the dense layers' weights.
+    /// Whether equal blocks are stacked. Both forms compute the same integers.
+    pub fold: bool,
+    /// Integers of the layers' weights.
     pub weights: WeightChoice,
 }
 
-impl CompileOptions {
-    /// Options with int8 weights and the default headroom of 2.
-    pub fn new(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
+impl Options<Rows> {
+    /// int8 weights, which every proof checks, and a headroom of 2.
+    pub fn rows(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
         Self {
             name: name.into(),
-            batch,
-            row_log,
+            inputs: Rows { batch },
+            row_log: Some(row_log),
+            check_weights: Some(true),
             headroom: 2.0,
+            fold: true,
+            weights: WeightChoice::Int8,
+        }
+    }
+}
+
+impl Options<Tokens> {
+    /// Stacked blocks, int8 weights and a headroom of 1.5; the prompt is hidden.
+    pub fn tokens(name: impl Into<String>, count: usize, prompt: usize) -> Self {
+        Self {
+            name: name.into(),
+            inputs: Tokens {
+                count,
+                prompt,
+                public: false,
+            },
+            row_log: None,
+            check_weights: None,
+            headroom: 1.5,
+            fold: true,
             weights: WeightChoice::Int8,
         }
     }
@@ -80,17 +131,17 @@ pub struct Compiled {
     pub program: Program,
     /// Hidden parameters.
     pub weights: Weights,
-    /// Measured on the calibration rows.
-    pub fidelity: Fidelity,
+    /// Measured on the calibration rows; not of language models, whose texts take long.
+    pub fidelity: Option<Fidelity>,
     /// One entry for each node of the program.
     pub report: Vec<NodeBound>,
-    /// One entry for each dense layer, in the order of the program's weights.
+    /// One entry for each layer, in the order of the program's weights.
     pub layers: Vec<LayerRounding>,
-    /// How the calibration rows use the input's scale, column by column.
+    /// How the calibration rows use the input's scale, column by column; none of language models.
     pub columns: Vec<Column>,
 }
 
-/// How one dense layer's weights were rounded.
+/// How one layer's weights were rounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerRounding {
     /// Its node.
@@ -99,113 +150,15 @@ pub struct LayerRounding {
     pub rounding: Rounding,
 }
 
-/// Quantises `graph` with scales from `calibration` and measures the result on the same rows.
+/// Quantises `model` with scales from `calibration`; a model over rows is measured on the same rows.
 ///
 /// # Errors
-/// [`QuantError`] if the options or rows are unusable, the model has no weights, a parameter does not fit its
-/// integer type, or the program refuses one of the calibration rows at any scale.
-pub fn compile(
-    graph: &Graph,
-    calibration: &[Vec<f32>],
-    options: CompileOptions,
+/// [`QuantError`] if the options or samples are unusable, the model has no weights, a parameter cannot be read or does
+/// not fit its integer type, or the program of a model over rows refuses one of the calibration rows at any scale.
+pub fn compile<M: Model>(
+    model: &M,
+    calibration: &[Vec<M::Item>],
+    options: &Options<M::Inputs>,
 ) -> Result<Compiled, QuantError> {
-    check_options(&options)?;
-    rows::check(calibration, graph.width(graph.input()))?;
-    let ranges = graph.max_abs(calibration)?;
-    let mut room = ranges.clone();
-    for _ in 0..MAX_COARSER {
-        let lowered = lower_with(graph, &room, &options)?;
-        let fidelity = fidelity(graph, &lowered.program, &lowered.weights, calibration)?;
-        match &fidelity.first_refusal {
-            None => return report(lowered, fidelity, &ranges, calibration),
-            Some(refusal) => widen(&mut room, &lowered, refusal)?,
-        }
-    }
-    let lowered = lower_with(graph, &room, &options)?;
-    let fidelity = fidelity(graph, &lowered.program, &lowered.weights, calibration)?;
-    match fidelity.first_refusal.clone() {
-        None => report(lowered, fidelity, &ranges, calibration),
-        Some(refusal) => Err(QuantError::Calibration(refusal)),
-    }
-}
-
-/// Lowers the graph at scales that hold `room`, the largest absolute value of every tensor, with headroom.
-fn lower_with(
-    graph: &Graph,
-    room: &[f64],
-    options: &CompileOptions,
-) -> Result<lower::Lowered, QuantError> {
-    let scales = scales::Scales::choose(graph, room, options.headroom)?;
-    let lowered = lower::lower(graph, scales, options, room)?;
-    if lowered.weights.dense.is_empty() {
-        return Err(QuantError::Weightless);
-    }
-    lowered.program.check()?;
-    Ok(lowered)
-}
-
-/// Makes room for an integer that left its range on a calibration row: where large values cancel, what their
-/// rounding leaves is larger than the float result, so that its scale must be coarser.
-///
-/// # Errors
-/// [`QuantError::Calibration`] if the row was refused for something else.
-fn widen(
-    room: &mut [f64],
-    lowered: &lower::Lowered,
-    refusal: &ExecError,
-) -> Result<(), QuantError> {
-    let give_up = || QuantError::Calibration(refusal.clone());
-    let ExecError::OutOfRange(at) = refusal else {
-        return Err(give_up());
-    };
-    let node = lowered.program.nodes.get(at.node).ok_or_else(give_up)?;
-    // A table refuses its index, which is its operand; every other op its own result.
-    let tensor = match node.op {
-        Op::Activation(_) => *node.inputs.first().ok_or_else(give_up)?,
-        _ => node.output,
-    };
-    let overshoot = at.value.unsigned_abs() as f64 / at.highest.max(1) as f64;
-    let held = libm::exp2(-f64::from(lowered.program.tensors[tensor].scale));
-    let range = &mut room[lowered.source[tensor]];
-    // A tensor whose range was zero gets one unit.
-    *range = range.max(held) * overshoot.max(2.0);
-    Ok(())
-}
-
-fn report(
-    lowered: lower::Lowered,
-    fidelity: Fidelity,
-    ranges: &[f64],
-    calibration: &[Vec<f32>],
-) -> Result<Compiled, QuantError> {
-    let lower::Lowered {
-        program,
-        weights,
-        source,
-        layers,
-    } = lowered;
-    let calibrated: Vec<f64> = source.iter().map(|id| ranges[*id]).collect();
-    let report = bounds::report(&program, &weights, &calibrated)?;
-    let columns = input::columns(&program, calibration);
-    Ok(Compiled {
-        program,
-        weights,
-        fidelity,
-        report,
-        layers,
-        columns,
-    })
-}
-
-fn check_options(options: &CompileOptions) -> Result<(), QuantError> {
-    if options.batch == 0 || padded_log(options.batch) > usize::from(MAX_BATCH_LOG) {
-        return Err(QuantError::Batch {
-            found: options.batch,
-            limit: 1 << MAX_BATCH_LOG,
-        });
-    }
-    if !(1.0..=1024.0).contains(&options.headroom) {
-        return Err(QuantError::Headroom(options.headroom));
-    }
-    Ok(())
+    Prepared::new(model, calibration, options)?.whole(calibration)
 }

@@ -1,21 +1,23 @@
 //! The scale of every tensor, chosen from calibration.
 //!
-//! Rectifiers, Abs, Clip, maxima and what only moves numbers keep the scale of their operand, so a tensor and what such ops make of
-//! it form a group with one scale. A group's scale is the largest at which every member's calibrated
-//! range, times the headroom, fits: int16, or the 2^12 indices of a table for a member that an
-//! Activation reads. Outputs of an Activation have the fixed scale of tables.
+//! Rectifiers, Abs, Clip, maxima, rotation, SiLU and what only moves numbers keep the scale of their operand, a weighted
+//! mean that of what it weighs, so a tensor and what such ops make of it form a group with one scale. So do a stream and
+//! what is added to it, and the same values of equal blocks. A group's scale is the largest at which every member's
+//! calibrated range, times the headroom, fits: int16, int32 of a stream, or the 2^12 indices of a table for a member that
+//! a sigmoid or tanh reads. Outputs of such a table have the fixed scale of tables.
+
+use std::ops::RangeInclusive;
 
 use laminate_model::program::{ACTIVATION_BOUND, OUTPUT_SCALE, Table};
 
 use super::QuantError;
-use crate::graph::{Graph, ValueId};
-use crate::ops::Op;
+use super::layers::{Layers, TABLE_SCALE, is_layer};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ops::{Function, Op};
+use crate::passes::Plan;
 
-/// Scales lie in `[-MAX_SCALE, MAX_SCALE]`; smaller ranges than the largest scale's just use fewer bits.
-pub const MAX_SCALE: i32 = 40;
-
-/// Scales of all float tensors.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Scales of all float tensors: real value = integer · 2^-scale.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scales {
     /// First tensor of each tensor's group.
     head: Vec<ValueId>,
@@ -25,53 +27,138 @@ pub struct Scales {
     fixed: Vec<bool>,
 }
 
+/// Largest scale of a stream, whatever its range.
+const STREAM: i32 = 16;
+
 impl Scales {
     /// Chooses scales for `ranges`, the largest absolute value of every tensor.
     ///
     /// # Errors
     /// [`QuantError::Range`] if a range is too large.
-    pub fn choose(graph: &Graph, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
+    pub fn choose(layers: &Layers<'_>, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
+        let (plan, graph) = (&layers.plan, layers.plan.graph);
+        let mut out = Self::groups(plan);
+        let ranges = with_padding(graph, ranges, headroom);
+        let limits = limits(plan);
+        for (id, tensor) in graph.values().iter().enumerate() {
+            if plan.is_folded(id) || plan.is_added(id) {
+                // No tensor of the program.
+                continue;
+            }
+            let mut range = ranges[id] * headroom;
+            let product = graph.producer(id).is_some_and(|node| node.op == Op::Mul);
+            if product && layers.rules.product_headroom {
+                // A product of two activations exceeds what was seen by the square.
+                range *= headroom;
+            }
+            let fitting = fit(range, limits[id], &layers.rules.scales);
+            let mut fitting = fitting.ok_or_else(|| QuantError::Range {
+                tensor: tensor.name.clone(),
+                range,
+                limit: -layers.rules.scales.start(),
+            })?;
+            if let Some(Op::Norm { .. }) = graph.producer(id).map(|node| &node.op) {
+                fitting = norm_scale(graph.width(id), fitting);
+            }
+            if plan.is_stream(id) {
+                fitting = fitting.min(STREAM);
+            }
+            let group = &mut out.scale[out.head[id]];
+            *group = fitting.min(*group);
+        }
+        for (id, scale) in fixed(graph) {
+            out.scale[id] = scale;
+        }
+        out.settle(layers);
+        out.share(layers);
+        Ok(out)
+    }
+
+    /// The groups, without scales.
+    fn groups(plan: &Plan<'_>) -> Self {
+        let graph = plan.graph;
         let count = graph.values().len();
         let mut head: Vec<_> = (0..count).collect();
-        let mut fixed = vec![false; count];
-        for node in graph.nodes() {
-            match node.op {
+        let mut stream = None;
+        for (at, node) in graph.nodes().iter().enumerate() {
+            let blocks = graph.blocks().filter(|blocks| blocks.nodes.contains(&at));
+            let first = blocks.map_or(node, |_| graph.in_copy(node, 0));
+            head[node.output] = match node.op {
+                _ if plan.is_stream(node.output) || plan.is_added(node.output) => {
+                    *stream.get_or_insert(node.output)
+                }
+                _ if first.output != node.output => head[first.output],
                 Op::Rectify { .. }
                 | Op::Abs
                 | Op::Clip { .. }
                 | Op::MaxPool(_)
                 | Op::Arrange(_)
-                | Op::Reshape => {
-                    head[node.output] = head[node.inputs[0]];
-                }
-                Op::Unary(_) => fixed[node.output] = true,
-                _ => {}
-            }
-        }
-        let ranges = with_padding(graph, ranges, headroom);
-        let limits = limits(graph);
-        let mut scale = vec![i32::MAX; count];
-        for (id, tensor) in graph.values().iter().enumerate() {
-            let range = ranges[id] * headroom;
-            let fitting = if range == 0.0 {
-                MAX_SCALE
-            } else {
-                libm::floor(libm::log2(limits[id] / range)) as i32
+                | Op::Reshape
+                | Op::Rotate { .. }
+                | Op::Unary(Function::Silu) => head[node.inputs[0]],
+                Op::Scale if plan.is_folded(node.output) => head[node.inputs[0]],
+                Op::Mix => head[node.inputs[1]],
+                _ => node.output,
             };
-            if fitting < -MAX_SCALE {
-                return Err(QuantError::Range {
-                    tensor: tensor.name.clone(),
-                    range,
-                    limit: MAX_SCALE,
-                });
+        }
+        let mut out = Self {
+            head,
+            scale: vec![i32::MAX; count],
+            fixed: vec![false; count],
+        };
+        for (id, _) in fixed(graph) {
+            out.fixed[id] = true;
+        }
+        out
+    }
+
+    /// Lowers scales until all factors that are known to depend on them fit.
+    fn settle(&mut self, layers: &Layers<'_>) {
+        loop {
+            let mut settled = true;
+            for node in layers.plan.graph.nodes() {
+                let own = self.of(node.output);
+                let fitting = self.fitting(layers, node, own);
+                if fitting < own {
+                    self.lower(node.output, fitting);
+                    settled = false;
+                }
             }
-            let group = &mut scale[head[id]];
-            *group = fitting.min(MAX_SCALE).min(*group);
+            if settled {
+                return;
+            }
         }
-        for id in (0..count).filter(|id| fixed[*id]) {
-            scale[id] = OUTPUT_SCALE.into();
+    }
+
+    /// The largest scale up to `own` at which the factors of a node fit, as far as it is known before it is lowered.
+    fn fitting(&self, layers: &Layers<'_>, node: &Node, own: i32) -> i32 {
+        let operand = |at: usize| node.inputs.get(at).map_or(0, |id| self.of(*id));
+        match node.op {
+            Op::Mul | Op::Scores { .. } => {
+                layers.rules.largest_product(operand(0), operand(1), own)
+            }
+            _ if is_layer(node) && !layers.is_shared(node) => {
+                let input = layers.input_scale(node, self);
+                // Weights that cannot be had are refused where they are lowered.
+                layers.fitting(node, input, own).unwrap_or(own)
+            }
+            _ => own,
         }
-        Ok(Self { head, scale, fixed })
+    }
+
+    /// A product that shares a table has its multipliers, `2^table` times a row's unit: `2^(product - operand + 16)`.
+    fn share(&mut self, layers: &Layers<'_>) {
+        let graph = layers.plan.graph;
+        let Some([table, product]) = layers.shared else {
+            return;
+        };
+        let Some(operand) = graph.producer(product).and_then(|node| node.inputs.first()) else {
+            return;
+        };
+        let apart = self.of(table) - TABLE_SCALE;
+        let scale = self.of(product).min(self.of(*operand) + apart);
+        self.lower(product, scale);
+        self.lower(*operand, scale - apart);
     }
 
     /// Scale of a tensor.
@@ -91,23 +178,58 @@ impl Scales {
     }
 }
 
+/// Values whose scale is no choice.
+fn fixed(graph: &Graph) -> impl Iterator<Item = (ValueId, i32)> {
+    let of = |node: &Node| match node.op {
+        Op::Unary(Function::Sigmoid | Function::Tanh) | Op::Softmax => {
+            Some((node.output, OUTPUT_SCALE.into()))
+        }
+        // Entries of a table.
+        Op::Gather => node.inputs.first().map(|id| (*id, 0)),
+        _ => None,
+    };
+    graph.nodes().iter().filter_map(of)
+}
+
+/// The largest scale at which `range` is up to `limit` integers; none if that is too low a scale.
+fn fit(range: f64, limit: f64, scales: &RangeInclusive<i32>) -> Option<i32> {
+    if range == 0.0 {
+        return Some(*scales.end());
+    }
+    let fitting = libm::floor(libm::log2(limit / range)).min(f64::from(*scales.end()));
+    (fitting >= f64::from(*scales.start())).then_some(fitting as i32)
+}
+
 /// Largest integer that `range` units may reach at scale zero for a table's index.
-pub(super) fn index_scale(range: f64) -> i32 {
+pub(super) fn index_scale(range: f64, scales: &RangeInclusive<i32>) -> i32 {
     let fitting = libm::floor(libm::log2(INDEX_LIMIT / range)) as i32;
-    fitting.clamp(-MAX_SCALE, MAX_SCALE)
+    fitting.clamp(*scales.start(), *scales.end())
 }
 
 const INDEX_LIMIT: f64 = (-Table::LOWEST - 1) as f64;
 
 /// Largest integer of each tensor.
-fn limits(graph: &Graph) -> Vec<f64> {
-    let mut limits = vec![(ACTIVATION_BOUND - 1) as f64; graph.values().len()];
-    for node in graph.nodes() {
-        if matches!(node.op, Op::Unary(_)) {
+fn limits(plan: &Plan<'_>) -> Vec<f64> {
+    let of = |id: ValueId| match plan.is_stream(id) {
+        true => f64::from(i32::MAX),
+        false => (ACTIVATION_BOUND - 1) as f64,
+    };
+    let mut limits: Vec<f64> = (0..plan.graph.values().len()).map(of).collect();
+    for node in plan.graph.nodes() {
+        if matches!(node.op, Op::Unary(Function::Sigmoid | Function::Tanh)) {
             limits[node.inputs[0]] = INDEX_LIMIT;
         }
     }
     limits
+}
+
+/// A normalised value is at most `sqrt(width)`: a scale at which that fits is safe whatever was
+/// calibrated. The norm's numerator `sqrt(width)·2^(32 + scale)` is below 2^48.
+fn norm_scale(width: usize, calibrated: i32) -> i32 {
+    let largest = (width as f64).sqrt();
+    let safe = libm::floor(libm::log2(32_767.0 / largest)) as i32;
+    let limit = libm::ceil(16.0 - libm::log2(largest)) as i32 - 1;
+    calibrated.max(safe).min(limit)
 }
 
 /// Extends the ranges by the values of padded features (sigmoid(0) = 1/2 and what follows from it),
@@ -130,4 +252,34 @@ fn with_padding(graph: &Graph, ranges: &[f64], headroom: f64) -> Vec<f64> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attention::numerator;
+    use super::*;
+
+    #[test]
+    fn norms_are_safe_and_their_numerators_fit() {
+        for width in [1, 2, 24, 64, 288, 576, 2048, 4096, 1 << 16] {
+            for calibrated in -40..=20 {
+                let scale = norm_scale(width, calibrated);
+                assert!(numerator(width, scale) < 1 << 48, "{width} {calibrated}");
+                assert!(scale >= calibrated.min(norm_scale(width, -40)));
+            }
+            let safe = norm_scale(width, -40);
+            assert!((width as f64).sqrt() * libm::exp2(safe.into()) <= 32_767.0);
+        }
+    }
+
+    #[test]
+    fn ranges_fit_their_scale() {
+        let int16 = |range: f64| fit(range, 32_767.0, &(-64..=20));
+        assert_eq!(int16(1.0), Some(14));
+        assert_eq!(int16(0.9), Some(15));
+        assert_eq!(int16(0.0), Some(20));
+        assert_eq!(fit(20_000.0, f64::from(i32::MAX), &(-64..=20)), Some(16));
+        assert!(int16(f64::INFINITY).is_none() && int16(1e30).is_none());
+        assert_eq!(fit(1e-30, 32_767.0, &(-40..=40)), Some(40));
+    }
 }

@@ -52,7 +52,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn features(&self, id: ValueId) -> Vec<usize> {
+    pub(super) fn features(&self, id: ValueId) -> Vec<usize> {
         self.graph.values()[id].features().collect()
     }
 
@@ -194,7 +194,7 @@ impl Lowering<'_> {
             .collect();
         let cols: Vec<u32> = cols.iter().map(|axis| *axis as u32).collect();
         let scales = (self.scales.of(id), self.scales.of(node.output));
-        let (op, scale) = self.layer(node, scales, made, &order, cols)?;
+        let (op, scale) = self.layer(node, scales, &[made as u32], &order, cols)?;
         let layout = Self::channels_last(&positions, made);
         self.push(node, op, vec![tensor], scale, &layout)
     }

@@ -9,7 +9,7 @@ use laminate_front::onnx::messages::{
     attribute_type, data_type,
 };
 use laminate_front::onnx::{self, from_model};
-use laminate_front::quant::{self, CompileOptions, WeightChoice};
+use laminate_front::quant::{self, Options, WeightChoice};
 use laminate_front::rows;
 use laminate_prover::exec;
 
@@ -24,11 +24,11 @@ fn integers(
     weights: WeightChoice,
 ) -> String {
     let (calibration, inputs) = rows;
-    let options = CompileOptions {
+    let options = Options {
         weights,
-        ..CompileOptions::new(title, inputs.len(), 12)
+        ..Options::rows(title, inputs.len(), 12)
     };
-    let compiled = quant::compile(graph, calibration, options).unwrap();
+    let compiled = quant::compile(graph, calibration, &options).unwrap();
     let inputs = quant::quantise_input(&compiled.program, inputs).unwrap();
     let trace = exec::run(&compiled.program, &compiled.weights, &inputs).unwrap();
     describe(title, &compiled.program, &compiled.weights, &[trace])

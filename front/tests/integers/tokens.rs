@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use laminate_front::llama::{self, FloatLlama, FloatRun, LlamaConfig, Rope};
-use laminate_front::quant::llm::{Compiled, LlmOptions, Prepared, WeightFormat, compile};
+use laminate_front::quant::{Compiled, Options, Prepared, WeightChoice, compile};
 use laminate_prover::exec::{Trace, run_residual, run_tokens};
 
 use crate::golden;
@@ -49,27 +49,30 @@ fn integers(title: &str, compiled: &Compiled, texts: &[Vec<u32>]) -> String {
 #[test]
 fn random_models() {
     let texts = texts(20, 8);
-    let options = LlmOptions {
+    let options = Options {
         headroom: 2.0,
-        ..LlmOptions::new("random", 5, 2)
+        ..Options::tokens("random", 5, 2)
     };
     let mut text = String::new();
     for (title, tied, fold, weights) in [
-        ("rolled", false, true, WeightFormat::Int8),
-        ("unrolled", false, false, WeightFormat::Int8),
-        ("tied", true, true, WeightFormat::Int8),
-        ("ternary", false, true, WeightFormat::Ternary),
+        ("rolled", false, true, WeightChoice::Int8),
+        ("unrolled", false, false, WeightChoice::Int8),
+        ("tied", true, true, WeightChoice::Int8),
+        ("ternary", false, true, WeightChoice::Ternary),
     ] {
-        let options = LlmOptions {
+        let options = Options {
             fold,
             weights,
             ..options.clone()
         };
-        let compiled = compile(&model(tied), &texts, &options).unwrap();
+        let model = model(tied);
+        let run = FloatRun::new(&model).unwrap();
+        let compiled = compile(&run, &texts, &options).unwrap();
         text += &integers(title, &compiled, &texts[..2]);
     }
     let model = model(false);
-    let prepared = Prepared::new(&model, &texts, &options).unwrap();
+    let run = FloatRun::new(&model).unwrap();
+    let prepared = Prepared::new(&run, &texts, &options).unwrap();
     let first = prepared.shard(2, 0).unwrap();
     let second = prepared.shard(2, 1).unwrap();
     text += &integers("first shard", &first, &texts[..1]);
@@ -99,8 +102,8 @@ fn stories() {
         tokens
     };
     let texts = [3, 40, 77].map(text);
-    let options = LlmOptions::new("stories260K", 32, 1);
-    let compiled = compile(&model, &texts[..2], &options).unwrap();
+    let options = Options::tokens("stories260K", 32, 1);
+    let compiled = compile(&run, &texts[..2], &options).unwrap();
     let text = integers("stories260K", &compiled, &texts[2..]);
     golden::check("integers_stories260K.txt", text.as_bytes());
 }
@@ -117,8 +120,9 @@ fn smollm2() {
         .encode("The reading room on the second floor has desks, lamps and a view of the river.")
         .unwrap();
     let texts = [tokens];
-    let options = LlmOptions::new("smollm2", 16, 8);
-    let compiled = compile(&model, &texts, &options).unwrap();
+    let options = Options::tokens("smollm2", 16, 8);
+    let run = FloatRun::new(&model).unwrap();
+    let compiled = compile(&run, &texts, &options).unwrap();
     let text = integers("smollm2", &compiled, &[texts[0][..16].to_vec()]);
     golden::check("integers_smollm2.txt", text.as_bytes());
 }

@@ -1,8 +1,8 @@
 //! The executor of programs over tokens against an independent Python model, generation, and the
 //! identities that proofs rely on, on small models of odd shapes.
 
-use laminate_front::llama::Part;
-use laminate_front::quant::llm::{Compiled, LlmOptions, WeightFormat, compile, fidelity};
+use laminate_front::llama::{FloatRun, Part};
+use laminate_front::quant::{Compiled, Options, WeightChoice, compile, fidelity};
 use laminate_model::program::{Program, Weights};
 use laminate_prover::exec::{ExecError, Generator, generate, run_tokens};
 
@@ -10,23 +10,24 @@ use crate::support::invariants::assert_trace_satisfies;
 use crate::support::models::{SHAPES, altered, model, tokens};
 use crate::support::python::{python, unpadded};
 
-fn compiled(shape: usize, fold: bool, weights: WeightFormat) -> Compiled {
-    let options = LlmOptions {
+fn compiled(shape: usize, fold: bool, weights: WeightChoice) -> Compiled {
+    let options = Options {
         headroom: 2.0,
         fold,
         weights,
-        ..LlmOptions::new("random", 5, 2)
+        ..Options::tokens("random", 5, 2)
     };
     let model = model(SHAPES[shape], shape as u64);
-    compile(&model, &tokens(7, 20, 8), &options).unwrap()
+    let run = FloatRun::new(&model).unwrap();
+    compile(&run, &tokens(7, 20, 8), &options).unwrap()
 }
 
-fn formats() -> impl Iterator<Item = (usize, bool, WeightFormat)> {
+fn formats() -> impl Iterator<Item = (usize, bool, WeightChoice)> {
     let of = |shape| {
         [
-            (true, WeightFormat::Int8),
-            (false, WeightFormat::Int8),
-            (true, WeightFormat::Ternary),
+            (true, WeightChoice::Int8),
+            (false, WeightChoice::Int8),
+            (true, WeightChoice::Ternary),
         ]
         .map(|(fold, format)| (shape, fold, format))
     };
@@ -70,7 +71,7 @@ fn every_trace_satisfies_the_relations() {
 #[test]
 fn stacked_and_separate_blocks_compute_the_same() {
     for (shape, (heads, _, _, layers)) in SHAPES.into_iter().enumerate() {
-        let [a, b] = [true, false].map(|fold| compiled(shape, fold, WeightFormat::Int8));
+        let [a, b] = [true, false].map(|fold| compiled(shape, fold, WeightChoice::Int8));
         assert_eq!(a.program.carry.is_some(), layers > 1, "{heads} heads");
         assert!(b.program.carry.is_none());
         let body: Vec<_> = a
@@ -145,7 +146,7 @@ fn generation_gives_the_tokens_that_a_whole_run_proves() {
 fn generation_in_pieces_is_the_same() {
     let Compiled {
         program, weights, ..
-    } = compiled(2, true, WeightFormat::Int8);
+    } = compiled(2, true, WeightChoice::Int8);
     let tokens = &tokens(3, 1, 8)[0];
     let whole = choices(&program, &weights, tokens);
     for cut in 1..8 {
@@ -163,7 +164,7 @@ fn generation_in_pieces_is_the_same() {
 fn both_refuse_what_leaves_its_range() {
     let mut refused = 0;
     for shape in 0..SHAPES.len() {
-        let good = compiled(shape, true, WeightFormat::Int8);
+        let good = compiled(shape, true, WeightChoice::Int8);
         for layer in 0..good.weights.dense.len() {
             let Compiled {
                 program,
@@ -201,7 +202,7 @@ fn both_refuse_what_leaves_its_range() {
 fn unusable_tokens_are_refused() {
     let Compiled {
         program, weights, ..
-    } = compiled(0, true, WeightFormat::Int8);
+    } = compiled(0, true, WeightChoice::Int8);
     let run = |tokens: &[u32]| run_tokens(&program, &weights, tokens).unwrap_err();
     assert_eq!(run(&[]), ExecError::Tokens { found: 0, limit: 8 });
     assert_eq!(run(&[0; 9]), ExecError::Tokens { found: 9, limit: 8 });
@@ -226,13 +227,14 @@ fn a_shared_table_serves_embedding_and_head() {
             _ => {}
         });
         assert!(model.config.tied);
-        let options = LlmOptions {
+        let run = FloatRun::new(&model).unwrap();
+        let options = Options {
             headroom: 2.0,
-            ..LlmOptions::new("tied", 5, 2)
+            ..Options::tokens("tied", 5, 2)
         };
         let Compiled {
             program, weights, ..
-        } = compile(&model, &tokens(7, 20, 8), &options).unwrap();
+        } = compile(&run, &tokens(7, 20, 8), &options).unwrap();
         assert_eq!(
             weights.dense.len(),
             7 + tables,
@@ -241,8 +243,8 @@ fn a_shared_table_serves_embedding_and_head() {
         let tokens = tokens(1, 1, 5).remove(0);
         let trace = run_tokens(&program, &weights, &tokens).unwrap();
         assert_trace_satisfies(&program, &weights, &trace);
-        let found = fidelity(&model, &program, &weights, std::slice::from_ref(&tokens)).unwrap();
-        assert!(found.top1_agreement >= 0.8, "{found:?}");
+        let found = fidelity(&run, &program, &weights, std::slice::from_ref(&tokens)).unwrap();
+        assert!(found.agreement() >= Some(0.8), "{found:?}");
         let Some(python) = python(&program, &weights, &tokens) else {
             return;
         };

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use laminate_front::llama::{FloatLlama, LlamaConfig, Rope};
-use laminate_front::quant::llm::{LlmOptions, compile};
+use laminate_front::llama::{FloatLlama, FloatRun, LlamaConfig, Rope};
+use laminate_front::quant::{Options, compile};
 use laminate_prover::exec::{Generator, run_tokens};
 
 #[test]
@@ -29,9 +29,9 @@ fn run_of_135m_weights() {
     let tokens: Vec<u32> = (0..16).map(|i| (i * 7919 + 1) % 49_152).collect();
     let start = Instant::now();
     let compiled = compile(
-        &model,
+        &FloatRun::new(&model).unwrap(),
         std::slice::from_ref(&tokens),
-        &LlmOptions::new("speed", 16, 8),
+        &Options::tokens("speed", 16, 8),
     )
     .unwrap();
     println!("compiled in {:?}", start.elapsed());

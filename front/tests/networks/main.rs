@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use laminate_front::onnx;
-use laminate_front::quant::{CompileOptions, QuantError, compile, fidelity};
+use laminate_front::quant::{Options, QuantError, compile, fidelity};
 use serde::Deserialize;
 
 /// What the network gives, and of which rows.
@@ -60,7 +60,7 @@ fn networks_compute_what_onnxruntime_does() {
                 );
             }
         }
-        match compile(&graph, &case.input, CompileOptions::new("case", 1, 12)) {
+        match compile(&graph, &case.input, &Options::rows("case", 1, 12)) {
             Ok(model) => {
                 compiled += 1;
                 let own = fidelity(&graph, &model.program, &model.weights, &case.input);
@@ -97,7 +97,7 @@ fn the_digits_network_keeps_its_decisions() {
         laminate_front::rows::read(&file, width).expect("rows")
     };
     let (calibration, evaluation) = (rows("calibration.csv"), rows("evaluation.csv"));
-    let compiled = compile(&graph, &calibration, CompileOptions::new("digits", 1, 12));
+    let compiled = compile(&graph, &calibration, &Options::rows("digits", 1, 12));
     let compiled = compiled.expect("a program");
     let names: Vec<&str> = compiled.program.nodes.iter().map(|n| n.op.name()).collect();
     for op in ["view", "dense", "relu", "max", "rescale"] {

@@ -1,4 +1,4 @@
-//! Whole compilations.
+//! Models over rows.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,20 @@ use laminate_prover::exec;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{CompileOptions, Compiled, Decision, QuantError, compile, fidelity, quantise_input};
+use super::super::{
+    Compiled, Decision, Fidelity, Options, QuantError, Rows, compile, fidelity, quantise_input,
+};
 use crate::graph::{Graph, Node, Param, Value};
 use crate::ops::{Function, Op as FloatOp};
 use crate::rows::{self as files, RowsError};
 
-fn options() -> CompileOptions {
-    CompileOptions::new("test", 1, 10)
+fn options() -> Options<Rows> {
+    Options::rows("test", 1, 10)
+}
+
+/// What a compilation has measured.
+fn measured(compiled: &Compiled) -> &Fidelity {
+    compiled.fidelity.as_ref().unwrap()
 }
 
 /// An op and what it needs beside its operands.
@@ -91,7 +98,8 @@ fn mlp_is_close_to_the_float_model() {
         fidelity: own,
         report,
         ..
-    } = compile(&graph, &calibration, options()).unwrap();
+    } = compile(&graph, &calibration, &options()).unwrap();
+    let own = own.unwrap();
     assert_eq!(
         (own.rows, own.refused, own.decision),
         (200, 0, Some(Decision::Threshold))
@@ -138,7 +146,7 @@ fn columns_that_the_scale_loses_are_told() {
             ]
         })
         .collect();
-    let columns = compile(&graph, &calibration, options()).unwrap().columns;
+    let columns = compile(&graph, &calibration, &options()).unwrap().columns;
     let found: Vec<_> = columns.iter().map(|c| (c.bits, c.exact)).collect();
     assert_eq!(columns[1].unit, 2.0);
     // 15,000, 0 (0.475 rounds to 0), 29 and 31 units; 4 units of which every value is a whole number.
@@ -165,13 +173,13 @@ fn what_cancels_gets_a_coarser_scale() {
     let calibration: Vec<Vec<f32>> = (0..50)
         .map(|_| random(&mut rng, 2).iter().map(|x| x * 0.01).collect())
         .collect();
-    let compiled = compile(&graph, &calibration, options()).unwrap();
-    assert_eq!(compiled.fidelity.refused, 0);
+    let compiled = compile(&graph, &calibration, &options()).unwrap();
+    assert_eq!(measured(&compiled).refused, 0);
     let largest = graph.max_abs(&calibration).unwrap()[3];
     assert!(
-        largest < 4e-7 && compiled.fidelity.max_error < 1e-3,
+        largest < 4e-7 && measured(&compiled).max_error < 1e-3,
         "{largest:e} {:?}",
-        compiled.fidelity
+        measured(&compiled)
     );
     // Without coarser scales the result would be held to twice its largest float value.
     assert!(compiled.report[2].accepted > 4.0 * largest);
@@ -194,25 +202,25 @@ fn products_of_small_probabilities_have_room_for_zero_padding() {
     let graph = graph(2, nodes);
     let mut rng = ChaCha8Rng::seed_from_u64(13);
     let calibration = rows(&mut rng, 64, 2);
-    let compiled = compile(&graph, &calibration, options()).unwrap();
+    let compiled = compile(&graph, &calibration, &options()).unwrap();
     // 1/4 takes 2^14 of 2^15 units.
     assert_eq!(compiled.program.tensors[5].scale, 16);
     assert!(
-        compiled.fidelity.max_error < 2e-5,
+        measured(&compiled).max_error < 2e-5,
         "{:?}",
-        compiled.fidelity
+        measured(&compiled)
     );
     assert!(
-        compiled.fidelity.determination.unwrap() > 0.99,
+        measured(&compiled).determination.unwrap() > 0.99,
         "{:?}",
-        compiled.fidelity
+        measured(&compiled)
     );
 }
 
 #[test]
 fn models_without_weights_are_refused() {
     let graph = graph(4, vec![(MUL, vec![0, 0], 4)]);
-    let error = compile(&graph, &[vec![1.0; 4]], options()).unwrap_err();
+    let error = compile(&graph, &[vec![1.0; 4]], &options()).unwrap_err();
     assert!(matches!(error, QuantError::Weightless), "{error}");
 }
 
@@ -233,8 +241,8 @@ fn every_op_and_a_table_behind_a_table() {
     let compiled = compile(
         &graph,
         &calibration,
-        CompileOptions {
-            batch: 3,
+        &Options {
+            inputs: Rows { batch: 3 },
             ..options()
         },
     )
@@ -250,11 +258,11 @@ fn every_op_and_a_table_behind_a_table() {
             .iter()
             .any(|n| n.name == "n2/rescale" && matches!(n.op, Op::Add(Add { right: 0, .. })))
     );
-    assert_eq!(compiled.fidelity.decision, Some(Decision::Argmax));
+    assert_eq!(measured(&compiled).decision, Some(Decision::Argmax));
     assert!(
-        compiled.fidelity.max_error < 0.05,
+        measured(&compiled).max_error < 0.05,
         "{:?}",
-        compiled.fidelity
+        measured(&compiled)
     );
     let inputs = quantise_input(program, &calibration[..2]).unwrap();
     let trace = exec::run(program, &compiled.weights, &inputs).unwrap();
@@ -274,7 +282,7 @@ fn padding_is_part_of_the_range() {
         (ADD, vec![2, 2], 3),
     ];
     let graph = graph(1, nodes);
-    let compiled = compile(&graph, &[vec![1.0], vec![-1.0]], options()).unwrap();
+    let compiled = compile(&graph, &[vec![1.0], vec![-1.0]], &options()).unwrap();
     assert_eq!(compiled.program.tensors[3].scale, 13);
 }
 
@@ -283,7 +291,7 @@ fn unusable_calibration_and_options() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let graph = graph(2, vec![(dense(&mut rng, 1, 2), vec![0], 1)]);
     let good = vec![vec![1.0, 2.0]];
-    let fails = |rows: &[Vec<f32>], options| compile(&graph, rows, options).unwrap_err();
+    let fails = |rows: &[Vec<f32>], options| compile(&graph, rows, &options).unwrap_err();
     assert!(matches!(
         fails(&[], options()),
         QuantError::Rows(RowsError::Empty)
@@ -310,7 +318,13 @@ fn unusable_calibration_and_options() {
     ));
     for batch in [0, 1 << 13, usize::MAX] {
         assert!(matches!(
-            fails(&good, CompileOptions { batch, ..options() }),
+            fails(
+                &good,
+                Options {
+                    inputs: Rows { batch },
+                    ..options()
+                }
+            ),
             QuantError::Batch { .. }
         ));
     }
@@ -318,7 +332,7 @@ fn unusable_calibration_and_options() {
         assert!(matches!(
             fails(
                 &good,
-                CompileOptions {
+                Options {
                     headroom,
                     ..options()
                 }
@@ -329,15 +343,15 @@ fn unusable_calibration_and_options() {
     assert!(matches!(
         fails(
             &good,
-            CompileOptions {
-                row_log: 63,
+            Options {
+                row_log: Some(63),
                 ..options()
             }
         ),
         QuantError::Program(_)
     ));
-    let constant = compile(&graph, &[vec![0.0, 0.0]], options()).unwrap();
-    assert_eq!(constant.fidelity.refused, 0);
+    let constant = compile(&graph, &[vec![0.0, 0.0]], &options()).unwrap();
+    assert_eq!(measured(&constant).refused, 0);
 }
 
 #[test]
@@ -346,7 +360,7 @@ fn inputs_beyond_the_calibrated_range_are_refused() {
     let graph = graph(2, vec![(dense(&mut rng, 1, 2), vec![0], 1)]);
     let Compiled {
         program, weights, ..
-    } = compile(&graph, &[vec![1.0, -1.0]], options()).unwrap();
+    } = compile(&graph, &[vec![1.0, -1.0]], &options()).unwrap();
     assert_eq!(
         program.tensors[0].scale, 13,
         "2^15/(1·2) leaves 2^13, since 2^14·2 is one too many"
@@ -397,7 +411,7 @@ fn fraud_model_decides_like_the_float_model() {
     let compiled = compile(
         &graph,
         &files::read(&calibration, columns).unwrap(),
-        options(),
+        &options(),
     )
     .unwrap();
     let rows = files::read(&evaluation, columns).unwrap();

@@ -1,11 +1,12 @@
-//! Options and programs of small random models.
+//! Language models: options and programs of small random ones.
 
 use laminate_model::ops::{Mul, Scores};
 use laminate_model::program::Op;
 
-use super::{LlmOptions, WeightFormat, compile};
-use crate::llama::{FloatLlama, LlamaConfig, Rope};
-use crate::quant::QuantError;
+use super::super::{
+    Options, Prepared, QuantError, Rounding, Tokens, WeightChoice, compile, fidelity,
+};
+use crate::llama::{FloatLlama, FloatRun, LlamaConfig, Rope};
 
 fn model() -> FloatLlama {
     let config = LlamaConfig {
@@ -31,13 +32,13 @@ fn text() -> Vec<Vec<u32>> {
     vec![vec![1, 5, 10, 3, 3, 0, 7], vec![2; 30]]
 }
 
-fn refused(options: &LlmOptions, text: &[Vec<u32>]) -> QuantError {
-    compile(&model(), text, options).unwrap_err()
+fn refused(options: &Options<Tokens>, text: &[Vec<u32>]) -> QuantError {
+    compile(&FloatRun::new(&model()).unwrap(), text, options).unwrap_err()
 }
 
 #[test]
 fn options_are_checked() {
-    let options = |tokens, prompt| LlmOptions::new("x", tokens, prompt);
+    let options = |tokens, prompt| Options::tokens("x", tokens, prompt);
     for (tokens, prompt) in [(0, 1), (21, 1), (5000, 1)] {
         let error = refused(&options(tokens, prompt), &text());
         assert!(
@@ -53,7 +54,7 @@ fn options_are_checked() {
         );
     }
     for headroom in [0.5, f64::NAN, 1e9] {
-        let options = LlmOptions {
+        let options = Options {
             headroom,
             ..options(8, 1)
         };
@@ -76,16 +77,16 @@ fn options_are_checked() {
 fn programs_have_the_shape_of_the_model() {
     // Twenty tokens in 32 slots, more than the model was made for.
     for (fold, tokens, weights) in [
-        (true, 5, WeightFormat::Int8),
-        (false, 20, WeightFormat::Int8),
-        (true, 20, WeightFormat::Ternary),
+        (true, 5, WeightChoice::Int8),
+        (false, 20, WeightChoice::Int8),
+        (true, 20, WeightChoice::Ternary),
     ] {
-        let options = LlmOptions {
+        let options = Options {
             fold,
             weights,
-            ..LlmOptions::new("shape", tokens, 2)
+            ..Options::tokens("shape", tokens, 2)
         };
-        let compiled = compile(&model(), &text(), &options).unwrap();
+        let compiled = compile(&FloatRun::new(&model()).unwrap(), &text(), &options).unwrap();
         let program = &compiled.program;
         program.check().unwrap();
         assert_eq!(program.slots(), tokens.next_power_of_two());
@@ -106,7 +107,7 @@ fn programs_have_the_shape_of_the_model() {
             found.unwrap().axes.clone()
         });
         assert_eq!((q, k), (vec![2, 2, 2, 2], vec![2, 2, 2]));
-        let ternary = weights == WeightFormat::Ternary;
+        let ternary = weights == WeightChoice::Ternary;
         for (index, dense) in compiled.weights.dense.iter().enumerate() {
             let table = index == 0 || index + 1 == compiled.weights.dense.len();
             let small = dense.weight.iter().all(|w| w.abs() <= 1);
@@ -123,10 +124,10 @@ fn programs_have_the_shape_of_the_model() {
 
 #[test]
 fn given_row_logs_stay() {
-    let options = LlmOptions {
+    let options = Options {
         row_log: Some(12),
-        ..LlmOptions::new("rows", 5, 2)
+        ..Options::tokens("rows", 5, 2)
     };
-    let compiled = compile(&model(), &text(), &options).unwrap();
+    let compiled = compile(&FloatRun::new(&model()).unwrap(), &text(), &options).unwrap();
     assert_eq!(compiled.program.row_log, 12);
 }

@@ -1,0 +1,4 @@
+//! Whole compilations.
+
+mod rows;
+mod tokens;
