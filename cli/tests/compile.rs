@@ -126,12 +126,7 @@ fn a_language_model_made_ternary_after_training_is_no_success() {
         "m",
     ];
     let (code, report, error) = compile(&user, &args);
-    assert!(
-        report["fidelity"]["top1_agreement"]
-            .as_f64()
-            .expect("share")
-            < 0.9
-    );
+    assert!(report["fidelity"]["agreement"].as_f64().expect("share") < 0.9);
     assert_eq!(code, 4, "{error}");
     assert!(error.contains("likeliest tokens agree on"), "{error}");
     // It is written all the same, and runs.

@@ -30,9 +30,10 @@ fn from_checkpoint_to_folded_proof() {
     assert_eq!(compiled["slots"], 8);
     assert_eq!(compiled["tokenizer"], true);
     let fidelity = &compiled["fidelity"];
-    assert!(fidelity["top1_agreement"].as_f64().expect("share") > 0.9);
-    let perplexity = |kind: &str| fidelity[kind].as_f64().expect("perplexity");
-    let ratio = perplexity("perplexity_int") / perplexity("perplexity_float");
+    assert!(fidelity["agreement"].as_f64().expect("share") > 0.9);
+    assert_eq!(fidelity["refused"], 0);
+    let perplexity = |kind: &str| fidelity["perplexity"][kind].as_f64().expect("perplexity");
+    let ratio = perplexity("integer") / perplexity("float");
     assert!((ratio - 1.0).abs() < 0.05, "{fidelity}");
 
     let generated = user.accepted(&["generate", "m", "--prompt", "bcd", "-o", "input.json"]);

@@ -2,8 +2,8 @@
 
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::fold::FoldMode;
-use laminate_front::llama::{FloatLlama, LlamaConfig, Rope};
-use laminate_front::quant::llm::{Compiled, LlmOptions, Prepared};
+use laminate_front::llama::{FloatLlama, FloatRun, LlamaConfig, Rope};
+use laminate_front::quant::{Compiled, Options, Prepared, Tokens};
 use laminate_model::program::{Program, Weights};
 use laminate_model::proof::NativeProof;
 use laminate_model::shards::ShardSet;
@@ -37,11 +37,11 @@ pub fn model(seed: u64, layers: usize, tied: bool) -> FloatLlama {
 }
 
 /// Six tokens, two of them the prompt.
-pub fn options(fold: bool) -> LlmOptions {
-    LlmOptions {
+pub fn options(fold: bool) -> Options<Tokens> {
+    Options {
         fold,
         headroom: 16.0,
-        ..LlmOptions::new("shards", 6, 2)
+        ..Options::tokens("shards", 6, 2)
     }
 }
 
@@ -51,8 +51,9 @@ pub fn texts() -> Vec<Vec<u32>> {
 }
 
 /// A model's shards of `layers` blocks.
-pub fn compile(model: &FloatLlama, options: &LlmOptions, layers: usize) -> Vec<Compiled> {
-    let prepared = Prepared::new(model, &texts(), options).expect("prepared");
+pub fn compile(model: &FloatLlama, options: &Options<Tokens>, layers: usize) -> Vec<Compiled> {
+    let run = FloatRun::new(model).expect("run");
+    let prepared = Prepared::new(&run, &texts(), options).expect("prepared");
     let count = prepared.shards(layers).expect("count");
     (0..count)
         .map(|index| prepared.shard(layers, index).expect("shard"))

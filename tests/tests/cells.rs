@@ -9,7 +9,7 @@ use std::path::Path;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
 use laminate_front::onnx;
-use laminate_front::quant::{self, CompileOptions, fuse};
+use laminate_front::quant::{self, Options, fuse};
 use laminate_front::rows;
 use laminate_model::verify::Verifier;
 use laminate_tests::views::Net;
@@ -21,8 +21,8 @@ fn fraud(batch: usize) -> Verifier {
     let graph = onnx::read(&folder.join("fraud.onnx")).expect("model");
     let columns = graph.width(graph.input());
     let calibration = rows::read(&folder.join("calibration.csv"), columns).expect("rows");
-    let options = CompileOptions::new("fraud", batch, 17);
-    let compiled = quant::compile(&graph, &calibration, options).expect("compile");
+    let options = Options::rows("fraud", batch, 17);
+    let compiled = quant::compile(&graph, &calibration, &options).expect("compile");
     Verifier::new(compiled.program).expect("verifier")
 }
 

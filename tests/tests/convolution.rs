@@ -4,7 +4,7 @@ use std::path::Path;
 
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::fold::FoldMode;
-use laminate_front::quant::{CompileOptions, compile, quantise_input};
+use laminate_front::quant::{Options, compile, quantise_input};
 use laminate_front::{onnx, rows};
 use laminate_tests::{Case, TestSrs, prove_case};
 
@@ -14,8 +14,8 @@ fn digits_are_classified_and_proven() {
     let graph = onnx::read(&folder.join("digits.onnx")).expect("a model");
     let width = graph.width(graph.input());
     let calibration = rows::read(&folder.join("calibration.csv"), width).expect("rows");
-    let options = CompileOptions::new("digits", 1, 12);
-    let compiled = compile(&graph, &calibration, options).expect("a program");
+    let options = Options::rows("digits", 1, 12);
+    let compiled = compile(&graph, &calibration, &options).expect("a program");
     // One image, nested.
     let image = rows::read(&folder.join("image.json"), width).expect("an image");
     let inputs = quantise_input(&compiled.program, &image).expect("in range");

@@ -3,7 +3,8 @@
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
 use laminate_engine::geometry::Block;
-use laminate_front::quant::llm::{Prepared, compile};
+use laminate_front::llama::FloatRun;
+use laminate_front::quant::{Prepared, compile};
 use laminate_model::layout::Layout;
 use laminate_model::program::{ACTIVATION_BOUND, Program, Role};
 use laminate_prover::exec::{self, Trace, generate};
@@ -70,7 +71,12 @@ fn witnesses(program: &Program, trace: &Trace) -> Vec<(String, Role, Vec<u128>)>
 fn shards_compute_what_the_whole_computes() {
     for (tied, layers) in [(false, 2), (true, 2), (false, 1), (true, 4)] {
         let float = model(7, 5, tied);
-        let whole = compile(&float, &texts(), &options(false)).expect("whole");
+        let whole = compile(
+            &FloatRun::new(&float).expect("run"),
+            &texts(),
+            &options(false),
+        )
+        .expect("whole");
         let tokens = generate(&whole.program, &whole.weights, &[3, 8], 5).expect("tokens");
         let tokens: Vec<u32> = [3, 8].into_iter().chain(tokens).take(6).collect();
         let expected = exec::run_tokens(&whole.program, &whole.weights, &tokens).expect("run");
@@ -127,7 +133,12 @@ fn shards_compute_what_the_whole_computes() {
 fn generation_by_shards_is_that_of_the_whole() {
     for tied in [false, true] {
         let float = model(8, 4, tied);
-        let whole = compile(&float, &texts(), &options(true)).expect("whole");
+        let whole = compile(
+            &FloatRun::new(&float).expect("run"),
+            &texts(),
+            &options(true),
+        )
+        .expect("whole");
         let expected = generate(&whole.program, &whole.weights, &[3, 8], 5).expect("tokens");
         let sharded = Sharded::new(shards::compile(&float, &options(true), 3), srs(), 1);
         let tokens = sharded.tokens(&[3, 8]);
@@ -216,7 +227,8 @@ fn boundaries_are_hidden_by_their_blinds() {
 fn boundary_rows_are_their_own() {
     let float = model(4, 3, false);
     let options = options(true);
-    let prepared = Prepared::new(&float, &texts(), &options).expect("prepared");
+    let run = FloatRun::new(&float).expect("run");
+    let prepared = Prepared::new(&run, &texts(), &options).expect("prepared");
     // Rows shorter than a limb, as long as both, and longer.
     for row_log in [4, 7, 8, 9, 10, 16] {
         let mut contents = vec![];

@@ -11,7 +11,7 @@ use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_front::onnx;
 use laminate_front::quant::{
-    self, CompileOptions, Compiled, Fidelity, LayerRounding, NodeBound, Rounding,
+    self, Compiled, Fidelity, LayerRounding, NodeBound, Options, Perplexity, Rounding,
 };
 use laminate_front::rows;
 use laminate_model::program::{Program, WeightFormat};
@@ -122,9 +122,9 @@ impl From<&LayerRounding> for WeightsReport {
 }
 
 /// Agreement with the float model.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct FidelityReport {
-    /// Rows compared.
+    /// Rows compared; of a language model, positions of texts.
     pub rows: usize,
     /// Rows that leave the calibrated range.
     pub refused: usize,
@@ -132,10 +132,30 @@ pub struct FidelityReport {
     pub mean_error: f64,
     /// Largest absolute output error.
     pub max_error: f64,
-    /// Share of rows with the same decision.
+    /// Share of rows with the same decision; of a language model, with the same likeliest token.
     pub agreement: Option<f64>,
     /// Share of the float output's variance that is explained, of a model that gives one number.
     pub determination: Option<f64>,
+    /// Of a language model on the texts.
+    pub perplexity: Option<PerplexityReport>,
+}
+
+/// Perplexity on texts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PerplexityReport {
+    /// Of the float model.
+    pub float: f64,
+    /// Of the integer program.
+    pub integer: f64,
+}
+
+impl From<Perplexity> for PerplexityReport {
+    fn from(p: Perplexity) -> Self {
+        Self {
+            float: p.float,
+            integer: p.integer,
+        }
+    }
 }
 
 /// Static bound of one node.
@@ -162,6 +182,7 @@ impl From<&Fidelity> for FidelityReport {
             max_error: f.max_error,
             agreement: f.agreement(),
             determination: f.determination,
+            perplexity: f.perplexity.map(Into::into),
         }
     }
 }
@@ -209,13 +230,14 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
     let rows = rows::read(calibration, columns)?;
-    let mut options = CompileOptions::new(model_name(&args.model), args.batch, ROW_LOG);
+    let mut options = Options::rows(model_name(&args.model), args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
-    let compiled = quant::compile(&graph, &rows, options)?;
-    let fidelity = match &args.evaluation {
-        None => compiled.fidelity.clone(),
-        Some(path) => {
+    let compiled = quant::compile(&graph, &rows, &options)?;
+    let fidelity = match (&args.evaluation, &compiled.fidelity) {
+        (None, Some(measured)) => measured.clone(),
+        (path, _) => {
+            let path = path.as_deref().unwrap_or(calibration);
             let rows = rows::read(path, columns)?;
             quant::fidelity(&graph, &compiled.program, &compiled.weights, &rows)?
         }
@@ -269,7 +291,7 @@ impl Compile {
         };
         let (dir, _lock) = self.folder()?;
         dir.write_compiled(&compiled.program, &compiled.weights)?;
-        let warnings = floor.of_rows(&fidelity, &compiled.columns);
+        let warnings = floor.of(&fidelity, &compiled.columns);
         let report = report(&compiled, &fidelity, warnings)?;
         out.result(&human(&report, &self.output), &report)?;
         Ok(useful::end(&report.warnings, out))

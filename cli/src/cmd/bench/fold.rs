@@ -8,13 +8,13 @@ use laminate_aggregator::backend::PartCost;
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::fold::FoldMode;
 use laminate_engine::geometry::Poly;
-use laminate_front::llama;
-use laminate_front::quant::llm as quant;
+use laminate_front::llama::{self, FloatRun};
+use laminate_front::quant;
 use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::{PartReport, sequence};
-use crate::cmd::compile::{LlmArgs, WeightsArg, tokenizer};
+use crate::cmd::compile::{FidelityReport, LlmArgs, PerplexityReport, WeightsArg, tokenizer};
 use crate::cmd::setup::Fold;
 use crate::llm;
 use crate::measure::size;
@@ -83,9 +83,7 @@ struct Row {
     cells: Option<usize>,
     range_cells: Option<usize>,
     poseidon_rows: Option<usize>,
-    top1_agreement: f64,
-    perplexity_float: f64,
-    perplexity_int: f64,
+    fidelity: FidelityReport,
 }
 
 impl FoldBench {
@@ -140,7 +138,8 @@ impl FoldBench {
         let mut rows = vec![];
         for fold in [Fold::Off, Fold::On] {
             let options = self.args(fold, weights).options(model.name.clone(), None)?;
-            let program = quant::compile(model, texts, &options)?.program;
+            let float = FloatRun::new(model)?;
+            let program = quant::compile(&float, texts, &options)?.program;
             let verifier = Verifier::new(program)?;
             let (report, shape) = AggregationCircuit::cost(&verifier, FoldMode::On)?;
             let (program, layout) = (&verifier.program, &verifier.layout);
@@ -172,9 +171,10 @@ impl FoldBench {
             weights.name()
         ));
         let options = args.options(model.name.clone(), None)?;
-        let compiled = quant::compile(model, texts, &options)?;
+        let float = FloatRun::new(model)?;
+        let compiled = quant::compile(&float, texts, &options)?;
         let program = &compiled.program;
-        let fidelity = quant::fidelity(model, program, &compiled.weights, texts)?;
+        let fidelity = quant::fidelity(&float, program, &compiled.weights, texts)?;
         let proven = sequence::prove(program, compiled.weights, tokens, out)?;
         let cells = if self.no_cells {
             None
@@ -197,9 +197,7 @@ impl FoldBench {
             cells: sum(|c| c.cells),
             range_cells: sum(|c| c.range_cells),
             poseidon_rows: sum(|c| c.poseidon_rows),
-            top1_agreement: fidelity.top1_agreement,
-            perplexity_float: fidelity.perplexity_float,
-            perplexity_int: fidelity.perplexity_int,
+            fidelity: (&fidelity).into(),
         })
     }
 }
@@ -251,6 +249,11 @@ fn human(rows: &[Row], tokens: usize) -> String {
         "perplexity float, integer",
     ]);
     let count = |n: Option<usize>| n.map_or_else(String::new, |n| n.to_string());
+    let share =
+        |share: Option<f64>| share.map_or_else(String::new, |s| format!("{:.1} %", 100.0 * s));
+    let perplexity = |p: Option<PerplexityReport>| {
+        p.map_or_else(String::new, |p| format!("{:.3}, {:.3}", p.float, p.integer))
+    };
     for row in rows {
         table.add_row(vec![
             if row.fold { "on" } else { "off" }.to_string(),
@@ -264,8 +267,8 @@ fn human(rows: &[Row], tokens: usize) -> String {
             count(row.cells),
             count(row.range_cells),
             count(row.poseidon_rows),
-            format!("{:.1} %", 100.0 * row.top1_agreement),
-            format!("{:.3}, {:.3}", row.perplexity_float, row.perplexity_int),
+            share(row.fidelity.agreement),
+            perplexity(row.fidelity.perplexity),
         ]);
     }
     format!("{table}\n{tokens} tokens; \"prove\" is from the trace to the folded proof")

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use eyre::ensure;
-use laminate_front::llama::{FloatLlama, Llama3Scaling, LlamaConfig, Rope};
-use laminate_front::quant::llm as quant;
+use laminate_front::llama::{FloatLlama, FloatRun, Llama3Scaling, LlamaConfig, Rope};
+use laminate_front::quant;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -208,7 +208,8 @@ impl LlmBench {
         let options = args.options(self.shape.name(), None)?;
         let compiled = {
             let _stage = out.stage("Making and quantising random weights");
-            quant::compile(&model, std::slice::from_ref(&tokens), &options)?
+            let float = FloatRun::new(&model)?;
+            quant::compile(&float, std::slice::from_ref(&tokens), &options)?
         };
         drop(model);
         let proven = sequence::prove(&compiled.program, compiled.weights, &tokens, out)?;

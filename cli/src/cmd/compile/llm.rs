@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use eyre::{Context, eyre};
-use laminate_front::llama::{self, FloatLlama, Tokenizer, TokenizerSource};
-use laminate_front::quant::WeightChoice;
-use laminate_front::quant::llm::{self as quant, Compiled, LlmFidelity, LlmOptions, WeightFormat};
+use eyre::Context;
+use laminate_front::llama::{self, FloatLlama, FloatRun, Tokenizer, TokenizerSource};
+use laminate_front::quant::{self, Compiled, Options, QuantError, Tokens, WeightChoice};
 use laminate_model::layout::Layout;
 use serde::Serialize;
 
 use super::useful::{self, Floor};
-use super::{BoundReport, Compile, parameters};
+use super::{BoundReport, Compile, FidelityReport, parameters};
 use crate::cmd::setup::Fold;
 use crate::exit::Exit;
 use crate::files::hex_scalar;
@@ -84,26 +83,12 @@ pub enum WeightsArg {
 }
 
 impl WeightsArg {
-    /// The quantiser's name, for models over rows.
+    /// The quantiser's name.
     pub fn choice(self) -> WeightChoice {
         match self {
             Self::Int8 => WeightChoice::Int8,
             Self::Ternary => WeightChoice::Ternary,
             Self::Auto => WeightChoice::Auto,
-        }
-    }
-
-    /// The quantiser's name, for language models.
-    ///
-    /// # Errors
-    /// `auto` is not for them.
-    pub fn format(self) -> eyre::Result<WeightFormat> {
-        match self {
-            Self::Int8 => Ok(WeightFormat::Int8),
-            Self::Ternary => Ok(WeightFormat::Ternary),
-            Self::Auto => Err(eyre!(
-                "--weights auto is for ONNX models; the blocks of a language model are int8 or ternary as a whole"
-            )),
         }
     }
 
@@ -142,17 +127,20 @@ impl LlmArgs {
         &self,
         name: impl Into<String>,
         headroom: Option<f64>,
-    ) -> eyre::Result<LlmOptions> {
+    ) -> Result<Options<Tokens>, QuantError> {
         let tokens = self.tokens.unwrap_or(TOKENS);
         let prompt = self.prompt_tokens.unwrap_or(tokens.div_ceil(2));
-        let mut options = LlmOptions::new(name, tokens, prompt);
+        let mut options = Options::tokens(name, tokens, prompt);
         options.row_log = self.row_log;
         options.check_weights = self.weight_check.map(|check| check == WeightCheck::Every);
-        options.prompt_public = self.prompt_public;
+        options.inputs.public = self.prompt_public;
         options.headroom = headroom.unwrap_or(options.headroom);
         options.fold = self.fold != Some(Fold::Off);
-        options.weights = self.weights.unwrap_or(WeightsArg::Int8).format()?;
-        Ok(options)
+        options.weights = self.weights.unwrap_or(WeightsArg::Int8).choice();
+        match options.weights {
+            WeightChoice::Auto => Err(QuantError::Auto),
+            _ => Ok(options),
+        }
     }
 }
 
@@ -186,33 +174,6 @@ struct Report {
     warnings: Vec<String>,
 }
 
-/// Agreement with the float model.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct FidelityReport {
-    /// Positions compared.
-    pub positions: usize,
-    /// Share of positions where both choose the same token.
-    pub top1_agreement: f64,
-    /// Of the float model on the texts.
-    pub perplexity_float: f64,
-    /// Of the integer program.
-    pub perplexity_int: f64,
-    /// Largest difference of a logit.
-    pub max_logit_error: f64,
-}
-
-impl From<LlmFidelity> for FidelityReport {
-    fn from(f: LlmFidelity) -> Self {
-        Self {
-            positions: f.positions,
-            top1_agreement: f.top1_agreement,
-            perplexity_float: f.perplexity_float,
-            perplexity_int: f.perplexity_int,
-            max_logit_error: f.max_logit_error,
-        }
-    }
-}
-
 /// What came of a compilation beside the program.
 struct Outcome {
     tokenizer: bool,
@@ -231,23 +192,24 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
     let model = read(&args.model, out)?;
     let tokenizer = tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
     let options = args.llm.options(name(&model, &args.model), args.headroom)?;
+    let float = FloatRun::new(&model)?;
     let sampled = {
         let _stage = out.stage("Reading or sampling calibration texts");
         let path = args.calibration.as_deref();
-        let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.tokens);
+        let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.inputs.count);
         stages.run("calibration texts", texts, |_| None)?
     };
     let compiled = {
         let _stage = out.stage("Quantising the model");
         stages.run(
             "quantise",
-            || Ok(quant::compile(&model, &sampled.calibration, &options)?),
+            || Ok(quant::compile(&float, &sampled.calibration, &options)?),
             |_| None,
         )?
     };
     let texts = match &args.llm.fidelity {
         Some(path) => {
-            let length = llm::piece_length(&model, options.tokens);
+            let length = llm::piece_length(&model, options.inputs.count);
             llm::read_sequences(path, tokenizer.as_ref(), length)?
         }
         None => sampled.fidelity,
@@ -256,7 +218,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
         let _stage = out.stage("Comparing with the float model");
         let compare = || {
             Ok(quant::fidelity(
-                &model,
+                &float,
                 &compiled.program,
                 &compiled.weights,
                 &texts,
@@ -272,11 +234,11 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
     let measured = Outcome {
         tokenizer: tokenizer.is_some(),
         calibration: sampled.source,
-        fidelity: fidelity.into(),
+        fidelity: (&fidelity).into(),
         stages: stages.rows,
     };
     let mut report = report(&args.llm, &model, &compiled, &options, measured)?;
-    report.warnings = floor.of_tokens(report.fidelity.top1_agreement);
+    report.warnings = floor.of(&fidelity, &compiled.columns);
     out.result(&human(&report, &args.output), &report)?;
     Ok(useful::end(&report.warnings, out))
 }
@@ -330,7 +292,7 @@ fn report(
     args: &LlmArgs,
     model: &FloatLlama,
     compiled: &Compiled,
-    options: &LlmOptions,
+    options: &Options<Tokens>,
     outcome: Outcome,
 ) -> eyre::Result<Report> {
     let program = &compiled.program;
@@ -339,9 +301,9 @@ fn report(
         program_digest: hex_scalar(&program.digest()?),
         parameters: model.config.weights(),
         program_parameters: parameters(program),
-        tokens: options.tokens,
-        prompt_tokens: options.prompt,
-        prompt_public: options.prompt_public,
+        tokens: options.inputs.count,
+        prompt_tokens: options.inputs.prompt,
+        prompt_public: options.inputs.public,
         generated_tokens: program.sequence.map_or(0, |s| s.generated()),
         slots: program.slots(),
         weights: args.weights.unwrap_or(WeightsArg::Int8).name(),
@@ -360,6 +322,9 @@ fn report(
 
 fn human(report: &Report, folder: &Path) -> String {
     let f = &report.fidelity;
+    let perplexity = f
+        .perplexity
+        .map_or((f64::NAN, f64::NAN), |p| (p.float, p.integer));
     let fold = if report.fold {
         "equal blocks proven together"
     } else {
@@ -371,7 +336,7 @@ fn human(report: &Report, folder: &Path) -> String {
         "; without tokenizer, so that prompts are token ids"
     };
     format!(
-        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt{}; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}\nwritten to {}{tokenizer}",
+        "{}\nprogram     {}\nparameters  {} ({} in the program), weights {}\ntokens      {}, of which {} are the prompt{}; {} generated ones are shown\nproof       {fold}\ncalibration {}\nfidelity    over {} positions: {:.2} % choose the same token; perplexity {:.4} in floats, {:.4} in integers; largest logit error {:.4}, refused {}\nwritten to {}{tokenizer}",
         table(&report.stages),
         report.program_digest,
         report.parameters,
@@ -382,11 +347,12 @@ fn human(report: &Report, folder: &Path) -> String {
         if report.prompt_public { ", shown" } else { "" },
         report.generated_tokens,
         report.calibration,
-        f.positions,
-        100.0 * f.top1_agreement,
-        f.perplexity_float,
-        f.perplexity_int,
-        f.max_logit_error,
+        f.rows,
+        100.0 * f.agreement.unwrap_or(f64::NAN),
+        perplexity.0,
+        perplexity.1,
+        f.max_error,
+        f.refused,
         folder.display()
     )
 }

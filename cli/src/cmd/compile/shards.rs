@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use laminate_front::quant::llm::{Compiled, LlmOptions, Prepared};
+use laminate_front::llama::FloatRun;
+use laminate_front::quant::{Compiled, Options, Prepared, Tokens};
 use serde::Serialize;
 
 use super::{BoundReport, Compile, llm as whole, parameters};
@@ -71,11 +72,12 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
     let sampled = {
         let _stage = out.stage("Reading or sampling calibration texts");
         let path = args.calibration.as_deref();
-        let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.tokens);
+        let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.inputs.count);
         stages.run("calibration texts", texts, |_| None)?
     };
     let _stage = out.stage("Quantising the model");
-    let choose = || Ok(Prepared::new(&model, &sampled.calibration, &options)?);
+    let float = FloatRun::new(&model)?;
+    let choose = || Ok(Prepared::new(&float, &sampled.calibration, &options)?);
     let prepared = stages.run("choose scales", choose, |_| None)?;
     let count = prepared.shards(layers)?;
     let (dir, _lock) = args.folder()?;
@@ -104,9 +106,9 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
         shard_layers: layers,
         shards: reports,
         parameters: model.config.weights(),
-        tokens: options.tokens,
-        prompt_tokens: options.prompt,
-        prompt_public: options.prompt_public,
+        tokens: options.inputs.count,
+        prompt_tokens: options.inputs.prompt,
+        prompt_public: options.inputs.public,
         generated_tokens,
         fold: options.fold,
         tokenizer: tokenizer.is_some(),
@@ -127,8 +129,8 @@ pub fn keep_commitments(args: &Compile) -> eyre::Result<()> {
     shards::keep_commitments(&args.output, args.force)
 }
 
-fn human(report: &Report, options: &LlmOptions, folder: &Path) -> String {
-    let shown = if options.prompt_public { ", shown" } else { "" };
+fn human(report: &Report, options: &Options<Tokens>, folder: &Path) -> String {
+    let shown = if options.inputs.public { ", shown" } else { "" };
     let largest = |i: usize| {
         report
             .shards

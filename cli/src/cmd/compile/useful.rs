@@ -44,14 +44,18 @@ impl Floor {
         })
     }
 
-    /// What is wrong with a program over rows.
-    pub fn of_rows(self, fidelity: &Fidelity, columns: &[Column]) -> Vec<String> {
+    /// What is wrong with a program.
+    pub fn of(self, fidelity: &Fidelity, columns: &[Column]) -> Vec<String> {
+        let what = match fidelity.perplexity {
+            Some(_) => "likeliest tokens",
+            None => "decisions",
+        };
         let agreement = match (fidelity.rows, fidelity.agreement(), fidelity.determination) {
             (0, ..) => Some(format!(
                 "none of {} rows stays in the calibrated range",
                 fidelity.refused
             )),
-            (_, Some(share), _) => self.decisions("decisions", share),
+            (_, Some(share), _) => self.decisions(what, share),
             (_, None, Some(share)) if share < self.agreement => Some(format!(
                 "the integer program explains {:.2} % of the float output's variance, expected at least {:.2} % (--min-agreement)",
                 100.0 * share,
@@ -60,13 +64,6 @@ impl Floor {
             (_, None, _) => None,
         };
         agreement.into_iter().chain(self.columns(columns)).collect()
-    }
-
-    /// What is wrong with a language model.
-    pub fn of_tokens(self, share: f64) -> Vec<String> {
-        self.decisions("likeliest tokens", share)
-            .into_iter()
-            .collect()
     }
 
     /// What is wrong with a model of trees.
