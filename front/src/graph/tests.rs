@@ -248,3 +248,44 @@ fn refuses_inconsistent_graphs() {
         assert!(matches!(error, GraphError::Value { .. }), "{error}");
     }
 }
+
+/// Two blocks of two nodes each, and a sum behind them of what `last` names.
+fn blocks(slope: f32, second: usize, last: usize) -> Result<Graph, GraphError> {
+    let nodes = vec![
+        node(Op::Rectify { slope: 0.5 }, &[0], &[], 1),
+        node(Op::Add, &[0, 1], &[], 2),
+        node(Op::Rectify { slope }, &[second], &[], 3),
+        node(Op::Add, &[2, 3], &[], 4),
+        node(Op::Add, &[last, 4], &[], 5),
+    ];
+    let graph = Graph::new(values(&[&[2][..]; 6]), vec![], nodes, 0, 5).unwrap();
+    graph.with_blocks("blocks", 0..4, 2)
+}
+
+#[test]
+fn blocks_are_equal_and_read_one_another_alone() {
+    let graph = blocks(0.5, 2, 4).unwrap();
+    let found = graph.blocks().unwrap();
+    assert_eq!((found.entry, found.len(), found.copies(1..2)), (0, 2, 2..4));
+    let of = |node: usize, copy| graph.in_copy(&graph.nodes()[node], copy).output;
+    assert_eq!(
+        [of(0, 1), of(3, 0), of(1, 0), of(4, 1), of(0, 2)],
+        [3, 2, 2, 5, 1]
+    );
+    let other = "is not as in the first of equal blocks";
+    for (case, problem) in [
+        (blocks(0.25, 2, 4), other),
+        // What the first block reads.
+        (blocks(0.5, 0, 4), other),
+        (blocks(0.5, 2, 3), "reads the inside of a block"),
+        (blocks(0.5, 2, 1), "reads the inside of a block"),
+    ] {
+        let error = case.unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+    let plain = |nodes, count| blocks(0.5, 2, 4).unwrap().with_blocks("b", nodes, count);
+    for (nodes, count) in [(0..4, 0), (0..4, 3), (0..0, 1), (0..9, 1)] {
+        assert!(plain(nodes, count).is_err());
+    }
+    assert!(plain(0..4, 1).is_ok());
+}

@@ -63,6 +63,11 @@ fn options_are_checked() {
             QuantError::Headroom(_)
         ));
     }
+    let auto = Options {
+        weights: WeightChoice::Auto,
+        ..options(8, 1)
+    };
+    assert!(matches!(refused(&auto, &text()), QuantError::Auto));
     assert!(matches!(
         refused(&options(8, 1), &[vec![]]),
         QuantError::NoText
@@ -130,4 +135,70 @@ fn given_row_logs_stay() {
     };
     let compiled = compile(&FloatRun::new(&model()).unwrap(), &text(), &options).unwrap();
     assert_eq!(compiled.program.row_log, 12);
+}
+
+/// A text is compared at all of its positions, or refused at all of them and none is left out of the count.
+#[test]
+fn refused_positions_are_counted() {
+    let model = model();
+    let run = FloatRun::new(&model).unwrap();
+    let options = Options::tokens("refused", 8, 1);
+    let mut compiled = compile(&run, &text(), &options).unwrap();
+    assert_eq!(compiled.fidelity, None);
+    let rounding = compiled.layers.iter().map(|layer| layer.rounding);
+    assert!(rounding.eq([Rounding::Int8; 9]));
+    // 7 tokens, and 30 in pieces of 8.
+    let of = |compiled: &super::super::Compiled| {
+        fidelity(&run, &compiled.program, &compiled.weights, &text()).unwrap()
+    };
+    let good = of(&compiled);
+    assert_eq!(
+        (good.rows, good.refused, good.first_refusal.as_ref()),
+        (37, 0, None)
+    );
+    assert!(
+        good.agreement().unwrap() > 0.8 && good.mean_error <= good.max_error,
+        "{good:?}"
+    );
+    let perplexity = good.perplexity.unwrap();
+    let ratio = perplexity.integer / perplexity.float;
+    assert!((ratio - 1.0).abs() < 0.1, "{perplexity:?}");
+    for dense in &mut compiled.weights.dense {
+        dense.multiplier.fill((1 << 24) - 1);
+    }
+    let bad = of(&compiled);
+    assert_eq!((bad.rows, bad.refused, bad.agreement()), (0, 37, None));
+    assert!(bad.first_refusal.is_some() && bad.perplexity.is_none());
+}
+
+/// What a shard cannot be, and that all of them have the rows of a commitment to the whole.
+#[test]
+fn shards_are_parts() {
+    let model = model();
+    let run = FloatRun::new(&model).unwrap();
+    let options = Options::tokens("shards", 5, 2);
+    let prepared = Prepared::new(&run, &text(), &options).unwrap();
+    for layers in [0, 3, 4] {
+        let error = prepared.shards(layers).unwrap_err();
+        assert!(
+            matches!(error, QuantError::Shards { all: 3, .. }),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        (prepared.shards(1).unwrap(), prepared.shards(2).unwrap()),
+        (3, 2)
+    );
+    let names = |index| {
+        let shard = prepared.shard(2, index).unwrap();
+        let sequence = shard.program.sequence.unwrap();
+        assert_eq!(
+            sequence.shard.map(|s| (s.index, s.count)),
+            Some((index as u32, 2))
+        );
+        let nodes = shard.program.nodes;
+        [nodes.first(), nodes.last()].map(|node| node.unwrap().name.clone())
+    };
+    assert_eq!(names(0), ["embed", "blocks.0-1.down"]);
+    assert_eq!(names(1), ["blocks.2.attention_norm", "argmax"]);
 }
