@@ -2,18 +2,17 @@
 
 use laminate_model::ops::{Abs, Activation, Add, Clip, Dense, LeakyRelu, Mul, Relu, Reshape};
 use laminate_model::program::{
-    ACTIVATION_BOUND, DenseShape, MULTIPLIER_BOUND, Node, Op, Program, TableKind, Tensor, TensorId,
-    Weights, padded_log,
+    ACTIVATION_BOUND, DenseShape, MULTIPLIER_BOUND, Node, Op, Program, Tensor, TensorId, Weights,
+    axes_len, padded_log,
 };
-use laminate_prover::exec::tables::table;
 
 use super::dense::{self, Matrix};
 use super::layout::Layout;
-use super::scales::{Scales, index_scale};
+use super::scales::Scales;
 use super::units::WeightChoice;
 use super::{CompileOptions, LayerRounding, QuantError, fuse};
 use crate::graph::{self, Graph, GraphError, ValueId};
-use crate::ops::{self, Function};
+use crate::ops;
 
 /// A program, its weights, and for each of its tensors the float tensor that it stands for.
 pub(super) struct Lowered {
@@ -95,7 +94,7 @@ pub(super) struct Lowering<'g> {
     pub(super) graph: &'g Graph,
     pub(super) scales: Scales,
     /// Calibrated range with headroom of every float tensor.
-    index_ranges: Vec<f64>,
+    pub(super) index_ranges: Vec<f64>,
     /// Program tensor of every float tensor seen so far.
     pub(super) ids: Vec<TensorId>,
     /// How values stand in the program's tensors.
@@ -186,18 +185,17 @@ impl Lowering<'_> {
                 let made = self.graph.width(node.output);
                 let (order, cols) = (layout.order(), layout.axes());
                 layout = Layout::flat(made);
-                self.layer(node, (scale_in[0], wanted), made, &order, cols)?
+                let rows = vec![made as u32];
+                let (weight, shift, scale) =
+                    self.layer(node, (scale_in[0], wanted), rows, &order, cols)?;
+                (Op::Dense(Dense { weight, shift }), scale)
             }
             ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
             ops::Op::Abs => (Op::Abs(Abs), wanted),
             ops::Op::Clip { lowest, highest } => (self.clip(node, *lowest, *highest)?, wanted),
             ops::Op::Unary(function) => {
-                let kind = match function {
-                    Function::Sigmoid => TableKind::Sigmoid,
-                    Function::Tanh => TableKind::Tanh,
-                    Function::Silu => return Err(unsupported(node)),
-                };
-                (self.activation(kind, node, &mut inputs)?, wanted)
+                let table = self.function(*function, node, &mut inputs)?;
+                (Op::Activation(Activation { table }), wanted)
             }
             ops::Op::Add => add(scale_in[0], scale_in[1], wanted),
             ops::Op::Mul => {
@@ -209,7 +207,14 @@ impl Lowering<'_> {
                 })?
             }
             ops::Op::Reshape => (Op::Reshape(Reshape), wanted),
-            ops::Op::Convolve(_)
+            ops::Op::Linear
+            | ops::Op::Affine { .. }
+            | ops::Op::Normalise { .. }
+            | ops::Op::Share { .. }
+            | ops::Op::MatMul { .. }
+            | ops::Op::Reduce { .. }
+            | ops::Op::Expand
+            | ops::Op::Convolve { .. }
             | ops::Op::MaxPool(_)
             | ops::Op::MeanPool { .. }
             | ops::Op::Arrange(_)
@@ -247,16 +252,16 @@ impl Lowering<'_> {
         })
     }
 
-    /// A layer of `rows` outputs that contracts axes `cols` of its operand; column `k` of it is column `order[k]` of the
-    /// graph's.
+    /// Weights of `rows` outputs over axes `cols` of an operand; column `k` of them is column `order[k]` of the graph's.
+    /// Gives their number, the shift, and the scale of the output.
     pub(super) fn layer(
         &mut self,
         node: &graph::Node,
-        (input, wanted): (i32, i32),
-        rows: usize,
+        scales: (i32, i32),
+        rows: Vec<u32>,
         order: &[usize],
         cols: Vec<u32>,
-    ) -> Result<(Op, i32), QuantError> {
+    ) -> Result<(usize, u8, i32), QuantError> {
         let params = self.graph.params_of(node).map(|param| param.read());
         let params = params
             .collect::<Result<Vec<_>, _>>()
@@ -264,7 +269,7 @@ impl Lowering<'_> {
         let [weight, bias @ ..] = params.as_slice() else {
             return Err(QuantError::Weightless);
         };
-        let none = vec![0.0; rows];
+        let none = vec![0.0; axes_len(&rows)];
         let bias = bias.first().map_or(none.as_slice(), |bias| bias);
         let row = |row: &[f32]| order.iter().map(|k| row[*k]).collect::<Vec<f32>>();
         let weight: Vec<f32> = weight.chunks_exact(order.len()).flat_map(row).collect();
@@ -272,6 +277,17 @@ impl Lowering<'_> {
             weight: &weight,
             bias,
         };
+        self.weights_of(node, layer, scales, (rows, cols))
+    }
+
+    /// Weights of these shapes, unpadded; see [`Self::layer`].
+    pub(super) fn weights_of(
+        &mut self,
+        node: &graph::Node,
+        layer: Matrix<'_>,
+        (input, wanted): (i32, i32),
+        (rows, cols): (Vec<u32>, Vec<u32>),
+    ) -> Result<(usize, u8, i32), QuantError> {
         let quantised = dense::quantise(layer, input, wanted, self.weights);
         let quantised = quantised.map_err(|e| QuantError::TernaryBias {
             node: node.name.clone(),
@@ -282,47 +298,20 @@ impl Lowering<'_> {
         let weight = self.lowered.weights.dense.len();
         self.lowered.weights.dense.push(quantised.weights);
         self.lowered.program.weights.push(DenseShape {
+            rows,
             cols,
             format: quantised.rounding.format(),
-            ..DenseShape::new(layer.rows() as u32, 1)
+            ..DenseShape::new(1, 1)
         });
         self.lowered.layers.push(LayerRounding {
             node: node.name.clone(),
             rounding: quantised.rounding,
         });
-        let shift = quantised.shift;
-        Ok((Op::Dense(Dense { weight, shift }), quantised.output_scale))
-    }
-
-    /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is
-    /// rescaled first.
-    fn activation(
-        &mut self,
-        kind: TableKind,
-        node: &graph::Node,
-        inputs: &mut [TensorId],
-    ) -> Result<Op, QuantError> {
-        let id = node.inputs[0];
-        let mut scale = self.scales.of(id);
-        if self.scales.is_fixed(id) {
-            // Sigmoid and tanh stay within ±1, whatever calibration saw.
-            let wanted = index_scale(self.index_ranges[id].max(1.0)).min(scale);
-            inputs[0] = self.rescale(id, inputs[0], scale, wanted, &node.name)?;
-            scale = wanted;
-        }
-        let tables = &mut self.lowered.program.tables;
-        let found = tables
-            .iter()
-            .position(|t| t.kind == kind && i32::from(t.input_scale) == scale);
-        let table = found.unwrap_or_else(|| {
-            tables.push(table(kind, scale as i8));
-            tables.len() - 1
-        });
-        Ok(Op::Activation(Activation { table }))
+        Ok((weight, quantised.shift, quantised.output_scale))
     }
 
     /// Adds `x·2^(to-from) + x·0`, `to <= from`.
-    fn rescale(
+    pub(super) fn rescale(
         &mut self,
         source: ValueId,
         x: TensorId,

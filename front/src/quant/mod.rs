@@ -3,7 +3,7 @@
 //! | step | module |
 //! | --- | --- |
 //! | largest value of every tensor, tensors that share a scale | [`scales`] |
-//! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`], windows and views in [`spatial`] |
+//! | nodes to integer ops | [`lower`], dense layers in [`dense`] and [`units`], windows and views in [`spatial`] and [`pools`], norms, softmax and products of values in [`along`], tables in [`functions`] |
 //! | ReLU into the layer before it | [`fuse`] |
 //! | which of a value's numbers is which of a tensor's | [`layout`] |
 //! | static bound of every node's intermediate | [`bounds`] |
@@ -13,16 +13,19 @@
 //!
 //! What the integers mean is specified in `docs/specs/numerics.md`.
 
+mod along;
 pub mod bounds;
 pub mod calibrate;
 pub mod dense;
 mod error;
 mod fidelity;
+mod functions;
 pub mod fuse;
 pub mod input;
 mod layout;
 pub mod llm;
 mod lower;
+mod pools;
 pub mod scales;
 mod spatial;
 #[cfg(test)]

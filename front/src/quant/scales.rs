@@ -3,13 +3,14 @@
 //! Rectifiers, Abs, Clip, maxima and what only moves numbers keep the scale of their operand, so a tensor and what such ops make of
 //! it form a group with one scale. A group's scale is the largest at which every member's calibrated
 //! range, times the headroom, fits: int16, or the 2^12 indices of a table for a member that an
-//! Activation reads. Outputs of an Activation have the fixed scale of tables.
+//! Activation reads. Outputs of sigmoid, tanh and softmax have the fixed scale of tables.
 
 use laminate_model::program::{ACTIVATION_BOUND, OUTPUT_SCALE, Table};
+use laminate_prover::exec::tables::DEPTH_SCALE;
 
 use super::QuantError;
 use crate::graph::{Graph, ValueId};
-use crate::ops::Op;
+use crate::ops::{Op, Reduction};
 
 /// Scales lie in `[-MAX_SCALE, MAX_SCALE]`; smaller ranges than the largest scale's just use fewer bits.
 pub const MAX_SCALE: i32 = 40;
@@ -41,10 +42,16 @@ impl Scales {
                 | Op::Clip { .. }
                 | Op::MaxPool(_)
                 | Op::Arrange(_)
+                | Op::Expand
+                | Op::Reduce {
+                    kind: Reduction::Max,
+                    ..
+                }
                 | Op::Reshape => {
                     head[node.output] = head[node.inputs[0]];
                 }
-                Op::Unary(_) => fixed[node.output] = true,
+                Op::Unary(function) if function.is_unit() => fixed[node.output] = true,
+                Op::Share { .. } => fixed[node.output] = true,
                 _ => {}
             }
         }
@@ -67,6 +74,12 @@ impl Scales {
             }
             let group = &mut scale[head[id]];
             *group = fitting.min(MAX_SCALE).min(*group);
+        }
+        // A softmax reads depths from a table, of no finer units.
+        let softmaxes = graph.nodes().iter();
+        for node in softmaxes.filter(|node| matches!(node.op, Op::Share { .. })) {
+            let group = &mut scale[head[node.inputs[0]]];
+            *group = DEPTH_SCALE.min(*group);
         }
         for id in (0..count).filter(|id| fixed[*id]) {
             scale[id] = OUTPUT_SCALE.into();
@@ -117,7 +130,9 @@ fn with_padding(graph: &Graph, ranges: &[f64], headroom: f64) -> Vec<f64> {
     let mut padding = vec![0.0; ranges.len()];
     for node in graph.nodes() {
         let operand = |i: usize| padding[node.inputs[i.min(node.inputs.len() - 1)]];
-        padding[node.output] = node.op.scalar(operand(0), operand(1));
+        // A table has another value where a function has none, and never one that does not fit.
+        let value = node.op.scalar(operand(0), operand(1));
+        padding[node.output] = if value.is_finite() { value } else { 0.0 };
     }
     let padded = |id: usize| !graph.width(id).is_power_of_two();
     let extended = ranges.iter().zip(padding).enumerate();
