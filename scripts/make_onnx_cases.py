@@ -189,6 +189,150 @@ class Chain:
             self.push("Gemm", [self.name, self.weights(3, self.x.shape[1])], transB=1)
 
 
+class Rows(Chain):
+    """A network over rows of positions and features, as transformers are."""
+
+    def vector(self, size: int, around: float = 0.0) -> str:
+        """Random numbers about one."""
+        return self.constant((self.rng.normal(around, 0.3, size)).astype(np.float32))
+
+    def number(self, value: float) -> str:
+        """A constant of one number."""
+        return self.constant(np.float32(value))
+
+    def layer(self, made: int | None = None) -> bool:
+        """A matrix, and mostly a bias."""
+        size = self.x.shape[-1]
+        made = made or int(self.rng.integers(2, 9))
+        scale = 1.0 / np.sqrt(size)
+        weight = self.constant(self.rng.normal(0.0, scale, (size, made)).astype(np.float32))
+        if not self.push("MatMul", [self.name, weight]):
+            return False
+        return self.rng.random() < 0.2 or self.push("Add", [self.name, self.vector(made)])
+
+    def norm(self) -> bool:
+        """LayerNormalization, as one operator or written out."""
+        size, x = self.x.shape[-1], self.name
+        # Of two numbers the deviations are one up to sign, and the sign is lost where they are equal.
+        if size < 3:
+            return False
+        if self.rng.random() < 0.5:
+            inputs = [x, self.vector(size, 1.0), self.vector(size)]
+            return self.push("LayerNormalization", inputs, axis=-1, epsilon=1e-5)
+        if not self.push("ReduceMean", [x], axes=[-1], keepdims=1):
+            return False
+        self.push("Sub", [x, self.name])
+        deviation = self.name
+        self.push("Pow", [deviation, self.number(2.0)])
+        self.push("ReduceMean", [self.name], axes=[-1], keepdims=1)
+        self.push("Add", [self.name, self.number(1e-5)])
+        self.push("Sqrt", [self.name])
+        self.push("Div", [deviation, self.name])
+        self.push("Mul", [self.name, self.vector(size, 1.0)])
+        return self.push("Add", [self.name, self.vector(size)])
+
+    def function(self) -> bool:
+        """A function of one number, Gelu as PyTorch writes it among them."""
+        kinds = ["Sigmoid", "Tanh", "Erf", "Softplus", "Elu", "HardSigmoid", "HardSwish", "Mish", "Softsign", "Sin", "Cos"]
+        kind = str(self.rng.choice([*kinds, "Gelu", "Gelu"]))
+        if kind != "Gelu":
+            return not (kind == "Mish" and self.opset < 18) and self.push(kind, [self.name])
+        x = self.name
+        self.push("Div", [x, self.number(float(np.sqrt(2.0)))])
+        self.push("Erf", [self.name])
+        self.push("Add", [self.name, self.number(1.0)])
+        self.push("Mul", [x, self.name])
+        return self.push("Mul", [self.name, self.number(0.5)])
+
+    def softmax(self) -> bool:
+        """Along any axis."""
+        return self.push("Softmax", [self.name], axis=int(self.rng.integers(1, self.x.ndim)))
+
+    def reduce(self) -> bool:
+        """An axis taken together, if another is left."""
+        if self.x.ndim < 3:
+            return False
+        kind = str(self.rng.choice(["ReduceMean", "ReduceMax"]))
+        axis = int(self.rng.integers(1, self.x.ndim))
+        return self.push(kind, [self.name], axes=[axis], keepdims=int(self.rng.integers(0, 2)))
+
+    def attention(self) -> bool:
+        """Heads of queries, keys and values, and what they make of them."""
+        if self.x.ndim != 3:
+            return False
+        rows, heads, size = self.x.shape[1], int(self.rng.integers(1, 3)), int(self.rng.integers(2, 5))
+        x, parts = self.name, []
+        for part in range(3):
+            self.name, self.x = x, self.evaluate(x)
+            self.layer(heads * size)
+            self.push("Reshape", [self.name, self.constant(np.array([0, rows, heads, size], np.int64))])
+            self.push("Transpose", [self.name], perm=[0, 2, 3, 1] if part == 1 else [0, 2, 1, 3])
+            parts.append(self.name)
+        self.push("MatMul", parts[:2])
+        self.push("Div", [self.name, self.number(float(np.sqrt(size)))])
+        self.push("Softmax", [self.name], axis=-1)
+        self.push("MatMul", [self.name, parts[2]])
+        self.push("Transpose", [self.name], perm=[0, 2, 1, 3])
+        self.push("Reshape", [self.name, self.constant(np.array([0, rows, heads * size], np.int64))])
+        return self.layer(self.evaluate(x).shape[-1]) and self.push("Add", [x, self.name])
+
+    def part(self) -> bool:
+        """One position, or a half of the features."""
+        if self.x.ndim == 3 and self.rng.random() < 0.5:
+            at = self.constant(np.array(int(self.rng.integers(0, self.x.shape[1])), np.int64))
+            return self.push("Gather", [self.name, at], axis=1)
+        size = self.x.shape[-1]
+        return size % 2 == 0 and self.push("Split", [self.name], axis=-1, outputs=2)
+
+    def push(self, op: str, inputs: list[str], **attributes: Any) -> bool:
+        """Split has a second result."""
+        if op != "Split":
+            return super().push(op, inputs, **attributes)
+        name, other = f"v{len(self.nodes)}", f"w{len(self.nodes)}"
+        sizes = self.constant(np.array([self.x.shape[-1] // 2] * 2, np.int64))
+        self.nodes.append(helper.make_node(op, [*inputs, sizes], [name, other], axis=-1))
+        self.x, self.name = self.evaluate(other), other
+        return True
+
+
+def rows(seed: int) -> tuple[Chain, Floats]:
+    """A network over positions."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1.0, 1.0, (ROWS, int(rng.integers(2, 7)), int(rng.integers(3, 9)))).astype(np.float32)
+    chain = Rows(rng, x, 17)
+    if rng.random() < 0.5:
+        chain.push("Add", [chain.name, chain.constant(rng.normal(0.0, 0.3, x.shape[1:]).astype(np.float32))])
+    steps: list[Callable[[], bool]] = [
+        chain.layer, chain.norm, chain.function, chain.softmax, chain.reduce, chain.attention, chain.part,
+    ]
+    for _ in range(int(rng.integers(2, 5))):
+        steps[int(rng.choice(len(steps), p=[0.22, 0.2, 0.17, 0.06, 0.06, 0.22, 0.07]))]()
+    if rng.random() < 0.6:
+        chain.layer()
+    return chain, chain.x
+
+
+def depthwise(seed: int) -> tuple[Chain, Floats]:
+    """Depthwise and grouped convolutions, and a max pool of what is padded with zeros."""
+    rng = np.random.default_rng(seed)
+    channels = int(rng.choice([2, 3, 4, 6]))
+    x = rng.uniform(-1.0, 1.0, (ROWS, channels, 5, int(rng.integers(4, 7)))).astype(np.float32)
+    chain = Chain(rng, x, 17)
+    bias = chain.constant(rng.normal(0.0, 0.3, channels).astype(np.float32))
+    chain.push("Conv", [chain.name, chain.weights(channels, 1, 3, 3), bias], group=channels, **chain.windows() | {"kernel_shape": [3, 3]})
+    chain.push("Relu", [chain.name]) if rng.random() < 0.5 else chain.normalise()
+    if channels % 2 == 0:
+        chain.push("Conv", [chain.name, chain.weights(channels, channels // 2, 1, 1)], group=2)
+    if rng.random() < 0.6:
+        pads = [0, 0, 1, 0, 0, 0, 0, 1]
+        chain.push("Pad", [chain.name, chain.constant(np.array(pads, np.int64))])
+        chain.push("MaxPool", [chain.name], kernel_shape=[2, 2])
+    if rng.random() < 0.7:
+        chain.push("Conv", [chain.name, chain.weights(3, channels, 1, 1)])
+    chain.finish()
+    return chain, chain.x
+
+
 def case(seed: int) -> tuple[Chain, Floats]:
     """A network with weights."""
     rng = np.random.default_rng(seed)
@@ -210,17 +354,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = Path(__file__).resolve().parent.parent
     parser.add_argument("--out", type=Path, default=root / "front" / "tests" / "networks" / "cases")
-    parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--count", type=int, default=80)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     lines, seed = [], args.seed * 1_000_000
     while len(lines) < args.count:
         seed += 1
-        chain, found = case(seed)
+        # The first half has convolutions, of the second one in four.
+        late = len(lines) >= args.count // 2
+        chain, found = (case if not late else depthwise if seed % 4 == 0 else rows)(seed)
         ops = [node.op_type for node in chain.nodes]
         # Without weights there is nothing to commit to.
-        if not {"Conv", "Gemm"} & set(ops):
+        if not {"Conv", "Gemm", "MatMul"} & set(ops) or found.ndim < 2:
             continue
         (args.out / f"{len(lines):04}.onnx").write_bytes(chain.model(chain.name).SerializeToString())
         flat = [[[round(float(v), 6) for v in row.ravel()] for row in rows] for rows in (chain.rows, found)]

@@ -66,10 +66,14 @@ pub enum Draft {
     Op(Op),
     /// A contraction.
     Dense(Dense),
+    /// A contraction of the last axis at each place of the others.
+    Linear(Dense),
     /// A convolution: a contraction of the channels and entries of each window.
     Conv {
         /// Windows of the axes behind the channels.
         windows: Vec<Window>,
+        /// Groups of channels: one, or as many as are made.
+        groups: usize,
         /// Weights and biases.
         dense: Dense,
     },
@@ -185,7 +189,7 @@ impl<'a> Builder<'a> {
             ));
         }
         self.charge(match &draft {
-            Draft::Dense(dense) | Draft::Conv { dense, .. } => {
+            Draft::Dense(dense) | Draft::Linear(dense) | Draft::Conv { dense, .. } => {
                 dense.weight.len() + dense.bias.len()
             }
             Draft::Op(_) => 0,
@@ -237,6 +241,17 @@ impl<'a> Builder<'a> {
         Ok(self.features.len() - 1)
     }
 
+    /// Drops nodes that the output does not need.
+    fn prune(&mut self) {
+        let mut needed = HashSet::from([self.output]);
+        for node in self.nodes.iter().rev() {
+            if needed.contains(&node.output) {
+                needed.extend(&node.inputs);
+            }
+        }
+        self.nodes.retain(|node| needed.contains(&node.output));
+    }
+
     /// Folds the constants, drops nodes that the output does not need, and numbers the tensors anew.
     ///
     /// # Errors
@@ -254,14 +269,9 @@ impl<'a> Builder<'a> {
                 ));
             }
         };
+        self.prune();
         fold::fold(&mut self);
-        let mut needed = HashSet::from([self.output]);
-        for node in self.nodes.iter().rev() {
-            if needed.contains(&node.output) {
-                needed.extend(&node.inputs);
-            }
-        }
-        self.nodes.retain(|node| needed.contains(&node.output));
+        self.prune();
         if self.nodes.is_empty() {
             return Err(problem("is the input itself: the model computes nothing"));
         }
@@ -286,11 +296,15 @@ impl<'a> Builder<'a> {
             let (op, own) = match node.draft {
                 Draft::Op(op) => (op, None),
                 Draft::Dense(dense) => (Op::Contract, Some(dense)),
-                Draft::Conv { windows, dense } => (Op::Convolve(windows), Some(dense)),
+                Draft::Linear(dense) => (Op::Linear, Some(dense)),
+                Draft::Conv {
+                    windows,
+                    groups,
+                    dense,
+                } => (Op::Convolve { windows, groups }, Some(dense)),
                 Draft::Affine { scale, shift } => {
-                    let (op, scale, shift) = fold::left(&features, scale, shift);
-                    self.charge(scale.len().saturating_mul(scale.len()))?;
-                    (op, Some(fold::diagonal(&node.name, &scale, &shift)?))
+                    let (axis, dense) = fold::left(&features, &scale, &shift);
+                    (Op::Affine { axis }, Some(dense))
                 }
             };
             let first = params.len();
@@ -298,11 +312,15 @@ impl<'a> Builder<'a> {
                 check_finite(&node.name, &own)?;
                 let operand = node.inputs.iter().flat_map(|id| self.features(*id));
                 let (rows, cols): (Vec<usize>, Vec<usize>) = match &op {
-                    Op::Convolve(windows) => {
+                    Op::Convolve { windows, groups } => {
                         let sizes = windows.iter().map(|window| window.size);
                         let channels = operand.copied().take(1);
+                        let channels = channels.map(|all| all / groups.max(&1));
                         (vec![own.rows], channels.chain(sizes).collect())
                     }
+                    Op::Linear => (vec![own.rows], vec![own.cols]),
+                    Op::Affine { axis: Some(_) } => (vec![own.rows], vec![]),
+                    Op::Affine { axis: None } => (features, vec![]),
                     _ => (features, operand.copied().collect()),
                 };
                 let shape = [rows.as_slice(), &cols].concat();

@@ -3,15 +3,12 @@
 //! An affine node `y = scale·x + shift` disappears into the dense layer that makes `x`
 //! (`W' = diag(scale)·W`, `b' = scale·b + shift`) or the one that reads `y` (`W' = W·diag(scale)`,
 //! `b' = b + W·shift`), provided that nothing else reads the tensor between them. Reshapes between
-//! them keep the flat index and do not matter. What is left becomes a diagonal dense layer.
+//! them keep the flat index and do not matter, nor do ops that only move numbers. Several layers that read `y` take it each. What is
+//! left has a factor and an offset for each entry.
 
 use super::builder::{Builder, Dense, Draft, DraftNode};
-use super::error::ImportError;
 use crate::graph::ValueId;
-use crate::ops::{Op, Window};
-
-/// Largest number of weights of a diagonal dense layer, `width²`.
-const MAX_DIAGONAL: usize = 1 << 26;
+use crate::ops::{Op, Read};
 
 /// Folds every affine node of the draft that has a dense or affine neighbour.
 pub fn fold(draft: &mut Builder<'_>) {
@@ -29,34 +26,6 @@ pub fn fold(draft: &mut Builder<'_>) {
             return;
         }
     }
-}
-
-/// A dense layer with `scale` on its diagonal.
-///
-/// # Errors
-/// [`ImportError::TooLarge`] if it is too wide.
-pub fn diagonal(node: &str, scale: &[f64], shift: &[f64]) -> Result<Dense, ImportError> {
-    let width = scale.len();
-    let count = width.saturating_mul(width);
-    if count > MAX_DIAGONAL {
-        return Err(ImportError::TooLarge {
-            what: format!(
-                "constant Add, Mul or BatchNormalization {node:?} without a dense layer beside it: number of weights"
-            ),
-            found: count as u64,
-            limit: MAX_DIAGONAL as u64,
-        });
-    }
-    let mut weight = vec![0.0; count];
-    for (slot, value) in weight.iter_mut().step_by(width + 1).zip(scale) {
-        *slot = *value as f32;
-    }
-    Ok(Dense {
-        rows: width,
-        cols: width,
-        weight,
-        bias: shift.iter().map(|v| *v as f32).collect(),
-    })
 }
 
 /// Number of readers of a tensor; the model's output is read once more, from outside.
@@ -82,11 +51,100 @@ fn affine_at(draft: &Builder<'_>, at: usize) -> Option<(Vec<f64>, Vec<f64>, Valu
     }
 }
 
+/// Factors and offsets of all numbers of a value.
+#[derive(Clone, Debug)]
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+impl Affine {
+    /// The one factor of all numbers, if there are no offsets.
+    fn factor(&self) -> Option<f64> {
+        let first = self.scale.first().copied()?;
+        let same = self.scale.iter().all(|v| *v == first);
+        (same && self.shift.iter().all(|v| *v == 0.0)).then_some(first)
+    }
+
+    /// Those of channels, if all entries of a channel have the same.
+    fn by_channel(&self, channels: usize) -> Option<Self> {
+        let (scale, shift) = by_channel(&self.scale, &self.shift, channels)?;
+        Some(Self { scale, shift })
+    }
+
+    /// Those of the last axis, if all places have the same.
+    fn by_last(&self, len: usize) -> Option<Self> {
+        let one = |of: &[f64]| -> Option<Vec<f64>> {
+            let first = of.get(..len)?;
+            of.chunks(len.max(1))
+                .all(|own| own == first)
+                .then(|| first.to_vec())
+        };
+        let (scale, shift) = (one(&self.scale)?, one(&self.shift)?);
+        Some(Self { scale, shift })
+    }
+
+    /// Of what a value is that is given in another order, `at[i]` the place of number `i` in this one.
+    fn ordered(&self, at: &[usize]) -> Option<Self> {
+        let of = |of: &[f64]| at.iter().map(|at| of.get(*at).copied()).collect();
+        let scale: Option<Vec<f64>> = of(&self.scale);
+        Some(Self {
+            scale: scale?,
+            shift: of(&self.shift)?,
+        })
+    }
+}
+
+/// For each number of what is read whole, but in another order of axes, the place of it among those that are read.
+fn order(reads: &[Read], features: &[usize]) -> Option<Vec<usize>> {
+    let len = |axis: usize| features.get(axis).copied();
+    if reads.iter().any(|read| *read != Read::all(read.axis)) || reads.len() != features.len() {
+        return None;
+    }
+    let mut out = vec![0usize];
+    for read in reads {
+        let stride: usize = features.iter().skip(read.axis + 1).product();
+        let count = len(read.axis)?;
+        out = out
+            .iter()
+            .flat_map(|at| (0..count).map(move |x| at + x * stride))
+            .collect();
+    }
+    Some(out)
+}
+
+/// Where each number is in an order.
+fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut out = vec![0; order.len()];
+    for (at, from) in order.iter().enumerate() {
+        if let Some(slot) = out.get_mut(*from) {
+            *slot = at;
+        }
+    }
+    out
+}
+
+/// The order in which an op that moves all numbers reads its operand.
+fn moved(draft: &Builder<'_>, node: &DraftNode) -> Option<Vec<usize>> {
+    let operand = *node.inputs.first()?;
+    match &node.draft {
+        Draft::Op(Op::Reshape) => Some((0..draft.width(operand)).collect()),
+        Draft::Op(Op::Arrange(reads)) => {
+            let order = order(reads, draft.features(operand))?;
+            // A part has fewer.
+            let whole = draft.width(node.output) == order.len();
+            whole.then_some(order)
+        }
+        _ => None,
+    }
+}
+
 /// Folds the affine node `at` into the node that makes its operand.
 fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
     let Some((scale, shift, operand, output)) = affine_at(draft, at) else {
         return false;
     };
+    let mut affine = Affine { scale, shift };
     let mut id = operand;
     let producer = loop {
         if uses(draft, id) != 1 {
@@ -95,88 +153,156 @@ fn fold_backward(draft: &mut Builder<'_>, at: usize) -> bool {
         let Some(index) = draft.nodes.iter().position(|n| n.output == id) else {
             return false;
         };
-        match draft.nodes.get(index) {
-            Some(DraftNode {
-                draft: Draft::Op(Op::Reshape),
-                inputs,
-                ..
-            }) => match inputs.first() {
-                Some(next) => id = *next,
-                None => return false,
-            },
+        let Some(node) = draft.nodes.get(index) else {
+            return false;
+        };
+        match (moved(draft, node), node.inputs.first()) {
+            (Some(order), Some(next)) => {
+                let Some(before) = affine.ordered(&inverse(&order)) else {
+                    return false;
+                };
+                (affine, id) = (before, *next);
+            }
             _ => break index,
         }
     };
-    match draft.nodes.get_mut(producer).map(|n| &mut n.draft) {
-        Some(Draft::Dense(dense)) => scale_rows(dense, &scale, &shift),
-        Some(Draft::Conv { dense, .. }) => {
-            let Some((scale, shift)) = by_channel(&scale, &shift, dense.rows) else {
-                return false;
-            };
-            scale_rows(dense, &scale, &shift);
-        }
-        Some(Draft::Affine {
-            scale: own,
-            shift: offset,
-        }) => {
-            for (((own, offset), scale), shift) in
-                own.iter_mut().zip(offset).zip(&scale).zip(&shift)
-            {
-                *own *= scale;
-                *offset = *offset * scale + shift;
-            }
-        }
-        _ => return false,
+    let Some(node) = draft.nodes.get_mut(producer).map(|n| &mut n.draft) else {
+        return false;
+    };
+    if !before(node, &affine) {
+        return false;
     }
     rename(draft, operand, output);
     remove(draft, at, output, operand);
     true
 }
 
-/// Folds the affine node `at` into the dense layer that alone reads its result.
+/// Takes factors and offsets of a node's result into it.
+fn before(node: &mut Draft, affine: &Affine) -> bool {
+    match node {
+        Draft::Dense(dense) if affine.scale.len() == dense.rows => {
+            scale_rows(dense, &affine.scale, &affine.shift);
+        }
+        Draft::Linear(dense) => match affine.by_last(dense.rows) {
+            Some(own) => scale_rows(dense, &own.scale, &own.shift),
+            None => return false,
+        },
+        Draft::Conv { dense, .. } => match affine.by_channel(dense.rows) {
+            Some(own) => scale_rows(dense, &own.scale, &own.shift),
+            None => return false,
+        },
+        Draft::Op(Op::MatMul { factor }) => match affine.factor() {
+            Some(own) if own > 0.0 => *factor *= own,
+            _ => return false,
+        },
+        Draft::Affine { scale, shift } => {
+            let own = scale.iter_mut().zip(shift);
+            for ((own, offset), (scale, shift)) in own.zip(affine.scale.iter().zip(&affine.shift)) {
+                *own *= scale;
+                *offset = *offset * scale + shift;
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Folds the affine node `at` into the layers that read its result, if nothing else does.
 fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
     let Some((scale, shift, operand, output)) = affine_at(draft, at) else {
         return false;
     };
-    let mut id = output;
-    let consumer = loop {
-        if uses(draft, id) != 1 {
-            return false;
-        }
-        let Some(index) = draft.nodes.iter().position(|n| n.inputs.contains(&id)) else {
-            return false;
-        };
-        match draft.nodes.get(index) {
-            Some(DraftNode {
-                draft: Draft::Op(Op::Reshape),
-                output,
-                ..
-            }) => id = *output,
-            _ => break index,
-        }
+    let mut found = vec![];
+    if !readers(draft, output, &Affine { scale, shift }, &mut found) || found.is_empty() {
+        return false;
+    }
+    let takes = |(node, affine): &(usize, Affine)| {
+        let node = draft.nodes.get(*node);
+        node.is_some_and(|node| behind(&mut node.draft.clone(), affine))
     };
-    match draft.nodes.get_mut(consumer).map(|n| &mut n.draft) {
-        Some(Draft::Dense(dense)) => scale_columns(dense, &scale, &shift),
-        Some(Draft::Conv { windows, dense }) => {
+    // A product of a value with itself would take its factor twice over, once by each operand.
+    let once = |(i, (node, _)): (usize, &(usize, Affine))| {
+        found.iter().skip(i + 1).all(|(other, _)| other != node)
+    };
+    if !found.iter().all(takes) || !found.iter().enumerate().all(once) {
+        return false;
+    }
+    for (node, affine) in &found {
+        if let Some(node) = draft.nodes.get_mut(*node) {
+            behind(&mut node.draft, affine);
+        }
+    }
+    remove(draft, at, output, operand);
+    true
+}
+
+/// The nodes that read a value, through ops that only move numbers, with the factors and offsets of what they read; whether that
+/// is all that reads it.
+fn readers(
+    draft: &Builder<'_>,
+    id: ValueId,
+    affine: &Affine,
+    found: &mut Vec<(usize, Affine)>,
+) -> bool {
+    if draft.output == id {
+        return false;
+    }
+    for (index, node) in draft.nodes.iter().enumerate() {
+        let reads = node.inputs.iter().filter(|input| **input == id).count();
+        match (reads, moved(draft, node)) {
+            (0, _) => {}
+            (_, Some(order)) => {
+                let Some(own) = affine.ordered(&order) else {
+                    return false;
+                };
+                if !readers(draft, node.output, &own, found) {
+                    return false;
+                }
+            }
+            (1, None) => found.push((index, affine.clone())),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Takes factors and offsets of a node's operand into it.
+fn behind(node: &mut Draft, affine: &Affine) -> bool {
+    match node {
+        Draft::Dense(dense) if affine.scale.len() == dense.cols => {
+            scale_columns(dense, &affine.scale, &affine.shift);
+        }
+        Draft::Linear(dense) => match affine.by_last(dense.cols) {
+            Some(own) => scale_columns(dense, &own.scale, &own.shift),
+            None => return false,
+        },
+        Draft::Conv {
+            windows,
+            groups: 1,
+            dense,
+        } => {
             let window: usize = windows.iter().map(|window| window.size).product();
             let channels = dense.cols.checked_div(window).unwrap_or(0);
-            let Some((scale, shift)) = by_channel(&scale, &shift, channels) else {
+            let Some(own) = affine.by_channel(channels) else {
                 return false;
             };
             // What padding adds is zero before the factors, and would have to be zero behind the offsets.
             let padded = windows.iter().any(|w| w.before > 0 || w.after > 0);
-            if padded && shift.iter().any(|shift| *shift != 0.0) {
+            if padded && own.shift.iter().any(|shift| *shift != 0.0) {
                 return false;
             }
             let each = |of: &[f64]| -> Vec<f64> {
                 let of = of.iter();
                 of.flat_map(|v| std::iter::repeat_n(*v, window)).collect()
             };
-            scale_columns(dense, &each(&scale), &each(&shift));
+            scale_columns(dense, &each(&own.scale), &each(&own.shift));
         }
+        Draft::Op(Op::MatMul { factor }) => match affine.factor() {
+            Some(own) if own > 0.0 => *factor *= own,
+            _ => return false,
+        },
         _ => return false,
     }
-    remove(draft, at, output, operand);
     true
 }
 
@@ -194,17 +320,31 @@ fn by_channel(scale: &[f64], shift: &[f64], channels: usize) -> Option<(Vec<f64>
     (scale.len() == channels && shift.len() == channels).then_some((scale, shift))
 }
 
-/// What is left of an affine node: a convolution with windows of one entry if all entries of a channel have the same
-/// factor and offset, else a contraction; with the factors and offsets that it has.
-pub fn left(features: &[usize], scale: Vec<f64>, shift: Vec<f64>) -> (Op, Vec<f64>, Vec<f64>) {
-    if let [channels, axes @ ..] = features
-        && (1..=3).contains(&axes.len())
-        && scale.len() > *channels
-        && let Some((scale, shift)) = by_channel(&scale, &shift, *channels)
-    {
-        return (Op::Convolve(vec![Window::ONE; axes.len()]), scale, shift);
-    }
-    (Op::Contract, scale, shift)
+/// What is left of an affine node: an axis if factors and offsets are those of its entries, and they.
+pub fn left(features: &[usize], scale: &[f64], shift: &[f64]) -> (Option<usize>, Dense) {
+    let dense = |scale: &[f64], shift: &[f64]| Dense {
+        rows: scale.len(),
+        cols: 1,
+        weight: scale.iter().map(|v| *v as f32).collect(),
+        bias: shift.iter().map(|v| *v as f32).collect(),
+    };
+    let several = features.iter().filter(|len| **len > 1).count() > 1;
+    let along = |axis: usize| -> Option<Dense> {
+        let len = features.get(axis).copied()?;
+        let stride: usize = features.iter().skip(axis + 1).product();
+        let entry = |at: usize| at / stride.max(1) % len.max(1);
+        let one = |of: &[f64]| -> Option<Vec<f64>> {
+            let first: Vec<f64> = (0..len)
+                .filter_map(|x| of.get(x * stride).copied())
+                .collect();
+            let same = |(at, v): (usize, &f64)| first.get(entry(at)) == Some(v);
+            of.iter().enumerate().all(same).then_some(first)
+        };
+        Some(dense(&one(scale)?, &one(shift)?))
+    };
+    let axes = (0..features.len()).filter(|_| several);
+    let mut found = axes.filter_map(|axis| Some((Some(axis), along(axis)?)));
+    found.next().unwrap_or_else(|| (None, dense(scale, shift)))
 }
 
 /// `W' = diag(scale)·W`, `b' = scale·b + shift`.

@@ -8,6 +8,7 @@
 //! | constants in files beside the model | [`external`] |
 //! | constants, checked against their shapes | [`tensor`] |
 //! | one file per operator, in a registry | [`ops`] |
+//! | graphs that are one operator | `recognise` |
 //! | draft graph while nodes are read | [`builder`] |
 //! | constant factors and offsets folded into dense layers | [`fold`] |
 //!
@@ -32,6 +33,7 @@ mod fold;
 pub mod messages;
 pub mod ops;
 pub mod prescan;
+mod recognise;
 pub mod tensor;
 #[cfg(test)]
 mod tests;
@@ -122,8 +124,9 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
     let mut builder = Builder::new(graph)?;
     let (name, features) = input(graph)?;
     builder.define_input(name, features)?;
+    let fused = recognise::recognise(graph);
     for (index, node) in graph.node.iter().enumerate() {
-        ops::build(&mut builder, node, index, opset)?;
+        ops::build(&mut builder, node, index, opset, fused.get(&index))?;
     }
     let [output] = graph.output.as_slice() else {
         return Err(problem(format!(

@@ -6,6 +6,8 @@
 //! | Rectify, Abs, Clip, Unary, Add, Mul, Reshape | [`pointwise`] |
 //! | Convolve, MaxPool, MeanPool | `windows` |
 //! | Arrange, Concat | `arrange` |
+//! | Linear, Affine, Normalise, Share, MatMul, Reduce, Expand | `rows` |
+//! | functions of one number | `function` |
 //! | Gather, Norm, Scale, Rotate | `position` |
 //! | Scores, Softmax, Mix | `attention` |
 
@@ -22,11 +24,15 @@
 mod arrange;
 mod attention;
 pub mod contract;
+mod function;
 pub mod pointwise;
 mod position;
+mod rows;
 mod windows;
 
 pub use arrange::Read;
+pub use function::Function;
+pub use rows::product;
 pub use windows::{Window, positions};
 
 use std::ops::RangeInclusive;
@@ -55,9 +61,47 @@ pub enum Op {
     },
     /// A function of one number.
     Unary(Function),
-    /// Sums over windows `(…)` and channels of `(channels, axes…)`: `(made, positions…)`; parameters `(made, channels,
-    /// window…)` and `(made)`.
-    Convolve(Vec<Window>),
+    /// `y = x·Wᵀ + b` over the last axis, at each place of those before it; parameters `(made, last)` and `(made)`.
+    Linear,
+    /// A factor and an offset for each entry of one feature axis, or of all numbers of a row; two parameters of its shape.
+    Affine {
+        /// The feature axis; none if every number has its own.
+        axis: Option<usize>,
+    },
+    /// Entries along the last axis over the root of their mean square.
+    Normalise {
+        /// Added to the mean square.
+        eps: f32,
+        /// Whether their mean is taken off first.
+        centred: bool,
+    },
+    /// Softmax along an axis.
+    Share {
+        /// The feature axis.
+        axis: usize,
+    },
+    /// `factor·a·b` of `(…, m, k)` and `(…, k, n)`, for each place of the axes before, which are the same: `(…, m, n)`.
+    MatMul {
+        /// Factor of every entry.
+        factor: f64,
+    },
+    /// Axes taken together and left out.
+    Reduce {
+        /// How.
+        kind: Reduction,
+        /// The feature axes, each once.
+        axes: Vec<usize>,
+    },
+    /// Axes of one entry repeated.
+    Expand,
+    /// Sums over windows `(…)` and channels of `(channels, axes…)`: `(made, positions…)`; parameters `(made, channels of a
+    /// group, window…)` and `(made)`.
+    Convolve {
+        /// Windows of the axes.
+        windows: Vec<Window>,
+        /// Number of equal parts of the channels, of which each makes as many of the results' channels.
+        groups: usize,
+    },
     /// The largest of each window: `(channels, axes…)` to `(channels, positions…)`.
     MaxPool(Vec<Window>),
     /// The mean of each window.
@@ -105,15 +149,15 @@ pub enum Op {
     Mix,
 }
 
-/// A function of one number.
+/// How axes are taken together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// `x / (1 + exp(-x))`, computed in f32.
-    Silu,
+pub enum Reduction {
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+    /// The largest.
+    Max,
 }
 
 impl Op {
@@ -124,14 +168,19 @@ impl Op {
             Self::Rectify { .. } => "rectify",
             Self::Abs => "abs",
             Self::Clip { .. } => "clip",
-            Self::Convolve(_) => "convolve",
+            Self::Linear => "linear",
+            Self::Affine { .. } => "affine",
+            Self::Normalise { .. } => "normalise",
+            Self::Share { .. } => "softmax over an axis",
+            Self::MatMul { .. } => "matmul",
+            Self::Reduce { .. } => "reduce",
+            Self::Expand => "expand",
+            Self::Convolve { .. } => "convolve",
             Self::MaxPool(_) => "max pool",
             Self::MeanPool { .. } => "mean pool",
             Self::Arrange(_) => "arrange",
             Self::Concat { .. } => "concat",
-            Self::Unary(Function::Sigmoid) => "sigmoid",
-            Self::Unary(Function::Tanh) => "tanh",
-            Self::Unary(Function::Silu) => "silu",
+            Self::Unary(function) => function.name(),
             Self::Add => "add",
             Self::Mul => "mul",
             Self::Reshape => "reshape",
@@ -149,13 +198,19 @@ impl Op {
     pub fn arity(&self) -> (RangeInclusive<usize>, RangeInclusive<usize>) {
         match self {
             Self::Contract => (1..=1, 1..=2),
-            Self::Convolve(_) => (1..=1, 2..=2),
+            Self::Convolve { .. } | Self::Linear | Self::Affine { .. } => (1..=1, 2..=2),
             Self::Gather | Self::Scale => (1..=1, 1..=1),
-            Self::Add | Self::Mul | Self::Scores { .. } | Self::Mix => (2..=2, 0..=0),
+            Self::Add | Self::Mul | Self::MatMul { .. } | Self::Scores { .. } | Self::Mix => {
+                (2..=2, 0..=0)
+            }
             Self::Concat { .. } => (1..=usize::MAX, 0..=0),
             Self::Rectify { .. }
             | Self::Abs
             | Self::Clip { .. }
+            | Self::Normalise { .. }
+            | Self::Share { .. }
+            | Self::Reduce { .. }
+            | Self::Expand
             | Self::MaxPool(_)
             | Self::MeanPool { .. }
             | Self::Arrange(_)
@@ -171,7 +226,14 @@ impl Op {
     pub fn reads_axes(&self) -> bool {
         matches!(
             self,
-            Self::Convolve(_)
+            Self::Convolve { .. }
+                | Self::Linear
+                | Self::Affine { axis: Some(_) }
+                | Self::Normalise { .. }
+                | Self::Share { .. }
+                | Self::MatMul { .. }
+                | Self::Reduce { .. }
+                | Self::Expand
                 | Self::MaxPool(_)
                 | Self::MeanPool { .. }
                 | Self::Arrange(_)
@@ -223,9 +285,16 @@ pub(crate) fn check(
             position::check(op, operands, params, output)
         }
         Op::Scores { .. } | Op::Softmax | Op::Mix => attention::check(op, operands, output),
-        Op::Convolve(_) | Op::MaxPool(_) | Op::MeanPool { .. } => {
+        Op::Convolve { .. } | Op::MaxPool(_) | Op::MeanPool { .. } => {
             windows::check(op, operands, params, output)
         }
+        Op::Linear
+        | Op::Affine { .. }
+        | Op::Normalise { .. }
+        | Op::Share { .. }
+        | Op::MatMul { .. }
+        | Op::Reduce { .. }
+        | Op::Expand => rows::check(op, operands, params, output),
         Op::Arrange(reads) => match operands {
             [x] => arrange::check_arrange(reads, x, output),
             _ => Err("expected one operand".into()),
@@ -271,7 +340,24 @@ pub(crate) fn evaluate(
         (Op::Contract, [x], [weight, bias @ ..]) => {
             contract::evaluate(x.whole, weight, bias.first().copied(), context)?
         }
-        (Op::Convolve(_) | Op::MaxPool(_) | Op::MeanPool { .. }, [x], params) => {
+        (Op::Expand, [x], _) => rows::expand(x.whole, &x.features, &context.features),
+        (
+            Op::Linear
+            | Op::Affine { .. }
+            | Op::Normalise { .. }
+            | Op::Share { .. }
+            | Op::MatMul { .. }
+            | Op::Reduce { .. },
+            operands,
+            params,
+        ) => {
+            let params = params.iter().map(|param| param.read());
+            let params = params.collect::<Result<Vec<_>, _>>()?;
+            let params: Vec<&[f32]> = params.iter().map(|param| &**param).collect();
+            let operands = operands.iter().map(|x| (x.whole, x.features.as_slice()));
+            rows::evaluate(op, &operands.collect::<Vec<_>>(), &params)
+        }
+        (Op::Convolve { .. } | Op::MaxPool(_) | Op::MeanPool { .. }, [x], params) => {
             let params = params.iter().map(|param| param.read());
             let params = params.collect::<Result<Vec<_>, _>>()?;
             let params: Vec<&[f32]> = params.iter().map(|param| &**param).collect();

@@ -1,9 +1,8 @@
 //! Ops that compute every number of its own, and Reshape.
 
-use laminate_prover::exec::tables::sigmoid;
 use rayon::prelude::*;
 
-use super::{Function, Op};
+use super::Op;
 use crate::graph::Value;
 
 /// Numbers of a task.
@@ -40,7 +39,14 @@ impl Op {
     pub fn scalar(&self, a: f64, b: f64) -> f64 {
         match self {
             Self::Contract
-            | Self::Convolve(_)
+            | Self::Linear
+            | Self::Affine { .. }
+            | Self::Normalise { .. }
+            | Self::Share { .. }
+            | Self::MatMul { .. }
+            | Self::Reduce { .. }
+            | Self::Expand
+            | Self::Convolve { .. }
             | Self::MaxPool(_)
             | Self::MeanPool { .. }
             | Self::Arrange(_)
@@ -57,12 +63,7 @@ impl Op {
             Self::Rectify { slope } if *slope == 0.0 => a.max(0.0),
             Self::Rectify { slope } if a < 0.0 => a * f64::from(*slope),
             Self::Rectify { .. } | Self::Reshape => a,
-            Self::Unary(Function::Sigmoid) => sigmoid(a),
-            Self::Unary(Function::Tanh) => libm::tanh(a),
-            Self::Unary(Function::Silu) => {
-                let x = a as f32;
-                f64::from(x / (1.0 + (-x).exp()))
-            }
+            Self::Unary(function) => function.of(a),
             Self::Add => a + b,
             Self::Mul => a * b,
         }

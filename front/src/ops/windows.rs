@@ -75,7 +75,8 @@ pub(super) fn check(
     params: &[&Param],
     output: &Value,
 ) -> Result<(), String> {
-    let (Op::Convolve(windows) | Op::MaxPool(windows) | Op::MeanPool { windows, .. }) = op else {
+    let (Op::Convolve { windows, .. } | Op::MaxPool(windows) | Op::MeanPool { windows, .. }) = op
+    else {
         return Err("is no op over windows".into());
     };
     let [x] = operands else {
@@ -89,10 +90,14 @@ pub(super) fn check(
         let made = found.next()?;
         let sizes = windows.iter().map(|window| window.size);
         let shapes: Vec<Vec<usize>> = match op {
-            Op::Convolve(_) => vec![
-                [made, channels].into_iter().chain(sizes).collect(),
-                vec![made],
-            ],
+            Op::Convolve { groups, .. } => {
+                let whole = |count: usize| count.checked_rem(*groups) == Some(0);
+                let own = channels.checked_div(*groups)?;
+                if !whole(channels) || !whole(made) {
+                    return None;
+                }
+                vec![[made, own].into_iter().chain(sizes).collect(), vec![made]]
+            }
             _ => vec![],
         };
         let own = made == channels || !shapes.is_empty();
@@ -134,7 +139,8 @@ fn entries(windows: &[Window], axes: &[usize]) -> Vec<Vec<(usize, usize)>> {
 
 /// `(rows, channels, axes…) -> (rows, channels or made, positions…)`.
 pub(super) fn evaluate(op: &Op, x: &[f32], features: &[usize], params: &[&[f32]]) -> Vec<f32> {
-    let (Op::Convolve(windows) | Op::MaxPool(windows) | Op::MeanPool { windows, .. }) = op else {
+    let (Op::Convolve { windows, .. } | Op::MaxPool(windows) | Op::MeanPool { windows, .. }) = op
+    else {
         return vec![];
     };
     let Some((channels, axes)) = features.split_first() else {
@@ -147,12 +153,17 @@ pub(super) fn evaluate(op: &Op, x: &[f32], features: &[usize], params: &[&[f32]]
     let rows = x.par_chunks_exact(row.max(1));
     let of = |x: &[f32]| -> Vec<f32> {
         match (op, params) {
-            (Op::Convolve(_), [weight, bias]) => {
-                let filters = weight.chunks_exact((channels * window).max(1)).zip(*bias);
+            (Op::Convolve { groups, .. }, [weight, bias]) => {
+                // Channels of a group, and filters of one.
+                let own = channels.checked_div(*groups).unwrap_or(1);
+                let each = bias.len().checked_div(*groups).unwrap_or(1).max(1);
+                let filters = weight.chunks_exact((own * window).max(1)).zip(*bias);
                 filters
-                    .flat_map(|(filter, bias)| {
+                    .enumerate()
+                    .flat_map(|(made, (filter, bias))| {
+                        let x = x.get(made / each * own * size..).unwrap_or_default();
                         let places = places.iter();
-                        places.map(|place| {
+                        places.map(move |place| {
                             let sum = filtered(x, filter, place, (size, window));
                             (sum + f64::from(*bias)) as f32
                         })

@@ -122,6 +122,8 @@ impl<'g> Plan<'g> {
         };
         let cols = match node.op {
             Op::Contract => node.inputs.first().map_or(0, |id| self.graph.width(*id)),
+            // One factor a number.
+            Op::Affine { .. } => 1,
             _ => param.shape.iter().skip(1).product(),
         };
         let mut matrix = (param.read()?.into_owned(), cols);

@@ -2,6 +2,7 @@
 
 use laminate_model::ops::{Dense, DenseAdd, Embed, Mix, RmsNorm, Rope, Scores, Softmax};
 use laminate_model::program::{Node, Op, RopeTable, TableKind};
+use laminate_prover::exec::tables::table;
 
 use super::QuantError;
 use super::layers::TABLE_SCALE;
@@ -30,13 +31,13 @@ impl Lowering<'_> {
             (ops::Op::Norm { eps }, _) => self.norm(node, *eps)?,
             (ops::Op::Rotate { frequencies }, _) => self.rotate(node, frequencies)?,
             (ops::Op::Scores { .. }, _) => {
-                let (multiplier, shift, scale) = self.product(node)?;
+                let (multiplier, shift, scale) = self.product_of(node)?;
                 let op = Op::Scores(Scores { multiplier, shift });
                 self.attend(node, op, scale)?;
             }
             (ops::Op::Softmax, _) => {
                 let scale = self.scales.of(node.inputs[0]);
-                let table = self.table(TableKind::Exp, scale, node)?;
+                let table = self.table(table(TableKind::Exp, scale as i8));
                 let op = Op::Softmax(Softmax { table });
                 self.attend(node, op, self.scales.of(node.output))?;
             }
@@ -92,13 +93,13 @@ impl Lowering<'_> {
         let entries = param.map_or(0, |param| param.row_count()) as u32;
         let layout = self.features_of(table.output);
         let (scales, order) = ((TABLE_SCALE, self.scales.of(table.output)), layout.order());
-        match self.layer(table, scales, &[entries], &order, layout.axes())? {
-            (Op::Dense(Dense { weight, shift }), scale) if scale == scales.1 => {
-                self.tables.insert(table.output, (weight, shift));
-                Ok((weight, shift))
-            }
-            (_, scale) => Err(self.scale_error(table, scale)),
+        let (weight, shift, scale) =
+            self.layer(table, scales, vec![entries], &order, layout.axes())?;
+        if scale != scales.1 {
+            return Err(self.scale_error(table, scale));
         }
+        self.tables.insert(table.output, (weight, shift));
+        Ok((weight, shift))
     }
 
     /// A product with the matrix of a table; in a program without the table's rows it is the product's own.
@@ -123,10 +124,7 @@ impl Lowering<'_> {
         let (own, layout) = (self.layouts[x].clone(), self.layouts[stream].clone());
         let scales = (self.scales.of(layer.inputs[0]), self.scales.of(node.output));
         let (order, rows) = (own.order(), layout.axes());
-        let (op, scale) = self.layer(layer, scales, &rows, &order, own.axes())?;
-        let Op::Dense(Dense { weight, shift }) = op else {
-            return Ok(());
-        };
+        let (weight, shift, scale) = self.layer(layer, scales, rows, &order, own.axes())?;
         if scale != scales.1 {
             return Err(self.scale_error(layer, scale));
         }

@@ -15,6 +15,11 @@ pub struct Place {
     pub stride: usize,
 }
 
+impl Place {
+    /// An axis of one entry.
+    pub const ONE: Self = Self { len: 1, stride: 1 };
+}
+
 /// The axes of a tensor, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout(pub Vec<Place>);

@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 
 use laminate_model::ops::{Abs, Activation, Add, Clip, Dense, Mul, Reshape};
 use laminate_model::program::{
-    ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TableKind, Tensor, TensorId,
-    Weights,
+    ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, Tensor, TensorId, Weights,
 };
-use laminate_prover::exec::tables::table;
 
 use super::factors::{add, leaky_relu};
 use super::layers::Layers;
 use super::layout::Layout;
-use super::scales::{Scales, index_scale};
+use super::scales::Scales;
 use super::stack::Copies;
 use super::{LayerRounding, QuantError};
 use crate::graph::{self, Graph, ValueId};
-use crate::ops::{self, Function};
+use crate::ops;
 
 /// A program, its weights, and for each of its tensors the float tensor that it stands for, if it does.
 pub(super) struct Lowered {
@@ -61,7 +59,7 @@ pub(super) struct Lowering<'g> {
     pub(super) scales: Scales,
     integers: &'g mut Fill<'g>,
     /// Calibrated range with headroom of every float tensor.
-    index_ranges: Vec<f64>,
+    pub(super) index_ranges: Vec<f64>,
     /// Program tensor of every float tensor seen so far.
     pub(super) ids: Vec<TensorId>,
     /// How values stand in the program's tensors.
@@ -193,26 +191,31 @@ impl<'g> Lowering<'g> {
                 let (order, cols) = (layout.order(), layout.axes());
                 layout = self.features_of(node.output);
                 let scales = (scale_in[0], wanted);
-                self.layer(node, scales, &layout.axes(), &order, cols)?
+                let (weight, shift, scale) =
+                    self.layer(node, scales, layout.axes(), &order, cols)?;
+                (Op::Dense(Dense { weight, shift }), scale)
             }
             ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
             ops::Op::Abs => (Op::Abs(Abs), wanted),
             ops::Op::Clip { lowest, highest } => (self.clip(node, *lowest, *highest)?, wanted),
             ops::Op::Unary(function) => {
-                let kind = match function {
-                    Function::Sigmoid => TableKind::Sigmoid,
-                    Function::Tanh => TableKind::Tanh,
-                    Function::Silu => TableKind::Silu,
-                };
-                (self.activation(kind, node, &mut inputs)?, wanted)
+                let table = self.function(*function, node, &mut inputs)?;
+                (Op::Activation(Activation { table }), wanted)
             }
             ops::Op::Add => add(scale_in[0], scale_in[1], wanted),
             ops::Op::Mul => {
-                let (multiplier, shift, scale) = self.product(node)?;
+                let (multiplier, shift, scale) = self.product_of(node)?;
                 (Op::Mul(Mul { multiplier, shift }), scale)
             }
             ops::Op::Reshape => (Op::Reshape(Reshape), wanted),
-            ops::Op::Convolve(_)
+            ops::Op::Linear
+            | ops::Op::Affine { .. }
+            | ops::Op::Normalise { .. }
+            | ops::Op::Share { .. }
+            | ops::Op::MatMul { .. }
+            | ops::Op::Reduce { .. }
+            | ops::Op::Expand
+            | ops::Op::Convolve { .. }
             | ops::Op::MaxPool(_)
             | ops::Op::MeanPool { .. }
             | ops::Op::Arrange(_)
@@ -245,7 +248,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// Multiplier, shift and scale of the product of two operands.
-    pub(super) fn product(&self, node: &graph::Node) -> Result<(u32, u8, i32), QuantError> {
+    pub(super) fn product_of(&self, node: &graph::Node) -> Result<(u32, u8, i32), QuantError> {
         let inputs: Vec<i32> = node.inputs.iter().map(|id| self.scales.of(*id)).collect();
         let rules = &self.layers.rules;
         let wanted = self.scales.of(node.output);
@@ -260,16 +263,16 @@ impl<'g> Lowering<'g> {
         Ok((multiplier, shift, scale))
     }
 
-    /// A layer of outputs `rows` that contracts axes `cols` of its operand; column `k` of it is column `order[k]` of the
-    /// graph's. Its scale is the wanted one, or lower if the multipliers needed it.
+    /// Weights of outputs `rows` over axes `cols` of an operand; column `k` of them is column `order[k]` of the graph's.
+    /// Gives their number, the shift, and the scale of the output: the wanted one, or lower if the multipliers needed it.
     pub(super) fn layer(
         &mut self,
         node: &graph::Node,
         (input, wanted): (i32, i32),
-        rows: &[u32],
+        rows: Vec<u32>,
         order: &[usize],
         cols: Vec<u32>,
-    ) -> Result<(Op, i32), QuantError> {
+    ) -> Result<(usize, u8, i32), QuantError> {
         let copies = self.copies.of(self.graph, node);
         let mut scale = wanted;
         for copy in &copies {
@@ -306,7 +309,7 @@ impl<'g> Lowering<'g> {
         let rounding = self.layers.rounding(node, input)?;
         self.lowered.program.weights.push(DenseShape {
             stack: self.copies.count(),
-            rows: rows.to_vec(),
+            rows,
             cols,
             bias: has_biases,
             format: rounding.format(),
@@ -316,49 +319,19 @@ impl<'g> Lowering<'g> {
             node: self.copies.name(&node.name),
             rounding,
         });
-        let weight = self.lowered.weights.dense.len() - 1;
-        Ok((Op::Dense(Dense { weight, shift }), scale))
+        Ok((self.lowered.weights.dense.len() - 1, shift, scale))
     }
 
-    /// The operand's scale was chosen to fit the table, unless it comes from a table itself: then it is
-    /// rescaled first.
-    fn activation(
-        &mut self,
-        kind: TableKind,
-        node: &graph::Node,
-        inputs: &mut [TensorId],
-    ) -> Result<Op, QuantError> {
-        let id = node.inputs[0];
-        let mut scale = self.scales.of(id);
-        if self.scales.is_fixed(id) {
-            // Sigmoid and tanh stay within ±1, whatever calibration saw.
-            let scales = &self.layers.rules.scales;
-            let wanted = index_scale(self.index_ranges[id].max(1.0), scales).min(scale);
-            inputs[0] = self.rescale(id, inputs[0], scale, wanted, &node.name)?;
-            scale = wanted;
-        }
-        let table = self.table(kind, scale, node)?;
-        Ok(Op::Activation(Activation { table }))
-    }
-
-    /// The table of a function for operands at a scale.
-    pub(super) fn table(
-        &mut self,
-        kind: TableKind,
-        scale: i32,
-        node: &graph::Node,
-    ) -> Result<usize, QuantError> {
-        let narrow = narrow(scale, &node.name, &node.name)?;
-        let tables = &mut self.lowered.program.tables;
-        let same = |t: &laminate_model::program::Table| t.kind == kind && t.input_scale == narrow;
-        Ok(tables.iter().position(same).unwrap_or_else(|| {
-            tables.push(table(kind, narrow));
-            tables.len() - 1
-        }))
+    /// Puts the rows of weights of one column in another order: row `k` is to be row `order[k]` of the graph's.
+    pub(super) fn order_rows(&mut self, weight: usize, order: &[usize]) {
+        let all = &mut self.lowered.weights.dense[weight];
+        all.weight = order.iter().map(|at| all.weight[*at]).collect();
+        all.bias = order.iter().map(|at| all.bias[*at]).collect();
+        all.multiplier = order.iter().map(|at| all.multiplier[*at]).collect();
     }
 
     /// Adds `x·2^(to-from) + x·0`, `to <= from`.
-    fn rescale(
+    pub(super) fn rescale(
         &mut self,
         source: ValueId,
         x: TensorId,

@@ -18,6 +18,9 @@ pub struct Rules {
     pub product_shifts: &'static [u8],
     /// How the shift of a layer is chosen.
     pub layer_shifts: LayerShifts,
+    /// Whether SiLU is a table of all int16 at the operand's scale, which its result keeps; else it is one of the
+    /// functions with a table of 2^12 entries.
+    pub wide_silu: bool,
     /// Whether products get the headroom of both factors.
     pub product_headroom: bool,
     /// Scales of calibrated tensors; smaller ranges than the largest scale's just use fewer bits.
@@ -46,6 +49,7 @@ pub const ROWS: Rules = Rules {
     exact_units: false,
     product_shifts: &[8, 16, 24, 32],
     layer_shifts: LayerShifts::Largest,
+    wide_silu: false,
     product_headroom: false,
     scales: -40..=40,
     zero_biases: true,
@@ -60,6 +64,7 @@ pub const TOKENS: Rules = Rules {
     product_shifts: &[16, 32],
     // A unit that is coarser than it need be by over 1/64.
     layer_shifts: LayerShifts::Fine(64),
+    wide_silu: true,
     product_headroom: true,
     scales: -64..=20,
     zero_biases: false,

@@ -1,20 +1,20 @@
 //! The scale of every tensor, chosen from calibration.
 //!
-//! Rectifiers, Abs, Clip, maxima, rotation, SiLU and what only moves numbers keep the scale of their operand, a weighted
+//! Rectifiers, Abs, Clip, maxima, rotation and what only moves numbers keep the scale of their operand, a weighted
 //! mean that of what it weighs, so a tensor and what such ops make of it form a group with one scale. So do a stream and
 //! what is added to it, and the same values of equal blocks. A group's scale is the largest at which every member's
 //! calibrated range, times the headroom, fits: int16, int32 of a stream, or the 2^12 indices of a table for a member that
-//! a sigmoid or tanh reads. Outputs of such a table have the fixed scale of tables.
+//! a function reads. Outputs of sigmoid, tanh and softmax have the fixed scale of tables.
 
 use std::ops::RangeInclusive;
 
 use laminate_model::program::{ACTIVATION_BOUND, OUTPUT_SCALE, Table};
+use laminate_prover::exec::tables::DEPTH_SCALE;
 
 use super::QuantError;
 use super::layers::{Layers, TABLE_SCALE, is_layer};
 use crate::graph::{Graph, Node, ValueId};
-use crate::ops::{Function, Op};
-use crate::passes::Plan;
+use crate::ops::{Function, Op, Reduction};
 
 /// Scales of all float tensors: real value = integer · 2^-scale.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,9 +37,9 @@ impl Scales {
     /// [`QuantError::Range`] if a range is too large.
     pub fn choose(layers: &Layers<'_>, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
         let (plan, graph) = (&layers.plan, layers.plan.graph);
-        let mut out = Self::groups(plan);
+        let mut out = Self::groups(layers);
         let ranges = with_padding(graph, ranges, headroom);
-        let limits = limits(plan);
+        let limits = limits(layers);
         for (id, tensor) in graph.values().iter().enumerate() {
             if plan.is_folded(id) || plan.is_added(id) {
                 // No tensor of the program.
@@ -66,6 +66,13 @@ impl Scales {
             let group = &mut out.scale[out.head[id]];
             *group = fitting.min(*group);
         }
+        // A softmax reads depths from a table, of no finer units.
+        for node in graph.nodes() {
+            if matches!(node.op, Op::Share { .. }) {
+                let group = &mut out.scale[out.head[node.inputs[0]]];
+                *group = DEPTH_SCALE.min(*group);
+            }
+        }
         for (id, scale) in fixed(graph) {
             out.scale[id] = scale;
         }
@@ -75,8 +82,8 @@ impl Scales {
     }
 
     /// The groups, without scales.
-    fn groups(plan: &Plan<'_>) -> Self {
-        let graph = plan.graph;
+    fn groups(layers: &Layers<'_>) -> Self {
+        let (plan, graph) = (&layers.plan, layers.plan.graph);
         let count = graph.values().len();
         let mut head: Vec<_> = (0..count).collect();
         let mut stream = None;
@@ -93,9 +100,14 @@ impl Scales {
                 | Op::Clip { .. }
                 | Op::MaxPool(_)
                 | Op::Arrange(_)
+                | Op::Expand
+                | Op::Reduce {
+                    kind: Reduction::Max,
+                    ..
+                }
                 | Op::Reshape
-                | Op::Rotate { .. }
-                | Op::Unary(Function::Silu) => head[node.inputs[0]],
+                | Op::Rotate { .. } => head[node.inputs[0]],
+                Op::Unary(Function::Silu) if layers.rules.wide_silu => head[node.inputs[0]],
                 Op::Scale if plan.is_folded(node.output) => head[node.inputs[0]],
                 Op::Mix => head[node.inputs[1]],
                 _ => node.output,
@@ -181,9 +193,8 @@ impl Scales {
 /// Values whose scale is no choice.
 fn fixed(graph: &Graph) -> impl Iterator<Item = (ValueId, i32)> {
     let of = |node: &Node| match node.op {
-        Op::Unary(Function::Sigmoid | Function::Tanh) | Op::Softmax => {
-            Some((node.output, OUTPUT_SCALE.into()))
-        }
+        Op::Unary(function) if function.is_unit() => Some((node.output, OUTPUT_SCALE.into())),
+        Op::Softmax | Op::Share { .. } => Some((node.output, OUTPUT_SCALE.into())),
         // Entries of a table.
         Op::Gather => node.inputs.first().map(|id| (*id, 0)),
         _ => None,
@@ -209,14 +220,16 @@ pub(super) fn index_scale(range: f64, scales: &RangeInclusive<i32>) -> i32 {
 const INDEX_LIMIT: f64 = (-Table::LOWEST - 1) as f64;
 
 /// Largest integer of each tensor.
-fn limits(plan: &Plan<'_>) -> Vec<f64> {
+fn limits(layers: &Layers<'_>) -> Vec<f64> {
+    let plan = &layers.plan;
     let of = |id: ValueId| match plan.is_stream(id) {
         true => f64::from(i32::MAX),
         false => (ACTIVATION_BOUND - 1) as f64,
     };
     let mut limits: Vec<f64> = (0..plan.graph.values().len()).map(of).collect();
     for node in plan.graph.nodes() {
-        if matches!(node.op, Op::Unary(Function::Sigmoid | Function::Tanh)) {
+        let wide = layers.rules.wide_silu && node.op == Op::Unary(Function::Silu);
+        if matches!(node.op, Op::Unary(_)) && !wide {
             limits[node.inputs[0]] = INDEX_LIMIT;
         }
     }
@@ -239,7 +252,9 @@ fn with_padding(graph: &Graph, ranges: &[f64], headroom: f64) -> Vec<f64> {
     let mut padding = vec![0.0; ranges.len()];
     for node in graph.nodes() {
         let operand = |i: usize| padding[node.inputs[i.min(node.inputs.len() - 1)]];
-        padding[node.output] = node.op.scalar(operand(0), operand(1));
+        // A table has another value where a function has none, and never one that does not fit.
+        let value = node.op.scalar(operand(0), operand(1));
+        padding[node.output] = if value.is_finite() { value } else { 0.0 };
     }
     let padded = |id: usize| !graph.width(id).is_power_of_two();
     let extended = ranges.iter().zip(padding).enumerate();

@@ -13,7 +13,8 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::WORD;
+use super::bounds::{WORD, values};
+use super::check::{bits, same_shape};
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
 use crate::program::{Program, Weights};
 
@@ -84,7 +85,14 @@ impl OpSpec for Clip {
                 "clips to {lowest} to {highest}, expected the lower end first"
             ));
         }
-        node.elementwise()
+        let (x, out) = (node.operand(0)?, node.output()?);
+        // A view of 32 bits is a sum of stored values of 16; what is moved further than 16 bits has no column that holds it.
+        let id = node.io().node.inputs.first();
+        if !id.is_some_and(|id| node.program().is_view(*id)) {
+            bits(x, 16)?;
+        }
+        bits(out, 16)?;
+        same_shape("operand", x, out)
     }
 
     fn output(&self) -> Output {
@@ -117,8 +125,8 @@ impl OpSpec for Clip {
         None
     }
 
-    fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {
-        WORD
+    fn bound(&self, node: &Io<'_>, _: &Weights) -> u128 {
+        node.operand(0).map_or(WORD, values)
     }
 
     /// Columns `[x, y, up, down, above, below]`.

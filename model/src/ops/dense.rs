@@ -225,7 +225,7 @@ fn sizes(axes: &[u32]) -> impl Iterator<Item = usize> + '_ {
     axes.iter().map(|a| *a as usize)
 }
 
-fn multiplier_axes(shape: &DenseShape) -> Vec<usize> {
+pub(super) fn multiplier_axes(shape: &DenseShape) -> Vec<usize> {
     std::iter::once(shape.stack as usize)
         .chain(sizes(&shape.rows))
         .collect()

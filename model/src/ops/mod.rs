@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | [`dense`], [`dense_add`] | products, two sumchecks |
 //! | [`dense_relu`] | the same, and one zero-check |
+//! | [`grouped`] | products, two sumchecks |
+//! | [`matmul`] | a product |
 //! | [`relu`], [`leaky_relu`], [`abs`], [`clip`] | one zero-check |
 //! | [`add`], [`rescale`] | linear, a random point |
 //! | [`max`] | one zero-check, row sums, a random point |
-//! | [`mul`] | one zero-check |
+//! | [`mul`], [`divide`] | one zero-check |
 //! | [`activation`] | lookups only |
 //! | [`reshape`] | wiring: the output is the operand's column |
 //! | [`view`](mod@view) | wiring: the output is read off the operands' columns by maps |
@@ -36,9 +38,12 @@ pub mod clip;
 pub mod dense;
 pub mod dense_add;
 pub mod dense_relu;
+pub mod divide;
 pub mod embed;
 pub mod forest;
+pub mod grouped;
 pub mod leaky_relu;
+pub mod matmul;
 pub mod max;
 pub mod mix;
 pub mod mul;
@@ -63,9 +68,12 @@ pub use columns::{AuxColumn, Extent, Lookup, NodeTable, Output, Place, Role};
 pub use dense::Dense;
 pub use dense_add::DenseAdd;
 pub use dense_relu::DenseRelu;
+pub use divide::Divide;
 pub use embed::Embed;
 pub use forest::Forest;
+pub use grouped::Grouped;
 pub use leaky_relu::LeakyRelu;
+pub use matmul::MatMul;
 pub use max::{Max, Outside};
 pub use mix::Mix;
 pub use mul::Mul;
@@ -315,6 +323,9 @@ ops! { ($)
     19 DenseRelu,
     20 Abs,
     21 Clip,
+    22 Grouped,
+    23 MatMul,
+    24 Divide,
 }
 
 #[cfg(test)]

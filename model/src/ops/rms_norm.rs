@@ -1,10 +1,11 @@
-//! RMS normalisation of the residual stream, `(stack, slots, width)`, by integers.
+//! RMS normalisation over the last axis, `(stack, slots, places, width)`, by integers: of the residual stream, of rows, and of
+//! a view of rows. Of the view `n·x - Σ_d x` it is what LayerNormalization does before its factors.
 //!
 //! With `A = Σ_d x² + eps`, `s = isqrt(A)` and `R = floor(K / s)`, the output is `round_32(x·R)`
 //! (Zhang and Sennrich 2019; `K` holds `sqrt(width)` and the output scale). Relations:
 //!
 //! 1. `A - eps = Σ_d x²`, a [`Product`];
-//! 2. on the small columns `(stack, slots)`: `s² + low = A`, `low + high = 2s`, `s·R + rem = K`,
+//! 2. on the small columns `(stack, slots, places)`: `s² + low = A`, `low + high = 2s`, `s·R + rem = K`,
 //!    `rem + rest = s - 1`. All six are limbs, so not negative: `s² ≤ A < (s+1)²` and
 //!    `0 ≤ K - s·R < s`, which leaves one `s` and one `R`;
 //! 3. `2^32·y + rem - 2^31 = R·x`, a [`Product`].
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::half;
 use super::check::{bits, positive, same_shape};
 use super::{AuxColumn, Bounds, Check, Extent, Io, OpSpec, Output, Placed, Role};
-use crate::program::{Program, Weights};
+use crate::program::{Program, Weights, axes_log, padded_log};
 
 impl Role {
     /// `A`.
@@ -169,13 +170,21 @@ fn scale(node: &Placed<'_>) -> Option<Product> {
     })
 }
 
+/// Places are more of the slots.
 fn axes(node: &Placed<'_>) -> Option<Vec<usize>> {
     let tensor = node.io.output()?;
+    let (width, places) = tensor.axes.split_last()?;
     Some(vec![
         tensor.stack_log(),
-        node.slots_log(),
-        tensor.width_log(),
+        node.slots_log() + axes_log(places),
+        padded_log(*width as usize),
     ])
+}
+
+/// The axis that is normalised.
+fn last(node: &Io<'_>) -> usize {
+    node.output()
+        .map_or(0, |out| out.axes.len().saturating_sub(1))
 }
 
 impl OpSpec for RmsNorm {
@@ -183,13 +192,12 @@ impl OpSpec for RmsNorm {
         "rms_norm"
     }
 
-    fn over_tokens(&self) -> bool {
-        true
-    }
-
     fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String> {
         let (x, out) = (node.operand(0)?, node.output()?);
-        bits(x, 32)?;
+        // The residual stream; of rows a tensor of 16 bits, or a view of 32.
+        if node.program().sequence.is_some() {
+            bits(x, 32)?;
+        }
         bits(out, 16)?;
         same_shape("operand", x, out)?;
         positive("eps", self.epsilon)?;
@@ -210,8 +218,8 @@ impl OpSpec for RmsNorm {
     }
 
     fn columns(&self) -> Vec<AuxColumn> {
-        let mut out = AuxColumn::all([Role::ENERGY], 10, Extent::Slots);
-        out.extend(AuxColumn::all(SMALL, 6, Extent::Slots));
+        let mut out = AuxColumn::all([Role::ENERGY], 10, Extent::Rows);
+        out.extend(AuxColumn::all(SMALL, 6, Extent::Rows));
         out
     }
 
@@ -231,9 +239,16 @@ impl OpSpec for RmsNorm {
         zero(0, axis)
     }
 
-    fn open_padding(&self, _: &Io<'_>) -> Option<&'static str> {
-        // What has 32 bits is zero on padding.
-        None
+    fn even_padding(&self, node: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {
+        // The residual stream is zero on padding, rows need not be.
+        node.program.sequence.is_some() && operand(0)
+    }
+
+    fn open_padding(&self, node: &Io<'_>) -> Option<&'static str> {
+        // Of the residual stream, what has 32 bits is zero on padding.
+        let rows = node.program.sequence.is_none();
+        let open = rows && node.is_padded(0, last(node)) && !node.zero_padded(0, last(node));
+        (open && on("padding of a norm")).then_some("the operand is not")
     }
 
     fn bound(&self, _: &Io<'_>, _: &Weights) -> u128 {

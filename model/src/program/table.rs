@@ -27,6 +27,8 @@ pub enum TableKind {
     Silu,
     /// `exp(-(index + 2^15)·2^-input_scale)`, zero at the last entry.
     Exp,
+    /// Another function of the model; the scale of the output is that of the tensor.
+    Function,
 }
 
 /// `values[i]` is the output for index `i + lowest`, `lowest = -values.len() / 2`; shape `(2^12)` or

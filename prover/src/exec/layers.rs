@@ -1,5 +1,7 @@
 //! Hidden parameters as the kernels take them.
 
+use std::ops::Range;
+
 use laminate_model::program::{
     DenseShape, DenseWeights, MULTIPLIER_BOUND, Program, WeightFormat, Weights,
 };
@@ -41,9 +43,14 @@ impl<'p> Layers<'p> {
     /// `out[j][t] = Σ_k w[j][k]·x[t][k]` for one copy of a layer: `x` is `(slots, cols)`, the result
     /// `(rows, slots)`, both unpadded.
     pub fn products(&self, layer: usize, copy: usize, x: &[i16]) -> Vec<i64> {
+        let rows = self.shapes[layer].row_count();
+        self.row_products(layer, copy * rows..(copy + 1) * rows, x)
+    }
+
+    /// The same for some rows of all copies.
+    pub fn row_products(&self, layer: usize, rows: Range<usize>, x: &[i16]) -> Vec<i64> {
         let (shape, dense) = self.get(layer);
-        let (rows, cols) = (shape.row_count(), shape.col_count());
-        let rows = copy * rows..(copy + 1) * rows;
+        let cols = shape.col_count();
         match &self.packed[layer] {
             Some(packed) => packed.products(rows, x),
             None => dot::products(&dense.weight[rows.start * cols..rows.end * cols], x, cols),

@@ -20,7 +20,34 @@ pub fn table(kind: TableKind, input_scale: i8) -> Table {
         TableKind::Tanh => tabulate(kind, input_scale, TABLE_LOG, |x| libm::tanh(x) * one),
         TableKind::Silu => silu(input_scale),
         TableKind::Exp => exp(input_scale),
+        TableKind::Function => function(input_scale, 0, |x| x),
     }
+}
+
+/// `f` at every index of 2^12 at `input_scale`, in units of `2^-output_scale`, to the nearest integer, halves away from zero.
+/// Where `f` is not finite it has the value half a unit of the index away, on the right and then on the left; what is none there
+/// either is zero, and what no int16 reaches the nearest that there is.
+pub fn function(input_scale: i8, output_scale: i32, f: impl Fn(f64) -> f64) -> Table {
+    let units = libm::exp2(f64::from(output_scale));
+    let half = libm::exp2(-f64::from(input_scale) - 1.0);
+    let value = |x: f64| {
+        let near = [x, x + half, x - half].into_iter().map(&f);
+        let found = near.into_iter().find(|y| y.is_finite()).unwrap_or(0.0);
+        (found * units).clamp(f64::from(i16::MIN), f64::from(i16::MAX))
+    };
+    tabulate(TableKind::Function, input_scale, TABLE_LOG, value)
+}
+
+/// log2 of the units in which [`weights`] tell depths at most: the last of 2^12 is at 16, where no int16 has a weight left.
+pub const DEPTH_SCALE: i32 = 8;
+
+/// `exp(x - max)·2^14` of a softmax for the index `x - max + 2^11 - 1` at a scale of at most [`DEPTH_SCALE`].
+pub fn weights(scale: i8) -> Table {
+    let one = f64::from(1 << OUTPUT_SCALE);
+    let best = -(Table::LOWEST as f64 + 1.0) * libm::exp2(-f64::from(scale));
+    tabulate(TableKind::Function, scale, TABLE_LOG, |x| {
+        libm::exp(x - best) * one
+    })
 }
 
 /// `x·sigmoid(x)` for every int16 index, at the index's own scale: it never leaves the int16 range.
@@ -90,6 +117,35 @@ mod tests {
             let real = libm::exp(-(depth as f64) * libm::exp2(-f64::from(scale)));
             assert_eq!(exp[depth], libm::round(real * 16_384.0) as i16);
         }
+    }
+
+    #[test]
+    fn functions_end_where_their_domain_does() {
+        let log = function(8, 10, libm::log);
+        assert_eq!(log.get(256), Some(0));
+        assert_eq!(log.get(696), Some(1024), "log(2.71875) = 1.000173");
+        // Half a unit is 2^-9.
+        assert_eq!(log.get(0), Some(-6388));
+        assert_eq!((log.get(-1), log.get(-2048)), (Some(0), Some(0)));
+        let reciprocal = function(8, 10, |x| 1.0 / x);
+        assert_eq!(reciprocal.get(0), Some(i16::MAX), "512 does not fit");
+        assert_eq!(
+            (reciprocal.get(512), reciprocal.get(-1)),
+            (Some(512), Some(i16::MIN))
+        );
+    }
+
+    #[test]
+    fn weights_of_a_softmax() {
+        for scale in [-3, 0, 8] {
+            let weights = weights(scale);
+            assert!(weights.values.is_sorted());
+            assert_eq!(
+                (weights.get(2047), weights.get(-2048)),
+                (Some(16_384), Some(0))
+            );
+        }
+        assert_eq!(weights(8).get(2047 - 256), Some(6027), "exp(-1) = 0.367879");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Relu, LeakyRelu, Sigmoid, Tanh: elementwise, shape kept.
+//! Relu and LeakyRelu: elementwise, shape kept.
 
 use super::super::error::ImportError;
 use super::Context;
-use crate::ops::{Function, Op};
+use crate::ops::Op;
 
 /// `max(x, 0)`.
 pub fn relu(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -16,14 +16,4 @@ pub fn leaky_relu(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         return Err(context.fail(format!("alpha is {slope}, expected 0 <= alpha < 1")));
     }
     context.push_unary(Op::Rectify { slope })
-}
-
-/// Logistic function.
-pub fn sigmoid(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    context.push_unary(Op::Unary(Function::Sigmoid))
-}
-
-/// Hyperbolic tangent.
-pub fn tanh(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    context.push_unary(Op::Unary(Function::Tanh))
 }

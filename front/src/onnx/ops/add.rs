@@ -1,5 +1,4 @@
-//! Add and Sub: of two activations of one shape, or of an activation and a constant that broadcasts
-//! to it.
+//! Add, Sub and Sum: of activations that broadcast to each other, or of one and a constant that broadcasts to it.
 
 use super::super::builder::Draft;
 use super::super::error::ImportError;
@@ -11,8 +10,7 @@ use crate::ops::Op;
 pub fn add(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     match (context.operand(0)?, context.operand(1)?) {
         (Tensor(a), Tensor(b)) => {
-            let features = context.features(a);
-            same_shape(context, &features, &context.features(b))?;
+            let ([a, b], features) = context.alike(a, b)?;
             context.push(Draft::Op(Op::Add), vec![a, b], features)
         }
         (Tensor(x), Constant(c)) | (Constant(c), Tensor(x)) => {
@@ -29,8 +27,7 @@ pub fn add(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     match (context.operand(0)?, context.operand(1)?) {
         (Tensor(a), Tensor(b)) => {
-            let features = context.features(a);
-            same_shape(context, &features, &context.features(b))?;
+            let ([a, b], features) = context.alike(a, b)?;
             let width = context.width(b);
             let negate = Draft::Affine {
                 scale: vec![-1.0; width],
@@ -55,18 +52,23 @@ pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     }
 }
 
-/// Both operands' features have one shape; activations do not broadcast to each other.
-pub(super) fn same_shape(
-    context: &Context<'_, '_>,
-    a: &[usize],
-    b: &[usize],
-) -> Result<(), ImportError> {
-    if a == b {
-        return Ok(());
+/// The sum of all operands.
+pub fn sum(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let last = context.operands().saturating_sub(1);
+    let mut total = context.tensor(0)?;
+    if last == 0 {
+        return context.push_unary(Op::Reshape);
     }
-    Err(context.fail(format!(
-        "operands have feature shapes {a:?} and {b:?}, expected equal ones"
-    )))
+    for i in 1..=last {
+        let next = context.tensor(i)?;
+        let ([a, b], features) = context.alike(total, next)?;
+        let add = Draft::Op(Op::Add);
+        if i == last {
+            return context.push(add, vec![a, b], features);
+        }
+        total = context.push_part(&format!("first {}", i + 1), add, vec![a, b], features)?;
+    }
+    Ok(())
 }
 
 pub(super) fn both_constant(context: &Context<'_, '_>) -> ImportError {

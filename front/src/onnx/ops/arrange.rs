@@ -165,6 +165,110 @@ pub fn pad(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     context.push(Draft::Op(Op::Arrange(reads)), vec![x], features)
 }
 
+/// Parts of an axis, a result each: their sizes, or as many equal ones as there are results.
+pub fn split(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let axis = context.int("axis", 0)?;
+    let Some(at) = feature_axis(axis, features.len()) else {
+        return Err(context.fail(format!(
+            "axis is {axis}, expected one of 1 to {}: the batch stays as it is",
+            features.len()
+        )));
+    };
+    let outputs = context.outputs();
+    let len = features.get(at).copied().unwrap_or(0);
+    let given = match context.ints("split")? {
+        Some(sizes) => Some(sizes.to_vec()),
+        None => match context.raw(1)? {
+            None => None,
+            Some(_) => Some(context.constant(1)?.integers()?.to_vec()),
+        },
+    };
+    let each = len.div_ceil(outputs.len().max(1));
+    let sizes: Option<Vec<usize>> = match &given {
+        Some(sizes) => sizes.iter().map(|v| usize::try_from(*v).ok()).collect(),
+        None => (0..outputs.len())
+            .map(|i| Some(each.min(len.saturating_sub(i * each))))
+            .collect(),
+    };
+    let sum = |sizes: &Vec<usize>| {
+        sizes
+            .iter()
+            .fold(0usize, |all, own| all.saturating_add(*own))
+    };
+    let sizes = sizes.filter(|sizes| sizes.len() == outputs.len() && sum(sizes) == len);
+    let Some(sizes) = sizes else {
+        return Err(context.fail(format!(
+            "cuts {len} entries into parts of {given:?} for {} results",
+            outputs.len()
+        )));
+    };
+    let mut start = 0usize;
+    for (name, size) in outputs.iter().zip(sizes) {
+        let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
+        let mut made = features.clone();
+        if let (Some(read), Some(len)) = (reads.get_mut(at), made.get_mut(at)) {
+            (read.start, *len) = (start as i64, size);
+        }
+        start += size;
+        if !name.is_empty() {
+            context.push_named(name, Draft::Op(Op::Arrange(reads)), vec![x], made)?;
+        }
+    }
+    Ok(())
+}
+
+/// Entries of an axis by constant indices that are evenly apart; one index leaves the axis out.
+pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    if !matches!(context.raw(0)?, Some(Value::Tensor(_))) {
+        return shape::gather(context);
+    }
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let axis = context.int("axis", 0)?;
+    let Some(at) = feature_axis(axis, features.len()) else {
+        return Err(context.fail(format!(
+            "axis is {axis}, expected one of 1 to {}: the batch stays as it is",
+            features.len()
+        )));
+    };
+    let len = features.get(at).copied().unwrap_or(0) as i64;
+    let given = context.constant(1)?;
+    let indices = given.integers()?.iter();
+    let indices: Vec<i64> = indices.map(|i| if *i < 0 { i + len } else { *i }).collect();
+    let start = indices.first().copied().unwrap_or(-1);
+    let step = indices.get(1).map_or(1, |second| second - start);
+    let even = indices
+        .iter()
+        .enumerate()
+        .all(|(i, at)| *at == start + step * i as i64);
+    let inside = indices.iter().all(|at| (0..len).contains(at));
+    if !even || !inside || step == 0 || indices.is_empty() || given.dims.len() > 1 {
+        return Err(context.fail(format!(
+            "takes entries {:?} of an axis of {len}, expected one, or a list of evenly spaced ones",
+            given.integers()?
+        )));
+    }
+    let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
+    let mut made = features.clone();
+    if let (Some(read), Some(size)) = (reads.get_mut(at), made.get_mut(at)) {
+        *read = Read {
+            axis: at,
+            start,
+            step,
+        };
+        *size = indices.len();
+    }
+    let arrange = Draft::Op(Op::Arrange(reads));
+    if !given.dims.is_empty() {
+        return context.push(arrange, vec![x], made);
+    }
+    let one = context.push_part("entry", arrange, vec![x], made.clone())?;
+    made.remove(at);
+    context.push(Draft::Op(Op::Reshape), vec![one], made)
+}
+
 /// Activations one behind the other; shapes likewise.
 pub fn concat(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let first = context.raw(0)?;

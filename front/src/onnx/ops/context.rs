@@ -298,6 +298,100 @@ impl<'b, 'a> Context<'b, 'a> {
         self.push(Draft::Op(op), vec![x], features)
     }
 
+    /// Adds an op of one operand that keeps the shape of an activation by its name.
+    ///
+    /// # Errors
+    /// If the name is none of an activation, and those of [`Builder::push`].
+    pub(super) fn push_of(&mut self, x: &str, op: Op) -> Result<(), ImportError> {
+        let Some(Value::Tensor(x)) = self.builder.value(x).cloned() else {
+            return Err(self.fail(format!("{x:?} is not computed, expected an activation")));
+        };
+        let features = self.features(x);
+        self.push(Draft::Op(op), vec![x], features)
+    }
+
+    /// Names of all results.
+    pub fn outputs(&self) -> &'a [String] {
+        &self.node.output
+    }
+
+    /// Adds a node whose result has this name.
+    ///
+    /// # Errors
+    /// Those of [`Builder::push`].
+    pub fn push_named(
+        &mut self,
+        output: &str,
+        draft: Draft,
+        inputs: Vec<ValueId>,
+        features: Vec<usize>,
+    ) -> Result<(), ImportError> {
+        let name = self.name();
+        self.builder
+            .push(&name, draft, inputs, output, features)
+            .map(drop)
+    }
+
+    /// An activation with axes of one entry before its own and repeated, so that it has this shape.
+    ///
+    /// # Errors
+    /// [`ImportError::Node`] if it does not broadcast to it, and those of [`Builder::push`].
+    pub fn repeated(
+        &mut self,
+        x: ValueId,
+        features: &[usize],
+        part: &str,
+    ) -> Result<ValueId, ImportError> {
+        let own = self.features(x);
+        if own == features {
+            return Ok(x);
+        }
+        let missing = features.len().checked_sub(own.len());
+        let longer = missing.map(|missing| [vec![1; missing], own.clone()].concat());
+        let fits = |longer: &Vec<usize>| {
+            let both = longer.iter().zip(features);
+            { both }.all(|(a, b)| *a == 1 || a == b)
+        };
+        let Some(longer) = longer.filter(fits) else {
+            return Err(self.fail(format!(
+                "an operand has feature shape {own:?}, which does not broadcast to {features:?}"
+            )));
+        };
+        let mut x = x;
+        if longer != own {
+            let reshape = Draft::Op(Op::Reshape);
+            x = self.push_part(&format!("{part}/axes"), reshape, vec![x], longer.clone())?;
+        }
+        if longer != features {
+            let expand = Draft::Op(Op::Expand);
+            x = self.push_part(part, expand, vec![x], features.to_vec())?;
+        }
+        Ok(x)
+    }
+
+    /// Two activations repeated to one shape, and that.
+    ///
+    /// # Errors
+    /// As [`Self::repeated`].
+    pub fn alike(
+        &mut self,
+        a: ValueId,
+        b: ValueId,
+    ) -> Result<([ValueId; 2], Vec<usize>), ImportError> {
+        let shapes = [self.features(a), self.features(b)];
+        let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
+        let entry = |shape: &Vec<usize>, at: usize| {
+            let skipped = rank - shape.len();
+            let own = at.checked_sub(skipped).and_then(|at| shape.get(at));
+            own.copied().unwrap_or(1)
+        };
+        let both = (0..rank).map(|at| shapes.iter().map(|s| entry(s, at)).max().unwrap_or(1));
+        let features: Vec<usize> = both.collect();
+        let a = self.repeated(a, &features, "left")?;
+        let b = self.repeated(b, &features, "right")?;
+        Ok(([a, b], features))
+    }
+
     /// Lets the result's name stand for a value that exists already.
     ///
     /// # Errors

@@ -1,10 +1,21 @@
-//! Div: of an activation by a constant that broadcasts to it.
+//! Div: by a constant that broadcasts to the activation, or by an activation, whose reciprocals a table has.
 
 use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
 use super::add::both_constant;
 use super::context::Operand::{Constant, Tensor};
+use crate::graph::ValueId;
+use crate::ops::{Function, Op};
+
+fn reciprocal(
+    context: &mut Context<'_, '_>,
+    x: ValueId,
+    features: Vec<usize>,
+) -> Result<ValueId, ImportError> {
+    let op = Draft::Op(Op::Unary(Function::Reciprocal));
+    context.push_part("reciprocal", op, vec![x], features)
+}
 
 /// `a / b`, as `a` times the reciprocals of `b`.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
@@ -20,6 +31,18 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             context.push(Draft::Affine { scale, shift }, vec![x], features)
         }
         (Constant(_), Constant(_)) => Err(both_constant(context)),
-        (_, Tensor(_)) => Err(context.fail("operand 1 is computed, expected a constant divisor")),
+        (Tensor(a), Tensor(b)) => {
+            let own = context.features(b);
+            let inverse = reciprocal(context, b, own)?;
+            let ([a, b], features) = context.alike(a, inverse)?;
+            context.push(Draft::Op(Op::Mul), vec![a, b], features)
+        }
+        (Constant(c), Tensor(x)) => {
+            let features = context.features(x);
+            let scale = c.broadcast(&features)?;
+            let shift = vec![0.0; scale.len()];
+            let inverse = reciprocal(context, x, features.clone())?;
+            context.push(Draft::Affine { scale, shift }, vec![inverse], features)
+        }
     }
 }

@@ -1,30 +1,37 @@
-//! MatMul with a constant right side: `(batch, 1…, k) · (k, n) -> (batch, 1…, n)`.
+//! MatMul: with a constant on the right, `(batch, …, k) · (k, n) -> (batch, …, n)`, or on the left, `(m, k) · (batch, …, k, n)`,
+//! or of two activations, `(batch, …, m, k) · (batch, …, k, n)`.
 
 use super::super::builder::{Dense, Draft};
 use super::super::error::ImportError;
 use super::Context;
+use super::context::Operand::{Constant, Tensor};
 use super::gemm::transpose;
+use crate::graph::ValueId;
+use crate::ops::{Op, Read, product};
 
-/// Adds a dense layer without bias; an Add of a constant behind it folds into it.
+/// Adds a dense layer without bias, into which an Add of a constant behind it folds, or a product.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    let x = context.tensor(0)?;
+    match (context.operand(0)?, context.operand(1)?) {
+        (Tensor(x), Constant(_)) => layer(context, x),
+        (Constant(_), Tensor(x)) => turned(context, x),
+        (Tensor(a), Tensor(b)) => activations(context, a, b),
+        (Constant(_), Constant(_)) => Err(super::add::both_constant(context)),
+    }
+}
+
+fn layer(context: &mut Context<'_, '_>, x: ValueId) -> Result<(), ImportError> {
     let mut features = context.features(x);
     let Some(cols) = features.pop() else {
         return Err(context.fail("operand 0 has the batch axis only, expected (batch, features)"));
     };
-    if features.iter().any(|d| *d != 1) {
-        features.push(cols);
-        return Err(context.fail(format!(
-            "operand 0 has feature shape {features:?}, expected one axis; flatten it first"
-        )));
-    }
+    let places = features.iter().any(|d| *d != 1);
     let b = context.constant(1)?;
     let (found, rows) = match *b.dims.as_slice() {
         [k, n] => {
             features.push(n);
             (k, n)
         }
-        [k] => (k, 1),
+        [k] if !places => (k, 1),
         _ => return Err(context.fail(format!("operand 1 has shape {:?}, expected (k, n)", b.dims))),
     };
     if found != cols {
@@ -39,5 +46,67 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         weight,
         bias: vec![0.0; rows],
     };
-    context.push(Draft::Dense(dense), vec![x], features)
+    let draft = match places {
+        true => Draft::Linear(dense),
+        false => Draft::Dense(dense),
+    };
+    context.push(draft, vec![x], features)
+}
+
+/// A constant times an activation: the activation's second to last axis is contracted.
+fn turned(context: &mut Context<'_, '_>, x: ValueId) -> Result<(), ImportError> {
+    let features = context.features(x);
+    let a = context.constant(0)?;
+    let ([first @ .., cols, n], &[rows, found]) = (features.as_slice(), a.dims.as_slice()) else {
+        return Err(context.fail(format!(
+            "operand 0 has shape {:?}, operand 1 features {features:?}, expected (m, k) and (…, k, n)",
+            a.dims
+        )));
+    };
+    if found != *cols {
+        return Err(context.fail(format!(
+            "operand 0 takes {found} features, operand 1 has {cols}"
+        )));
+    }
+    let dense = Dense {
+        rows,
+        cols: found,
+        weight: a.floats()?.to_vec(),
+        bias: vec![0.0; rows],
+    };
+    let count = first.len();
+    let swap: Vec<Read> = (0..count)
+        .chain([count + 1, count])
+        .map(Read::all)
+        .collect();
+    let shape = |last: [usize; 2]| [first, &last].concat();
+    let swapped = Draft::Op(Op::Arrange(swap.clone()));
+    let x = context.push_part("turned", swapped, vec![x], shape([*n, found]))?;
+    let made = context.push_part("product", Draft::Linear(dense), vec![x], shape([*n, rows]))?;
+    context.push(Draft::Op(Op::Arrange(swap)), vec![made], shape([rows, *n]))
+}
+
+fn activations(context: &mut Context<'_, '_>, a: ValueId, b: ValueId) -> Result<(), ImportError> {
+    let (left, right) = (context.features(a), context.features(b));
+    let wrong = |context: &Context<'_, '_>| {
+        context.fail(format!(
+            "operands have feature shapes {left:?} and {right:?}, expected (…, m, k) and (…, k, n) beside the batch"
+        ))
+    };
+    let ([first @ .., m, k], [second @ .., l, n]) = (left.as_slice(), right.as_slice()) else {
+        return Err(wrong(context));
+    };
+    // The axes before broadcast to each other.
+    let places = if first.len() >= second.len() {
+        first
+    } else {
+        second
+    };
+    let a = context.repeated(a, &[places, &[*m, *k]].concat(), "left")?;
+    let b = context.repeated(b, &[places, &[*l, *n]].concat(), "right")?;
+    let Some(features) = product(&context.features(a), &context.features(b)) else {
+        return Err(wrong(context));
+    };
+    let op = Op::MatMul { factor: 1.0 };
+    context.push(Draft::Op(op), vec![a, b], features)
 }

@@ -13,8 +13,11 @@ mod gemm;
 mod identity;
 mod matmul;
 mod mul;
+mod normalise;
+mod reduce;
 mod reshape;
 mod shape;
+mod unary;
 mod windows;
 
 pub use context::Context;
@@ -23,6 +26,8 @@ use super::builder::Builder;
 use super::error::ImportError;
 use super::is_standard;
 use super::messages::NodeProto;
+use super::recognise::Fused;
+use crate::ops::{Function, Op};
 
 /// Adds one node of an operator to the graph.
 pub type Build = fn(&mut Context<'_, '_>) -> Result<(), ImportError>;
@@ -31,6 +36,8 @@ pub type Build = fn(&mut Context<'_, '_>) -> Result<(), ImportError>;
 /// refused: to ignore one may compute another function.
 pub const OPS: &[(&str, Build, &[&str])] = &[
     ("Abs", clip::abs, &[]),
+    ("Acos", unary::acos, &[]),
+    ("Acosh", unary::acosh, &[]),
     ("Add", add::add, &[]),
     ("AveragePool", windows::average_pool, windows::POOL),
     (
@@ -38,37 +45,83 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
         batch_norm::build,
         batch_norm::ATTRIBUTES,
     ),
+    ("Asin", unary::asin, &[]),
+    ("Asinh", unary::asinh, &[]),
+    ("Atan", unary::atan, &[]),
+    ("Atanh", unary::atanh, &[]),
     ("Cast", cast::build, &["to", "saturate", "round_mode"]),
+    ("Ceil", unary::ceil, &[]),
+    ("Celu", unary::celu, &["alpha"]),
     ("Clip", clip::clip, &["min", "max"]),
     ("Concat", arrange::concat, &["axis"]),
     ("Constant", constant::build, constant::ATTRIBUTES),
     ("Conv", windows::conv, windows::CONV),
+    ("Cos", unary::cos, &[]),
+    ("Cosh", unary::cosh, &[]),
     ("Div", div::build, &[]),
     ("Dropout", identity::dropout, &["ratio", "seed"]),
+    ("Elu", unary::elu, &["alpha"]),
+    ("Erf", unary::erf, &[]),
+    ("Exp", unary::exp, &[]),
     ("Flatten", reshape::flatten, &["axis"]),
-    ("Gather", shape::gather, &["axis"]),
+    ("Floor", unary::floor, &[]),
+    ("Gather", arrange::gather, &["axis"]),
+    ("Gelu", unary::gelu, &["approximate"]),
     ("Gemm", gemm::build, &["alpha", "beta", "transA", "transB"]),
     ("GlobalAveragePool", windows::global_average_pool, &[]),
     ("GlobalMaxPool", windows::global_max_pool, &[]),
+    ("HardSigmoid", unary::hard_sigmoid, &["alpha", "beta"]),
+    ("HardSwish", unary::hard_swish, &[]),
     ("Identity", identity::identity, &[]),
+    ("InstanceNormalization", normalise::instance, &["epsilon"]),
+    ("LayerNormalization", normalise::layer, normalise::NORM),
     ("LeakyRelu", activation::leaky_relu, &["alpha"]),
+    ("Log", unary::log, &[]),
     ("MatMul", matmul::build, &[]),
     ("MaxPool", windows::max_pool, windows::POOL),
+    ("Mish", unary::mish, &[]),
     ("Mul", mul::build, &[]),
+    ("Neg", unary::neg, &[]),
+    ("PRelu", unary::prelu, &[]),
     ("Pad", arrange::pad, &["mode", "pads", "value"]),
+    ("Pow", unary::pow, &[]),
+    ("RMSNormalization", normalise::rms, normalise::NORM),
+    ("Reciprocal", unary::reciprocal, &[]),
+    ("ReduceL1", reduce::l1, reduce::ATTRIBUTES),
+    ("ReduceL2", reduce::l2, reduce::ATTRIBUTES),
+    ("ReduceLogSum", reduce::log_sum, reduce::ATTRIBUTES),
+    ("ReduceMax", reduce::max, reduce::ATTRIBUTES),
+    ("ReduceMean", reduce::mean, reduce::ATTRIBUTES),
+    ("ReduceMin", reduce::min, reduce::ATTRIBUTES),
+    ("ReduceSum", reduce::sum, reduce::ATTRIBUTES),
+    ("ReduceSumSquare", reduce::sum_square, reduce::ATTRIBUTES),
     ("Relu", activation::relu, &[]),
     ("Reshape", reshape::reshape, &["allowzero"]),
+    ("Round", unary::round, &[]),
+    ("Selu", unary::selu, &["alpha", "gamma"]),
     ("Shape", shape::shape, &["start", "end"]),
-    ("Sigmoid", activation::sigmoid, &[]),
+    ("Shrink", unary::shrink, &["bias", "lambd"]),
+    ("Sigmoid", unary::sigmoid, &[]),
+    ("Sign", unary::sign, &[]),
+    ("Sin", unary::sin, &[]),
+    ("Sinh", unary::sinh, &[]),
     ("Slice", arrange::slice, &["axes", "ends", "starts"]),
+    ("Softmax", normalise::softmax, &["axis"]),
+    ("Softplus", unary::softplus, &[]),
+    ("Softsign", unary::softsign, &[]),
+    ("Split", arrange::split, &["axis", "num_outputs", "split"]),
+    ("Sqrt", unary::sqrt, &[]),
     ("Squeeze", reshape::squeeze, &["axes"]),
     ("Sub", add::sub, &[]),
-    ("Tanh", activation::tanh, &[]),
+    ("Sum", add::sum, &[]),
+    ("Tan", unary::tan, &[]),
+    ("Tanh", unary::tanh, &[]),
+    ("ThresholdedRelu", unary::thresholded_relu, &["alpha"]),
     ("Transpose", arrange::transpose, &["perm"]),
     ("Unsqueeze", reshape::unsqueeze, &["axes"]),
 ];
 
-/// Adds `node`, the `index`-th of the file.
+/// Adds `node`, the `index`-th of the file, or what it is the end of.
 ///
 /// # Errors
 /// [`ImportError::UnknownOp`] outside the registry, and the operator's own errors.
@@ -77,6 +130,7 @@ pub fn build<'a>(
     node: &'a NodeProto,
     index: usize,
     opset: i64,
+    fused: Option<&Fused<'_>>,
 ) -> Result<(), ImportError> {
     let mut context = Context::new(builder, node, index, opset);
     let entry = OPS
@@ -100,5 +154,15 @@ pub fn build<'a>(
         });
     };
     context.only(attributes)?;
-    build(&mut context)
+    match fused {
+        Some(Fused::Normalise { x, eps }) => context.push_of(
+            x,
+            Op::Normalise {
+                eps: *eps,
+                centred: true,
+            },
+        ),
+        Some(Fused::Gelu { x }) => context.push_of(x, Op::Unary(Function::Gelu)),
+        None => build(&mut context),
+    }
 }

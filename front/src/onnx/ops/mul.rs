@@ -1,9 +1,9 @@
-//! Mul: of two activations of one shape, or of an activation and a constant that broadcasts to it.
+//! Mul: of two activations that broadcast to each other, or of an activation and a constant that broadcasts to it.
 
 use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
-use super::add::{both_constant, same_shape};
+use super::add::both_constant;
 use super::context::Operand::{Constant, Tensor};
 use crate::ops::Op;
 
@@ -11,8 +11,7 @@ use crate::ops::Op;
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     match (context.operand(0)?, context.operand(1)?) {
         (Tensor(a), Tensor(b)) => {
-            let features = context.features(a);
-            same_shape(context, &features, &context.features(b))?;
+            let ([a, b], features) = context.alike(a, b)?;
             context.push(Draft::Op(Op::Mul), vec![a, b], features)
         }
         (Tensor(x), Constant(c)) | (Constant(c), Tensor(x)) => {

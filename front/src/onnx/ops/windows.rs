@@ -35,20 +35,25 @@ pub fn conv(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let weight = context.constant(1)?;
     let (channels, axes) = channels_and_axes(context, &features)?;
     let group = context.int("group", 1)?;
-    if group != 1 {
-        return Err(context.fail(format!(
-            "group is {group}, expected 1: grouped and depthwise convolutions are not supported"
-        )));
-    }
     let [made, found, sizes @ ..] = weight.dims.as_slice() else {
         return Err(context.fail(format!(
             "W has shape {:?}, expected (made, channels, window…)",
             weight.dims
         )));
     };
-    if *found != channels || sizes.len() != axes.len() {
+    let groups = usize::try_from(group).ok().filter(|groups| {
+        let whole = |count: usize| count.checked_rem(*groups) == Some(0);
+        whole(channels) && whole(*made)
+    });
+    let Some(groups) = groups else {
         return Err(context.fail(format!(
-            "W has shape {:?}, expected (made, {channels}, and {} sizes of a window)",
+            "group is {group}, expected a divisor of {channels} channels and {made} filters"
+        )));
+    };
+    let own = channels / groups;
+    if *found != own || sizes.len() != axes.len() {
+        return Err(context.fail(format!(
+            "W has shape {:?}, expected (made, {own}, and {} sizes of a window)",
             weight.dims,
             axes.len()
         )));
@@ -75,15 +80,46 @@ pub fn conv(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     };
     let cols = sizes
         .iter()
-        .fold(channels, |all, size| all.saturating_mul(*size));
+        .fold(own, |all, size| all.saturating_mul(*size));
     let dense = Dense {
         rows: *made,
         cols,
         weight: weight.floats()?.to_vec(),
         bias,
     };
-    let made = [&[*made][..], &positions].concat();
-    context.push(Draft::Conv { windows, dense }, vec![x], made)
+    let features = [&[*made][..], &positions].concat();
+    // Of groups that make one channel each a layer has weights of its own; others are one layer, zero outside of the group.
+    let (dense, groups) = match groups == *made {
+        true => (dense, groups),
+        false => (spread(&dense, groups), 1),
+    };
+    let conv = Draft::Conv {
+        windows,
+        groups,
+        dense,
+    };
+    context.push(conv, vec![x], features)
+}
+
+/// The layer of all groups, whose weights are zero for channels of other groups.
+fn spread(dense: &Dense, groups: usize) -> Dense {
+    let each = (dense.rows / groups.max(1)).max(1);
+    let cols = dense.cols.saturating_mul(groups);
+    let rows = dense.weight.chunks_exact(dense.cols.max(1)).enumerate();
+    let row = |(made, own): (usize, &[f32])| {
+        let before = made / each * dense.cols;
+        let zeros = |count| std::iter::repeat_n(0.0, count);
+        let own = own.iter().copied();
+        zeros(before)
+            .chain(own)
+            .chain(zeros(cols - before - dense.cols))
+            .collect::<Vec<f32>>()
+    };
+    Dense {
+        cols,
+        weight: rows.flat_map(row).collect(),
+        ..dense.clone()
+    }
 }
 
 /// The largest of each window.
