@@ -132,7 +132,7 @@ pub enum QuantError {
     },
     /// An op that models over rows cannot have.
     #[error(
-        "node {node:?}: op {op:?} is of language models over tokens, expected one of models over rows"
+        "node {node:?}: op {op:?} has no integer form where it stands in the model"
     )]
     Op {
         /// The node.
