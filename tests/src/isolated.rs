@@ -215,6 +215,12 @@ impl Isolated {
         )
     }
 
+    /// A program over rows and its honest run.
+    pub fn of(case: Case) -> Self {
+        let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
+        Self::honest(case, trace)
+    }
+
     fn honest(case: Case, trace: Trace) -> Self {
         let forger = Forger::with_trace(&case, &trace, srs());
         assert_eq!(forger.broken(), [""; 0], "honest");
