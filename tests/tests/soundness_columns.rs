@@ -6,7 +6,8 @@ use laminate_engine::field::pow2;
 use laminate_engine::lookup::{Kind, Range};
 use laminate_model::layout::reliance::stored;
 use laminate_model::ops::{
-    Abs, Activation, Add, Clip, Dense, DenseRelu, Divide, Grouped, LeakyRelu, Mul, Place, Relu, Reshape,
+    Abs, Activation, Add, Clip, Dense, DenseRelu, Divide, Grouped, LeakyRelu, Mul, Place, Relu,
+    Reshape,
 };
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,

@@ -151,6 +151,17 @@ fn softmax_and_reductions() {
     assert_eq!(reduce("ReduceMax", 0).run(&X), [2.0, 3.0]);
     assert_eq!(reduce("ReduceMin", 0).run(&X), [1.0, 1.0]);
     assert_eq!(reduce("ReduceL2", 0).run(&[3.0, 0.0, 4.0, 0.0]), [5.0, 0.0]);
+    // What is left of one axis is a number without one.
+    let number = Model::new(&[2])
+        .floats("c", &[], &[2.0])
+        .node("ReduceSum", &["x"], "s")
+        .int_list("axes", &[1])
+        .int("keepdims", 0)
+        .node("Mul", &["s", "c"], "y");
+    assert_eq!(number.run(&[1.0, 2.0]), [6.0]);
+    let options = crate::quant::CompileOptions::new("number", 1, 12);
+    let compiled = crate::quant::compile(&number.import().unwrap(), &[vec![1.0, 2.0]], options);
+    assert_eq!(compiled.unwrap().fidelity.refused, 0);
     let all = rows().node("ReduceSum", &["x"], "y");
     assert!(all.error().contains("the batch among them"));
 }
