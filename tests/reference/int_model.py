@@ -91,6 +91,53 @@ def mul(a: int, b: int, multiplier: int, shift: int) -> int:
     return round_shift(a * b * multiplier, shift)
 
 
+def divide(node: str, a: int, b: int, shift: int) -> int:
+    """a·2^shift / b to the nearest integer, halves upwards; the divisor is positive."""
+    bounded(f"{node} divisor", b, 1, 1 << 31)
+    return ((a << (shift + 1)) + b) // (2 * b)
+
+
+def grouped(node: str, params: dict[str, Any], shape: dict[str, Any], op: dict[str, Any], x: Rows) -> Rows:
+    """`(places, groups, cols) -> (places, groups, rows)`: each group by weights of its own."""
+    groups = math.prod(shape["rows"][: op["groups"]])
+    out, cols = math.prod(shape["rows"][op["groups"] :]), math.prod(shape["cols"])
+    result = []
+    for row in x:
+        y = []
+        for at in range(len(row) // cols):
+            for j in range(out):
+                own = at % groups * out + j
+                weight = params["weight"][own * cols : (own + 1) * cols]
+                total = sum(w * v for w, v in zip(weight, row[at * cols : (at + 1) * cols], strict=True))
+                total += params["bias"][own] if shape["bias"] else 0
+                y.append(activation(f"{node}[{len(y)}]", round_shift(total * params["multiplier"][own], op["shift"])))
+        result.append(y)
+    return result
+
+
+def norm(node: str, row: list[int], last: int, epsilon: int, numerator: int) -> list[int]:
+    """Every run of `last` numbers over the root of its energy, by an integer root and quotient."""
+    y: list[int] = []
+    for start in range(0, len(row), last):
+        own = row[start : start + last]
+        energy = bounded(f"{node} energy", sum(v * v for v in own) + epsilon, 0, 1 << 80)
+        factor = numerator // math.isqrt(energy)
+        y += [activation(f"{node}[{start}]", round_shift(v * factor, 32)) for v in own]
+    return y
+
+
+def matmul(node: str, a: list[int], b: list[int], shapes: list[list[int]], op: dict[str, Any]) -> list[int]:
+    """`(shared, m, k)` and `(shared, n, k)` to `(shared, m, n)`."""
+    left, right = shapes
+    k, shared = left[-1], math.prod(left[: op["shared"]])
+    m, n = (math.prod(shape[op["shared"] : -1]) for shape in (left, right))
+    y = []
+    for s, i, j in ((s, i, j) for s in range(shared) for i in range(m) for j in range(n)):
+        total = sum(a[(s * m + i) * k + d] * b[(s * n + j) * k + d] for d in range(k))
+        y.append(activation(f"{node}[{len(y)}]", round_shift(total * op["multiplier"], op["shift"])))
+    return y
+
+
 def each(node: str, function: Callable[..., int], *operands: Rows) -> Rows:
     """Apply an elementwise function to operands of one shape."""
     rows = []
@@ -132,6 +179,17 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
             return each(name, lambda v, w: mul(v, w, a["multiplier"], a["shift"]), *operands)
         case "reshape":
             return operands[0]
+        case "grouped":
+            at = a["weight"]
+            return grouped(name, weights["dense"][at], program["weights"][at], a, operands[0])
+        case "divide":
+            return each(name, lambda v, w: divide(name, v, w, a["shift"]), *operands)
+        case "rms_norm":
+            last = program["tensors"][node["output"]]["axes"][-1]
+            return [norm(name, row, last, a["epsilon"], a["numerator"]) for row in operands[0]]
+        case "matmul":
+            shapes = [program["tensors"][i]["axes"] for i in node["inputs"]]
+            return [matmul(name, x, y, shapes, a) for x, y in zip(*operands, strict=True)]
         case _:
             raise ModelError(f"{name}: unknown op {kind!r}")
 

@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: small reference strings, and random programs with weights and
 //! inputs that stay in range.
 
+pub mod along;
 pub mod attack;
 pub mod circuit;
 pub mod fields;

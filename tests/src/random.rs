@@ -1,7 +1,8 @@
 //! Random programs of every op and any shape, whose values stay in range for every input.
 
 use laminate_model::ops::{
-    Abs, Activation, Add, Clip, Dense, DenseRelu, LeakyRelu, Mul, Relu, Reshape,
+    Abs, Activation, Add, Clip, Dense, DenseRelu, Divide, Grouped, LeakyRelu, Mul, Relu, Reshape,
+    RmsNorm,
 };
 use laminate_model::program::{
     ACTIVATION_BOUND, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind,
@@ -77,7 +78,7 @@ impl Growing {
         };
         let width = self.width(input);
         let bound = self.bounds[input];
-        match self.rng.gen_range(0..10) {
+        match self.rng.gen_range(0..13) {
             0 => self.push(Op::Relu(Relu), vec![input], width, bound),
             1 => {
                 let slope = self.rng.gen_range(1..1 << 16);
@@ -101,6 +102,17 @@ impl Growing {
                 let highest = self.rng.gen_range(lowest + 1..1000);
                 let clip = Op::Clip(Clip { lowest, highest });
                 self.push(clip, vec![input], width, bound.max(1000));
+            }
+            10 => self.features(input),
+            11 => self.divide(input),
+            // A norm of what has no padding: of other rows it wants a view.
+            12 if width.is_power_of_two() => {
+                let norm = RmsNorm {
+                    epsilon: self.rng.gen_range(1..1000),
+                    numerator: self.rng.gen_range(1..1 << 40),
+                };
+                // No number is above the root of its row's energy.
+                self.push(Op::RmsNorm(norm), vec![input], width, 600);
             }
             4 => self.add(input),
             5 => self.mul(input),
@@ -160,6 +172,46 @@ impl Growing {
             self.width(a),
             bound + 1,
         );
+    }
+
+    /// A factor and an offset for each feature.
+    fn features(&mut self, input: usize) {
+        let width = self.width(input);
+        let rng = &mut self.rng;
+        let sum = 128 * self.bounds[input] + 100_000;
+        let gain = ((INPUT << 16) / sum).clamp(1, (1 << 24) - 1);
+        self.weights.dense.push(DenseWeights {
+            weight: (0..width).map(|_| rng.r#gen()).collect(),
+            bias: (0..width)
+                .map(|_| rng.gen_range(-100_000..=100_000))
+                .collect(),
+            multiplier: (0..width).map(|_| rng.gen_range(0..=gain as u32)).collect(),
+        });
+        let weight = self.program.weights.len();
+        self.program.weights.push(DenseShape {
+            cols: vec![],
+            ..DenseShape::new(width, 1)
+        });
+        let op = Op::Grouped(Grouped {
+            weight,
+            groups: 1,
+            shift: 16,
+        });
+        self.push(op, vec![input], width, ((sum * gain) >> 16) + 1);
+    }
+
+    /// By what a clip has made positive.
+    fn divide(&mut self, input: usize) {
+        let (width, bound) = (self.width(input), self.bounds[input]);
+        let lowest = self.rng.gen_range(2..500);
+        let highest = self.rng.gen_range(lowest + 1..1000);
+        let clip = Op::Clip(Clip { lowest, highest });
+        self.push(clip, vec![input], width, 1000);
+        let positive = self.program.tensors.len() - 1;
+        let shift = self.rng.gen_range(0..2);
+        let op = Op::Divide(Divide { shift });
+        let most = 2 * bound / i64::from(lowest) + 1;
+        self.push(op, vec![input, positive], width, most);
     }
 
     fn dense(&mut self, input: usize, max_width: u32) {

@@ -1,6 +1,8 @@
 //! Programs with views: what every tensor is by the definitions alone, random programs, and convolutions.
 
-use laminate_model::ops::{Activation, Add, Dense, DenseRelu, Max, Relu, Rescale, View};
+use laminate_model::ops::{
+    Activation, Add, Clip, Dense, DenseRelu, Divide, Grouped, Max, Relu, Rescale, RmsNorm, View,
+};
 use laminate_model::program::{
     AxisMap, AxisMask, AxisPair, DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table,
     TableKind, Tensor, TensorView, ViewTerm, Weights, round,
@@ -163,6 +165,66 @@ pub fn reference(program: &Program, weights: &Weights, row: &[i32]) -> Vec<Vec<i
                 let sum =
                     |(a, b): (&i64, &i64)| round(a * i64::from(left) + b * i64::from(right), shift);
                 both.map(sum).collect()
+            }
+            Op::Clip(Clip { lowest, highest }) => {
+                let x = operand(0).iter();
+                x.map(|x| (*x).clamp(lowest.into(), highest.into()))
+                    .collect()
+            }
+            Op::Divide(Divide { shift }) => {
+                let both = operand(0).iter().zip(operand(1));
+                both.map(|(a, b)| ((a << (shift + 1)) + b).div_euclid(2 * b))
+                    .collect()
+            }
+            Op::MatMul(op) => {
+                let (a, b) = (shape(0), shape(1));
+                let count = a[a.len() - 1] as usize;
+                let rows: u32 = a[op.shared..a.len() - 1].iter().product();
+                let cols: u32 = b[op.shared..b.len() - 1].iter().product();
+                let entry = |flat: usize| {
+                    let (line, col) = (flat / cols as usize, flat % cols as usize);
+                    let right = line / rows as usize * cols as usize + col;
+                    let left = operand(0).chunks(count).nth(line).expect("a row").iter();
+                    let right = operand(1).chunks(count).nth(right).expect("a row");
+                    let sum: i64 = left.zip(right).map(|(a, b)| a * b).sum();
+                    round(sum * i64::from(op.multiplier), op.shift)
+                };
+                let len: u32 = axes.iter().product();
+                (0..len as usize).map(entry).collect()
+            }
+            Op::RmsNorm(RmsNorm { epsilon, numerator }) => {
+                let len = axes[axes.len() - 1] as usize;
+                let rows = operand(0).chunks(len);
+                let row = |x: &[i64]| {
+                    let square = |x: &i64| i128::from(*x).pow(2).unsigned_abs();
+                    let energy = x.iter().map(square).sum::<u128>() + u128::from(epsilon);
+                    let factor = (u128::from(numerator) / energy.isqrt()) as i128;
+                    let entry = |x: &i64| (i128::from(*x) * factor + (1 << 31)) >> 32;
+                    x.iter().map(|x| entry(x) as i64).collect::<Vec<_>>()
+                };
+                rows.flat_map(row).collect()
+            }
+            Op::Grouped(Grouped {
+                weight,
+                groups,
+                shift,
+            }) => {
+                let (shape, layer) = (&program.weights[weight], &weights.dense[weight]);
+                let count: u32 = shape.rows[..groups].iter().product();
+                let (rows, cols) = (shape.row_count() / count as usize, shape.col_count());
+                let output = |group: usize, x: &[i64], j: usize| {
+                    let at = group % count as usize * rows + j;
+                    let own = layer.weight[at * cols..][..cols].iter().zip(x);
+                    let sum: i64 = own.map(|(w, x)| i64::from(*w) * x).sum();
+                    let bias = layer.bias.get(at).copied().unwrap_or(0);
+                    round(
+                        (sum + i64::from(bias)) * i64::from(layer.multiplier[at]),
+                        shift,
+                    )
+                };
+                let at = operand(0).chunks(cols).enumerate();
+                at.flat_map(|(group, x)| (0..rows).map(move |j| output(group, x, j)))
+                    .collect()
             }
             _ => unreachable!("{:?}", node.op),
         };

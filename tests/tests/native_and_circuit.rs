@@ -5,7 +5,7 @@ use laminate_engine::fold::FoldMode;
 use laminate_model::program::{DenseShape, DenseWeights, Program, WeightFormat, Weights};
 use laminate_prover::exec::Trace;
 use laminate_tests::circuit::assert_agreement;
-use laminate_tests::{TestSrs, every_op, mlp, prove_case, prove_trace, random, views};
+use laminate_tests::{TestSrs, along, every_op, mlp, prove_case, prove_trace, random, views};
 
 /// A commitment proof of several pieces and both formats.
 #[test]
@@ -55,6 +55,7 @@ fn accumulators_and_statements_agree() {
     cases.extend((0..6).map(|seed| random::program(seed, (seed % 3) as u8, 12)));
     let views = (0..12).map(views::random);
     cases.extend(views.filter(|case| case.program.check().is_ok()).take(4));
+    cases.extend([8, 16].map(along::case));
     let mut compared = 0;
     for (i, case) in cases.iter().enumerate() {
         for mode in [FoldMode::On, FoldMode::Off] {

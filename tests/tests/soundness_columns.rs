@@ -6,7 +6,8 @@ use laminate_engine::field::pow2;
 use laminate_engine::lookup::{Kind, Range};
 use laminate_model::layout::reliance::stored;
 use laminate_model::ops::{
-    Abs, Activation, Add, Clip, Dense, DenseRelu, LeakyRelu, Mul, Place, Relu, Reshape,
+    Abs, Activation, Add, Clip, Dense, DenseRelu, Divide, Grouped, LeakyRelu, Mul, Place, Relu,
+    Reshape,
 };
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
@@ -41,6 +42,19 @@ impl Pair {
         let mut weights = Weights { dense: vec![] };
         let mut push = |op: Op, inputs: Vec<usize>| {
             let mut op = op;
+            if let Op::Grouped(Grouped { weight, .. }) = &mut op {
+                // Every feature is a group.
+                *weight = program.weights.len();
+                program.weights.push(DenseShape {
+                    cols: vec![],
+                    ..DenseShape::new(WIDTH, 1)
+                });
+                weights.dense.push(DenseWeights {
+                    weight: vec![1, -1, 1, -1],
+                    bias: vec![0; 4],
+                    multiplier: vec![1 << 16; 4],
+                });
+            }
             if let Op::Dense(Dense { weight, .. }) | Op::DenseRelu(DenseRelu { weight, .. }) =
                 &mut op
             {
@@ -75,19 +89,29 @@ impl Pair {
             }),
             vec![0],
         );
-        let column = push(producer, vec![x; producer.arity()]);
+        // Divisors are positive.
+        let positive = push(Op::Abs(Abs), vec![x]);
+        let operands_of = |op: Op| match op {
+            Op::Divide(_) => vec![x, positive],
+            op => vec![x; op.arity()],
+        };
+        let column = push(producer, operands_of(producer));
         let read = if reshaped {
             push(Op::Reshape(Reshape), vec![column])
         } else {
             column
         };
-        let mut operands = vec![x; reader.arity()];
+        let mut operands = operands_of(reader);
         operands[operand] = read;
         let last = push(reader, operands);
         let output = push(Op::Relu(Relu), vec![0]);
         program.output = output;
         program.check().ok()?;
         let inputs = vec![vec![100, 200, -300, -400], vec![-5, 6, 7, -8]];
+        // What else divides need not be.
+        if matches!(reader, Op::Divide(_)) && operand == 1 {
+            exec::run(&program, &weights, &inputs).ok()?;
+        }
         Some(Self {
             case: Case {
                 program,
@@ -136,6 +160,18 @@ impl Pair {
                 self.look_up(&mut forged, low);
             }
             Op::Activation(_) => return self.forge_by_run(),
+            Op::Divide(_) => {
+                // Another remainder in range, and a result that is no integer.
+                let [low, high] = [Role::DIVISION_LOW, Role::DIVISION_HIGH].map(At::Aux);
+                let divisor = 2 * get(At::Operand(1));
+                let (rest, more, held) = (get(low), get(high), get(At::Output));
+                let step = if more > 0 { 1 } else { -1 };
+                forged.put(self.producer, low, INDEX, rest + step);
+                forged.put(self.producer, high, INDEX, more - step);
+                let inverse = element(divisor).invert().expect("a divisor");
+                let y = element(held) - element(step) * inverse;
+                forged.put_in((self.producer, At::Output), 0, INDEX, y);
+            }
             // The dense layer's column is the reshape's.
             Op::Reshape(Reshape) => fraction(&mut forged, 0, INDEX),
             _ => fraction(&mut forged, self.producer, INDEX),
@@ -196,6 +232,7 @@ fn rows() -> Vec<Op> {
                 shift,
             }),
             Op::LeakyRelu(_) => Op::LeakyRelu(LeakyRelu { slope: 6554 }),
+            Op::Divide(_) => Op::Divide(Divide { shift: 3 }),
             Op::Clip(_) => Op::Clip(Clip {
                 lowest: -700,
                 highest: 700,

@@ -320,6 +320,8 @@ impl<'a> Builder<'a> {
                     }
                     Op::Linear => (vec![own.rows], vec![own.cols]),
                     Op::Affine { axis: Some(_) } => (vec![own.rows], vec![]),
+                    // A row of one number without an axis.
+                    Op::Affine { axis: None } if features.is_empty() => (vec![1], vec![]),
                     Op::Affine { axis: None } => (features, vec![]),
                     _ => (features, operand.copied().collect()),
                 };

@@ -26,6 +26,7 @@ pub(super) fn check(
         (Op::Affine { axis }, [x], [scale, shift]) => {
             let expected = match axis {
                 Some(axis) => x.get(*axis).map(|len| vec![*len]),
+                None if x.is_empty() => Some(vec![1]),
                 None => Some(x.clone()),
             };
             *x == made && scale == shift && expected.as_deref() == Some(*scale)

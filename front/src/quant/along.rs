@@ -148,7 +148,7 @@ impl Lowering<'_> {
         let apart = |place: &Place| place.len == 1 || place.stride.is_multiple_of(cols);
         let mut tensor = self.ids[id];
         let axes = self.layouts[tensor].0.iter();
-        if !{ axes }.all(|place| within(place) || apart(place)) {
+        if cols == 1 || !{ axes }.all(|place| within(place) || apart(place)) {
             tensor = self.relaid(id, &Layout::row_major(&features), node)?;
         }
         let own = self.layouts[tensor].0.clone();

@@ -6,11 +6,9 @@ use crate::onnx::messages::{AttributeProto, DimensionValue, attribute_type};
 
 #[test]
 fn unknown_op_lists_the_supported() {
-    let error = Model::new(&[2]).node("Softplus", &["x"], "y").error();
+    let error = Model::new(&[2]).node("Unique", &["x"], "y").error();
     assert!(
-        error.contains("\"Softplus\"")
-            && error.contains("node_y")
-            && error.contains("LeakyRelu, MatMul"),
+        error.contains("\"Unique\"") && error.contains("node_y") && error.contains("Log, MatMul"),
         "{error}"
     );
     let mut foreign = Model::new(&[2]).node("Relu", &["x"], "y");
@@ -164,9 +162,6 @@ fn operands_and_attributes() {
         w(&[2, 1], 2).node("Gemm", &["x", "w", "w"], "y"),
         w(&[2, 1], 2).node("MatMul", &["w", "x"], "y"),
         Model::new(&[2]).node("MatMul", &["x", "x"], "y"),
-        Model::new(&[2, 2])
-            .floats("w", &[2, 1], &[1.0; 2])
-            .node("MatMul", &["x", "w"], "y"),
         w(&[3], 3).node("Add", &["x", "w"], "y"),
         w(&[2], 2).node("Add", &["w", "w"], "y"),
         w(&[1, 1], 1)
@@ -203,7 +198,6 @@ fn operands_and_attributes() {
         Model::new(&[2])
             .node("Relu", &["x"], "y")
             .int("consumed_inputs", 1),
-        w(&[2], 2).node("Div", &["w", "x"], "y"),
         w(&[2], 2).node("Div", &["w", "w"], "y"),
         Model::new(&[2])
             .floats("w", &[2], &[1.0, 0.0])
@@ -298,9 +292,9 @@ fn small_files_do_not_become_large_graphs() {
         last = next;
     }
     assert!(matches!(model.import(), Err(ImportError::TooLarge { .. })));
-    // A diagonal layer of 2^40 weights.
+    // A factor for each number is no matrix.
     let wide = Model::new(&[1 << 20])
         .floats("c", &[], &[1.0])
         .node("Mul", &["x", "c"], "y");
-    assert!(matches!(wide.import(), Err(ImportError::TooLarge { .. })));
+    assert_eq!(wide.import().expect("a model").parameters(), 1 << 21);
 }

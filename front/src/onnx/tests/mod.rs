@@ -6,5 +6,6 @@ mod errors;
 mod external;
 mod files;
 mod ops;
+mod rows;
 mod shapes;
 mod windows;

@@ -140,7 +140,7 @@ fn what_is_not_a_reshape_that_keeps_the_batch_is_refused() {
         ),
         (
             model().node("Gather", &["x", "first"], "t"),
-            "is an activation",
+            "the batch stays as it is",
         ),
         (
             model().node("Unsqueeze", &["shape", "axes"], "t"),
