@@ -43,6 +43,8 @@ contract CarelessVerifier is IInferenceVerifier {
     bytes32 public constant weightVerifierCodeHash = 0;
 
     function verify(bytes32, bytes32, bytes32, bytes calldata, bytes calldata) external pure {}
+
+    function halo2Route() external pure returns (Halo2Route memory none) {}
 }
 
 /// @dev An account that, while it is paid, tries to settle, refund and withdraw again.
