@@ -82,6 +82,21 @@ contract PublicValuesGasTest is Honest {
     }
 }
 
+/// @dev The same where the generated verifier sums the terms up itself: the public values alone.
+contract PackedGasTest is Honest {
+    function test_calldata() public {
+        PublicValuesHarness lib = new PublicValuesHarness();
+        uint256[3] memory terms = [uint256(6), 12, 30];
+        for (uint256 i = 0; i < terms.length; ++i) {
+            Case memory made = honest("gas", 1, terms[i]);
+            PublicValues.Statement memory statement =
+                PublicValues.Statement(made.outputCount, made.program, made.weights, made.input);
+            uint256 used = lib.gasOfPackedCalldata(statement, made.output, made.deferred, new bytes(1984));
+            vm.snapshotValue("PublicValues", string.concat("packed calldata, ", vm.toString(terms[i]), " terms"), used);
+        }
+    }
+}
+
 /// @dev Gas of what a proof passes before it reaches the generated universal verifier, a transaction each, as in
 /// `GasTest`: three terms, a verifying key of four words and a halo2 proof of three.
 /// forge-config: default.isolate = true

@@ -271,3 +271,10 @@ contract UniversalVerifierTest is Universal {
         requireRefusal(address(_verifier), statementCall(made, _digest, proof), reason, what);
     }
 }
+
+/// @dev The same of packed proofs.
+contract PackedUniversalVerifierTest is UniversalVerifierTest {
+    function packed() internal pure override returns (bool) {
+        return true;
+    }
+}

@@ -53,13 +53,13 @@ pub(crate) fn claim(setup: &Setup, seed: u64, a: u64) -> Claim {
     }
 }
 
-/// So many terms whose sum holds for the development string, with `left` times the last point but one on the left side. The second has scalar 0.
+/// So many terms whose sum holds for the development string, with `left` times the last point but one on the left side.
 pub(crate) fn terms(seed: u64, count: usize, left: Fr) -> Deferred<Fr, G1Affine> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut random = || Fr::from_raw(std::array::from_fn(|_| rng.next_u64() >> 2));
     let logs: Vec<Fr> = (0..count).map(|_| random()).collect();
-    let scalars = (0..count).map(|i| if i == 1 { Fr::ZERO } else { random() });
-    of_logs(&logs, &scalars.collect::<Vec<_>>(), left)
+    let scalars: Vec<Fr> = (0..count).map(|_| random()).collect();
+    of_logs(&logs, &scalars, left)
 }
 
 /// Terms of these discrete logarithms and scalars, with the generator's scalar that makes their sum hold.

@@ -177,24 +177,41 @@ library PublicValues {
 
         uint256 terms = _terms(deferred);
         uint256 at = PREFIX + StatementLib.FIXED_VALUES + output.length / 32;
-        hashed = new uint256[](at + VALUES_PER_TERM * terms + 2);
-        hashed[0] = uint256(PUBLIC_DOMAIN);
-        hashed[1] = digest;
-        hashed[2] = hashed.length - PREFIX;
-        hashed[3] = statement.outputCount;
-        hashed[4] = uint256(statement.programDigest);
-        hashed[5] = uint256(statement.weightCommitment);
-        hashed[6] = uint256(statement.inputCommitment);
-        for (uint256 i = 0; i < output.length / 32; ++i) {
-            hashed[PREFIX + StatementLib.FIXED_VALUES + i] = _word(output, 32 * i);
-        }
+        hashed = _head(statement, output, digest, at + VALUES_PER_TERM * terms + 2);
         uint256 put = _putTerms(hashed, at, deferred, terms);
         if (put != terms) _refuseTerm(at, deferred, put);
         at += VALUES_PER_TERM * terms;
-        for (uint256 i = 0; i < 2; ++i) {
-            uint256 scalar = _word(deferred, deferred.length - 64 + 32 * i);
-            StatementLib.requireCanonical(at + i - PREFIX, bytes32(scalar));
-            hashed[at + i] = scalar;
+        bytes32 generator = bytes32(_word(deferred, deferred.length - 64));
+        bytes32 left = bytes32(_word(deferred, deferred.length - 32));
+        StatementLib.requireCanonical(at - PREFIX, generator);
+        StatementLib.requireCanonical(at + 1 - PREFIX, left);
+        assembly ("memory-safe") {
+            let place := add(hashed, mul(32, add(at, 1)))
+            mstore(place, generator)
+            mstore(add(place, 32), left)
+        }
+    }
+
+    /// @dev An array of `count` places that begins with all that precedes the terms; the rest is whatever was in memory.
+    function _head(Statement memory statement, bytes calldata output, uint256 digest, uint256 count)
+        private
+        pure
+        returns (uint256[] memory hashed)
+    {
+        bytes32 domain = PUBLIC_DOMAIN;
+        assembly ("memory-safe") {
+            hashed := mload(64)
+            mstore(64, add(hashed, mul(32, add(count, 1))))
+            mstore(hashed, count)
+            mstore(add(hashed, 32), domain)
+            mstore(add(hashed, 64), digest)
+            mstore(add(hashed, 96), sub(count, PREFIX))
+            // Output count, program digest, weight commitment, input commitment.
+            mstore(add(hashed, 128), mload(statement))
+            mstore(add(hashed, 160), mload(add(statement, 32)))
+            mstore(add(hashed, 192), mload(add(statement, 64)))
+            mstore(add(hashed, 224), mload(add(statement, 96)))
+            calldatacopy(add(hashed, 256), output.offset, output.length)
         }
     }
 

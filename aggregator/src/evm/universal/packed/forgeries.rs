@@ -17,7 +17,7 @@ use crate::evm::known_secret::{
 };
 use crate::evm::tests::compiler;
 use crate::packed::tests::{claim, of_logs, terms};
-use crate::packed::{self, Claim, with_limbs};
+use crate::packed::{self, with_limbs};
 use crate::srs::development_secret;
 
 /// Terms of a calldata.
@@ -38,10 +38,11 @@ impl Packed {
         let vk = setup.key.get_vk();
         let words = packed_key_words(vk, &key, INSTANCES).unwrap();
         let verifier = generate_packed_universal(&srs, vk, &key, INSTANCES).unwrap();
-        let Claim {
-            words: own,
-            deferred,
-        } = claim(&setup, 77, 5);
+        let own = claim(&setup, 77, 5).words;
+        // The second term's scalar is 0.
+        let logs: Vec<Fr> = (13..13 + TERMS as u64).map(Fr::from).collect();
+        let scalars: Vec<Fr> = [7, 0, 8, 9, 10].map(Fr::from).into();
+        let deferred = of_logs(&logs, &scalars, Fr::ZERO);
         let circuit = setup.circuit(&with_limbs(&own));
         let proof = packed::create_proof(&srs, &setup.key, &key, circuit, &own).unwrap();
         let calldata = encode_packed_calldata(&own, &words, &proof, &deferred).unwrap();
