@@ -398,26 +398,28 @@ fn gas_of_the_packed_aggregation_circuit() {
             verifier.proof_length
         );
     }
-    let halo2 = contracts[0].compile(&compiler).unwrap();
-    let submission = Submission::new(&compiler, &halo2.creation, &model.proof);
-    let mut chain = submission.chain;
-    let first = chain.send(submission.registry, submission.submit.clone());
-    let first = first.unwrap_or_else(|| panic!("refused with {:02x?}", chain.returned));
-    println!("submit: {first} gas");
-    assert_eq!(
-        chain.send(submission.registry, submission.submit.clone()),
-        None,
-        "replayed"
-    );
-    for at in (4..submission.submit.len()).step_by(32) {
-        let mut bad = submission.submit.clone();
-        bad[at + 31] ^= 1;
-        assert_eq!(
-            chain.send(submission.registry, bad),
-            None,
-            "word {}",
-            at / 32
+    for (verifier, words) in contracts.iter().zip([&[][..], &words]) {
+        let halo2 = verifier.compile(&compiler).unwrap().creation;
+        let Submission {
+            mut chain,
+            registry,
+            submit,
+        } = Submission::new(&compiler, &halo2, words, &model.proof);
+        let first = chain.send(registry, submit.clone());
+        let first = first.unwrap_or_else(|| panic!("refused with {:02x?}", chain.returned));
+        println!(
+            "{}: {first} gas to submit, {} bytes of calldata, {} terms",
+            verifier.name,
+            submit.len(),
+            claim.deferred.terms.len()
         );
+        let again = chain.send(registry, submit.clone());
+        assert_eq!(again, None, "replayed");
+        for at in (4..submit.len()).step_by(32) {
+            let mut bad = submit.clone();
+            bad[at + 31] ^= 1;
+            assert_eq!(chain.send(registry, bad), None, "word {}", at / 32);
+        }
     }
 }
 
@@ -429,36 +431,59 @@ struct Submission {
 }
 
 impl Submission {
-    fn new(compiler: &SolcCompiler, halo2: &[u8], proof: &AggregationProof) -> Self {
+    /// With the key in the code, or its words in the proof.
+    fn new(compiler: &SolcCompiler, halo2: &[u8], key: &[Word], proof: &AggregationProof) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let tree = SourceTree::contracts(&root).unwrap();
-        let names = ["ModelRegistry", "InferenceVerifier"];
+        let names = [
+            "ModelRegistry",
+            "InferenceVerifier",
+            "UniversalVerifier",
+            "RoutedVerifier",
+        ];
         let compiled = compiler.compile(&tree, &names).unwrap();
         let mut chain = Ledger::default();
         let public = &proof.public;
         let statement: Vec<Word> = public.statement.iter().map(word).collect();
-        let halo2 = chain.deploy(halo2);
-        let arguments = [
-            address_word(halo2),
-            number(public.outputs as usize),
-            number(proof.proof.len()),
-            number(public.deferred.terms.len()),
-            [0; 32],
-        ];
-        let creation = [
-            &compiled["InferenceVerifier"].creation[..],
-            &arguments.concat(),
-        ];
-        let verifier = chain.deploy(&creation.concat());
-        let registry = chain.deploy(&compiled["ModelRegistry"].creation);
-        let (program, weights) = (statement[0], statement[1]);
+        let outputs = number(public.outputs as usize);
+        let halo2 = address_word(chain.deploy(halo2));
+        let length = number(proof.proof.len());
+        let mut create = |name: &str, arguments: &[Word]| {
+            let creation = [&compiled[name].creation[..], &arguments.concat()].concat();
+            chain.deploy(&creation)
+        };
+        let terms = number(public.deferred.terms.len());
+        let own = [halo2, outputs, length, terms, [0; 32]];
+        let universal = create(
+            "UniversalVerifier",
+            &[halo2, number(32 * key.len().max(1)), length],
+        );
+        let verifier = match key {
+            [] => create("InferenceVerifier", &own),
+            _ => create(
+                "RoutedVerifier",
+                &[address_word(universal), outputs, [0; 32]],
+            ),
+        };
+        let registry = create("ModelRegistry", &[]);
+        let (mut program, weights) = (statement[0], statement[1]);
+        let mut encoded = crate::evm::encode_proof(proof).unwrap();
+        if !key.is_empty() {
+            let words = [&[number(0x40), program, number(32 * key.len())], key].concat();
+            let asked = call("programDigestOf(bytes,bytes32)", &words);
+            chain.send(universal, asked).expect("a digest");
+            let key_at = encoded.len() - proof.proof.len();
+            encoded.splice(key_at..key_at, key.concat());
+            encoded.splice(0..0, program);
+            program = chain.returned[..].try_into().expect("a word");
+        }
         let register = call(
             "registerModel(bytes32,bytes32,address,bytes32)",
             &[program, weights, address_word(verifier), [0; 32]],
         );
-        chain.send(registry, register).expect("registered");
+        let gas = chain.send(registry, register).expect("registered");
+        println!("{gas} gas to register");
         let model = chain.returned[..].try_into().expect("a word");
-        let encoded = crate::evm::encode_proof(proof).unwrap();
         let output = statement[3..].concat();
         let head = [
             model,
