@@ -10,6 +10,19 @@ contract AcceptAll {
     fallback() external {}
 }
 
+/// @dev The same for a generated verifier of packed proofs, by what it answers to four bytes.
+contract AcceptAllPacked {
+    fallback() external {
+        if (msg.data.length == 4) {
+            bytes32 layout = keccak256("laminate.packed-calldata.v1");
+            assembly ("memory-safe") {
+                mstore(0, layout)
+                return(0, 32)
+            }
+        }
+    }
+}
+
 /// @dev Stands for a generated verifier that refuses.
 contract RejectAll {
     fallback() external {

@@ -469,7 +469,7 @@ impl Submission {
         let (mut program, weights) = (statement[0], statement[1]);
         let mut encoded = crate::evm::encode_proof(proof).unwrap();
         if !key.is_empty() {
-            let words = [&[number(0x40), program, number(32 * key.len())], key].concat();
+            let words = [&[number(0x40), program, number(32 * key.len())][..], key].concat();
             let asked = call("programDigestOf(bytes,bytes32)", &words);
             chain.send(universal, asked).expect("a digest");
             let key_at = encoded.len() - proof.proof.len();
