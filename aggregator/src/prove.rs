@@ -4,7 +4,7 @@ use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::plonk;
 use laminate_engine::deferred::Deferred;
 use laminate_engine::field::{Point, Scalar};
-use laminate_model::public::PublicValues;
+use laminate_model::public::{ACCUMULATOR_LIMBS, PublicValues};
 use serde::{Deserialize, Serialize};
 use snark_verifier_sdk::CircuitExt;
 
@@ -42,7 +42,7 @@ pub struct AggregationProof {
 }
 
 impl AggregationProof {
-    /// The instances: accumulator limbs, digest, challenge and evaluation of the public values.
+    /// The instances: accumulator limbs, digest, challenge and evaluation of the public values. The limbs are zero in those of a packed proof.
     ///
     /// # Errors
     /// [`AggregationError::Verifier`] if a sum of points is the identity.
@@ -130,7 +130,8 @@ pub fn prove(
     let public = circuit.public().clone();
     let bytes = match (target, &keys.meta.packed) {
         (Target::Contract, Some(key)) => {
-            packed::create_proof(srs, &keys.pk, key, circuit, &instances)?
+            let words = instances.get(ACCUMULATOR_LIMBS..).unwrap_or_default();
+            packed::create_proof(srs, &keys.pk, key, circuit, words)?
         }
         (Target::Contract, None) => evm::create_proof(srs, &keys.pk, circuit, &instances)?,
         (Target::Join, _) => snark::create_proof(srs, &keys.pk, circuit, &instances)?,
@@ -172,16 +173,11 @@ fn check(
             expected: meta.public,
         });
     }
-    let instances = proof.instances()?;
     if let (Target::Contract, Some(key)) = (proof.target, &meta.packed) {
-        return Ok(packed::verify_proof(
-            srs,
-            vk,
-            key,
-            &instances,
-            &proof.proof,
-        )?);
+        let claim = packed::Claim::new(&proof.public, proof.digest);
+        return Ok(packed::verify_proof(srs, vk, key, &claim, &proof.proof)?);
     }
+    let instances = proof.instances()?;
     if proof.target == Target::Contract {
         return Ok(evm::verify_proof(srs, vk, &instances, &proof.proof)?);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./interfaces/IHalo2Route.sol";
 import {IWeightVerifier} from "./interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
 import {DirectVerifier} from "./libraries/DirectVerifier.sol";
@@ -39,5 +40,10 @@ contract InferenceVerifier is ModelShape, DirectVerifier {
         CanonicalCalldata.requireTails(VERIFY_HEAD_WORDS, output, proof);
         StatementLib.requireOutput(output, outputCount);
         _verify(PublicValues.Statement(outputCount, programDigest, weightCommitment, inputCommitment), output, proof);
+    }
+
+    /// @inheritdoc IHalo2Route
+    function halo2Route() external view returns (Halo2Route memory found) {
+        if (packed) found = Halo2Route(halo2Verifier, halo2VerifierCodeHash, 0, proofLength, termCount);
     }
 }

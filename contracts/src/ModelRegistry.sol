@@ -2,20 +2,36 @@
 pragma solidity 0.8.19;
 
 import {IERC165} from "./interfaces/IERC165.sol";
+import {IHalo2Route} from "./interfaces/IHalo2Route.sol";
 import {IInferenceVerifier} from "./interfaces/IInferenceVerifier.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IWeightVerifier} from "./interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
+import {CodePin} from "./libraries/CodePin.sol";
+import {Halo2Call} from "./libraries/Halo2Call.sol";
+import {ModelStore} from "./libraries/ModelStore.sol";
+import {PublicValues} from "./libraries/PublicValues.sol";
 import {StatementLib} from "./libraries/StatementLib.sol";
+import {UniversalProgram} from "./libraries/UniversalProgram.sol";
 
 /// @title Append-only registry of models
 /// @notice No administrator, no upgrade. It supplies the registered program digest and weight commitment to the
 /// verifier itself, so a caller cannot show a proof of other weights under a model's id.
+///
+/// Most models' verifiers do no more than call one generated verifier (`IHalo2Route`). For those the registry makes the
+/// generated verifier's calldata itself and calls nothing else: a submission reads one word of storage for the model,
+/// and one for its statement. Other models' verifiers are asked.
 contract ModelRegistry is IModelRegistry, IERC165 {
     /// @dev Head words of `verifyInference` and `submit`: model, input commitment and two offsets.
     uint256 private constant INFERENCE_HEAD_WORDS = 4;
 
-    mapping(uint256 modelId => Model) private _models;
+    /// @dev Where the rest of a model is (`ModelStore`), and whether it is retired.
+    struct State {
+        address at;
+        bool retired;
+    }
+
+    mapping(uint256 modelId => State) private _models;
     mapping(bytes32 statementHash => bool) private _submitted;
     uint256[] private _modelIds;
 
@@ -51,10 +67,10 @@ contract ModelRegistry is IModelRegistry, IERC165 {
 
     /// @inheritdoc IModelRegistry
     function retireModel(uint256 modelId) external {
-        Model storage model = _existing(modelId);
-        if (model.owner != msg.sender) revert NotModelOwner(modelId, msg.sender);
-        if (model.retired) revert ModelIsRetired(modelId);
-        model.retired = true;
+        State memory state = _existing(modelId);
+        if (ModelStore.read(state.at).owner != msg.sender) revert NotModelOwner(modelId, msg.sender);
+        if (state.retired) revert ModelIsRetired(modelId);
+        _models[modelId].retired = true;
         emit ModelRetired(modelId, msg.sender);
     }
 
@@ -65,7 +81,8 @@ contract ModelRegistry is IModelRegistry, IERC165 {
         returns (bytes32 statementHash)
     {
         CanonicalCalldata.requireTails(INFERENCE_HEAD_WORDS, output, proof);
-        return _verify(modelId, inputCommitment, output, proof);
+        _verify(modelId, inputCommitment, output, proof);
+        return hashStatement(modelId, inputCommitment, output);
     }
 
     /// @inheritdoc IModelRegistry
@@ -121,7 +138,27 @@ contract ModelRegistry is IModelRegistry, IERC165 {
 
     /// @inheritdoc IModelRegistry
     function getModel(uint256 modelId) external view returns (Model memory) {
-        return _existing(modelId);
+        State memory state = _existing(modelId);
+        ModelStore.Fixed memory model = ModelStore.read(state.at);
+        return Model({
+            programDigest: model.programDigest,
+            weightCommitment: model.weightCommitment,
+            metadataHash: model.metadataHash,
+            verifierCodeHash: model.verifierCodeHash,
+            verifier: model.verifier,
+            retired: state.retired,
+            owner: model.owner,
+            registeredAt: uint64(model.registeredAt)
+        });
+    }
+
+    /// @inheritdoc IModelRegistry
+    function routeOf(uint256 modelId) external view returns (IHalo2Route.Halo2Route memory) {
+        ModelStore.Fixed memory model = ModelStore.read(_existing(modelId).at);
+        return
+            IHalo2Route.Halo2Route(
+                model.halo2, model.halo2CodeHash, model.keyLength, model.proofLength, model.termCount
+            );
     }
 
     /// @inheritdoc IModelRegistry
@@ -156,38 +193,91 @@ contract ModelRegistry is IModelRegistry, IERC165 {
         StatementLib.requireCanonical(3, weightCommitment);
 
         modelId = modelIdOf(msg.sender, programDigest, weightCommitment, verifier, metadataHash);
-        Model storage model = _models[modelId];
-        if (model.owner != address(0)) revert ModelExists(modelId);
-
+        if (_models[modelId].at != address(0)) revert ModelExists(modelId);
+        ModelStore.Fixed memory model;
         model.programDigest = programDigest;
         model.weightCommitment = weightCommitment;
         model.metadataHash = metadataHash;
         model.verifierCodeHash = address(verifier).codehash;
         model.verifier = verifier;
         model.owner = msg.sender;
-        model.registeredAt = uint64(block.timestamp);
+        model.registeredAt = block.timestamp;
+        _noteRoute(model, verifier);
+        // Reads no code of others, which could have registered it by now.
+        _models[modelId].at = ModelStore.write(model);
         _modelIds.push(modelId);
         emit ModelRegistered(modelId, msg.sender, programDigest, weightCommitment, address(verifier), metadataHash);
     }
 
-    function _existing(uint256 modelId) private view returns (Model storage model) {
-        model = _models[modelId];
-        if (model.owner == address(0)) revert ModelNotFound(modelId);
+    /// @dev Takes the verifier's word, as whoever relies on the model takes its owner's, or compares `verifierCodeHash` with
+    /// the code hash of a verifier that says what is so.
+    function _noteRoute(ModelStore.Fixed memory model, IInferenceVerifier verifier) private view {
+        IHalo2Route.Halo2Route memory route = verifier.halo2Route();
+        if (route.halo2 == address(0)) return;
+        CodePin.requireUnchanged(route.halo2, route.codeHash);
+        model.outputCount = verifier.outputCount();
+        model.halo2 = route.halo2;
+        model.halo2CodeHash = route.codeHash;
+        model.keyLength = route.keyLength;
+        model.proofLength = route.proofLength;
+        model.termCount = route.termCount;
+        if (route.keyLength != 0) {
+            model.identity = UniversalProgram.identity(route.codeHash, route.keyLength, route.proofLength);
+        }
     }
 
+    function _existing(uint256 modelId) private view returns (State memory state) {
+        state = _models[modelId];
+        if (state.at == address(0)) revert ModelNotFound(modelId);
+    }
+
+    /// @dev Reverts unless the proof shows the statement. `output` and `proof` are the call's own (`CanonicalCalldata`).
     function _verify(uint256 modelId, bytes32 inputCommitment, bytes calldata output, bytes calldata proof)
         private
         view
-        returns (bytes32)
     {
-        Model storage model = _existing(modelId);
-        if (model.retired) revert ModelIsRetired(modelId);
+        State memory state = _existing(modelId);
+        if (state.retired) revert ModelIsRetired(modelId);
+        ModelStore.Fixed memory model = ModelStore.read(state.at);
+        if (model.halo2 != address(0)) return _verifyHere(model, inputCommitment, output, proof);
         IInferenceVerifier verifier = model.verifier;
         bytes32 found = address(verifier).codehash;
         if (found != model.verifierCodeHash) {
             revert ModelVerifierCodeChanged(address(verifier), model.verifierCodeHash, found);
         }
         verifier.verify(model.programDigest, model.weightCommitment, inputCommitment, output, proof);
-        return hashStatement(modelId, inputCommitment, output);
+    }
+
+    /// @dev What `InferenceVerifier`, or `RoutedVerifier` and `UniversalVerifier`, do with the proof.
+    function _verifyHere(
+        ModelStore.Fixed memory model,
+        bytes32 inputCommitment,
+        bytes calldata output,
+        bytes calldata proof
+    ) private view {
+        StatementLib.requireOutput(output, model.outputCount);
+        PublicValues.Statement memory statement =
+            PublicValues.Statement(model.outputCount, model.programDigest, model.weightCommitment, inputCommitment);
+        bytes calldata deferred;
+        bytes calldata rest;
+        (statement.programDigest, deferred, rest) = _parts(model, proof);
+        bytes memory words = PublicValues.packedCalldata(statement, output, deferred, rest);
+        Halo2Call.call(model.halo2, model.halo2CodeHash, words);
+    }
+
+    /// @dev The digest that the circuit states, the terms, and what follows them in a proof of the model.
+    function _parts(ModelStore.Fixed memory model, bytes calldata proof)
+        private
+        pure
+        returns (bytes32 circuitDigest, bytes calldata deferred, bytes calldata rest)
+    {
+        uint256 keyLength = model.keyLength;
+        if (keyLength == 0) {
+            (deferred, rest) = Halo2Call.split(proof, model.termCount, model.proofLength);
+            return (model.programDigest, deferred, rest);
+        }
+        (deferred, rest) = UniversalProgram.split(proof, keyLength, model.proofLength);
+        circuitDigest = bytes32(proof[:32]);
+        UniversalProgram.requireProgram(model.programDigest, model.identity, keccak256(rest[:keyLength]), circuitDigest);
     }
 }

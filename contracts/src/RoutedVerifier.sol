@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./interfaces/IHalo2Route.sol";
 import {IStatementVerifier} from "./interfaces/IStatementVerifier.sol";
 import {IWeightVerifier} from "./interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
@@ -33,5 +34,10 @@ contract RoutedVerifier is ModelShape, StatementCaller {
         CanonicalCalldata.requireTails(VERIFY_HEAD_WORDS, output, proof);
         _statementVerifier()
             .verifyStatement(programDigest, weightCommitment, inputCommitment, outputCount, output, proof);
+    }
+
+    /// @inheritdoc IHalo2Route
+    function halo2Route() external view returns (Halo2Route memory) {
+        return _statementVerifier().halo2Route();
     }
 }

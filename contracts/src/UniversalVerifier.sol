@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./interfaces/IHalo2Route.sol";
 import {IRoutableVerifier} from "./interfaces/IRoutableVerifier.sol";
 import {IStatementVerifier} from "./interfaces/IStatementVerifier.sol";
 import {CanonicalCalldata} from "./libraries/CanonicalCalldata.sol";
 import {Halo2Caller} from "./libraries/Halo2Caller.sol";
 import {PublicValues} from "./libraries/PublicValues.sol";
 import {StatementLib} from "./libraries/StatementLib.sol";
+import {UniversalProgram} from "./libraries/UniversalProgram.sol";
 
 /// @title Verifier of the statements of all circuits
 /// @notice The generated verifier behind it takes a circuit's verifying key as calldata, so a model needs no contract
@@ -31,21 +33,11 @@ import {StatementLib} from "./libraries/StatementLib.sol";
 /// registered ones, and that a statement is used once. Verifying keys are believed here, whatever they are: who relies
 /// on a program digest must know that the key in it was derived from the program.
 contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
-    /// @notice Separates the digests of programs verified here from every other hash in use.
-    bytes32 public constant UNIVERSAL_DOMAIN = keccak256("laminate.universal-program.v2");
-    /// @notice Separates the hashes that name verifiers, and so selectors, from every other hash in use.
-    bytes32 public constant SELECTOR_DOMAIN = keccak256("laminate.universal-selector.v1");
-
     /// @dev Head words of `verifyStatement`: three commitments, a count and two offsets.
     uint256 private constant STATEMENT_HEAD_WORDS = 6;
 
     /// @notice Exact length in bytes of a verifying key.
     uint256 public immutable verifyingKeyLength;
-
-    /// @notice No number of terms makes a proof this long.
-    error ProofLengthWithoutTerms(uint256 length);
-    /// @notice The verifying key and the circuit's digest in the proof are those of another program.
-    error ProgramDigestMismatch(bytes32 expected, bytes32 found);
 
     /// @param verifier The generated universal verifier, already deployed.
     /// @param keyLength Bytes of a verifying key.
@@ -67,9 +59,12 @@ contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
         CanonicalCalldata.requireTails(STATEMENT_HEAD_WORDS, output, proof);
         StatementLib.requireOutputCount(outputCount);
         StatementLib.requireOutput(output, outputCount);
-        (bytes32 circuitDigest, bytes calldata deferred, bytes calldata keyAndProof) = _split(proof);
-        bytes32 found = _programDigest(keccak256(keyAndProof[:verifyingKeyLength]), circuitDigest);
-        if (found != programDigest) revert ProgramDigestMismatch(programDigest, found);
+        (bytes calldata deferred, bytes calldata keyAndProof) =
+            UniversalProgram.split(proof, verifyingKeyLength, proofLength);
+        bytes32 circuitDigest = bytes32(proof[:32]);
+        UniversalProgram.requireProgram(
+            programDigest, _identity(), keccak256(keyAndProof[:verifyingKeyLength]), circuitDigest
+        );
         _verify(
             PublicValues.Statement(outputCount, circuitDigest, weightCommitment, inputCommitment),
             output,
@@ -82,7 +77,7 @@ contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
     /// selector.
     /// @param circuitDigest The program digest that the circuit states.
     function programDigestOf(bytes calldata verifyingKey, bytes32 circuitDigest) external view returns (bytes32) {
-        return _programDigest(keccak256(verifyingKey), circuitDigest);
+        return UniversalProgram.digest(_identity(), keccak256(verifyingKey), circuitDigest);
     }
 
     /// @inheritdoc IRoutableVerifier
@@ -90,34 +85,22 @@ contract UniversalVerifier is IRoutableVerifier, Halo2Caller {
         return bytes4(_identity());
     }
 
+    /// @inheritdoc IHalo2Route
+    function halo2Route() external view returns (Halo2Route memory found) {
+        if (packed) found = Halo2Route(halo2Verifier, halo2VerifierCodeHash, verifyingKeyLength, proofLength, 0);
+    }
+
+    /// @dev For want of room on the stack in `verifyStatement`.
     function _verify(
         PublicValues.Statement memory statement,
         bytes calldata output,
         bytes calldata deferred,
         bytes calldata keyAndProof
     ) private view {
-        _call(bytes.concat(PublicValues.instances(statement, output, deferred), keyAndProof));
+        _call(statement, output, deferred, keyAndProof);
     }
 
-    /// @dev The three parts of a proof; the last is exactly a verifying key and a halo2 proof.
-    function _split(bytes calldata proof)
-        private
-        view
-        returns (bytes32 circuitDigest, bytes calldata deferred, bytes calldata keyAndProof)
-    {
-        uint256 terms = PublicValues.termsIn(proof.length, 32 + verifyingKeyLength + proofLength);
-        if (terms == 0) revert ProofLengthWithoutTerms(proof.length);
-        uint256 keyAt = 32 + PublicValues.deferredLength(terms);
-        return (bytes32(proof[:32]), proof[32:keyAt], proof[keyAt:]);
-    }
-
-    /// @dev What pins how a key is read: the code that reads it, and where it ends. The same wherever it is deployed.
     function _identity() private view returns (bytes32) {
-        return keccak256(abi.encode(SELECTOR_DOMAIN, halo2VerifierCodeHash, verifyingKeyLength, proofLength));
-    }
-
-    function _programDigest(bytes32 keyHash, bytes32 circuitDigest) private view returns (bytes32) {
-        uint256 hash = uint256(keccak256(abi.encode(UNIVERSAL_DOMAIN, _identity(), keyHash, circuitDigest)));
-        return bytes32(hash % StatementLib.SCALAR_MODULUS);
+        return UniversalProgram.identity(halo2VerifierCodeHash, verifyingKeyLength, proofLength);
     }
 }

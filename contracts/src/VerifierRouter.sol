@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./interfaces/IHalo2Route.sol";
 import {IRoutableVerifier} from "./interfaces/IRoutableVerifier.sol";
 import {IStatementVerifier} from "./interfaces/IStatementVerifier.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
@@ -91,6 +92,10 @@ contract VerifierRouter is IVerifierRouter {
         _verifierOf(proof)
             .verifyStatement(programDigest, weightCommitment, inputCommitment, outputCount, output, proof[32:]);
     }
+
+    /// @inheritdoc IHalo2Route
+    /// @dev None: which verifier checks a proof is for the owner to end, so each call asks.
+    function halo2Route() external pure returns (IHalo2Route.Halo2Route memory none) {}
 
     /// @inheritdoc IVerifierRouter
     function getRoute(bytes4 selector) external view returns (Route memory) {

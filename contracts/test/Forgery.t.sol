@@ -132,13 +132,13 @@ contract ForgeryTest is Honest {
         _refuse(changed, IHalo2Caller.ProofLength.selector, "a term more");
     }
 
-    function _verifierOf(Case memory made) private returns (InferenceVerifier) {
+    function _verifierOf(Case memory made) internal returns (InferenceVerifier) {
         uint256 terms = (made.deferred.length - 96) / 96;
         address halo2 = address(circuitOf(made, made.halo2));
         return new InferenceVerifier(halo2, made.outputCount, made.halo2.length, terms, IWeightVerifier(address(0)));
     }
 
-    function _verify(InferenceVerifier verifier, Case memory made) private view {
+    function _verify(InferenceVerifier verifier, Case memory made) internal view {
         verifier.verify(made.program, made.weights, made.input, made.output, directProof(made));
     }
 
@@ -179,5 +179,27 @@ contract ForgeryTest is Honest {
             made.program = bytes32(value);
         }
         return made;
+    }
+}
+
+/// @dev The same for packed proofs, whose generated verifier sums the terms up.
+contract PackedForgeryTest is ForgeryTest {
+    function packed() internal pure override returns (bool) {
+        return true;
+    }
+
+    /// With the last point but one on the left side, as proofs of joins have it.
+    function testFuzz_acceptsJoins(bytes32 seed, uint256 left) public {
+        left = bound(left, 1, R - 1);
+        (uint256[] memory logs, uint256[] memory scalars) = (new uint256[](3), new uint256[](3));
+        for (uint256 i = 0; i < 3; ++i) {
+            logs[i] = 1 + uint256(keccak256(abi.encode(seed, i))) % (R - 1);
+            scalars[i] = uint256(keccak256(abi.encode(seed, i, "scalar"))) % R;
+        }
+        Case memory made = honest(seed, 3, 3);
+        setTerms(made, logs, scalars, left);
+        InferenceVerifier verifier = _verifierOf(made);
+        vm.assertTrue(verifier.packed(), "packed");
+        _verify(verifier, made);
     }
 }

@@ -57,6 +57,35 @@ contract PublicValuesTest is Honest {
         );
     }
 
+    /// What a contract of packed proofs takes: D, ω and E as for the others, then what follows the scalars in a proof, the
+    /// scalars, and the terms. Whatever a proof's terms are refused for, both refuse.
+    function testFuzz_packedCalldata(bytes32 seed, uint256 outputs, uint256 terms) public view {
+        Case memory made = honest(seed, bound(outputs, 0, 40), bound(terms, 1, 5));
+        PublicValues.Statement memory statement =
+            PublicValues.Statement(made.outputCount, made.program, made.weights, made.input);
+        bytes memory instances = _instances(made);
+        uint256 scalars = made.deferred.length - 64;
+        vm.assertEq(
+            _lib.packedCalldata(statement, made.output, made.deferred, made.halo2),
+            bytes.concat(
+                slice(instances, 12 * 32, 15 * 32),
+                made.halo2,
+                slice(made.deferred, scalars, made.deferred.length),
+                slice(made.deferred, 32, scalars)
+            ),
+            "calldata"
+        );
+        uint256 term = uint256(seed) % ((scalars - 32) / 96);
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 at = 1 + 3 * term + i;
+            bytes memory deferred = withWord(made.deferred, at, wordAt(made.deferred, at) + (i == 2 ? R : Q));
+            bytes4 reason =
+                i == 2 ? StatementLib.ValueNotCanonical.selector : PublicValues.CoordinateNotCanonical.selector;
+            bytes memory data = abi.encodeCall(_lib.packedCalldata, (statement, made.output, deferred, made.halo2));
+            requireRefusal(address(_lib), data, reason, "plus the modulus");
+        }
+    }
+
     /// Against the layout as `Honest` writes it: powers instead of Horner, divisions instead of shifts.
     function testFuzz_instances(bytes32 seed, uint256 outputs, uint256 terms) public view {
         Case memory made = honest(seed, bound(outputs, 0, 40), bound(terms, 1, 5));

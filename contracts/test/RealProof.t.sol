@@ -49,7 +49,8 @@ contract RealProofTest is Fixtures {
     }
 
     function test_accepts() public {
-        (bool accepted,) = _halo2.staticcall{gas: CALL_GAS}(rawCalldata(_fraud));
+        (bytes memory data,) = rawCalldata(_fraud, _verifier.packed());
+        (bool accepted,) = _halo2.staticcall{gas: CALL_GAS}(data);
         vm.assertTrue(accepted, "generated verifier");
         _registry.verifyInference(_modelId, _fraud.inputCommitment, _fraud.output, _fraud.proof);
         _registry.submit(_modelId, _fraud.inputCommitment, _fraud.output, _fraud.proof);
@@ -59,8 +60,8 @@ contract RealProofTest is Fixtures {
 
     /// The generated verifier refuses second spellings of a valid statement by itself.
     function test_generatedVerifierRefusesSecondSpellings() public view {
-        bytes memory data = rawCalldata(_fraud);
-        for (uint256 i = 0; i < _fraud.instances.length; ++i) {
+        (bytes memory data, uint256 instances) = rawCalldata(_fraud, _verifier.packed());
+        for (uint256 i = 0; i < instances; ++i) {
             (bool plusR,) = _halo2.staticcall{gas: CALL_GAS}(withWord(data, i, wordAt(data, i) + R));
             vm.assertTrue(!plusR, "instance + r");
         }
@@ -108,6 +109,12 @@ contract RealProofTest is Fixtures {
         _refuseFor(_modelId, input, _fraud.output, bytes.concat(proof, bytes32(0)), shape, "one word more");
         _refuseFor(_modelId, input, _fraud.output, slice(proof, 0, length - 32), shape, "one word less");
         _refuseFor(_modelId, input, _fraud.output, "", shape, "empty");
+    }
+
+    /// The registry calls the generated verifier itself, which takes the terms.
+    function test_goesToTheGeneratedVerifier() public view {
+        vm.assertTrue(_verifier.packed(), "packed");
+        vm.assertEq(_registry.routeOf(_modelId).halo2, _halo2, "route");
     }
 
     /// A real statement, twice, and with another chain, registry or model in place of its own.

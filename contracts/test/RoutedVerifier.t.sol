@@ -14,6 +14,7 @@ import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CodePin} from "../src/libraries/CodePin.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
+import {UniversalProgram} from "../src/libraries/UniversalProgram.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {Universal} from "./helpers/Universal.sol";
 
@@ -61,9 +62,7 @@ contract RoutedVerifierTest is Universal {
         _registry.submit(id, _case.input, _case.output, _proof);
         // The circuit's own digest, registered as if it were a program's here.
         uint256 wrong = _registry.registerModel(_case.program, _case.weights, verifier, 0);
-        vm.expectRevert(
-            abi.encodeWithSelector(UniversalVerifier.ProgramDigestMismatch.selector, _case.program, _digest)
-        );
+        vm.expectRevert(abi.encodeWithSelector(UniversalProgram.ProgramDigestMismatch.selector, _case.program, _digest));
         _registry.submit(wrong, _case.input, _case.output, _proof);
     }
 

@@ -7,6 +7,7 @@ import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {CodePin} from "../src/libraries/CodePin.sol";
 import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
+import {UniversalProgram} from "../src/libraries/UniversalProgram.sol";
 import {AcceptAll, AcceptExactly} from "./helpers/Doubles.sol";
 import {PublicValuesHarness} from "./helpers/Harnesses.sol";
 import {Universal} from "./helpers/Universal.sol";
@@ -65,7 +66,7 @@ contract UniversalVerifierTest is Universal {
         }
         // The one that accepts everything has the lengths that the proof is split at, and is not asked.
         bytes memory proof = universalProof(_case, _key);
-        bytes4 reason = UniversalVerifier.ProgramDigestMismatch.selector;
+        bytes4 reason = UniversalProgram.ProgramDigestMismatch.selector;
         requireRefusal(address(others[2]), statementCall(_case, _digest, proof), reason, "other code");
     }
 
@@ -138,12 +139,12 @@ contract UniversalVerifierTest is Universal {
         changed.outputCount = bound(count, 17, 30);
         _refuseStatement(changed, proof, IHalo2Caller.InvalidProof.selector, "other output count");
         bytes memory data = statementCall(_case, value, proof);
-        requireRefusal(address(_verifier), data, UniversalVerifier.ProgramDigestMismatch.selector, "other program");
+        requireRefusal(address(_verifier), data, UniversalProgram.ProgramDigestMismatch.selector, "other program");
     }
 
     /// The digest that the circuit states is no program digest here, nor is another circuit's key the model's.
     function test_refusesOtherPrograms() public view {
-        bytes4 reason = UniversalVerifier.ProgramDigestMismatch.selector;
+        bytes4 reason = UniversalProgram.ProgramDigestMismatch.selector;
         bytes memory proof = universalProof(_case, _key);
         requireRefusal(address(_verifier), statementCall(_case, _case.program, proof), reason, "the circuit's digest");
         bytes memory otherKey = keyOf("other");
@@ -233,7 +234,7 @@ contract UniversalVerifierTest is Universal {
         bytes memory proof = new bytes(32 * words);
         uint256 fixedPart = 32 + 96 + KEY_LENGTH + 96;
         if (proof.length > fixedPart && (proof.length - fixedPart) % 96 == 0) proof = bytes.concat(proof, bytes32(0));
-        _refuseStatement(_case, proof, UniversalVerifier.ProofLengthWithoutTerms.selector, "length");
+        _refuseStatement(_case, proof, UniversalProgram.ProofLengthWithoutTerms.selector, "length");
     }
 
     function test_refusesShapes() public {
@@ -268,5 +269,12 @@ contract UniversalVerifierTest is Universal {
 
     function _refuseStatement(Case memory made, bytes memory proof, bytes4 reason, string memory what) private view {
         requireRefusal(address(_verifier), statementCall(made, _digest, proof), reason, what);
+    }
+}
+
+/// @dev The same of packed proofs.
+contract PackedUniversalVerifierTest is UniversalVerifierTest {
+    function packed() internal pure override returns (bool) {
+        return true;
     }
 }

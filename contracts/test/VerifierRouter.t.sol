@@ -11,6 +11,7 @@ import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {CodePin} from "../src/libraries/CodePin.sol";
+import {UniversalProgram} from "../src/libraries/UniversalProgram.sol";
 import {AcceptAll, RejectAll} from "./helpers/Doubles.sol";
 import {RoutableDouble, Universal} from "./helpers/Universal.sol";
 
@@ -108,7 +109,7 @@ contract VerifierRouterTest is Universal {
             requireRefusal(
                 address(registry),
                 abi.encodeCall(registry.verifyInference, (id, _case.input, _case.output, routed)),
-                UniversalVerifier.ProgramDigestMismatch.selector,
+                UniversalProgram.ProgramDigestMismatch.selector,
                 "another route"
             );
             _acceptElsewhere(other, slice(bytes.concat(key, _case.halo2), 0, length), routed);

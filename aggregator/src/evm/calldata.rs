@@ -1,9 +1,11 @@
 //! What the contracts take: the generated one, no selector and no lengths; its caller, a proof in one string.
 
 use halo2_base::halo2_proofs::halo2curves::{
-    bn256::{Fq, Fr},
+    bn256::{Fq, Fr, G1Affine},
     ff::PrimeField,
 };
+
+use laminate_engine::deferred::Deferred;
 
 use super::error::EvmError;
 use crate::prove::{AggregationProof, Target};
@@ -23,22 +25,35 @@ pub fn encode_proof(proof: &AggregationProof) -> Result<Vec<u8>, EvmError> {
         return Err(EvmError::ForJoin);
     }
     let deferred = &proof.public.deferred;
-    let [left] = deferred.left.as_slice() else {
-        return Err(EvmError::SeveralOpenings {
-            found: deferred.left.len() + 1,
-        });
-    };
+    let left = one_left(deferred)?;
     let mut out = Vec::with_capacity(FIXED + TERM * deferred.terms.len() + proof.proof.len());
     out.extend(word(&proof.digest));
+    out.extend(encode_terms(deferred));
+    out.extend(word(&deferred.generator));
+    out.extend(word(&left));
+    out.extend_from_slice(&proof.proof);
+    Ok(out)
+}
+
+/// The scalar on the left side of a proof with one opening.
+pub(crate) fn one_left(deferred: &Deferred<Fr, G1Affine>) -> Result<Fr, EvmError> {
+    match deferred.left.as_slice() {
+        [left] => Ok(*left),
+        several => Err(EvmError::SeveralOpenings {
+            found: several.len() + 1,
+        }),
+    }
+}
+
+/// Coordinates and scalar of each term.
+pub(super) fn encode_terms(deferred: &Deferred<Fr, G1Affine>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(TERM * deferred.terms.len());
     for (scalar, point) in &deferred.terms {
         out.extend(coordinate(&point.x));
         out.extend(coordinate(&point.y));
         out.extend(word(scalar));
     }
-    out.extend(word(&deferred.generator));
-    out.extend(word(left));
-    out.extend_from_slice(&proof.proof);
-    Ok(out)
+    out
 }
 
 /// 32 bytes, big-endian.

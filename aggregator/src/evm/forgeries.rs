@@ -74,6 +74,7 @@ impl Honest {
             bare: deploy(compiler, VERIFIER_CONTRACT, &without_checks(&self.text)),
             places: places(&self.text),
             last: self.calldata.len() - 64,
+            alone: Box::new(<[u8]>::to_vec),
         }
     }
 

@@ -47,6 +47,9 @@ pub(super) fn deploy(compiler: &SolcCompiler, name: &str, text: &str) -> Chain {
     Chain::deploy(&compiled.remove(name).expect("compiled").creation)
 }
 
+/// What a calldata is measured by.
+pub(super) type Measure = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// Makes last points.
 pub(super) struct Prover {
     /// The contract without checks, which returns its memory.
@@ -54,10 +57,12 @@ pub(super) struct Prover {
     pub places: Places,
     /// Offset of the last point in the calldata.
     pub last: usize,
+    /// The calldata of which the contract computes the proof's sides alone, with nothing folded into them.
+    pub alone: Measure,
 }
 
 impl Prover {
-    fn memory(&self, calldata: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn memory(&self, calldata: &[u8]) -> Option<Vec<u8>> {
         self.bare.output(calldata.to_vec())
     }
 
@@ -81,7 +86,8 @@ impl Prover {
     pub(super) fn balanced_with(&self, calldata: &[u8], error: G1) -> Option<Vec<u8>> {
         let generator = G1Affine::generator();
         let lhs = |last: G1Affine| {
-            let memory = self.memory(&with_point(calldata, self.last, &last))?;
+            let alone = (self.alone)(&with_point(calldata, self.last, &last));
+            let memory = self.memory(&alone)?;
             let challenge = &memory[self.places.challenge..self.places.challenge + 32];
             let challenge = Option::<Fr>::from(Fr::from_repr(reversed(challenge)))?;
             Some((point(&memory, self.places.lhs)?, challenge))
@@ -98,7 +104,7 @@ impl Prover {
     }
 }
 
-fn reversed(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn reversed(bytes: &[u8]) -> [u8; 32] {
     let mut bytes: [u8; 32] = bytes.try_into().expect("a word");
     bytes.reverse();
     bytes

@@ -31,6 +31,7 @@ mod universal;
 pub(crate) use universal::tests as circuits;
 
 pub use accumulator::{accumulator_from_limbs, accumulator_limbs};
+pub(crate) use calldata::one_left;
 pub use calldata::{encode_calldata, encode_proof};
 pub use compile::{
     COMPILER_SETTINGS, CompiledContract, INIT_CODE_LIMIT, RUNTIME_CODE_LIMIT, SOLC_VERSION,
@@ -42,6 +43,6 @@ pub use prove::{create_proof, verify_proof};
 pub use secret::{holds_development_secret, secret_origin, secret_words};
 pub use universal::{
     PackedVerifier, UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word,
-    check_same_constraints, encode_universal_calldata, generate_packed, generate_packed_universal,
-    generate_universal, key_hash, key_words, packed_key_words,
+    check_same_constraints, encode_packed_calldata, encode_universal_calldata, generate_packed,
+    generate_packed_universal, generate_universal, key_hash, key_words, packed_key_words,
 };

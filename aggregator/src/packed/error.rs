@@ -1,5 +1,6 @@
 //! Why a packed proof cannot be made, or is refused.
 
+use laminate_engine::error::VerifyError;
 use thiserror::Error;
 
 use crate::evm::EvmError;
@@ -11,6 +12,9 @@ pub enum PackedError {
     /// Key, reference string or accumulator do not fit, proving fails, or the proof is refused.
     #[error(transparent)]
     Evm(#[from] EvmError),
+    /// The terms give no accumulator.
+    #[error(transparent)]
+    Deferred(#[from] VerifyError),
     /// The proof's bytes are no proof: another length, a word that is not canonical, a point off the curve.
     #[error(transparent)]
     Bytes(#[from] SnarkError),

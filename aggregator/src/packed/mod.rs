@@ -45,7 +45,9 @@ pub use error::PackedError;
 pub use key::PackedKey;
 pub(crate) use key::layout_of;
 pub(crate) use prove::protocol;
-pub use prove::{Verifier, create_proof, proof_length, verify_proof};
+#[cfg(test)]
+pub(crate) use prove::with_limbs;
+pub use prove::{Claim, Verifier, create_proof, proof_length, verify_proof};
 pub(crate) use store::Store;
 
 /// How the proofs of a key for contracts are opened.

@@ -1,10 +1,13 @@
 //! Packed proofs: making them, and the contract's checks natively.
 
 use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine, G2Affine};
+use halo2_base::halo2_proofs::halo2curves::ff::Field;
 use halo2_base::halo2_proofs::plonk::{
     Circuit, ProvingKey, VerifyingKey, create_proof as halo2_create_proof,
 };
 use laminate_engine::accumulator::Accumulator;
+use laminate_engine::deferred::Deferred;
+use laminate_model::public::{ACCUMULATOR_LIMBS, PublicValues};
 use rand::rngs::OsRng;
 use snark_verifier::loader::native::NativeLoader;
 use snark_verifier::system::halo2::transcript::evm::EvmTranscript;
@@ -17,11 +20,37 @@ use super::opening::succinct;
 use super::store::{NoOpening, Scheme, Store};
 use super::transcript::{Setting, Writer};
 use crate::evm::generate::protocol_of;
-use crate::evm::{EvmError, PackedVerifier, accumulator_from_limbs, generate_packed};
+use crate::evm::{EvmError, PackedVerifier, generate_packed, one_left};
 use crate::snark::proof::check_words;
 use crate::srs::Srs;
 
-/// Proves `circuit` for one column of `instances`; the blinding comes from the system's generator. `srs` is as long as the packs need it, and longer than the
+/// A statement as packed proofs are shown with it: the circuit's limbs are zero, as whoever verifies sums the terms up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The instances behind the limbs: D, ω and E.
+    pub words: Vec<Fr>,
+    /// The group operations that the circuit leaves.
+    pub deferred: Deferred<Fr, G1Affine>,
+}
+
+impl Claim {
+    /// That of a proof's public values, for the digest that it states.
+    #[must_use]
+    pub fn new(public: &PublicValues<Fr, G1Affine>, digest: Fr) -> Self {
+        Self {
+            words: public.instances(digest).to_vec(),
+            deferred: public.deferred.clone(),
+        }
+    }
+}
+
+/// Instances whose limbs are zero.
+pub(crate) fn with_limbs(words: &[Fr]) -> Vec<Fr> {
+    let limbs = std::iter::repeat_n(Fr::ZERO, ACCUMULATOR_LIMBS);
+    limbs.chain(words.iter().copied()).collect()
+}
+
+/// Proves `circuit` for one column of zero limbs and `words`; the blinding comes from the system's generator. `srs` is as long as the packs need it, and longer than the
 /// circuit; its Lagrange basis is not used.
 ///
 /// The result is not verified: call [`verify_proof`].
@@ -33,8 +62,9 @@ pub fn create_proof(
     key: &ProvingKey<G1Affine>,
     packed: &PackedKey,
     circuit: impl Circuit<Fr>,
-    instances: &[Fr],
+    words: &[Fr],
 ) -> Result<Vec<u8>, PackedError> {
+    let instances = &with_limbs(words);
     let vk = key.get_vk();
     let layout = layout_of(vk, instances.len())?;
     check_powers(srs, vk, &layout)?;
@@ -62,11 +92,11 @@ pub fn create_proof(
         reason: error.to_string(),
     })?;
     let contract = generate_packed(srs, vk, packed, instances.len())?;
-    Ok(contract.with_inverse(instances, &[], &body))
+    Ok(contract.with_inverse(words, &[], &body))
 }
 
-/// What the contract checks, and what its caller must: exact length, canonical encodings, limb ranges, the proof, the accumulated pairing, and the word
-/// behind the opening. Of `srs` the secret is used. For several proofs of one key make one [`Verifier`].
+/// What the contract checks, and what its caller must: exact length, canonical encodings, the proof, the pairing of the terms, and the word behind the
+/// opening. That D, ω and E are those of the public values is [`Claim::new`]'s. Of `srs` the secret is used. For several proofs of one key make one [`Verifier`].
 ///
 /// # Errors
 /// A variant per failure; nothing panics on any bytes.
@@ -74,10 +104,11 @@ pub fn verify_proof(
     srs: &Srs,
     key: &VerifyingKey<G1Affine>,
     packed: &PackedKey,
-    instances: &[Fr],
+    claim: &Claim,
     proof: &[u8],
 ) -> Result<(), PackedError> {
-    Verifier::new(srs, key, packed, instances.len())?.verify(instances, proof)
+    let instances = ACCUMULATOR_LIMBS + claim.words.len();
+    Verifier::new(srs, key, packed, instances)?.verify(claim, proof)
 }
 
 /// The verifier of one key's proofs.
@@ -114,17 +145,18 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`verify_proof`]; another number of instances is [`EvmError::Verify`].
-    pub fn verify(&self, instances: &[Fr], proof: &[u8]) -> Result<(), PackedError> {
+    pub fn verify(&self, claim: &Claim, proof: &[u8]) -> Result<(), PackedError> {
         let layout = &self.layout;
         let words = (layout.points_before(), layout.scalars());
         check_words(proof, layout.proof_length(), words)?;
         let (body, inverse) = proof.split_at(layout.body_length());
-        let accumulator = accumulator_from_limbs(instances)?;
+        one_left(&claim.deferred)?;
+        let accumulator = claim.deferred.accumulator()?;
         accumulator
             .check(&self.s_g2)
             .map_err(|_| EvmError::AccumulatedPairing)?;
         let mut transcript = EvmTranscript::<G1Affine, NativeLoader, _, Vec<u8>>::new(body);
-        let given = [instances.to_vec()];
+        let given = [with_limbs(&claim.words)];
         let refused = |reason: String| EvmError::Verify { reason };
         let own = succinct(layout, &self.protocol, &self.key, &given, &mut transcript)
             .map_err(|error| refused(format!("{error:?}")))?;
@@ -134,7 +166,7 @@ impl Verifier {
         };
         own.check(&self.s_g2)
             .map_err(|_| refused("the opening's pairing does not hold".to_owned()))?;
-        let expected = self.contract.inverse(instances, &[], body);
+        let expected = self.contract.inverse(&claim.words, &[], body);
         if inverse != expected {
             let expected = expected.iter().map(|byte| format!("{byte:02x}")).collect();
             return Err(PackedError::Inverse { expected });

@@ -2,19 +2,22 @@
 
 use std::sync::LazyLock;
 
-use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr};
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fq, Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
+use halo2_base::halo2_proofs::halo2curves::group::Curve;
+use laminate_engine::deferred::Deferred;
 use laminate_engine::fold::FoldMode;
+use laminate_model::public::PublicValues;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::polynomial::{divide, evaluate, interleave};
 use super::*;
 use crate::circuit::AggregationCircuit;
+use crate::evm::EvmError;
 use crate::evm::circuits::{INSTANCES, Kind, Setup};
-use crate::evm::{EvmError, accumulator_limbs};
 use crate::keys;
-use crate::srs::Srs;
+use crate::srs::{Srs, development_secret};
 use crate::testing::{perceptron, sample};
 
 /// A circuit, its packed key and a string that reaches.
@@ -32,19 +35,47 @@ impl Packed {
         Self { setup, srs, key }
     }
 
-    fn prove(&self, statement: &[Fr]) -> Vec<u8> {
-        let circuit = self.setup.circuit(statement);
-        create_proof(&self.srs, &self.setup.key, &self.key, circuit, statement).unwrap()
+    fn prove(&self, claim: &Claim) -> Vec<u8> {
+        let circuit = self.setup.circuit(&with_limbs(&claim.words));
+        create_proof(&self.srs, &self.setup.key, &self.key, circuit, &claim.words).unwrap()
     }
 
-    fn verify(&self, statement: &[Fr], proof: &[u8]) -> Result<(), PackedError> {
-        verify_proof(
-            &self.srs,
-            self.setup.key.get_vk(),
-            &self.key,
-            statement,
-            proof,
-        )
+    fn verify(&self, claim: &Claim, proof: &[u8]) -> Result<(), PackedError> {
+        verify_proof(&self.srs, self.setup.key.get_vk(), &self.key, claim, proof)
+    }
+}
+
+/// What a circuit of `setup` proves of `a`, with terms whose sum holds.
+pub(crate) fn claim(setup: &Setup, seed: u64, a: u64) -> Claim {
+    Claim {
+        words: setup.statement(1, a)[12..].to_vec(),
+        deferred: terms(seed, 5, Fr::ZERO),
+    }
+}
+
+/// So many terms whose sum holds for the development string, with `left` times the last point but one on the left side.
+pub(crate) fn terms(seed: u64, count: usize, left: Fr) -> Deferred<Fr, G1Affine> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut random = || Fr::from_raw(std::array::from_fn(|_| rng.next_u64() >> 2));
+    let logs: Vec<Fr> = (0..count).map(|_| random()).collect();
+    let scalars: Vec<Fr> = (0..count).map(|_| random()).collect();
+    of_logs(&logs, &scalars, left)
+}
+
+/// Terms of these discrete logarithms and scalars, with the generator's scalar that makes their sum hold.
+pub(crate) fn of_logs(logs: &[Fr], scalars: &[Fr], left: Fr) -> Deferred<Fr, G1Affine> {
+    let before = logs.len().checked_sub(2).map_or(Fr::ZERO, |at| logs[at]);
+    let on_the_left = logs[logs.len() - 1] + left * before;
+    let sum: Fr = logs.iter().zip(scalars).map(|(log, s)| log * s).sum();
+    let point = |log: &Fr| (G1Affine::generator() * log).to_affine();
+    Deferred {
+        terms: scalars
+            .iter()
+            .copied()
+            .zip(logs.iter().map(point))
+            .collect(),
+        generator: development_secret() * on_the_left - sum,
+        left: vec![left],
     }
 }
 
@@ -74,9 +105,7 @@ fn honest_circuits_of_every_size() {
                 lookup_bits,
             };
             let packed = Packed::new(&srs, kind, columns);
-            let statement = packed
-                .setup
-                .statement(rng.next_u64(), u64::from(rng.next_u32()));
+            let statement = claim(&packed.setup, rng.next_u64(), u64::from(rng.next_u32()));
             let proof = packed.prove(&statement);
             packed.verify(&statement, &proof).unwrap();
             let length = proof_length(packed.setup.key.get_vk(), INSTANCES).unwrap();
@@ -154,7 +183,7 @@ fn negate(word: &mut [u8]) {
 #[test]
 fn altered_proofs_are_refused() {
     let packed = Packed::new(&SHORT, KIND, 2);
-    let statement = packed.setup.statement(77, 5);
+    let statement = claim(&packed.setup, 77, 5);
     let proof = packed.prove(&statement);
     packed.verify(&statement, &proof).unwrap();
     let mut kinds = std::collections::BTreeMap::<String, usize>::new();
@@ -186,39 +215,51 @@ fn altered_proofs_are_refused() {
 #[test]
 fn other_statements_and_keys_are_refused() {
     let packed = Packed::new(&SHORT, KIND, 2);
-    let statement = packed.setup.statement(77, 5);
+    let statement = claim(&packed.setup, 77, 5);
     let proof = packed.prove(&statement);
-    // The circuit leaves the accumulator free: a proof is of one.
-    let other = packed.setup.statement(78, 5);
+    let other = claim(&packed.setup, 77, 6);
     packed.verify(&other, &packed.prove(&other)).unwrap();
-    for (name, statement) in [
-        ("accumulator", &other),
-        ("input", &packed.setup.statement(77, 6)),
-    ] {
-        let refused = packed.verify(statement, &proof);
-        assert!(
-            matches!(refused, Err(PackedError::Evm(EvmError::Verify { .. }))),
-            "{name}"
-        );
-    }
-    let mut broken = packed.setup.accumulator(77);
-    broken.left = packed.setup.accumulator(78).left;
+    let refused = packed.verify(&other, &proof);
+    assert!(matches!(
+        refused,
+        Err(PackedError::Evm(EvmError::Verify { .. }))
+    ));
+    // Terms whose sum does not hold, and those that have none.
     let mut unpaired = statement.clone();
-    unpaired[..12].copy_from_slice(&accumulator_limbs(&broken));
-    let refused = packed.verify(&unpaired, &packed.prove(&unpaired));
+    unpaired.deferred.generator += Fr::ONE;
+    let refused = packed.verify(&unpaired, &proof);
     assert!(matches!(
         refused,
         Err(PackedError::Evm(EvmError::AccumulatedPairing))
     ));
-    for place in 0..statement.len() {
+    let changes: [fn(&mut Deferred<Fr, G1Affine>); 4] = [
+        |d| d.terms.clear(),
+        |d| d.terms[2].1 = G1Affine::default(),
+        |d| *d = of_logs(&[Fr::ONE, -Fr::ONE], &[Fr::ZERO; 2], Fr::ONE),
+        |d| d.terms.truncate(1),
+    ];
+    for change in changes {
         let mut bad = statement.clone();
-        bad[place] += Fr::ONE;
+        bad.deferred.left = vec![Fr::ONE];
+        change(&mut bad.deferred);
+        let refused = packed.verify(&bad, &proof);
+        assert!(matches!(refused, Err(PackedError::Deferred(_))));
+    }
+    let mut several = statement.clone();
+    several.deferred.left.push(Fr::ZERO);
+    assert!(matches!(
+        packed.verify(&several, &proof),
+        Err(PackedError::Evm(EvmError::SeveralOpenings { found: 3 }))
+    ));
+    for place in 0..statement.words.len() {
+        let mut bad = statement.clone();
+        bad.words[place] += Fr::ONE;
         assert!(packed.verify(&bad, &proof).is_err(), "instance {place}");
     }
     // Keys of the same constraint system: halo2's key and pack of one circuit, of the other, and one of each.
     let kind = Kind { addend: 6, ..KIND };
     let foreign = Packed::new(&SHORT, kind, 2);
-    let shown = foreign.setup.statement(77, 5);
+    let shown = claim(&foreign.setup, 77, 5);
     foreign.verify(&shown, &foreign.prove(&shown)).unwrap();
     let keys = [packed.setup.key.get_vk(), foreign.setup.key.get_vk()];
     let packs = [packed.key.clone(), foreign.key.clone()];
@@ -248,9 +289,9 @@ fn strings_that_do_not_reach_are_named() {
         assert!(named(
             PackedKey::commit(&srs, &setup.key, INSTANCES).unwrap_err()
         ));
-        let statement = setup.statement(77, 5);
-        let circuit = setup.circuit(&statement);
-        let refused = create_proof(&srs, &setup.key, &key, circuit, &statement);
+        let words = claim(&setup, 77, 5).words;
+        let circuit = setup.circuit(&with_limbs(&words));
+        let refused = create_proof(&srs, &setup.key, &key, circuit, &words);
         let error = refused.unwrap_err();
         let text = error.to_string();
         assert!(
@@ -296,7 +337,7 @@ fn a_pack_is_its_evaluations_modulo() {
 #[test]
 fn two_proofs_share_no_word_but_the_keys() {
     let packed = Packed::new(&SHORT, KIND, 2);
-    let statement = packed.setup.statement(77, 5);
+    let statement = claim(&packed.setup, 77, 5);
     let [one, two] = [(); 2].map(|()| packed.prove(&statement));
     let same = one.chunks(32).zip(two.chunks(32)).filter(|(a, b)| a == b);
     assert_eq!(same.count(), 0);
@@ -314,9 +355,8 @@ fn the_aggregation_circuit() {
     let circuit =
         AggregationCircuit::prover(verifier, pinning, &sample.statement, &sample.proof).unwrap();
     let public = circuit.public().clone();
-    let limbs = accumulator_limbs(&public.deferred.accumulator().unwrap());
-    let instances = [&limbs[..], &public.instances(public.digest())].concat();
-    let layout = layout_of(keys.pk.get_vk(), instances.len()).unwrap();
+    let claim = Claim::new(&public, public.digest());
+    let layout = layout_of(keys.pk.get_vk(), INSTANCES).unwrap();
     let shapes: Vec<(usize, usize)> = layout
         .packs
         .iter()
@@ -326,16 +366,17 @@ fn the_aggregation_circuit() {
     assert_eq!(layout.extra.len(), 1);
     assert_eq!(layout.powers(keys.meta.k()), 10 << keys.meta.k());
     assert_eq!(Opening::Packed.required_k(keys.meta.k()), srs.k());
-    let key = PackedKey::commit(&srs, &keys.pk, instances.len()).unwrap();
-    let proof = create_proof(&srs, &keys.pk, &key, circuit, &instances).unwrap();
+    let key = PackedKey::commit(&srs, &keys.pk, INSTANCES).unwrap();
+    let proof = create_proof(&srs, &keys.pk, &key, circuit, &claim.words).unwrap();
     println!("k = {}: {} bytes", keys.meta.k(), proof.len());
-    verify_proof(&srs, keys.pk.get_vk(), &key, &instances, &proof).unwrap();
+    verify_proof(&srs, keys.pk.get_vk(), &key, &claim, &proof).unwrap();
+    another_accumulator(&srs, &keys, &key, &public, &proof);
     // Each of the key's packs is another point, they change places, one is missing, one is too many.
     let point = laminate_engine::field::Point(srs.powers()[1]);
     let altered = |change: &dyn Fn(&mut Vec<laminate_engine::field::Point>)| {
         let mut other = key.clone();
         change(&mut other.commitments);
-        verify_proof(&srs, keys.pk.get_vk(), &other, &instances, &proof).unwrap_err()
+        verify_proof(&srs, keys.pk.get_vk(), &other, &claim, &proof).unwrap_err()
     };
     for place in 0..key.commitments.len() {
         let error = altered(&|packs| packs[place] = point);
@@ -353,4 +394,36 @@ fn the_aggregation_circuit() {
             "{error}"
         );
     }
+}
+
+/// Terms that hold, but are not the circuit's, for the digest that the proof states and for their own.
+fn another_accumulator(
+    srs: &Srs,
+    keys: &keys::ProvingKey,
+    key: &PackedKey,
+    public: &PublicValues<Fr, G1Affine>,
+    proof: &[u8],
+) {
+    let mut other = public.clone();
+    other.deferred = terms(7, public.deferred.terms.len(), Fr::ZERO);
+    let digests = [public.digest(), other.digest()];
+    for digest in digests {
+        let claim = Claim::new(&other, digest);
+        claim
+            .deferred
+            .accumulator()
+            .unwrap()
+            .check(&srs.s_g2())
+            .unwrap();
+        let refused = verify_proof(srs, keys.pk.get_vk(), key, &claim, proof);
+        assert!(matches!(
+            refused,
+            Err(PackedError::Evm(EvmError::Verify { .. }))
+        ));
+    }
+    // The circuit's own terms in another order, whose sum is the same.
+    let mut swapped = public.clone();
+    swapped.deferred.terms.swap(0, 1);
+    let claim = Claim::new(&swapped, public.digest());
+    assert!(verify_proof(srs, keys.pk.get_vk(), key, &claim, proof).is_err());
 }

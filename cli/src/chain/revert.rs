@@ -36,6 +36,7 @@ sol! {
         error WeightProofNotExpected(address verifier);
         error WeightVerifierCodeChanged(address verifier, bytes32 expected, bytes32 found);
         error StatementReplayed(bytes32 statementHash);
+        error ModelNotStored();
         // CanonicalCalldata
         error NonCanonicalOffset(uint256 expected, uint256 found);
         error NonCanonicalLength(uint256 expected, uint256 found);
@@ -172,6 +173,7 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
         E::ModelNotFound(e) => format!("no model {} in this registry; register it, or check the registry's address", id(&e.modelId)),
         E::ModelExists(e) => format!("you have registered exactly this model before, as {}", id(&e.modelId)),
         E::ModelIsRetired(e) => format!("model {} is retired and takes no more inferences", id(&e.modelId)),
+        E::ModelNotStored(_) => "the registry could not store the model; send the transaction with more gas".into(),
         E::NotModelOwner(e) => format!("{} is not the owner of model {}", e.caller, id(&e.modelId)),
         E::ZeroCommitment(_) => "a program digest or weight commitment of zero; run `laminate commit` and give its commitment".into(),
         E::ZeroVerifier(_) | E::ZeroModelVerifier(_) => "the verifier is the zero address".into(),

@@ -247,17 +247,32 @@ impl Check {
 
 /// Why a model says nothing about this deployment: anyone may register one with a verifier of their own.
 fn foreign(model: &Model, manifest: &Manifest) -> Option<String> {
-    let verifier = manifest.inference_verifier.address;
-    if model.verifier != verifier {
+    differs(
+        model,
+        manifest.inference_verifier,
+        manifest.registered_digest(),
+    )
+}
+
+/// What a model has otherwise than a deployment's verifier and the digest that its program is registered under.
+fn differs(model: &Model, verifier: Deployed, program: B256) -> Option<String> {
+    let Deployed { address, code_hash } = verifier;
+    if model.verifier != address {
         return Some(format!(
-            "the model is checked by {}, not by this deployment's {verifier}",
+            "the model is checked by {}, not by this deployment's {address}",
             model.verifier
         ));
     }
-    let expected = manifest.registered_digest();
-    (model.programDigest != expected).then(|| {
+    // What the registry noted of the verifier, it noted of the code that was there at registration.
+    if model.verifierCodeHash != code_hash {
+        return Some(format!(
+            "the model was registered when {address} had code of hash {}, expected {code_hash}",
+            model.verifierCodeHash
+        ));
+    }
+    (model.programDigest != program).then(|| {
         format!(
-            "the model is of program {}, not {expected}",
+            "the model is of program {}, not {program}",
             model.programDigest
         )
     })
@@ -426,4 +441,48 @@ fn human(report: &Report) -> String {
         lines.push("DEV reference string: whoever made it can forge proofs".into());
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::Address;
+
+    use super::*;
+
+    #[test]
+    fn models_of_other_verifiers_code_or_programs_are_named() {
+        let word = B256::with_last_byte;
+        let verifier = Deployed {
+            address: Address::with_last_byte(1),
+            code_hash: word(2),
+        };
+        let own = Model {
+            programDigest: word(3),
+            weightCommitment: word(4),
+            metadataHash: B256::ZERO,
+            verifierCodeHash: word(2),
+            verifier: verifier.address,
+            retired: false,
+            owner: Address::with_last_byte(5),
+            registeredAt: 6,
+        };
+        assert_eq!(differs(&own, verifier, word(3)), None);
+        let changes: [(fn(&mut Model), &str); 3] = [
+            (|m| m.verifier = Address::with_last_byte(9), "is checked by"),
+            (
+                |m| m.verifierCodeHash = B256::with_last_byte(9),
+                "had code of hash",
+            ),
+            (
+                |m| m.programDigest = B256::with_last_byte(9),
+                "is of program",
+            ),
+        ];
+        for (change, expected) in changes {
+            let mut other = own.clone();
+            change(&mut other);
+            let reason = differs(&other, verifier, word(3)).unwrap();
+            assert!(reason.contains(expected), "{reason}");
+        }
+    }
 }

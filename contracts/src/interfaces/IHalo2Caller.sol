@@ -18,4 +18,7 @@ interface IHalo2Caller {
 
     /// @notice Exact length in bytes of the halo2 proof, the last part of a published proof.
     function proofLength() external view returns (uint256);
+
+    /// @notice Whether the generated verifier takes packed proofs, and the terms themselves instead of their sum's limbs.
+    function packed() external view returns (bool);
 }

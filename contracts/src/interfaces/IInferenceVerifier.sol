@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./IHalo2Route.sol";
 import {IWeightVerifier} from "./IWeightVerifier.sol";
 
 /// @title Verifier of one program shape's inferences, with any weights
 /// @notice What `ModelRegistry` and applications need of a verifier: `InferenceVerifier` calls one circuit's generated
 /// verifier, `RoutedVerifier` one that is shared by all circuits.
-interface IInferenceVerifier {
+interface IInferenceVerifier is IHalo2Route {
     /// @notice Reverts unless `proof` shows that the program, with weights opening `weightCommitment`, on an input
     /// opening `inputCommitment`, gives `output`.
     /// @param output The output words, 32 bytes each (`StatementLib`).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./IHalo2Route.sol";
 import {IInferenceVerifier} from "./IInferenceVerifier.sol";
 
 /// @title Models, their published commitments, and the inferences proven of them
@@ -16,7 +17,9 @@ interface IModelRegistry {
     /// @param programDigest Digest of architecture and integer semantics.
     /// @param weightCommitment Hiding commitment to the weights.
     /// @param metadataHash Hash of an off-chain description, or zero.
-    /// @param verifierCodeHash Code hash of `verifier` at registration; every call compares it.
+    /// @param verifierCodeHash Code hash of `verifier` at registration: compare it with that of the code it should be. Every
+    /// call of `verifier` compares it. Where the registry calls the generated verifier of a route instead (`routeOf`), that
+    /// route and `outputCount` are what `verifier` said at registration, and the generated verifier's code hash is compared.
     /// @param verifier Verifier of the program's circuit.
     /// @param retired Set once by the owner, never cleared.
     /// @param owner Who registered the model.
@@ -143,6 +146,10 @@ interface IModelRegistry {
 
     /// @notice The model, or a revert with `ModelNotFound`.
     function getModel(uint256 modelId) external view returns (Model memory);
+
+    /// @notice The generated verifier that the registry calls for a model, as the model's verifier named it at registration;
+    /// all zero where it asks that verifier itself.
+    function routeOf(uint256 modelId) external view returns (IHalo2Route.Halo2Route memory);
 
     /// @notice Models registered so far, retired ones included.
     function modelCount() external view returns (uint256);

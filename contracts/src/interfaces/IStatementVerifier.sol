@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {IHalo2Route} from "./IHalo2Route.sol";
+
 /// @title Verifier of statements of any program
-interface IStatementVerifier {
+interface IStatementVerifier is IHalo2Route {
     /// @notice Reverts unless `proof` shows that the program, with weights opening `weightCommitment`, on an input
     /// opening `inputCommitment`, gives `output`.
     /// @param programDigest Names the circuit (`UniversalVerifier.programDigestOf`), which is the only reason to believe

@@ -2,6 +2,7 @@
 pragma solidity 0.8.19;
 
 import {IDirectVerifier} from "../interfaces/IDirectVerifier.sol";
+import {Halo2Call} from "./Halo2Call.sol";
 import {Halo2Caller} from "./Halo2Caller.sol";
 import {PublicValues} from "./PublicValues.sol";
 
@@ -23,9 +24,7 @@ abstract contract DirectVerifier is IDirectVerifier, Halo2Caller {
         internal
         view
     {
-        uint256 deferredLength = PublicValues.deferredLength(termCount);
-        uint256 expected = deferredLength + proofLength;
-        if (proof.length != expected) revert ProofLength(expected, proof.length);
-        _call(bytes.concat(PublicValues.instances(statement, output, proof[:deferredLength]), proof[deferredLength:]));
+        (bytes calldata deferred, bytes calldata halo2) = Halo2Call.split(proof, termCount, proofLength);
+        _call(statement, output, deferred, halo2);
     }
 }

@@ -3,14 +3,13 @@ pragma solidity 0.8.19;
 
 import {IHalo2Caller} from "../interfaces/IHalo2Caller.sol";
 import {CodePin} from "./CodePin.sol";
+import {Halo2Call} from "./Halo2Call.sol";
+import {PublicValues} from "./PublicValues.sol";
 
 /// @title The only kind of caller a generated verifier should have
-/// @notice Immutable and without an owner. The generated contract has no functions, only a fallback: its calldata is
-/// the instances as 32-byte words, then the proof; it returns nothing when the proof is valid and reverts without
-/// data otherwise. It reduces instances modulo the field, ignores bytes after the proof and, like every address
-/// without code, "succeeds" when it is not there. What derives from this contract hands it nothing but instances that
-/// it made itself (`PublicValues`) and a proof of the exact length, and calls it while its code is the one it was at
-/// construction.
+/// @notice Immutable and without an owner. What derives from this contract hands the generated one (`Halo2Call`) nothing
+/// but instances that it made itself (`PublicValues`) and a proof of the exact length, and calls it while its code is the
+/// one it was at construction.
 abstract contract Halo2Caller is IHalo2Caller {
     /// @inheritdoc IHalo2Caller
     address public immutable halo2Verifier;
@@ -18,6 +17,8 @@ abstract contract Halo2Caller is IHalo2Caller {
     bytes32 public immutable halo2VerifierCodeHash;
     /// @inheritdoc IHalo2Caller
     uint256 public immutable proofLength;
+    /// @inheritdoc IHalo2Caller
+    bool public immutable packed;
 
     /// @param verifier The generated verifier, already deployed.
     /// @param halo2ProofLength Bytes of the halo2 proof alone.
@@ -26,14 +27,21 @@ abstract contract Halo2Caller is IHalo2Caller {
         _requireWords(halo2ProofLength);
         halo2Verifier = verifier;
         proofLength = halo2ProofLength;
+        packed = Halo2Call.isPacked(verifier);
     }
 
-    /// @dev Reverts unless the generated verifier accepts.
-    function _call(bytes memory instancesAndProof) internal view {
-        address verifier = halo2Verifier;
-        CodePin.requireUnchanged(verifier, halo2VerifierCodeHash);
-        (bool accepted,) = verifier.staticcall(instancesAndProof);
-        if (!accepted) revert InvalidProof();
+    /// @dev Reverts unless the generated verifier accepts. `output` is canonical already; `rest` is what follows the
+    /// scalars in a proof: the verifying key, if it takes one, and the halo2 proof.
+    function _call(
+        PublicValues.Statement memory statement,
+        bytes calldata output,
+        bytes calldata deferred,
+        bytes calldata rest
+    ) internal view {
+        bytes memory words = packed
+            ? PublicValues.packedCalldata(statement, output, deferred, rest)
+            : bytes.concat(PublicValues.instances(statement, output, deferred), rest);
+        Halo2Call.call(halo2Verifier, halo2VerifierCodeHash, words);
     }
 
     /// @dev Refuses a length that is no positive number of words. The bound keeps sums of lengths far from overflow.

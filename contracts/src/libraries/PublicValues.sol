@@ -24,8 +24,9 @@ import {StatementLib} from "./StatementLib.sol";
 /// less than n of the 2^254 points ω. n among the values keeps apart vectors that differ by zeros at the end.
 ///
 /// The sums `right = Σ s_i · P_i + g · G` and `left = P_last + l · P_(last - 1)` are right iff
-/// `e(left, [τ]_2) = e(right, [1]_2)`; l is zero but for proofs that join others. That pair is the accumulator whose limbs are the first twelve instances; the
-/// circuit leaves them free, and the generated verifier checks the pairing.
+/// `e(left, [τ]_2) = e(right, [1]_2)`; l is zero but for proofs that join others. The limbs of that pair are the first
+/// twelve instances, which the circuit leaves free, and the generated verifier checks the pairing; or they are zero, and
+/// a generated verifier of packed proofs takes the terms and sums them up with its own points (`packedCalldata`).
 library PublicValues {
     /// @notice What a proof claims, without the output words.
     struct Statement {
@@ -41,6 +42,9 @@ library PublicValues {
 
     /// @notice Separates the hashes that ω comes from from every other hash in use.
     bytes32 internal constant PUBLIC_DOMAIN = keccak256("laminate.public-values.v1");
+
+    /// @notice What a generated verifier answers to four bytes if it takes packed proofs, as `packedCalldata` shows them.
+    bytes32 internal constant PACKED_LAYOUT = keccak256("laminate.packed-calldata.v1");
 
     /// @dev D, g and l.
     uint256 private constant FIXED_BYTES = 96;
@@ -93,23 +97,70 @@ library PublicValues {
         view
         returns (bytes memory)
     {
-        uint256[] memory hashed = _publicValues(statement, output, deferred);
+        (uint256 omega, uint256 value) = _point(statement, output, deferred);
         (uint256 rightX, uint256 rightY) = _sum(deferred);
         (uint256 leftX, uint256 leftY) = _left(deferred);
-        uint256 omega;
-        assembly ("memory-safe") {
-            omega := keccak256(add(hashed, 32), mul(32, mload(hashed)))
-        }
-        omega %= StatementLib.SCALAR_MODULUS;
         bytes memory words = new bytes(32 * INSTANCES);
         _putLimbs(words, 0, rightX);
         _putLimbs(words, 3, rightY);
         _putLimbs(words, 6, leftX);
         _putLimbs(words, 9, leftY);
-        _put(words, 12, hashed[1]);
+        _put(words, 12, _word(deferred, 0));
         _put(words, 13, omega);
-        _put(words, 14, _evaluate(hashed, omega));
+        _put(words, 14, value);
         return words;
+    }
+
+    /// @notice Calldata of a generated verifier of packed proofs for a statement. Its circuit's limbs are zero; it sums the
+    /// terms up itself, together with its own points:
+    ///
+    /// | length         | content                                                  |
+    /// | -------------- | -------------------------------------------------------- |
+    /// | 96             | D, ω, E                                                  |
+    /// | `rest`         | verifying key, if it is calldata, and halo2 proof        |
+    /// | 64             | scalar g of the generator, scalar l on the left side     |
+    /// | 96 each        | terms: both coordinates of the point, the scalar         |
+    /// @param output Output words; canonical already (`StatementLib.requireOutput`).
+    /// @param deferred D, the terms and the scalars g and l: of the length of some number of terms in range.
+    /// @param rest What follows them in a proof.
+    function packedCalldata(
+        Statement memory statement,
+        bytes calldata output,
+        bytes calldata deferred,
+        bytes calldata rest
+    ) internal pure returns (bytes memory words) {
+        (uint256 omega, uint256 value) = _point(statement, output, deferred);
+        assembly ("memory-safe") {
+            words := mload(64)
+            let at := add(words, 32)
+            mstore(at, calldataload(deferred.offset))
+            mstore(add(at, 32), omega)
+            mstore(add(at, 64), value)
+            at := add(at, 96)
+            calldatacopy(at, rest.offset, rest.length)
+            at := add(at, rest.length)
+            // D, the terms, g and l
+            let terms := sub(deferred.length, 96)
+            calldatacopy(at, add(deferred.offset, add(32, terms)), 64)
+            calldatacopy(add(at, 64), add(deferred.offset, 32), terms)
+            at := add(at, add(64, terms))
+            mstore(words, sub(at, add(words, 32)))
+            mstore(64, at)
+        }
+    }
+
+    /// @dev ω and E.
+    function _point(Statement memory statement, bytes calldata output, bytes calldata deferred)
+        private
+        pure
+        returns (uint256 omega, uint256 value)
+    {
+        uint256[] memory hashed = _publicValues(statement, output, deferred);
+        assembly ("memory-safe") {
+            omega := keccak256(add(hashed, 32), mul(32, mload(hashed)))
+        }
+        omega %= StatementLib.SCALAR_MODULUS;
+        value = _evaluate(hashed, omega);
     }
 
     /// @dev The domain, D, then the public values: what ω is the hash of. Refuses all that is not reduced.
@@ -126,64 +177,106 @@ library PublicValues {
 
         uint256 terms = _terms(deferred);
         uint256 at = PREFIX + StatementLib.FIXED_VALUES + output.length / 32;
-        hashed = new uint256[](at + VALUES_PER_TERM * terms + 2);
-        hashed[0] = uint256(PUBLIC_DOMAIN);
-        hashed[1] = digest;
-        hashed[2] = hashed.length - PREFIX;
-        hashed[3] = statement.outputCount;
-        hashed[4] = uint256(statement.programDigest);
-        hashed[5] = uint256(statement.weightCommitment);
-        hashed[6] = uint256(statement.inputCommitment);
-        for (uint256 i = 0; i < output.length / 32; ++i) {
-            hashed[PREFIX + StatementLib.FIXED_VALUES + i] = _word(output, 32 * i);
-        }
-        // `at` is in bounds, and so is all that counts up to it.
-        unchecked {
-            for (uint256 i = 0; i < terms; ++i) {
-                _putTerm(hashed, at + VALUES_PER_TERM * i, deferred, i);
-            }
-        }
+        hashed = _head(statement, output, digest, at + VALUES_PER_TERM * terms + 2);
+        uint256 put = _putTerms(hashed, at, deferred, terms);
+        if (put != terms) _refuseTerm(at, deferred, put);
         at += VALUES_PER_TERM * terms;
-        for (uint256 i = 0; i < 2; ++i) {
-            uint256 scalar = _word(deferred, deferred.length - 64 + 32 * i);
-            StatementLib.requireCanonical(at + i - PREFIX, bytes32(scalar));
-            hashed[at + i] = scalar;
+        bytes32 generator = bytes32(_word(deferred, deferred.length - 64));
+        bytes32 left = bytes32(_word(deferred, deferred.length - 32));
+        StatementLib.requireCanonical(at - PREFIX, generator);
+        StatementLib.requireCanonical(at + 1 - PREFIX, left);
+        assembly ("memory-safe") {
+            let place := add(hashed, mul(32, add(at, 1)))
+            mstore(place, generator)
+            mstore(add(place, 32), left)
         }
     }
 
-    /// @dev The four values of term `index`, to the places `at` to `at + 3` of `hashed`.
-    function _putTerm(uint256[] memory hashed, uint256 at, bytes calldata deferred, uint256 index) private pure {
-        unchecked {
-            uint256 offset = 32 + TERM_BYTES * index;
-            uint256 x = _word(deferred, offset);
-            uint256 y = _word(deferred, offset + 32);
-            uint256 scalar = _word(deferred, offset + 64);
-            if (x >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, x);
-            if (y >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, y);
-            if (x | y == 0) revert PointAtInfinity(index);
-            StatementLib.requireCanonical(at + 3 - PREFIX, bytes32(scalar));
-            // In assembly, as four bounds checks a term cost more than all else here. Coordinates have 254 bits, so
-            // what is left of each has 78, and the third value has 166.
-            uint256 low = 2 ** LOW_BITS - 1;
-            assembly ("memory-safe") {
-                let place := add(hashed, mul(32, add(at, 1)))
+    /// @dev An array of `count` places that begins with all that precedes the terms; the rest is whatever was in memory.
+    function _head(Statement memory statement, bytes calldata output, uint256 digest, uint256 count)
+        private
+        pure
+        returns (uint256[] memory hashed)
+    {
+        bytes32 domain = PUBLIC_DOMAIN;
+        assembly ("memory-safe") {
+            hashed := mload(64)
+            mstore(64, add(hashed, mul(32, add(count, 1))))
+            mstore(hashed, count)
+            mstore(add(hashed, 32), domain)
+            mstore(add(hashed, 64), digest)
+            mstore(add(hashed, 96), sub(count, PREFIX))
+            // Output count, program digest, weight commitment, input commitment.
+            mstore(add(hashed, 128), mload(statement))
+            mstore(add(hashed, 160), mload(add(statement, 32)))
+            mstore(add(hashed, 192), mload(add(statement, 64)))
+            mstore(add(hashed, 224), mload(add(statement, 96)))
+            calldatacopy(add(hashed, 256), output.offset, output.length)
+        }
+    }
+
+    /// @dev The four values of each term, to the places from `at` on of `hashed`, which has room for them.
+    /// @return put Terms before the first that is not canonical; `terms` if all are.
+    function _putTerms(uint256[] memory hashed, uint256 at, bytes calldata deferred, uint256 terms)
+        private
+        pure
+        returns (uint256 put)
+    {
+        uint256 base = StatementLib.BASE_MODULUS;
+        uint256 order = StatementLib.SCALAR_MODULUS;
+        // In assembly, as the bounds checks cost more than all else here. Coordinates have 254 bits, so what is left of
+        // each has 78, and the third value has 166.
+        assembly ("memory-safe") {
+            let low := sub(shl(LOW_BITS, 1), 1)
+            let from := add(deferred.offset, 32)
+            let place := add(hashed, mul(32, add(at, 1)))
+            for {} lt(put, terms) { put := add(put, 1) } {
+                let x := calldataload(from)
+                let y := calldataload(add(from, 32))
+                let scalar := calldataload(add(from, 64))
+                if iszero(and(and(lt(x, base), lt(y, base)), and(lt(scalar, order), gt(or(x, y), 0)))) {
+                    break
+                }
                 mstore(place, and(x, low))
                 mstore(add(place, 32), and(y, low))
                 mstore(add(place, 64), or(shr(LOW_BITS, x), shl(LIMB_BITS, shr(LOW_BITS, y))))
                 mstore(add(place, 96), scalar)
+                from := add(from, TERM_BYTES)
+                place := add(place, 128)
             }
         }
+    }
+
+    /// @dev Says what is wrong with term `index`.
+    function _refuseTerm(uint256 at, bytes calldata deferred, uint256 index) private pure {
+        uint256 offset = 32 + TERM_BYTES * index;
+        uint256 x = _word(deferred, offset);
+        uint256 y = _word(deferred, offset + 32);
+        if (x >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, x);
+        if (y >= StatementLib.BASE_MODULUS) revert CoordinateNotCanonical(index, y);
+        if (x | y == 0) revert PointAtInfinity(index);
+        uint256 place = at + VALUES_PER_TERM * index + 3 - PREFIX;
+        revert StatementLib.ValueNotCanonical(place, _word(deferred, offset + 64));
     }
 
     /// @dev E: the public values, all that follows the prefix, as a polynomial at `omega`.
     function _evaluate(uint256[] memory hashed, uint256 omega) private pure returns (uint256 value) {
         uint256 modulus = StatementLib.SCALAR_MODULUS;
-        // Horner from the last value to the first. In assembly, as the bounds checks cost more than the arithmetic.
-        // Reads the elements 2.. of `hashed` only, which has more than two.
+        // Horner from the last value to the first, four at a time once their number is a multiple of four. In assembly, as
+        // the bounds checks cost more than the arithmetic. Reads the elements 2.. of `hashed` only, which has more than two.
         assembly ("memory-safe") {
-            let first := add(hashed, 96)
-            for { let at := add(hashed, mul(32, mload(hashed))) } iszero(lt(at, first)) { at := sub(at, 32) } {
+            let last := add(hashed, mul(32, mload(hashed)))
+            let at := last
+            let apart := sub(last, mul(32, and(sub(mload(hashed), PREFIX), 3)))
+            for {} gt(at, apart) { at := sub(at, 32) } {
                 value := addmod(mulmod(value, omega, modulus), mload(at), modulus)
+            }
+            let first := add(hashed, 96)
+            for {} gt(at, first) { at := sub(at, 128) } {
+                value := addmod(mulmod(value, omega, modulus), mload(at), modulus)
+                value := addmod(mulmod(value, omega, modulus), mload(sub(at, 32)), modulus)
+                value := addmod(mulmod(value, omega, modulus), mload(sub(at, 64)), modulus)
+                value := addmod(mulmod(value, omega, modulus), mload(sub(at, 96)), modulus)
             }
         }
     }

@@ -79,11 +79,17 @@ library StatementLib {
     function requireOutput(bytes calldata output, uint256 outputCount) internal pure {
         uint256 words = outputWords(outputCount);
         if (output.length != 32 * words) revert OutputLength(32 * words, output.length);
-        for (uint256 i = 0; i < words; ++i) {
-            uint256 value = _word(output, i);
-            if (value >= SCALAR_MODULUS) revert ValueNotCanonical(FIXED_VALUES + i, value);
-            uint256 slots = i + 1 == words ? outputCount - i * OUTPUTS_PER_WORD : OUTPUTS_PER_WORD;
-            if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(i, value);
+        // `output` has so many words, and `outputCount` is above the slots before the last.
+        unchecked {
+            for (uint256 i = 0; i < words; ++i) {
+                uint256 value;
+                assembly ("memory-safe") {
+                    value := calldataload(add(output.offset, mul(32, i)))
+                }
+                if (value >= SCALAR_MODULUS) revert ValueNotCanonical(FIXED_VALUES + i, value);
+                uint256 slots = i + 1 == words ? outputCount - i * OUTPUTS_PER_WORD : OUTPUTS_PER_WORD;
+                if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(i, value);
+            }
         }
     }
 

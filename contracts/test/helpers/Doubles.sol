@@ -10,6 +10,19 @@ contract AcceptAll {
     fallback() external {}
 }
 
+/// @dev The same for a generated verifier of packed proofs, by what it answers to four bytes.
+contract AcceptAllPacked {
+    fallback() external {
+        if (msg.data.length == 4) {
+            bytes32 layout = keccak256("laminate.packed-calldata.v1");
+            assembly ("memory-safe") {
+                mstore(0, layout)
+                return(0, 32)
+            }
+        }
+    }
+}
+
 /// @dev Stands for a generated verifier that refuses.
 contract RejectAll {
     fallback() external {
@@ -43,6 +56,8 @@ contract CarelessVerifier is IInferenceVerifier {
     bytes32 public constant weightVerifierCodeHash = 0;
 
     function verify(bytes32, bytes32, bytes32, bytes calldata, bytes calldata) external pure {}
+
+    function halo2Route() external pure returns (Halo2Route memory none) {}
 }
 
 /// @dev An account that, while it is paid, tries to settle, refund and withdraw again.

@@ -9,7 +9,7 @@ import {TestBase} from "./TestBase.sol";
 /// @notice `fraud.json` and `fraud_other.json`: two inputs of one model; `other_model.json`: the same program with
 /// other weights. A missing file fails the tests that need it.
 ///
-/// Fields: `instances` (32-byte hex words, the circuit's 15), `outputWords` (32-byte hex words), `proof` (hex, the
+/// Fields: `instances` (32-byte hex words, 15 with the sum's limbs, which are zero in a packed proof's), `outputWords` (32-byte hex words), `proof` (hex, the
 /// published proof as `IDirectVerifier` lays it out), `terms` (integer, the number of terms in it), `programDigest`,
 /// `weightCommitment`, `inputCommitment` (32-byte hex), `outputs` (integers at the output scale).
 abstract contract Fixtures is TestBase {
@@ -61,9 +61,19 @@ abstract contract Fixtures is TestBase {
         return 96 + 96 * proven.terms;
     }
 
-    /// @dev Calldata of the generated verifier.
-    function rawCalldata(Proven memory proven) internal pure returns (bytes memory) {
-        bytes memory halo2Proof = slice(proven.proof, deferredLength(proven), proven.proof.length);
-        return bytes.concat(abi.encodePacked(proven.instances), halo2Proof);
+    /// @dev Calldata of the generated verifier, and how many instances begin it: 15, or of packed proofs the last three,
+    /// the scalars and the terms behind the halo2 proof.
+    function rawCalldata(Proven memory proven, bool packed) internal pure returns (bytes memory data, uint256 count) {
+        uint256 length = deferredLength(proven);
+        bytes memory instances = abi.encodePacked(proven.instances);
+        bytes memory halo2Proof = slice(proven.proof, length, proven.proof.length);
+        if (!packed) return (bytes.concat(instances, halo2Proof), 15);
+        data = bytes.concat(
+            slice(instances, 12 * 32, 15 * 32),
+            halo2Proof,
+            slice(proven.proof, length - 64, length),
+            slice(proven.proof, 32, length - 64)
+        );
+        return (data, 3);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
-import {CircuitDouble} from "./CircuitDouble.sol";
+import {CircuitDouble, PackedCircuitDouble} from "./CircuitDouble.sol";
 import {Curve} from "./Curve.sol";
 import {TestBase} from "./TestBase.sol";
 
@@ -86,8 +86,15 @@ abstract contract Honest is TestBase {
     }
 
     /// @dev The circuit whose only proof is `tail`, a halo2 proof or a verifying key and one.
-    function circuitOf(Case memory made, bytes memory tail) internal returns (CircuitDouble) {
-        return new CircuitDouble(valuesOf(made), bytes32(wordAt(made.deferred, 0)), TAU, keccak256(tail));
+    function circuitOf(Case memory made, bytes memory tail) internal returns (address) {
+        bytes32 digest = bytes32(wordAt(made.deferred, 0));
+        if (packed()) return address(new PackedCircuitDouble(valuesOf(made), digest, TAU, tail));
+        return address(new CircuitDouble(valuesOf(made), digest, TAU, keccak256(tail)));
+    }
+
+    /// @dev Whether proofs are packed, so that what stands for a generated verifier takes the terms.
+    function packed() internal pure virtual returns (bool) {
+        return false;
     }
 
     function directProof(Case memory made) internal pure returns (bytes memory) {

@@ -63,6 +63,8 @@ contract RoutableDouble is IRoutableVerifier {
         selector = selector_;
     }
 
+    function halo2Route() external pure returns (Halo2Route memory none) {}
+
     /// @dev Accepts what holds exactly the statement, hashed.
     function verifyStatement(
         bytes32 programDigest,

@@ -4,7 +4,7 @@
 //! | from | what |
 //! | --- | --- |
 //! | `SUM` | running sum of points, the next point, its scalar |
-//! | `CLAIMS` | `lhs`, `rhs` of the proof, then of the accumulator: what the folding challenge hashes |
+//! | `CLAIMS` | `lhs`, `rhs` of the proof, then of the accumulator: what the folding challenge hashes where limbs are instances |
 //! | `PAIRING` | input of the pairing |
 //! | `POWER` | input of the modular exponentiation |
 //! | `CHALLENGES` | one word a challenge |
@@ -37,10 +37,16 @@ const MAX_HEIGHT: usize = 11;
 
 /// Functions of the contract; each ends the call where a precompile refuses, or where there is none: a call to an address without code succeeds and
 /// returns nothing. (The operand that is named first is computed last.)
+///
+/// Packed proofs, those with `rows`, show terms instead of limbs: there is no accumulator to read.
 fn functions(rows: Option<Rows>) -> String {
     let (power, start) = match rows {
         Some(rows) => (rows.squarings(), String::new()),
         None => modular_exponentiation(),
+    };
+    let limbs = match rows {
+        Some(_) => "",
+        None => ACCUMULATOR,
     };
     format!(
         "function scale(scalar) {{
@@ -56,23 +62,26 @@ function move(from, to) {{
 mstore(to, mload(from))
 mstore(add(to, 0x20), mload(add(from, 0x20)))
 }}
-{power}function coordinate(at) -> value {{
+{power}{limbs}{start}"
+    )
+}
+
+/// Functions that read an accumulator's points from limbs.
+const ACCUMULATOR: &str = "function coordinate(at) -> value {
 let low := calldataload(at)
 let middle := calldataload(add(at, 0x20))
 let high := calldataload(add(at, 0x40))
-if or(or(shr(88, low), shr(88, middle)), shr(80, high)) {{ revert(0, 0) }}
+if or(or(shr(88, low), shr(88, middle)), shr(80, high)) { revert(0, 0) }
 value := or(low, or(shl(88, middle), shl(176, high)))
-}}
-function claim(at, to) {{
+}
+function claim(at, to) {
 let x := coordinate(at)
 let y := coordinate(add(at, 0x60))
-if iszero(or(x, y)) {{ revert(0, 0) }}
+if iszero(or(x, y)) { revert(0, 0) }
 mstore(to, x)
 mstore(add(to, 0x20), y)
-}}
-{start}"
-    )
 }
+";
 
 /// Any power by the precompile, and the words of its input that are always the same.
 fn modular_exponentiation() -> (String, String) {
@@ -98,6 +107,29 @@ mstore({modulus_length:#x}, 0x20)
         modulus_length = POWER + 0x40,
     );
     (function, start)
+}
+
+/// Bytes of a term: a point and its scalar.
+const TERM: usize = 0x60;
+/// Most terms, as in `PublicValues.sol`.
+const MAX_TERMS: usize = 4096;
+
+/// How long the calldata is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Size {
+    /// So many bytes.
+    Exactly(usize),
+    /// Terms from this offset on, one at least.
+    Terms(usize),
+}
+
+/// Where the calldata shows the group operations that a circuit leaves to its verifier.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Scalar of the last point but one on the left side.
+    pub left: usize,
+    /// The terms, up to the calldata's end.
+    pub terms: usize,
 }
 
 /// Rows of a key.
@@ -219,9 +251,19 @@ impl<'a> Writer<'a> {
         self.text.push('\n');
     }
 
-    /// Ends the call unless the calldata has `size` bytes and each word of `scalars` is below the modulus.
-    pub(super) fn check_words(&mut self, size: usize, scalars: &[usize]) {
-        self.line(&format!("{{\nlet ok := eq(calldatasize(), {size:#x})"));
+    /// Ends the call unless the calldata is as long as it must be and each word of `scalars` is below the modulus.
+    pub(super) fn check_words(&mut self, size: Size, scalars: &[usize]) {
+        self.line("{");
+        let holds = match size {
+            Size::Exactly(size) => format!("eq(calldatasize(), {size:#x})"),
+            // Below `terms` the difference wraps around, to a number that is not in range.
+            Size::Terms(terms) => {
+                let most = TERM * MAX_TERMS;
+                self.line(&format!("let ends := sub(calldatasize(), {terms:#x})"));
+                format!("and(iszero(mod(ends, {TERM:#x})), lt(sub(ends, 1), {most:#x}))")
+            }
+        };
+        self.line(&format!("let ok := {holds}"));
         for at in scalars {
             self.line(&format!("ok := and(ok, lt(calldataload({at:#x}), q))"));
         }
@@ -247,11 +289,20 @@ impl<'a> Writer<'a> {
         .collect()
     }
 
+    /// Tells who asks with four bytes how the contract is called, which is no proof's length.
+    pub(super) fn answer(&mut self, layout: &[u8; 32]) {
+        let word: String = layout.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.line(&format!(
+            "if eq(calldatasize(), 4) {{\nmstore(0, 0x{word})\nreturn(0, 0x20)\n}}"
+        ));
+    }
+
     /// The challenges, in order.
     pub(super) fn transcript(&mut self, segments: &[Vec<Piece>]) {
         let state = self.next_slot;
         for (number, segment) in segments.iter().enumerate() {
             let mut at = if number == 0 { state } else { state + 0x20 };
+            let mut rest = None;
             for piece in segment {
                 at += match piece {
                     Piece::Calldata(words) => {
@@ -264,6 +315,13 @@ impl<'a> Writer<'a> {
                         self.line(&format!("mstore({at:#x}, {value:#x})"));
                         0x20
                     }
+                    Piece::Rest(from) => {
+                        self.line(&format!(
+                            "calldatacopy({at:#x}, {from:#x}, sub(calldatasize(), {from:#x}))"
+                        ));
+                        rest = Some(*from);
+                        0
+                    }
                 };
             }
             let mut length = at - state;
@@ -271,9 +329,13 @@ impl<'a> Writer<'a> {
                 self.line(&format!("mstore8({at:#x}, 1)"));
                 length += 1;
             }
+            let length = match rest {
+                Some(from) => format!("add({length:#x}, sub(calldatasize(), {from:#x}))"),
+                None => format!("{length:#x}"),
+            };
             let challenge = CHALLENGES + 32 * number;
             self.line(&format!(
-                "mstore({state:#x}, keccak256({state:#x}, {length:#x}))\n\
+                "mstore({state:#x}, keccak256({state:#x}, {length}))\n\
                  mstore({challenge:#x}, mod(mload({state:#x}), q))"
             ));
         }
@@ -347,13 +409,65 @@ impl<'a> Writer<'a> {
             self.line(&format!(
                 "move({own:#x}, {SUM:#x})\nmove({other:#x}, {OPERAND:#x})\ninclude(fold)\nmove({SUM:#x}, {to:#x})"
             ));
-            // The order of [`crate::evm::secret_words`].
-            let [Fq2 { c0: x0, c1: x1 }, Fq2 { c0: y0, c1: y1 }] = [factor.x, factor.y];
-            for (place, word) in [x1, x0, y1, y0].into_iter().enumerate() {
-                let (at, word) = (to + 0x40 + 0x20 * place, Hex(word));
-                self.line(&format!("mstore({at:#x}, {word:#x})"));
-            }
+            self.factor(to, factor);
         }
+        self.pairing();
+    }
+
+    /// Folds the proof's pairing, whose left side is the sum, with that of the terms, which end the calldata behind the scalar `left` of the last point but
+    /// one on the left side, and ends the call unless the two hold. The sum has the generator's scalar of both.
+    pub(super) fn decide_with_terms(
+        &mut self,
+        fold: Id,
+        last: Base,
+        places: Terms,
+        g2: &G2Affine,
+        minus_s_g2: &G2Affine,
+    ) {
+        let fold = self.expression(fold).0;
+        let Terms { left, terms } = places;
+        let (right, two) = (PAIRING + 0xc0, terms + 2 * TERM);
+        self.line(&format!(
+            "for {{ let at := {terms:#x} }} lt(at, calldatasize()) {{ at := add(at, {TERM:#x}) }} {{
+calldatacopy({OPERAND:#x}, at, 0x40)
+if iszero(or(mload({OPERAND:#x}), mload({y:#x}))) {{ revert(0, 0) }}
+let scalar := calldataload(add(at, 0x40))
+if iszero(lt(scalar, q)) {{ revert(0, 0) }}
+include(mulmod({fold}, scalar, q))
+}}
+move({SUM:#x}, {PAIRING:#x})
+calldatacopy({OPERAND:#x}, sub(calldatasize(), {TERM:#x}), 0x40)
+if calldataload({left:#x}) {{
+if lt(calldatasize(), {two:#x}) {{ revert(0, 0) }}
+move({OPERAND:#x}, {SUM:#x})
+calldatacopy({OPERAND:#x}, sub(calldatasize(), {before:#x}), 0x40)
+include(calldataload({left:#x}))
+if iszero(or(mload({SUM:#x}), mload({sum_y:#x}))) {{ revert(0, 0) }}
+move({SUM:#x}, {OPERAND:#x})
+}}",
+            y = OPERAND + 0x20,
+            sum_y = SUM + 0x20,
+            before = 2 * TERM,
+        ));
+        self.place(last, SUM);
+        self.line(&format!("include({fold})\nmove({SUM:#x}, {right:#x})"));
+        self.factor(PAIRING, g2);
+        self.factor(right, minus_s_g2);
+        self.pairing();
+    }
+
+    /// The factor behind a side's point in the pairing's input.
+    fn factor(&mut self, to: usize, factor: &G2Affine) {
+        // The order of [`crate::evm::secret_words`].
+        let [Fq2 { c0: x0, c1: x1 }, Fq2 { c0: y0, c1: y1 }] = [factor.x, factor.y];
+        for (place, word) in [x1, x0, y1, y0].into_iter().enumerate() {
+            let (at, word) = (to + 0x40 + 0x20 * place, Hex(word));
+            self.line(&format!("mstore({at:#x}, {word:#x})"));
+        }
+    }
+
+    /// Ends the call, without success unless the pairing holds.
+    fn pairing(&mut self) {
         self.line(&format!(
             "mstore(0, 0)\n\
              if iszero(and(eq(returndatasize(), 0x20), staticcall(gas(), 8, {PAIRING:#x}, 0x180, 0, 0x20))) {{ revert(0, 0) }}\n\

@@ -30,11 +30,10 @@ pub(super) const KIND: Kind = Kind {
     addend: 5,
     lookup_bits: Some(8),
 };
-const REVERT: &str = " { revert(0, 0) }";
-pub(super) const KEY: usize = 32 * INSTANCES;
+pub(super) const REVERT: &str = " { revert(0, 0) }";
 
 /// The text that refuses nothing and returns its memory.
-fn without_checks(text: &str) -> String {
+pub(super) fn without_checks(text: &str) -> String {
     let line = |line: &str| {
         if line.contains("staticcall") {
             line.replace("if iszero(", "pop(").replace(REVERT, "")
@@ -64,6 +63,7 @@ fn prover(compiler: &SolcCompiler, text: &str, size: usize) -> Prover {
         bare: deploy(compiler, UNIVERSAL_CONTRACT, &without_checks(text)),
         places: places(text),
         last: size - 64,
+        alone: Box::new(<[u8]>::to_vec),
     }
 }
 
@@ -74,15 +74,19 @@ pub(super) type Finish = Box<dyn Fn(&mut Vec<u8>)>;
 pub(super) struct Honest {
     pub text: String,
     pub calldata: Vec<u8>,
-    /// Calldata with a false accumulator that the circuit proves: `left` is of another secret.
+    /// Calldata with a false accumulator: `left` is of another secret.
     pub false_accumulator: Vec<u8>,
     /// `lhs − τ·rhs` of the false accumulator, in the contract's names.
     pub error: G1,
+    /// Words of instances in the calldata.
+    pub words: usize,
+    /// How many of them are limbs.
+    pub limbs: usize,
     /// Where the proof begins in the calldata.
     pub proof: usize,
-    /// Bytes behind the last point.
-    pub tail: usize,
-    /// Puts right what stands behind the last point, for altered calldata.
+    /// Where its last point ends.
+    pub end: usize,
+    /// Puts right the word behind the last point, if there is one, for altered calldata.
     pub finish: Finish,
 }
 
@@ -107,22 +111,24 @@ impl Honest {
         let [good, bad] = [good, bad].map(|accumulator| calldata(&accumulator_limbs(&accumulator)));
         Self {
             text: setup.generate().source,
+            end: good.len(),
             calldata: good,
             false_accumulator: bad,
             error,
-            proof: KEY + 32 * words.len(),
-            tail: 0,
+            words: INSTANCES,
+            limbs: 12,
+            proof: 32 * (INSTANCES + words.len()),
             finish: Box::new(|_| {}),
         }
     }
 
-    pub(super) fn prover(&self, compiler: &SolcCompiler) -> Prover {
-        prover(compiler, &self.text, self.calldata.len() - self.tail)
+    fn prover(&self, compiler: &SolcCompiler) -> Prover {
+        prover(compiler, &self.text, self.end)
     }
 
     /// Offsets of points of key and proof but the last.
     fn points(&self) -> Vec<usize> {
-        let key = KEY + 32 * KEY_HEAD;
+        let key = 32 * (self.words + KEY_HEAD);
         // In a proof: points, evaluations, two points.
         let evaluations = self.evaluations();
         (key..self.proof)
@@ -133,10 +139,10 @@ impl Honest {
     }
 
     /// Bytes of the evaluations: words that are checked against the modulus beyond instances and key.
-    fn evaluations(&self) -> std::ops::Range<usize> {
+    pub(super) fn evaluations(&self) -> std::ops::Range<usize> {
         let checked: Vec<usize> = self
             .checked()
-            .filter(|at| (self.proof..self.calldata.len() - self.tail).contains(at))
+            .filter(|at| (self.proof..self.end).contains(at))
             .collect();
         checked[0]..checked[checked.len() - 1] + 32
     }
@@ -150,12 +156,11 @@ impl Honest {
 
     /// Offsets of the words that must be below the modulus, but those of limbs, which have narrower bounds.
     fn scalars(&self) -> Vec<usize> {
-        let tail = self.calldata.len() - self.tail..self.calldata.len();
-        (12..INSTANCES)
-            .chain([INSTANCES + 2, INSTANCES + 3, INSTANCES + 4])
+        (self.limbs..self.words)
+            .chain([2, 3, 4].map(|word| self.words + word))
             .map(|word| 32 * word)
             .chain(self.evaluations().step_by(32))
-            .chain(tail.step_by(32))
+            .chain(self.checked().filter(|at| *at >= self.end))
             .collect()
     }
 }
@@ -173,19 +178,31 @@ fn aliased_limb(calldata: &[u8], index: usize) -> Vec<u8> {
     with_scalar(calldata, at, scalar(calldata, at) + added)
 }
 
+/// Altered calldata whose pairing the last point makes hold.
+pub(super) fn balanced(
+    honest: &Honest,
+    prover: &Prover,
+    name: String,
+    mut calldata: Vec<u8>,
+) -> Case {
+    let good = &honest.calldata;
+    let behind = honest.end..good.len().min(honest.end + 32);
+    if calldata.get(behind.clone()) == good.get(behind) {
+        (honest.finish)(&mut calldata);
+    }
+    let balanced = prover
+        .balanced(&calldata)
+        .unwrap_or_else(|| panic!("{name}"));
+    assert!(prover.pairing_holds(&balanced), "{name}");
+    Case::refused(name, balanced)
+}
+
 /// Calldata that passes the pairing and breaks one rule each, then what the pairing itself must refuse.
 pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
     let good = &honest.calldata;
     let mut cases = vec![Case::accepted("the honest proof", good.clone())];
-    let mut broken = |name: String, mut calldata: Vec<u8>| {
-        if calldata[honest.calldata.len() - honest.tail..] == good[good.len() - honest.tail..] {
-            (honest.finish)(&mut calldata);
-        }
-        let balanced = prover
-            .balanced(&calldata)
-            .unwrap_or_else(|| panic!("{name}"));
-        assert!(prover.pairing_holds(&balanced), "{name}");
-        cases.push(Case::refused(name, balanced));
+    let mut broken = |name: String, calldata: Vec<u8>| {
+        cases.push(balanced(honest, prover, name, calldata));
     };
     for at in honest.scalars() {
         broken(
@@ -193,7 +210,7 @@ pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
             not_canonical(good, at),
         );
     }
-    let word = |word: usize| KEY + 32 * word;
+    let word = |word: usize| 32 * (honest.words + word);
     broken("1/n".into(), with_scalar(good, word(2), Fr::from(7)));
     broken("1/ω".into(), with_scalar(good, word(4), Fr::from(7)));
     let unit = with_scalar(good, word(3), Fr::ONE);
@@ -201,14 +218,6 @@ pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
         "ω = 1: a denominator is zero".into(),
         with_scalar(&unit, word(4), Fr::ONE),
     );
-    for index in 0..12 {
-        broken(format!("limb {index} aliased"), aliased_limb(good, index));
-    }
-    broken("accumulator at infinity".into(), {
-        let mut zero = good.clone();
-        zero[..12 * 32].fill(0);
-        zero
-    });
     let off = off_curve(prover, good, &honest.points(), &honest.finish);
     assert!(off.len() + 1 >= honest.points().len(), "{}", off.len());
     cases.extend(off);
@@ -216,8 +225,8 @@ pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
         "trailing byte",
         [good.as_slice(), &[0]].concat(),
     ));
-    cases.extend(unfolded(honest, prover));
-    for at in (good.len() - honest.tail..good.len()).step_by(32) {
+    if honest.end < good.len() {
+        let at = honest.end;
         let other = with_scalar(good, at, scalar(good, at) + Fr::ONE);
         let other = prover.balanced(&other).expect("on the curve");
         cases.push(Case::refused("another last word", other));
@@ -226,6 +235,22 @@ pub(super) fn cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
     altered[honest.evaluations().start + 31] ^= 1;
     cases.push(Case::refused("an altered evaluation", altered));
     cases
+}
+
+/// What breaks the rules for limbs, and false accumulators.
+fn cases_of_limbs(honest: &Honest, prover: &Prover) -> Vec<Case> {
+    let good = &honest.calldata;
+    let mut all = vec![];
+    for index in 0..honest.limbs {
+        let name = format!("limb {index} aliased");
+        all.push(balanced(honest, prover, name, aliased_limb(good, index)));
+    }
+    let mut zero = good.clone();
+    zero[..12 * 32].fill(0);
+    let name = "accumulator at infinity".to_owned();
+    all.push(balanced(honest, prover, name, zero));
+    all.extend(unfolded(honest, prover));
+    all
 }
 
 /// False accumulators that the last point makes up for, for every fold that it does not enter.
@@ -245,15 +270,15 @@ fn unfolded(honest: &Honest, prover: &Prover) -> Vec<Case> {
     made.into()
 }
 
-/// Texts with one check or term less.
-pub(super) fn mutants(text: &str) -> Vec<Mutant> {
+/// Texts with one check or term less; the first `limbs` words are limbs.
+pub(super) fn mutants(text: &str, limbs: usize) -> Vec<Mutant> {
     let mut all = by_line(text, "no check", |line| {
         let checks = line.ends_with(REVERT) && !line.contains("staticcall");
         checks.then(String::new)
     });
     let bound = |line: &str, limb: bool| {
         let is_bound = line.starts_with("ok := and(ok");
-        (is_bound && limb == (number_after(line, "calldataload(0x") < 12 * 32)).then(String::new)
+        (is_bound && limb == (number_after(line, "calldataload(0x") < limbs * 32)).then(String::new)
     };
     all.extend(by_line(text, "no bound", |line| bound(line, false)));
     all.extend(by_line(text, "limb below the modulus", |line| {
@@ -286,18 +311,44 @@ pub(super) fn mutants(text: &str) -> Vec<Mutant> {
                 .replace(", q))", "))")
         })
     }));
+    let pairing = [
+        ("no pairing", "sub(mload(0), 1)", "0"),
+        ("the pairing's word not cleared", "mstore(0, 0)\n", ""),
+    ];
+    all.extend(pairing.map(|(name, old, new)| replaced(text, name, old, new)));
+    let size = text.lines().find(|line| line.starts_with("let ok := "));
+    let size = size.expect("the size is checked");
+    all.push(replaced(text, "size not checked", size, "let ok := 1"));
+    // No single check sees a point off the curve, which both precompiles refuse: with neither of the two.
+    let both = ["7, 0xc0", "6, 0x80"]
+        .iter()
+        .fold(text.to_owned(), |text, call| {
+            let lines = text.lines().map(|line| {
+                if line.contains(&format!("staticcall(gas(), {call}")) {
+                    line.replace("if iszero(", "pop(").replace(REVERT, "")
+                } else {
+                    line.to_owned()
+                }
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        });
+    all.push(Mutant {
+        name: "points off the curve are left out".to_owned(),
+        text: both,
+    });
+    all
+}
+
+/// Texts without the bounds of limbs, and with other folds.
+fn mutants_of_limbs(text: &str) -> Vec<Mutant> {
     let bounds = [
         ("low limb not bounded", "shr(88, low)", "0"),
         ("middle limb not bounded", "shr(88, middle)", "0"),
         ("top limb not bounded", "shr(80, high)", "0"),
         ("top limb of 88 bits", "shr(80, high)", "shr(88, high)"),
-        ("no pairing", "sub(mload(0), 1)", "0"),
-        ("the pairing's word not cleared", "mstore(0, 0)\n", ""),
     ];
-    all.extend(bounds.map(|(name, old, new)| replaced(text, name, old, new)));
-    let size = text.lines().find(|line| line.starts_with("let ok := "));
-    let size = size.expect("the size is checked");
-    all.push(replaced(text, "size not checked", size, "let ok := 1"));
+    let bounds = bounds.map(|(name, old, new)| replaced(text, name, old, new));
+    let mut all: Vec<Mutant> = bounds.into();
     let fold = text.lines().find(|line| line.starts_with("let fold := "));
     let fold = fold.expect("a fold");
     let claims = number_after(fold, "keccak256(0x");
@@ -317,23 +368,6 @@ pub(super) fn mutants(text: &str) -> Vec<Mutant> {
         ),
     ];
     all.extend(folds.map(|(name, new)| replaced(text, name, fold, &new)));
-    // No single check sees a point off the curve, which both precompiles refuse: with neither of the two.
-    let both = ["7, 0xc0", "6, 0x80"]
-        .iter()
-        .fold(text.to_owned(), |text, call| {
-            let lines = text.lines().map(|line| {
-                if line.contains(&format!("staticcall(gas(), {call}")) {
-                    line.replace("if iszero(", "pop(").replace(REVERT, "")
-                } else {
-                    line.to_owned()
-                }
-            });
-            lines.collect::<Vec<_>>().join("\n")
-        });
-    all.push(Mutant {
-        name: "points off the curve are left out".to_owned(),
-        text: both,
-    });
     all
 }
 
@@ -388,13 +422,25 @@ pub(super) const EQUIVALENT: &[(&str, &str)] = &[
 #[test]
 fn what_passes_the_pairing_is_refused_by_the_check_for_it() {
     let Some(compiler) = compiler() else { return };
-    refuses_by_the_check_for_it(&compiler, &Honest::new());
+    let honest = Honest::new();
+    let cases = all_cases(&honest, &honest.prover(&compiler));
+    let killers = &[
+        ("top limb not bounded", "limb 2 aliased"),
+        ("fold by 1", "a false accumulator, folded by 1"),
+        ("points off the curve are left out", "off the curve"),
+    ];
+    refuses_by_the_check_for_it(&compiler, &honest, (cases, all_mutants(&honest), killers));
 }
 
+/// The cases, the mutants, and which mutant is told by which case.
+pub(super) type Expected<'a> = (Vec<Case>, Vec<Mutant>, &'a [(&'a str, &'a str)]);
+
 /// Every case, and that those which tell a few mutants are the ones for them.
-pub(super) fn refuses_by_the_check_for_it(compiler: &SolcCompiler, honest: &Honest) {
-    let prover = honest.prover(compiler);
-    let cases = cases(honest, &prover);
+pub(super) fn refuses_by_the_check_for_it(
+    compiler: &SolcCompiler,
+    honest: &Honest,
+    (cases, mutants, killers): Expected<'_>,
+) {
     let chain = deploy(compiler, UNIVERSAL_CONTRACT, &honest.text);
     for case in &cases {
         let accepted = chain.call(case.calldata.clone()).is_some();
@@ -407,16 +453,24 @@ pub(super) fn refuses_by_the_check_for_it(compiler: &SolcCompiler, honest: &Hone
         cases: &cases,
         equivalent: &[],
     };
-    for (name, expected) in [
-        ("top limb not bounded", "limb 2 aliased"),
-        ("fold by 1", "a false accumulator, folded by 1"),
-        ("points off the curve are left out", "off the curve"),
-    ] {
-        let mutant = mutants(&honest.text).into_iter().find(|m| m.name == name);
-        let killer = trial.killer(&mutant.expect("in the list"));
+    for (name, expected) in killers {
+        let mutant = mutants.iter().find(|m| m.name.starts_with(name));
+        let killer = trial.killer(mutant.expect("in the list"));
         let killer = killer.map(|case| case.name.as_str()).unwrap_or_default();
         assert!(killer.contains(expected), "{name}: {killer}");
     }
+}
+
+fn all_cases(honest: &Honest, prover: &Prover) -> Vec<Case> {
+    let mut cases = cases(honest, prover);
+    cases.extend(cases_of_limbs(honest, prover));
+    cases
+}
+
+fn all_mutants(honest: &Honest) -> Vec<Mutant> {
+    let mut mutants = mutants(&honest.text, honest.limbs);
+    mutants.extend(mutants_of_limbs(&honest.text));
+    mutants
 }
 
 #[test]
@@ -428,10 +482,10 @@ fn every_mutant_of_the_universal_contract_is_noticed() {
     let trial = Trial {
         compiler: &compiler,
         contract: UNIVERSAL_CONTRACT,
-        cases: &cases(&honest, &prover),
+        cases: &all_cases(&honest, &prover),
         equivalent: EQUIVALENT,
     };
-    let survivors = trial.survivors(&mutants(&honest.text));
+    let survivors = trial.survivors(&all_mutants(&honest));
     assert!(survivors.is_empty(), "{survivors:#?}");
 }
 

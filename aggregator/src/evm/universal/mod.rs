@@ -84,7 +84,7 @@ use snark_verifier::{
 use snark_verifier_sdk::SHPLONK;
 
 use self::{
-    emit::Writer,
+    emit::{Size, Terms, Writer},
     graph::{Base, DomainWords, Id, Node, PointNode, Recorder},
     transcript::RecordedTranscript,
     witness::Witness,
@@ -98,7 +98,10 @@ use super::{
 use crate::packed::{layout::Layout, opening::succinct};
 use crate::srs::Srs;
 
-pub use packed::{PackedVerifier, generate_packed, generate_packed_universal, packed_key_words};
+pub use packed::{
+    PackedVerifier, encode_packed_calldata, generate_packed, generate_packed_universal,
+    packed_key_words,
+};
 pub use template::UniversalTemplate;
 
 /// Name of the generated contract.
@@ -152,6 +155,10 @@ struct Recording {
     transcript: RecordedTranscript,
     /// The sides of the pairing, each a sum of points.
     sides: [Rc<Vec<(Id, Base)>>; 2],
+    /// The challenge that folds the pairing with that of the terms, and the last point, which is all of the right side; of packed proofs.
+    fold: Option<(Id, Base)>,
+    /// Nodes and challenges that are the proof's alone.
+    own: (usize, usize),
 }
 
 /// How the commitments of a proof are opened.
@@ -192,12 +199,27 @@ impl Plan {
         }
     }
 
+    /// Words of the instances in the calldata: packed proofs are for instances whose limbs are zero, and show terms instead.
+    fn words(&self) -> usize {
+        match self.opening {
+            Opening::Shplonk => self.instances,
+            Opening::Packed(_) => self.instances.saturating_sub(ACCUMULATOR_LIMBS),
+        }
+    }
+
+    /// The instances.
+    fn instance_nodes(&self) -> impl Iterator<Item = Node> {
+        let limbs = self.instances - self.words();
+        let zeros = (0..limbs).map(|_| Node::Constant(Fr::zero()));
+        zeros.chain((0..self.words()).map(|index| Node::Calldata(32 * index)))
+    }
+
     /// Digest, rows, `1/rows`, ω and `1/ω` of the key.
     fn head(&self) -> [Node; KEY_HEAD] {
         let mut words = head(&self.protocol).map(Node::Constant);
         if self.code.is_none() {
             for (place, word) in words.iter_mut().enumerate() {
-                *word = Node::Calldata(32 * (self.instances + place));
+                *word = Node::Calldata(32 * (self.words() + place));
             }
         }
         words
@@ -205,7 +227,7 @@ impl Plan {
 
     /// The key's commitments.
     fn key(&self) -> Vec<Base> {
-        let points = 32 * (self.instances + KEY_HEAD);
+        let points = 32 * (self.words() + KEY_HEAD);
         match &self.code {
             Some(points) => points.iter().copied().map(Base::Constant).collect(),
             None => (0..self.commitments())
@@ -216,7 +238,7 @@ impl Plan {
 
     /// Where the proof begins in the calldata.
     fn proof(&self) -> usize {
-        32 * (self.instances + self.key_words())
+        32 * (self.words() + self.key_words())
     }
 
     /// Where the word of the inverse is, if there is one.
@@ -224,9 +246,16 @@ impl Plan {
         self.inverse.then(|| self.proof() + self.proof_length)
     }
 
-    /// Bytes of the calldata.
-    fn size(&self) -> usize {
+    /// Where the proof ends.
+    fn end(&self) -> usize {
         self.proof() + self.proof_length + 32 * usize::from(self.inverse)
+    }
+
+    /// Where the group operations that the circuit leaves are: the generator's scalar, then these.
+    fn terms(&self) -> (usize, Terms) {
+        let generator = self.end();
+        let (left, terms) = (generator + 32, generator + 64);
+        (generator, Terms { left, terms })
     }
 }
 
@@ -286,10 +315,7 @@ fn record(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Recording, EvmErro
         generator,
         generator_inverse,
     });
-    let words: Vec<_> = (0..plan.instances)
-        .map(|index| recorder.scalar(Node::Calldata(32 * index)))
-        .collect();
-    let words = [words];
+    let words = [plan.instance_nodes().map(|n| recorder.scalar(n)).collect()];
     let points = plan.key().into_iter();
     let points: Vec<_> = points.map(|b| recorder.point(PointNode::Base(b))).collect();
     let state = recorder.scalar(state);
@@ -315,7 +341,12 @@ fn record(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Recording, EvmErro
     let (PointNode::Sum(lhs), PointNode::Sum(rhs)) = (&claim.lhs.node, &claim.rhs.node) else {
         return Err(refused("a side of the pairing is no sum".to_owned()));
     };
-    let sides = [lhs.clone(), rhs.clone()];
+    let mut sides = [lhs.clone(), rhs.clone()];
+    let own = (recorder.0.borrow().nodes().len(), transcript.segments.len());
+    let fold = match &plan.opening {
+        Opening::Shplonk => None,
+        Opening::Packed(_) => Some(with_terms(&recorder, &mut transcript, plan, &mut sides)?),
+    };
     if let Some(function) = recorder.0.borrow().unsupported {
         return Err(refused(format!("the verifier needs {function}")));
     }
@@ -323,7 +354,39 @@ fn record(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Recording, EvmErro
         recorder,
         transcript,
         sides,
+        fold,
+        own,
     })
+}
+
+/// Adds the generator's scalar of the terms to the proof's, for one multiplication of it, by the challenge that folds the two pairings. The challenge is drawn
+/// from all that either pairing is computed from.
+fn with_terms(
+    recorder: &Recorder,
+    transcript: &mut RecordedTranscript,
+    plan: &Plan,
+    [lhs, rhs]: &mut [Rc<Vec<(Id, Base)>>; 2],
+) -> Result<(Id, Base), EvmError> {
+    let (generator, _) = plan.terms();
+    let fold = recorder.scalar(transcript.last_challenge(generator));
+    let scalar = recorder.scalar(Node::Calldata(generator));
+    let added = recorder.scalar(Node::Product(fold.id, scalar.id));
+    let point = Base::Constant(G1Affine::generator());
+    let place = lhs.iter().position(|(_, base)| *base == point);
+    let place = place.ok_or_else(|| refused("the proof has no generator".to_owned()))?;
+    let mut terms = lhs.to_vec();
+    if let Some((id, _)) = terms.get_mut(place) {
+        *id = recorder.scalar(Node::Sum(*id, added.id)).id;
+    }
+    *lhs = Rc::new(terms);
+    match rhs.as_slice() {
+        [(one, last)]
+            if recorder.0.borrow().nodes().get(*one) == Some(&Node::Constant(Fr::one())) =>
+        {
+            Ok((fold.id, *last))
+        }
+        _ => Err(refused("the right side is not one point".to_owned())),
+    }
 }
 
 /// The assembly of a recorded verifier.
@@ -336,6 +399,8 @@ fn write(
         recorder,
         transcript,
         sides,
+        fold,
+        own,
     } = recording;
     let graph = recorder.0.borrow();
     let roots: Vec<_> = sides
@@ -343,6 +408,7 @@ fn write(
         .flat_map(|side| side.iter())
         .map(|term| term.0)
         .collect();
+    let (generator_scalar, terms) = plan.terms();
     let [_, rows, n_inverse, generator, generator_inverse] = plan.head();
     let mut writer = Writer::new(
         graph.nodes(),
@@ -356,29 +422,52 @@ fn write(
         Node::Calldata(at) => Some(*at),
         _ => None,
     });
-    let scalars: Vec<_> = (0..plan.instances)
+    let of_terms = fold.map(|_| [generator_scalar, terms.left]);
+    let scalars: Vec<_> = (0..plan.words())
         .map(|index| 32 * index)
         .chain(words)
         .chain(transcript.scalars.iter().copied())
         .chain(plan.inverse())
+        .chain(of_terms.into_iter().flatten())
         .collect();
-    writer.check_words(plan.size(), &scalars);
+    let size = match fold {
+        Some(_) => Size::Terms(terms.terms),
+        None => Size::Exactly(plan.end()),
+    };
+    if fold.is_some() {
+        writer.answer(&layout_word());
+    }
+    writer.check_words(size, &scalars);
     writer.check_inverse(rows, n_inverse);
     writer.check_inverse(generator, generator_inverse);
     writer.transcript(&transcript.segments);
     writer.shared();
-    for (side, terms) in sides.iter().enumerate() {
-        writer.sum(terms);
-        writer.keep(side);
+    let (g2, minus_s_g2) = (key.g2(), -key.s_g2());
+    match fold {
+        Some((fold, last)) => {
+            writer.sum(&sides[0]);
+            writer.decide_with_terms(*fold, *last, terms, &g2, &minus_s_g2);
+        }
+        None => {
+            for (side, terms) in sides.iter().enumerate() {
+                writer.sum(terms);
+                writer.keep(side);
+            }
+            writer.decide(&g2, &minus_s_g2);
+        }
     }
-    writer.decide(&key.g2(), &-key.s_g2());
     let witness = Witness {
-        nodes: graph.nodes().to_vec(),
-        segments: transcript.segments.clone(),
+        nodes: graph.nodes().iter().take(own.0).copied().collect(),
+        segments: transcript.segments.iter().take(own.1).cloned().collect(),
         inverted: writer.inverted(),
         rows,
     };
     Ok((writer.finish(), witness))
+}
+
+/// What a contract of packed proofs answers to four bytes: Keccak-256 of a name, which is that of `PublicValues.PACKED_LAYOUT`.
+fn layout_word() -> Word {
+    Keccak256::digest(b"laminate.packed-calldata.v1").into()
 }
 
 /// The words of a key, as the contract takes them.

@@ -20,6 +20,8 @@ pub(super) enum Piece {
     Calldata(Range<usize>),
     /// A word known to the generator.
     Constant(Fr),
+    /// All of the calldata from an offset on.
+    Rest(usize),
 }
 
 /// What is hashed for a challenge, in order; the number of the challenge is its place.
@@ -52,6 +54,13 @@ impl RecordedTranscript {
     /// Where the proof ends, after it has been read.
     pub(super) fn end(&self) -> usize {
         self.next
+    }
+
+    /// A last challenge, of all that was read since the one before and the calldata from `rest` on.
+    pub(super) fn last_challenge(&mut self, rest: usize) -> Node {
+        self.pending.push(Piece::Rest(rest));
+        self.segments.push(std::mem::take(&mut self.pending));
+        Node::Challenge(self.segments.len() - 1)
     }
 
     fn absorb(&mut self, words: Range<usize>) {

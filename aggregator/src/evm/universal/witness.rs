@@ -71,6 +71,7 @@ impl Witness {
                 match piece {
                     Piece::Calldata(words) => state.extend(calldata.get(words.clone())?),
                     Piece::Constant(value) => state.extend(value.to_repr().iter().rev()),
+                    Piece::Rest(from) => state.extend(calldata.get(*from..)?),
                 }
             }
             if state.len() == 0x20 {

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
+use halo2_base::halo2_proofs::halo2curves::CurveAffine;
+use halo2_base::halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_base::halo2_proofs::halo2curves::ff::{Field, PrimeField};
+use laminate_engine::deferred::Deferred;
 use laminate_engine::fold::FoldMode;
 use revm::context::TxEnv;
 use revm::context::result::{ExecutionResult, Output};
@@ -16,9 +18,10 @@ use super::super::tests::{INSTANCES, Kind, Setup};
 use super::*;
 use crate::circuit::AggregationCircuit;
 use crate::evm::tests::{Chain, compiler};
-use crate::evm::{SourceTree, UniversalTemplate, accumulator_limbs, encode_universal_calldata};
+use crate::evm::{SourceTree, UniversalTemplate, encode_packed_calldata};
 use crate::keys;
-use crate::packed::{self, Opening, tests::altered};
+use crate::packed::tests::{altered, claim, terms};
+use crate::packed::{self, Claim, Opening, with_limbs};
 use crate::prove::{self, AggregationProof, Target};
 use crate::testing::{perceptron, sample};
 
@@ -52,9 +55,9 @@ impl Circuit {
         Self { setup, srs, key }
     }
 
-    fn prove(&self, statement: &[Fr]) -> Vec<u8> {
-        let circuit = self.setup.circuit(statement);
-        packed::create_proof(&self.srs, &self.setup.key, &self.key, circuit, statement).unwrap()
+    fn prove(&self, claim: &Claim) -> Vec<u8> {
+        let circuit = self.setup.circuit(&with_limbs(&claim.words));
+        packed::create_proof(&self.srs, &self.setup.key, &self.key, circuit, &claim.words).unwrap()
     }
 
     fn verifier(&self) -> packed::Verifier {
@@ -104,13 +107,35 @@ impl Deployed {
         }))
     }
 
-    fn calldata(&self, statement: &[Fr], proof: &[u8]) -> Vec<u8> {
-        encode_universal_calldata(statement, &self.words, proof)
+    fn calldata(&self, claim: &Claim, proof: &[u8]) -> Vec<u8> {
+        encode_packed_calldata(&claim.words, &self.words, proof, &claim.deferred).unwrap()
     }
 
-    fn accepts(&self, statement: &[Fr], proof: &[u8]) -> bool {
-        self.chain.call(self.calldata(statement, proof)).is_some()
+    fn accepts(&self, claim: &Claim, proof: &[u8]) -> bool {
+        self.chain.call(self.calldata(claim, proof)).is_some()
     }
+}
+
+/// The group operations as calldata shows them, if it shows any: canonical, on the curve.
+fn read_terms(bytes: &[u8]) -> Option<Deferred<Fr, G1Affine>> {
+    fn number<F: PrimeField<Repr = [u8; 32]>>(word: &[u8]) -> Option<F> {
+        let mut word: [u8; 32] = word.try_into().ok()?;
+        word.reverse();
+        F::from_repr(word).into()
+    }
+    let mut words = bytes.chunks(32);
+    let (generator, left) = (number(words.next()?)?, number(words.next()?)?);
+    let mut terms = vec![];
+    while let Some(x) = words.next() {
+        let (x, y) = (number(x)?, number(words.next()?)?);
+        let point = Option::from(G1Affine::from_xy(x, y))?;
+        terms.push((number(words.next()?)?, point));
+    }
+    Some(Deferred {
+        terms,
+        generator,
+        left: vec![left],
+    })
 }
 
 #[test]
@@ -121,23 +146,31 @@ fn contracts_and_native_verifier_agree() {
     let Some(contracts) = Deployed::both(&circuit) else {
         return;
     };
-    let statement = circuit.setup.statement(77, 5);
-    let other = circuit.setup.statement(78, 5);
+    let statement = claim(&circuit.setup, 77, 5);
+    let other = claim(&circuit.setup, 78, 6);
     let proof = circuit.prove(&statement);
-    let mut tried: Vec<(String, Vec<Fr>, Vec<u8>)> = vec![
+    // Terms of joins have another left side; that they are the circuit's is its caller's to ask, by D, ω and E.
+    let joined = Claim {
+        deferred: terms(79, 7, Fr::from(11)),
+        ..statement.clone()
+    };
+    let mut tried: Vec<(String, Claim, Vec<u8>)> = vec![
         ("honest".to_owned(), statement.clone(), proof.clone()),
         ("honest".to_owned(), other.clone(), circuit.prove(&other)),
-        ("another accumulator".to_owned(), other, proof.clone()),
+        ("joined".to_owned(), joined, proof.clone()),
+        ("another statement".to_owned(), other, proof.clone()),
     ];
-    for place in 0..statement.len() {
+    for place in 0..statement.words.len() {
         let mut bad = statement.clone();
-        bad[place] += Fr::ONE;
+        bad.words[place] += Fr::ONE;
         tried.push((format!("instance {place}"), bad, proof.clone()));
     }
     // With the inverse that belongs to the altered words, so that it is not what refuses them; then the inverse itself.
     let (body, inverse) = proof.split_at(proof.len() - 32);
     for (name, bad) in altered(body) {
-        let bad = contracts[0].verifier.with_inverse(&statement, &[], &bad);
+        let bad = contracts[0]
+            .verifier
+            .with_inverse(&statement.words, &[], &bad);
         tried.push((name, statement.clone(), bad));
     }
     for (name, bad) in altered(inverse) {
@@ -166,10 +199,41 @@ fn contracts_and_native_verifier_agree() {
         }
         accepted += usize::from(native);
     }
-    assert_eq!(accepted, 2);
-    assert!(tried.len() > 1000);
+    assert_eq!(accepted, 3);
+    // The terms, of which a native verifier is only shown such as can be read.
+    let mut altered_terms = 0;
+    for joined in [Fr::ZERO, Fr::from(11)] {
+        let claim = Claim {
+            deferred: terms(81, 5, joined),
+            ..statement.clone()
+        };
+        let good = contracts[0].calldata(&claim, &proof);
+        let at = good.len() - 64 - 96 * claim.deferred.terms.len();
+        for (name, bad) in altered(&good[at..]) {
+            let native = read_terms(&bad).is_some_and(|deferred| {
+                let claim = Claim {
+                    deferred,
+                    ..claim.clone()
+                };
+                verifier.verify(&claim, &proof).is_ok()
+            });
+            assert!(!native, "{name}");
+            for contract in &contracts {
+                let good = contract.calldata(&claim, &proof);
+                let calldata = [&good[..good.len() - bad.len()], &bad].concat();
+                assert_eq!(
+                    contract.chain.call(calldata),
+                    None,
+                    "{}: {name}",
+                    contract.name
+                );
+            }
+            altered_terms += 1;
+        }
+    }
+    assert!(tried.len() > 1000 && altered_terms > 500);
     println!(
-        "{} proofs, {accepted} honest ones accepted by all three",
+        "{} proofs, {accepted} honest ones accepted by all three; {altered_terms} altered terms, 0 accepted",
         tried.len()
     );
 }
@@ -182,7 +246,7 @@ fn altered_calldata_is_refused() {
     let Some(contracts) = Deployed::both(&circuit) else {
         return;
     };
-    let statement = circuit.setup.statement(77, 5);
+    let statement = claim(&circuit.setup, 77, 5);
     let proof = circuit.prove(&statement);
     let mut tried = 0;
     for contract in &contracts {
@@ -192,17 +256,32 @@ fn altered_calldata_is_refused() {
             assert_eq!(contract.chain.call(bad), None, "{}: {name}", contract.name);
             tried += 1;
         }
-        for bad in [&good[..good.len() - 32], &good[..good.len() - 1], &[]] {
+        // One term less, none, less than none; a part of a term more or less.
+        let terms = 96 * statement.deferred.terms.len();
+        let cut = [1, 32, 96, terms, terms + 32, good.len()].map(|cut| good.len() - cut);
+        for bad in cut.map(|length| &good[..length]) {
             assert_eq!(contract.chain.call(bad.to_vec()), None);
         }
-        assert_eq!(contract.chain.call([&good[..], &[0]].concat()), None);
+        for more in [1, 32, 64, 96] {
+            let longer = [&good[..], &vec![0; more]].concat();
+            assert_eq!(contract.chain.call(longer), None);
+        }
+        // Four bytes ask for the layout; nothing else is answered.
+        let answer = contract.chain.output(vec![0; 4]).expect("answered");
+        assert_eq!(answer, keccak256(b"laminate.packed-calldata.v1").to_vec());
+        for length in [0, 1, 3, 5, 32] {
+            assert_eq!(contract.chain.output(vec![0; length]), None);
+        }
         // A key that is altered, with the inverse that belongs to it.
         for place in 0..contract.words.len() {
             let mut words = contract.words.clone();
             words[place][31] ^= 1;
             let body = &proof[..proof.len() - 32];
-            let bad = contract.verifier.with_inverse(&statement, &words, body);
-            let bad = encode_universal_calldata(&statement, &words, &bad);
+            let bad = contract
+                .verifier
+                .with_inverse(&statement.words, &words, body);
+            let bad = encode_packed_calldata(&statement.words, &words, &bad, &statement.deferred);
+            let bad = bad.unwrap();
             assert_eq!(contract.chain.call(bad), None, "key word {place}");
             tried += 1;
         }
@@ -230,7 +309,7 @@ fn one_packed_contract_verifies_a_constraint_system() {
         return;
     };
     let proofs = circuits.each_ref().map(|circuit| {
-        let statement = circuit.setup.statement(77, 5);
+        let statement = claim(&circuit.setup, 77, 5);
         let proof = circuit.prove(&statement);
         (statement, proof)
     });
@@ -239,49 +318,22 @@ fn one_packed_contract_verifies_a_constraint_system() {
         for (j, circuit) in circuits.iter().enumerate() {
             let words = circuit.words();
             let body = &proof[..proof.len() - 32];
-            let completed = universal.verifier.with_inverse(statement, &words, body);
+            let completed = universal
+                .verifier
+                .with_inverse(&statement.words, &words, body);
             assert_eq!(
                 completed == *proof,
                 i == j,
                 "one word for both contracts of a key"
             );
-            let calldata = encode_universal_calldata(statement, &words, &completed);
+            let (shown, terms) = (&statement.words, &statement.deferred);
+            let calldata = encode_packed_calldata(shown, &words, &completed, terms).unwrap();
             let accepted = universal.chain.call(calldata).is_some();
             assert_eq!(accepted, i == j, "proof {i}, key {j}");
             refused += usize::from(!accepted);
         }
     }
     println!("{refused} proofs under other keys, 0 accepted");
-}
-
-/// False accumulators that the circuit proves.
-#[test]
-fn false_accumulators_are_refused() {
-    let srs = Srs::development(15).unwrap();
-    let circuit = Circuit::new(&srs, KIND, 2);
-    let Some(contracts) = Deployed::both(&circuit) else {
-        return;
-    };
-    let good = circuit.setup.accumulator(77);
-    let mut broken = good.clone();
-    broken.left = circuit.setup.accumulator(78).left;
-    let limbs = accumulator_limbs(&good);
-    let mut bad = vec![accumulator_limbs(&broken), [Fr::ZERO; 12]];
-    for index in (0..12).filter(|index| index % 3 < 2) {
-        let mut limbs = limbs;
-        limbs[index] += Fr::from_u128(1 << 88);
-        limbs[index + 1] -= Fr::ONE;
-        bad.push(limbs);
-    }
-    for limbs in &bad {
-        let mut statement = circuit.setup.statement(77, 5);
-        statement[..12].copy_from_slice(limbs);
-        let proof = circuit.prove(&statement);
-        for contract in &contracts {
-            assert!(!contract.accepts(&statement, &proof), "{}", contract.name);
-        }
-    }
-    println!("{} proven but false accumulators, 0 accepted", bad.len());
 }
 
 /// A proof of a small model, packed, under its key.
@@ -319,15 +371,15 @@ fn gas_of_the_packed_aggregation_circuit() {
     let model = Model::new();
     let (srs, key) = (&model.srs, model.packed());
     let vk = model.keys.pk.get_vk();
-    let instances = model.proof.instances().unwrap();
+    let claim = Claim::new(&model.proof.public, model.proof.digest);
     let proof = &model.proof.proof;
-    let words = packed_key_words(vk, key, instances.len()).unwrap();
+    let words = packed_key_words(vk, key, INSTANCES).unwrap();
     let contracts = [
-        generate_packed(srs, vk, key, instances.len()).unwrap(),
-        generate_packed_universal(srs, vk, key, instances.len()).unwrap(),
+        generate_packed(srs, vk, key, INSTANCES).unwrap(),
+        generate_packed_universal(srs, vk, key, INSTANCES).unwrap(),
     ];
     let embedded = UniversalTemplate::embedded_packed().unwrap();
-    let compiled = UniversalTemplate::compile_packed(srs, vk, key, instances.len(), &compiler);
+    let compiled = UniversalTemplate::compile_packed(srs, vk, key, INSTANCES, &compiler);
     assert_eq!(embedded, compiled.unwrap(), "run scripts/make_embedded.sh");
     embedded
         .require_key(&srs.truncated(model.keys.meta.k()).unwrap(), vk)
@@ -335,7 +387,7 @@ fn gas_of_the_packed_aggregation_circuit() {
     for (verifier, words) in contracts.iter().zip([&[][..], &words]) {
         let compiled = verifier.compile(&compiler).unwrap();
         assert_eq!(proof.len(), verifier.proof_length);
-        let calldata = encode_universal_calldata(&instances, words, proof);
+        let calldata = encode_packed_calldata(&claim.words, words, proof, &claim.deferred).unwrap();
         let gas = Chain::deploy(&compiled.creation).call(calldata);
         println!(
             "{}: {} bytes of code, {} gas, {} words of key, {} bytes of proof",
@@ -346,26 +398,28 @@ fn gas_of_the_packed_aggregation_circuit() {
             verifier.proof_length
         );
     }
-    let halo2 = contracts[0].compile(&compiler).unwrap();
-    let submission = Submission::new(&compiler, &halo2.creation, &model.proof);
-    let mut chain = submission.chain;
-    let first = chain.send(submission.registry, submission.submit.clone());
-    let first = first.unwrap_or_else(|| panic!("refused with {:02x?}", chain.returned));
-    println!("submit: {first} gas");
-    assert_eq!(
-        chain.send(submission.registry, submission.submit.clone()),
-        None,
-        "replayed"
-    );
-    for at in (4..submission.submit.len()).step_by(32) {
-        let mut bad = submission.submit.clone();
-        bad[at + 31] ^= 1;
-        assert_eq!(
-            chain.send(submission.registry, bad),
-            None,
-            "word {}",
-            at / 32
+    for (verifier, words) in contracts.iter().zip([&[][..], &words]) {
+        let halo2 = verifier.compile(&compiler).unwrap().creation;
+        let Submission {
+            mut chain,
+            registry,
+            submit,
+        } = Submission::new(&compiler, &halo2, words, &model.proof);
+        let first = chain.send(registry, submit.clone());
+        let first = first.unwrap_or_else(|| panic!("refused with {:02x?}", chain.returned));
+        println!(
+            "{}: {first} gas to submit, {} bytes of calldata, {} terms",
+            verifier.name,
+            submit.len(),
+            claim.deferred.terms.len()
         );
+        let again = chain.send(registry, submit.clone());
+        assert_eq!(again, None, "replayed");
+        for at in (4..submit.len()).step_by(32) {
+            let mut bad = submit.clone();
+            bad[at + 31] ^= 1;
+            assert_eq!(chain.send(registry, bad), None, "word {}", at / 32);
+        }
     }
 }
 
@@ -377,36 +431,59 @@ struct Submission {
 }
 
 impl Submission {
-    fn new(compiler: &SolcCompiler, halo2: &[u8], proof: &AggregationProof) -> Self {
+    /// With the key in the code, or its words in the proof.
+    fn new(compiler: &SolcCompiler, halo2: &[u8], key: &[Word], proof: &AggregationProof) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let tree = SourceTree::contracts(&root).unwrap();
-        let names = ["ModelRegistry", "InferenceVerifier"];
+        let names = [
+            "ModelRegistry",
+            "InferenceVerifier",
+            "UniversalVerifier",
+            "RoutedVerifier",
+        ];
         let compiled = compiler.compile(&tree, &names).unwrap();
         let mut chain = Ledger::default();
         let public = &proof.public;
         let statement: Vec<Word> = public.statement.iter().map(word).collect();
-        let halo2 = chain.deploy(halo2);
-        let arguments = [
-            address_word(halo2),
-            number(public.outputs as usize),
-            number(proof.proof.len()),
-            number(public.deferred.terms.len()),
-            [0; 32],
-        ];
-        let creation = [
-            &compiled["InferenceVerifier"].creation[..],
-            &arguments.concat(),
-        ];
-        let verifier = chain.deploy(&creation.concat());
-        let registry = chain.deploy(&compiled["ModelRegistry"].creation);
-        let (program, weights) = (statement[0], statement[1]);
+        let outputs = number(public.outputs as usize);
+        let halo2 = address_word(chain.deploy(halo2));
+        let length = number(proof.proof.len());
+        let mut create = |name: &str, arguments: &[Word]| {
+            let creation = [&compiled[name].creation[..], &arguments.concat()].concat();
+            chain.deploy(&creation)
+        };
+        let terms = number(public.deferred.terms.len());
+        let own = [halo2, outputs, length, terms, [0; 32]];
+        let universal = create(
+            "UniversalVerifier",
+            &[halo2, number(32 * key.len().max(1)), length],
+        );
+        let verifier = match key {
+            [] => create("InferenceVerifier", &own),
+            _ => create(
+                "RoutedVerifier",
+                &[address_word(universal), outputs, [0; 32]],
+            ),
+        };
+        let registry = create("ModelRegistry", &[]);
+        let (mut program, weights) = (statement[0], statement[1]);
+        let mut encoded = crate::evm::encode_proof(proof).unwrap();
+        if !key.is_empty() {
+            let words = [&[number(0x40), program, number(32 * key.len())][..], key].concat();
+            let asked = call("programDigestOf(bytes,bytes32)", &words);
+            chain.send(universal, asked).expect("a digest");
+            let key_at = encoded.len() - proof.proof.len();
+            encoded.splice(key_at..key_at, key.concat());
+            encoded.splice(0..0, program);
+            program = chain.returned[..].try_into().expect("a word");
+        }
         let register = call(
             "registerModel(bytes32,bytes32,address,bytes32)",
             &[program, weights, address_word(verifier), [0; 32]],
         );
-        chain.send(registry, register).expect("registered");
+        let gas = chain.send(registry, register).expect("registered");
+        println!("{gas} gas to register");
         let model = chain.returned[..].try_into().expect("a word");
-        let encoded = crate::evm::encode_proof(proof).unwrap();
         let output = statement[3..].concat();
         let head = [
             model,
