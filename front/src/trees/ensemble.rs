@@ -4,7 +4,7 @@
 //! ([`Test`]), where a missing value goes ([`Split::missing_yes`], [`Split::zero_missing`]), in which precision
 //! leaves are added ([`Sum`]), and what the sums mean ([`Link`], [`Decision`]).
 
-use super::{Format, TreeError};
+use super::{Format, Predict, TreeError};
 
 /// Most trees of a model.
 pub const MAX_TREES: usize = 1 << 20;
@@ -40,6 +40,8 @@ pub struct Ensemble {
     pub link: Link,
     /// From margins to a class.
     pub decision: Decision,
+    /// What the library's `predict` gives.
+    pub predicts: Predict,
     /// Class labels, in the order of the outputs (two for one output that decides between them).
     pub labels: Vec<String>,
     /// What the user should know about how the file was read.

@@ -21,7 +21,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::ensemble::MAX_FEATURES;
-use super::{Decision, Ensemble, Format, Link, Node, Sum, TreeError};
+use super::{Decision, Ensemble, Format, Link, Node, Predict, Sum, TreeError};
 use crate::onnx::messages::{
     DimensionValue, GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type,
 };
@@ -216,6 +216,7 @@ fn trees(node: &NodeProto, attributes: &Attributes<'_>) -> Result<Ensemble, Tree
         sum: Sum::SingleThenBase,
         link: Link::Identity,
         decision: Decision::None,
+        predicts: Predict::Response,
         labels: Vec::new(),
         notes: Vec::new(),
     };

@@ -13,7 +13,8 @@ use document::{Attributes, Document, Model, TreeDocument};
 
 use super::ensemble::{MAX_CODE, MAX_FEATURES, MAX_OUTPUTS};
 use super::{
-    Decision, Ensemble, Format, Link, Node, Set, Split, Sum, Target, Test, Tree, TreeError, ubjson,
+    Decision, Ensemble, Format, Link, Node, Predict, Set, Split, Sum, Target, Test, Tree,
+    TreeError, ubjson,
 };
 
 const FORMAT: Format = Format::XgBoost;
@@ -159,6 +160,11 @@ impl Head {
             sum: Sum::Single,
             link,
             decision,
+            // As `Booster.predict` does.
+            predicts: match objective {
+                "multi:softmax" | "binary:hinge" => Predict::Class,
+                _ => Predict::Response,
+            },
             labels: (0..labels).map(|l| l.to_string()).collect(),
             notes: Vec::new(),
         };
