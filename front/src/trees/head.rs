@@ -60,6 +60,8 @@ pub enum Head {
         /// Fraction bits of the output.
         scale: i8,
     },
+    /// The place of the greatest margin, the first of equal ones.
+    Argmax,
 }
 
 /// A head, and what it costs in accuracy.
@@ -75,6 +77,21 @@ pub struct Made {
     pub worst_relative: f64,
     /// The output above which one output decides for the second class.
     pub threshold: Option<f64>,
+}
+
+/// What a program gives if nothing else is asked for: what the library's `predict` does, or the class where that is a
+/// softmax, and why.
+#[must_use]
+pub fn usual(ensemble: &Ensemble) -> (Predict, Option<&'static str>) {
+    match (ensemble.predicts, ensemble.link) {
+        (Predict::Response, Link::Softmax) if ensemble.decision == Decision::ArgMax => (
+            Predict::Class,
+            Some(
+                "the library predicts a softmax, of which the program gives the class (--predict)",
+            ),
+        ),
+        (predict, _) => (predict, None),
+    }
 }
 
 /// The head that gives `predict`.
@@ -132,11 +149,13 @@ fn class(ensemble: &Ensemble, lowered: &Lowered) -> Result<Made, TreeError> {
             "the class of a model that is no classifier",
             "give --predict response or margin",
         )),
-        Decision::ArgMax => Err(unsupported(
-            ensemble,
-            "the class of several margins",
-            "give --predict margin",
-        )),
+        Decision::ArgMax => Ok(Made {
+            head: Head::Argmax,
+            predict: Predict::Class,
+            worst_error: 0.0,
+            worst_relative: 0.0,
+            threshold: None,
+        }),
         Decision::Above(t) => {
             let last = floor(lowered, t);
             let bounds: Vec<i32> = last.checked_add(1).into_iter().collect();
@@ -160,7 +179,7 @@ fn response(ensemble: &Ensemble, lowered: &Lowered) -> Result<Option<Made>, Tree
     match (ensemble.link, ensemble.decision) {
         (Link::Softmax, _) => Err(unsupported(
             ensemble,
-            "the softmax of several margins",
+            "the softmax of several margins as an output",
             "give --predict class or margin",
         )),
         (Link::Logistic { .. }, _) => Ok(Some(probability(ensemble, lowered, INSIDE, exact))),

@@ -1,14 +1,19 @@
 //! The program of a forest: one op between rows of keys and rows of sums, and what follows the sums.
 
-use laminate_model::ops::forest::{MAX_STEPS, Nodes, Row};
-use laminate_model::ops::{Forest, View};
+use laminate_model::ops::forest::{COLUMNS, MAX_STEPS, Nodes, Row};
+use laminate_model::ops::{Forest, RowArgmax, View};
 use laminate_model::program::{AxisMap, TensorView, ViewTerm};
 use laminate_model::program::{
-    MAX_BATCH_LOG, MAX_WIDTH, Node, Op, Program, Tensor, Weights, padded_log,
+    MAX_BATCH_LOG, MAX_ENTRIES, Node, Op, Program, Tensor, Weights, padded_log,
 };
 
 use super::machine::Machine;
 use super::{Head, TreeError, keys};
+
+/// log2 of the rows of commitments to a table of nodes, each a point that a contract takes.
+const ROWS_LOG: usize = 4;
+/// log2 of the longest of these rows, which a reference string must have the powers for.
+const LONGEST_ROW_LOG: usize = 20;
 
 /// The program and weights of a machine and what follows it. Input: one key a feature ([`keys::key`]); output: one value a
 /// chain, in units of `2^-scale`.
@@ -26,13 +31,17 @@ pub fn program(
     TreeError::bound(
         "number of nodes of a program's table",
         machine.rows.len(),
-        MAX_WIDTH as usize,
+        MAX_ENTRIES as usize,
     )?;
     TreeError::bound(
         "number of steps of a chain",
         machine.steps as usize,
         MAX_STEPS as usize,
     )?;
+    // A large table takes longer rows instead of more of them.
+    let words = padded_log(COLUMNS as usize * machine.rows.len().next_power_of_two());
+    let longer = words.saturating_sub(ROWS_LOG).min(LONGEST_ROW_LOG) as u8;
+    let row_log = row_log.max(longer);
     let mut program = Program::empty(name, padded_log(batch.max(1)) as u8, row_log);
     program.limb_bits = 16;
     program.tensors = vec![Tensor {
@@ -129,6 +138,7 @@ impl Built {
     fn head(&mut self, head: &Head, chains: u32) {
         match head {
             Head::None => {}
+            Head::Argmax => self.push(Op::RowArgmax(RowArgmax), Tensor::new("class", 1, 0)),
             Head::Stairs {
                 nodes,
                 steps,

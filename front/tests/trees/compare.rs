@@ -162,7 +162,11 @@ fn heads(
         let made = match head(ensemble, lowered, predict) {
             Ok(made) => made,
             Err(error) => {
-                let none = predict == Predict::Class && ensemble.decision == Decision::None;
+                let none = match predict {
+                    Predict::Margin => false,
+                    Predict::Response => ensemble.link == Link::Softmax,
+                    Predict::Class => ensemble.decision == Decision::None,
+                };
                 assert!(
                     none && error.to_string().contains("--predict"),
                     "{name}: {error}"

@@ -44,7 +44,7 @@ use std::sync::Arc;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
-use laminate_engine::claim::{Term, View, WiredConstant};
+use laminate_engine::claim::{Term, View};
 use laminate_engine::field::{fr_from_i64, pow2};
 use laminate_engine::lookup::TableColumn;
 use laminate_engine::maps::{Linear, Map, Mask, Wiring};
@@ -54,6 +54,7 @@ use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
 use super::check::{Use, bits};
+use super::columns::{masked, wired};
 use super::{AuxColumn, Bounds, Check, Extent, Io, NodeTable, OpSpec, Output, Placed, Role};
 use crate::program::{Program, WORD_BOUND, Weights, padded_log};
 
@@ -341,35 +342,6 @@ impl Axes {
     }
 }
 
-/// A constant where masks hold, on axes of which the first is the most significant.
-fn masked(value: Fr, axes: &[usize], masks: Vec<Mask>) -> WiredConstant {
-    let wiring = Wiring {
-        view: axes.to_vec(),
-        axes: vec![],
-        masks,
-    };
-    WiredConstant {
-        value,
-        wiring: Arc::new(wiring),
-    }
-}
-
-/// The terms of a column, wired; its constant is left to the caller.
-fn wired(view: &View, wiring: &Arc<Wiring>) -> View {
-    View {
-        constant: Fr::ZERO,
-        constants: vec![],
-        terms: view
-            .terms
-            .iter()
-            .map(|term| Term {
-                wiring: Some(Arc::clone(wiring)),
-                ..term.clone()
-            })
-            .collect(),
-    }
-}
-
 /// An int32 auxiliary column.
 fn word(node: &Placed<'_>, role: Role) -> View {
     node.aux_from(fr_from_i64(-WORD_BOUND), role)
@@ -533,15 +505,7 @@ impl OpSpec for Forest {
 
     /// The operand is a column of its own: variants are views of it, and its limbs bound it.
     fn check_columns(&self, node: &Io<'_>, operands: &[View]) -> Result<(), String> {
-        let plain = |view: &View| {
-            view.constants.is_empty() && view.terms.iter().all(|term| term.wiring.is_none())
-        };
-        let id = node.node.inputs.first();
-        let own = id.is_some_and(|id| !node.program.is_view(*id));
-        if (own && operands.iter().all(plain)) || !on("operand of a forest that is stored") {
-            return Ok(());
-        }
-        Err("its operand is a view of other tensors, expected one with a column of its own".into())
+        node.stored_operand(operands)
     }
 
     fn tables(&self, node: &Io<'_>) -> Vec<usize> {

@@ -18,8 +18,8 @@ pub use crate::ends::{End, Sequence, Shard};
 pub use crate::ops::{AuxColumn, Extent, Op, Role};
 pub use carry::{Carry, RopeTable};
 pub use check::{
-    MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
-    SHORT_VOCAB,
+    MAX_BATCH_LOG, MAX_ENTRIES, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH,
+    ProgramError, SHORT_VOCAB,
 };
 pub use laminate_engine::poly::padded_log;
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};

@@ -131,7 +131,10 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
     let _stage = out.stage("Lowering the trees");
     let lowered = trees::lower(ensemble)?;
     let machine = &lowered.machine;
-    let predict = args.predict.map_or(ensemble.predicts, Predict::from);
+    let (predict, why) = match args.predict {
+        Some(predict) => (predict.into(), None),
+        None => head::usual(ensemble),
+    };
     let made = head::head(ensemble, &lowered, predict)?;
     let name = model_name(&args.model);
     let (program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
@@ -162,7 +165,11 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
         slots: program.slots(),
         polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
         fidelity: fidelity.as_ref().map(FidelityReport::from),
-        notes: ensemble.notes.clone(),
+        notes: why
+            .map(str::to_owned)
+            .into_iter()
+            .chain(ensemble.notes.clone())
+            .collect(),
         warnings: warnings.into_iter().collect(),
     };
     out.result(&human(&report, &args.output), &report)?;

@@ -22,6 +22,7 @@ mod rescale;
 mod reshape;
 mod rms_norm;
 mod rope;
+mod row_argmax;
 mod scores;
 mod softmax;
 #[cfg(test)]
