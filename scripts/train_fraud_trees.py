@@ -4,8 +4,8 @@
     python scripts/train_fraud_trees.py --csv creditcard.csv
 
 The CSV is the ULB card-fraud set (columns V1..V28, Amount, Class; Time is not used). The models take the columns as
-they are; an empty cell is a missing value. Nothing that is written holds a row of the set: samples come from the generator
-of train_fraud.py, and a generated row that is a copy stops the run. Same libraries, same bytes.
+they are; an empty cell is a missing value. Nothing that is written holds a row of the set: samples come from the
+generator of train_fraud.py, and a generated row that is a copy stops the run. Same libraries, same bytes.
 """
 
 from __future__ import annotations

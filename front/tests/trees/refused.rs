@@ -74,7 +74,7 @@ fn features_without_counterpart_are_named() {
             "\"size_leaf_vector\":\"1\"",
             "\"size_leaf_vector\":\"3\"",
         ),
-        "vector leaves",
+        "3, the model has 1 outputs",
     );
     refused(
         &with(
