@@ -48,7 +48,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Use, bits};
 use super::{AuxColumn, Bounds, Check, Extent, Io, NodeTable, OpSpec, Output, Placed, Role};
-use crate::program::{Program, WORD_BOUND, Weights, padded_log};
+use crate::program::{Program, Weights, padded_log};
 
 mod axes;
 mod relations;

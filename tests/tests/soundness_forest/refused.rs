@@ -1,10 +1,12 @@
 //! Programs that are no forests.
 
 use laminate_model::ops::{Dense, Forest, View};
-use laminate_model::program::{AxisMap, DenseShape, Node, Op, Program, Tensor, TensorView, ViewTerm, WeightFormat};
+use laminate_model::program::{
+    AxisMap, DenseShape, Node, Op, Program, Tensor, TensorView, ViewTerm, WeightFormat,
+};
 use laminate_tests::{programs, sequence};
 
-use super::{forest};
+use super::forest;
 
 /// What `Program::check` says of a changed program.
 fn refusal(change: impl FnOnce(&mut Program)) -> String {

@@ -10,7 +10,7 @@ use laminate_tests::attack::{Tally, srs};
 use laminate_tests::forest::{Place, Shape, Step, case, replay};
 use laminate_tests::forger::{At, Forger, element};
 
-use super::{SIDE, BIT, SUM, ROOT, forest, steered, entry, row};
+use super::{BIT, ROOT, SHAPE, SIDE, SUM, entry, forest, row, steered};
 
 /// Some of [`splits`]: one that meets its threshold and one on a missing value among them, or all with LAMINATE_EXHAUSTIVE.
 fn some_splits() -> Vec<(Place, Step)> {

@@ -8,7 +8,7 @@ use laminate_tests::attack::{Tally, srs};
 use laminate_tests::forest::{Step, replay};
 use laminate_tests::forger::Forger;
 
-use super::{SUM, ROOT, split, forest};
+use super::{ROOT, SUM, forest, row};
 
 /// A table of nodes by what is wrong, the rows that are other ones, and whether the executor runs it.
 type Malformed = (&'static str, Vec<(usize, Row)>, bool);
