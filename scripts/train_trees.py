@@ -290,9 +290,13 @@ def sklearn_models(out: Out) -> None:
         out.path(f"{name}.onnx").write_bytes(graph.SerializeToString())
         classes = target in ("binary", "three")
         margin = margin or ("predict_proba" if classes else "predict")
+        if margin == "depth":
+            # Sum of path lengths, of which the score is a function.
+            c = depth(model.max_samples_) * len(model.estimators_)
+            margins = -np.log2(-model.score_samples(test)) * c
+            out.add(name, f"{name}.onnx", test, margins, model.predict(test) > 0)
+            return
         margins = getattr(model, margin)(test)
-        if margin == "score":
-            margins = model.score_samples(test)
         out.add(name, f"{name}.onnx", test, margins, model.predict(test) if classes else None)
 
     n, d = out.trees(20), out.depth(7)
@@ -323,6 +327,13 @@ def sklearn_models(out: Out) -> None:
     forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=8)
     ordinal = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     train("skl_ordinal", "three", encoded(ordinal, "passthrough", forest), categories=True)
+    isolation = ensemble.IsolationForest(n_estimators=n, max_samples=16 if out.small else 128, random_state=9)
+    train("skl_isolation", "binary", isolation, margin="depth")
+
+
+def depth(samples: int) -> float:
+    """Average path length of a search tree of so many samples (more than two)."""
+    return 2.0 * (np.log(samples - 1.0) + np.euler_gamma) - 2.0 * (samples - 1.0) / samples
 
 
 def onnx_models(out: Out) -> None:

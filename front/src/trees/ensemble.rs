@@ -186,6 +186,13 @@ pub enum Link {
     SignedSquare,
     /// `ln(1 + exp(x))` (LightGBM's `cross_entropy_lambda`).
     Softplus,
+    /// `offset - 2^(-x / scale)`: isolation forests.
+    Isolation {
+        /// Average path length of a row, times the number of trees.
+        scale: f64,
+        /// The score of a row that is never isolated.
+        offset: f64,
+    },
 }
 
 /// From margins to a class.

@@ -188,8 +188,13 @@ fn response(ensemble: &Ensemble, lowered: &Lowered) -> Result<Option<Made>, Tree
             Ok(Some(probability(ensemble, lowered, 0, exact)))
         }
         (Link::Identity, _) => Ok(None),
-        (Link::Exp | Link::SignedSquare | Link::Softplus, _) => {
-            number(ensemble, lowered, exact).map(Some)
+        (Link::Exp | Link::SignedSquare | Link::Softplus | Link::Isolation { .. }, decision) => {
+            let mut made = number(ensemble, lowered, exact)?;
+            if let Decision::Above(t) = decision {
+                // The value of an interval that the threshold parts is on neither side: classes are for that.
+                made.threshold = ensemble.predictions(&[t]).first().copied();
+            }
+            Ok(Some(made))
         }
     }
 }

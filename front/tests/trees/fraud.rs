@@ -30,8 +30,9 @@ fn published_models_score_as_their_libraries() {
             assert_eq!(compared.against, Against::Margins, "{file}");
             assert_eq!((compared.rows, compared.agreeing), (2000, Some(2000)));
             let most = match predict {
-                Predict::Margin => 2e-6,
-                Predict::Response => made.worst_error + 1e-6,
+                // XGBoost's own sums of 60 leaves are float32.
+                Predict::Margin => 6e-6,
+                Predict::Response => made.worst_error + 2e-6,
                 Predict::Class => 0.0,
             };
             assert!(compared.max_error <= most, "{file}: {compared:?}");

@@ -358,7 +358,7 @@ fn broken_onnx_is_named() {
     );
     refused(
         &onnx(file, "nodes_featureids", |a| a.ints[0] = 1 << 31),
-        "at most",
+        "feature 2147483648 of 6",
     );
     refused(
         &onnx(file, "nodes_values", |a| a.floats[0] = f32::NAN),

@@ -243,15 +243,22 @@ impl Column {
     }
 }
 
+impl Step {
+    /// What the step makes of a value.
+    pub(super) fn apply(&self, x: f32) -> f32 {
+        match self {
+            Self::Impute(value) if x.is_nan() => *value,
+            Self::Impute(_) => x,
+            Self::Scale { offset, scale } => (x - offset) * scale,
+            Self::Cut => x.trunc(),
+            Self::Encode(encoder) if x.is_nan() => encoder.missing,
+            Self::Encode(encoder) => encoder.value(x),
+        }
+    }
+}
+
 fn apply(steps: &[Step], x: f32) -> f32 {
-    steps.iter().fold(x, |x, step| match step {
-        Step::Impute(value) if x.is_nan() => *value,
-        Step::Impute(_) => x,
-        Step::Scale { offset, scale } => (x - offset) * scale,
-        Step::Cut => x.trunc(),
-        Step::Encode(encoder) if x.is_nan() => encoder.missing,
-        Step::Encode(encoder) => encoder.value(x),
-    })
+    steps.iter().fold(x, |x, step| step.apply(x))
 }
 
 /// The steps of an imputer or a scaler, one for each of `count` columns.

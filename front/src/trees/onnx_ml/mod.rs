@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | the graph's input, the trees | this one |
 //! | steps before the trees, labels and ZipMap after them | [`walk`] |
+//! | what isolation forests do after them | [`after`] |
 //! | attributes of a node | [`attributes`] |
 //! | TreeEnsembleClassifier, TreeEnsembleRegressor | [`nodes`] |
 //! | TreeEnsemble (version 5) | [`flat`] |
@@ -12,6 +13,7 @@
 //!
 //! Leaves are summed in float32, the base last, as ONNX Runtime does.
 
+mod after;
 mod attributes;
 mod branch;
 mod columns;
@@ -22,8 +24,8 @@ mod walk;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::ensemble::{MAX_FEATURES, MAX_MEMBERS};
-use super::{Decision, Ensemble, Format, Link, Node, Predict, Sum, TreeError};
+use super::ensemble::MAX_FEATURES;
+use super::{Decision, Ensemble, Format, Link, Predict, Sum, TreeError};
 use crate::onnx::messages::{
     DimensionValue, GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type,
 };
@@ -84,24 +86,7 @@ pub fn read(model: &ModelProto) -> Result<Ensemble, TreeError> {
     for node in &graph.node {
         walk.node(node)?;
     }
-    let Some((mut ensemble, columns)) = walk.ensemble else {
-        return Err(malformed("graph", "holds no trees"));
-    };
-    let sets = &mut ensemble.sets;
-    let mut categories = 0;
-    for node in ensemble.trees.iter_mut().flat_map(|t| &mut t.nodes) {
-        if let Node::Split(split) = node {
-            let column = columns.get(split.feature as usize).ok_or_else(|| {
-                malformed(
-                    "trees",
-                    format!("feature {} of {}", split.feature, columns.len()),
-                )
-            })?;
-            categories += column.categories();
-            TreeError::bound("number of categories in sets", categories, MAX_MEMBERS)?;
-            column.fold(split, sets)?;
-        }
-    }
+    let mut ensemble = walk.ensemble()?;
     ensemble.features = features;
     ensemble.check()?;
     Ok(ensemble)

@@ -1,14 +1,15 @@
 //! The walk over a graph: columns are selected, joined, imputed, scaled and encoded until trees read them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use super::after::After;
 use super::attributes::Attributes;
 use super::columns::{self, Column, Step};
 use super::{is_tree, malformed, trees, unsupported};
 use crate::onnx::messages::{GraphProto, NodeProto, TensorProto, data_type};
-use crate::trees::ensemble::MAX_FEATURES;
-use crate::trees::{Ensemble, TreeError};
+use crate::trees::ensemble::{MAX_FEATURES, MAX_MEMBERS, MAX_TREES};
+use crate::trees::{Decision, Ensemble, Link, Node, Predict, Set, Target, Test, TreeError};
 
 /// Most columns of all steps of a graph.
 const MAX_COLUMNS: usize = 1 << 22;
@@ -21,11 +22,15 @@ pub(super) struct Walk<'a> {
     known: HashMap<&'a str, Columns>,
     constants: HashMap<&'a str, &'a TensorProto>,
     /// What comes out of the trees.
-    after: Vec<&'a str>,
+    after: HashSet<&'a str>,
     /// Columns of all steps.
     made: usize,
     /// The trees and the columns that they read.
-    pub(super) ensemble: Option<(Ensemble, Columns)>,
+    ensembles: Vec<(Ensemble, Columns)>,
+    /// What an isolation forest makes of its trees.
+    arithmetic: After<'a>,
+    /// The first node behind the trees that only an isolation forest has.
+    problem: Option<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -41,9 +46,11 @@ impl<'a> Walk<'a> {
                 .iter()
                 .map(|tensor| (tensor.name.as_str(), tensor))
                 .collect(),
-            after: vec![],
+            after: HashSet::new(),
             made: 0,
-            ensemble: None,
+            ensembles: vec![],
+            arithmetic: After::default(),
+            problem: None,
         };
         walk.put(input, (0..features as u32).map(Column::raw).collect())?;
         Ok(walk)
@@ -68,27 +75,37 @@ impl<'a> Walk<'a> {
         let Some(to) = node.output.first() else {
             return Err(malformed(attributes.place(), "no result"));
         };
-        if self.after.contains(&from.as_str()) {
-            return match node.op_type.as_str() {
-                "Identity" | "Cast" | "ZipMap" => {
-                    self.after.push(to);
-                    Ok(())
+        let behind = node
+            .input
+            .iter()
+            .any(|name| self.after.contains(name.as_str()));
+        if behind {
+            let understood = self.arithmetic.node(node, &attributes, &self.constants);
+            let plain = matches!(node.op_type.as_str(), "Identity" | "Cast" | "ZipMap");
+            if !plain || self.problem.is_some() {
+                let problem = format!("{} after the trees", attributes.place());
+                if !understood {
+                    return Err(unsupported(problem));
                 }
-                _ => Err(unsupported(format!(
-                    "{} after the trees",
-                    attributes.place()
-                ))),
-            };
+                self.problem.get_or_insert(problem);
+            }
+            self.after.insert(to);
+            return Ok(());
         }
         let columns = self.columns(from, &attributes)?;
         if is_tree(node) {
-            if self.ensemble.is_some() {
-                return Err(unsupported(
-                    "a graph with several operators of trees (an isolation forest, a vote of models)",
-                ));
+            if !self.ensembles.is_empty() {
+                let several = "a graph with several operators of trees that is no isolation forest";
+                self.problem.get_or_insert_with(|| several.into());
             }
-            self.ensemble = Some((trees(node, &attributes)?, columns));
-            self.after = node.output.iter().map(String::as_str).collect();
+            let ensemble = trees(node, &attributes)?;
+            let plain = ensemble.link == Link::Identity && ensemble.base == [0.0];
+            if let ([tree], true) = (ensemble.trees.as_slice(), plain) {
+                self.arithmetic.tree(to, &tree.values);
+            }
+            TreeError::bound("number of trees", self.ensembles.len(), MAX_TREES)?;
+            self.ensembles.push((ensemble, columns));
+            self.after.extend(node.output.iter().map(String::as_str));
             return Ok(());
         }
         let made = self.step(node, &attributes, &columns)?;
@@ -99,6 +116,26 @@ impl<'a> Walk<'a> {
             }
             Some(made) => self.put(to, made),
         }
+    }
+
+    /// The trees over raw features.
+    pub(super) fn ensemble(self) -> Result<Ensemble, TreeError> {
+        let mut categories = 0;
+        let mut folded = vec![];
+        for (mut ensemble, columns) in self.ensembles {
+            fold(&mut ensemble, &columns, &mut categories)?;
+            folded.push(ensemble);
+        }
+        if let Some(score) = self.arithmetic.score()
+            && score.leaves.len() == folded.len()
+        {
+            return isolation(folded, &score);
+        }
+        if let Some(problem) = self.problem {
+            return Err(unsupported(problem));
+        }
+        let ensemble = folded.into_iter().next();
+        ensemble.ok_or_else(|| malformed("graph", "holds no trees"))
     }
 
     fn columns(&self, name: &str, a: &Attributes<'_>) -> Result<Columns, TreeError> {
@@ -192,4 +229,71 @@ fn integers(tensor: &TensorProto, a: &Attributes<'_>) -> Result<Vec<i64>, TreeEr
     }
     let words = raw.as_chunks::<8>().0.iter();
     Ok(words.map(|word| i64::from_le_bytes(*word)).collect())
+}
+
+/// Turns splits on columns into splits on raw features.
+fn fold(
+    ensemble: &mut Ensemble,
+    columns: &[Column],
+    categories: &mut usize,
+) -> Result<(), TreeError> {
+    let sets = &mut ensemble.sets;
+    for node in ensemble.trees.iter_mut().flat_map(|t| &mut t.nodes) {
+        if let Node::Split(split) = node {
+            let column = columns.get(split.feature as usize).ok_or_else(|| {
+                malformed(
+                    "trees",
+                    format!("feature {} of {}", split.feature, columns.len()),
+                )
+            })?;
+            *categories += column.categories();
+            TreeError::bound("number of categories in sets", *categories, MAX_MEMBERS)?;
+            column.fold(split, sets)?;
+        }
+    }
+    Ok(())
+}
+
+/// One ensemble of the trees of an isolation forest: leaves are path lengths, labels scikit-learn's -1 and 1.
+fn isolation(parts: Vec<Ensemble>, score: &super::after::Score) -> Result<Ensemble, TreeError> {
+    let (scale, offset) = (f64::from(score.scale), f64::from(score.offset));
+    let ordinary = scale > 0.0 && offset > 0.0 && scale.is_finite() && offset.is_finite();
+    if !ordinary {
+        return Err(unsupported(format!(
+            "an isolation forest with the scale {scale} and the offset {offset}"
+        )));
+    }
+    let mut sets: Vec<Set> = vec![];
+    let mut trees = vec![];
+    let mut first = None;
+    for (part, leaves) in parts.into_iter().zip(&score.leaves) {
+        let before = sets.len() as u32;
+        sets.extend(part.sets.iter().cloned());
+        for mut tree in part.trees.iter().cloned() {
+            tree.values = leaves.iter().map(|v| f64::from(*v)).collect();
+            tree.target = Target::One(0);
+            for node in &mut tree.nodes {
+                if let Node::Split(split) = node
+                    && let Test::Within(set) = &mut split.test
+                {
+                    *set += before;
+                }
+            }
+            trees.push(tree);
+        }
+        first.get_or_insert(part);
+    }
+    let first = first.ok_or_else(|| malformed("graph", "holds no trees"))?;
+    // The score is not negative from here on.
+    let inside = -scale * libm::log2(offset);
+    Ok(Ensemble {
+        base: vec![0.0],
+        trees,
+        sets,
+        link: Link::Isolation { scale, offset },
+        decision: Decision::Above(inside.next_down()),
+        predicts: Predict::Class,
+        labels: vec!["-1".into(), "1".into()],
+        ..first
+    })
 }
