@@ -69,7 +69,8 @@ done < <(cargo test --release "${packages[@]}" "${features[@]}" --lib --tests --
 # Suites that look at a file, the quickest first.
 suites_of() {
     case $1 in
-        model/src/ops/forest.rs) echo soundness_forest ;;
+        model/src/ops/forest*) echo soundness_forest ;;
+        model/src/ops/row_argmax.rs) echo soundness_row_argmax ;;
         model/src/program/*)
             echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns soundness_forest
             ;;

@@ -80,6 +80,7 @@ class Data:
         self.binary = (score + noise > 0.5).astype(int)
         self.three = np.digitize(score + noise, [-1, 1.5])
         self.real = score * 37 + 1000 + noise
+        self.pair = np.stack([self.real, score * -3 + noise], 1)
         self.count = rng.poisson(np.exp(np.clip(score / 4, -3, 3)))
         self.train, self.test = slice(0, train), slice(train, n)
         if not small:
@@ -149,6 +150,8 @@ def xgboost_models(out: Out) -> None:
     train("xgb_onehot_ubj", "real", {"objective": "reg:squarederror", "max_cat_to_onehot": 20}, "ubj", categories=True)
     train("xgb_poisson", "count", {"objective": "count:poisson"}, missing=False)
     train("xgb_dart", "binary", {**logistic, "booster": "dart", "rate_drop": 0.3, "base_score": 0.3})
+    vectors = {"objective": "reg:squarederror", "multi_strategy": "multi_output_tree"}
+    train("xgb_vector", "pair", vectors)
     train("xgb_forest", "real", {"objective": "reg:squarederror", "num_parallel_tree": 3, "subsample": 0.7}, rounds=8)
 
 
@@ -263,8 +266,8 @@ def strip_catboost(path: Path) -> None:
 
 
 def sklearn_models(out: Out) -> None:
-    names = ("ensemble", "impute", "pipeline", "preprocessing", "tree")
-    ensemble, impute, pipeline, preprocessing, tree = (import_module(f"sklearn.{name}") for name in names)
+    names = ("compose", "ensemble", "impute", "pipeline", "preprocessing", "tree")
+    compose, ensemble, impute, pipeline, preprocessing, tree = (import_module(f"sklearn.{name}") for name in names)
     to_onnx = import_module("skl2onnx").to_onnx
 
     def train(
@@ -274,18 +277,26 @@ def sklearn_models(out: Out) -> None:
         missing: bool = False,
         margin: str | None = None,
         options: Params | None = None,
+        categories: bool = False,
     ) -> None:
-        data = Data(abs(hash_name(name)), out.small, missing)
+        data = Data(abs(hash_name(name)), out.small, missing, categories)
         x, y, test = data.part(target)
+        if categories:
+            # ONNX cuts a category to an integer, scikit-learn knows no fractions.
+            test[:, -2:] = np.trunc(test[:, -2:])
         model.fit(x, y)
         zipmap = {id(model): options} if options else None
         graph = to_onnx(model, x[:1], options=zipmap, target_opset={"": 17, "ai.onnx.ml": 3})
         out.path(f"{name}.onnx").write_bytes(graph.SerializeToString())
         classes = target in ("binary", "three")
         margin = margin or ("predict_proba" if classes else "predict")
+        if margin == "depth":
+            # Sum of path lengths, of which the score is a function.
+            c = depth(model.max_samples_) * len(model.estimators_)
+            margins = -np.log2(-model.score_samples(test)) * c
+            out.add(name, f"{name}.onnx", test, margins, model.predict(test) > 0)
+            return
         margins = getattr(model, margin)(test)
-        if margin == "score":
-            margins = model.score_samples(test)
         out.add(name, f"{name}.onnx", test, margins, model.predict(test) if classes else None)
 
     n, d = out.trees(20), out.depth(7)
@@ -303,6 +314,26 @@ def sklearn_models(out: Out) -> None:
     steps = [impute.SimpleImputer(), preprocessing.StandardScaler()]
     forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=6)
     train("skl_pipeline", "binary", pipeline.make_pipeline(*steps, forest), missing=True)
+
+    def encoded(encoder: Any, numbers: Any, forest: Any) -> Any:
+        width = 6 if out.small else 10
+        codes, others = [width - 2, width - 1], list(range(width - 2))
+        columns = compose.ColumnTransformer([("codes", encoder, codes), ("numbers", numbers, others)])
+        return pipeline.make_pipeline(columns, forest)
+
+    forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=7)
+    one_hot = preprocessing.OneHotEncoder(handle_unknown="ignore")
+    train("skl_onehot", "binary", encoded(one_hot, preprocessing.StandardScaler(), forest), categories=True)
+    forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=8)
+    ordinal = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    train("skl_ordinal", "three", encoded(ordinal, "passthrough", forest), categories=True)
+    isolation = ensemble.IsolationForest(n_estimators=n, max_samples=16 if out.small else 128, random_state=9)
+    train("skl_isolation", "binary", isolation, margin="depth")
+
+
+def depth(samples: int) -> float:
+    """Average path length of a search tree of so many samples (more than two)."""
+    return 2.0 * (np.log(samples - 1.0) + np.euler_gamma) - 2.0 * (samples - 1.0) / samples
 
 
 def onnx_models(out: Out) -> None:

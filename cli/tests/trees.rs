@@ -62,20 +62,34 @@ fn trees_are_compiled_by_content_and_compared_with_the_library() {
     assert_eq!(report["format"], "XGBoost");
     assert_eq!(
         (&report["trees"], &report["outputs"], &report["features"]),
-        (&9.into(), &3.into(), &6.into())
+        (&9.into(), &1.into(), &6.into())
+    );
+    // The library predicts a softmax.
+    assert_eq!(report["predict"], "class");
+    assert!(
+        report["notes"][0]
+            .as_str()
+            .expect("a note")
+            .contains("softmax")
     );
     assert!(report["fidelity"].is_null());
     let with = |table: &str| {
         let rows = ["--evaluation", "rows.csv", "--predictions", table];
         user.accepted(&[&compile[..], &rows].concat())["fidelity"].clone()
     };
-    let fidelity = with("margins.csv");
-    assert_eq!(fidelity["against"], "margins of the library");
-    assert_eq!(
-        (&fidelity["rows"], &fidelity["agreement"]),
-        (&16.into(), &1.0.into())
-    );
-    assert!(fidelity["max_error"].as_f64().expect("error") < 1e-6);
+    let margins = ["--evaluation", "rows.csv", "--predictions", "margins.csv"];
+    for (predict, outputs) in [("margin", 3), ("class", 1)] {
+        let predict = ["--predict", predict];
+        let report = user.accepted(&[&compile[..], &predict, &margins].concat());
+        assert_eq!(report["outputs"], outputs);
+        let fidelity = &report["fidelity"];
+        assert_eq!(fidelity["against"], "margins of the library");
+        assert_eq!(
+            (&fidelity["rows"], &fidelity["agreement"]),
+            (&16.into(), &1.0.into())
+        );
+        assert!(fidelity["max_error"].as_f64().expect("error") < 1e-6);
+    }
     let fidelity = with("classes.csv");
     assert_eq!(fidelity["against"], "classes of the library");
     assert_eq!(fidelity["agreement"], 1.0);
@@ -84,6 +98,56 @@ fn trees_are_compiled_by_content_and_compared_with_the_library() {
     let shown = user.accepted(&["inspect", "m/program.lam"]).to_string();
     let digest = report["program_digest"].as_str().expect("digest");
     assert!(shown.contains(digest), "{shown}");
+}
+
+#[test]
+fn programs_give_what_is_asked_for() {
+    let user = user("lgb_binary", "lgb_binary.txt", "model.txt");
+    let compile = [
+        "compile",
+        "model.txt",
+        "--evaluation",
+        "rows.csv",
+        "-o",
+        "m",
+    ];
+    for (predict, fraction, decides) in [
+        (None, 14, "above 0.5 (integer 8192)"),
+        (Some("probability"), 14, "above 0.5 (integer 8192)"),
+        (Some("class"), 0, "0 is 0, 1 is 1"),
+        (Some("margin"), 31, "above 0 (integer 0)"),
+    ] {
+        let asked: Vec<&str> = predict.into_iter().flat_map(|p| ["--predict", p]).collect();
+        let report = user.accepted(&[&compile[..], &asked].concat());
+        let fraction_found = report["fraction"].as_i64().expect("bits");
+        assert!(
+            fraction_found == fraction || predict == Some("margin"),
+            "{report}"
+        );
+        assert!(
+            report["decision"].as_str().expect("text").contains(decides),
+            "{report}"
+        );
+        assert_eq!(report["fidelity"]["agreement"], 1.0);
+        let error = report["response_error"].as_f64().expect("error");
+        assert_eq!(error > 0.0, fraction == 14);
+        assert!(error < 2.2e-4);
+    }
+    user.write(
+        "classes.json",
+        &std::fs::read(carried("xgb_classes.json")).expect("model"),
+    );
+    user.write(
+        "poisson.txt",
+        &std::fs::read(carried("lgb_poisson.txt")).expect("model"),
+    );
+    let refused = |model: &str, predict: &str, expected: &str| {
+        let args = ["compile", model, "--predict", predict, "-o", "none"];
+        user.refused(&args, &[expected, "--predict"]);
+    };
+    refused("classes.json", "response", "softmax");
+    refused("poisson.txt", "class", "no classifier");
+    refused("tiny.bin", "class", "tiny.bin is none");
 }
 
 #[test]

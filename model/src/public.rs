@@ -48,7 +48,7 @@ pub struct PublicValues<S, P> {
 
 /// Outputs of a program's statement as the contracts count them ([`Packing::fields`]).
 pub fn outputs(program: &Program) -> u32 {
-    Packing::of(program).fields(program.output_len()) as u32
+    Packing::of_output(program).fields(program.output_len()) as u32
 }
 
 /// Number of public values of a statement of `fields` fields and a combination of `terms` terms with

@@ -7,7 +7,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::{Field, PrimeField};
 use serde::{Deserialize, Serialize};
 
-use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB, WORD_BOUND};
+use crate::program::{ACTIVATION_BOUND, Program, SHORT_VOCAB, TensorId, WORD_BOUND};
 use laminate_engine::backend::Backend;
 use laminate_engine::field::{fr_from_i64, pow2};
 use laminate_engine::switch::on;
@@ -103,16 +103,25 @@ pub enum Packing {
     Short,
     /// Seven of 32 bits: ids of a vocabulary of more than 2^16 tokens.
     Long,
-    /// Seven int32: rows of a program whose input or output has 32 bits.
+    /// Seven int32: rows of 32 bits.
     Wide,
 }
 
 impl Packing {
-    /// That of a program's inputs and outputs.
-    pub fn of(program: &Program) -> Self {
+    /// That of a program's inputs.
+    pub fn of_input(program: &Program) -> Self {
+        Self::of(program, program.input)
+    }
+
+    /// That of a program's outputs, and of all that is public.
+    pub fn of_output(program: &Program) -> Self {
+        Self::of(program, program.output)
+    }
+
+    fn of(program: &Program, end: TensorId) -> Self {
         match program.sequence {
             Some(sequence) if sequence.vocab > SHORT_VOCAB => Self::Long,
-            None if program.has_wide_ends() => Self::Wide,
+            None if program.is_wide(end) => Self::Wide,
             _ => Self::Short,
         }
     }
@@ -192,7 +201,7 @@ pub fn ends(program: &Program) -> [bool; 2] {
 
 /// Number of output words of a program.
 pub fn output_words(program: &Program) -> usize {
-    Packing::of(program).words(program.output_len())
+    Packing::of_output(program).words(program.output_len())
 }
 
 /// Packs values `v` as `u = v + 2^15`, int32 as `v + 2^31`, of `bits` bits each: `Σ u_i·2^(bits·i)`.

@@ -280,23 +280,11 @@ impl Verifier {
         // Packing is injective on values of its range only; without this, a prover could choose them
         // after seeing the point at which they are compared with the trace. Ids that are packed longer
         // are cut into bits by the check of tokens.
-        let packing = Packing::of(&self.program);
-        let offset = fr_from_i64(packing.offset());
-        for value in proof.input.iter().chain(&proof.output) {
-            let mut stored = || backend.linear(offset, &[(Fr::from(1), value.clone())]);
-            match packing {
-                Packing::Short if on("range of values") => {
-                    let stored = stored();
-                    backend.assert_u16(&stored, Check::ValueRange)?;
-                }
-                Packing::Wide if on("range of wide values") => {
-                    let stored = stored();
-                    backend.assert_u32(&stored, Check::ValueRange)?;
-                }
-                Packing::Short | Packing::Long | Packing::Wide => {}
-            }
-        }
-        let input = statement::input_commitment(backend, packing, &proof.input_salt, &proof.input);
+        let of_input = Packing::of_input(&self.program);
+        let of_output = Packing::of_output(&self.program);
+        assert_ranges(backend, of_input, &proof.input)?;
+        assert_ranges(backend, of_output, &proof.output)?;
+        let input = statement::input_commitment(backend, of_input, &proof.input_salt, &proof.input);
         if on("input commitment") {
             backend.assert_equal(&input, &statement.input_commitment, Check::InputCommitment)?;
         }
@@ -312,7 +300,7 @@ impl Verifier {
             }
         }
         let public = self.public_values(&proof.input, &proof.output);
-        let words = statement::pack(backend, packing, &public);
+        let words = statement::pack(backend, of_output, &public);
         for (word, public) in words.iter().zip(&statement.output_words) {
             if !on("output words") {
                 continue;
@@ -373,7 +361,7 @@ impl Verifier {
         let Some(sequence) = self.program.sequence else {
             return Ok([vec![], vec![]]);
         };
-        let packing = Packing::of(&self.program);
+        let packing = Packing::of_output(&self.program);
         let bits = padded_log(sequence.vocab as usize);
         let largest = fr_from_i64(i64::from(sequence.vocab) - 1 - ACTIVATION_BOUND);
         let mut both = [vec![], vec![]];
@@ -447,7 +435,7 @@ impl Verifier {
         let hidden = self.hidden_output(output);
         if !hidden.is_empty() {
             // Without this a prover could choose them after the points at which relations read them.
-            let words = statement::pack(backend, Packing::of(&self.program), &hidden);
+            let words = statement::pack(backend, Packing::of_output(&self.program), &hidden);
             main.absorb("hidden output words", &words);
         }
         for row in trace_rows {
@@ -570,4 +558,29 @@ fn close<B: Backend>(
 ) {
     states.push(transcript.challenge(backend, "final state"));
     log.transcripts.push((name, transcript.events().to_vec()));
+}
+
+/// Holds values to the range on which packing them is injective; tokens that are packed longer are cut into bits by the
+/// check of tokens.
+fn assert_ranges<B: Backend>(
+    backend: &mut B,
+    packing: Packing,
+    values: &[B::Scalar],
+) -> Result<(), VerifyError> {
+    let offset = fr_from_i64(packing.offset());
+    for value in values {
+        let mut stored = || backend.linear(offset, &[(Fr::from(1), value.clone())]);
+        match packing {
+            Packing::Short if on("range of values") => {
+                let stored = stored();
+                backend.assert_u16(&stored, Check::ValueRange)?;
+            }
+            Packing::Wide if on("range of wide values") => {
+                let stored = stored();
+                backend.assert_u32(&stored, Check::ValueRange)?;
+            }
+            Packing::Short | Packing::Long | Packing::Wide => {}
+        }
+    }
+    Ok(())
 }

@@ -160,5 +160,5 @@ fn token(value: i32) -> u32 {
 
 fn commitment(program: &Program, salt: &Fr, values: &[i32]) -> Fr {
     let values: Vec<Fr> = values.iter().map(|v| fr_from_i64((*v).into())).collect();
-    statement::input_commitment(&mut Native, Packing::of(program), salt, &values)
+    statement::input_commitment(&mut Native, Packing::of_input(program), salt, &values)
 }

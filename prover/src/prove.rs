@@ -279,16 +279,20 @@ pub fn prove_linked(
     let mut trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
     trace_columns.link(layout, links);
     let trace_rows = trace_columns.commit(model.row_log(), powers);
-    let packing = Packing::of(program);
     let public = model.verifier.public_values(&input, &output);
     let end = |input| model.verifier.boundary_commitment(input, &trace_rows);
     let statement = Statement {
         program_digest: model.verifier.digest,
         weight_commitment: secret.commitment(),
-        input_commitment: statement::input_commitment(&mut Native, packing, &input_salt, &input),
+        input_commitment: statement::input_commitment(
+            &mut Native,
+            Packing::of_input(program),
+            &input_salt,
+            &input,
+        ),
         boundary_in: end(true),
         boundary_out: end(false),
-        output_words: statement::pack(&mut Native, packing, &public),
+        output_words: statement::pack(&mut Native, Packing::of_output(program), &public),
     };
 
     stage(Stage::Layers);

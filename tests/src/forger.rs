@@ -124,10 +124,12 @@ impl Forger {
 
     /// Makes the statement claim the current input and output.
     pub fn restate(&mut self) {
-        let packing = Packing::of(&self.verifier.program);
+        let program = &self.verifier.program;
+        let packing = Packing::of_input(program);
         self.statement.input_commitment =
             statement::input_commitment(&mut Native, packing, &self.input_salt, &self.input);
         let public = self.verifier.public_values(&self.input, &self.output);
+        let packing = Packing::of_output(&self.verifier.program);
         self.statement.output_words = statement::pack(&mut Native, packing, &public);
     }
 

@@ -73,7 +73,7 @@ fn proofs_verify_natively_and_in_the_circuit() {
             assert_eq!(verified, Ok(()), "{shape:?} {mode:?}");
             assert_agreement(verifier, &proven.statement, &proven.proof);
             let words = &proven.statement.output_words;
-            let packing = laminate_model::statement::Packing::of(&case.program);
+            let packing = laminate_model::statement::Packing::of_output(&case.program);
             let count = case.program.output_len();
             let outputs = laminate_model::statement::unpack(packing, words, count);
             let expected: Vec<i32> = case.inputs.iter().flat_map(|x| trees.values(x)).collect();

@@ -64,7 +64,7 @@ fn tokens(forger: &Forger) -> Vec<u32> {
     let program = &forger.verifier.program;
     let words = &forger.statement.output_words;
     assert_eq!(words.len(), output_words(program));
-    unpack(Packing::of(program), words, program.output_len())
+    unpack(Packing::of_output(program), words, program.output_len())
         .expect("words")
         .into_iter()
         .map(|v| (i64::from(v) + ACTIVATION_BOUND) as u32)
@@ -133,7 +133,7 @@ fn ids_of_more_than_16_bits_are_bound() {
     let case = large();
     let honest = forger(&case);
     accepted(&honest);
-    assert_eq!(Packing::of(&case.program), Packing::Long);
+    assert_eq!(Packing::of_output(&case.program), Packing::Long);
     let shown = tokens(&honest);
     assert_eq!(shown[0], case.tokens[1]);
     println!("tokens {:?}, generated {shown:?}", case.tokens);

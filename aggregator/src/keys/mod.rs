@@ -178,7 +178,7 @@ impl OutputFormat {
             values: program.output_len() as u32,
             width: tensor.map_or(0, |t| t.width() as u32),
             scale: tensor.map_or(0, |t| t.scale),
-            form: match (program.sequence, Packing::of(program)) {
+            form: match (program.sequence, Packing::of_output(program)) {
                 (Some(sequence), packing) => Form::Tokens(TokenFormat {
                     prompt: sequence.prompt_len() as u32,
                     packing,

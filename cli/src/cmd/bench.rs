@@ -198,6 +198,7 @@ impl Bench {
             calibration: Some(or_fraud(&self.calibration, fraud::CALIBRATION)),
             evaluation: None,
             predictions: None,
+            predict: None,
             batch,
             headroom: None,
             min_agreement: None,

@@ -51,6 +51,10 @@ pub struct Compile {
     /// a column for each output, before or after the link function, or one column of classes.
     #[arg(long)]
     pub predictions: Option<PathBuf>,
+    /// What a program of trees gives: margins (sums of leaves), the response (what the link function makes of them:
+    /// probabilities, expectations) or the index of the class [default: what the library's predict gives].
+    #[arg(long, value_enum)]
+    pub predict: Option<trees::PredictArg>,
     /// Inputs to a proof; rounded up to a power of two.
     #[arg(long, default_value_t = 1)]
     pub batch: usize,
@@ -269,11 +273,17 @@ impl Compile {
         {
             return trees::run(self, &ensemble, out);
         }
-        ensure!(
-            self.predictions.is_none(),
-            "--predictions is for models of trees; {} is none",
-            self.model.display()
-        );
+        let given = [
+            ("--predictions", self.predictions.is_some()),
+            ("--predict", self.predict.is_some()),
+        ];
+        for (option, given) in given {
+            ensure!(
+                !given,
+                "{option} is for models of trees; {} is none",
+                self.model.display()
+            );
+        }
         if is_llm(&self.model) {
             ensure!(
                 self.batch == 1 && self.evaluation.is_none(),

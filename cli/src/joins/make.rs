@@ -130,7 +130,10 @@ impl Source {
             Self::of_program(label, &verifier.program, *commitment)
         });
         let sources = sources.skip(range.start).take(range.len());
-        let packing = set.verifiers().first().map(|v| Packing::of(&v.program));
+        let packing = set
+            .verifiers()
+            .first()
+            .map(|v| Packing::of_output(&v.program));
         let run = Run {
             model: Scalar(set.digest()),
             count: count as u32,

@@ -22,7 +22,7 @@ use laminate_engine::backend::Native;
 use laminate_engine::field::{Point, Scalar};
 use laminate_engine::fold::FoldMode;
 use laminate_model::artifact::Kind;
-use laminate_model::statement::{STATEMENT_HEAD, VALUES_PER_WORD, unpack};
+use laminate_model::statement::{Packing, STATEMENT_HEAD, VALUES_PER_WORD, unpack};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, ModelDir, PublishedCommitment, hex_scalar};
@@ -183,7 +183,7 @@ impl JoinFile {
     }
 
     /// How the join's public output reads: a chain's as the model's, that of one child as the child's. That of several is
-    /// their words in a row, in which each begins with a new word; what fills the word before reads as -2^15.
+    /// their words in a row, in which each begins with a new word; what fills the word before reads as the lowest value.
     pub fn output(&self) -> OutputFormat {
         let plan = &self.plan;
         if let (Mode::Batch, [member]) = (plan.mode, self.members.as_slice()) {
@@ -206,15 +206,22 @@ impl JoinFile {
             Some(_) => 0,
         });
         let first = scales.next().unwrap_or(0);
+        // Words of int32 alone read as such.
+        let wide = |m: &Member| m.output.packing() == Packing::Wide;
+        let (form, values) = match plan.mode {
+            Mode::Batch if self.members.iter().all(wide) => {
+                let values = Packing::Wide.values(plan.outputs() as usize);
+                (Form::Wide, values as u32)
+            }
+            Mode::Batch => (Form::Short, plan.outputs()),
+            // A part of a run, which is not published.
+            Mode::Chain(_) => (Form::Short, (words * VALUES_PER_WORD) as u32),
+        };
         OutputFormat {
-            values: match plan.mode {
-                Mode::Batch => plan.outputs(),
-                // A part of a run, which is not published.
-                Mode::Chain(_) => (words * VALUES_PER_WORD) as u32,
-            },
+            values,
             width: 1,
             scale: if scales.all(|s| s == first) { first } else { 0 },
-            form: Form::Short,
+            form,
         }
     }
 

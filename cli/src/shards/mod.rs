@@ -428,7 +428,7 @@ pub fn reading(set: &ShardSet, statements: &[Statement<Fr>]) -> Reading {
         let program = set.verifiers().get(shard).map(|v| &v.program);
         let read = program
             .zip(statements.get(shard))
-            .and_then(|(p, s)| unpack(Packing::of(p), &s.output_words, p.output_len()));
+            .and_then(|(p, s)| unpack(Packing::of_output(p), &s.output_words, p.output_len()));
         read.unwrap_or_default()
     };
     let last = set.verifiers().len().saturating_sub(1);

@@ -4,7 +4,9 @@ use laminate_model::program::{Program, Weights};
 use laminate_prover::exec::{ExecError, Executor};
 use rayon::prelude::*;
 
+use super::Predict;
 use super::ensemble::{Decision, Ensemble};
+use super::head::Made;
 use super::program::keys_of;
 
 /// What the integer program is compared with.
@@ -48,11 +50,11 @@ pub struct Agreement {
     pub agreeing: Option<usize>,
 }
 
-/// Margins of the integer program for rows of float32 features.
+/// What the integer program gives for rows of float32 features.
 ///
 /// # Errors
 /// [`ExecError`] where program, weights and rows do not fit each other.
-pub fn margins(
+pub fn outputs(
     program: &Program,
     weights: &Weights,
     rows: &[Vec<f32>],
@@ -72,18 +74,26 @@ pub fn margins(
     rows.par_iter().map(row).collect()
 }
 
-/// Compares margins with those of the library or of the float evaluation.
+/// What is known of a row, before or after the link function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Space {
+    Margins,
+    Predictions,
+}
+
+/// Compares with margins of the library or of the float evaluation.
 #[must_use]
 pub fn with_margins(
     ensemble: &Ensemble,
+    made: &Made,
     against: Against,
     found: &[Vec<f64>],
     expected: &[Vec<f64>],
 ) -> Agreement {
-    let classes = ensemble.decision != Decision::None;
-    let agrees = |(a, b): (&Vec<f64>, &Vec<f64>)| ensemble.class(a) == ensemble.class(b);
-    let agreeing = classes.then(|| found.iter().zip(expected).filter(|&p| agrees(p)).count());
-    measure(against, found, expected, agreeing)
+    Agreement {
+        against,
+        ..compare(ensemble, made, Space::Margins, found, expected)
+    }
 }
 
 /// Compares with a table that the library's user has saved: one row for each of `found`. It may hold classes (by label),
@@ -92,6 +102,7 @@ pub fn with_margins(
 #[must_use]
 pub fn with_table(
     ensemble: &Ensemble,
+    made: &Made,
     found: &[Vec<f64>],
     table: &[Vec<f32>],
 ) -> Option<Agreement> {
@@ -100,7 +111,7 @@ pub fn with_table(
     if table.len() != found.len() {
         return None;
     }
-    if let Some(agreeing) = classes(ensemble, found, table) {
+    if let Some(agreeing) = classes(ensemble, made, found, table) {
         return Some(Agreement {
             against: Against::Classes,
             rows: found.len(),
@@ -115,30 +126,80 @@ pub fn with_table(
     }
     let wide = |row: &Vec<f32>| row.iter().skip(skip).map(|&v| f64::from(v)).collect();
     let table: Vec<Vec<f64>> = table.iter().map(wide).collect();
-    let margins = with_margins(ensemble, Against::Margins, found, &table);
-    let predicted: Vec<Vec<f64>> = found.iter().map(|m| ensemble.predictions(m)).collect();
-    let pairs = || predicted.iter().zip(&table);
-    let threshold = match ensemble.decision {
-        Decision::Above(t) => ensemble.predictions(&[t]).first().copied(),
-        Decision::None | Decision::ArgMax => None,
+    let [margins, predictions] = [Space::Margins, Space::Predictions]
+        .map(|space| compare(ensemble, made, space, found, &table));
+    let nearer = match made.predict {
+        // Classes are as far from both; probabilities are told by their range.
+        Predict::Class => table.iter().flatten().all(|p| (0.0..=1.0).contains(p)),
+        Predict::Margin | Predict::Response => predictions.mean_error < margins.mean_error,
     };
-    let class = |row: &[f64]| match threshold {
-        // The link function rises, so that a margin and its prediction are above together.
-        Some(t) => usize::from(row.first().is_some_and(|&p| p > t)),
-        None => ensemble.class(row).unwrap_or(0),
+    Some(if nearer { predictions } else { margins })
+}
+
+fn compare(
+    ensemble: &Ensemble,
+    made: &Made,
+    space: Space,
+    found: &[Vec<f64>],
+    table: &[Vec<f64>],
+) -> Agreement {
+    let agrees = |(f, t): &(&Vec<f64>, &Vec<f64>)| {
+        decided(ensemble, made, f) == expected(ensemble, space, t)
     };
     let classes = ensemble.decision != Decision::None;
-    let agreeing = classes.then(|| pairs().filter(|(a, b)| class(a) == class(b)).count());
-    let predictions = measure(Against::Predictions, &predicted, &table, agreeing);
-    Some(if predictions.mean_error < margins.mean_error {
-        predictions
-    } else {
-        margins
-    })
+    let agreeing = classes.then(|| found.iter().zip(table).filter(agrees).count());
+    let linked = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
+        rows.iter().map(|row| ensemble.predictions(row)).collect()
+    };
+    let errors = match (made.predict, space) {
+        (Predict::Class, _) => errors(&[], &[]),
+        (Predict::Margin, Space::Margins) | (Predict::Response, Space::Predictions) => {
+            errors(found, table)
+        }
+        (Predict::Margin, Space::Predictions) => errors(&linked(found), table),
+        (Predict::Response, Space::Margins) => errors(found, &linked(table)),
+    };
+    Agreement {
+        against: match space {
+            Space::Margins => Against::Margins,
+            Space::Predictions => Against::Predictions,
+        },
+        rows: found.len(),
+        mean_error: errors.iter().sum::<f64>() / errors.len().max(1) as f64,
+        max_error: errors.iter().copied().fold(0.0, f64::max),
+        agreeing,
+    }
+}
+
+/// The class that outputs of the program decide for.
+fn decided(ensemble: &Ensemble, made: &Made, outputs: &[f64]) -> Option<usize> {
+    let first = outputs.first().copied()?;
+    match (made.predict, made.threshold) {
+        (Predict::Class, _) => Some(first as usize),
+        (_, Some(threshold)) => Some(usize::from(first > threshold)),
+        _ => ensemble.class(outputs),
+    }
+}
+
+/// The class that the library decides for.
+fn expected(ensemble: &Ensemble, space: Space, row: &[f64]) -> Option<usize> {
+    match (ensemble.decision, space) {
+        (Decision::Above(t), Space::Predictions) => {
+            // The link function rises, so that a margin and its prediction are above together.
+            let threshold = ensemble.predictions(&[t]).first().copied()?;
+            Some(usize::from(row.first().is_some_and(|p| *p > threshold)))
+        }
+        _ => ensemble.class(row),
+    }
 }
 
 /// Rows with the class of a table of one column of labels; none where the table holds something else.
-fn classes(ensemble: &Ensemble, found: &[Vec<f64>], table: &[Vec<f32>]) -> Option<usize> {
+fn classes(
+    ensemble: &Ensemble,
+    made: &Made,
+    found: &[Vec<f64>],
+    table: &[Vec<f32>],
+) -> Option<usize> {
     if ensemble.decision == Decision::None {
         return None;
     }
@@ -153,28 +214,12 @@ fn classes(ensemble: &Ensemble, found: &[Vec<f64>], table: &[Vec<f32>]) -> Optio
         _ => None,
     };
     let expected: Vec<usize> = table.iter().map(label).collect::<Option<_>>()?;
-    let agrees = |(m, e): &(&Vec<f64>, &usize)| ensemble.class(m) == Some(**e);
+    let agrees = |(m, e): &(&Vec<f64>, &usize)| decided(ensemble, made, m) == Some(**e);
     Some(found.iter().zip(&expected).filter(agrees).count())
 }
 
-fn measure(
-    against: Against,
-    found: &[Vec<f64>],
-    expected: &[Vec<f64>],
-    agreeing: Option<usize>,
-) -> Agreement {
-    let errors = || {
-        let pairs = found
-            .iter()
-            .zip(expected)
-            .flat_map(|(a, b)| a.iter().zip(b));
-        pairs.map(|(a, b)| (a - b).abs())
-    };
-    Agreement {
-        against,
-        rows: found.len(),
-        mean_error: errors().sum::<f64>() / errors().count().max(1) as f64,
-        max_error: errors().fold(0.0, f64::max),
-        agreeing,
-    }
+fn errors(found: &[Vec<f64>], expected: &[Vec<f64>]) -> Vec<f64> {
+    let pairs = found.iter().zip(expected);
+    let pairs = pairs.flat_map(|(a, b)| a.iter().zip(b));
+    pairs.map(|(a, b)| (a - b).abs()).collect()
 }

@@ -4,7 +4,7 @@
 //! ([`Test`]), where a missing value goes ([`Split::missing_yes`], [`Split::zero_missing`]), in which precision
 //! leaves are added ([`Sum`]), and what the sums mean ([`Link`], [`Decision`]).
 
-use super::{Format, TreeError};
+use super::{Format, Predict, TreeError};
 
 /// Most trees of a model.
 pub const MAX_TREES: usize = 1 << 20;
@@ -40,6 +40,8 @@ pub struct Ensemble {
     pub link: Link,
     /// From margins to a class.
     pub decision: Decision,
+    /// What the library's `predict` gives.
+    pub predicts: Predict,
     /// Class labels, in the order of the outputs (two for one output that decides between them).
     pub labels: Vec<String>,
     /// What the user should know about how the file was read.
@@ -184,6 +186,13 @@ pub enum Link {
     SignedSquare,
     /// `ln(1 + exp(x))` (LightGBM's `cross_entropy_lambda`).
     Softplus,
+    /// `offset - 2^(-x / scale)`: isolation forests.
+    Isolation {
+        /// Average path length of a row, times the number of trees.
+        scale: f64,
+        /// The score of a row that is never isolated.
+        offset: f64,
+    },
 }
 
 /// From margins to a class.

@@ -83,6 +83,7 @@ impl Ensemble {
             Link::Logistic { scale } => each(&|x| 1.0 / (1.0 + libm::exp(-scale * x))),
             Link::Exp => each(&libm::exp),
             Link::SignedSquare => each(&|x| x * x.abs()),
+            Link::Isolation { scale, offset } => each(&|x| offset - libm::exp2(-x / scale)),
             Link::Softplus => each(&|x| libm::log1p(libm::exp(x))),
             Link::Softmax => {
                 let top = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use super::ensemble::{MAX_CODE, MAX_FEATURES, MAX_OUTPUTS};
 use super::{
-    Decision, Ensemble, Format, Link, Node, Set, Split, Sum, Target, Test, Tree, TreeError,
+    Decision, Ensemble, Format, Link, Node, Predict, Set, Split, Sum, Target, Test, Tree, TreeError,
 };
 
 const FORMAT: Format = Format::LightGbm;
@@ -140,6 +140,7 @@ fn header(head: &Block<'_>) -> Result<Ensemble, TreeError> {
         sum: Sum::Double,
         link,
         decision,
+        predicts: Predict::Response,
         labels: (0..labels).map(|l| l.to_string()).collect(),
         notes: Vec::new(),
     })

@@ -28,6 +28,8 @@ pub struct Lowered {
     /// Largest possible difference of a margin from the exact sum of the file's leaf values: half a unit a tree and
     /// half a unit for the base.
     pub worst_error: f64,
+    /// Least and greatest margin of each output that the leaves allow.
+    pub ranges: Vec<(i32, i32)>,
 }
 
 /// Lowers an ensemble that has passed [`Ensemble::check`].
@@ -40,6 +42,7 @@ pub fn lower(ensemble: &Ensemble) -> Result<Lowered, TreeError> {
     let mut table = Table::new(ensemble, unit)?;
     let halt = table.halt();
     let (mut steps, mut most_trees) = (1u64, 0usize);
+    let mut ranges = Vec::with_capacity(ensemble.outputs());
     for (output, &base) in ensemble.base.iter().enumerate() {
         let trees = ensemble.trees.iter();
         let of_chain = trees.filter_map(|tree| column(tree, output).map(|column| (tree, column)));
@@ -57,6 +60,7 @@ pub fn lower(ensemble: &Ensemble) -> Result<Lowered, TreeError> {
             next = root;
         }
         table.rows[output].value += scaled(base, unit);
+        ranges.push(range(ensemble, &of_chain, scaled(base, unit), unit));
         steps = steps.max(length);
         most_trees = most_trees.max(of_chain.len());
     }
@@ -77,6 +81,21 @@ pub fn lower(ensemble: &Ensemble) -> Result<Lowered, TreeError> {
             fraction,
         },
         worst_error: (most_trees + 1) as f64 * 0.5 / unit,
+        ranges,
+    })
+}
+
+/// Least and greatest sum of a base and one leaf of each tree.
+fn range(ensemble: &Ensemble, trees: &[(&Tree, usize)], base: i32, unit: f64) -> (i32, i32) {
+    let ends = trees.iter().map(|(tree, column)| {
+        let width = ensemble.width(tree);
+        let leaves = tree.values.iter().skip(*column).step_by(width);
+        let leaves = leaves.map(|value| scaled(*value, unit));
+        leaves.fold((i32::MAX, i32::MIN), |(a, b), v| (a.min(v), b.max(v)))
+    });
+    // `fraction` keeps the sums in range.
+    ends.fold((base, base), |(low, high), (a, b)| {
+        (low.saturating_add(a), high.saturating_add(b))
     })
 }
 

@@ -10,6 +10,7 @@
 //! | what the file means, in floats | [`ensemble`], [`eval`] |
 //! | ordered integer keys of float32 | [`keys`] |
 //! | tables of the forest machine, and its interpreter | [`lower`], [`machine`] |
+//! | what follows the margins: link functions and classes as step functions | [`head`], [`stairs`] |
 //! | a program of the forest op; how close it is to the library | [`program`], [`agreement`] |
 //!
 //! The bytes are untrusted: nothing here panics on them, nothing recurses as deep as they say, and nothing is allocated
@@ -25,17 +26,20 @@ pub mod catboost;
 pub mod ensemble;
 mod error;
 mod eval;
+pub mod head;
 pub mod keys;
 pub mod lightgbm;
 pub mod lower;
 pub mod machine;
 pub mod onnx_ml;
 pub mod program;
+pub mod stairs;
 pub mod ubjson;
 pub mod xgboost;
 
 pub use ensemble::{Decision, Ensemble, Link, Node, Set, Split, Sum, Target, Test, Tree};
 pub use error::TreeError;
+pub use head::{Head, Predict};
 pub use lower::{Lowered, lower};
 pub use machine::{Machine, MachineError, Row, Variant};
 

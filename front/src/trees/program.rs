@@ -1,21 +1,28 @@
-//! The program of a forest: one op between rows of keys and rows of sums.
+//! The program of a forest: one op between rows of keys and rows of sums, and what follows the sums.
 
-use laminate_model::ops::Forest;
-use laminate_model::ops::forest::{MAX_STEPS, Nodes, Row};
+use laminate_model::ops::forest::{COLUMNS, MAX_STEPS, Nodes, Row};
+use laminate_model::ops::{Forest, RowArgmax, View};
+use laminate_model::program::{AxisMap, TensorView, ViewTerm};
 use laminate_model::program::{
-    MAX_BATCH_LOG, MAX_WIDTH, Node, Op, Program, Tensor, Weights, padded_log,
+    MAX_BATCH_LOG, MAX_ENTRIES, Node, Op, Program, Tensor, Weights, padded_log,
 };
 
 use super::machine::Machine;
-use super::{TreeError, keys};
+use super::{Head, TreeError, keys};
 
-/// The program and weights of a machine. Input: one key a feature ([`keys::key`]); output: one sum a chain, in units of
-/// `2^-fraction`.
+/// log2 of the rows of commitments to a table of nodes, each a point that a contract takes.
+const ROWS_LOG: usize = 4;
+/// log2 of the longest of these rows, which a reference string must have the powers for.
+const LONGEST_ROW_LOG: usize = 20;
+
+/// The program and weights of a machine and what follows it. Input: one key a feature ([`keys::key`]); output: one value a
+/// chain, in units of `2^-scale`.
 ///
 /// # Errors
 /// [`TreeError::TooLarge`] for a batch, [`TreeError::Program`] for a forest that no program holds.
 pub fn program(
     machine: &Machine,
+    head: &Head,
     name: impl Into<String>,
     batch: usize,
     row_log: u8,
@@ -24,14 +31,45 @@ pub fn program(
     TreeError::bound(
         "number of nodes of a program's table",
         machine.rows.len(),
-        MAX_WIDTH as usize,
+        MAX_ENTRIES as usize,
     )?;
     TreeError::bound(
         "number of steps of a chain",
         machine.steps as usize,
         MAX_STEPS as usize,
     )?;
+    // A large table takes longer rows instead of more of them.
+    let words = padded_log(COLUMNS as usize * machine.rows.len().next_power_of_two());
+    let longer = words.saturating_sub(ROWS_LOG).min(LONGEST_ROW_LOG) as u8;
+    let row_log = row_log.max(longer);
+    let mut program = Program::empty(name, padded_log(batch.max(1)) as u8, row_log);
+    program.limb_bits = 16;
+    program.tensors = vec![Tensor {
+        bits: 32,
+        ..Tensor::new("keys", machine.features as u32, 0)
+    }];
+    let mut built = Built {
+        program,
+        weights: Weights { dense: vec![] },
+    };
     let missing = machine.variants.iter().any(|v| v.missing_low);
+    // `lower` keeps the fraction within an i8.
+    let scale = machine.fraction as i8;
+    built.forest(
+        "margins",
+        &nodes(machine),
+        (machine.chains, machine.steps),
+        missing,
+        scale,
+    );
+    built.head(head, machine.chains);
+    built.program.output = built.program.tensors.len() - 1;
+    built.program.check()?;
+    Ok((built.program, built.weights))
+}
+
+/// The machine's table with the op's numbers of variants.
+fn nodes(machine: &Machine) -> Nodes {
     let number = |feature: u32| {
         // Variant 0 is the lowest key, whatever the feature.
         let variant = usize::try_from(feature).ok().and_then(|f| f.checked_sub(1));
@@ -51,36 +89,83 @@ pub fn program(
         child: row.child,
         value: row.value,
     });
-    let nodes = Nodes(rows.collect());
-    let mut program = Program::empty(name, padded_log(batch.max(1)) as u8, row_log);
-    program.limb_bits = 16;
-    let wide = |name: &str, width: u32, scale: i8| Tensor {
-        bits: 32,
-        ..Tensor::new(name, width, scale)
-    };
-    program.tensors = vec![
-        wide("keys", machine.features as u32, 0),
-        // `lower` keeps the fraction within an i8.
-        wide("margins", machine.chains, machine.fraction as i8),
-    ];
-    program.weights = vec![nodes.shape()];
-    program.nodes = vec![Node {
-        name: "forest".into(),
-        op: Op::Forest(Forest {
-            weight: 0,
-            chains: machine.chains,
-            steps: machine.steps,
+    Nodes(rows.collect())
+}
+
+/// A program whose nodes read one another in turn.
+struct Built {
+    program: Program,
+    weights: Weights,
+}
+
+impl Built {
+    /// Appends a node on the last tensor.
+    fn push(&mut self, op: Op, output: Tensor) {
+        let tensors = &mut self.program.tensors;
+        self.program.nodes.push(Node {
+            name: output.name.clone(),
+            op,
+            inputs: vec![tensors.len() - 1],
+            output: tensors.len(),
+        });
+        tensors.push(output);
+    }
+
+    fn forest(
+        &mut self,
+        name: &str,
+        nodes: &Nodes,
+        (chains, steps): (u32, u32),
+        missing: bool,
+        scale: i8,
+    ) {
+        let weight = self.program.weights.len();
+        self.program.weights.push(nodes.shape());
+        self.weights.dense.push(nodes.weights());
+        let op = Op::Forest(Forest {
+            weight,
+            chains,
+            steps,
             missing,
-        }),
-        inputs: vec![0],
-        output: 1,
-    }];
-    program.output = 1;
-    program.check()?;
-    let weights = Weights {
-        dense: vec![nodes.weights()],
-    };
-    Ok((program, weights))
+        });
+        let output = Tensor {
+            bits: 32,
+            ..Tensor::new(name, chains, scale)
+        };
+        self.push(op, output);
+    }
+
+    fn head(&mut self, head: &Head, chains: u32) {
+        match head {
+            Head::None => {}
+            Head::Argmax => self.push(Op::RowArgmax(RowArgmax), Tensor::new("class", 1, 0)),
+            Head::Stairs {
+                nodes,
+                steps,
+                bits,
+                scale,
+            } => {
+                self.forest("steps", nodes, (chains, *steps), false, *scale);
+                if *bits == 16 {
+                    // The same integers, of which a statement packs twice as many in a word.
+                    self.program.views.push(TensorView {
+                        constant: 0,
+                        terms: vec![ViewTerm {
+                            operand: 0,
+                            coefficient: 1,
+                            maps: vec![AxisMap::Same { axis: 0 }],
+                            masks: vec![],
+                        }],
+                    });
+                    let view = View {
+                        view: self.program.views.len() - 1,
+                        operands: 1,
+                    };
+                    self.push(Op::View(view), Tensor::new("outputs", chains, *scale));
+                }
+            }
+        }
+    }
 }
 
 /// Whether a program takes keys of float32 numbers rather than numbers at a scale.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use laminate_front::trees::{self, Ensemble, keys};
+use laminate_front::trees::agreement::{self, Against};
+use laminate_front::trees::head::head;
+use laminate_front::trees::lower::Lowered;
+use laminate_front::trees::{self, Decision, Ensemble, Link, Predict, keys, program};
 use serde::Deserialize;
 
 /// Relative to the greater of the margin and the mean magnitude of the model's margins: sums near zero are differences
@@ -19,6 +22,9 @@ pub struct Counts {
     /// Margins of the float evaluator that are the library's as a float32 or to the last bits of a float64, and all.
     pub same: usize,
     pub margins: usize,
+    /// Programs of what the library predicts, and those of classes.
+    pub responses: usize,
+    pub classes: usize,
     pub worst_float: f64,
     pub worst_machine: f64,
 }
@@ -121,6 +127,7 @@ pub fn model(
         }
         counts.missing += usize::from(row.iter().any(|x| x.is_nan()));
     }
+    heads(name, ensemble, &lowered, rows, margins, counts);
     println!(
         "{name}: {} rows, {} nodes, {} steps, {} variants, {} fraction bits, worst {worst_float:.1e} floats {worst_machine:.1e} machine",
         rows.len(),
@@ -135,4 +142,73 @@ pub fn model(
     counts.margins += rows.len() * ensemble.outputs();
     counts.worst_float = counts.worst_float.max(worst_float);
     counts.worst_machine = counts.worst_machine.max(worst_machine);
+}
+
+/// Rows that are run through programs.
+const ROWS: usize = 200;
+
+/// Programs of all outputs that the model has, against the library's margins.
+fn heads(
+    name: &str,
+    ensemble: &Ensemble,
+    lowered: &Lowered,
+    rows: &[Vec<f32>],
+    margins: &[&[f64]],
+    counts: &mut Counts,
+) {
+    let rows = &rows[..rows.len().min(ROWS)];
+    let margins: Vec<Vec<f64>> = margins.iter().map(|m| m.to_vec()).collect();
+    for predict in [Predict::Margin, Predict::Response, Predict::Class] {
+        let made = match head(ensemble, lowered, predict) {
+            Ok(made) => made,
+            Err(error) => {
+                let none = match predict {
+                    Predict::Margin => false,
+                    Predict::Response => ensemble.link == Link::Softmax,
+                    Predict::Class => ensemble.decision == Decision::None,
+                };
+                assert!(
+                    none && error.to_string().contains("--predict"),
+                    "{name}: {error}"
+                );
+                continue;
+            }
+        };
+        let (program, weights) =
+            program::program(&lowered.machine, &made.head, name, 1, 17).expect(name);
+        let found = agreement::outputs(&program, &weights, rows).expect(name);
+        let compared = agreement::with_margins(ensemble, &made, Against::Margins, &found, &margins);
+        assert_eq!(compared.rows, rows.len());
+        // Responses of several outputs may be equal where their margins are not.
+        let exact = predict != Predict::Response || ensemble.decision != Decision::ArgMax;
+        if let Some(agreeing) = compared.agreeing.filter(|_| exact) {
+            assert_eq!(agreeing, rows.len(), "{name}: {predict:?}");
+        }
+        let largest = margins.iter().map(|m| ensemble.predictions(m));
+        let largest = largest.flatten().fold(1.0, |a: f64, b| a.max(b.abs()));
+        let most = made.worst_error + 1e-5 * largest;
+        let scale = predict != Predict::Margin;
+        assert!(
+            !scale || compared.max_error <= most,
+            "{name}: {compared:?}, {most}"
+        );
+        match (predict, ensemble.link) {
+            (Predict::Class, _) => counts.classes += 1,
+            (Predict::Response, Link::Logistic { .. }) => {
+                counts.responses += 1;
+                assert!(made.worst_error < 2.2e-4, "{name}: {}", made.worst_error);
+                let output = &program.tensors[program.output];
+                assert_eq!((output.bits, output.scale), (16, 14), "{name}");
+            }
+            (Predict::Response, Link::Exp) => {
+                counts.responses += 1;
+                assert!(
+                    made.worst_relative < 2e-3,
+                    "{name}: {}",
+                    made.worst_relative
+                );
+            }
+            _ => {}
+        }
+    }
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use laminate_front::quant;
 use laminate_front::trees::agreement::{self, Against};
+use laminate_front::trees::head::head;
 use laminate_front::trees::program::{self, keys_of, takes_keys};
-use laminate_front::trees::{self, Ensemble};
+use laminate_front::trees::{self, Ensemble, Head, Predict};
 use laminate_prover::exec;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -41,7 +42,7 @@ fn programs_run_as_their_machines() {
     ] {
         let ensemble = carried(name);
         let machine = trees::lower(&ensemble).expect("lowers").machine;
-        let (program, weights) = program::program(&machine, name, 3, 17).expect(name);
+        let (program, weights) = program::program(&machine, &Head::None, name, 3, 17).expect(name);
         assert!(takes_keys(&program) && program.slots() == 4, "{name}");
         let rows = rows(ensemble.features, 3);
         let inputs = quant::quantise_input(&program, &rows).expect("keys");
@@ -61,7 +62,7 @@ fn rows_of_trees_may_lack_values_but_not_be_infinite() {
     let machine = trees::lower(&carried("lgb_binary.txt"))
         .expect("lowers")
         .machine;
-    let (program, _) = program::program(&machine, "m", 1, 17).expect("program");
+    let (program, _) = program::program(&machine, &Head::None, "m", 1, 17).expect("program");
     let of = |x: f32| quant::quantise_input(&program, &[vec![x; machine.features]]);
     assert_eq!(
         of(f32::NAN).expect("missing")[0],
@@ -78,9 +79,11 @@ fn tables_of_predictions_are_told_apart() {
     for name in ["xgb_binary.json", "xgb_classes.json", "skl_forest.onnx"] {
         let ensemble = carried(name);
         let rows = rows(ensemble.features, 50);
-        let machine = trees::lower(&ensemble).expect("lowers").machine;
-        let (program, weights) = program::program(&machine, name, 1, 17).expect("program");
-        let found = agreement::margins(&program, &weights, &rows).expect("runs");
+        let lowered = trees::lower(&ensemble).expect("lowers");
+        let made = head(&ensemble, &lowered, Predict::Margin).expect("margins");
+        let (program, weights) =
+            program::program(&lowered.machine, &made.head, name, 1, 17).expect("program");
+        let found = agreement::outputs(&program, &weights, &rows).expect("runs");
         let margins: Vec<Vec<f64>> = rows
             .iter()
             .map(|row| ensemble.margins(row).expect("row"))
@@ -92,7 +95,7 @@ fn tables_of_predictions_are_told_apart() {
                 .collect()
         };
         let compare =
-            |table: Vec<Vec<f64>>| agreement::with_table(&ensemble, &found, &single(table));
+            |table: Vec<Vec<f64>>| agreement::with_table(&ensemble, &made, &found, &single(table));
         let of_margins = compare(margins.clone()).expect("margins");
         assert_eq!(
             (of_margins.rows, of_margins.agreeing),

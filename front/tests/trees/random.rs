@@ -1,7 +1,8 @@
 //! Random ensembles of every kind of split: the machine against the float evaluator, to the last unit.
 
 use laminate_front::trees::{
-    self, Decision, Ensemble, Format, Link, Node, Set, Split, Sum, Target, Test, Tree, keys,
+    self, Decision, Ensemble, Format, Link, Node, Predict, Set, Split, Sum, Target, Test, Tree,
+    keys,
 };
 use rand::Rng;
 use rand::SeedableRng;
@@ -141,6 +142,7 @@ fn ensemble(rng: &mut ChaCha8Rng) -> Ensemble {
         sum: Sum::Double,
         link: Link::Identity,
         decision: Decision::ArgMax,
+        predicts: Predict::Margin,
         labels: Vec::new(),
         notes: Vec::new(),
     }

@@ -74,7 +74,7 @@ fn features_without_counterpart_are_named() {
             "\"size_leaf_vector\":\"1\"",
             "\"size_leaf_vector\":\"3\"",
         ),
-        "vector leaves",
+        "3, the model has 1 outputs",
     );
     refused(
         &with(
@@ -358,7 +358,7 @@ fn broken_onnx_is_named() {
     );
     refused(
         &onnx(file, "nodes_featureids", |a| a.ints[0] = 1 << 31),
-        "at most",
+        "feature 2147483648 of 6",
     );
     refused(
         &onnx(file, "nodes_values", |a| a.floats[0] = f32::NAN),

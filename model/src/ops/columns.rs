@@ -1,9 +1,13 @@
 //! The columns of a node: where its output stands, auxiliary columns, what is looked up.
 
 use std::fmt;
+use std::sync::Arc;
 
-use laminate_engine::claim::View;
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+use laminate_engine::claim::{Term, View, WiredConstant};
 use laminate_engine::lookup::TableColumn;
+use laminate_engine::maps::{Mask, Wiring};
 
 /// Where an op's output stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,4 +118,33 @@ pub struct Lookup {
     pub offset: i64,
     /// The column of results.
     pub result: Place,
+}
+
+/// A constant where masks hold, on axes of which the first is the most significant.
+pub(super) fn masked(value: Fr, axes: &[usize], masks: Vec<Mask>) -> WiredConstant {
+    let wiring = Wiring {
+        view: axes.to_vec(),
+        axes: vec![],
+        masks,
+    };
+    WiredConstant {
+        value,
+        wiring: Arc::new(wiring),
+    }
+}
+
+/// The terms of a column, wired; its constant is left to the caller.
+pub(super) fn wired(view: &View, wiring: &Arc<Wiring>) -> View {
+    View {
+        constant: Fr::ZERO,
+        constants: vec![],
+        terms: view
+            .terms
+            .iter()
+            .map(|term| Term {
+                wiring: Some(Arc::clone(wiring)),
+                ..term.clone()
+            })
+            .collect(),
+    }
 }

@@ -40,25 +40,22 @@
 //! their outputs are zero (L has a public mask); padded nodes are rows of zeros, which the commitment is to like all
 //! others; padded features of the operand stand in the table as they are.
 
-use std::sync::Arc;
-
-use halo2curves_axiom::bn256::Fr;
-use halo2curves_axiom::ff::Field;
-use laminate_engine::claim::{Term, View, WiredConstant};
-use laminate_engine::field::{fr_from_i64, pow2};
+use laminate_engine::claim::View;
 use laminate_engine::lookup::TableColumn;
-use laminate_engine::maps::{Linear, Map, Mask, Wiring};
 use laminate_engine::relations::Relation;
-use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
 use super::check::{Use, bits};
 use super::{AuxColumn, Bounds, Check, Extent, Io, NodeTable, OpSpec, Output, Placed, Role};
-use crate::program::{Program, WORD_BOUND, Weights, padded_log};
+use crate::program::{Program, Weights, padded_log};
 
+mod axes;
+mod relations;
 pub mod table;
 
+use axes::Axes;
+use relations::word;
 pub use table::{COLUMNS, Nodes, Row};
 
 /// The key of a missing value, above all others.
@@ -166,244 +163,6 @@ impl Forest {
             features,
         })
     }
-
-    /// Branches, with columns `[β, a - θ, δ]`.
-    fn branches(node: &Placed<'_>) -> Relation {
-        let difference = word(node, Role::THRESHOLD).scale_add(-Fr::ONE, &word(node, Role::KEY));
-        Relation::Elementwise(Elementwise {
-            columns: vec![node.aux(Role::BRANCH), difference, node.aux(Role::DISTANCE)],
-            quadratic: stated([
-                (on("forest: side of the threshold"), side()),
-                (on("forest: branch that is a bit"), bit()),
-            ]),
-            ..Elementwise::named("forest branch")
-        })
-    }
-
-    /// Missing values, with columns `[ν, x - MISS, present]`.
-    fn missing(node: &Placed<'_>) -> Option<Relation> {
-        let mut above = node.operand(0)?;
-        above.constant -= fr_from_i64(MISS.into());
-        Some(Relation::Elementwise(Elementwise {
-            columns: vec![node.aux(Role::MISSING), above, node.aux(Role::PRESENT)],
-            quadratic: stated([
-                (on("forest: missing that is a bit"), bit()),
-                (on("forest: missing value"), missing()),
-            ]),
-            linear: stated([(on("forest: value that is not missing"), present())]),
-            ..Elementwise::named("forest missing")
-        }))
-    }
-
-    /// Outputs less the sums of values, which is zero.
-    fn sums(self, node: &Placed<'_>, axes: &Axes) -> Relation {
-        let chains = self.chains as usize;
-        let full = chains == 1 << axes.chains;
-        let wiring = Arc::new(Wiring {
-            view: vec![axes.slots, axes.chains],
-            axes: vec![
-                (
-                    axes.steps,
-                    Map::Sum {
-                        below: self.steps as usize,
-                    },
-                ),
-                (axes.slots, Map::Same { axis: 0 }),
-                (
-                    axes.chains,
-                    match full {
-                        true => Map::Same { axis: 1 },
-                        false => Map::Linear(Linear::shift(1, chains, 0, chains)),
-                    },
-                ),
-            ],
-            masks: vec![],
-        });
-        let values = node.aux(Role::VALUE);
-        let mut sums = wired(&values, &wiring);
-        let offset = -fr_from_i64(WORD_BOUND) * Fr::from(u64::from(self.steps));
-        match full {
-            true => sums.constant += offset,
-            false => {
-                let below = Mask::Below {
-                    axis: 1,
-                    size: chains,
-                };
-                sums.constants
-                    .push(masked(offset, &wiring.view, vec![below]));
-            }
-        }
-        let mut difference = node.output();
-        difference = sums.scale_add(-Fr::ONE, &difference);
-        // The first term tells the column's size, whichever it is.
-        Relation::Elementwise(Elementwise {
-            columns: vec![difference],
-            linear: stated([(
-                on("forest: sum of the values"),
-                Expression::default().plus(Fr::ONE, &[0]),
-            )]),
-            ..Elementwise::named("forest sum")
-        })
-    }
-}
-
-/// log2 of the axes of a forest's columns; those of steps are `(steps, slots, chains)`.
-struct Axes {
-    steps: usize,
-    slots: usize,
-    chains: usize,
-    kinds: usize,
-    features: usize,
-}
-
-impl Axes {
-    /// The nodes that steps stand on.
-    fn nodes(&self, node: &Placed<'_>) -> View {
-        let rest = self.slots + self.chains;
-        let before = Arc::new(Wiring {
-            view: vec![self.steps, rest],
-            axes: vec![
-                (
-                    self.steps,
-                    Map::Linear(Linear::shift(0, 1 << self.steps, -1, 1 << self.steps)),
-                ),
-                (rest, Map::Same { axis: 1 }),
-            ],
-            masks: vec![],
-        });
-        let taken = node
-            .aux(Role::CHILD)
-            .scale_add(Fr::ONE, &node.aux(Role::BRANCH));
-        let mut nodes = wired(&taken, &before);
-        // The number of the chain, bit by bit, at the first step.
-        let first = vec![Mask::Only { axis: 0, at: 0 }, Mask::Only { axis: 2, at: 1 }];
-        nodes.constants = (0..self.chains)
-            .map(|i| masked(pow2(i), &[self.steps, rest - 1 - i, 1, i], first.clone()))
-            .collect();
-        nodes
-    }
-
-    /// The slots of steps, `of` being a column of steps: it stands there with a factor of zero.
-    fn slots(&self, of: &View) -> View {
-        let bit = |i: usize| {
-            let axes = [self.steps + self.slots - 1 - i, 1, i + self.chains];
-            masked(pow2(i), &axes, vec![Mask::Only { axis: 1, at: 1 }])
-        };
-        View {
-            constant: Fr::ZERO,
-            constants: (0..self.slots).map(bit).collect(),
-            terms: of
-                .terms
-                .iter()
-                .take(1)
-                .map(|term| Term {
-                    coefficient: Fr::ZERO,
-                    ..term.clone()
-                })
-                .collect(),
-        }
-    }
-
-    /// log2 of the variants of a slot.
-    fn variants(&self) -> usize {
-        self.kinds + self.features
-    }
-
-    /// What variants read, `(slots, kinds, features)`.
-    fn read(&self, node: &Placed<'_>) -> Option<View> {
-        let operand = node.operand(0)?;
-        let axes = vec![self.slots, self.kinds, self.features];
-        let only = |kind: usize| Mask::Only { axis: 1, at: kind };
-        let constant = |kind: usize, value: Fr| masked(value, &axes, vec![only(kind)]);
-        let mut out = View {
-            constant: Fr::ZERO,
-            constants: vec![constant(Forest::BOTTOM, fr_from_i64(LOWEST.into()))],
-            terms: vec![],
-        };
-        for kind in Forest::PLAIN..1 << self.kinds {
-            let wiring = Arc::new(Wiring {
-                view: axes.clone(),
-                axes: vec![
-                    (self.slots, Map::Same { axis: 0 }),
-                    (self.features, Map::Same { axis: 2 }),
-                ],
-                masks: vec![only(kind)],
-            });
-            out.constants.push(constant(kind, operand.constant));
-            out.terms.extend(wired(&operand, &wiring).terms);
-            if let Some(value) = MISSING_AS.get(kind).copied().flatten() {
-                let missing = wired(&node.aux(Role::MISSING), &wiring);
-                let change = fr_from_i64(value - i64::from(MISS));
-                out = missing.scale_add(change, &out);
-            }
-        }
-        Some(out)
-    }
-}
-
-/// A constant where masks hold, on axes of which the first is the most significant.
-fn masked(value: Fr, axes: &[usize], masks: Vec<Mask>) -> WiredConstant {
-    let wiring = Wiring {
-        view: axes.to_vec(),
-        axes: vec![],
-        masks,
-    };
-    WiredConstant {
-        value,
-        wiring: Arc::new(wiring),
-    }
-}
-
-/// The terms of a column, wired; its constant is left to the caller.
-fn wired(view: &View, wiring: &Arc<Wiring>) -> View {
-    View {
-        constant: Fr::ZERO,
-        constants: vec![],
-        terms: view
-            .terms
-            .iter()
-            .map(|term| Term {
-                wiring: Some(Arc::clone(wiring)),
-                ..term.clone()
-            })
-            .collect(),
-    }
-}
-
-/// An int32 auxiliary column.
-fn word(node: &Placed<'_>, role: Role) -> View {
-    node.aux_from(fr_from_i64(-WORD_BOUND), role)
-}
-
-/// `(2β - 1)·d + β - 1 - δ = 0`
-fn side() -> Expression {
-    Expression::default()
-        .plus(Fr::from(2), &[0, 1])
-        .plus(-Fr::ONE, &[1])
-        .plus(Fr::ONE, &[0])
-        .plus(-Fr::ONE, &[])
-        .plus(-Fr::ONE, &[2])
-}
-
-/// `β² - β = 0`
-fn bit() -> Expression {
-    Expression::default()
-        .plus(Fr::ONE, &[0, 0])
-        .plus(-Fr::ONE, &[0])
-}
-
-/// `ν·(x - MISS) = 0`
-fn missing() -> Expression {
-    Expression::default().plus(Fr::ONE, &[0, 1])
-}
-
-/// `(x - MISS) + 1 - ν + present = 0`
-fn present() -> Expression {
-    Expression::default()
-        .plus(Fr::ONE, &[1])
-        .plus(Fr::ONE, &[])
-        .plus(-Fr::ONE, &[0])
-        .plus(Fr::ONE, &[2])
 }
 
 impl OpSpec for Forest {
@@ -533,15 +292,7 @@ impl OpSpec for Forest {
 
     /// The operand is a column of its own: variants are views of it, and its limbs bound it.
     fn check_columns(&self, node: &Io<'_>, operands: &[View]) -> Result<(), String> {
-        let plain = |view: &View| {
-            view.constants.is_empty() && view.terms.iter().all(|term| term.wiring.is_none())
-        };
-        let id = node.node.inputs.first();
-        let own = id.is_some_and(|id| !node.program.is_view(*id));
-        if (own && operands.iter().all(plain)) || !on("operand of a forest that is stored") {
-            return Ok(());
-        }
-        Err("its operand is a view of other tensors, expected one with a column of its own".into())
+        node.stored_operand(operands)
     }
 
     fn tables(&self, node: &Io<'_>) -> Vec<usize> {
@@ -598,66 +349,9 @@ impl OpSpec for Forest {
         made().unwrap_or_default()
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::testing::{accepts_and_refuses, columns};
-
-    #[test]
-    fn the_branch_is_the_side_of_the_threshold() {
-        let relation = Elementwise {
-            columns: columns(3),
-            quadratic: vec![side(), bit()],
-            ..Elementwise::named("forest branch")
-        };
-        // a - θ = 5, 0, -1, and the ends: [β, a - θ, δ]
-        let far = (1i64 << 32) - 1;
-        for good in [
-            [1, 5, 5],
-            [1, 0, 0],
-            [0, -1, 0],
-            [1, far, far],
-            [0, -far, far - 1],
-        ] {
-            let [branch, difference, distance] = good;
-            accepts_and_refuses(
-                &relation,
-                &good,
-                &[
-                    // The other branch has a negative distance, and only that.
-                    &[1 - branch, difference, distance],
-                    &[branch, difference, distance + 1],
-                    &[2, difference, distance],
-                    &[-1, difference, distance],
-                ],
-            );
-            let other = if branch == 1 {
-                -difference - 1
-            } else {
-                difference
-            };
-            assert!(other < 0);
-            accepts_and_refuses(&relation, &[1 - branch, difference, other], &[]);
-        }
-    }
-
-    #[test]
-    fn missing_is_the_highest_key_only() {
-        let relation = Elementwise {
-            columns: columns(3),
-            quadratic: vec![bit(), missing()],
-            linear: vec![present()],
-            ..Elementwise::named("forest missing")
-        };
-        // [ν, x - MISS, present]
-        accepts_and_refuses(&relation, &[1, 0, 0], &[&[0, 0, 0], &[2, 0, 1], &[1, 0, 1]]);
-        // The only other solution for a missing value is negative.
-        accepts_and_refuses(&relation, &[0, 0, -1], &[]);
-        for x in [-1i64, -5, -(1 << 31), 1 - (1 << 32)] {
-            accepts_and_refuses(&relation, &[0, x, -x - 1], &[&[1, x, -x], &[0, x, -x]]);
-        }
-    }
 
     #[test]
     fn variants_read_what_they_say() {

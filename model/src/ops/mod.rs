@@ -20,6 +20,7 @@
 //! | [`softmax`] | one zero-check, row sums, lookups |
 //! | [`argmax`] | linear, and a product |
 //! | [`forest`] | lookups in committed tables, one zero-check |
+//! | [`row_argmax`] | one zero-check, row sums, a random point |
 //!
 //! A new op is a file with a struct of its parameters that implements [`OpSpec`], and one line of the registry at
 //! the end of this page. What has no default there is part of soundness: a wrong answer is a forgery, so that each
@@ -52,6 +53,7 @@ pub mod rescale;
 pub mod reshape;
 pub mod rms_norm;
 pub mod rope;
+pub mod row_argmax;
 pub mod scores;
 pub mod softmax;
 pub mod view;
@@ -83,6 +85,7 @@ pub use rescale::Rescale;
 pub use reshape::Reshape;
 pub use rms_norm::RmsNorm;
 pub use rope::Rope;
+pub use row_argmax::RowArgmax;
 pub use scores::Scores;
 pub use softmax::Softmax;
 pub use view::View;
@@ -326,6 +329,7 @@ ops! { ($)
     22 Grouped,
     23 MatMul,
     24 Divide,
+    25 RowArgmax,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::claim::View;
 use laminate_engine::field::pow2;
+use laminate_engine::switch::on;
 
 use super::{Place, Role};
 use crate::layout::Layout;
@@ -49,6 +50,22 @@ impl<'a> Io<'a> {
             let axes = tensor.axes.get(from..).unwrap_or(&[]);
             axes.iter().any(|axis| !axis.is_power_of_two())
         })
+    }
+
+    /// Holds the first operand to a column of its own, in which limbs show its range.
+    ///
+    /// # Errors
+    /// That it is a view.
+    pub(super) fn stored_operand(&self, operands: &[View]) -> Result<(), String> {
+        let plain = |view: &View| {
+            view.constants.is_empty() && view.terms.iter().all(|term| term.wiring.is_none())
+        };
+        let id = self.node.inputs.first();
+        let own = id.is_some_and(|id| !self.program.is_view(*id));
+        if (own && operands.iter().all(plain)) || !on("operand that is stored") {
+            return Ok(());
+        }
+        Err("its operand is a view of other tensors, expected one with a column of its own".into())
     }
 
     /// log2 of the axes `[stack, slots, groups, queries]` that the output begins with.

@@ -13,6 +13,8 @@ use laminate_engine::switch::{on, on_of};
 pub const MAX_NODES: usize = 1 << 12;
 /// Largest tensor width.
 pub const MAX_WIDTH: u32 = 1 << 20;
+/// Most entries of a table of words.
+pub const MAX_ENTRIES: u32 = 1 << 23;
 /// Largest log2 of the batch.
 pub const MAX_BATCH_LOG: u8 = 12;
 pub use laminate_engine::lookup::MAX_TABLES;
@@ -222,14 +224,22 @@ impl Program {
         for shape in &self.weights {
             let log = shape.stack_log() + shape.row_log() + shape.col_log();
             let counts = [shape.row_count(), shape.col_count()];
+            let entries = match shape.format {
+                WeightFormat::Word => MAX_ENTRIES,
+                WeightFormat::Int8 | WeightFormat::Ternary => MAX_WIDTH,
+            };
+            let most = [MAX_WIDTH, entries].map(|most| most as usize);
+            let counts = counts.into_iter().zip(most);
             bound(
                 "weights of a layer",
                 log,
                 (log <= MAX_COLUMN_LOG || !on("log of weights"))
                     && ((1..=MAX_STACK).contains(&shape.stack) || !on("copies of weights"))
-                    && (counts.iter().all(|c| (1..=MAX_WIDTH as usize).contains(c))
+                    && (counts.into_iter().all(|(c, most)| (1..=most).contains(&c))
                         || !on("axes of weights")),
-                format!("a log2 of at most {MAX_COLUMN_LOG}, no axis of zero"),
+                format!(
+                    "a log2 of at most {MAX_COLUMN_LOG}, no axis of zero or above 2^20, and 2^23 entries of words"
+                ),
             )?;
             let plain =
                 shape.stack == 1 && !shape.bias && shape.rows.len() == 1 && shape.cols.len() == 1;

@@ -18,8 +18,8 @@ pub use crate::ends::{End, Sequence, Shard};
 pub use crate::ops::{AuxColumn, Extent, Op, Role};
 pub use carry::{Carry, RopeTable};
 pub use check::{
-    MAX_BATCH_LOG, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH, ProgramError,
-    SHORT_VOCAB,
+    MAX_BATCH_LOG, MAX_ENTRIES, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH,
+    ProgramError, SHORT_VOCAB,
 };
 pub use laminate_engine::poly::padded_log;
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
@@ -128,11 +128,10 @@ impl Program {
         1 << self.batch_log
     }
 
-    /// Whether rows come in or go out as int32.
-    pub fn has_wide_ends(&self) -> bool {
-        let ends = [self.input, self.output].into_iter();
-        let wide = |id: TensorId| self.tensors.get(id).is_some_and(|t| t.bits == 32);
-        self.sequence.is_none() && !self.is_weights_only() && ends.into_iter().any(wide)
+    /// Whether an end's values are int32 rows.
+    pub fn is_wide(&self, end: TensorId) -> bool {
+        let wide = self.tensors.get(end).is_some_and(|t| t.bits == 32);
+        self.sequence.is_none() && !self.is_weights_only() && wide
     }
 
     /// Number of limbs that hold `bytes` bytes.

@@ -197,7 +197,7 @@ impl ShardSet {
             let program = self.verifiers.get(shard).map(|v| &v.program);
             let words = statements.get(shard).map(|s| s.output_words.as_slice());
             let read = program.zip(words).and_then(|(program, words)| {
-                let values = unpack(Packing::of(program), words, program.output_len())?;
+                let values = unpack(Packing::of_output(program), words, program.output_len())?;
                 Some((program.sequence?, values))
             });
             read.ok_or(ShardError::Words { shard })

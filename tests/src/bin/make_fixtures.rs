@@ -82,8 +82,12 @@ fn fixture(program: &Program, proof: &AggregationProof) -> Outcome<Value> {
     let instances: Vec<String> = proof.instances()?.iter().map(hex).collect();
     let statement = &proof.public.statement;
     let words: Vec<String> = statement[3..].iter().map(hex).collect();
-    let outputs = unpack(Packing::of(program), &statement[3..], program.output_len())
-        .ok_or("too few output words")?;
+    let outputs = unpack(
+        Packing::of_output(program),
+        &statement[3..],
+        program.output_len(),
+    )
+    .ok_or("too few output words")?;
     let bytes = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
     Ok(json!({
         "instances": instances,

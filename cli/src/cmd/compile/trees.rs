@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use eyre::{Context, ensure, eyre};
 use laminate_front::rows::{self, Missing, RowsError};
 use laminate_front::trees::agreement::{self, Against, Agreement};
-use laminate_front::trees::{self, Decision, Ensemble, Machine, program};
+use laminate_front::trees::head::{self, Made};
+use laminate_front::trees::{self, Decision, Ensemble, Predict, program};
 use laminate_model::layout::Layout;
 use laminate_model::program::{Program, Weights};
 use serde::Serialize;
@@ -19,6 +21,28 @@ use crate::printable::printable;
 
 /// Least share of equal decisions, in percent: comparisons are exact.
 const AGREEMENT: f64 = 100.0;
+
+/// `--predict`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PredictArg {
+    /// Sums of leaves.
+    Margin,
+    /// Probabilities, expectations.
+    #[value(alias = "probability")]
+    Response,
+    /// Index of the class.
+    Class,
+}
+
+impl From<PredictArg> for Predict {
+    fn from(predict: PredictArg) -> Self {
+        match predict {
+            PredictArg::Margin => Self::Margin,
+            PredictArg::Response => Self::Response,
+            PredictArg::Class => Self::Class,
+        }
+    }
+}
 
 /// What `compile` reports of a tree model.
 #[derive(Debug, Serialize)]
@@ -35,12 +59,18 @@ pub struct Report {
     pub steps: u32,
     /// Features of a row.
     pub features: usize,
-    /// Outputs: margins, before the link function.
+    /// Outputs of a row.
     pub outputs: usize,
+    /// What they are: margin, response or class.
+    pub predict: &'static str,
     /// Bits after the point of an output.
     pub fraction: i32,
-    /// Largest possible difference of an output from the exact sum of the leaves.
+    /// Largest possible difference of a margin from the exact sum of the leaves.
     pub worst_error: f64,
+    /// Largest difference of an output from the link function of the margin that the program computes.
+    pub response_error: f64,
+    /// The same, relative to the output.
+    pub response_relative: f64,
     /// How outputs decide.
     pub decision: String,
     /// Class labels.
@@ -101,9 +131,14 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
     let _stage = out.stage("Lowering the trees");
     let lowered = trees::lower(ensemble)?;
     let machine = &lowered.machine;
-    let (program, weights) =
-        program::program(machine, model_name(&args.model), args.batch, ROW_LOG)?;
-    let fidelity = fidelity(args, ensemble, &program, &weights)?;
+    let (predict, why) = match args.predict {
+        Some(predict) => (predict.into(), None),
+        None => head::usual(ensemble),
+    };
+    let made = head::head(ensemble, &lowered, predict)?;
+    let name = model_name(&args.model);
+    let (program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
+    let fidelity = fidelity(args, (ensemble, &made), &program, &weights)?;
     drop(_stage);
     let (dir, _lock) = args.folder()?;
     dir.write_compiled(&program, &weights)?;
@@ -116,15 +151,25 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
         nodes: machine.rows.len(),
         steps: machine.steps,
         features: ensemble.features,
-        outputs: ensemble.outputs(),
-        fraction: machine.fraction,
+        outputs: program.tensor_width(program.output),
+        predict: predict.name(),
+        fraction: program
+            .tensors
+            .get(program.output)
+            .map_or(0, |t| t.scale.into()),
         worst_error: lowered.worst_error,
-        decision: decision(ensemble, machine),
+        response_error: made.worst_error,
+        response_relative: made.worst_relative,
+        decision: decision(ensemble, &made, &program),
         labels: ensemble.labels.clone(),
         slots: program.slots(),
         polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
         fidelity: fidelity.as_ref().map(FidelityReport::from),
-        notes: ensemble.notes.clone(),
+        notes: why
+            .map(str::to_owned)
+            .into_iter()
+            .chain(ensemble.notes.clone())
+            .collect(),
         warnings: warnings.into_iter().collect(),
     };
     out.result(&human(&report, &args.output), &report)?;
@@ -132,24 +177,32 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
 }
 
 /// How outputs decide, in the integers that a contract sees.
-fn decision(ensemble: &Ensemble, machine: &Machine) -> String {
-    match ensemble.decision {
-        Decision::None => "a number".into(),
-        Decision::ArgMax => "the class of the greatest output".into(),
-        Decision::Above(t) => {
-            let threshold = t * f64::from(machine.fraction).exp2();
+fn decision(ensemble: &Ensemble, made: &Made, program: &Program) -> String {
+    if made.predict == Predict::Class {
+        let labels = ensemble.labels.iter().enumerate();
+        let labels: Vec<String> = labels
+            .map(|(at, label)| format!("{at} is {label}"))
+            .collect();
+        return format!("the output is the class: {}", labels.join(", "));
+    }
+    match (ensemble.decision, made.threshold) {
+        (Decision::Above(_), Some(t)) => {
+            let scale = program.tensors.get(program.output).map_or(0, |t| t.scale);
+            let threshold = t * f64::from(scale).exp2();
             let label = ensemble.labels.last().map_or("1", String::as_str);
             format!(
                 "class {label} where the output is above {t} (integer {})",
                 threshold.floor()
             )
         }
+        (Decision::ArgMax, _) => "the class of the greatest output".into(),
+        _ => "a number".into(),
     }
 }
 
 fn fidelity(
     args: &Compile,
-    ensemble: &Ensemble,
+    (ensemble, made): (&Ensemble, &Made),
     program: &Program,
     weights: &Weights,
 ) -> eyre::Result<Option<Agreement>> {
@@ -161,15 +214,15 @@ fn fidelity(
         return Ok(None);
     };
     let rows = rows::read_with(path, ensemble.features, Missing::Allowed)?;
-    let found = agreement::margins(program, weights, &rows)?;
+    let found = agreement::outputs(program, weights, &rows)?;
     let Some(table_path) = &args.predictions else {
         let expected = rows.iter().map(|row| ensemble.margins(row));
         let expected = expected.collect::<Result<Vec<_>, _>>()?;
-        let compared = agreement::with_margins(ensemble, Against::Floats, &found, &expected);
+        let compared = agreement::with_margins(ensemble, made, Against::Floats, &found, &expected);
         return Ok(Some(compared));
     };
     let table = table(table_path, ensemble.outputs())?;
-    let compared = agreement::with_table(ensemble, &found, &table).ok_or_else(|| {
+    let compared = agreement::with_table(ensemble, made, &found, &table).ok_or_else(|| {
         eyre!(
             "{} has {} rows, and {} has {}; expected one for each",
             table_path.display(),
@@ -217,21 +270,28 @@ fn human(report: &Report, folder: &Path) -> String {
             )
         }
     };
+    let gives = match report.response_error {
+        0.0 => format!("{}s of {} fraction bits", report.predict, report.fraction),
+        error => format!(
+            "{}s of {} fraction bits, off by {error:.1e} at most ({:.1e} of the output)",
+            report.predict, report.fraction, report.response_relative
+        ),
+    };
     let notes: String = report
         .notes
         .iter()
         .map(|n| format!("note      {n}\n"))
         .collect();
     format!(
-        "model     {}, {} trees, {} features, {} outputs\nmachine   {} nodes, {} steps, outputs with {} fraction bits, off by {:.1e} at most\ndecides   {}\nprogram   {}\nbatch slots {}\n{fidelity}\n{}written to {}",
+        "model     {}, {} trees, {} features, {} outputs\nmachine   {} nodes, {} steps, margins off by {:.1e} at most\ngives     {}\ndecides   {}\nprogram   {}\nbatch slots {}\n{fidelity}\n{}written to {}",
         report.format,
         report.trees,
         report.features,
         report.outputs,
         report.nodes,
         report.steps,
-        report.fraction,
         report.worst_error,
+        gives,
         printable(&report.decision),
         report.program_digest,
         report.slots,

@@ -201,6 +201,7 @@ fn model(
         calibration: Some(models.join(fraud::CALIBRATION)),
         evaluation: None,
         predictions: None,
+        predict: None,
         batch,
         headroom: None,
         min_agreement: None,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::ensemble::{MAX_FEATURES, MAX_OUTPUTS};
 use super::xgboost::json;
-use super::{Decision, Ensemble, Format, Link, Node, Sum, Target, Tree, TreeError};
+use super::{Decision, Ensemble, Format, Link, Node, Predict, Sum, Target, Tree, TreeError};
 use document::{Bias, Document, FeaturesInfo, Grown, ModelInfo, Oblivious};
 use splits::Splits;
 
@@ -151,6 +151,12 @@ fn head(info: &FeaturesInfo, model: &ModelInfo, base: Vec<f64>) -> Result<Ensemb
         sum: Sum::Double,
         link,
         decision,
+        // As the `predict` of its classifiers and regressors.
+        predicts: match (decision, loss.map(|loss| loss.r#type.as_str())) {
+            (Decision::Above(_) | Decision::ArgMax, _) => Predict::Class,
+            (Decision::None, Some("LogLinQuantile")) => Predict::Margin,
+            (Decision::None, _) => Predict::Response,
+        },
         labels,
         notes: Vec::new(),
     })

@@ -2,32 +2,36 @@
 //!
 //! | part | module |
 //! | --- | --- |
-//! | the graph: steps before the trees, the trees, labels and ZipMap after them | this one |
+//! | the graph's input, the trees | this one |
+//! | steps before the trees, labels and ZipMap after them | [`walk`] |
+//! | what isolation forests do after them | [`after`] |
 //! | attributes of a node | [`attributes`] |
 //! | TreeEnsembleClassifier, TreeEnsembleRegressor | [`nodes`] |
 //! | TreeEnsemble (version 5) | [`flat`] |
 //! | one branch | [`branch`] |
-//! | Imputer and Scaler, folded into the splits | [`stages`] |
+//! | imputers, scalers and encoders, folded into the splits | [`columns`] |
 //!
 //! Leaves are summed in float32, the base last, as ONNX Runtime does.
 
+mod after;
 mod attributes;
 mod branch;
+mod columns;
 mod flat;
 mod nodes;
-mod stages;
+mod walk;
 
 use prost::Message;
 use prost::bytes::Bytes;
 
 use super::ensemble::MAX_FEATURES;
-use super::{Decision, Ensemble, Format, Link, Node, Sum, TreeError};
+use super::{Decision, Ensemble, Format, Link, Predict, Sum, TreeError};
 use crate::onnx::messages::{
     DimensionValue, GraphProto, ModelProto, NodeProto, ValueInfoProto, data_type,
 };
 use crate::onnx::{ImportError, prescan};
 use attributes::Attributes;
-use stages::{Stage, Stages};
+use walk::Walk;
 
 const FORMAT: Format = Format::Onnx;
 const DOMAIN: &str = "ai.onnx.ml";
@@ -73,32 +77,37 @@ pub fn read(model: &ModelProto) -> Result<Ensemble, TreeError> {
     let Some(graph) = &model.graph else {
         return Err(malformed("model", "holds no graph"));
     };
-    let (input, width) = input(graph)?;
-    let mut walk = Walk {
-        current: input,
-        after: Vec::new(),
-        stages: Stages(Vec::new()),
-        ensemble: None,
+    let (input, stated) = input(graph)?;
+    let features = match stated {
+        Some(stated) => stated,
+        None => guessed(graph)?,
     };
+    let mut walk = Walk::new(graph, input, features)?;
     for node in &graph.node {
         walk.node(node)?;
     }
-    let Some(mut ensemble) = walk.ensemble else {
-        return Err(malformed("graph", "holds no trees"));
-    };
-    let splits = ensemble.trees.iter_mut().flat_map(|t| &mut t.nodes);
-    let mut last = 0;
-    for node in splits {
-        if let Node::Split(split) = node {
-            last = last.max(split.feature as usize + 1);
-            TreeError::bound("number of features", last, MAX_FEATURES)?;
-            walk.stages.fold(split)?;
-        }
-    }
-    let stated = width.or(walk.stages.features()?);
-    ensemble.features = stated.unwrap_or(last);
+    let mut ensemble = walk.ensemble()?;
+    ensemble.features = features;
     ensemble.check()?;
     Ok(ensemble)
+}
+
+/// The number of features where the input does not state it: what steps are made for, or the last that trees read.
+fn guessed(graph: &GraphProto) -> Result<usize, TreeError> {
+    let mut most = 0;
+    for node in &graph.node {
+        let attributes = Attributes::new(node)?;
+        if let Some(width) = columns::width(&node.op_type, &attributes)? {
+            return Ok(width);
+        }
+        if is_tree(node) {
+            let read = attributes.ints("nodes_featureids")?.iter().max();
+            most = most.max(read.map_or(0, |last| last.saturating_add(1)));
+        }
+    }
+    let most = usize::try_from(most).unwrap_or(0);
+    TreeError::bound("number of features", most, MAX_FEATURES)?;
+    Ok(most)
 }
 
 /// Name and number of features of the one input.
@@ -133,78 +142,6 @@ fn input(graph: &GraphProto) -> Result<(&str, Option<usize>), TreeError> {
     Ok((&input.name, width))
 }
 
-/// The walk over the nodes of a graph.
-struct Walk<'a> {
-    /// The rows, as they are so far.
-    current: &'a str,
-    /// What comes out of the trees.
-    after: Vec<&'a str>,
-    stages: Stages,
-    ensemble: Option<Ensemble>,
-}
-
-impl<'a> Walk<'a> {
-    fn node(&mut self, node: &'a NodeProto) -> Result<(), TreeError> {
-        let attributes = Attributes::new(node)?;
-        let [from, ..] = node.input.as_slice() else {
-            return Err(unsupported(format!(
-                "{} without an operand",
-                attributes.place()
-            )));
-        };
-        let Some(to) = node.output.first() else {
-            return Err(malformed(attributes.place(), "no result"));
-        };
-        if self.after.contains(&from.as_str()) {
-            return match node.op_type.as_str() {
-                "Identity" | "Cast" | "ZipMap" => {
-                    self.after.push(to);
-                    Ok(())
-                }
-                _ => Err(unsupported(format!(
-                    "{} after the trees",
-                    attributes.place()
-                ))),
-            };
-        }
-        if from != self.current {
-            return Err(unsupported(format!(
-                "{} beside the trees",
-                attributes.place()
-            )));
-        }
-        match node.op_type.as_str() {
-            "Identity" => self.current = to,
-            "Cast" if attributes.int("to")? == Some(i64::from(data_type::FLOAT)) => {
-                self.current = to;
-            }
-            "Imputer" | "Scaler" => {
-                let stage = if node.op_type == "Imputer" {
-                    Stage::imputer(&attributes)?
-                } else {
-                    Stage::scaler(&attributes)?
-                };
-                self.stages.0.push(stage);
-                self.current = to;
-            }
-            _ if is_tree(node) && self.ensemble.is_none() => {
-                self.ensemble = Some(trees(node, &attributes)?);
-                self.after = node.output.iter().map(String::as_str).collect();
-            }
-            _ if is_tree(node) => {
-                return Err(unsupported("a graph with several operators of trees"));
-            }
-            _ => {
-                return Err(unsupported(format!(
-                    "{} before the trees",
-                    attributes.place()
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
 fn trees(node: &NodeProto, attributes: &Attributes<'_>) -> Result<Ensemble, TreeError> {
     let mut ensemble = Ensemble {
         format: FORMAT,
@@ -216,6 +153,7 @@ fn trees(node: &NodeProto, attributes: &Attributes<'_>) -> Result<Ensemble, Tree
         sum: Sum::SingleThenBase,
         link: Link::Identity,
         decision: Decision::None,
+        predicts: Predict::Response,
         labels: Vec::new(),
         notes: Vec::new(),
     };

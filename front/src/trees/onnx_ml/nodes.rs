@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::branch::{Branch, Mode};
 use super::malformed;
 use crate::trees::ensemble::{MAX_NODES, MAX_OUTPUTS, MAX_TREES, MAX_VALUES};
-use crate::trees::{Decision, Ensemble, Link, Node, Set, Target, Tree, TreeError};
+use crate::trees::{Decision, Ensemble, Link, Node, Predict, Set, Target, Tree, TreeError};
 
 /// What a leaf adds: (tree, node) to (output, weight), several for one leaf.
 type Votes = HashMap<(i64, i64), Vec<(u32, f64)>>;
@@ -28,6 +28,8 @@ pub(super) fn classifier(a: &Attributes<'_>, ensemble: &mut Ensemble) -> Result<
             "one class label, expected two or more",
         ));
     }
+    // The first result is the label.
+    ensemble.predicts = Predict::Class;
     let (ids, weights) = (a.ints("class_ids")?, a.numbers("class_weights")?);
     let base = a.numbers("base_values")?;
     // Two classes, one score: it decides for the second class above 1/2 where no vote is negative (probabilities), above

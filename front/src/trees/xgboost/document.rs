@@ -78,6 +78,9 @@ pub(super) struct TreeDocument {
     pub(super) split_indices: Vec<u32>,
     pub(super) split_conditions: Vec<f32>,
     pub(super) default_left: Vec<Flag>,
+    /// Values of vector leaves.
+    #[serde(default)]
+    pub(super) leaf_weights: Vec<f32>,
     #[serde(default)]
     pub(super) split_type: Vec<u8>,
     #[serde(default)]

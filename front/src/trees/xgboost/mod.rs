@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 
 use document::{Attributes, Document, Model, TreeDocument};
 
-use super::ensemble::{MAX_CODE, MAX_FEATURES, MAX_OUTPUTS};
+use super::ensemble::{MAX_CODE, MAX_FEATURES, MAX_OUTPUTS, MAX_VALUES};
 use super::{
-    Decision, Ensemble, Format, Link, Node, Set, Split, Sum, Target, Test, Tree, TreeError, ubjson,
+    Decision, Ensemble, Format, Link, Node, Predict, Set, Split, Sum, Target, Test, Tree,
+    TreeError, ubjson,
 };
 
 const FORMAT: Format = Format::XgBoost;
@@ -87,7 +88,7 @@ fn from_document(document: Document) -> Result<Ensemble, TreeError> {
     let trees = model.trees.into_iter().zip(model.tree_info).take(count);
     for (at, (tree, class)) in trees.enumerate() {
         let weight = weights.as_ref().map_or(1.0, |w| w[at]);
-        let tree = convert(at, tree, class, weight, &mut ensemble.sets)?;
+        let tree = convert(at, tree, (class, outputs), weight, &mut ensemble.sets)?;
         ensemble.trees.push(tree);
     }
     ensemble.check()?;
@@ -159,6 +160,11 @@ impl Head {
             sum: Sum::Single,
             link,
             decision,
+            // As `Booster.predict` does.
+            predicts: match objective {
+                "multi:softmax" | "binary:hinge" => Predict::Class,
+                _ => Predict::Response,
+            },
             labels: (0..labels).map(|l| l.to_string()).collect(),
             notes: Vec::new(),
         };
@@ -241,7 +247,7 @@ fn lengths(what: impl Into<String>, found: usize, expected: usize) -> TreeError 
 fn convert(
     at: usize,
     tree: TreeDocument,
-    class: u32,
+    (class, outputs): (u32, usize),
     weight: f32,
     sets: &mut Vec<Set>,
 ) -> Result<Tree, TreeError> {
@@ -260,13 +266,12 @@ fn convert(
     if !tree.split_type.is_empty() && tree.split_type.len() != count {
         return Err(lengths(place("split_type"), tree.split_type.len(), count));
     }
-    if let Some(width) = &tree.tree_param.size_leaf_vector
-        && number("size_leaf_vector", width, usize::MAX)? > 1
-    {
-        return Err(TreeError::unsupported(
-            FORMAT,
-            "vector leaves (multi_strategy multi_output_tree)",
-            "train with multi_strategy one_output_per_tree",
+    let width = tree.tree_param.size_leaf_vector.as_deref().unwrap_or("1");
+    let width = number("size_leaf_vector", width, MAX_OUTPUTS)?.max(1);
+    if width > 1 && width != outputs {
+        return Err(malformed(
+            place("size_leaf_vector"),
+            format!("{width}, the model has {outputs} outputs"),
         ));
     }
     let set_of = categories(at, &tree, sets)?;
@@ -274,17 +279,50 @@ fn convert(
     let mut values = Vec::new();
     for n in 0..count {
         if tree.left_children[n] == -1 {
-            let index = values.len() as u32;
-            values.push(f64::from(weight * tree.split_conditions[n]));
+            let index = (values.len() / width) as u32;
+            let one = std::slice::from_ref(&tree.split_conditions[n]);
+            let leaf = if width > 1 {
+                vector(at, &tree, n, width)?
+            } else {
+                one
+            };
+            values.extend(leaf.iter().map(|value| f64::from(weight * value)));
+            TreeError::bound("leaf values of a tree", values.len(), MAX_VALUES)?;
             nodes.push(Node::Leaf { index });
         } else {
             nodes.push(Node::Split(split(at, &tree, n, &set_of)?));
         }
     }
+    let target = match width {
+        1 => Target::One(class),
+        _ => Target::All,
+    };
     Ok(Tree {
         nodes,
         values,
-        target: Target::One(class),
+        target,
+    })
+}
+
+/// The values of leaf `n` of a tree with vector leaves: its number stands where the right child of a split does.
+fn vector(at: usize, tree: &TreeDocument, n: usize, width: usize) -> Result<&[f32], TreeError> {
+    if tree.leaf_weights.is_empty() {
+        return Err(TreeError::unsupported(
+            FORMAT,
+            "vector leaves without leaf_weights",
+            "save the model with XGBoost 3.1 or later",
+        ));
+    }
+    let leaf = usize::try_from(tree.right_children[n]).ok();
+    let values = leaf.and_then(|leaf| {
+        let start = leaf.checked_mul(width)?;
+        tree.leaf_weights.get(start..start.checked_add(width)?)
+    });
+    values.ok_or_else(|| {
+        malformed(
+            format!("tree {at}: leaf_weights"),
+            format!("node {n}: leaf {} is not there", tree.right_children[n]),
+        )
     })
 }
 

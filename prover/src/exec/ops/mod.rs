@@ -25,6 +25,7 @@ mod rescale;
 mod reshape;
 mod rms_norm;
 mod rope;
+mod row_argmax;
 mod scores;
 mod softmax;
 #[cfg(test)]
