@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::fold::FoldMode;
 use laminate_front::onnx;
-use laminate_front::quant::{CompileOptions, compile, quantise_input};
+use laminate_front::quant::{Options, compile, quantise_input};
 use laminate_tests::{Case, TestSrs, prove_case};
 
 fn folder() -> PathBuf {
@@ -34,7 +34,7 @@ fn with(wanted: &[&str], count: usize) -> Vec<(usize, serde_json::Value)> {
 fn proven(index: usize, case: &serde_json::Value, srs: &TestSrs, ops: &[&str]) {
     let graph = onnx::read(&folder().join(format!("{index:04}.onnx"))).expect("a model");
     let rows: Vec<Vec<f32>> = serde_json::from_value(case["input"].clone()).expect("rows");
-    let compiled = compile(&graph, &rows, CompileOptions::new("network", 2, 12));
+    let compiled = compile(&graph, &rows, &Options::rows("network", 2, 12));
     let compiled = compiled.expect("a program");
     let names: Vec<&str> = compiled.program.nodes.iter().map(|n| n.op.name()).collect();
     for op in ops {

@@ -131,9 +131,7 @@ pub enum QuantError {
         scale: i32,
     },
     /// An op that models over rows cannot have.
-    #[error(
-        "node {node:?}: op {op:?} has no integer form where it stands in the model"
-    )]
+    #[error("node {node:?}: op {op:?} has no integer form where it stands in the model")]
     Op {
         /// The node.
         node: String,

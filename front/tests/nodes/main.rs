@@ -14,7 +14,7 @@ use laminate_front::onnx::messages::{
     DimensionProto, DimensionValue, ModelProto, NodeProto, TensorProto,
 };
 use laminate_front::onnx::tensor::{Constant, Elements};
-use laminate_front::quant::{CompileOptions, compile, fidelity};
+use laminate_front::quant::{Options, compile, fidelity};
 use prost::Message;
 
 /// What became of a case.
@@ -115,7 +115,7 @@ fn run(folder: &Path) -> Result<Class, String> {
     if let Some((a, b)) = { found.iter().zip(&output) }.find(|(a, b)| (*a - *b).abs() > room) {
         return Err(format!("{a}, expected {b}"));
     }
-    match compile(&graph, &rows, CompileOptions::new("node", 1, 12)) {
+    match compile(&graph, &rows, &Options::rows("node", 1, 12)) {
         Err(reason) => Ok(Class::Refused(reason.to_string())),
         Ok(model) => {
             let own = fidelity(&graph, &model.program, &model.weights, &rows);
