@@ -467,7 +467,8 @@ mod tests {
             registeredAt: 6,
         };
         assert_eq!(differs(&own, verifier, word(3)), None);
-        let changes: [(fn(&mut Model), &str); 3] = [
+        type Change = fn(&mut Model);
+        let changes: [(Change, &str); 3] = [
             (|m| m.verifier = Address::with_last_byte(9), "is checked by"),
             (
                 |m| m.verifierCodeHash = B256::with_last_byte(9),
