@@ -329,6 +329,9 @@ def depthwise(seed: int) -> tuple[Chain, Floats]:
         chain.push("MaxPool", [chain.name], kernel_shape=[2, 2])
     if rng.random() < 0.7:
         chain.push("Conv", [chain.name, chain.weights(3, channels, 1, 1)])
+    if rng.random() < 0.4:
+        kept = {"strides": [2, int(rng.integers(1, 3))], "pads": [int(v) for v in rng.integers(0, 2, 4)]}
+        chain.push("ConvTranspose", [chain.name, chain.weights(chain.x.shape[1], 2, 3, 2)], **kept)
     chain.finish()
     return chain, chain.x
 
