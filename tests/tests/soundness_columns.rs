@@ -90,7 +90,9 @@ impl Pair {
             vec![0],
         );
         // Divisors are positive.
-        let divides = [producer, reader].iter().any(|op| matches!(op, Op::Divide(_)));
+        let divides = [producer, reader]
+            .iter()
+            .any(|op| matches!(op, Op::Divide(_)));
         let positive = divides.then(|| push(Op::Abs(Abs), vec![x]));
         let operands_of = |op: Op| match (op, positive) {
             (Op::Divide(_), Some(positive)) => vec![x, positive],
