@@ -233,7 +233,19 @@ class Rows(Chain):
 
     def function(self) -> bool:
         """A function of one number, Gelu as PyTorch writes it among them."""
-        kinds = ["Sigmoid", "Tanh", "Erf", "Softplus", "Elu", "HardSigmoid", "HardSwish", "Mish", "Softsign", "Sin", "Cos"]
+        kinds = [
+            "Sigmoid",
+            "Tanh",
+            "Erf",
+            "Softplus",
+            "Elu",
+            "HardSigmoid",
+            "HardSwish",
+            "Mish",
+            "Softsign",
+            "Sin",
+            "Cos",
+        ]
         kind = str(self.rng.choice([*kinds, "Gelu", "Gelu"]))
         if kind != "Gelu":
             return not (kind == "Mish" and self.opset < 18) and self.push(kind, [self.name])
@@ -303,7 +315,13 @@ def rows(seed: int) -> tuple[Chain, Floats]:
     if rng.random() < 0.5:
         chain.push("Add", [chain.name, chain.constant(rng.normal(0.0, 0.3, x.shape[1:]).astype(np.float32))])
     steps: list[Callable[[], bool]] = [
-        chain.layer, chain.norm, chain.function, chain.softmax, chain.reduce, chain.attention, chain.part,
+        chain.layer,
+        chain.norm,
+        chain.function,
+        chain.softmax,
+        chain.reduce,
+        chain.attention,
+        chain.part,
     ]
     for _ in range(int(rng.integers(2, 5))):
         steps[int(rng.choice(len(steps), p=[0.22, 0.2, 0.17, 0.06, 0.06, 0.22, 0.07]))]()
@@ -319,7 +337,12 @@ def depthwise(seed: int) -> tuple[Chain, Floats]:
     x = rng.uniform(-1.0, 1.0, (ROWS, channels, 5, int(rng.integers(4, 7)))).astype(np.float32)
     chain = Chain(rng, x, 17)
     bias = chain.constant(rng.normal(0.0, 0.3, channels).astype(np.float32))
-    chain.push("Conv", [chain.name, chain.weights(channels, 1, 3, 3), bias], group=channels, **chain.windows() | {"kernel_shape": [3, 3]})
+    chain.push(
+        "Conv",
+        [chain.name, chain.weights(channels, 1, 3, 3), bias],
+        group=channels,
+        **chain.windows() | {"kernel_shape": [3, 3]},
+    )
     chain.push("Relu", [chain.name]) if rng.random() < 0.5 else chain.normalise()
     if channels % 2 == 0:
         chain.push("Conv", [chain.name, chain.weights(channels, channels // 2, 1, 1)], group=2)
@@ -329,6 +352,9 @@ def depthwise(seed: int) -> tuple[Chain, Floats]:
         chain.push("MaxPool", [chain.name], kernel_shape=[2, 2])
     if rng.random() < 0.7:
         chain.push("Conv", [chain.name, chain.weights(3, channels, 1, 1)])
+    if rng.random() < 0.4:
+        kept = {"strides": [2, int(rng.integers(1, 3))], "pads": [int(v) for v in rng.integers(0, 2, 4)]}
+        chain.push("ConvTranspose", [chain.name, chain.weights(chain.x.shape[1], 2, 3, 2)], **kept)
     chain.finish()
     return chain, chain.x
 

@@ -90,10 +90,13 @@ impl Pair {
             vec![0],
         );
         // Divisors are positive.
-        let positive = push(Op::Abs(Abs), vec![x]);
-        let operands_of = |op: Op| match op {
-            Op::Divide(_) => vec![x, positive],
-            op => vec![x; op.arity()],
+        let divides = [producer, reader]
+            .iter()
+            .any(|op| matches!(op, Op::Divide(_)));
+        let positive = divides.then(|| push(Op::Abs(Abs), vec![x]));
+        let operands_of = |op: Op| match (op, positive) {
+            (Op::Divide(_), Some(positive)) => vec![x, positive],
+            (op, _) => vec![x; op.arity()],
         };
         let column = push(producer, operands_of(producer));
         let read = if reshaped {

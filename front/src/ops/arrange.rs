@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::graph::Value;
 
-/// What an axis of a result reads of an operand: entry `start + step·x` of `axis`, or zero where there is none.
+/// What an axis of a result reads of an operand: entry `(start + step·x) / every` of `axis`, or zero where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Read {
     /// The operand's axis.
@@ -13,6 +13,8 @@ pub struct Read {
     pub start: i64,
     /// From one entry to the next, not zero.
     pub step: i64,
+    /// At least 1; beyond it entries stand that far apart, zeros between them.
+    pub every: i64,
 }
 
 impl Read {
@@ -22,14 +24,17 @@ impl Read {
             axis,
             start: 0,
             step: 1,
+            every: 1,
         }
     }
 
     /// What an entry reads of an axis of `len`.
     pub fn at(&self, entry: usize, len: usize) -> Option<usize> {
         let by = self.step.checked_mul(i64::try_from(entry).ok()?)?;
-        let at = usize::try_from(self.start.checked_add(by)?).ok()?;
-        (at < len).then_some(at)
+        let place = usize::try_from(self.start.checked_add(by)?).ok()?;
+        let every = usize::try_from(self.every).ok()?;
+        let at = place.checked_div(every)?;
+        (place.is_multiple_of(every) && at < len).then_some(at)
     }
 }
 
@@ -38,7 +43,7 @@ pub(super) fn check_arrange(reads: &[Read], x: &Value, output: &Value) -> Result
     let mut axes: Vec<usize> = reads.iter().map(|read| read.axis).collect();
     axes.sort_unstable();
     let (own, made) = (x.features().count(), output.features().count());
-    let moves = reads.iter().all(|read| read.step != 0);
+    let moves = reads.iter().all(|read| read.step != 0 && read.every > 0);
     if moves && made == reads.len() && axes.iter().copied().eq(0..own) {
         return Ok(());
     }
@@ -130,19 +135,21 @@ mod tests {
         let transposed = arrange(&x, &[Read::all(1), Read::all(0)], &[2, 3], &[3, 2]);
         assert_eq!(transposed, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         let reversed = Read {
-            axis: 1,
             start: 2,
             step: -2,
+            ..Read::all(1)
         };
         let got = arrange(&x, &[Read::all(0), reversed], &[2, 3], &[2, 2]);
         assert_eq!(got, [2.0, 0.0, 5.0, 3.0]);
         let padded = Read {
-            axis: 0,
             start: -1,
-            step: 1,
+            ..Read::all(0)
         };
         let got = arrange(&[1.0, 2.0], &[padded], &[2], &[4]);
         assert_eq!(got, [0.0, 1.0, 2.0, 0.0]);
+        let spread = Read { every: 2, ..padded };
+        let got = arrange(&[1.0, 2.0], &[spread], &[2], &[6]);
+        assert_eq!(got, [0.0, 1.0, 0.0, 2.0, 0.0, 0.0]);
     }
 
     #[test]

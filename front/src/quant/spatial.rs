@@ -404,7 +404,7 @@ fn maps(
         } else {
             AxisMap::Linear {
                 terms: vec![(axis, read.step as i32)],
-                scale: 1,
+                scale: read.every as u32,
                 offset: read.start as i32,
             }
         };

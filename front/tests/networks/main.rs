@@ -65,7 +65,11 @@ fn networks_compute_what_onnxruntime_does() {
                 compiled += 1;
                 let own = fidelity(&graph, &model.program, &model.weights, &case.input);
                 let own = own.expect("rows");
-                let room = 0.03 * f64::from(largest).max(0.1);
+                // A norm of a row whose entries are nearly equal enlarges what they were rounded by.
+                let norms = ["LayerNormalization", "Sqrt"];
+                let normed = case.ops.iter().any(|op| norms.contains(&op.as_str()));
+                let share = if normed { 0.06 } else { 0.03 };
+                let room = share * f64::from(largest).max(0.1);
                 assert!(
                     own.refused == 0 && own.max_error <= room,
                     "{name}: error {} of {largest}",

@@ -71,9 +71,9 @@ pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             )));
         };
         *read = Read {
-            axis,
             start: first,
             step: *step,
+            ..Read::all(axis)
         };
         *len = count;
     }
@@ -254,9 +254,9 @@ pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let mut made = features.clone();
     if let (Some(read), Some(size)) = (reads.get_mut(at), made.get_mut(at)) {
         *read = Read {
-            axis: at,
             start,
             step,
+            ..Read::all(at)
         };
         *size = indices.len();
     }

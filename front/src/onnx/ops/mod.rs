@@ -17,6 +17,7 @@ mod normalise;
 mod reduce;
 mod reshape;
 mod shape;
+mod transposed;
 mod unary;
 mod windows;
 
@@ -56,6 +57,7 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("Concat", arrange::concat, &["axis"]),
     ("Constant", constant::build, constant::ATTRIBUTES),
     ("Conv", windows::conv, windows::CONV),
+    ("ConvTranspose", transposed::build, transposed::ATTRIBUTES),
     ("Cos", unary::cos, &[]),
     ("Cosh", unary::cosh, &[]),
     ("Div", div::build, &[]),

@@ -91,7 +91,10 @@ pub fn conv(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     // Of groups that make one channel each a layer has weights of its own; others are one layer, zero outside of the group.
     let (dense, groups) = match groups == *made {
         true => (dense, groups),
-        false => (spread(&dense, groups), 1),
+        false => {
+            dense_weights(context, &[*made, cols, groups])?;
+            (spread(&dense, groups), 1)
+        }
     };
     let conv = Draft::Conv {
         windows,
@@ -99,6 +102,28 @@ pub fn conv(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         dense,
     };
     context.push(conv, vec![x], features)
+}
+
+/// Most weights of a layer that is mostly zero.
+const MAX_SPREAD: usize = 1 << 26;
+
+/// Refuses a layer whose zeros would be far more than the file holds.
+pub(super) fn dense_weights(
+    context: &Context<'_, '_>,
+    factors: &[usize],
+) -> Result<(), ImportError> {
+    let count = factors.iter().fold(1usize, |all, n| all.saturating_mul(*n));
+    if count <= MAX_SPREAD {
+        return Ok(());
+    }
+    Err(ImportError::TooLarge {
+        what: format!(
+            "weights of all groups of node {:?} (filters, channels and window multiplied)",
+            context.name()
+        ),
+        found: count as u64,
+        limit: MAX_SPREAD as u64,
+    })
 }
 
 /// The layer of all groups, whose weights are zero for channels of other groups.

@@ -253,3 +253,43 @@ fn numbers_are_moved() {
     let shape: Vec<usize> = graph.values()[graph.output()].features().collect();
     assert_eq!(shape, [1, 6, 1]);
 }
+
+/// Groups of which each makes several channels are one layer of zeros beside them, which a small file must not make large.
+#[test]
+fn convolutions_in_groups() {
+    let model = |made: i64, group: i64| {
+        Model::new(&[2, 3])
+            .floats("w", &[made, 1, 2], &[1.0, 2.0].repeat(made as usize))
+            .node("Conv", &["x", "w"], "y")
+            .int("group", group)
+    };
+    let x = [1.0, 2.0, 3.0, 10.0, 20.0, 30.0];
+    assert_eq!(model(2, 2).run(&x), [5.0, 8.0, 50.0, 80.0]);
+    let four = [5.0, 8.0, 5.0, 8.0, 50.0, 80.0, 50.0, 80.0];
+    assert_eq!(model(4, 2).run(&x), four);
+    let wide = 1 << 14;
+    let large = Model::new(&[wide, 1])
+        .floats("w", &[2 * wide, 1, 1], &vec![1.0; 2 << 14])
+        .node("Conv", &["x", "w"], "y")
+        .int("group", wide);
+    assert!(large.error().contains("weights of all groups"));
+}
+
+#[test]
+fn convolutions_that_spread() {
+    let model = |pads: &[i64]| {
+        Model::new(&[1, 2])
+            .floats("w", &[1, 1, 3], &[1.0, 2.0, 3.0])
+            .node("ConvTranspose", &["x", "w"], "y")
+            .int_list("strides", &[2])
+            .int_list("pads", pads)
+    };
+    // 10·(1, 2, 3) from entry 0 on, (1, 2, 3) from entry 2 on.
+    assert_eq!(
+        model(&[0, 0]).run(&[10.0, 1.0]),
+        [10.0, 20.0, 31.0, 2.0, 3.0]
+    );
+    assert_eq!(model(&[1, 1]).run(&[10.0, 1.0]), [20.0, 31.0, 2.0]);
+    assert!(model(&[3, 2]).error().contains("would have 0 entries"));
+    assert!(model(&[0]).error().contains("expected 2 numbers from 0 on"));
+}
