@@ -7,7 +7,7 @@ import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CodePin} from "../src/libraries/CodePin.sol";
 import {PublicValues} from "../src/libraries/PublicValues.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
-import {AcceptAll, AcceptExactly, RejectAll} from "./helpers/Doubles.sol";
+import {AcceptAll, AcceptAllPacked, AcceptExactly, BurnAll, RejectAll} from "./helpers/Doubles.sol";
 import {PublicValuesHarness} from "./helpers/Harnesses.sol";
 import {TestBase} from "./helpers/TestBase.sol";
 
@@ -99,6 +99,21 @@ contract InferenceVerifierTest is TestBase {
         vm.assertEq(
             new InferenceVerifier(_halo2, 1, PROOF, 4096, IWeightVerifier(address(0))).termCount(), 4096, "the limit"
         );
+    }
+
+    /// What a generated verifier takes is asked once, with little gas: one that takes limbs is none the wiser.
+    function test_asksWhatIsTaken() public {
+        vm.assertTrue(!_verifier.packed(), "limbs");
+        InferenceVerifier terms =
+            new InferenceVerifier(address(new AcceptAllPacked()), 1, PROOF, TERMS, IWeightVerifier(address(0)));
+        vm.assertTrue(terms.packed(), "terms");
+        vm.assertEq(terms.halo2Route().halo2, terms.halo2Verifier(), "a route");
+        vm.assertEq(_verifier.halo2Route().halo2, address(0), "no route");
+        address burns = address(new BurnAll());
+        uint256 before = gasleft();
+        InferenceVerifier asked = new InferenceVerifier(burns, 1, PROOF, TERMS, IWeightVerifier(address(0)));
+        vm.assertLe(before - gasleft(), 3_000_000, "gas");
+        vm.assertTrue(!asked.packed(), "no answer");
     }
 
     /// Code that goes away, or changes, after construction.

@@ -449,6 +449,9 @@ mod tests {
 
     use super::*;
 
+    /// What is changed of a model, and what names it.
+    type Change = (fn(&mut Model), &'static str);
+
     #[test]
     fn models_of_other_verifiers_code_or_programs_are_named() {
         let word = B256::with_last_byte;
@@ -467,8 +470,7 @@ mod tests {
             registeredAt: 6,
         };
         assert_eq!(differs(&own, verifier, word(3)), None);
-        type Change = fn(&mut Model);
-        let changes: [(Change, &str); 3] = [
+        let changes: [Change; 3] = [
             (|m| m.verifier = Address::with_last_byte(9), "is checked by"),
             (
                 |m| m.verifierCodeHash = B256::with_last_byte(9),

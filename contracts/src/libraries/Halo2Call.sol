@@ -12,9 +12,12 @@ import {PublicValues} from "./PublicValues.sol";
 /// terms themselves. Every other one takes the limbs of their sum, reduces instances modulo the field and ignores bytes
 /// after the proof.
 library Halo2Call {
+    /// @dev Enough to answer with, far from what verifying takes: who does not know the question takes it for a proof.
+    uint256 private constant ASKING_GAS = 30_000;
+
     /// @notice Whether a generated verifier takes packed proofs, by its own word.
     function isPacked(address verifier) internal view returns (bool) {
-        (bool answered, bytes memory word) = verifier.staticcall(hex"00000000");
+        (bool answered, bytes memory word) = verifier.staticcall{gas: ASKING_GAS}(hex"00000000");
         return answered && word.length == 32 && bytes32(word) == PublicValues.PACKED_LAYOUT;
     }
 

@@ -10,7 +10,16 @@ contract AcceptAll {
     fallback() external {}
 }
 
-/// @dev The same for a generated verifier of packed proofs, by what it answers to four bytes.
+/// @dev Stands for a generated verifier that takes all of its gas to refuse, as a precompile does that is given a bad point.
+contract BurnAll {
+    fallback() external {
+        assembly ("memory-safe") {
+            invalid()
+        }
+    }
+}
+
+/// @dev The same as `AcceptAll` for a generated verifier of packed proofs, by what it answers to four bytes.
 contract AcceptAllPacked {
     fallback() external {
         if (msg.data.length == 4) {

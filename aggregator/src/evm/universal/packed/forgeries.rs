@@ -319,3 +319,33 @@ fn every_mutant_of_the_contract_of_packed_proofs_is_noticed() {
     let survivors = trial.survivors(&all_mutants(&packed));
     assert!(survivors.is_empty(), "{survivors:#?}");
 }
+
+/// On a chain without a precompile, at whose address there is no code: a call succeeds and leaves the operand as it is.
+#[test]
+fn a_chain_without_the_precompiles_of_sums_is_refused_for_packed_proofs() {
+    let Some(compiler) = compiler() else { return };
+    let packed = Packed::new();
+    let (text, good) = (&packed.honest.text, &packed.honest.calldata);
+    let points: Vec<G1Affine> = (0..TERMS)
+        .map(|index| point(good, packed.term(index)).expect("a term"))
+        .collect();
+    // Without multiplications the terms are summed up as they are; without additions they are left out.
+    let sum: G1 = points.iter().map(|point| G1::from(*point)).sum();
+    let unscaled = sum - points[TERMS - 1] * development_secret();
+    for (precompile, error) in [(7, unscaled), (6, G1::default())] {
+        let missing = text.replace(
+            &format!("staticcall(gas(), {precompile},"),
+            &format!("staticcall(gas(), {:#x},", 0x1000 + precompile),
+        );
+        let prover = packed.prover(&compiler, &missing);
+        let made = prover.balanced_with(good, error).expect("a last point");
+        let unchecked = missing.replace("eq(returndatasize(), 0x40)", "1");
+        let refused = deploy(&compiler, UNIVERSAL_CONTRACT, &missing);
+        let accepting = deploy(&compiler, UNIVERSAL_CONTRACT, &unchecked);
+        assert_eq!(refused.call(made.clone()), None, "precompile {precompile}");
+        assert!(
+            accepting.call(made).is_some(),
+            "precompile {precompile}: the case is empty"
+        );
+    }
+}
