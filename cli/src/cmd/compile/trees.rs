@@ -271,8 +271,8 @@ fn human(report: &Report, folder: &Path) -> String {
         }
     };
     let relative = match report.response_relative {
-        // A response that may be zero has no bound relative to it.
-        relative if relative.is_finite() => format!(" ({relative:.1e} of the output)"),
+        // A response that may be near zero has no bound relative to it.
+        relative if relative < 1.0 => format!(" ({relative:.1e} of the output)"),
         _ => String::new(),
     };
     let gives = match report.response_error {
