@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::fold::FoldMode;
+use laminate_model::ops::forest::{Nodes, Row};
 use laminate_model::ops::row_argmax::MAX_CLASSES;
-use laminate_model::ops::{RowArgmax, View};
+use laminate_model::ops::{Forest, RowArgmax, View};
 use laminate_model::program::{
     AxisMap, Node, Op, Program, Role, Tensor, TensorView, ViewTerm, Weights,
 };
@@ -26,7 +27,7 @@ fn wide(width: u32) -> Tensor {
     }
 }
 
-/// The class of each row, twice: nothing reads the first.
+/// The class of each row, twice: nothing reads the first, nor a forest that is there for its weights.
 fn case(inputs: &[&[i32]]) -> Case {
     let width = inputs[0].len() as u32;
     let log = inputs.len().next_power_of_two().trailing_zeros() as u8;
@@ -36,7 +37,14 @@ fn case(inputs: &[&[i32]]) -> Case {
         wide(width),
         Tensor::new("unread", 1, 0),
         Tensor::new("class", 1, 0),
+        wide(1),
     ];
+    let leaf = Row {
+        value: 5,
+        ..Row::default()
+    };
+    let table = Nodes::of_chains(&[leaf], &[0], &[0]).expect("a table");
+    program.weights = vec![table.shape()];
     program.nodes = [1, 2]
         .map(|output| Node {
             name: format!("class {output}"),
@@ -45,11 +53,25 @@ fn case(inputs: &[&[i32]]) -> Case {
             output,
         })
         .to_vec();
+    let forest = Forest {
+        weight: 0,
+        chains: 1,
+        steps: 1,
+        missing: false,
+    };
+    program.nodes.push(Node {
+        name: "forest".into(),
+        op: Op::Forest(forest),
+        inputs: vec![0],
+        output: 3,
+    });
     program.output = 2;
     assert_eq!(program.check(), Ok(()));
     Case {
         program,
-        weights: Weights { dense: vec![] },
+        weights: Weights {
+            dense: vec![table.weights()],
+        },
         inputs: inputs.iter().map(|row| row.to_vec()).collect(),
     }
 }
@@ -245,10 +267,10 @@ fn programs_that_have_no_such_class_are_refused() {
                 operands: 1,
             }),
             inputs: vec![0],
-            output: 3,
+            output: 4,
         };
         p.nodes.insert(0, view);
-        p.nodes[1].inputs = vec![3];
+        p.nodes[1].inputs = vec![4];
     });
     assert!(found.contains("a column of its own"), "{found}");
     // Over tokens, on the residual stream.

@@ -29,7 +29,7 @@ fn parameters(program: &mut Program) -> &mut Forest {
 #[test]
 fn programs_that_are_no_forests_are_refused() {
     type Change = fn(&mut Program);
-    let changes: [(&str, Change); 22] = [
+    let changes: [(&str, Change); 24] = [
         ("4 chains", |p| parameters(p).chains = 4),
         ("2 chains", |p| parameters(p).chains = 2),
         ("0 steps", |p| parameters(p).steps = 0),
@@ -60,6 +60,14 @@ fn programs_that_are_no_forests_are_refused() {
         }),
         ("axes of a table of words", |p| p.weights[0].stack = 2),
         ("axes of a table of words", |p| p.weights[0].bias = true),
+        ("weights of a layer is 26", |p| {
+            p.weights[0].cols = vec![(1 << 23) + 1]
+        }),
+        ("weights of a layer is", |p| {
+            // Of a layer there are fewer.
+            p.weights[0].format = WeightFormat::Int8;
+            p.weights[0].cols = vec![(1 << 20) + 1];
+        }),
         ("there are 2 nodes", |p| p.weights[0].cols = vec![2]),
         ("weights 0 are no table of words", |p| {
             p.weights[0].format = WeightFormat::Int8
@@ -78,6 +86,7 @@ fn programs_that_are_no_forests_are_refused() {
         let found = refusal(change);
         assert!(found.contains(expected), "{expected}: {found}");
     }
+    assert_eq!(refusal(|p| p.weights[0].cols = vec![1 << 23]), "accepted");
     // On a view of the input.
     let found = refusal(|p| {
         p.views.push(TensorView {

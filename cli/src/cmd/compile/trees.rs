@@ -270,11 +270,16 @@ fn human(report: &Report, folder: &Path) -> String {
             )
         }
     };
+    let relative = match report.response_relative {
+        // A response that may be near zero has no bound relative to it.
+        relative if relative < 1.0 => format!(" ({relative:.1e} of the output)"),
+        _ => String::new(),
+    };
     let gives = match report.response_error {
         0.0 => format!("{}s of {} fraction bits", report.predict, report.fraction),
         error => format!(
-            "{}s of {} fraction bits, off by {error:.1e} at most ({:.1e} of the output)",
-            report.predict, report.fraction, report.response_relative
+            "{}s of {} fraction bits, off by {error:.1e} at most{relative}",
+            report.predict, report.fraction
         ),
     };
     let notes: String = report
