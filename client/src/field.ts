@@ -29,11 +29,24 @@ export function point({ x, y }: Affine): Point | undefined {
   return G1.fromAffine({ x, y });
 }
 
-/** `Σ scalar · point`. */
+const WINDOW = 4;
+const DIGITS = 64;
+
+/** `Σ scalar · point`, of scalars below 2^256: Straus' method, which does the doublings of all terms at once. */
 export function combination(terms: readonly (readonly [bigint, Point])[]): Point {
+  const used = terms.filter(([scalar, base]) => scalar !== 0n && !base.is0());
+  const tables = used.map(([, base]) => {
+    const multiples = [G1.ZERO, base];
+    for (let i = 2; i < 1 << WINDOW; i++) multiples.push((multiples[i - 1] ?? base).add(base));
+    return multiples;
+  });
   let sum = G1.ZERO;
-  for (const [scalar, base] of terms) {
-    if (scalar !== 0n && !base.is0()) sum = sum.add(scalar === 1n ? base : base.multiplyUnsafe(scalar));
+  for (let digit = DIGITS - 1; digit >= 0; digit--) {
+    if (!sum.is0()) for (let i = 0; i < WINDOW; i++) sum = sum.double();
+    for (const [index, [scalar]] of used.entries()) {
+      const value = Number((scalar >> BigInt(WINDOW * digit)) & 0xfn);
+      if (value > 0) sum = sum.add(tables[index]?.[value] ?? G1.ZERO);
+    }
   }
   return sum;
 }

@@ -118,6 +118,12 @@ export function verifyProof(file: ProofFile, key: VerifyingKey, expected: Expect
   if (weights && wordHex(statement.weightCommitment) !== weights.toLowerCase()) return refusal("weights");
   const input = expected.inputCommitment;
   if (input && wordHex(statement.inputCommitment) !== input.toLowerCase()) return refusal("input");
+  let output: Output;
+  try {
+    output = decodeOutput(statement.outputWords, key.output);
+  } catch {
+    return refusal("format");
+  }
   const words = instances(file);
   if (!words) return refusal("points");
   const found = runProgram(program, concat(...words.map(word), universal.verifyingKey, file.proof));
@@ -130,7 +136,7 @@ export function verifyProof(file: ProofFile, key: VerifyingKey, expected: Expect
     valid: true,
     trust: "native",
     development: program.development,
-    output: decodeOutput(statement.outputWords, key.output),
+    output,
     unchecked,
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checksummed, fromHex, readLittle, toHex } from "../src/bytes.js";
 import { decodeOutput, explainRevert, LaminateError, statementHash } from "../src/index.js";
 import { fieldCount, pack, type Packing, unpack, valueCount } from "../src/output.js";
+import { combination, G1, P, point, R } from "../src/field.js";
 import { spongeHash } from "../src/poseidon.js";
 import { readFileSync } from "node:fs";
 
@@ -20,6 +21,24 @@ describe("hashes", () => {
       compared += 1;
     }
     expect(compared).toBeGreaterThanOrEqual(10);
+  });
+});
+
+describe("sums of points", () => {
+  it("are those of their multiples", () => {
+    const points = [1n, 2n, 77n, R - 1n].map((scalar) => G1.BASE.multiply(scalar));
+    const [a = G1.ZERO, b = G1.ZERO, c = G1.ZERO, d = G1.ZERO] = points;
+    const terms = [[5n, a], [R - 3n, b], [0n, c], [9n, G1.ZERO], [1n << 255n, c], [R - 1n, d]] as const;
+    const scalar = (5n + 2n * (R - 3n) + 77n * (1n << 255n) + 1n) % R;
+    expect(combination(terms).equals(G1.BASE.multiply(scalar))).toBe(true);
+    expect(combination([]).is0()).toBe(true);
+    expect(combination([[1n, a], [1n, d]]).is0()).toBe(true);
+  });
+
+  it("take points of the curve, with canonical coordinates", () => {
+    expect(point({ x: 1n, y: 2n })?.equals(G1.BASE)).toBe(true);
+    expect(point({ x: 0n, y: 0n })?.is0()).toBe(true);
+    for (const off of [{ x: 1n, y: 1n }, { x: 1n + P, y: 2n }, { x: 1n, y: 2n + P }]) expect(point(off)).toBeUndefined();
   });
 });
 
