@@ -24,7 +24,7 @@ function node(runner: ContractRunner): Node {
     chainId: async () => Number((await provider().getNetwork()).chainId),
     blockNumber: async () => BigInt(await provider().getBlockNumber()),
     code: async (address) => (await provider().getCode(address)) as Hex,
-    call: async (to, data) => (await reverting((runner.call ?? provider().call.bind(provider()))({ to, data }))) as Hex,
+    call: async (to, data) => (await reverting(runner.call ? runner.call({ to, data }) : provider().call({ to, data }))) as Hex,
     async logs(filter) {
       const logs = await provider().getLogs({ ...filter });
       return logs.map((log) => ({

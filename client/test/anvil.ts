@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,4 +63,29 @@ export class Anvil {
   stop(): void {
     this.#process.kill("SIGKILL");
   }
+}
+
+/** A node before another that answers for logs of at most so many blocks, as public nodes do; notes how many it was asked for. */
+export async function limited(target: string, most: number, asked: number[]): Promise<{ url: string; stop: () => void }> {
+  const server = createHttpServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const body = Buffer.concat(parts).toString();
+    const { id, method, params } = JSON.parse(body) as { id: number; method: string; params: [{ fromBlock: string; toBlock: string }] };
+    response.setHeader("content-type", "application/json");
+    if (method === "eth_getLogs") {
+      const blocks = Number(params[0].toBlock) - Number(params[0].fromBlock) + 1;
+      asked.push(blocks);
+      if (blocks > most) {
+        response.end(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32005, message: `at most ${most} blocks` } }));
+        return;
+      }
+    }
+    const answer = await fetch(target, { method: "POST", headers: { "content-type": "application/json" }, body });
+    response.end(await answer.text());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  return { url: `http://127.0.0.1:${port}`, stop: () => void server.close() };
 }

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modelRegistryAbi } from "../src/abi/index.js";
 import { wordHex } from "../src/bytes.js";
 import { LaminateRegistry } from "../src/ethers.js";
-import { encodeSubmission, modelId, readDeployment, readProof } from "../src/index.js";
+import { encodeSubmission, modelId, readDeployment, readProof, verifyProof } from "../src/index.js";
 import { laminateActions, type Registry, RevertError } from "../src/viem.js";
-import { Anvil, anvilPath } from "./anvil.js";
+import { Anvil, anvilPath, limited } from "./anvil.js";
 import { bytes, text } from "./fixtures.js";
 
 const path = anvilPath();
@@ -39,18 +39,18 @@ describe.skipIf(!path)("a deployment", () => {
   afterAll(() => anvil?.stop());
 
   it.each(["viem", "ethers"] as const)("has the code of its record (%s)", async (name) => {
+    const snapshot = await anvil.request("evm_snapshot");
     const registry = clients()[name];
     const checks = await registry.checkDeployment();
     expect(checks.length).toBeGreaterThanOrEqual(4);
     expect(checks.filter((check) => !check.holds)).toEqual([]);
     expect(new Set(checks.map((check) => check.trust))).toEqual(new Set(["code"]));
     const target = deployment.inferenceVerifier.address;
-    const code = await anvil.request("eth_getCode", [target, "latest"]);
     await anvil.request("anvil_setCode", [target, "0x6000"]);
     const [wrong] = (await registry.checkDeployment()).filter((check) => !check.holds);
     expect(wrong).toMatchObject({ contract: "inferenceVerifier", found: keccak256("0x6000") });
     await expect(registry.simulateSubmit({ file })).rejects.toMatchObject({ code: "revert" });
-    await anvil.request("anvil_setCode", [target, code]);
+    await anvil.request("evm_revert", [snapshot]);
   });
 
   it.each(["viem", "ethers"] as const)("tells its models and whether a proof holds (%s)", async (name) => {
@@ -114,6 +114,42 @@ describe.skipIf(!path)("a deployment", () => {
     expect(await registry.getInferences({ model: wordHex(1n) })).toEqual([]);
     expect(await registry.getInferences({ fromBlock: found.blockNumber + 1n })).toEqual([]);
     await anvil.request("evm_revert", [snapshot]);
+  });
+
+  it("gives the verdict that is given natively, on altered proofs too", async () => {
+    const { viem } = clients();
+    let refused = 0;
+    for (let at = 0; at < file.proof.length; at += 32) {
+      const proof = file.proof.slice();
+      proof[at + 31] = (proof[at + 31] ?? 0) ^ 1;
+      const native = verifyProof({ ...file, proof }, deployment.key);
+      const chain = await viem.verifyOnChain({ file: { ...file, proof } });
+      expect(chain.valid, `word ${at / 32}`).toBe(native.valid);
+      refused += Number(!chain.valid);
+    }
+    expect(refused).toBe(file.proof.length / 32);
+    expect(verifyProof(file, deployment.key)).toMatchObject({ valid: true });
+  }, 120_000);
+
+  it("is asked in ranges that its node answers", async () => {
+    const snapshot = await anvil.request("evm_snapshot");
+    await clients().viem.submit({ file });
+    await anvil.request("anvil_mine", ["0x40"]);
+    const asked: number[] = [];
+    const proxy = await limited(anvil.url, 5, asked);
+    try {
+      const client = createPublicClient({ transport: http(proxy.url, { retryCount: 0 }) }).extend(laminateActions(deployment));
+      const provider = new JsonRpcProvider(proxy.url, undefined, { cacheTimeout: -1, batchMaxCount: 1 });
+      for (const registry of [client.laminate, new LaminateRegistry(deployment, provider)]) {
+        asked.length = 0;
+        expect(await registry.getInferences({ range: 64n })).toHaveLength(1);
+        expect(Math.max(...asked)).toBe(64);
+        expect(asked.filter((blocks) => blocks <= 5).length).toBeGreaterThan(10);
+      }
+    } finally {
+      proxy.stop();
+      await anvil.request("evm_revert", [snapshot]);
+    }
   });
 
   it("is left alone where the chain is another, and waiting ends when it is told to", async () => {
