@@ -93,11 +93,12 @@ export type ChainVerdict =
   | { readonly valid: true; readonly trust: "node"; readonly statementHash: Hex }
   | { readonly valid: false; readonly trust: "node"; readonly revert: Revert };
 
-/** A contract of the deployment: the code hash that the record has, and that of the code at the address. */
-export interface CodeCheck {
-  readonly trust: "code";
-  readonly contract: string;
-  readonly address: Hex;
+/** A fact of the deployment's record, beside what is on the chain. */
+export interface Check {
+  /** `code`: the hash of code that the node returned; `node`: what a contract answered, says the node. */
+  readonly trust: "code" | "node";
+  /** What is compared: `code of modelRegistry`, `program digest of model 0x…`, … */
+  readonly what: string;
   readonly expected: Hex;
   readonly found: Hex;
   readonly holds: boolean;
@@ -125,6 +126,8 @@ export interface WaitOptions {
   readonly confirmations?: number;
 }
 
+/** State of a route that a router takes. */
+const OPEN = 1n;
 const RANGE = 10_000n;
 const INTERVAL = 1_000;
 
@@ -188,13 +191,33 @@ export class Registry {
     return models;
   }
 
-  /** Compares the code at every address of the deployment with its record, the model's verifier and digest included. */
-  async checkDeployment(): Promise<CodeCheck[]> {
+  /**
+   * Compares the chain with the record: the code at every address (which has the addresses of what it calls in it), the route behind a
+   * router, and every registered model's digest, weights, owner and verifier.
+   */
+  async checkDeployment(): Promise<Check[]> {
     await this.requireChain();
-    const checks: CodeCheck[] = [];
-    for (const [contract, { address, codeHash }] of Object.entries(this.deployment.contracts)) {
-      const found = toHex(keccak_256(fromHex(await this.#node.code(address))));
-      checks.push({ trust: "code", contract, address, expected: codeHash, found, holds: found === codeHash });
+    const { contracts, selector, key, models, inferenceVerifier } = this.deployment;
+    const checks: Check[] = [];
+    const compare = (trust: Check["trust"], what: string, expected: Hex, found: Hex) =>
+      checks.push({ trust, what, expected, found, holds: found.toLowerCase() === expected.toLowerCase() });
+    for (const [name, { address, codeHash }] of Object.entries(contracts)) {
+      compare("code", `code of ${name}`, codeHash, toHex(keccak_256(fromHex(await this.#node.code(address)))));
+    }
+    const { verifierRouter: router, universalVerifier } = contracts;
+    if (router && universalVerifier && selector) {
+      const data = call("getRoute(bytes4)", fromHex(selector), new Uint8Array(28));
+      const [verifier = 0n, state = 0n] = words(fromHex(await this.#guarded(this.#node.call(router.address, data))), 3);
+      compare("node", `route ${selector}`, universalVerifier.address, address(state === OPEN ? verifier : 0n));
+    }
+    for (const model of models) {
+      const found = await this.getModel(model.modelId);
+      const of = `of model ${model.modelId}`;
+      compare("node", `program digest ${of}`, key.universal?.registeredDigest ?? key.programDigest, found.programDigest);
+      compare("node", `weight commitment ${of}`, model.weightCommitment, found.weightCommitment);
+      compare("node", `owner ${of}`, model.owner, found.owner);
+      compare("node", `verifier ${of}`, inferenceVerifier.address, found.verifier);
+      compare("node", `verifier's code hash ${of}`, inferenceVerifier.codeHash, found.verifierCodeHash);
     }
     return checks;
   }

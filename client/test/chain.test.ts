@@ -3,10 +3,10 @@ import { createPublicClient, createWalletClient, encodeFunctionData, http, type 
 import { mnemonicToAccount, privateKeyToAccount } from "viem/accounts";
 import { foundry } from "viem/chains";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelRegistryAbi } from "../src/abi/index.js";
+import { modelRegistryAbi, verifierRouterAbi } from "../src/abi/index.js";
 import { wordHex } from "../src/bytes.js";
 import { LaminateRegistry } from "../src/ethers.js";
-import { encodeSubmission, modelId, readDeployment, readProof, verifyProof } from "../src/index.js";
+import { encodeSubmission, modelId, readDeployment, readProof, type UniversalKey, verifyProof } from "../src/index.js";
 import { laminateActions, type Registry, RevertError } from "../src/viem.js";
 import { Anvil, anvilPath, limited } from "./anvil.js";
 import { bytes, text } from "./fixtures.js";
@@ -42,15 +42,45 @@ describe.skipIf(!path)("a deployment", () => {
     const snapshot = await anvil.request("evm_snapshot");
     const registry = clients()[name];
     const checks = await registry.checkDeployment();
-    expect(checks.length).toBeGreaterThanOrEqual(4);
     expect(checks.filter((check) => !check.holds)).toEqual([]);
-    expect(new Set(checks.map((check) => check.trust))).toEqual(new Set(["code"]));
+    const codes = checks.filter((check) => check.trust === "code").map((check) => check.what.replace("code of ", ""));
+    expect(codes.sort()).toEqual(
+      ["fraudScreen", "halo2Verifier", "inferenceVerifier", "modelRegistry", "universalVerifier", "verifierRouter"].sort(),
+    );
+    expect(checks.length).toBe(codes.length + 1 + 5);
     const target = deployment.inferenceVerifier.address;
     await anvil.request("anvil_setCode", [target, "0x6000"]);
     const [wrong] = (await registry.checkDeployment()).filter((check) => !check.holds);
-    expect(wrong).toMatchObject({ contract: "inferenceVerifier", found: keccak256("0x6000") });
+    expect(wrong).toMatchObject({ what: "code of inferenceVerifier", found: keccak256("0x6000") });
     await expect(registry.simulateSubmit({ file })).rejects.toMatchObject({ code: "revert" });
     await anvil.request("evm_revert", [snapshot]);
+    const { verifierRouter: router } = deployment.contracts;
+    const data = encodeFunctionData({ abi: verifierRouterAbi, functionName: "removeRoute", args: [deployment.selector ?? "0x"] });
+    const again = await anvil.request("evm_snapshot");
+    await anvil.request("eth_sendTransaction", [{ from: account.address, to: router?.address, data }]);
+    const [closed] = (await registry.checkDeployment()).filter((check) => !check.holds);
+    expect(closed).toMatchObject({ trust: "node", what: `route ${deployment.selector}` });
+    await anvil.request("evm_revert", [again]);
+  });
+
+  it("says which fact of a record a chain contradicts", async () => {
+    const { reader } = clients();
+    const [model] = deployment.models;
+    if (!model) throw new Error("no model");
+    const zero = wordHex(0n);
+    const { key } = deployment;
+    const others: [string, typeof deployment][] = [
+      ["weight commitment", { ...deployment, models: [{ ...model, weightCommitment: zero }] }],
+      ["owner", { ...deployment, models: [{ ...model, owner: deployment.modelRegistry.address }] }],
+      ["program digest", { ...deployment, key: { ...key, universal: { ...(key.universal as UniversalKey), registeredDigest: zero } } }],
+      ["verifier", { ...deployment, inferenceVerifier: { ...deployment.inferenceVerifier, address: deployment.modelRegistry.address } }],
+      ["verifier's code hash", { ...deployment, inferenceVerifier: { ...deployment.inferenceVerifier, codeHash: zero } }],
+    ];
+    for (const [what, other] of others) {
+      const { laminate } = reader.extend(laminateActions(other));
+      const wrong = (await laminate.checkDeployment()).filter((check) => !check.holds);
+      expect(wrong.map((check) => check.what)).toEqual([`${what} of model ${model.modelId}`]);
+    }
   });
 
   it.each(["viem", "ethers"] as const)("tells its models and whether a proof holds (%s)", async (name) => {
