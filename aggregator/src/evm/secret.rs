@@ -93,6 +93,7 @@ mod tests {
             assert!(!holds_development_secret(&code(&word)));
         }
         assert!(!holds_development_secret(&[]));
+        assert_eq!(secret_point(&words), Some(development_s_g2()));
         assert_eq!(secret_origin(&words), Some("DEV (public secret)"));
         assert_eq!(secret_origin(&negative), None);
         assert_eq!(secret_origin(&[[0xff; 32]; 4]), None);

@@ -128,7 +128,8 @@ pub fn program_of(code: &[u8]) -> eyre::Result<Option<VerifierProgram>> {
         UniversalTemplate::embedded_packed()?,
     ] {
         if let Some(secret) = template.secret_in(code)? {
-            return Ok(secret_point(&secret).map(|s_g2| template.program(&s_g2)));
+            let s_g2 = secret_point(&secret);
+            return Ok(s_g2.map(|s_g2| template.program(&s_g2)).transpose()?);
         }
     }
     Ok(None)

@@ -141,7 +141,7 @@ fn generate(
             let template = universal_template(key)?;
             template.require_key(&srs, &key.vk)?;
             let verifier = generate_packed_universal(&srs, &key.vk, packed, INSTANCES)?;
-            program = Some(template.program(&srs.s_g2()));
+            program = Some(template.program(&srs.s_g2())?);
             let code = template.contract(&srs.s_g2())?;
             (verifier.source, verifier.proof_length, code)
         }
@@ -154,7 +154,7 @@ fn generate(
             let template = universal_template(key)?;
             template.require_key(&srs, &key.vk)?;
             let verifier = generate_universal(&srs, &key.vk, INSTANCES)?;
-            program = Some(template.program(&srs.s_g2()));
+            program = Some(template.program(&srs.s_g2())?);
             let code = template.contract(&srs.s_g2())?;
             (verifier.source, verifier.proof_length, code)
         }

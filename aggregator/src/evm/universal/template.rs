@@ -64,8 +64,8 @@ pub struct UniversalTemplate {
     digest: String,
     /// Creation code with the development string's secret, hex.
     creation: String,
-    /// The contract as data, without the reference string.
-    program: Value,
+    /// The contract as data, without the reference string: JSON.
+    program: String,
 }
 
 impl UniversalTemplate {
@@ -130,7 +130,7 @@ impl UniversalTemplate {
             runtime: 0,
             digest: String::new(),
             creation: String::new(),
-            program: verifier.program.clone(),
+            program: verifier.program.to_string(),
         };
         template.of(&verifier.compile(compiler)?, srs)
     }
@@ -161,7 +161,7 @@ impl UniversalTemplate {
             runtime: 0,
             digest: String::new(),
             creation: String::new(),
-            program: verifier.program.clone(),
+            program: verifier.program.to_string(),
         };
         Ok(template.of(&verifier.compile(compiler)?, srs)?)
     }
@@ -211,9 +211,15 @@ impl UniversalTemplate {
     }
 
     /// The contract of a reference string as data.
-    #[must_use]
-    pub fn program(&self, s_g2: &G2Affine) -> VerifierProgram {
-        VerifierProgram::of(&self.program, s_g2)
+    ///
+    /// # Errors
+    /// [`EvmError::Template`].
+    pub fn program(&self, s_g2: &G2Affine) -> Result<VerifierProgram, EvmError> {
+        let body: Value =
+            serde_json::from_str(&self.program).map_err(|error| EvmError::Template {
+                reason: format!("its program: {error}"),
+            })?;
+        Ok(VerifierProgram::of(body, s_g2))
     }
 
     /// The words of `−[τ]_2` in code, of creation or at run time, that is otherwise this template's; `None` if it is not.

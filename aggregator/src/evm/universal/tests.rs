@@ -153,7 +153,7 @@ impl Setup {
     }
 
     fn program(&self) -> Interpreter {
-        let program = VerifierProgram::of(&self.generate().program, &self.srs.s_g2());
+        let program = VerifierProgram::of(self.generate().program, &self.srs.s_g2());
         Interpreter::read(&program.text).expect("a program")
     }
 
@@ -438,7 +438,7 @@ fn the_template_makes_the_contract_of_any_string() {
         let statement = setup.statement(77, 5);
         let (words, proof) = (setup.words(), setup.prove(&statement));
         let calldata = encode_universal_calldata(&statement, &words, &proof);
-        let text = template.program(&srs.s_g2()).text;
+        let text = template.program(&srs.s_g2()).unwrap().text;
         let program = Interpreter::read(&text).unwrap();
         assert_eq!(program.verdict(&calldata), Some(true));
         assert!(chain.call(calldata).is_some(), "τ = {tau}");

@@ -135,7 +135,8 @@ fn genuine_universal_bundle(program: u8, weights: bool) -> Option<Bundle> {
         program,
         weights,
     );
-    bundle.map(|bundle| bundle.with_program(template.program(&development_s_g2())))
+    let program = template.program(&development_s_g2()).unwrap();
+    bundle.map(|bundle| bundle.with_program(program))
 }
 
 fn universal_around(

@@ -99,7 +99,7 @@ impl Deployed {
             let compiled = verifier.compile(&compiler).unwrap();
             println!("{name}: {} bytes of code", compiled.runtime.len());
             let chain = Chain::deploy(&compiled.creation);
-            let program = VerifierProgram::of(&verifier.program, &circuit.srs.s_g2());
+            let program = VerifierProgram::of(verifier.program.clone(), &circuit.srs.s_g2());
             println!("{name}: {} bytes of program", program.text.len());
             let program = Interpreter::read(&program.text).expect("a program");
             Self {
@@ -504,18 +504,4 @@ impl Ledger {
         let result = self.transact(TxKind::Call(to), data)?;
         Some(result.tx_gas_used())
     }
-}
-
-#[test]
-fn zz_bless_templates() {
-    let compiler = compiler().unwrap();
-    let model = Model::new();
-    let (srs, key) = (&model.srs, model.packed());
-    let vk = model.keys.pk.get_vk();
-    let packed = UniversalTemplate::compile_packed(srs, vk, key, 15, &compiler).unwrap();
-    let cut = srs.truncated(model.keys.meta.k()).unwrap();
-    let shplonk = UniversalTemplate::compile(&cut, vk, 15, &compiler).unwrap();
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/evm/universal");
-    std::fs::write(dir.join("Halo2PackedVerifier.json"), packed.to_json()).unwrap();
-    std::fs::write(dir.join("Halo2UniversalVerifier.json"), shplonk.to_json()).unwrap();
 }
