@@ -25,8 +25,10 @@ describe.each(NAMES)("a proof (%s)", (name) => {
     const found = verifyProof(proof(name), key(name));
     expect(found).toMatchObject({ valid: true, trust: "native", development: true, unchecked: ["input"] });
     if (!found.valid || found.output.kind !== "real") throw new Error("expected numbers");
-    expect(found.output.values).toHaveLength(name === "join" ? 2 : 1);
-    for (const value of found.output.values) expect(value).toSatisfy((score: number) => score > 0 && score < 1);
+    // Each statement of a batch begins at a word, of which fifteen values fit into one.
+    const scores = found.output.values.filter((_, index) => index % 15 === 0);
+    expect(scores).toHaveLength(name === "join" ? 2 : 1);
+    for (const score of scores) expect(score > 0 && score < 1, String(score)).toBe(true);
     const { statement } = proof(name);
     const inputCommitment = wordHex(statement.inputCommitment);
     expect(verifyProof(proof(name), key(name), { inputCommitment })).toMatchObject({ valid: true, unchecked: [] });
@@ -67,7 +69,7 @@ describe.each(NAMES)("a proof (%s)", (name) => {
       { ...rest, outputWords: [score ^ 1n, ...more] },
       { outputWords, ...rest, inputCommitment: rest.inputCommitment + 1n },
     ]) {
-      expect(verifyProof({ ...file, statement }, key(name))).toMatchObject({ valid: false, reason: "pairing" });
+      expect(verifyProof({ ...file, statement }, key(name))).toMatchObject({ valid: false, reason: expect.stringMatching(/^(inverse|pairing)$/) });
     }
     expect(verifyProof({ ...file, target: "join" }, key(name))).toMatchObject({ valid: false, reason: "target" });
   });
