@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { fromHex, word, wordHex } from "../src/bytes.js";
+import { concat, fromHex, readWord, word, wordHex } from "../src/bytes.js";
+import { P, R } from "../src/field.js";
 import { FileError, readProgram, readProof, readVerifier, verifyProof, type Verdict } from "../src/index.js";
 import { commitInput } from "../src/input.js";
+import { runProgram } from "../src/program.js";
+import { instances } from "../src/public.js";
 import { bytes, HEADER, type Name, NAMES, resealed, text } from "./fixtures.js";
 
 type Case = [at: number, removed: number, inserted: string, accepted: boolean];
@@ -74,6 +77,28 @@ describe.each(NAMES)("a proof (%s)", (name) => {
     expect(verifyProof({ ...file, target: "join" }, key(name))).toMatchObject({ valid: false, reason: "target" });
   });
 });
+
+it.each(["packed", "shplonk"] as const)("a program (%s) refuses every word of its calldata but the right one", (name) => {
+  const { program, universal } = key(name);
+  if (!program || !universal) throw new Error("no program");
+  const { proof: halo2 } = proof(name);
+  const good = concat(...(instances(proof(name)) ?? []).map(word), universal.verifyingKey, halo2);
+  expect(runProgram(program, good)).toBeUndefined();
+  let tried = 0;
+  for (let at = 0; at < good.length; at += 32) {
+    const value = readWord(good, at);
+    for (const other of [value ^ 1n, value + R, value + P, 0n]) {
+      if (other >= 1n << 256n || other === value) continue;
+      const bad = good.slice();
+      bad.set(word(other), at);
+      expect(runProgram(program, bad), `word ${at / 32}`).toBeDefined();
+      tried += 1;
+    }
+  }
+  expect(tried).toBeGreaterThan(250);
+  for (const length of [0, 31, good.length - 32, good.length - 1]) expect(runProgram(program, good.subarray(0, length))).toBe("length");
+  expect(runProgram(program, concat(good, new Uint8Array(32)))).toBe("length");
+}, 300_000);
 
 it("every altered byte of a file without a new digest is refused by its reader", () => {
   const file = bytes("packed.proof");

@@ -71,7 +71,11 @@ impl Interpreter {
         let challenges = self.challenges(calldata)?;
         let mut values: Vec<Fr> = vec![];
         let rows = match self.0["rows"][0].as_str()? {
-            "word" => read(calldata, index(&self.0["rows"][1])?)?,
+            // As it stands: the contract counts its halves.
+            "word" => {
+                let word = little(calldata, index(&self.0["rows"][1])?)?;
+                Option::from(Fr::from_repr(word))?
+            }
             _ => reduced(&bytes(&self.0["rows"][1])?),
         };
         let doublings = (0..Fr::S).find(|k| Fr::from(1 << k) == rows)?;
