@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_aggregator::keys::{OutputFormat, ProvingKey};
+use laminate_aggregator::keys::{OutputFormat, ProvingKey, VerifyingKey};
 use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
