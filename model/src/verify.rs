@@ -26,6 +26,9 @@ use laminate_engine::relations::zeros::{self, Zeros};
 use laminate_engine::switch::on;
 use laminate_engine::transcript::{Domain, Event, Transcript};
 
+/// What transcripts begin with. Circuits that run the verifier have a version of their own, which is to be raised with this one.
+pub const PROTOCOL_VERSION: &str = "v6";
+
 /// A program that was checked, with its layout; the verifier's only public parameter.
 #[derive(Clone, Debug)]
 pub struct Verifier {
@@ -418,7 +421,10 @@ impl Verifier {
         trace_rows: &[B::Point],
     ) -> (Transcript<B>, B::Scalar) {
         let mut main = Transcript::new(backend, Domain::Main);
-        let version = backend.constant(fr_from_digest(b"laminate/protocol", b"v6"));
+        let version = backend.constant(fr_from_digest(
+            b"laminate/protocol",
+            PROTOCOL_VERSION.as_bytes(),
+        ));
         main.absorb("protocol version", &[version]);
         main.absorb("transcript salt", std::slice::from_ref(salt));
         main.absorb(

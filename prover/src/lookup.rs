@@ -1,25 +1,17 @@
 //! Prover of the lookup tree; the protocol is in `laminate_engine::lookup`.
 
+mod leaves;
+
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::claim::EvalClaim;
-use laminate_engine::field::fr_from_i64;
-use laminate_engine::lookup::segments::table_tag;
-use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Segment, Segments, TableColumn};
+use laminate_engine::lookup::{LookupLayer, LookupProof, Segments};
 use laminate_engine::transcript::Transcript;
 
-use rayon::prelude::*;
-
-use crate::columns::{Columns, Small};
+use crate::columns::Columns;
 use crate::kernels::logup;
-
-/// Numerators and denominators of the leaves; so many first numerators are one and not written.
-struct Level {
-    ones: usize,
-    p: Vec<Fr>,
-    q: Vec<Fr>,
-}
+use leaves::Leaves;
 
 /// Proves all lookups; returns the proof and the claims on the segments' columns.
 pub fn prove(
@@ -28,15 +20,19 @@ pub fn prove(
     columns: &Columns<'_>,
 ) -> (LookupProof<Fr>, Vec<EvalClaim<Fr>>) {
     let drawn = transcript.challenges(&mut Native, "lookup alpha and beta", 2);
-    let Level { ones, p, q } = leaves(segments, columns, drawn[0], drawn[1]);
-    let mut levels = vec![logup::Level::with_ones(segments.log, ones, p, q)];
+    let leaves = Leaves::new(segments, columns, drawn[0], drawn[1]);
+    // The two lowest levels are three quarters of the tree: they are made again when it is their turn.
+    let lowest = (segments.log - 1).min(2);
+    let mut levels = vec![leaves.level(lowest)];
     while levels.last().is_some_and(|l| l.log() > 1) {
         levels.extend(levels.last().map(logup::Level::above));
     }
+    let levels = levels.into_iter().rev();
+    let levels = levels.chain((0..lowest).rev().map(|up| leaves.level(up)));
     let mut layers = vec![];
     let mut point: Vec<Fr> = vec![];
     let mut claim = (Fr::ZERO, Fr::ONE);
-    for level in levels.into_iter().rev() {
+    for level in levels {
         let (layer, lower) = prove_layer(transcript, level, &point, claim);
         transcript.absorb("lookup halves", &layer.halves);
         let c = transcript.challenge(&mut Native, "lookup half");
@@ -83,147 +79,13 @@ fn prove_layer(
     (LookupLayer { sumcheck, halves }, lower)
 }
 
-fn leaves(segments: &Segments, columns: &Columns<'_>, alpha: Fr, beta: Fr) -> Level {
-    let ones = leading_ones(segments);
-    let mut p = vec![Fr::ZERO; segments.used - ones];
-    let mut q = vec![Fr::ONE; segments.used];
-    for segment in &segments.segments {
-        let range = segment.offset..segment.offset + (1 << segment.log);
-        let numerators = match segment.offset.checked_sub(ones) {
-            None => &mut [],
-            Some(start) => &mut p[start..start + range.len()],
-        };
-        fill(segment, columns, (alpha, beta), numerators, &mut q[range]);
-    }
-    Level { ones, p, q }
-}
-
-/// Leaves before the first table: lookups, whose numerators are one.
-fn leading_ones(segments: &Segments) -> usize {
-    let lookup = |s: &&Segment| matches!(s.kind, Kind::Range { .. } | Kind::Use { .. });
-    let leading = segments.segments.iter().take_while(lookup);
-    leading.map(|s| 1usize << s.log).sum()
-}
-
-/// Writes a segment's leaves; `p` is empty where the numerators are ones that are not written.
-fn fill(
-    segment: &Segment,
-    columns: &Columns<'_>,
-    (alpha, beta): (Fr, Fr),
-    p: &mut [Fr],
-    q: &mut [Fr],
-) {
-    match &segment.kind {
-        Kind::Range { view, range } => {
-            p.fill(Fr::ONE);
-            // A limb has few values: one table of denominators serves them all.
-            let start = alpha - Fr::from(range.tag());
-            let block = view.as_block();
-            let held = block.map(|block| columns.small(&block));
-            let limbs = match held {
-                Some(Small::Bytes(_)) => 1 << 8,
-                Some(Small::Limbs(_)) | None => columns.limb_count(),
-            };
-            let table: Vec<Fr> = (0..limbs)
-                .map(|v| start - beta * Fr::from(v as u64))
-                .collect();
-            let Some(held) = held else {
-                let leaf = |v: &i64| match usize::try_from(*v).ok().and_then(|v| table.get(v)) {
-                    Some(leaf) => *leaf,
-                    None => start - beta * fr_from_i64(*v),
-                };
-                q.par_iter_mut()
-                    .zip(&columns.integers(view))
-                    .with_min_len(1 << 12)
-                    .for_each(|(q, v)| *q = leaf(v));
-                return;
-            };
-            q.fill(start);
-            match held {
-                Small::Bytes(values) => q
-                    .par_iter_mut()
-                    .zip(values)
-                    .with_min_len(1 << 12)
-                    .for_each(|(q, v)| *q = table[usize::from(*v)]),
-                Small::Limbs(values) => q
-                    .par_iter_mut()
-                    .zip(values)
-                    .with_min_len(1 << 12)
-                    .for_each(|(q, v)| *q = table[usize::from(*v)]),
-            }
-        }
-        Kind::RangeTable {
-            multiplicity,
-            range,
-        } => {
-            p.iter_mut()
-                .zip(columns.values(multiplicity))
-                .for_each(|(p, m)| *p = -m);
-            let start = alpha - Fr::from(range.tag());
-            q.iter_mut()
-                .enumerate()
-                .for_each(|(i, q)| *q = start - beta * Fr::from(range.value(i as u64)));
-        }
-        Kind::Use {
-            table,
-            columns: looked_up,
-        } => {
-            p.fill(Fr::ONE);
-            subtract(
-                q,
-                alpha - table_tag(*table),
-                beta,
-                looked_up.iter().map(|v| columns.values(v)),
-            );
-        }
-        Kind::Table {
-            table,
-            columns: rows,
-            multiplicity,
-        } => {
-            p.iter_mut()
-                .zip(columns.values(multiplicity))
-                .for_each(|(p, m)| *p = -m);
-            let size = q.len();
-            let rows = rows.iter().map(|column| match column {
-                TableColumn::Index { lowest } => {
-                    let indices = (*lowest..).take(size);
-                    indices.map(fr_from_i64).collect()
-                }
-                TableColumn::Part { from, log } => {
-                    let rows = 0..size;
-                    let mask = (1usize << log) - 1;
-                    rows.map(|row| Fr::from((row >> from & mask) as u64))
-                        .collect()
-                }
-                TableColumn::Constants(values) => {
-                    values.iter().map(|v| fr_from_i64((*v).into())).collect()
-                }
-                TableColumn::Committed(view) => columns.values(view),
-            });
-            subtract(q, alpha - table_tag(*table), beta, rows);
-        }
-    }
-}
-
-/// `q[i] = start - Σ_k β^(k+1)·column_k[i]`
-fn subtract(q: &mut [Fr], start: Fr, beta: Fr, columns: impl Iterator<Item = Vec<Fr>>) {
-    q.fill(start);
-    let mut power = beta;
-    for column in columns {
-        let pairs = q.par_iter_mut().zip(column).with_min_len(1 << 12);
-        pairs.for_each(|(q, v)| *q -= power * v);
-        power *= beta;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::columns::{TraceColumns, WeightColumns};
     use laminate_engine::claim::View;
     use laminate_engine::geometry::{Block, Poly};
-    use laminate_engine::lookup::{self, Range};
+    use laminate_engine::lookup::{self, Kind, Range, TableColumn};
     use laminate_engine::transcript::Domain;
 
     const ROWS_LOG: usize = 3;
@@ -273,6 +135,58 @@ mod tests {
             let holds = |c: &EvalClaim<Fr>| columns.evaluate(&c.view, &c.point) == c.value;
             claims.len() == 5 && claims.iter().all(holds)
         })
+    }
+
+    /// Levels made of leaves that are not held are those made of the level below, whatever stands at its end.
+    #[test]
+    fn levels_are_made_without_those_below() {
+        let limb = |bits: usize| Range::Limb { bits };
+        let block = |offset: usize, log: usize| Block {
+            poly: Poly::Trace,
+            offset,
+            log,
+        };
+        let blinds = (block(1 << 12, 2), vec![Fr::ONE; 4]);
+        let values = (0..(1 << 12) - 77).map(|i| (i * 7 % 256) as u16);
+        let trace = TraceColumns::of_limbs(values.collect(), blinds);
+        let weights = WeightColumns::none();
+        let columns = Columns::new(&weights, &trace, vec![]);
+        for sizes in [
+            &[0][..],
+            &[1, 0],
+            &[3, 1, 0],
+            &[10, 10, 11, 4],
+            &[11, 11],
+            &[2, 7, 10, 5, 5, 6],
+        ] {
+            let mut offset = 0;
+            let mut kinds: Vec<(usize, Kind)> = vec![];
+            for log in sizes {
+                kinds.push(lookup::segments::in_range(block(offset, *log), limb(8)));
+                offset += 1 << log;
+            }
+            let difference =
+                View::block(block(0, 4)).scale_add(-Fr::ONE, &View::block(block(16, 4)));
+            let (view, range) = (difference, limb(8));
+            let more = [
+                vec![],
+                vec![lookup::segments::table_of(block(256, 8), limb(8))],
+                vec![
+                    (4, Kind::Range { view, range }),
+                    lookup::segments::table_of(block(0, 8), limb(8)),
+                ],
+            ];
+            for more in more {
+                let tree = Segments::place([kinds.clone(), more].concat());
+                let leaves = Leaves::new(&tree, &columns, Fr::from(77_777), Fr::from(31));
+                let mut below = leaves.level(0);
+                for up in 1..tree.log {
+                    let level = leaves.level(up);
+                    assert_eq!(level, below.above(), "{sizes:?}, level {up}");
+                    below = level;
+                }
+            }
+        }
     }
 
     const BYTE: usize = 8;

@@ -5,11 +5,17 @@ use halo2_base::halo2_proofs::halo2curves::group::Curve;
 use laminate_engine::fold::FoldMode;
 use laminate_model::artifact::ArtifactError;
 use laminate_model::public::INSTANCES;
-use laminate_model::verify::Verifier;
+use laminate_model::verify::{PROTOCOL_VERSION, Verifier};
 
 use super::*;
 use crate::prove::{AggregationProof, Target, prove, verify};
 use crate::testing::{perceptron, sample};
+
+/// A key's circuit runs the verifier: keys in a cache are of no use behind a change of the protocol, whose versions go together.
+#[test]
+fn the_circuit_has_a_version_for_the_protocol() {
+    assert_eq!((PROTOCOL_VERSION, CIRCUIT_VERSION), ("v6", 7));
+}
 
 /// Seconds of processor time that this process has used (Linux).
 fn processor_seconds() -> f64 {

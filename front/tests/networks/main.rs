@@ -100,7 +100,7 @@ fn the_digits_network_keeps_its_decisions() {
     let compiled = compile(&graph, &calibration, CompileOptions::new("digits", 1, 12));
     let compiled = compiled.expect("a program");
     let names: Vec<&str> = compiled.program.nodes.iter().map(|n| n.op.name()).collect();
-    for op in ["view", "dense", "relu", "max", "rescale"] {
+    for op in ["view", "dense", "dense_relu", "max", "rescale"] {
         assert!(names.contains(&op), "{op} in {names:?}");
     }
     let found = fidelity(&graph, &compiled.program, &compiled.weights, &evaluation).expect("rows");

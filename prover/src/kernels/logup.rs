@@ -115,6 +115,45 @@ impl Level {
     }
 }
 
+/// Some fractions `p/q`.
+#[derive(Clone, Debug)]
+pub struct Fractions {
+    /// Numerators; none if all are one.
+    pub p: Option<Vec<Fr>>,
+    /// Denominators.
+    pub q: Vec<Fr>,
+}
+
+impl Fractions {
+    /// The sums of fractions with others, one by one.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        assert_eq!(self.q.len(), other.q.len(), "fractions");
+        let ones = self.p.is_none() && other.p.is_none();
+        let count = self.q.len();
+        let numerators = |p: Option<Vec<Fr>>| p.unwrap_or_else(|| vec![Fr::ONE; count]);
+        let (mut p, p1, mut q, q1) = (numerators(self.p), numerators(other.p), self.q, other.q);
+        let whole = count / GROUP * GROUP;
+        let eights = p.as_chunks_mut().0.iter_mut().zip(q.as_chunks_mut().0);
+        let others = p1.as_chunks().0.iter().zip(q1.as_chunks().0);
+        for ((p, q), (p1, q1)) in eights.zip(others) {
+            (*p, *q) = if ones {
+                join_ones(q, q1)
+            } else {
+                join((p, q), (p1, q1))
+            };
+        }
+        portable::join(
+            (&mut p[whole..], &mut q[whole..]),
+            (&p1[whole..], &q1[whole..]),
+        );
+        Self { p: Some(p), q }
+    }
+}
+
 type Eight = [Fr; GROUP];
 
 /// Sums of eight fractions each.
@@ -126,6 +165,19 @@ fn join((p0, q0): (&Eight, &Eight), (p1, q1): (&Eight, &Eight)) -> (Eight, Eight
     let (mut p, mut q) = (*p0, *q0);
     portable::join((&mut p, &mut q), (p1, q1));
     (p, q)
+}
+
+/// Sums of eight fractions each whose numerators are one.
+fn join_ones(q0: &Eight, q1: &Eight) -> (Eight, Eight) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = Avx512::detect() {
+        return vector::join_ones(token, q0, q1);
+    }
+    let at = |i: usize| (q0[i] + q1[i], q0[i] * q1[i]);
+    (
+        std::array::from_fn(|i| at(i).0),
+        std::array::from_fn(|i| at(i).1),
+    )
 }
 
 /// Prover of one layer.

@@ -197,3 +197,27 @@ fn proofs_are_those_of_the_generic_sumcheck() {
         assert_eq!(prove(&mut second, level, &point, lambda, claim), expected);
     }
 }
+
+#[test]
+fn chunks_of_fractions_add_up() {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(25);
+    for count in [1, 7, 8, 20, 64] {
+        let mut some = |ones: bool| {
+            let mut random = || (0..count).map(|_| Fr::random(&mut rng)).collect();
+            Fractions {
+                p: (!ones).then(&mut random),
+                q: random(),
+            }
+        };
+        for ones in [[true, true], [true, false], [false, true], [false, false]] {
+            let [a, b] = ones.map(&mut some);
+            let sum = a.clone().join(b.clone());
+            for i in 0..count {
+                let [p0, p1] = [&a, &b].map(|f| f.p.as_ref().map_or(Fr::ONE, |p| p[i]));
+                let made = sum.p.as_ref().map_or(Fr::ONE, |p| p[i]);
+                assert_eq!(made, p0 * b.q[i] + p1 * a.q[i], "{ones:?} {i}");
+                assert_eq!(sum.q[i], a.q[i] * b.q[i]);
+            }
+        }
+    }
+}

@@ -28,6 +28,19 @@ pub fn join(
     out
 }
 
+/// `1/q0 + 1/q1`
+pub fn join_ones(_token: Avx512, q0: &Eight, q1: &Eight) -> (Eight, Eight) {
+    let mut out = ([Fr::ZERO; 8], [Fr::ZERO; 8]);
+    let sources = [q0, q1].map(|eight| group(words::of(eight)));
+    let (p, q) = (group_mut(&mut out.0), group_mut(&mut out.1));
+    #[expect(unsafe_code, reason = "calls code for the detected features")]
+    // SAFETY: the token says that the features were detected.
+    unsafe {
+        join_ones_group(p, q, sources);
+    }
+    out
+}
+
 fn group(words: &[Words]) -> &Group {
     &words.as_chunks().0[0]
 }
@@ -42,6 +55,15 @@ fn join_group(p: &mut Group, q: &mut Group, sources: [&Group; 4]) {
     let (b_16, d_16) = (lanes::split_16(&b), lanes::split_16(&d));
     let numerator = lanes::mul_sum::<Scalars>(&lanes::split(&a), &d_16, &lanes::split(&c), &b_16);
     let denominator = lanes::mul::<Scalars>(&lanes::split(&b), &d_16);
+    put(p, &lanes::trim::<Scalars>(&numerator, 1));
+    put(q, &lanes::trim::<Scalars>(&denominator, 1));
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2,avx512vnni")]
+fn join_ones_group(p: &mut Group, q: &mut Group, sources: [&Group; 2]) {
+    let [b, d] = sources.map(|words| lanes::load(words));
+    let numerator = lanes::add(&lanes::split(&b), &lanes::split(&d));
+    let denominator = lanes::mul::<Scalars>(&lanes::split(&b), &lanes::split_16(&d));
     put(p, &lanes::trim::<Scalars>(&numerator, 1));
     put(q, &lanes::trim::<Scalars>(&denominator, 1));
 }
