@@ -6,10 +6,14 @@ import { FileError } from "./errors.js";
 import { combination, G1, modR, type Point, P, point, R } from "./field.js";
 
 const MAGIC = "laminate verifier program";
-const VERSION = 1;
+const VERSION = 2;
 const WORD = 32;
-/** Instances of every circuit, which begin with twelve limbs of two points. */
-export const INSTANCES = 15;
+/** Instances that the calldata shows: all, which begin with twelve limbs of two points, or those behind the limbs. */
+const INSTANCES = { shplonk: 15, packed: 3 };
+/** A point and its scalar. */
+const TERM = 3 * WORD;
+/** As in `PublicValues.sol`. */
+const MAX_TERMS = 4096;
 /** Far above any program's. */
 const MOST = 1 << 16;
 
@@ -17,9 +21,18 @@ type Node =
   | { readonly op: "constant"; readonly value: bigint }
   | { readonly op: "word" | "challenge" | "-" | "inverse" | "power"; readonly a: number }
   | { readonly op: "+" | "*"; readonly a: number; readonly b: number };
-/** `[from, to]` of the calldata, or bytes. */
-type Piece = readonly [number, number] | Uint8Array;
+/** `[from, to]` of the calldata, `to` its end if undefined, or bytes. */
+type Piece = readonly [number, number | undefined] | Uint8Array;
 type Source = number | Point;
+/** Group operations that the calldata shows instead of limbs. */
+interface Terms {
+  /** Offset of the last point but one's scalar on the left side. */
+  readonly left: number;
+  /** Offset of the first; they end the calldata. */
+  readonly from: number;
+  /** The node that folds their pairing with the proof's. */
+  readonly fold: number;
+}
 type G2 = InstanceType<typeof bn254.G2.Point>;
 
 /** A verifier as data, checked: every offset lies in its calldata, and every node refers to those before it. */
@@ -40,6 +53,8 @@ export interface VerifierProgram {
   readonly inverted: readonly number[];
   readonly inverse: number | undefined;
   readonly sides: readonly (readonly (readonly [number, Source])[])[];
+  /** Of packed proofs. */
+  readonly terms: Terms | undefined;
   readonly minusTauG2: G2;
 }
 
@@ -47,8 +62,10 @@ const refused = (message: string) => new FileError("verifier program", "malforme
 
 /** Reads the values of a program, each within its bounds. */
 class Parser {
-  /** Bytes of the calldata, once they are known. */
+  /** Bytes of every calldata, once they are known. */
   size = 0;
+  /** Whether there is calldata behind these. */
+  longer = false;
 
   number(value: unknown, below: number): number {
     if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value >= below) {
@@ -98,8 +115,9 @@ class Parser {
   piece(value: unknown): Piece {
     if (typeof value === "string") return this.bytes(value);
     const [from, to] = this.list(value, 2);
-    const end = this.number(to, this.size + 1);
-    return [this.number(from, end + 1), end];
+    const rest = to === null && this.longer;
+    const end = rest ? this.size : this.number(to, this.size + 1);
+    return [this.number(from, end + 1), rest ? undefined : end];
   }
 
   source(value: unknown): Source {
@@ -144,16 +162,19 @@ export function readProgram(json: unknown): VerifierProgram {
   const digest = toHex(sha256(new TextEncoder().encode(text)));
   if (file.digest !== digest) throw new FileError("verifier program", "digest", "it is altered: its digest does not match");
   const parser = new Parser();
-  if (program.instances !== INSTANCES) throw refused(`${JSON.stringify(program.instances)} instances, expected ${INSTANCES}`);
-  const keyWords = parser.number(program.keyWords, MOST);
-  const proofLength = parser.number(program.proofLength, WORD * MOST);
-  parser.size = WORD * (INSTANCES + keyWords) + proofLength;
-  const segments = parser.list(program.challenges);
-  const nodes = parser.list(program.nodes);
-  const index = (value: unknown) => parser.number(value, nodes.length);
   const { opening, development } = program;
   if (opening !== "packed" && opening !== "shplonk") throw refused("an opening that is not known");
   if (typeof development !== "boolean") throw refused("`development` is no boolean");
+  const instances = INSTANCES[opening];
+  if (program.instances !== instances) throw refused(`${JSON.stringify(program.instances)} instances, expected ${instances}`);
+  const keyWords = parser.number(program.keyWords, MOST);
+  const proofLength = parser.number(program.proofLength, WORD * MOST);
+  parser.longer = opening === "packed";
+  // Behind a packed proof: the generator's scalar, and that of the left side.
+  parser.size = WORD * (instances + keyWords) + proofLength + (parser.longer ? 2 * WORD : 0);
+  const segments = parser.list(program.challenges);
+  const nodes = parser.list(program.nodes);
+  const index = (value: unknown) => parser.number(value, nodes.length);
   return {
     digest,
     setup: toHex(parser.bytes(program.setup)),
@@ -177,8 +198,19 @@ export function readProgram(json: unknown): VerifierProgram {
         return [index(scalar), parser.source(base)] as const;
       }),
     ),
+    terms: readTerms(program.terms, parser, index),
     minusTauG2: parser.secret(program.minusTauG2),
   };
+}
+
+function readTerms(value: unknown, parser: Parser, index: (value: unknown) => number): Terms | undefined {
+  if (!parser.longer) {
+    if (value !== null) throw refused("terms beside limbs");
+    return undefined;
+  }
+  const { left, from, fold } = parsed("verifier program", value);
+  if (from !== parser.size) throw refused(`terms from byte ${JSON.stringify(from)} on, expected ${parser.size}`);
+  return { left: parser.offset(left), from: parser.size, fold: index(fold) };
 }
 
 /** An object of a file's text, or the object itself. */
@@ -203,16 +235,17 @@ export type Refusal =
   | "not-invertible"
   | "inverse"
   | "not-a-point"
+  | "terms"
   | "accumulator"
   | "pairing";
 
 /**
- * Does what the universal verifier's contract does with its calldata: instances, verifying key, proof.
+ * Does what the universal verifier's contract does with its calldata: instances, verifying key, proof, and of packed proofs the terms.
  *
  * @returns `undefined` if the contract takes it, else why not.
  */
 export function runProgram(program: VerifierProgram, calldata: Uint8Array): Refusal | undefined {
-  if (calldata.length !== WORD * (INSTANCES + program.keyWords) + program.proofLength) return "length";
+  if (!isLong(program, calldata.length)) return "length";
   if (program.scalars.some((at) => readWord(calldata, at) >= R)) return "not-canonical";
   const at = (offset: number) => readWord(calldata, offset) % R;
   if (program.inverses.some(([a, b]) => modR(at(a) * at(b)) !== 1n)) return "key";
@@ -226,19 +259,27 @@ export function runProgram(program: VerifierProgram, calldata: Uint8Array): Refu
     const product = program.inverted.reduce((all, node) => modR(all * (values[node] ?? 0n)), 1n);
     if (modR(product * at(program.inverse)) !== 1n) return "inverse";
   }
-  const sides: Point[] = [];
+  const sides: Multiples[] = [];
   for (const side of program.sides) {
-    const terms: [bigint, Point][] = [];
+    const multiples: Multiples = [];
     for (const [scalar, source] of side) {
       const base = typeof source === "number" ? readPoint(calldata, source) : source;
       if (!base) return "not-a-point";
-      terms.push([values[scalar] ?? 0n, base]);
+      multiples.push([values[scalar] ?? 0n, base]);
     }
-    sides.push(combination(terms));
+    sides.push(multiples);
   }
-  const accumulator = [accumulated(calldata, 0), accumulated(calldata, 6)];
-  if (!accumulator[0] || !accumulator[1]) return "accumulator";
-  return pairing(program, sides, [accumulator[0], accumulator[1]]) ? undefined : "pairing";
+  const { terms } = program;
+  const folded = terms ? withTerms(terms, sides, calldata, values[terms.fold] ?? 0n) : withLimbs(sides, calldata);
+  if (typeof folded === "string") return folded;
+  return pairing(program, folded) ? undefined : "pairing";
+}
+
+/** Whether calldata can be as long as that: exactly, or with 1 to 4096 terms. */
+function isLong({ opening, keyWords, proofLength, terms }: VerifierProgram, length: number): boolean {
+  if (!terms) return length === WORD * (INSTANCES[opening] + keyWords) + proofLength;
+  const rest = length - terms.from;
+  return rest >= TERM && rest <= TERM * MAX_TERMS && rest % TERM === 0;
 }
 
 /** log2 of a power of two that has roots of unity. */
@@ -311,16 +352,50 @@ function accumulated(calldata: Uint8Array, first: number): Point | undefined {
   return found?.is0() ? undefined : found;
 }
 
-/** `e(lhs, [1]_2)·e(rhs, −[τ]_2) = 1` for the proof's sides and the accumulator's, folded by a hash of the four points. */
-function pairing(program: VerifierProgram, sides: readonly Point[], accumulator: readonly [Point, Point]): boolean {
-  const [lhs = G1.ZERO, rhs = G1.ZERO] = sides;
-  const words = [lhs, rhs, ...accumulator].flatMap((side) => {
+/** Points with their scalars, to be summed up. */
+type Multiples = [bigint, Point][];
+
+/** The proof's sides with the accumulator's, whose limbs lead the calldata, folded by a hash of the four points. */
+function withLimbs(sides: readonly Multiples[], calldata: Uint8Array): Point[] | Refusal {
+  const [right, left] = [accumulated(calldata, 0), accumulated(calldata, 6)];
+  if (!right || !left) return "accumulator";
+  const [lhs = G1.ZERO, rhs = G1.ZERO] = sides.map(combination);
+  const words = [lhs, rhs, right, left].flatMap((side) => {
     const { x, y } = side.is0() ? { x: 0n, y: 0n } : side.toAffine();
     return [word(x), word(y)];
   });
   const fold = readWord(keccak_256(concat(...words)), 0) % R;
-  const folded = [combination([[1n, lhs], [fold, accumulator[0]]]), combination([[1n, rhs], [fold, accumulator[1]]])];
-  const pairs = folded.map((g1, i) => ({ g1, g2: i === 0 ? bn254.G2.Point.BASE : program.minusTauG2 }));
+  return [combination([[1n, lhs], [fold, right]]), combination([[1n, rhs], [fold, left]])];
+}
+
+/** The proof's sides with those of the terms; the generator's scalar of these is in the proof's left side already. */
+function withTerms(terms: Terms, sides: readonly Multiples[], calldata: Uint8Array, fold: bigint): Point[] | Refusal {
+  const [lhs = [], rhs = []] = sides;
+  const points: Point[] = [];
+  const sum: Multiples = [...lhs];
+  for (let at = terms.from; at < calldata.length; at += TERM) {
+    const base = readPoint(calldata, at);
+    if (!base) return "not-a-point";
+    if (base.is0()) return "terms";
+    const scalar = readWord(calldata, at + 2 * WORD);
+    if (scalar >= R) return "not-canonical";
+    points.push(base);
+    sum.push([modR(fold * scalar), base]);
+  }
+  const [last = G1.ZERO, before] = [points.at(-1), points.at(-2)];
+  const left = readWord(calldata, terms.left);
+  let other = last;
+  if (left !== 0n) {
+    if (!before) return "terms";
+    other = combination([[1n, last], [left, before]]);
+    if (other.is0()) return "terms";
+  }
+  return [combination(sum), combination([...rhs, [fold, other]])];
+}
+
+/** `e(lhs, [1]_2)·e(rhs, −[τ]_2) = 1`. */
+function pairing(program: VerifierProgram, sides: readonly Point[]): boolean {
+  const pairs = sides.map((g1, i) => ({ g1, g2: i === 0 ? bn254.G2.Point.BASE : program.minusTauG2 }));
   const product = bn254.pairingBatch(pairs.filter(({ g1 }) => !g1.is0()));
   return bn254.fields.Fp12.eql(product, bn254.fields.Fp12.ONE);
 }

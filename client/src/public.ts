@@ -1,5 +1,5 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { word } from "./bytes.js";
+import { concat, word } from "./bytes.js";
 import { type Affine, combination, G1, hashToField, modR, point } from "./field.js";
 import type { ProofFile } from "./proof.js";
 
@@ -24,15 +24,17 @@ function publicValues(file: ProofFile): bigint[] {
 
 const limbs = (coordinate: bigint): bigint[] => [0n, 1n, 2n].map((i) => (coordinate >> (i * LIMB_BITS)) & LIMB);
 
-/**
- * The 15 instances of a circuit that the statement holds for: limbs of both sums of points, the digest of the public values,
- * the point they are evaluated at, and their evaluation.
- *
- * @returns `undefined` if a point is none or infinity, or a sum is infinity.
- */
-export function instances(file: ProofFile): bigint[] | undefined {
-  const [left] = file.left;
-  if (left === undefined || file.left.length !== 1) return undefined;
+/** What the circuit says of the statement: the digest of the public values, the point they are evaluated at, and their evaluation. */
+function evaluated(file: ProofFile): bigint[] {
+  const values = publicValues(file);
+  const tag = keccak_256(new TextEncoder().encode("laminate.public-values.v1"));
+  const omega = hashToField(tag, word(file.digest), ...values.map(word));
+  const evaluation = values.reduceRight((sum, value) => modR(sum * omega + value), 0n);
+  return [file.digest, omega, evaluation];
+}
+
+/** Limbs of both sums of points; `undefined` if a point is none or infinity, or a sum is infinity. */
+function sums(file: ProofFile, left: bigint): bigint[] | undefined {
   const points = file.terms.map((term) => point(term.point));
   const terms: [bigint, InstanceType<typeof G1>][] = [[file.generator, G1.BASE]];
   for (const [i, base] of points.entries()) {
@@ -41,12 +43,25 @@ export function instances(file: ProofFile): bigint[] | undefined {
   }
   const [last, before] = [points.at(-1), points.at(-2)];
   if (last === undefined || before === undefined) return undefined;
-  const sums = [combination(terms), combination([[1n, last], [left, before]])];
-  if (sums.some((sum) => sum.is0())) return undefined;
-  const coordinates = sums.map((sum) => sum.toAffine()).flatMap(({ x, y }) => [x, y]);
-  const values = publicValues(file);
-  const tag = keccak_256(new TextEncoder().encode("laminate.public-values.v1"));
-  const omega = hashToField(tag, word(file.digest), ...values.map(word));
-  const evaluation = values.reduceRight((sum, value) => modR(sum * omega + value), 0n);
-  return [...coordinates.flatMap(limbs), file.digest, omega, evaluation];
+  const sides = [combination(terms), combination([[1n, last], [left, before]])];
+  if (sides.some((sum) => sum.is0())) return undefined;
+  return sides.map((sum) => sum.toAffine()).flatMap(({ x, y }) => [...limbs(x), ...limbs(y)]);
+}
+
+/**
+ * What a verifier program takes: the instances that the statement holds for, words of the verifying key, the proof. Of SHPLONK, the
+ * limbs of both sums of points lead the instances; of packed proofs, the points with their scalars end the calldata.
+ *
+ * @returns `undefined` if there are not the points for it.
+ */
+export function programCalldata(file: ProofFile, opening: "packed" | "shplonk", key: Uint8Array): Uint8Array | undefined {
+  const [left] = file.left;
+  if (left === undefined || file.left.length !== 1) return undefined;
+  const own = concat(...evaluated(file).map(word), key, file.proof);
+  if (opening === "packed") {
+    const terms = file.terms.flatMap((term) => [term.point.x, term.point.y, term.scalar]);
+    return concat(own, ...[file.generator, left, ...terms].map(word));
+  }
+  const accumulator = sums(file, left);
+  return accumulator && concat(...accumulator.map(word), own);
 }

@@ -1,9 +1,9 @@
-import { concat, type Hex, word, wordHex } from "./bytes.js";
+import { type Hex, wordHex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import { decodeOutput, type Output } from "./output.js";
 import type { ProofFile } from "./proof.js";
 import { type Refusal, runProgram } from "./program.js";
-import { instances } from "./public.js";
+import { programCalldata } from "./public.js";
 import type { VerifyingKey } from "./records.js";
 
 /** What a statement must say beside being proven. */
@@ -65,6 +65,7 @@ const SENTENCES: Record<Reason, string> = {
   "not-invertible": "the proof makes the verifier divide by zero",
   inverse: "the last word of the proof is not the inverse that it must be",
   "not-a-point": "a point of the proof is not on the curve",
+  terms: "a point of the proof's group operations, or the sum of the last two, is infinity",
   accumulator: "the sums of the proof's points are out of range",
   pairing: "the proof is not valid for this model, input commitment and output (other weights, a changed score or an altered proof)",
 };
@@ -95,7 +96,7 @@ function contradiction(file: ProofFile, key: VerifyingKey): Reason | undefined {
  * Verifies a published proof here: no node is asked and no contract called.
  *
  * It does what registry and universal verifier do: makes the circuit's instances from statement and points, and runs the verifier
- * program on them, the verifying key and the proof. That the key is the program's rests on the record; that a model of that
+ * program on them, the verifying key, the proof and the points. That the key is the program's rests on the record; that a model of that
  * digest is registered, only a chain can tell.
  *
  * @param key From {@link readVerifier} or {@link readDeployment}, with a verifier program.
@@ -124,9 +125,9 @@ export function verifyProof(file: ProofFile, key: VerifyingKey, expected: Expect
   } catch {
     return refusal("format");
   }
-  const words = instances(file);
-  if (!words) return refusal("points");
-  const found = runProgram(program, concat(...words.map(word), universal.verifyingKey, file.proof));
+  const calldata = programCalldata(file, program.opening, universal.verifyingKey);
+  if (!calldata) return refusal("points");
+  const found = runProgram(program, calldata);
   if (found) return refusal(found);
   const unchecked: Unchecked[] = [];
   if (!weights) unchecked.push("weights");

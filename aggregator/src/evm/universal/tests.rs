@@ -152,7 +152,7 @@ impl Setup {
         generate_universal(&self.srs, self.key.get_vk(), INSTANCES).unwrap()
     }
 
-    fn program(&self) -> Interpreter {
+    pub(super) fn program(&self) -> Interpreter {
         let program = VerifierProgram::of(self.generate().program, &self.srs.s_g2());
         Interpreter::read(&program.text).expect("a program")
     }

@@ -281,6 +281,14 @@ fn altered_calldata_is_refused() {
             let longer = [&good[..], &vec![0; more]].concat();
             assert!(!contract.takes(longer, "longer"));
         }
+        // The contract refuses more by the length as well; for the most that it takes, no block has the gas.
+        for (count, accepted) in [(4096, true), (4097, false)] {
+            let deferred = terms(83, count, Fr::ZERO);
+            let words = statement.words.clone();
+            let calldata = contract.calldata(&Claim { words, deferred }, &proof);
+            let verdict = contract.program.verdict(&calldata) == Some(true);
+            assert_eq!(verdict, accepted, "{}: {count} terms", contract.name);
+        }
         // Four bytes ask for the layout; nothing else is answered.
         let answer = contract.chain.output(vec![0; 4]).expect("answered");
         assert_eq!(answer, keccak256(b"laminate.packed-calldata.v1").to_vec());
