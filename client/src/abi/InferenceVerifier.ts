@@ -33,6 +33,46 @@ export const inferenceVerifierAbi = [
   },
   {
     "inputs": [],
+    "name": "halo2Route",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "halo2",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "codeHash",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint256",
+            "name": "keyLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "proofLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "termCount",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct IHalo2Route.Halo2Route",
+        "name": "found",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "halo2Verifier",
     "outputs": [
       {
@@ -65,6 +105,19 @@ export const inferenceVerifierAbi = [
         "internalType": "uint256",
         "name": "",
         "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "packed",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",

@@ -277,6 +277,52 @@ export const modelRegistryAbi = [
         "internalType": "uint256",
         "name": "modelId",
         "type": "uint256"
+      }
+    ],
+    "name": "routeOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "halo2",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "codeHash",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint256",
+            "name": "keyLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "proofLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "termCount",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct IHalo2Route.Halo2Route",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "modelId",
+        "type": "uint256"
       },
       {
         "internalType": "bytes32",
@@ -461,6 +507,38 @@ export const modelRegistryAbi = [
     "inputs": [
       {
         "internalType": "uint256",
+        "name": "term",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      }
+    ],
+    "name": "CoordinateNotCanonical",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      }
+    ],
+    "name": "DigestNotCanonical",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidProof",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
         "name": "modelId",
         "type": "uint256"
       }
@@ -488,6 +566,11 @@ export const modelRegistryAbi = [
       }
     ],
     "name": "ModelNotFound",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "ModelNotStored",
     "type": "error"
   },
   {
@@ -573,12 +656,109 @@ export const modelRegistryAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "found",
+        "type": "uint256"
+      }
+    ],
+    "name": "OutputLength",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "word",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      }
+    ],
+    "name": "OutputWordTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "term",
+        "type": "uint256"
+      }
+    ],
+    "name": "PointAtInfinity",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "expected",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "found",
+        "type": "bytes32"
+      }
+    ],
+    "name": "ProgramDigestMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "found",
+        "type": "uint256"
+      }
+    ],
+    "name": "ProofLength",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "length",
+        "type": "uint256"
+      }
+    ],
+    "name": "ProofLengthWithoutTerms",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "statementHash",
         "type": "bytes32"
       }
     ],
     "name": "StatementReplayed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "terms",
+        "type": "uint256"
+      }
+    ],
+    "name": "TermCountOutOfRange",
     "type": "error"
   },
   {
@@ -606,6 +786,27 @@ export const modelRegistryAbi = [
       }
     ],
     "name": "ValueNotCanonical",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "verifier",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "expected",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "found",
+        "type": "bytes32"
+      }
+    ],
+    "name": "VerifierCodeChanged",
     "type": "error"
   },
   {

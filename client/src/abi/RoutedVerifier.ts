@@ -23,6 +23,46 @@ export const routedVerifierAbi = [
   },
   {
     "inputs": [],
+    "name": "halo2Route",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "halo2",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "codeHash",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint256",
+            "name": "keyLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "proofLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "termCount",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct IHalo2Route.Halo2Route",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "outputCount",
     "outputs": [
       {

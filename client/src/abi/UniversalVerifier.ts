@@ -23,25 +23,39 @@ export const universalVerifierAbi = [
   },
   {
     "inputs": [],
-    "name": "SELECTOR_DOMAIN",
+    "name": "halo2Route",
     "outputs": [
       {
-        "internalType": "bytes32",
-        "name": "",
-        "type": "bytes32"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "UNIVERSAL_DOMAIN",
-    "outputs": [
-      {
-        "internalType": "bytes32",
-        "name": "",
-        "type": "bytes32"
+        "components": [
+          {
+            "internalType": "address",
+            "name": "halo2",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "codeHash",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint256",
+            "name": "keyLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "proofLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "termCount",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct IHalo2Route.Halo2Route",
+        "name": "found",
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
@@ -68,6 +82,19 @@ export const universalVerifierAbi = [
         "internalType": "bytes32",
         "name": "",
         "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "packed",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",

@@ -94,6 +94,46 @@ export const verifierRouterAbi = [
   },
   {
     "inputs": [],
+    "name": "halo2Route",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "halo2",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "codeHash",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint256",
+            "name": "keyLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "proofLength",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "termCount",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct IHalo2Route.Halo2Route",
+        "name": "none",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "pure",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "owner",
     "outputs": [
       {

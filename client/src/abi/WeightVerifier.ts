@@ -54,6 +54,19 @@ export const weightVerifierAbi = [
   },
   {
     "inputs": [],
+    "name": "packed",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "programDigest",
     "outputs": [
       {
