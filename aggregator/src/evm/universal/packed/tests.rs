@@ -272,8 +272,8 @@ fn altered_calldata_is_refused() {
             tried += 1;
         }
         // One term less, none, less than none; a part of a term more or less.
-        let terms = 96 * statement.deferred.terms.len();
-        let cut = [1, 32, 96, terms, terms + 32, good.len()].map(|cut| good.len() - cut);
+        let shown = 96 * statement.deferred.terms.len();
+        let cut = [1, 32, 96, shown, shown + 32, good.len()].map(|cut| good.len() - cut);
         for bad in cut.map(|length| &good[..length]) {
             assert!(!contract.takes(bad.to_vec(), "cut"));
         }
