@@ -26,7 +26,7 @@ describe("the package", () => {
     const [packed] = JSON.parse(run(client, "npm", "pack", "--json", "--ignore-scripts", "--pack-destination", folder)) as { filename: string }[];
     tarball = join(folder, packed?.filename ?? "");
   }, 60_000);
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => rmSync(folder, { recursive: true }), 60_000);
 
   it("is what registries and bundlers expect", () => {
     expect(run(client, "npx", "publint", "run", tarball, "--strict")).toContain("All good!");

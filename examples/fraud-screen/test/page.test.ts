@@ -80,7 +80,7 @@ describe.skipIf(!path || !browserPath)("the page", () => {
     await server?.close();
     anvil?.stop();
     if (folder) rmSync(folder, { recursive: true });
-  });
+  }, 60_000);
 
   beforeEach(async () => {
     if (clean !== undefined) await anvil.request("evm_revert", [clean]);
