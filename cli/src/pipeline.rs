@@ -1,5 +1,7 @@
 //! The steps from model folder to proof, as every command calls them.
 
+#[cfg(test)]
+mod client;
 mod keys;
 
 use std::convert::Infallible;
@@ -8,7 +10,7 @@ use std::path::PathBuf;
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::circuit::AggregationCircuit;
-use laminate_aggregator::keys::{OutputFormat, ProvingKey};
+use laminate_aggregator::keys::{OutputFormat, ProvingKey, VerifyingKey};
 use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::{self as aggregation, AggregationProof, Target};
 use laminate_aggregator::srs::Srs;
@@ -402,29 +404,34 @@ impl Checker {
     /// A refused proof, or missing keys.
     pub fn verify(&mut self, file: &ProofFile) -> eyre::Result<Verdict> {
         let key = verifying_key_of(file)?;
-        let stated = file.proof.public.statement.first();
-        ensure!(
-            stated == Some(&file.program_digest.0),
-            "the proof's statement is of another program than its header"
-        );
-        ensure!(
-            file.output == key.meta.output,
-            "the proof file says that its output reads as {:?}, the verifying key says {:?}: the file is altered",
-            file.output,
-            key.meta.output
-        );
         let (path, k) = (srs_path(&key)?, key.meta.k());
         let srs = match self.srs.take() {
             Some((last, srs)) if last == path && srs.k() == k => srs,
             _ => load_srs(&path)?.truncated(k)?,
         };
         let (_, srs) = self.srs.insert((path, srs));
-        aggregation::verify(&key, srs, &file.proof)?;
-        Ok(Verdict {
-            development: key.meta.development,
-            weights_shown: key.meta.weights_shown,
-        })
+        verify_with(&key, srs, file)
     }
+}
+
+/// Verifies a proof with the key that [`verifying_key_of`] found for it.
+fn verify_with(key: &VerifyingKey, srs: &Srs, file: &ProofFile) -> eyre::Result<Verdict> {
+    let stated = file.proof.public.statement.first();
+    ensure!(
+        stated == Some(&file.program_digest.0),
+        "the proof's statement is of another program than its header"
+    );
+    ensure!(
+        file.output == key.meta.output,
+        "the proof file says that its output reads as {:?}, the verifying key says {:?}: the file is altered",
+        file.output,
+        key.meta.output
+    );
+    aggregation::verify(key, srs, &file.proof)?;
+    Ok(Verdict {
+        development: key.meta.development,
+        weights_shown: key.meta.weights_shown,
+    })
 }
 
 /// Verifies a proof file with the cached verifying key.

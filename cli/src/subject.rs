@@ -5,8 +5,10 @@ use std::path::Path;
 use eyre::eyre;
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
+use laminate_front::trees::program::takes_keys;
 use laminate_model::program::Program;
-use laminate_model::statement::output_words;
+use laminate_model::statement::{Packing, output_words};
+use serde::{Deserialize, Serialize};
 
 use crate::files::ModelDir;
 use crate::joins::JoinDir;
@@ -31,10 +33,43 @@ pub struct Subject {
     pub digest: Fr,
     /// How the public output reads.
     pub output: OutputFormat,
+    /// What rows of numbers are committed to as; none of tokens and of joins.
+    pub input: Option<InputFormat>,
     /// Output words of a statement.
     pub words: usize,
     /// Who shows that weights are in range.
     pub range: Range,
+}
+
+/// How rows of numbers become the values that an input commitment is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InputFormat {
+    /// Rows of a statement; fewer are filled up with the last one.
+    pub slots: u32,
+    /// Values to a row.
+    pub width: u32,
+    /// Value = number · 2^scale, to the nearest integer.
+    pub scale: i8,
+    /// How values are packed into words.
+    pub packing: Packing,
+    /// Values are the ordered keys of float32 numbers instead, as programs of trees take them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keys: bool,
+}
+
+impl InputFormat {
+    /// That of a program over rows.
+    fn of(program: &Program) -> Option<Self> {
+        let tensor = program.tensors.get(program.input)?;
+        program.sequence.is_none().then(|| Self {
+            slots: program.slots() as u32,
+            width: tensor.width() as u32,
+            scale: tensor.scale,
+            packing: Packing::of_input(program),
+            keys: takes_keys(program),
+        })
+    }
 }
 
 impl Subject {
@@ -51,6 +86,7 @@ impl Subject {
             name: program.name.clone(),
             digest: program.digest()?,
             output: OutputFormat::of(program),
+            input: InputFormat::of(program),
             words: output_words(program),
             range,
         })

@@ -61,7 +61,7 @@ fn verifier(dir: &Path) {
     std::fs::write(dir.join("Halo2Verifier.bin"), "6001600c60003960016000f300").unwrap();
     let word = format!("0x{:064x}", 1);
     let info = serde_json::json!({
-        "version": 4, "programName": "stand-in", "programDigest": word, "weightCommitment": word, "outputCount": 1,
+        "version": 5, "programName": "stand-in", "programDigest": word, "weightCommitment": word, "outputCount": 1, "outputWidth": 1, "fold": "on",
         "outputWords": 1, "outputScale": 14, "terms": 1, "proofLength": 64, "developmentSrs": false,
         "srsDigest": word, "vkDigest": word, "solcVersion": "0.8.19",
     });

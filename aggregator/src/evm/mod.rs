@@ -40,9 +40,10 @@ pub use compile::{
 pub use error::EvmError;
 pub use generate::{GeneratedVerifier, VERIFIER_CONTRACT, generate_verifier, proof_length};
 pub use prove::{create_proof, verify_proof};
-pub use secret::{holds_development_secret, secret_origin, secret_words};
+pub use secret::{holds_development_secret, secret_origin, secret_point, secret_words};
 pub use universal::{
-    PackedVerifier, UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, Word,
-    check_same_constraints, encode_packed_calldata, encode_universal_calldata, generate_packed,
-    generate_packed_universal, generate_universal, key_hash, key_words, packed_key_words,
+    PackedVerifier, UNIVERSAL_CONTRACT, UniversalTemplate, UniversalVerifier, VerifierProgram,
+    Word, check_same_constraints, encode_packed_calldata, encode_universal_calldata,
+    generate_packed, generate_packed_universal, generate_universal, key_hash, key_words,
+    packed_key_words,
 };

@@ -43,6 +43,16 @@ pub fn holds_development_secret(code: &[u8]) -> bool {
 /// Whose `[τ]_2` these words are: the development string's, a ceremony's, or `None` if this program knows neither.
 #[must_use]
 pub fn secret_origin(words: &[Word; 4]) -> Option<&'static str> {
+    let s_g2 = secret_point(words)?;
+    if s_g2 == development_s_g2() {
+        return Some("DEV (public secret)");
+    }
+    known_ceremony(&s_g2)
+}
+
+/// The inverse of [`secret_words`]; `None` if they are of no point.
+#[must_use]
+pub fn secret_point(words: &[Word; 4]) -> Option<G2Affine> {
     let coordinate = |word: &Word| {
         let mut bytes = *word;
         bytes.reverse();
@@ -51,11 +61,7 @@ pub fn secret_origin(words: &[Word; 4]) -> Option<&'static str> {
     let [x1, x0, y1, y0] = words.each_ref().map(coordinate);
     let x = Fq2 { c0: x0?, c1: x1? };
     let y = Fq2 { c0: y0?, c1: y1? };
-    let s_g2 = -Option::<G2Affine>::from(G2Affine::from_xy(x, y))?;
-    if s_g2 == development_s_g2() {
-        return Some("DEV (public secret)");
-    }
-    known_ceremony(&s_g2)
+    Some(-Option::<G2Affine>::from(G2Affine::from_xy(x, y))?)
 }
 
 #[cfg(test)]
@@ -87,6 +93,7 @@ mod tests {
             assert!(!holds_development_secret(&code(&word)));
         }
         assert!(!holds_development_secret(&[]));
+        assert_eq!(secret_point(&words), Some(development_s_g2()));
         assert_eq!(secret_origin(&words), Some("DEV (public secret)"));
         assert_eq!(secret_origin(&negative), None);
         assert_eq!(secret_origin(&[[0xff; 32]; 4]), None);

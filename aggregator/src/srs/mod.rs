@@ -269,11 +269,7 @@ impl Srs {
     /// Digest of the secret alone, the same for every cut of one ceremony: `sha256("laminate srs setup v1" ‖ G2 ‖ τ·G2)`.
     #[must_use]
     pub fn setup_id(&self) -> [u8; 32] {
-        let hash = Sha256::new().chain_update(b"laminate srs setup v1");
-        hash.chain_update(self.g2().to_raw_bytes())
-            .chain_update(self.s_g2().to_raw_bytes())
-            .finalize()
-            .into()
+        setup_id(&self.g2(), &self.s_g2())
     }
 
     /// The Lagrange basis as raw bytes. halo2 keeps it private, so it is cut out of halo2's own serialisation.
@@ -297,6 +293,15 @@ impl Srs {
 #[cfg(test)]
 pub(crate) fn development_secret() -> halo2_base::halo2_proofs::halo2curves::bn256::Fr {
     dev::development_tau()
+}
+
+/// [`Srs::setup_id`] of a string with these points.
+pub(crate) fn setup_id(g2: &G2Affine, s_g2: &G2Affine) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(b"laminate srs setup v1");
+    hash.chain_update(g2.to_raw_bytes())
+        .chain_update(s_g2.to_raw_bytes())
+        .finalize()
+        .into()
 }
 
 /// The digest of [`Srs::digest`].

@@ -7,13 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use alloy::primitives::{Bytes, keccak256};
+use alloy::primitives::{B256, Bytes, keccak256};
 use eyre::{ensure, eyre};
-use laminate_aggregator::evm::{UniversalTemplate, holds_development_secret, secret_origin};
+use laminate_aggregator::evm::{
+    UniversalTemplate, VerifierProgram, holds_development_secret, secret_origin, secret_point,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bundle::{Bundle, Contract};
+use super::bundle::{Bundle, Contract, PROGRAM_FILE};
+use super::universal::Mode;
 
 /// The file's text.
 const EMBEDDED: &str = include_str!("../../embedded/contracts.json");
@@ -86,7 +89,50 @@ pub fn require_own(bundle: &Bundle) -> eyre::Result<()> {
             );
         }
     }
+    require_own_program(bundle)
+}
+
+/// Refuses the universal verifier as data where it is not that of the code beside it.
+fn require_own_program(bundle: &Bundle) -> eyre::Result<()> {
+    let code = bundle.code(Contract::Halo2UniversalVerifier);
+    let expected = match bundle.info.mode {
+        Mode::Direct => None,
+        Mode::Universal => program_of(code)?,
+    };
+    let found = (bundle.info.verifier_program, bundle.program());
+    let expected = expected.as_ref();
+    let expected = (
+        expected.map(|program| B256::from(program.digest)),
+        expected.map(|program| &*program.text),
+    );
+    ensure!(
+        found == expected,
+        "{PROGRAM_FILE}, or its digest in verifier.json, is not that of the universal verifier beside it: digest {}, expected {}; do not rely on it",
+        shown(found.0),
+        shown(expected.0)
+    );
     Ok(())
+}
+
+fn shown(digest: Option<B256>) -> String {
+    digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string())
+}
+
+/// A universal verifier of this build as data, whatever its reference string; `None` of other code.
+///
+/// # Errors
+/// A build whose contracts are unusable.
+pub fn program_of(code: &[u8]) -> eyre::Result<Option<VerifierProgram>> {
+    for template in [
+        UniversalTemplate::embedded()?,
+        UniversalTemplate::embedded_packed()?,
+    ] {
+        if let Some(secret) = template.secret_in(code)? {
+            let s_g2 = secret_point(&secret);
+            return Ok(s_g2.map(|s_g2| template.program(&s_g2)).transpose()?);
+        }
+    }
+    Ok(None)
 }
 
 /// Whose the reference string in a universal verifier's code is; `None` of another contract.
@@ -140,7 +186,6 @@ mod tests {
     use laminate_aggregator::evm::{SOLC_VERSION, SourceTree, settings_digest};
     use laminate_aggregator::srs::development_s_g2;
 
-    use super::super::universal::Mode;
     use super::*;
 
     /// Without a compiler; `scripts/check_generated.sh` compiles and compares every byte.

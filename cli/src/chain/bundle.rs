@@ -9,23 +9,29 @@
 //! | `InferenceVerifier.abi.json`, … | interfaces of those, which are not generated |
 //!
 //! A universal bundle has `Halo2UniversalVerifier.bin`, `UniversalVerifier.bin`, `VerifierRouter.bin` and
-//! `RoutedVerifier.bin` (`RoutedWeightVerifier.bin`) instead of the generated verifiers and their callers.
+//! `RoutedVerifier.bin` (`RoutedWeightVerifier.bin`) instead of the generated verifiers and their callers, and
+//! `Halo2UniversalVerifier.program.json`, the generated verifier as data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use alloy::primitives::{B256, Bytes, Keccak256, keccak256};
 use eyre::{WrapErr, bail, ensure, eyre};
+use laminate_aggregator::evm::VerifierProgram;
+use laminate_engine::fold::FoldMode;
 use laminate_model::statement::Packing;
 use serde::{Deserialize, Serialize};
 
 use super::artifacts;
 use super::folder::remove_record;
 use super::universal::{Mode, UniversalInfo};
-use crate::files::{read_bytes, write_bytes};
+use crate::files::{read_bytes, read_text, write_bytes};
+use crate::subject::InputFormat;
 
 /// Version of `verifier.json` that this build reads and writes.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
+/// Longest verifier program that is read; they have some 30 KB.
+const MAX_PROGRAM: u64 = 1 << 20;
 /// EIP-3860: most bytes of creation code.
 const INIT_CODE_LIMIT: usize = 49_152;
 
@@ -139,11 +145,19 @@ pub struct VerifierInfo {
     /// How the universal verifier knows it, in that mode only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub universal: Option<UniversalInfo>,
+    /// Digest of the universal verifier as data, in that mode only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier_program: Option<B256>,
     /// The weight commitment, where one was made before the verifier. The contracts take any.
     pub weight_commitment: Option<B256>,
+    /// What rows of numbers are committed to as; none of tokens and of joins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputFormat>,
     /// Outputs of a statement as the contracts count them ([`Packing::fields`]): batch slots times output
     /// width, or tokens.
     pub output_count: u32,
+    /// Values to a row of the output.
+    pub output_width: u32,
     /// Field elements that hold them.
     pub output_words: u32,
     /// Output value = integer · 2^-scale.
@@ -157,6 +171,8 @@ pub struct VerifierInfo {
     /// How they are packed into words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_packing: Packing,
+    /// How layers are joined in its proofs.
+    pub fold: FoldMode,
     /// Points of the group operations that a proof leaves to the contract.
     pub terms: u32,
     /// Bytes of the halo2 proof, without public values.
@@ -262,7 +278,12 @@ pub struct Bundle {
     pub info: VerifierInfo,
     /// Creation code of [`Contract::all`].
     code: BTreeMap<Contract, Bytes>,
+    /// The universal verifier as data.
+    program: Option<String>,
 }
+
+/// File of the universal verifier as data.
+pub const PROGRAM_FILE: &str = "Halo2UniversalVerifier.program.json";
 
 /// Code of a contract that a bundle does not have.
 static NO_CODE: Bytes = Bytes::new();
@@ -291,7 +312,23 @@ impl Bundle {
             }
             all.insert(contract, code);
         }
-        Ok(Self { info, code: all })
+        Ok(Self {
+            info,
+            code: all,
+            program: None,
+        })
+    }
+
+    /// With the universal verifier as data, which the record names by its digest.
+    pub fn with_program(mut self, program: VerifierProgram) -> Self {
+        self.info.verifier_program = Some(B256::from(program.digest));
+        self.program = Some(program.text);
+        self
+    }
+
+    /// The universal verifier as data, if there is one.
+    pub fn program(&self) -> Option<&str> {
+        self.program.as_deref()
     }
 
     /// Its contracts in order of deployment.
@@ -334,7 +371,10 @@ impl Bundle {
         let info: VerifierInfo = serde_json::from_slice(&text)
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
         let read = || -> eyre::Result<Self> {
-            let bundle = Self::new(info, |contract| read_code(dir, contract))?;
+            let mut bundle = Self::new(info, |contract| read_code(dir, contract))?;
+            if bundle.info.mode == Mode::Universal {
+                bundle.program = Some(read_text(&dir.join(PROGRAM_FILE), MAX_PROGRAM)?);
+            }
             artifacts::require_own(&bundle)?;
             Ok(bundle)
         };
@@ -390,6 +430,9 @@ impl Bundle {
                 let path = dir.join(format!("{}.abi.json", contract.name()));
                 write_bytes(&path, abi.as_bytes(), false)?;
             }
+        }
+        if let Some(program) = &self.program {
+            write_bytes(&dir.join(PROGRAM_FILE), program.as_bytes(), false)?;
         }
         let mut text = serde_json::to_string_pretty(&self.info)?;
         text.push('\n');

@@ -115,6 +115,10 @@ fn compare(manifest: &Manifest, bundle: &Bundle, of: &str) -> eyre::Result<()> {
             "the deployment records other verifying keys than {of}; do not rely on it"
         );
     }
+    ensure!(
+        manifest.verifier_program == info.verifier_program,
+        "the deployment records another verifier program than {of}; do not rely on it"
+    );
     let same = (
         manifest.output_count,
         manifest.output_scale,
@@ -128,7 +132,8 @@ fn compare(manifest: &Manifest, bundle: &Bundle, of: &str) -> eyre::Result<()> {
             info.output_prompt,
             info.output_packing,
             info.development_srs,
-        );
+        )
+        && manifest.input == info.input;
     ensure!(
         same,
         "the deployment record reads outputs otherwise than {of}, or hides that it is a development one; the record is altered or of another version"

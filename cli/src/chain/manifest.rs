@@ -12,9 +12,10 @@ use super::bundle::{Contract, check_version, is_default};
 use super::journal::require_finished;
 use super::universal::{Mode, UniversalRecord};
 use crate::files::{read_at_most, write_bytes};
+use crate::subject::InputFormat;
 
 /// Version of `deployment.json` that this build reads and writes.
-pub(super) const MANIFEST_VERSION: u32 = 5;
+pub(super) const MANIFEST_VERSION: u32 = 6;
 
 /// A contract on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +57,14 @@ pub struct Manifest {
     pub program_name: String,
     /// Digest of the program.
     pub program_digest: B256,
+    /// Digest of the universal verifier as data, in that mode only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier_program: Option<B256>,
     /// Weight commitment that `register` takes if not told another.
     pub weight_commitment: Option<B256>,
+    /// What rows of numbers are committed to as; none of tokens and of joins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputFormat>,
     /// Outputs of a statement as the contracts count them.
     pub output_count: u32,
     /// Output value = integer · 2^-scale.

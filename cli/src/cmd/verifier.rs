@@ -8,8 +8,8 @@ use eyre::{ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::evm::{
     COMPILER_SETTINGS, EvmError, SOLC_VERSION, SolcCompiler, SourceTree, UniversalTemplate,
-    generate_packed, generate_packed_universal, generate_universal, generate_verifier,
-    holds_development_secret, standard_json,
+    VerifierProgram, generate_packed, generate_packed_universal, generate_universal,
+    generate_verifier, holds_development_secret, standard_json,
 };
 use laminate_aggregator::keys::VerifyingKey;
 use laminate_aggregator::packed::Opening;
@@ -103,6 +103,8 @@ struct Generated {
     creation: Bytes,
     runtime: Bytes,
     srs_digest: B256,
+    /// The contract as data, if it is the universal one.
+    program: Option<VerifierProgram>,
 }
 
 impl Generated {
@@ -128,6 +130,7 @@ fn generate(
     out: Output,
 ) -> eyre::Result<Generated> {
     let (_, srs) = pipeline::cut_srs(Path::new(""), srs, key.meta.k(), out)?;
+    let mut program = None;
     let (source, proof_length, code) = match (compiler, &key.meta.packed) {
         (Some(compiler), Some(packed)) => {
             let verifier = generate_packed(&srs, &key.vk, packed, INSTANCES)?;
@@ -138,6 +141,7 @@ fn generate(
             let template = universal_template(key)?;
             template.require_key(&srs, &key.vk)?;
             let verifier = generate_packed_universal(&srs, &key.vk, packed, INSTANCES)?;
+            program = Some(template.program(&srs.s_g2())?);
             let code = template.contract(&srs.s_g2())?;
             (verifier.source, verifier.proof_length, code)
         }
@@ -150,6 +154,7 @@ fn generate(
             let template = universal_template(key)?;
             template.require_key(&srs, &key.vk)?;
             let verifier = generate_universal(&srs, &key.vk, INSTANCES)?;
+            program = Some(template.program(&srs.s_g2())?);
             let code = template.contract(&srs.s_g2())?;
             (verifier.source, verifier.proof_length, code)
         }
@@ -160,6 +165,7 @@ fn generate(
         creation: code.creation.into(),
         runtime: code.runtime.into(),
         srs_digest: B256::from(srs.digest()),
+        program,
     })
 }
 
@@ -296,6 +302,10 @@ pub fn make(
         (Contract::WeightHalo2Verifier, Some(generated)) => Ok(generated.creation.clone()),
         _ => Ok(artifacts::of(contract)?.creation.clone()),
     })?;
+    let bundle = match inference.program {
+        Some(program) => bundle.with_program(program),
+        None => bundle,
+    };
     let contract = match mode {
         Mode::Direct => Contract::Halo2Verifier,
         Mode::Universal => Contract::Halo2UniversalVerifier,
@@ -350,13 +360,17 @@ fn info(
         universal: None,
         program_name: subject.name.clone(),
         program_digest: word(&subject.digest),
+        verifier_program: None,
         weight_commitment,
+        input: subject.input,
         output_count: subject.outputs(),
+        output_width: format.width,
         output_words: subject.words as u32,
         output_scale: format.scale,
         output_tokens: format.tokens().is_some(),
         output_prompt: format.tokens().map_or(0, |t| t.prompt),
         output_packing: format.packing(),
+        fold: key.meta.identity.mode,
         terms: key.meta.public.terms,
         proof_length: generated.proof_length as u32,
         weights: None,

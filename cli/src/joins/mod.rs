@@ -362,6 +362,7 @@ impl JoinDir {
         Ok(Subject {
             name: self.file.name.clone(),
             digest: self.file.digest(),
+            input: None,
             words: output.packing().words(output.values as usize),
             output,
             range,

@@ -18,6 +18,7 @@ use super::{
         },
     },
     KEY_HEAD, UNIVERSAL_CONTRACT, encode_universal_calldata,
+    program::interpreter::Interpreter,
     tests::{INSTANCES, Kind, Setup, instances},
 };
 use crate::{
@@ -73,6 +74,8 @@ pub(super) type Finish = Box<dyn Fn(&mut Vec<u8>)>;
 /// A contract and calldata that it accepts.
 pub(super) struct Honest {
     pub text: String,
+    /// The contract as data.
+    pub program: Interpreter,
     pub calldata: Vec<u8>,
     /// Calldata with a false accumulator: `left` is of another secret.
     pub false_accumulator: Vec<u8>,
@@ -111,6 +114,7 @@ impl Honest {
         let [good, bad] = [good, bad].map(|accumulator| calldata(&accumulator_limbs(&accumulator)));
         Self {
             text: setup.generate().source,
+            program: setup.program(),
             end: good.len(),
             calldata: good,
             false_accumulator: bad,
@@ -445,6 +449,8 @@ pub(super) fn refuses_by_the_check_for_it(
     for case in &cases {
         let accepted = chain.call(case.calldata.clone()).is_some();
         assert_eq!(accepted, case.accepted, "{}", case.name);
+        let program = honest.program.verdict(&case.calldata) == Some(true);
+        assert_eq!(program, case.accepted, "program: {}", case.name);
     }
     println!("{} false calldata tried, 0 accepted", cases.len() - 1);
     let trial = Trial {

@@ -53,6 +53,7 @@ mod emit;
 mod forgeries;
 mod graph;
 mod packed;
+mod program;
 mod template;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -73,6 +74,7 @@ use halo2_base::halo2_proofs::{
     plonk::VerifyingKey,
 };
 use laminate_model::public::ACCUMULATOR_LIMBS;
+use serde_json::Value;
 use snark_verifier::{
     pcs::kzg::KzgDecidingKey,
     util::hash::{Digest, Keccak256},
@@ -102,6 +104,7 @@ pub use packed::{
     PackedVerifier, encode_packed_calldata, generate_packed, generate_packed_universal,
     packed_key_words,
 };
+pub use program::VerifierProgram;
 pub use template::UniversalTemplate;
 
 /// Name of the generated contract.
@@ -121,6 +124,8 @@ pub struct UniversalVerifier {
     pub key_words: usize,
     /// Bytes of a proof.
     pub proof_length: usize,
+    /// [`VerifierProgram`] without the reference string.
+    program: Value,
 }
 
 impl UniversalVerifier {
@@ -278,14 +283,15 @@ pub fn generate_universal(
         instances,
         inverse: false,
     };
-    let (assembly, _) = assemble(&deciding_key(srs), &plan)?;
+    let written = assemble(&deciding_key(srs), &plan)?;
     let contract = UniversalVerifier {
         source: String::new(),
         instances,
         key_words: plan.key_words(),
         proof_length: plan.proof_length,
+        program: written.program,
     };
-    let source = contract_text(srs, &contract, &assembly);
+    let source = contract_text(srs, &contract, &written.assembly);
     Ok(UniversalVerifier { source, ..contract })
 }
 
@@ -293,8 +299,18 @@ fn refused(reason: String) -> EvmError {
     EvmError::Generate { reason }
 }
 
-/// The assembly of a contract, and what computes the word of the inverse.
-fn assemble(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<(String, Witness), EvmError> {
+/// A recorded verifier in each of its forms.
+struct Written {
+    /// Of the contract.
+    assembly: String,
+    /// What computes the word of the inverse.
+    witness: Witness,
+    /// [`VerifierProgram`] without the reference string.
+    program: Value,
+}
+
+/// Records a verifier and writes it.
+fn assemble(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Written, EvmError> {
     let recording = record(key, plan)?;
     let (found, expected) = (recording.transcript.end(), plan.proof() + plan.proof_length);
     if found != expected {
@@ -389,12 +405,12 @@ fn with_terms(
     }
 }
 
-/// The assembly of a recorded verifier.
+/// Writes a recorded verifier.
 fn write(
     recording: &Recording,
     key: &KzgDecidingKey<Bn256>,
     plan: &Plan,
-) -> Result<(String, Witness), EvmError> {
+) -> Result<Written, EvmError> {
     let Recording {
         recorder,
         transcript,
@@ -462,7 +478,12 @@ fn write(
         inverted: writer.inverted(),
         rows,
     };
-    Ok((writer.finish(), witness))
+    let program = program::emit_json(recording, plan, &scalars, &witness.inverted);
+    Ok(Written {
+        assembly: writer.finish(),
+        witness,
+        program,
+    })
 }
 
 /// What a contract of packed proofs answers to four bytes: Keccak-256 of a name, which is that of `PublicValues.PACKED_LAYOUT`.

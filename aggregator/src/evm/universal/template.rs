@@ -11,11 +11,14 @@ use std::ops::Range;
 use halo2_base::halo2_proofs::halo2curves::bn256::{G1Affine, G2Affine};
 use halo2_base::halo2_proofs::plonk::VerifyingKey;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use snark_verifier::verifier::plonk::PlonkProtocol;
 
-use super::{Word, constraints, generate_packed_universal, generate_universal, protocol};
+use super::{
+    VerifierProgram, Word, constraints, generate_packed_universal, generate_universal, protocol,
+};
 use crate::evm::compile::{CompiledContract, SOLC_VERSION, SolcCompiler, settings_digest};
 use crate::evm::error::EvmError;
 use crate::evm::generate::protocol_of;
@@ -31,7 +34,7 @@ const PACKED: &str = include_str!("Halo2PackedVerifier.json");
 const MAGIC: &str = "laminate universal verifier";
 const PACKED_MAGIC: &str = "laminate universal verifier of packed proofs";
 /// Version of the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Opcode that pushes 32 bytes.
 const PUSH32: u8 = 0x7f;
 
@@ -61,6 +64,8 @@ pub struct UniversalTemplate {
     digest: String,
     /// Creation code with the development string's secret, hex.
     creation: String,
+    /// The contract as data, without the reference string: JSON.
+    program: String,
 }
 
 impl UniversalTemplate {
@@ -125,6 +130,7 @@ impl UniversalTemplate {
             runtime: 0,
             digest: String::new(),
             creation: String::new(),
+            program: verifier.program.to_string(),
         };
         template.of(&verifier.compile(compiler)?, srs)
     }
@@ -155,6 +161,7 @@ impl UniversalTemplate {
             runtime: 0,
             digest: String::new(),
             creation: String::new(),
+            program: verifier.program.to_string(),
         };
         Ok(template.of(&verifier.compile(compiler)?, srs)?)
     }
@@ -201,6 +208,18 @@ impl UniversalTemplate {
             runtime,
             abi: serde_json::Value::Null,
         })
+    }
+
+    /// The contract of a reference string as data.
+    ///
+    /// # Errors
+    /// [`EvmError::Template`].
+    pub fn program(&self, s_g2: &G2Affine) -> Result<VerifierProgram, EvmError> {
+        let body: Value =
+            serde_json::from_str(&self.program).map_err(|error| EvmError::Template {
+                reason: format!("its program: {error}"),
+            })?;
+        Ok(VerifierProgram::of(body, s_g2))
     }
 
     /// The words of `−[τ]_2` in code, of creation or at run time, that is otherwise this template's; `None` if it is not.

@@ -18,6 +18,7 @@ use halo2_base::{
 use laminate_engine::accumulator::Accumulator;
 use laminate_engine::fold::FoldMode;
 
+use super::program::interpreter::Interpreter;
 use super::*;
 use crate::{
     circuit::AggregationCircuit,
@@ -151,6 +152,11 @@ impl Setup {
         generate_universal(&self.srs, self.key.get_vk(), INSTANCES).unwrap()
     }
 
+    pub(super) fn program(&self) -> Interpreter {
+        let program = VerifierProgram::of(self.generate().program, &self.srs.s_g2());
+        Interpreter::read(&program.text).expect("a program")
+    }
+
     fn check(&self, other: &Self) -> Result<(), EvmError> {
         let [a, b] = [self, other].map(|setup| (&setup.srs, setup.key.get_vk()));
         check_same_constraints(a, b, INSTANCES)
@@ -229,8 +235,9 @@ fn one_contract_verifies_the_circuits_of_a_constraint_system() {
         }
     }
     let (statement, words, proof) = &shown[0];
-    refuses_altered_words(&chain, statement, words, proof);
-    refuses_false_accumulators(&chain, &setups[0]);
+    let program = &setups[0].program();
+    refuses_altered_words((&chain, program), statement, words, proof);
+    refuses_false_accumulators((&chain, program), &setups[0]);
     let setup = &setups[0];
     compare(
         "2 + 1 columns",
@@ -242,14 +249,21 @@ fn one_contract_verifies_the_circuits_of_a_constraint_system() {
 }
 
 /// Every word of the calldata, each altered in several ways, and every other size.
-fn refuses_altered_words(chain: &Chain, statement: &[Fr], words: &[Word], proof: &[u8]) {
+fn refuses_altered_words(
+    (chain, program): (&Chain, &Interpreter),
+    statement: &[Fr],
+    words: &[Word],
+    proof: &[u8],
+) {
     let good = encode_universal_calldata(statement, words, proof);
     assert!(chain.call(good.clone()).is_some());
+    assert_eq!(program.verdict(&good), Some(true));
     let modulus = (Fr::ZERO - Fr::ONE).to_repr();
     let base_modulus = (Fq::ZERO - Fq::ONE).to_repr();
     let mut tried = 0;
     let mut refused = |bad: Vec<u8>, what: &str| {
         assert_ne!(bad, good);
+        assert_ne!(program.verdict(&bad), Some(true), "program: {what}");
         assert_eq!(chain.call(bad), None, "{what}");
         tried += 1;
     };
@@ -291,13 +305,15 @@ fn refuses_altered_words(chain: &Chain, statement: &[Fr], words: &[Word], proof:
 }
 
 /// The circuit proves the limbs, whatever they are; the contract must look at the pairing and at their ranges.
-fn refuses_false_accumulators(chain: &Chain, setup: &Setup) {
+fn refuses_false_accumulators((chain, program): (&Chain, &Interpreter), setup: &Setup) {
     let words = setup.words();
     let accepted = |limbs: [Fr; 12]| {
         let statement = instances(&limbs, setup.kind, 5);
         let proof = setup.prove(&statement);
         let calldata = encode_universal_calldata(&statement, &words, &proof);
-        chain.call(calldata).is_some()
+        let verdict = program.verdict(&calldata) == Some(true);
+        assert_eq!(chain.call(calldata).is_some(), verdict);
+        verdict
     };
     let good = setup.accumulator(77);
     assert!(accepted(accumulator_limbs(&good)));
@@ -422,9 +438,19 @@ fn the_template_makes_the_contract_of_any_string() {
         let statement = setup.statement(77, 5);
         let (words, proof) = (setup.words(), setup.prove(&statement));
         let calldata = encode_universal_calldata(&statement, &words, &proof);
+        let text = template.program(&srs.s_g2()).unwrap().text;
+        let program = Interpreter::read(&text).unwrap();
+        assert_eq!(program.verdict(&calldata), Some(true));
         assert!(chain.call(calldata).is_some(), "τ = {tau}");
         let foreign = encode_universal_calldata(&own.statement(77, 5), &own_proof.0, &own_proof.1);
+        assert_eq!(program.verdict(&foreign), Some(false));
         assert_eq!(chain.call(foreign), None, "a proof under another string");
+        for altered in [
+            text.replacen("0x0", "0x1", 1),
+            text.replacen("[\"+\"", "[\"*\"", 1),
+        ] {
+            assert!(altered != text && Interpreter::read(&altered).is_none());
+        }
     }
     let contract = template.contract(&own.srs.s_g2()).unwrap();
     let words = secret_words(&own.srs.s_g2());

@@ -14,6 +14,7 @@ mod node;
 mod proxy;
 mod records;
 mod resume;
+mod sentences;
 mod universal;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use laminate_aggregator::evm::UniversalTemplate;
 use laminate_aggregator::prove::{AggregationProof, Target};
 use laminate_aggregator::srs::development_s_g2;
 use laminate_engine::deferred::Deferred;
+use laminate_engine::fold::FoldMode;
 use laminate_model::public::PublicValues;
 
 use super::artifacts;
@@ -87,6 +89,10 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         output_count: 1,
         output_words: 1,
         output_scale: 14,
+        verifier_program: None,
+        input: None,
+        output_width: 1,
+        fold: FoldMode::On,
         output_tokens: false,
         output_prompt: 0,
         output_packing: Default::default(),
@@ -123,12 +129,14 @@ fn universal_bundle(halo2: &[u8], program: u8, weights: bool) -> Option<Bundle> 
 fn genuine_universal_bundle(program: u8, weights: bool) -> Option<Bundle> {
     let template = UniversalTemplate::embedded().unwrap();
     let code = template.contract(&development_s_g2()).unwrap();
-    universal_around(
+    let bundle = universal_around(
         (code.creation.into(), &code.runtime),
         true,
         program,
         weights,
-    )
+    );
+    let program = template.program(&development_s_g2()).unwrap();
+    bundle.map(|bundle| bundle.with_program(program))
 }
 
 fn universal_around(

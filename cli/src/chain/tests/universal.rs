@@ -3,8 +3,10 @@
 use alloy::primitives::{Address, B256, U256, address, keccak256};
 use alloy::sol_types::SolConstructor;
 use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::evm::UniversalTemplate;
+use laminate_aggregator::srs::development_s_g2;
 
-use super::super::bundle::{Bundle, Contract};
+use super::super::bundle::{Bundle, Contract, PROGRAM_FILE};
 use super::super::contracts::{UniversalVerifier, VerifierRouter};
 use super::super::deploy::{Plan, Router, deploy};
 use super::super::manifest::Manifest;
@@ -304,6 +306,29 @@ fn a_universal_bundle_survives_its_folder_and_refuses_keys_of_another_digest() {
         let error = format!("{:#}", Bundle::read(dir.path()).unwrap_err());
         assert!(error.contains(what), "{error}");
     }
+    // The verifier as data: another program, with its digest or without, and none.
+    let own = bundle.info.verifier_program.unwrap().to_string();
+    let file = dir.path().join(PROGRAM_FILE);
+    let program = std::fs::read_to_string(&file).unwrap();
+    let other = UniversalTemplate::embedded_packed().unwrap();
+    let other = other.program(&development_s_g2()).unwrap();
+    let other_digest = B256::from(other.digest).to_string();
+    for (program, digest) in [
+        (&program, &other_digest),
+        (&other.text, &own),
+        (&other.text, &other_digest),
+        (&program.replacen("[\"+\"", "[\"*\"", 1), &own),
+    ] {
+        std::fs::write(&json, text.replace(&own, digest)).unwrap();
+        std::fs::write(&file, program).unwrap();
+        let error = format!("{:#}", Bundle::read(dir.path()).unwrap_err());
+        let expected = "is not that of the universal verifier beside it";
+        assert!(error.contains(expected), "{error}");
+    }
+    std::fs::write(&json, &text).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let error = format!("{:#}", Bundle::read(dir.path()).unwrap_err());
+    assert!(error.contains(PROGRAM_FILE), "{error}");
 }
 
 /// A digest binds the code that reads its key: neither a folder nor a record may pair it with another.

@@ -9,6 +9,8 @@ use super::super::forgeries::{
     EQUIVALENT, Honest, KIND, REVERT, balanced, cases, mutants, refuses_by_the_check_for_it,
     without_checks,
 };
+use super::super::program::VerifierProgram;
+use super::super::program::interpreter::Interpreter;
 use super::super::tests::{INSTANCES, Setup};
 use super::*;
 use crate::evm::known_secret::{
@@ -50,8 +52,10 @@ impl Packed {
         let mut bad = deferred.clone();
         bad.generator += Fr::ONE;
         let end = shown - 32;
+        let program = VerifierProgram::of(verifier.program.clone(), &srs.s_g2());
         let honest = Honest {
             text: verifier.source.clone(),
+            program: Interpreter::read(&program.text).expect("a program"),
             false_accumulator: [&calldata[..shown], &encoded(&bad)].concat(),
             calldata,
             error: G1Affine::generator().into(),

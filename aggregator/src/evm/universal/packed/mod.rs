@@ -21,6 +21,7 @@ use halo2_base::halo2_proofs::{
     halo2curves::bn256::{Fr, G1Affine},
     plonk::VerifyingKey,
 };
+use serde_json::Value;
 
 use laminate_engine::deferred::Deferred;
 
@@ -58,6 +59,8 @@ pub struct PackedVerifier {
     /// Bytes of a proof.
     pub proof_length: usize,
     witness: Witness,
+    /// [`super::VerifierProgram`] without the reference string.
+    pub(super) program: Value,
 }
 
 impl PackedVerifier {
@@ -164,16 +167,17 @@ fn generate(
         instances,
         inverse: true,
     };
-    let (assembly, witness) = assemble(&deciding_key(srs), &plan)?;
+    let written = assemble(&deciding_key(srs), &plan)?;
     let verifier = PackedVerifier {
         name,
         source: String::new(),
         instances,
         key_words: plan.key_words(),
         proof_length: plan.proof_length + WORD,
-        witness,
+        witness: written.witness,
+        program: written.program,
     };
-    let source = text(srs, &verifier, &assembly);
+    let source = text(srs, &verifier, &written.assembly);
     Ok(PackedVerifier { source, ..verifier })
 }
 

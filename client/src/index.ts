@@ -1,0 +1,20 @@
+export type { Hex } from "./bytes.js";
+export * from "./encode.js";
+export * from "./errors.js";
+export { type CommittedInput, commitInput } from "./input.js";
+export { decodeOutput, type Output, type OutputFormat, type Packing } from "./output.js";
+export { readProgram, type VerifierProgram } from "./program.js";
+export { type ProofFile, readProof, type Statement } from "./proof.js";
+export {
+  type Contract,
+  type Deployment,
+  type InputFormat,
+  readDeployment,
+  readVerifier,
+  type RegisteredModel,
+  registeredDigest,
+  type UniversalKey,
+  type VerifyingKey,
+} from "./records.js";
+export { type Expected, type Reason, type Unchecked, type Verdict, verifyProof } from "./verify.js";
+export { explainRevert, type Revert } from "./revert.js";

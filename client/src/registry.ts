@@ -1,0 +1,375 @@
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { checksummed, concat, fromHex, type Hex, readWord, toHex, word, wordHex } from "./bytes.js";
+import { encodeCalldata, encodeSubmission, type RegistryFunction, statementHash } from "./encode.js";
+import { LaminateError } from "./errors.js";
+import { decodeOutput, type Output } from "./output.js";
+import type { ProofFile } from "./proof.js";
+import type { Deployment } from "./records.js";
+import { explainRevert, type Revert } from "./revert.js";
+
+/** A log as nodes give it. */
+export interface NodeLog {
+  readonly topics: readonly string[];
+  readonly data: string;
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
+  readonly transactionHash: Hex;
+  readonly logIndex: number;
+}
+
+/** A call that reverted, with the bytes it returned. */
+export class CallReverted extends Error {
+  readonly data: Hex;
+
+  constructor(data: Hex) {
+    super("reverted");
+    this.data = data;
+  }
+}
+
+/** What is needed of a node and a wallet; a call or transaction that reverts throws {@link CallReverted}. */
+export interface Node {
+  chainId(): Promise<number>;
+  call(to: Hex, data: Hex): Promise<Hex>;
+  code(address: Hex): Promise<Hex>;
+  blockNumber(): Promise<bigint>;
+  logs(filter: { address: Hex; topics: (Hex | null)[]; fromBlock: bigint; toBlock: bigint }): Promise<NodeLog[]>;
+  send(to: Hex, data: Hex): Promise<Hex>;
+}
+
+/** A contract refused a call; state and balances are as before, but for the gas. */
+export class RevertError extends LaminateError implements Revert {
+  override readonly name: string;
+  readonly arguments: Revert["arguments"];
+  readonly data: Hex;
+
+  constructor(data: Hex) {
+    const { name, message, arguments: values } = explainRevert(data);
+    super("revert", name === "" ? `the contract refuses: ${message}` : `the contract refuses: ${message} (${name})`);
+    this.name = name;
+    this.arguments = values;
+    this.data = data;
+  }
+}
+
+/** A registered model. */
+export interface Model {
+  readonly modelId: Hex;
+  readonly programDigest: Hex;
+  readonly weightCommitment: Hex;
+  readonly metadataHash: Hex;
+  readonly verifierCodeHash: Hex;
+  readonly verifier: Hex;
+  readonly retired: boolean;
+  readonly owner: Hex;
+  /** Time of the registration's block, in seconds. */
+  readonly registeredAt: bigint;
+}
+
+/** A statement that a registry recorded, as a node says. */
+export interface Inference {
+  readonly trust: "node";
+  readonly modelId: Hex;
+  readonly inputCommitment: Hex;
+  readonly statementHash: Hex;
+  /** Whoever published the proof, and no party to it. */
+  readonly caller: Hex;
+  readonly outputWords: readonly bigint[];
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
+  readonly transactionHash: Hex;
+  readonly logIndex: number;
+}
+
+/** A model and a proof for it. */
+export interface ModelProof {
+  /** Id of the model; the deployment's newest with the proof's weights if it is left out. */
+  readonly model?: Hex;
+  readonly file: ProofFile;
+}
+
+/** What a contract says of a proof, as a node tells it. */
+export type ChainVerdict =
+  | { readonly valid: true; readonly trust: "node"; readonly statementHash: Hex }
+  | { readonly valid: false; readonly trust: "node"; readonly revert: Revert };
+
+/** A fact of the deployment's record, beside what is on the chain. */
+export interface Check {
+  /** `code`: the hash of code that the node returned; `node`: what a contract answered, says the node. */
+  readonly trust: "code" | "node";
+  /** What is compared: `code of modelRegistry`, `program digest of model 0x…`, … */
+  readonly what: string;
+  readonly expected: Hex;
+  readonly found: Hex;
+  readonly holds: boolean;
+}
+
+/** Which statements to list. */
+export interface InferenceFilter {
+  readonly model?: Hex;
+  readonly inputCommitment?: Hex;
+  readonly statementHash?: Hex;
+  /** The deployment's first block if it is left out. */
+  readonly fromBlock?: bigint;
+  /** The newest block if it is left out. */
+  readonly toBlock?: bigint;
+  /** Most blocks that the node is asked about at once. */
+  readonly range?: bigint;
+}
+
+/** How to wait. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds between two questions. */
+  readonly interval?: number;
+  /** Blocks that must follow the statement's. */
+  readonly confirmations?: number;
+}
+
+/** State of a route that a router takes. */
+const OPEN = 1n;
+const RANGE = 10_000n;
+const INTERVAL = 1_000;
+
+const hash = (text: string) => keccak_256(new TextEncoder().encode(text));
+const EVENT = toHex(hash("InferenceVerified(uint256,bytes32,bytes32,address,bytes)"));
+
+const call = (signature: string, ...words: readonly Uint8Array[]): Hex => toHex(concat(hash(signature).subarray(0, 4), ...words));
+
+/** The registry of a deployment. */
+export class Registry {
+  readonly deployment: Deployment;
+  readonly #node: Node;
+  #chain: Promise<void> | undefined;
+
+  constructor(deployment: Deployment, node: Node) {
+    this.deployment = deployment;
+    this.#node = node;
+  }
+
+  /** Refuses another chain than the deployment's; asked once. */
+  requireChain(): Promise<void> {
+    this.#chain ??= this.#compareChain().catch((error: unknown) => {
+      this.#chain = undefined;
+      throw error;
+    });
+    return this.#chain;
+  }
+
+  async #compareChain(): Promise<void> {
+    const { chainId } = this.deployment;
+    const found = await this.#node.chainId();
+    if (found !== chainId) {
+      throw new LaminateError("chain", `wrong chain: the node is on chain ${found}, the deployment is on chain ${chainId}`);
+    }
+  }
+
+  async getModel(model: Hex): Promise<Model> {
+    const bytes = fromHex(await this.#read(call("getModel(uint256)", word(BigInt(model)))));
+    const [programDigest = 0n, weightCommitment = 0n, metadataHash = 0n, codeHash = 0n, verifier = 0n, retired = 0n, owner = 0n, at = 0n] =
+      words(bytes, 8);
+    return {
+      modelId: wordHex(BigInt(model)),
+      programDigest: wordHex(programDigest),
+      weightCommitment: wordHex(weightCommitment),
+      metadataHash: wordHex(metadataHash),
+      verifierCodeHash: wordHex(codeHash),
+      verifier: address(verifier),
+      retired: retired !== 0n,
+      owner: address(owner),
+      registeredAt: at,
+    };
+  }
+
+  /** All models of the registry, in the order of their registration. */
+  async listModels(): Promise<Model[]> {
+    const count = readWord(fromHex(await this.#read(call("modelCount()"))), 0);
+    const models: Model[] = [];
+    for (let index = 0n; index < count; index++) {
+      models.push(await this.getModel((await this.#read(call("modelIdAt(uint256)", word(index)))) as Hex));
+    }
+    return models;
+  }
+
+  /**
+   * Compares the chain with the record: the code at every address (which has the addresses of what it calls in it), the route behind a
+   * router, and every registered model's digest, weights, owner and verifier.
+   */
+  async checkDeployment(): Promise<Check[]> {
+    await this.requireChain();
+    const { contracts, selector, key, models, inferenceVerifier } = this.deployment;
+    const checks: Check[] = [];
+    const compare = (trust: Check["trust"], what: string, expected: Hex, found: Hex) =>
+      checks.push({ trust, what, expected, found, holds: found.toLowerCase() === expected.toLowerCase() });
+    for (const [name, { address, codeHash }] of Object.entries(contracts)) {
+      compare("code", `code of ${name}`, codeHash, toHex(keccak_256(fromHex(await this.#node.code(address)))));
+    }
+    const { verifierRouter: router, universalVerifier } = contracts;
+    if (router && universalVerifier && selector) {
+      const data = call("getRoute(bytes4)", fromHex(selector), new Uint8Array(28));
+      const [verifier = 0n, state = 0n] = words(fromHex(await this.#guarded(this.#node.call(router.address, data))), 3);
+      compare("node", `route ${selector}`, universalVerifier.address, address(state === OPEN ? verifier : 0n));
+    }
+    for (const model of models) {
+      const found = await this.getModel(model.modelId);
+      const of = `of model ${model.modelId}`;
+      compare("node", `program digest ${of}`, key.universal?.registeredDigest ?? key.programDigest, found.programDigest);
+      compare("node", `weight commitment ${of}`, model.weightCommitment, found.weightCommitment);
+      compare("node", `owner ${of}`, model.owner, found.owner);
+      compare("node", `verifier ${of}`, inferenceVerifier.address, found.verifier);
+      compare("node", `verifier's code hash ${of}`, inferenceVerifier.codeHash, found.verifierCodeHash);
+    }
+    return checks;
+  }
+
+  /** Asks the registry, without a transaction. */
+  async verifyOnChain(proof: ModelProof): Promise<ChainVerdict> {
+    try {
+      const statement = await this.#read(this.calldata("verifyInference", proof));
+      return { valid: true, trust: "node", statementHash: statement };
+    } catch (error) {
+      if (error instanceof RevertError) {
+        const { name, arguments: values } = error;
+        return { valid: false, trust: "node", revert: { name, message: explainRevert(error.data).message, arguments: values } };
+      }
+      throw error;
+    }
+  }
+
+  /** What `submit` would do now; throws {@link RevertError} if it would be refused. */
+  async simulateSubmit(proof: ModelProof): Promise<{ statementHash: Hex }> {
+    return { statementHash: await this.#read(this.calldata("submit", proof)) };
+  }
+
+  /** Records the statement; anyone may, once. */
+  async submit(proof: ModelProof): Promise<{ hash: Hex; statementHash: Hex }> {
+    const { statementHash } = await this.simulateSubmit(proof);
+    const hash = await this.#guarded(this.#node.send(this.deployment.modelRegistry.address, this.calldata("submit", proof)));
+    return { hash, statementHash };
+  }
+
+  async isSubmitted(statement: Hex): Promise<boolean> {
+    return readWord(fromHex(await this.#read(call("isSubmitted(bytes32)", fromHex(statement)))), 0) === 1n;
+  }
+
+  /** Statements that were recorded, oldest first; ranges that a node finds too large are halved. */
+  async getInferences(filter: InferenceFilter = {}): Promise<Inference[]> {
+    await this.requireChain();
+    const topic = (value: Hex | undefined) => (value === undefined ? null : wordHex(BigInt(value)));
+    const topics = [EVENT, topic(filter.model), topic(filter.inputCommitment), topic(filter.statementHash)];
+    const last = filter.toBlock ?? (await this.#node.blockNumber());
+    const found: Inference[] = [];
+    let range = filter.range ?? RANGE;
+    for (let from = filter.fromBlock ?? BigInt(this.deployment.block); from <= last; ) {
+      const to = from + range - 1n < last ? from + range - 1n : last;
+      let logs: NodeLog[];
+      try {
+        logs = await this.#node.logs({ address: this.deployment.modelRegistry.address, topics, fromBlock: from, toBlock: to });
+      } catch (error) {
+        if (range === 1n) throw error;
+        range = range / 2n || 1n;
+        continue;
+      }
+      found.push(...logs.map(inference));
+      from = to + 1n;
+    }
+    return found;
+  }
+
+  /**
+   * Waits until a statement is recorded.
+   *
+   * @throws The signal's reason when it aborts.
+   */
+  async waitForInference(statement: Hex, options: WaitOptions = {}): Promise<Inference> {
+    const { signal, interval = INTERVAL, confirmations = 0 } = options;
+    for (;;) {
+      signal?.throwIfAborted();
+      const [found] = await this.getInferences({ statementHash: statement });
+      if (found && (confirmations === 0 || (await this.#node.blockNumber()) >= found.blockNumber + BigInt(confirmations))) return found;
+      await pause(interval, signal);
+    }
+  }
+
+  /** Decodes what a statement of this deployment's program says. */
+  decode(recorded: Inference): Output {
+    return decodeOutput(recorded.outputWords, this.deployment.key.output);
+  }
+
+  /** Replay key of a proof's statement. */
+  statementHash(proof: ModelProof): Hex {
+    const { inputCommitment, output } = encodeSubmission(proof.file, this.deployment);
+    const { chainId, modelRegistry } = this.deployment;
+    return statementHash({ chainId, registry: modelRegistry.address }, this.#model(proof), inputCommitment, output);
+  }
+
+  /** Calldata of the registry. */
+  calldata(name: RegistryFunction, proof: ModelProof): Hex {
+    return encodeCalldata(name, this.#model(proof), encodeSubmission(proof.file, this.deployment));
+  }
+
+  #model({ model, file }: ModelProof): Hex {
+    if (model !== undefined) return model;
+    const weights = wordHex(file.statement.weightCommitment);
+    const found = this.deployment.models.findLast((entry) => entry.weightCommitment === weights);
+    if (!found) throw new LaminateError("no-model", `the deployment has no model with weight commitment ${weights}; register it, or give its id`);
+    return found.modelId;
+  }
+
+  async #read(data: Hex): Promise<Hex> {
+    await this.requireChain();
+    return this.#guarded(this.#node.call(this.deployment.modelRegistry.address, data));
+  }
+
+  async #guarded(answer: Promise<Hex>): Promise<Hex> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof CallReverted) throw new RevertError(error.data);
+      throw error;
+    }
+  }
+}
+
+const address = (value: bigint): Hex => checksummed(`0x${wordHex(value).slice(26)}`);
+
+/** The first words of an answer. */
+function words(bytes: Uint8Array, count: number): bigint[] {
+  if (bytes.length < 32 * count) {
+    throw new LaminateError("answer", `the node answered ${bytes.length} bytes, expected ${32 * count}; is there a registry at this address?`);
+  }
+  return Array.from({ length: count }, (_, index) => readWord(bytes, 32 * index));
+}
+
+function inference(log: NodeLog): Inference {
+  const [, model = "0x", input = "0x", statement = "0x"] = log.topics;
+  const bytes = fromHex(log.data);
+  const [caller = 0n, , length = 0n] = words(bytes, 3);
+  const count = Number(length / 32n);
+  return {
+    trust: "node",
+    modelId: model as Hex,
+    inputCommitment: input as Hex,
+    statementHash: statement as Hex,
+    caller: address(caller),
+    outputWords: words(bytes.subarray(96), count),
+    blockNumber: log.blockNumber,
+    blockHash: log.blockHash,
+    transactionHash: log.transactionHash,
+    logIndex: log.logIndex,
+  };
+}
+
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}

@@ -1,0 +1,852 @@
+// Generated from the command line's sentences; do not edit. LAMINATE_BLESS=1 cargo test --release -p laminate sentences
+export const REVERTS = [
+  {
+    "inputs": [
+      [
+        "amount",
+        "uint256"
+      ]
+    ],
+    "name": "AmountOutOfRange",
+    "selector": "0x66c28b18",
+    "sentences": [
+      "an amount of {amount} wei, expected 1 to 2^96 - 1"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "payer",
+        "address"
+      ],
+      [
+        "modelId",
+        "uint256"
+      ],
+      [
+        "inputCommitment",
+        "bytes32"
+      ]
+    ],
+    "name": "CommitmentTaken",
+    "selector": "0x82138900",
+    "sentences": [
+      "input commitment {inputCommitment} of model {modelId:id} belongs to another payment of {payer}; commit again with a fresh salt"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "term",
+        "uint256"
+      ],
+      [
+        "value",
+        "uint256"
+      ]
+    ],
+    "name": "CoordinateNotCanonical",
+    "selector": "0xee33b727",
+    "sentences": [
+      "a coordinate of point {term} is {value:hex}, not below the base field's order"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "deadline",
+        "uint64"
+      ],
+      [
+        "now_",
+        "uint256"
+      ]
+    ],
+    "name": "DeadlineNotInFuture",
+    "selector": "0xdd2d27d7",
+    "sentences": [
+      "the deadline {deadline} has passed, the chain's time is {now_}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "paymentId",
+        "uint256"
+      ],
+      [
+        "deadline",
+        "uint64"
+      ]
+    ],
+    "name": "DeadlineNotReached",
+    "selector": "0xad3664a6",
+    "sentences": [
+      "payment {paymentId} can be refunded from its deadline {deadline} on"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "paymentId",
+        "uint256"
+      ],
+      [
+        "deadline",
+        "uint64"
+      ]
+    ],
+    "name": "DeadlinePassed",
+    "selector": "0x6f0a3482",
+    "sentences": [
+      "the deadline {deadline} of payment {paymentId} has passed"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "value",
+        "uint256"
+      ]
+    ],
+    "name": "DigestNotCanonical",
+    "selector": "0xadc3cbc1",
+    "sentences": [
+      "the digest of the public values is {value:hex}, not below the scalar field's order"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "InvalidProof",
+    "selector": "0x09bde339",
+    "sentences": [
+      "the proof is not valid for this model, input commitment and output (other weights, a changed score or an altered proof)"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ]
+    ],
+    "name": "ModelExists",
+    "selector": "0x70c4f664",
+    "sentences": [
+      "you have registered exactly this model before, as {modelId:id}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ]
+    ],
+    "name": "ModelIsRetired",
+    "selector": "0xecd6cde8",
+    "sentences": [
+      "model {modelId:id} is retired and takes no more inferences"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ]
+    ],
+    "name": "ModelNotFound",
+    "selector": "0x6d710e14",
+    "sentences": [
+      "no model {modelId:id} in this registry; register it, or check the registry's address"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "verifier",
+        "address"
+      ],
+      [
+        "expected",
+        "bytes32"
+      ],
+      [
+        "found",
+        "bytes32"
+      ]
+    ],
+    "name": "ModelVerifierCodeChanged",
+    "selector": "0xb5a4afa6",
+    "sentences": [
+      "the code of the model's verifier at {verifier} is not the code it had: hash {found}, expected {expected}; do not rely on it"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "verifier",
+        "address"
+      ]
+    ],
+    "name": "ModelVerifierWithoutCode",
+    "selector": "0xad8020f5",
+    "sentences": [
+      "no contract at the model's verifier {verifier}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "uint256"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "NonCanonicalLength",
+    "selector": "0x1549cd59",
+    "sentences": [
+      "the call has {found} bytes, expected {expected}: not the canonical encoding"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "uint256"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "NonCanonicalOffset",
+    "selector": "0xbbb37021",
+    "sentences": [
+      "a call argument starts at byte {found}, expected {expected}: not the canonical encoding"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ],
+      [
+        "caller",
+        "address"
+      ]
+    ],
+    "name": "NotModelOwner",
+    "selector": "0x25a0f138",
+    "sentences": [
+      "{caller} is not the owner of model {modelId:id}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "caller",
+        "address"
+      ]
+    ],
+    "name": "NotOwner",
+    "selector": "0x245aecd3",
+    "sentences": [
+      "{caller} is not the owner of the router"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "caller",
+        "address"
+      ]
+    ],
+    "name": "NotPendingOwner",
+    "selector": "0xa09b9a43",
+    "sentences": [
+      "the router's owner has not named {caller} as the next"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ],
+      [
+        "outputs",
+        "uint256"
+      ]
+    ],
+    "name": "NotSingleOutput",
+    "selector": "0xe410d118",
+    "sentences": [
+      "model {modelId:id} has {outputs} outputs, a payment takes a model with one"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "account",
+        "address"
+      ]
+    ],
+    "name": "NothingToWithdraw",
+    "selector": "0xdc69dc16",
+    "sentences": [
+      "{account} has nothing to withdraw"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "count",
+        "uint256"
+      ],
+      [
+        "limit",
+        "uint256"
+      ]
+    ],
+    "name": "OutputCountOutOfRange",
+    "selector": "0xf2f8d5fe",
+    "sentences": [
+      "{count} outputs, expected 1 to {limit}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "index",
+        "uint256"
+      ],
+      [
+        "count",
+        "uint256"
+      ]
+    ],
+    "name": "OutputIndex",
+    "selector": "0x8eb36343",
+    "sentences": [
+      "no output {index}, the statement has {count}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "uint256"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "OutputLength",
+    "selector": "0x165cadc0",
+    "sentences": [
+      "the output has {found} bytes, expected {expected}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "word",
+        "uint256"
+      ],
+      [
+        "value",
+        "uint256"
+      ]
+    ],
+    "name": "OutputWordTooLarge",
+    "selector": "0xa279e118",
+    "sentences": [
+      "output word {word} is {value:hex}: bits beyond the last output"
+    ]
+  },
+  {
+    "cases": "state",
+    "inputs": [
+      [
+        "paymentId",
+        "uint256"
+      ],
+      [
+        "state",
+        "uint8"
+      ]
+    ],
+    "name": "PaymentNotOpen",
+    "selector": "0xb96a07d9",
+    "sentences": [
+      "payment {paymentId} is not there",
+      "payment {paymentId} is open",
+      "payment {paymentId} is settled",
+      "payment {paymentId} is refunded",
+      "payment {paymentId} is in an unknown state"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "term",
+        "uint256"
+      ]
+    ],
+    "name": "PointAtInfinity",
+    "selector": "0x824fa20c",
+    "sentences": [
+      "point {term} of the proof is infinity"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "term",
+        "uint256"
+      ]
+    ],
+    "name": "PointNotOnCurve",
+    "selector": "0x8be2934e",
+    "sentences": [
+      "point {term} of the proof is not on the curve"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "PrecompileWithoutPoint",
+    "selector": "0xd685ef6a",
+    "sentences": [
+      "this chain does not have the precompiled contracts for points of BN254 (EIP-196)"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "bytes32"
+      ],
+      [
+        "found",
+        "bytes32"
+      ]
+    ],
+    "name": "ProgramDigestMismatch",
+    "selector": "0x7530f0bb",
+    "sentences": [
+      "the verifying key and program in the proof have digest {found}, the model is registered with {expected}: the proof is of another program"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "uint256"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "ProofLength",
+    "selector": "0xc0545fa0",
+    "sentences": [
+      "the proof has {found} bytes, expected {expected}; was it made for another program or batch size?"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "length",
+        "uint256"
+      ]
+    ],
+    "name": "ProofLengthOutOfRange",
+    "selector": "0x38e46cff",
+    "sentences": [
+      "a halo2 proof length of {length} bytes, expected a positive multiple of 32"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "length",
+        "uint256"
+      ]
+    ],
+    "name": "ProofLengthWithoutTerms",
+    "selector": "0x8de188b1",
+    "sentences": [
+      "a proof of {length} bytes, which no number of points makes; was it encoded for a verifier of one circuit?"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "registry",
+        "address"
+      ]
+    ],
+    "name": "RegistryWithoutCode",
+    "selector": "0x2d9d525e",
+    "sentences": [
+      "no contract at the registry's address {registry}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "selector",
+        "bytes4"
+      ]
+    ],
+    "name": "RouteExists",
+    "selector": "0xe21c6602",
+    "sentences": [
+      "the router has a route {selector} already"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "selector",
+        "bytes4"
+      ]
+    ],
+    "name": "RouteIsRemoved",
+    "selector": "0xe488e4ab",
+    "sentences": [
+      "the route {selector} was removed for good; do not rely on its verifier"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "selector",
+        "bytes4"
+      ]
+    ],
+    "name": "RouteNotFound",
+    "selector": "0xf208777e",
+    "sentences": [
+      "the router has no route {selector}; does it serve this verifier?"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "RouterFrozen",
+    "selector": "0xea52a259",
+    "sentences": [
+      "the router is frozen and takes no more routes"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "score",
+        "int256"
+      ],
+      [
+        "threshold",
+        "int16"
+      ]
+    ],
+    "name": "ScoreNotBelowThreshold",
+    "selector": "0x54dfa02b",
+    "sentences": [
+      "the proven score {score} is not below the payment's threshold {threshold} (16384 is a probability of 1)"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "bytes4"
+      ],
+      [
+        "found",
+        "bytes4"
+      ]
+    ],
+    "name": "SelectorMismatch",
+    "selector": "0xb8b38d4c",
+    "sentences": [
+      "the verifier has selector {found}, its route was to have {expected}"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "SelectorMissing",
+    "selector": "0xe06c23c6",
+    "sentences": [
+      "the proof does not start with a route's selector"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "word",
+        "bytes32"
+      ]
+    ],
+    "name": "SelectorNotCanonical",
+    "selector": "0xeb17790a",
+    "sentences": [
+      "the proof starts with {word}, expected a selector of 4 bytes and zeros"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "statementHash",
+        "bytes32"
+      ]
+    ],
+    "name": "StatementReplayed",
+    "selector": "0x61618214",
+    "sentences": [
+      "statement {statementHash} has been submitted before; a statement counts once"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "SumAtInfinity",
+    "selector": "0x9adb87ef",
+    "sentences": [
+      "the sum of the proof's points is infinity"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "terms",
+        "uint256"
+      ]
+    ],
+    "name": "TermCountOutOfRange",
+    "selector": "0x098094bf",
+    "sentences": [
+      "{terms} points in a proof, expected 1 to 4096"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "threshold",
+        "int16"
+      ]
+    ],
+    "name": "ThresholdOutOfRange",
+    "selector": "0x067632c2",
+    "sentences": [
+      "a threshold of {threshold}, expected 1 to 16384"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "to",
+        "address"
+      ],
+      [
+        "amount",
+        "uint256"
+      ]
+    ],
+    "name": "TransferFailed",
+    "selector": "0x1c43b976",
+    "sentences": [
+      "{to} does not take the {amount} wei; withdraw them to another address"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "length",
+        "uint256"
+      ]
+    ],
+    "name": "UnalignedArgument",
+    "selector": "0x34fe6023",
+    "sentences": [
+      "a call argument of {length} bytes, expected a multiple of 32"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "index",
+        "uint256"
+      ],
+      [
+        "value",
+        "uint256"
+      ]
+    ],
+    "name": "ValueNotCanonical",
+    "selector": "0x350a395d",
+    "sentences": [
+      "public value {index} is {value:hex}, not below the scalar field's order"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "verifier",
+        "address"
+      ],
+      [
+        "expected",
+        "bytes32"
+      ],
+      [
+        "found",
+        "bytes32"
+      ]
+    ],
+    "name": "VerifierCodeChanged",
+    "selector": "0xaa1b7093",
+    "sentences": [
+      "the code of the generated verifier at {verifier} is not the code it had: hash {found}, expected {expected}; do not rely on it"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "verifier",
+        "address"
+      ]
+    ],
+    "name": "VerifierWithoutCode",
+    "selector": "0x5e324f0e",
+    "sentences": [
+      "no contract at the generated verifier's address {verifier}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "verifier",
+        "address"
+      ]
+    ],
+    "name": "WeightProofNotExpected",
+    "selector": "0x3132e02b",
+    "sentences": [
+      "every inference that {verifier} verifies shows that the weights are in range: register the model without a commitment proof"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "weightVerifier",
+        "address"
+      ]
+    ],
+    "name": "WeightProofRequired",
+    "selector": "0x3169cfc6",
+    "sentences": [
+      "inferences of this model do not show that its weights are in range: register it with the commitment proof (`laminate prove-weights`) that {weightVerifier} checks"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "verifier",
+        "address"
+      ],
+      [
+        "expected",
+        "bytes32"
+      ],
+      [
+        "found",
+        "bytes32"
+      ]
+    ],
+    "name": "WeightVerifierCodeChanged",
+    "selector": "0x9d43bb04",
+    "sentences": [
+      "the code at the verifier of weights {verifier} has changed: hash {found}, expected {expected}"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroCommitment",
+    "selector": "0x51bda03d",
+    "sentences": [
+      "a program digest or weight commitment of zero; run `laminate commit` and give its commitment"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroModelVerifier",
+    "selector": "0x5e3553ff",
+    "sentences": [
+      "the verifier is the zero address"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroOwner",
+    "selector": "0x9905827b",
+    "sentences": [
+      "the owner is the zero address"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroPayee",
+    "selector": "0xe1ee996d",
+    "sentences": [
+      "the payee is the zero address"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroProgramDigest",
+    "selector": "0x3d29f8c2",
+    "sentences": [
+      "the program digest of the weights is zero"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroRecipient",
+    "selector": "0xd27b4443",
+    "sentences": [
+      "the recipient is the zero address"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroRegistry",
+    "selector": "0x4a100d59",
+    "sentences": [
+      "the registry is the zero address"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroSelector",
+    "selector": "0x748f0bbc",
+    "sentences": [
+      "a selector of zero names no route"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroVerifier",
+    "selector": "0x4a8bdce3",
+    "sentences": [
+      "the verifier is the zero address"
+    ]
+  }
+] as const;

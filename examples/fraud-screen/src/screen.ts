@@ -1,0 +1,97 @@
+import { type Deployment, encodeSubmission, explainRevert, type Hex, type ProofFile } from "laminate-zkml";
+import { fraudScreenAbi } from "laminate-zkml/abi";
+import {
+  type Account,
+  BaseError,
+  type Chain,
+  ContractFunctionRevertedError,
+  type PublicClient,
+  type Transport,
+  type WalletClient,
+} from "viem";
+
+type Wallet = WalletClient<Transport, Chain, Account>;
+
+/** A payment as the contract holds it. */
+export interface Payment {
+  readonly id: bigint;
+  readonly state: "open" | "settled" | "refunded";
+  readonly amount: bigint;
+  readonly payee: Hex;
+  readonly threshold: number;
+  readonly inputCommitment: Hex;
+}
+
+const STATES = ["open", "settled", "refunded"] as const;
+/** Scores are fixed point: this is a probability of 1. */
+export const ONE = 2 ** 14;
+const HOUR = 3600n;
+
+/** What a wallet or contract refused, as one sentence. */
+export function sentence(error: unknown): string {
+  if (!(error instanceof BaseError)) return error instanceof Error ? error.message : String(error);
+  const reverted = error.walk((cause) => cause instanceof ContractFunctionRevertedError);
+  if (reverted instanceof ContractFunctionRevertedError && reverted.raw) return `the contract refuses: ${explainRevert(reverted.raw).message}`;
+  const rejected = error.walk((cause) => (cause as { code?: number }).code === 4001);
+  return rejected ? "you rejected it in the wallet; nothing was sent" : error.shortMessage;
+}
+
+/** The payments contract of a deployment. */
+export class Screen {
+  readonly #address: Hex;
+
+  constructor(
+    readonly deployment: Deployment,
+    readonly reader: PublicClient,
+  ) {
+    if (!deployment.fraudScreen) throw new Error("the deployment has no FraudScreen; deploy it with --screen");
+    this.#address = deployment.fraudScreen.address;
+  }
+
+  /** Escrows wei until the proof, or for an hour. */
+  async escrow(wallet: Wallet, payee: Hex, commitment: Hex, threshold: number, value: bigint): Promise<void> {
+    const model = this.deployment.models.at(-1);
+    if (!model) throw new Error("no model is registered; run `laminate register`");
+    const { timestamp } = await this.reader.getBlock();
+    const { request } = await this.reader.simulateContract({
+      abi: fraudScreenAbi,
+      address: this.#address,
+      functionName: "createPayment",
+      args: [payee, BigInt(model.modelId), commitment, Math.round(threshold * ONE), timestamp + HOUR],
+      value,
+      account: wallet.account,
+    });
+    await this.#done(await wallet.writeContract(request));
+  }
+
+  /** Settles a payment with a proof. */
+  async settle(wallet: Wallet, payment: bigint, file: ProofFile): Promise<void> {
+    const { output, proof } = encodeSubmission(file, this.deployment);
+    const { request } = await this.reader.simulateContract({
+      abi: fraudScreenAbi,
+      address: this.#address,
+      functionName: "settle",
+      args: [payment, output, proof],
+      account: wallet.account,
+    });
+    await this.#done(await wallet.writeContract(request));
+  }
+
+  /** All payments, oldest first. */
+  async payments(): Promise<Payment[]> {
+    const contract = { abi: fraudScreenAbi, address: this.#address } as const;
+    const count = await this.reader.readContract({ ...contract, functionName: "paymentCount" });
+    const payments: Payment[] = [];
+    for (let id = 1n; id <= count; id++) {
+      const found = await this.reader.readContract({ ...contract, functionName: "getPayment", args: [id] });
+      const { amount, payee, threshold, inputCommitment } = found;
+      payments.push({ id, state: STATES[found.state - 1] ?? "open", amount, payee, threshold: threshold / ONE, inputCommitment });
+    }
+    return payments;
+  }
+
+  async #done(hash: Hex): Promise<void> {
+    const { status } = await this.reader.waitForTransactionReceipt({ hash });
+    if (status !== "success") throw new Error(`transaction ${hash} failed`);
+  }
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Makes the files that the TypeScript client is tested with anew, after a change of the protocol, the circuit or a format: proofs of
+# the fraud model with both openings and of a join, with the records of their verifiers. Proofs are blinded, so they differ from run
+# to run. Then writes what this build says of altered ones.
+#
+#   scripts/make_client_fixtures.sh [PORT]
+#
+# PORT  of the chain that is made for them; 18545 by default
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+out=$root/client/test/fixtures
+model=$root/models/fraud
+port=${1:-18545}
+program=Halo2UniversalVerifier.program.json
+
+export LAMINATE_CACHE="$work/cache"
+laminate=$("$root/scripts/build_binary.sh" laminate)
+run() { "$laminate" -q "$@" > "$work/out"; }
+
+# What `laminate` does to a chain of its own, and that chain's state: with a router, as submissions then have a route, too.
+chain() {
+    local anvil
+    anvil=$(echo "$root"/node_modules/@foundry-rs/anvil-*/bin/anvil)
+    "$anvil" --port "$port" --hardfork osaka --silent &
+    state=$!
+    trap 'kill "$state" 2>/dev/null; rm -rf "$work"' EXIT
+    for _ in $(seq 100); do ask web3_clientVersion > /dev/null 2>&1 && break || sleep 0.1; done
+    # anvil's first account, whose key everybody knows.
+    export LAMINATE_PRIVATE_KEY=ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80
+    run deploy "$work/verifier-packed" --rpc-url "http://127.0.0.1:$port" --screen --router -o "$work/deployment.json"
+    run register "$work/fraud" --rpc-url "http://127.0.0.1:$port" --deployment "$work/deployment.json"
+    cp "$work/deployment.json" "$out/deployment.json"
+    ask anvil_dumpState | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p' > "$out/state.hex"
+    kill "$state"
+}
+ask() {
+    curl -sf -H 'content-type: application/json' "http://127.0.0.1:$port" \
+        -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[]}"
+}
+
+# Files of a proof: fixture NAME FOLDER PROOF KEY, the key a pattern in the cache.
+fixture() {
+    run verifier "$2" -o "$work/verifier-$1"
+    cp "$3" "$out/$1.proof"
+    cp "$work/verifier-$1/verifier.json" "$out/$1.verifier.json"
+    cp "$work/verifier-$1/$program" "$out/$1.program.json"
+    cp "$LAMINATE_CACHE"/keys/$4 "$out/$1.vkey"
+}
+
+mkdir -p "$out"
+run compile "$model/fraud.onnx" --calibration "$model/calibration.csv" -o "$work/fraud"
+run commit "$work/fraud" --dev-srs
+run input commit "$work/fraud" --input "$model/legit.csv" -o "$work/row.input"
+cp "$work/row.input" "$out/row.input"
+# The packed keys last: they are the folder's from then on.
+for opening in shplonk packed; do
+    run setup "$work/fraud" --dev-srs --opening "$opening"
+    run prove "$work/fraud" --input "$work/row.input" -o "$work/$opening.proof"
+    case $opening in packed) key=*-packed.vkey ;; *) key=*-v[0-9].vkey ;; esac
+    fixture "$opening" "$work/fraud" "$work/$opening.proof" "$key"
+done
+for input in legit fraud; do
+    run prove "$work/fraud" --input "$model/$input.csv" --for-join -o "$work/$input.part"
+done
+before=$(ls "$LAMINATE_CACHE/keys")
+run join setup "$work/both" --batch "$work/fraud" "$work/fraud" --dev-srs
+run join prove "$work/both" "$work/legit.part" "$work/fraud.part" -o "$work/join.proof"
+key=$(comm -13 <(echo "$before") <(ls "$LAMINATE_CACHE/keys") | grep '\.vkey$')
+fixture join "$work/both" "$work/join.proof" "$key"
+chain
+
+LAMINATE_BLESS=1 cargo test --quiet --release --locked --workspace --bin laminate the_client
