@@ -112,10 +112,9 @@ impl<'a> After<'a> {
         let op = node.op_type.as_str();
         let known = |at: usize| self.known.get(node.input.get(at)?.as_str());
         let constant = |at: usize| number(constants.get(node.input.get(at)?.as_str())?);
-        if op == "Sum" || (op == "Add" && node.input.len() == 2 && constant(1).is_none()) {
-            if let Some(sum) = self.sum(node) {
-                return Some(sum);
-            }
+        let adds = op == "Sum" || (op == "Add" && constant(1).is_none());
+        if let Some(sum) = adds.then(|| self.sum(node)).flatten() {
+            return Some(sum);
         }
         match (known(0), known(1)) {
             (Some(Value::Leaves(one)), None) => {
