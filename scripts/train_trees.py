@@ -323,7 +323,7 @@ def sklearn_models(out: Out) -> None:
 
     forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=7)
     one_hot = preprocessing.OneHotEncoder(handle_unknown="ignore")
-    train("skl_onehot", "binary", encoded(one_hot, preprocessing.StandardScaler(), forest), categories=True)
+    train("skl_onehot", "binary", encoded(one_hot, impute.SimpleImputer(), forest), categories=True)
     forest = ensemble.RandomForestClassifier(n, max_depth=d, random_state=8)
     ordinal = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     train("skl_ordinal", "three", encoded(ordinal, "passthrough", forest), categories=True)
