@@ -163,6 +163,14 @@ export const REVERTS = [
     ]
   },
   {
+    "inputs": [],
+    "name": "ModelNotStored",
+    "selector": "0xd1bf8ecf",
+    "sentences": [
+      "the registry could not store the model; send the transaction with more gas"
+    ]
+  },
+  {
     "inputs": [
       [
         "verifier",
