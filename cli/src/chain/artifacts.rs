@@ -99,6 +99,10 @@ fn require_own_program(bundle: &Bundle) -> eyre::Result<()> {
         Mode::Direct => None,
         Mode::Universal => program_of(code)?,
     };
+    ensure!(
+        expected.is_none() || bundle.program().is_some(),
+        "there is no {PROGRAM_FILE}"
+    );
     let found = (bundle.info.verifier_program, bundle.program());
     let expected = expected.as_ref();
     let expected = (

@@ -372,8 +372,9 @@ impl Bundle {
             .wrap_err_with(|| format!("{} is malformed", path.display()))?;
         let read = || -> eyre::Result<Self> {
             let mut bundle = Self::new(info, |contract| read_code(dir, contract))?;
-            if bundle.info.mode == Mode::Universal {
-                bundle.program = Some(read_text(&dir.join(PROGRAM_FILE), MAX_PROGRAM)?);
+            let program = dir.join(PROGRAM_FILE);
+            if bundle.info.mode == Mode::Universal && program.exists() {
+                bundle.program = Some(read_text(&program, MAX_PROGRAM)?);
             }
             artifacts::require_own(&bundle)?;
             Ok(bundle)

@@ -218,7 +218,7 @@ fn a_bundle_survives_its_folder_and_refuses_what_is_wrong() {
     let json = dir.path().join("verifier.json");
     let text = std::fs::read_to_string(&json).unwrap();
     for (from, to, what) in [
-        ("\"version\": 4", "\"version\": 5", "version 5"),
+        ("\"version\": 5", "\"version\": 6", "version 6"),
         ("\"terms\": 1,", "\"terms\": 5000,", "5000 points"),
         ("\"outputWords\": 1", "\"outputWords\": 2", "2 output words"),
         ("\"proofLength\": 64", "\"proofLength\": 63", "63 bytes"),
