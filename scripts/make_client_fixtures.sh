@@ -26,7 +26,7 @@ chain() {
     anvil=$(echo "$root"/node_modules/@foundry-rs/anvil-*/bin/anvil)
     "$anvil" --port "$port" --hardfork osaka --silent &
     state=$!
-    trap 'kill "$state" 2>/dev/null; rm -rf "$work"' EXIT
+    trap 'kill "$state" 2>/dev/null || true; rm -rf "$work"' EXIT
     for _ in $(seq 100); do ask web3_clientVersion > /dev/null 2>&1 && break || sleep 0.1; done
     # anvil's first account, whose key everybody knows.
     export LAMINATE_PRIVATE_KEY=ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80
