@@ -194,14 +194,22 @@ contract ModelRegistry is IModelRegistry, IERC165 {
 
         modelId = modelIdOf(msg.sender, programDigest, weightCommitment, verifier, metadataHash);
         if (_models[modelId].at != address(0)) revert ModelExists(modelId);
-        ModelStore.Fixed memory model;
-        model.programDigest = programDigest;
-        model.weightCommitment = weightCommitment;
-        model.metadataHash = metadataHash;
-        model.verifierCodeHash = address(verifier).codehash;
-        model.verifier = verifier;
-        model.owner = msg.sender;
-        model.registeredAt = block.timestamp;
+        ModelStore.Fixed memory model = ModelStore.Fixed({
+            programDigest: programDigest,
+            weightCommitment: weightCommitment,
+            metadataHash: metadataHash,
+            verifierCodeHash: address(verifier).codehash,
+            verifier: verifier,
+            owner: msg.sender,
+            registeredAt: block.timestamp,
+            outputCount: 0,
+            halo2: address(0),
+            halo2CodeHash: 0,
+            keyLength: 0,
+            proofLength: 0,
+            termCount: 0,
+            identity: 0
+        });
         _noteRoute(model, verifier);
         // Reads no code of others, which could have registered it by now.
         _models[modelId].at = ModelStore.write(model);

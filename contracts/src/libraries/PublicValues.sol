@@ -224,10 +224,10 @@ library PublicValues {
     {
         uint256 base = StatementLib.BASE_MODULUS;
         uint256 order = StatementLib.SCALAR_MODULUS;
+        uint256 low = (1 << LOW_BITS) - 1;
         // In assembly, as the bounds checks cost more than all else here. Coordinates have 254 bits, so what is left of
         // each has 78, and the third value has 166.
         assembly ("memory-safe") {
-            let low := sub(shl(LOW_BITS, 1), 1)
             let from := add(deferred.offset, 32)
             let place := add(hashed, mul(32, add(at, 1)))
             for {} lt(put, terms) { put := add(put, 1) } {
