@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use eyre::{Context, bail};
 
@@ -32,7 +33,7 @@ impl Lock {
     pub fn take(folder: &Path) -> eyre::Result<Self> {
         let context = || format!("cannot lock {}", folder.display());
         let file = open(folder).wrap_err_with(context)?;
-        match file.try_lock() {
+        match tried(&file) {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => bail!(
                 "another laminate command is writing into {}; run this one again when it has ended",
@@ -41,6 +42,17 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(error).wrap_err_with(context),
         }
     }
+}
+
+/// Tries a few times: a child that this process starts holds a copy of a lock that was just given back, until it runs its own program.
+fn tried(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..4 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 #[cfg(unix)]
