@@ -47,17 +47,17 @@ library ChainInput {
 
     /// @notice The words that hold `values` in a statement, 32 bytes each (`StatementLib`).
     function pack(int16[] memory values) internal pure returns (bytes memory words) {
-        uint256 perWord = StatementLib.OUTPUTS_PER_WORD;
-        words = new bytes(32 * StatementLib.outputWords(values.length));
-        for (uint256 start = 0; start < values.length; start += perWord) {
+        uint256 count = StatementLib.outputWords(values.length);
+        words = new bytes(32 * count);
+        for (uint256 index = 0; index < count; ++index) {
             uint256 word = 0;
-            for (uint256 i = 0; i < perWord && start + i < values.length; ++i) {
+            uint256 start = StatementLib.OUTPUTS_PER_WORD * index;
+            for (uint256 i = 0; i < StatementLib.OUTPUTS_PER_WORD && start + i < values.length; ++i) {
                 uint256 encoded = uint256(int256(values[start + i]) + StatementLib.OUTPUT_OFFSET);
                 word |= encoded << (StatementLib.OUTPUT_BITS * i);
             }
-            uint256 at = 32 + 32 * (start / perWord);
             assembly ("memory-safe") {
-                mstore(add(words, at), word)
+                mstore(add(add(words, 32), mul(32, index)), word)
             }
         }
     }

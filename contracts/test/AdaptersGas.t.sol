@@ -17,7 +17,7 @@ contract GasContent is Erc7007 {
     constructor(IModelRegistry models, uint256 model) Erc7007(models, model) {}
 }
 
-/// @dev Gas of a real proof through each adapter, a transaction each, base cost and calldata included.
+/// @dev Gas of a real proof through each adapter: of views as calls, of all else as transactions, with base cost and calldata.
 /// forge-config: default.isolate = true
 contract AdaptersGasTest is Registered, Eligibility {
     function setUp() public {

@@ -46,6 +46,8 @@ abstract contract Erc7007 is RegistryCaller {
         returns (bool success)
     {
         if (prompt.length != 32) return false;
+        // That there is a hash of the statement is the answer.
+        // slither-disable-next-line unused-return
         try modelRegistry.verifyInference(modelId, bytes32(prompt), aigcData, proof) returns (bytes32) {
             return true;
         } catch {
