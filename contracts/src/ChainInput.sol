@@ -29,7 +29,8 @@ library ChainInput {
     function quantise(int256 value, uint8 decimals, int8 scale) internal pure returns (int16) {
         if (decimals > MAX_DECIMALS) revert DecimalsOutOfRange(decimals);
         if (scale > MAX_SCALE || scale < -MAX_SCALE) revert ScaleOutOfRange(scale);
-        uint256 magnitude = value < 0 ? uint256(-(value + 1)) + 1 : uint256(value);
+        bool negative = value < 0;
+        uint256 magnitude = negative ? uint256(-(value + 1)) + 1 : uint256(value);
         uint256 divisor = 10 ** uint256(decimals);
         if (scale < 0) {
             divisor <<= uint8(-scale);
@@ -41,8 +42,8 @@ library ChainInput {
         uint256 nearest = magnitude / divisor;
         uint256 rest = magnitude % divisor;
         if (rest >= divisor - rest) ++nearest;
-        if (nearest > (value < 0 ? 2 ** 15 : 2 ** 15 - 1)) revert ValueOutOfRange(value, decimals, scale);
-        return value < 0 ? int16(-int256(nearest)) : int16(int256(nearest));
+        if (nearest > (negative ? 2 ** 15 : 2 ** 15 - 1)) revert ValueOutOfRange(value, decimals, scale);
+        return negative ? int16(-int256(nearest)) : int16(int256(nearest));
     }
 
     /// @notice The words that hold `values` in a statement, 32 bytes each (`StatementLib`).

@@ -185,7 +185,12 @@ contract AttestedEligibilityTest is Eligibility {
         signed.expiry = 1500;
         if (expiry != 1500) _refuse(INPUT, signed, AttestedEligibility.NotAttested.selector);
         signed = sign(_vote, key, VOTER, INPUT, 1500);
-        if (key != ISSUER_KEY) _refuse(INPUT, signed, AttestedEligibility.NotAttested.selector);
+        if (key != ISSUER_KEY) {
+            bytes4 reason = AttestedEligibility.NotAttested.selector;
+            vm.expectRevert(abi.encodeWithSelector(reason, vm.addr(ISSUER_KEY), vm.addr(key)));
+            vm.prank(VOTER);
+            _vote.vote(0, INPUT, signed, scoreOutput(1), shapedProof(64));
+        }
         signed = sign(_vote, ISSUER_KEY, VOTER, INPUT, 1500);
         vm.prank(VOTER);
         _vote.vote(0, INPUT, signed, scoreOutput(1), shapedProof(64));

@@ -40,6 +40,8 @@ contract ChainInputTest is Fixtures {
         for (uint256 i = 0; i < 6; ++i) {
             vm.assertEq(int256(_lib.quantise(tenths[i], 1, 0)), expected[i], "tenths");
         }
+        vm.assertEq(int256(_lib.quantise(0, 18, 14)), 0, "zero");
+        vm.assertEq(int256(_lib.quantise(1, 0, 0)), 1, "one");
         vm.assertEq(int256(_lib.quantise(0.25 ether, 18, 8)), 64, "a quarter at scale 8");
         vm.assertEq(int256(_lib.quantise(40_000, 0, -4)), 2500, "above int16 at scale -4");
         vm.assertEq(int256(_lib.quantise(8, 0, -4)), 1, "a half at scale -4");
