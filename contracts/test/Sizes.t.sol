@@ -9,12 +9,19 @@ import {RoutedWeightVerifier} from "../src/RoutedWeightVerifier.sol";
 import {UniversalVerifier} from "../src/UniversalVerifier.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {WeightVerifier} from "../src/WeightVerifier.sol";
+import {AuthorisedModels} from "../src/adapters/AuthorisedModels.sol";
+import {Erc7992} from "../src/adapters/Erc7992.sol";
+import {Erc8004} from "../src/adapters/Erc8004.sol";
+import {Erc8274} from "../src/adapters/Erc8274.sol";
+import {AttestedEligibility} from "../src/examples/AttestedEligibility.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
+import {Eligibility} from "./helpers/Eligibility.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
+import {EasDouble, ValidationRegistryDouble} from "./helpers/StandardDoubles.sol";
 
 /// @dev EIP-170 limits deployed code to 24,576 bytes, EIP-3860 initialisation code to 49,152.
-contract SizesTest is Fixtures {
+contract SizesTest is Fixtures, Eligibility {
     uint256 private constant RUNTIME_LIMIT = 24_576;
     uint256 private constant INIT_LIMIT = 49_152;
 
@@ -36,6 +43,23 @@ contract SizesTest is Fixtures {
         _check("RoutedVerifier", routed, type(RoutedVerifier).creationCode);
         address routedWeights = address(new RoutedWeightVerifier(universal, bytes32(uint256(1))));
         _check("RoutedWeightVerifier", routedWeights, type(RoutedWeightVerifier).creationCode);
+    }
+
+    function test_adaptersAndExamples() public {
+        ModelRegistry registry = new ModelRegistry();
+        IWeightVerifier none = IWeightVerifier(address(0));
+        InferenceVerifier verifier = new InferenceVerifier(address(new AcceptAll()), 1, 32, TERMS, none);
+        uint256 id = registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), verifier, 0);
+        _check("Erc7992", address(new Erc7992(registry)), type(Erc7992).creationCode);
+        _check("Erc8274", address(new Erc8274(registry)), type(Erc8274).creationCode);
+        address validator = address(new Erc8004(new ValidationRegistryDouble(), registry, id));
+        _check("Erc8004", validator, type(Erc8004).creationCode);
+        address[] memory attesters = new address[](1);
+        attesters[0] = address(this);
+        address gate = address(new AuthorisedModels(new EasDouble(), registry, attesters));
+        _check("AuthorisedModels", gate, type(AuthorisedModels).creationCode);
+        address vote = address(new AttestedEligibility(registry, rulesOf(id, 1)));
+        _check("AttestedEligibility", vote, type(AttestedEligibility).creationCode);
     }
 
     function test_generatedVerifier() public {

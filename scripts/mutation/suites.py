@@ -20,6 +20,7 @@ _FIRST = {
     "DirectVerifier": "InferenceVerifier",
     "StatementCaller": "RoutedVerifier",
     "RoutedWeightVerifier": "RoutedVerifier",
+    "RegistryCaller": "Erc7992",
 }
 
 
@@ -67,7 +68,12 @@ def _every_test(_: str) -> list[str]:
 SUITES: dict[str, Suite] = {
     "contracts": Suite(
         name="contracts",
-        sources=("contracts/src/*.sol", "contracts/src/libraries/*.sol"),
+        sources=(
+            "contracts/src/*.sol",
+            "contracts/src/adapters/*.sol",
+            "contracts/src/examples/*.sol",
+            "contracts/src/libraries/*.sol",
+        ),
         operators=SOLIDITY,
         stages=(
             Stage("own tests", _own_test, {**_BUILD, "FOUNDRY_FUZZ_RUNS": "32"}),
