@@ -3,6 +3,7 @@
 // Everything printed goes through `output`, where a closed standard output or error is no panic.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod canonical;
 mod chain;
 mod cmd;
 mod destination;
@@ -16,7 +17,9 @@ mod measure;
 mod output;
 mod pipeline;
 mod printable;
+mod progress;
 mod reading;
+mod sealed;
 mod shards;
 mod subject;
 mod table;
@@ -25,7 +28,7 @@ mod toolchain;
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
-use output::Output;
+use output::{Output, Progress};
 
 const _: () = assert!(
     !laminate_engine::switch::MUTABLE,
@@ -48,6 +51,9 @@ struct Cli {
     /// Print nothing but the result.
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// How progress is told.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
+    progress: Progress,
     #[command(subcommand)]
     command: Command,
 }
@@ -69,6 +75,8 @@ enum Command {
     Register(cmd::register::Register),
     Submit(cmd::submit::Submit),
     Check(cmd::check::Check),
+    Audit(cmd::audit::AuditCommand),
+    Card(cmd::card::CardCommand),
     Srs(cmd::srs::SrsCommand),
     Inspect(cmd::inspect::Inspect),
     Bench(cmd::bench::Bench),
@@ -76,6 +84,9 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
+    if cli.progress == Progress::Json {
+        progress::tell();
+    }
     let out = Output {
         json: cli.json,
         quiet: cli.quiet,
@@ -106,6 +117,8 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Register(c) => block_on(c.run(out)),
         Command::Submit(c) => block_on(c.run(out)),
         Command::Check(c) => block_on(c.run(out)),
+        Command::Audit(c) => block_on(c.run(out)),
+        Command::Card(c) => c.run(out),
         Command::Srs(c) => c.run(out),
         Command::Inspect(c) => c.run(out),
         Command::Bench(c) => c.run(out),

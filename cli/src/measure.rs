@@ -120,8 +120,17 @@ pub fn reset_peak() {
 
 /// Peak resident memory of this process; zero where the system does not tell.
 pub fn peak_bytes() -> u64 {
+    memory("VmHWM:")
+}
+
+/// Resident memory of this process now; zero where the system does not tell.
+pub fn resident_bytes() -> u64 {
+    memory("VmRSS:")
+}
+
+fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|l| l.strip_prefix(field));
     let kib = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -5,10 +5,22 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::printable::{printable_json, printable_lines};
+use crate::progress::{self, Timed};
+
+/// `--progress auto|json`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A line that moves, on a terminal; elsewhere the names of stages.
+    #[default]
+    Auto,
+    /// One JSON object a line on standard error: begin, tick and end of stages, and everything said there otherwise.
+    Json,
+}
 
 /// Whether a result stands on standard output, so that an error does not put a second object there.
 static RESULT_PRINTED: AtomicBool = AtomicBool::new(false);
@@ -26,13 +38,13 @@ impl Output {
     /// Prose for people, on standard error.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            prose(&printable_lines(text));
+            prose("note", text);
         }
     }
 
     /// What is wrong with a result that stands, on standard error; for a command that does not end with success.
     pub fn warning(&self, text: &str) {
-        prose(&format!("warning: {}", printable_lines(text)));
+        prose("warning", text);
     }
 
     /// An error: one line on standard error, and with `--json` an object unless there is a result.
@@ -45,7 +57,7 @@ impl Output {
             let json = serde_json::json!({ "error": text }).to_string();
             let _ = print(&printable_json(&json));
         }
-        prose(&format!("error: {}", printable_lines(&text)));
+        prose("error", &text);
     }
 
     /// The result of a command, on standard output: `human` for people, `value` as JSON.
@@ -64,7 +76,8 @@ impl Output {
     /// A progress line for a stage without known length; it ends when dropped.
     pub fn stage(&self, name: impl Into<Cow<'static, str>>) -> Stage {
         let name = name.into();
-        let shown = !self.quiet && !self.json && std::io::stderr().is_terminal();
+        let told = progress::is_told();
+        let shown = !self.quiet && !self.json && !told && std::io::stderr().is_terminal();
         let target = if shown {
             ProgressDrawTarget::stderr()
         } else {
@@ -80,17 +93,30 @@ impl Output {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        if !shown {
+        if !shown && !told {
             self.line(&name);
         }
+        let timed = told.then(|| Timed::begin(name.clone()));
         bar.set_message(name);
         bar.enable_steady_tick(Duration::from_millis(120));
-        Stage { bar }
+        Stage { bar, timed }
     }
 }
 
-/// One text on standard error. Whoever closed it wants no prose; the work goes on.
-fn prose(text: &str) {
+/// One text on standard error, of the kind note, warning or error.
+fn prose(kind: &str, text: &str) {
+    if progress::is_told() {
+        return progress::say(kind, text);
+    }
+    let text = printable_lines(text);
+    line(&match kind {
+        "note" => text.into_owned(),
+        _ => format!("{kind}: {text}"),
+    });
+}
+
+/// One line on standard error. Whoever closed it wants no prose; the work goes on.
+pub fn line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -107,12 +133,17 @@ fn print(text: &str) -> eyre::Result<()> {
 /// A running stage.
 pub struct Stage {
     bar: ProgressBar,
+    /// Where progress is told as JSON.
+    timed: Option<Timed>,
 }
 
 impl Stage {
     /// Renames the stage while it runs.
     pub fn rename(&self, name: &'static str) {
         self.bar.set_message(name);
+        if let Some(timed) = &self.timed {
+            timed.rename(name);
+        }
     }
 
     /// Shows how much of the stage is done, once that is known.
@@ -125,6 +156,9 @@ impl Stage {
             }
         }
         self.bar.set_position(done);
+        if let Some(timed) = &self.timed {
+            timed.tick(done, total);
+        }
     }
 }
 

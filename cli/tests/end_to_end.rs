@@ -3,6 +3,7 @@
 
 #[path = "../src/chain/tests/anvil.rs"]
 mod anvil;
+mod auditor;
 mod tiny;
 mod user;
 
@@ -116,6 +117,8 @@ fn from_model_to_chain() {
         &["compile", &model, "--calibration", &calibration, "-o", "m"],
         "--force",
     );
+
+    auditor::rebuilds_the_commitment(&user, &model, &calibration, &commitment);
 
     let trapped = trap(&user);
     let made = user.accepted(&["verifier", "m", "-o", "v", "--mode", "direct"]);

@@ -116,6 +116,8 @@ sol! {
             bytes32 metadataHash
         );
         #[derive(Debug)]
+        event ModelRetired(uint256 indexed modelId, address indexed owner);
+        #[derive(Debug)]
         event InferenceVerified(
             uint256 indexed modelId,
             bytes32 indexed inputCommitment,

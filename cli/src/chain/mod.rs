@@ -13,6 +13,7 @@
 //! | [`journal`] | the same file while a deployment is under way, step by step |
 //! | [`deploy`], [`code`], [`expected`] | deployment, and the code that must be at each address |
 //! | [`registry`] | registering, submitting and checking |
+//! | [`scan`] | a contract's events, from the oldest to the newest |
 //! | [`universal`] | programs that share one verifier |
 //!
 //! A contract's refusal is a [`Revert`] inside the [`eyre::Report`]; [`refusal`] finds it.
@@ -31,6 +32,7 @@ pub mod node_error;
 pub mod registry;
 pub mod revert;
 pub mod rpc;
+pub mod scan;
 pub mod signer;
 #[cfg(test)]
 mod tests;
@@ -116,6 +118,8 @@ pub struct Event {
     pub block: u64,
     /// Transaction, where there is one to look up.
     pub transaction: Option<B256>,
+    /// Time of the block, seconds since 1970, where the node tells it with the event.
+    pub time: Option<u64>,
     /// The event.
     pub log: Log,
 }
@@ -414,6 +418,7 @@ impl Chain {
                     .map(|(block, log)| Event {
                         block,
                         transaction: None,
+                        time: None,
                         log,
                     })
                     .find(|event| accept(&event.log)))

@@ -199,6 +199,7 @@ impl Bench {
             evaluation: None,
             predictions: None,
             predict: None,
+            name: None,
             batch,
             headroom: None,
             min_agreement: None,

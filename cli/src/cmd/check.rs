@@ -7,6 +7,7 @@ use clap::Args;
 use eyre::{WrapErr, bail};
 use serde::Serialize;
 
+use super::card::{Card, CardReport};
 use super::submit::model_id;
 use super::verifier;
 use crate::chain::artifacts;
@@ -43,6 +44,9 @@ pub struct Check {
     /// Folder of a model or a join, to derive digests, verifying keys and all code from (needs `setup`).
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Card made by `laminate card`: is the model registered with its hash?
+    #[arg(long, value_name = "FILE")]
+    pub card: Option<PathBuf>,
     #[command(flatten)]
     pub node: NodeArgs,
     /// Record made by `laminate deploy`.
@@ -119,6 +123,8 @@ pub(crate) struct Report {
     proof: Option<ProofReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) statement: Option<StatementReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<CardReport>,
 }
 
 impl Report {
@@ -141,6 +147,10 @@ impl Check {
             _ if !report.is_sound() => bail!(
                 "code on the chain is not the code it must be; do not rely on this deployment"
             ),
+            Report {
+                card: Some(CardReport { holds: false, .. }),
+                ..
+            } => bail!("the model is not registered with this card"),
             Report { proof: Some(_), .. } => bail!("the proof does not verify on chain"),
             Report {
                 statement:
@@ -163,6 +173,7 @@ impl Check {
     pub(crate) async fn report(&self, out: Output) -> eyre::Result<Report> {
         let publishable = |path: &PathBuf| files::read_publishable(path);
         let file = self.proof.as_ref().map(publishable).transpose()?;
+        let card = self.card.as_deref().map(Card::read).transpose()?;
         let manifest = Manifest::read(&self.deployment)?;
         let rpc = RpcChain::connect(&self.node, None).await?;
         manifest.require_chain(rpc.chain_id())?;
@@ -171,12 +182,19 @@ impl Check {
         let codes = self.codes(&manifest, out)?;
         let (contracts, reference_string) = check_code(&mut chain, &manifest, &codes).await?;
         let sound = contracts.iter().all(|c| c.holds);
-        let (mut proof, mut statement) = (None, None);
+        let (mut proof, mut statement, mut of_card) = (None, None, None);
         // What a contract of other code answers says nothing.
         if sound {
             (proof, statement) = self.statement(file.as_ref(), &mut chain, &manifest).await?;
+            if let Some(card) = &card {
+                let stated = statement.as_ref().and_then(|s| s.model_id);
+                let proven = proof.as_ref().map(|p| p.model_id);
+                let model = self.model.or(proven.or(stated).map(Into::into));
+                of_card = Some(card.on_chain(&mut chain, &manifest, model).await?);
+            }
         }
         let holds = sound
+            && of_card.as_ref().is_none_or(|c| c.holds)
             && proof.as_ref().is_none_or(|p| p.verifies)
             && (proof.is_some() || statement.as_ref().is_none_or(StatementReport::holds));
         Ok(Report {
@@ -187,6 +205,7 @@ impl Check {
             contracts,
             proof,
             statement,
+            card: of_card,
         })
     }
 
@@ -246,7 +265,7 @@ impl Check {
 }
 
 /// Why a model says nothing about this deployment: anyone may register one with a verifier of their own.
-fn foreign(model: &Model, manifest: &Manifest) -> Option<String> {
+pub(super) fn foreign(model: &Model, manifest: &Manifest) -> Option<String> {
     differs(
         model,
         manifest.inference_verifier,
@@ -433,6 +452,7 @@ fn human(report: &Report) -> String {
         );
         lines.extend(s.output.as_ref().map(|output| format!("output {output}")));
     }
+    lines.extend(report.card.as_ref().map(Card::told));
     match report.reference_string {
         Some(origin) if !report.development => lines.push(format!("reference string: {origin}")),
         _ => {}

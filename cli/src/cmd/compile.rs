@@ -1,11 +1,12 @@
 //! `laminate compile`: model file to program and weights; language models in `llm`, trees in `trees`.
 
 mod llm;
+mod record;
 mod shards;
 mod trees;
 mod useful;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
@@ -15,9 +16,11 @@ use laminate_front::quant::{
 };
 use laminate_front::rows;
 use laminate_model::program::{Program, WeightFormat};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
+pub use record::{CompileRecord, Source};
 
 use useful::Floor;
 
@@ -33,28 +36,36 @@ use crate::printable::printable;
 const ROW_LOG: u8 = 17;
 
 /// Quantise a model and write its program and weights.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[command(
     after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n  laminate compile credit.json --evaluation rows.csv --predictions predictions.csv -o credit\n\nModels of trees are read by their content: XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) and\nONNX-ML (scikit-learn through skl2onnx). They need no calibration.\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
 )]
 pub struct Compile {
     /// The model: ONNX; trees of XGBoost, LightGBM, CatBoost or ONNX-ML; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
+    #[serde(skip)]
     pub model: PathBuf,
     /// Rows (CSV or JSON) that show the range of every value. For language models a text, or lists of token ids
     /// (.json); texts sampled from the model itself by default.
     #[arg(long)]
+    #[serde(skip)]
     pub calibration: Option<PathBuf>,
     /// Rows for the fidelity report; the calibration rows by default.
     #[arg(long)]
+    #[serde(skip)]
     pub evaluation: Option<PathBuf>,
     /// What the library predicts for the evaluation rows, for the fidelity report of a model of trees (CSV or JSON):
     /// a column for each output, before or after the link function, or one column of classes.
     #[arg(long)]
+    #[serde(skip)]
     pub predictions: Option<PathBuf>,
     /// What a program of trees gives: margins (sums of leaves), the response (what the link function makes of them:
     /// probabilities, expectations) or the index of the class [default: what the library's predict gives].
     #[arg(long, value_enum)]
     pub predict: Option<trees::PredictArg>,
+    /// Name of the program, of which its digest is, too [default: that of the model's file].
+    #[arg(long)]
+    pub name: Option<String>,
     /// Inputs to a proof; rounded up to a power of two.
     #[arg(long, default_value_t = 1)]
     pub batch: usize,
@@ -65,16 +76,20 @@ pub struct Compile {
     /// of a model that gives one number, the share of its variance that the integer program explains. Below it the
     /// exit code is 4 [default: 99, language models 90, trees 100].
     #[arg(long, value_name = "PERCENT")]
+    #[serde(skip)]
     pub min_agreement: Option<f64>,
     /// Least bits of the largest calibrated value of every input column whose values are not whole numbers of the
     /// input's unit; exit code 4 below it. 0 for no such check.
     #[arg(long, value_name = "BITS", default_value_t = useful::COLUMN_BITS)]
+    #[serde(skip)]
     pub min_column_bits: u32,
     /// The folder to write: a new or an empty one, or one that holds a compiled model.
     #[arg(short, long)]
+    #[serde(skip)]
     pub output: PathBuf,
     /// Overwrite a folder with a weight commitment, whose secret is lost.
     #[arg(long)]
+    #[serde(skip)]
     pub force: bool,
     #[command(flatten)]
     pub llm: LlmArgs,
@@ -204,16 +219,19 @@ impl From<&NodeBound> for BoundReport {
 }
 
 /// Number of weights and biases of a program.
-fn parameters(program: &Program) -> usize {
+pub fn parameters(program: &Program) -> usize {
     let shapes = program.weights.iter();
     shapes
         .map(|s| s.stack as usize * s.row_count() * (s.col_count() + usize::from(s.bias)))
         .sum()
 }
 
-/// Name of a program: that of the model's file without its ending.
-fn model_name(model: &Path) -> String {
-    let stem = model.file_stem();
+/// Name of a program: the one given, or that of the model's file without its ending.
+fn model_name(args: &Compile) -> String {
+    if let Some(name) = &args.name {
+        return name.clone();
+    }
+    let stem = args.model.file_stem();
     stem.map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned())
 }
 
@@ -234,7 +252,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
     let columns = graph.width(graph.input());
     let rows = rows::read(calibration, columns)?;
-    let mut options = Options::rows(model_name(&args.model), args.batch, ROW_LOG);
+    let mut options = Options::rows(model_name(args), args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
     let compiled = quant::compile(&graph, &rows, &options)?;
@@ -247,6 +265,35 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
         }
     };
     Ok((compiled, fidelity))
+}
+
+/// A folder that is written, and what to say of it.
+#[derive(Debug)]
+pub struct Finished {
+    human: String,
+    report: Value,
+    warnings: Vec<String>,
+}
+
+impl Finished {
+    /// Records in the folder what it was made of and with which options.
+    fn new<T: Serialize>(
+        args: &Compile,
+        programs: &[&Program],
+        human: String,
+        report: &T,
+        warnings: &[String],
+        out: Output,
+    ) -> eyre::Result<Self> {
+        let report = serde_json::to_value(report)?;
+        let _stage = out.stage("Recording what the model was compiled from");
+        CompileRecord::new(args, programs, report.clone())?.write(&args.output)?;
+        Ok(Self {
+            human,
+            report,
+            warnings: warnings.to_vec(),
+        })
+    }
 }
 
 impl Compile {
@@ -263,6 +310,16 @@ impl Compile {
     /// # Errors
     /// Anything wrong with the model, the rows or the folder.
     pub fn run(&self, out: Output) -> eyre::Result<Exit> {
+        let finished = self.make(out)?;
+        out.result(&finished.human, &finished.report)?;
+        Ok(useful::end(&finished.warnings, out))
+    }
+
+    /// Writes the folder; what is to be said of it comes back.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn make(&self, out: Output) -> eyre::Result<Finished> {
         destination::folder(&self.output)?;
         own::claim(&self.output)?;
         shards::keep_commitments(self)?;
@@ -290,7 +347,7 @@ impl Compile {
                 "--batch and --evaluation are for models over rows; a language model has --tokens and --fidelity"
             );
             return match self.llm.shard_layers {
-                Some(layers) => shards::run(self, layers, out).map(|()| Exit::Done),
+                Some(layers) => shards::run(self, layers, out),
                 None => llm::run(self, out),
             };
         }
@@ -303,8 +360,15 @@ impl Compile {
         dir.write_compiled(&compiled.program, &compiled.weights)?;
         let warnings = floor.of(&fidelity, &compiled.columns);
         let report = report(&compiled, &fidelity, warnings)?;
-        out.result(&human(&report, &self.output), &report)?;
-        Ok(useful::end(&report.warnings, out))
+        let text = human(&report, &self.output);
+        Finished::new(
+            self,
+            &[&compiled.program],
+            text,
+            &report,
+            &report.warnings,
+            out,
+        )
     }
 }
 

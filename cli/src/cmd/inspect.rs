@@ -13,6 +13,7 @@ use laminate_model::proof::StoredProof;
 use laminate_prover::input::CommittedInput;
 use serde_json::{Value, json};
 
+use crate::cmd::audit::Opening;
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::joins::JoinFile;
 use crate::measure::size;
@@ -97,6 +98,10 @@ impl Inspect {
                     "weight_commitment": hex_scalar(&published.commitment.0),
                     "program_digest": hex_scalar(&published.program_digest.0),
                 }))
+            }
+            Kind::Opening => {
+                let opening: Opening = files::read(kind, &self.file)?.1;
+                Some(opening.shown())
             }
             Kind::Input => Some(self.input(&files::read(kind, &self.file)?.1)),
             Kind::LayerProof => Some(self.layer(&files::read(kind, &self.file)?.1)),

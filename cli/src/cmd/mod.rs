@@ -1,6 +1,8 @@
 //! One file a subcommand.
 
+pub mod audit;
 pub mod bench;
+pub mod card;
 pub mod check;
 pub mod commit;
 pub mod compile;

@@ -7,6 +7,7 @@ use clap::Args;
 use eyre::{WrapErr, ensure, eyre};
 use serde::Serialize;
 
+use super::card::Card;
 use super::verifier;
 use crate::chain::code::require_recorded;
 use crate::chain::expected::expected;
@@ -36,6 +37,9 @@ pub struct Register {
     /// Hash of a description kept elsewhere.
     #[arg(long, value_name = "HEX", default_value_t = B256::ZERO, hide_default_value = true)]
     pub metadata_hash: B256,
+    /// Card made by `laminate card`, whose hash is the metadata hash.
+    #[arg(long, value_name = "FILE", conflicts_with = "metadata_hash")]
+    pub card: Option<PathBuf>,
     /// Commitment proof made by `laminate prove-weights`, for models whose inferences do not show that the weights
     /// are in range.
     #[arg(long, value_name = "FILE")]
@@ -60,6 +64,7 @@ struct Report {
     owner: Address,
     program_digest: B256,
     weight_commitment: B256,
+    metadata_hash: B256,
     #[serde(flatten)]
     cost: Option<Cost>,
 }
@@ -81,6 +86,10 @@ impl Register {
         self.require_derived(&manifest, out)?;
         let program_digest = manifest.registered_digest();
         let weight_proof = self.weight_proof(&manifest, weight_commitment)?;
+        let metadata_hash = match &self.card {
+            Some(path) => Card::read(path)?.require(manifest.program_digest, weight_commitment)?,
+            None => self.metadata_hash,
+        };
         let signer = self.signer.signer()?;
         let rpc = RpcChain::connect(&self.node, Some(signer)).await?;
         manifest.require_chain(rpc.chain_id())?;
@@ -95,7 +104,7 @@ impl Register {
             program_digest,
             weight_commitment,
             verifier,
-            metadata_hash: self.metadata_hash,
+            metadata_hash,
             weight_proof: weight_proof.as_ref(),
         };
         let (model_id, cost) = register(&mut chain, registry, &new, &manifest).await?;
@@ -112,6 +121,7 @@ impl Register {
             owner: model.owner,
             program_digest,
             weight_commitment,
+            metadata_hash,
             cost,
         };
         manifest.models.push(model);

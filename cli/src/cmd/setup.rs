@@ -9,7 +9,7 @@ use laminate_aggregator::srs::Srs;
 use laminate_engine::fold::FoldMode;
 use laminate_model::layout::Layout;
 use laminate_model::program::Program;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::destination;
 use crate::files::{Lock, ModelDir, Setup, cache_dir};
@@ -234,7 +234,8 @@ fn longer(dir: &ModelDir, wanted: &Setup, srs: &Srs) -> Option<Setup> {
 }
 
 /// `--fold on|off`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fold {
     /// All layers in one opening.
     On,

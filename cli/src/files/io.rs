@@ -19,6 +19,7 @@ fn is_private(kind: Kind) -> bool {
         kind,
         Kind::Weights
             | Kind::WeightSecret
+            | Kind::Opening
             | Kind::Input
             | Kind::LayerProof
             | Kind::FoldedProof
@@ -109,6 +110,22 @@ pub(super) fn persist(file: NamedTempFile, path: &Path) -> eyre::Result<()> {
         .map_err(|e| e.error)
         .wrap_err_with(|| format!("cannot write {}", path.display()))?;
     Ok(())
+}
+
+/// A public file that is written piece by piece: under a temporary name, until it is whole.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn begin(path: &Path) -> eyre::Result<NamedTempFile> {
+    temporary(path)
+}
+
+/// Gives a file of [`begin`] its name.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn end(file: NamedTempFile, path: &Path) -> eyre::Result<()> {
+    persist(finish(file, path, false)?, path)
 }
 
 /// Writes an artifact.

@@ -25,8 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::reading::Reading;
 
+pub use io::{
+    begin, end, read, read_at_most, read_bytes, read_head, read_text, write, write_bytes, write_new,
+};
 use io::{persist, stage};
-pub use io::{read, read_at_most, read_bytes, read_head, read_text, write, write_bytes, write_new};
 pub use lock::Lock;
 
 /// Longest record in JSON that is read.

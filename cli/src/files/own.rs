@@ -10,17 +10,20 @@ use laminate_model::artifact::{self, Kind};
 use laminate_model::program::MAX_STACK;
 
 use super::{Setup, read_at_most, read_head};
+use crate::cmd::compile::CompileRecord;
+use crate::sealed;
 use crate::shards;
 
 /// Largest JSON file that is looked into; a tokenizer is the largest of them.
 const MAX_JSON: u64 = 1 << 26;
 /// Files that a compilation writes or that its program outdates.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "program.lam",
     "weights.lam",
     "weight_secret.lam",
     "commitment.lam",
     "join.lam",
+    "compile.json",
     "setup.json",
     "shards.json",
     "tokenizer.json",
@@ -42,6 +45,7 @@ fn is_ours(path: &Path, name: &str) -> bool {
         "weight_secret.lam" => artifact(Kind::WeightSecret),
         "commitment.lam" => artifact(Kind::WeightCommitment),
         "join.lam" => artifact(Kind::Join),
+        "compile.json" => sealed::is_of::<CompileRecord>(&json()),
         "setup.json" => serde_json::from_slice::<Setup>(&json()).is_ok(),
         "shards.json" => shards::is_record(&json()),
         // Tokenizers have no mark; those of Laminate are as it writes them, others mostly are not.

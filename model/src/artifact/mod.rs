@@ -38,6 +38,8 @@ pub enum Kind {
     WeightSecret,
     /// The published weight commitment.
     WeightCommitment,
+    /// What opens a weight commitment to whoever has the model's files. Private.
+    Opening,
     /// An input that is committed to before it is proven. Private.
     Input,
     /// One node's part of a folded proof. Private.
@@ -62,11 +64,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
         Self::WeightCommitment,
+        Self::Opening,
         Self::Input,
         Self::LayerProof,
         Self::FoldedProof,
@@ -86,6 +89,7 @@ impl Kind {
             Self::Weights => b"WGHT",
             Self::WeightSecret => b"WSEC",
             Self::WeightCommitment => b"WCOM",
+            Self::Opening => b"OPEN",
             Self::Input => b"INPT",
             Self::LayerProof => b"LAYR",
             Self::FoldedProof => b"FOLD",
@@ -106,6 +110,7 @@ impl Kind {
             Self::Weights => "weights",
             Self::WeightSecret => "weight secret",
             Self::WeightCommitment => "weight commitment",
+            Self::Opening => "weight opening",
             Self::Input => "committed input",
             Self::LayerProof => "layer proof",
             Self::FoldedProof => "folded proof",
@@ -125,7 +130,11 @@ impl Kind {
             Self::Proof | Self::VerifyingKey | Self::ProvingKey | Self::FoldedProof => 4,
             Self::LayerProof | Self::ShardProofs | Self::Program => 3,
             Self::Weights | Self::WeightSecret | Self::Srs => 2,
-            Self::WeightCommitment | Self::Input | Self::ShardedProof | Self::Join => 1,
+            Self::WeightCommitment
+            | Self::Opening
+            | Self::Input
+            | Self::ShardedProof
+            | Self::Join => 1,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One event, looked for in ranges of blocks: providers limit how many blocks, or how many events, they answer for.
+//! Events, looked for in ranges of blocks: providers limit how many blocks, or how many events, they answer for.
 
-use alloy::primitives::{Address, Log};
+use alloy::primitives::{Address, B256, Log};
 use alloy::providers::Provider;
 use alloy::rpc::types::Filter;
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
@@ -24,11 +24,7 @@ impl RpcChain {
         topics: &Topics,
         accept: impl Fn(&Log) -> bool,
     ) -> eyre::Result<Option<Event>> {
-        let latest = self
-            .read("read the latest block's number", async || {
-                self.provider.get_block_number().await
-            })
-            .await?;
+        let latest = self.latest_block().await?;
         // A node that lags may not know the first block yet; it says so itself.
         let mut end = latest.max(from_block);
         let mut span = end - from_block + 1;
@@ -51,6 +47,7 @@ impl RpcChain {
                         return Ok(found.map(|log| Event {
                             block: log.block_number.unwrap_or_default(),
                             transaction: log.transaction_hash,
+                            time: log.block_timestamp,
                             log: log.inner,
                         }));
                     }
@@ -60,6 +57,56 @@ impl RpcChain {
                 Err(error) => return Err(self.node.explain("look for events", &error)),
             }
         }
+    }
+
+    /// Number of the latest block.
+    ///
+    /// # Errors
+    /// A failure of the node.
+    pub async fn latest_block(&self) -> eyre::Result<u64> {
+        self.read("read the latest block's number", async || {
+            self.provider.get_block_number().await
+        })
+        .await
+    }
+
+    /// The events of a contract in a range of blocks that have one of these signatures, oldest first; none where the node
+    /// refuses the range and may answer for a smaller one.
+    ///
+    /// # Errors
+    /// A failure of the node, or a refusal of a single block.
+    pub async fn events(
+        &self,
+        address: Address,
+        (begin, end): (u64, u64),
+        signatures: &[B256],
+    ) -> eyre::Result<Option<Vec<Event>>> {
+        let filter = Filter::new()
+            .address(address)
+            .from_block(begin)
+            .to_block(end)
+            .event_signature(signatures.to_vec());
+        let answer = self
+            .retried(async || self.provider.get_logs(&filter).await)
+            .await;
+        let logs = match answer {
+            Ok(logs) => logs,
+            Err(error) if begin < end && of_range(&error) => return Ok(None),
+            Err(error) => return Err(self.node.explain("look for events", &error)),
+        };
+        let mut placed: Vec<_> = logs
+            .into_iter()
+            .filter(|log| !log.removed)
+            .filter_map(|log| Some(((log.block_number?, log.log_index?), log)))
+            .collect();
+        placed.sort_by_key(|(place, _)| *place);
+        let events = placed.into_iter().map(|((block, _), log)| Event {
+            block,
+            transaction: log.transaction_hash,
+            time: log.block_timestamp,
+            log: log.inner,
+        });
+        Ok(Some(events.collect()))
     }
 }
 

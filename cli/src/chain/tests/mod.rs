@@ -4,6 +4,7 @@
 //! the real one, with a real proof, is in the end-to-end tests.
 
 mod anvil;
+mod audit;
 mod commands;
 mod embedded;
 mod faults;

@@ -7,12 +7,11 @@ use eyre::Context;
 use laminate_front::llama::{self, FloatLlama, FloatRun, Tokenizer, TokenizerSource};
 use laminate_front::quant::{self, Compiled, Options, QuantError, Tokens, WeightChoice};
 use laminate_model::layout::Layout;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::useful::{self, Floor};
-use super::{BoundReport, Compile, FidelityReport, parameters};
+use super::{BoundReport, Compile, FidelityReport, Finished, model_name, parameters};
 use crate::cmd::setup::Fold;
-use crate::exit::Exit;
 use crate::files::hex_scalar;
 use crate::llm;
 use crate::measure::{Measured, Stages, table};
@@ -22,7 +21,8 @@ use crate::output::Output;
 const TOKENS: usize = 16;
 
 /// Options of language models.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Language models")]
 pub struct LlmArgs {
     /// Tokens of a proof's input: the prompt, and what is generated but the last token [default: 16].
@@ -45,9 +45,11 @@ pub struct LlmArgs {
     /// Text or lists of token ids (.json) for the fidelity report; by default the
     /// calibration texts, or others sampled from the model where those were sampled.
     #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
     pub fidelity: Option<PathBuf>,
     /// Tokenizer (tokenizer.json), where the model came without one.
     #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
     pub tokenizer: Option<PathBuf>,
     /// Compile to shards of N blocks each: programs of their own, to be proven one after another and
     /// verified together.
@@ -63,7 +65,8 @@ pub struct LlmArgs {
 }
 
 /// `--weight-check every|once`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WeightCheck {
     /// In every proof.
     Every,
@@ -72,7 +75,8 @@ pub enum WeightCheck {
 }
 
 /// `--weights int8|ternary|auto`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WeightsArg {
     /// -127 to 127, one unit a row.
     Int8,
@@ -186,12 +190,12 @@ struct Outcome {
 ///
 /// # Errors
 /// Anything wrong with the model, the texts or the folder.
-pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
+pub fn run(args: &Compile, out: Output) -> eyre::Result<Finished> {
     let mut stages = Stages::default();
     let floor = Floor::new(args, useful::AGREEMENT_OF_TOKENS)?;
     let model = read(&args.model, out)?;
     let tokenizer = tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
-    let options = args.llm.options(name(&model, &args.model), args.headroom)?;
+    let options = args.llm.options(name(&model, args), args.headroom)?;
     let float = FloatRun::new(&model)?;
     let sampled = {
         let _stage = out.stage("Reading or sampling calibration texts");
@@ -239,8 +243,15 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Exit> {
     };
     let mut report = report(&args.llm, &model, &compiled, &options, measured)?;
     report.warnings = floor.of(&fidelity, &compiled.columns);
-    out.result(&human(&report, &args.output), &report)?;
-    Ok(useful::end(&report.warnings, out))
+    let programs = [&compiled.program];
+    Finished::new(
+        args,
+        &programs,
+        human(&report, &args.output),
+        &report,
+        &report.warnings,
+        out,
+    )
 }
 
 /// Reads a model and tells what its files leave open.
@@ -255,13 +266,12 @@ pub(super) fn read(path: &Path, out: Output) -> eyre::Result<FloatLlama> {
     Ok(model)
 }
 
-/// The model's own name, or the one of its path.
-pub(super) fn name(model: &FloatLlama, path: &Path) -> String {
-    if !model.name.is_empty() {
-        return model.name.clone();
+/// The name given, or the model's own, or the one of its path.
+pub(super) fn name(model: &FloatLlama, args: &Compile) -> String {
+    match (&args.name, model.name.as_str()) {
+        (None, own) if !own.is_empty() => own.into(),
+        _ => model_name(args),
     }
-    path.file_stem()
-        .map_or_else(|| "model".into(), |s| s.to_string_lossy().into_owned())
 }
 
 /// The tokenizer: the one named, else the model's. One that cannot be built is left out, since token ids do, too.

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use laminate_front::llama::FloatRun;
 use laminate_front::quant::{Compiled, Options, Prepared, Tokens};
+use laminate_model::program::Program;
 use serde::Serialize;
 
-use super::{BoundReport, Compile, llm as whole, parameters};
+use super::{BoundReport, Compile, Finished, llm as whole, parameters};
 use crate::files::{ModelDir, hex_scalar};
 use crate::llm;
 use crate::measure::{Measured, Stages, table};
@@ -63,11 +64,11 @@ impl ShardReport {
 ///
 /// # Errors
 /// Anything wrong with the model, the texts or the folder; a shard that would be the whole model.
-pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
+pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<Finished> {
     let mut stages = Stages::default();
     let model = whole::read(&args.model, out)?;
     let tokenizer = whole::tokenizer(args.llm.tokenizer.as_deref(), &model, out)?;
-    let name = whole::name(&model, &args.model);
+    let name = whole::name(&model, args);
     let options = args.llm.options(name, args.headroom)?;
     let sampled = {
         let _stage = out.stage("Reading or sampling calibration texts");
@@ -102,7 +103,7 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
         .and_then(|p| p.sequence)
         .map_or(0, |s| s.generated());
     let report = Report {
-        digest: ShardDir::finish(&args.output, programs)?,
+        digest: ShardDir::finish(&args.output, programs.clone())?,
         shard_layers: layers,
         shards: reports,
         parameters: model.config.weights(),
@@ -117,7 +118,9 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<()> {
         stages: stages.rows,
         notes: model.notes.clone(),
     };
-    out.result(&human(&report, &options, &args.output), &report)
+    let text = human(&report, &options, &args.output);
+    let programs: Vec<&Program> = programs.iter().collect();
+    Finished::new(args, &programs, text, &report, &[], out)
 }
 
 /// Refuses to destroy commitments of an earlier compilation.

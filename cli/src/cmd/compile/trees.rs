@@ -10,11 +10,10 @@ use laminate_front::trees::head::{self, Made};
 use laminate_front::trees::{self, Decision, Ensemble, Predict, program};
 use laminate_model::layout::Layout;
 use laminate_model::program::{Program, Weights};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::useful::{self, Floor};
-use super::{Compile, ROW_LOG, model_name};
-use crate::exit::Exit;
+use super::useful::Floor;
+use super::{Compile, Finished, ROW_LOG, model_name};
 use crate::files::hex_scalar;
 use crate::output::Output;
 use crate::printable::printable;
@@ -23,7 +22,8 @@ use crate::printable::printable;
 const AGREEMENT: f64 = 100.0;
 
 /// `--predict`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PredictArg {
     /// Sums of leaves.
     Margin,
@@ -119,7 +119,7 @@ impl From<&Agreement> for FidelityReport {
 ///
 /// # Errors
 /// Anything wrong with the options, the rows or the folder, or a forest that no program holds.
-pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exit> {
+pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Finished> {
     if let Some(option) = args.llm.given() {
         return Err(eyre!("{option} is not for models of trees"));
     }
@@ -136,7 +136,7 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
         None => head::usual(ensemble),
     };
     let made = head::head(ensemble, &lowered, predict)?;
-    let name = model_name(&args.model);
+    let name = model_name(args);
     let (program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
     let fidelity = fidelity(args, (ensemble, &made), &program, &weights)?;
     drop(_stage);
@@ -172,8 +172,8 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Exi
             .collect(),
         warnings: warnings.into_iter().collect(),
     };
-    out.result(&human(&report, &args.output), &report)?;
-    Ok(useful::end(&report.warnings, out))
+    let text = human(&report, &args.output);
+    Finished::new(args, &[&program], text, &report, &report.warnings, out)
 }
 
 /// How outputs decide, in the integers that a contract sees.

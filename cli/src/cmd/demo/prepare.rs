@@ -202,6 +202,7 @@ fn model(
         evaluation: None,
         predictions: None,
         predict: None,
+        name: None,
         batch,
         headroom: None,
         min_agreement: None,
