@@ -182,7 +182,12 @@ fn a_forest_is_submitted_like_any_other_program() {
         let (mut chain, manifest, registry, id) = ready.deployed(false).await;
         let honest = Submission::of_inference(&proof.proof, &manifest).unwrap();
         let count = manifest.output_count;
-        let decoded = decode_output(&honest.output, manifest.output_packing, count);
+        let decoded = decode_output(
+            &honest.output,
+            &manifest.output_lead,
+            manifest.output_packing,
+            count,
+        );
         assert_eq!(decoded, Some(outputs.to_vec()));
         // Another sum in the statement.
         let mut other = honest.clone();

@@ -11,7 +11,7 @@ use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_model::artifact::{self, Kind};
-use laminate_model::statement::{Statement, unpack};
+use laminate_model::statement::Statement;
 use serde::Serialize;
 
 use super::join::prove as join;
@@ -214,11 +214,7 @@ impl Verify {
         // Either the program's, or that of its commitment proofs.
         let statement_of_weights = statement.program_digest != program.digest()?;
         let format = OutputFormat::of(&program);
-        let values = unpack(
-            format.packing(),
-            &statement.output_words,
-            format.values as usize,
-        );
+        let values = format.read(&statement.output_words);
         Ok(Checked {
             statement,
             output: Reading::of(&format, &values.unwrap_or_default()),
