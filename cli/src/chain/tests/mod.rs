@@ -5,6 +5,7 @@
 
 mod anvil;
 mod commands;
+mod eligibility;
 mod embedded;
 mod faults;
 mod fixture;
