@@ -89,13 +89,9 @@ contract EligibilityPoll {
     /// @param inputCommitment As the proof states it; it says nothing to who does not know its salt.
     /// @param output The output words: root, scope, nullifier, context, output.
     /// @param proof As the model's verifier takes it.
-    function vote(
-        uint256 choice,
-        address sender,
-        bytes32 inputCommitment,
-        bytes calldata output,
-        bytes calldata proof
-    ) external {
+    function vote(uint256 choice, address sender, bytes32 inputCommitment, bytes calldata output, bytes calldata proof)
+        external
+    {
         CanonicalCalldata.requireTails(VOTE_HEAD_WORDS, output, proof);
         if (block.timestamp >= deadline) revert PollClosed(deadline);
         if (choice >= choices) revert NoSuchChoice(choice, choices);

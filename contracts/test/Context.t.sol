@@ -29,8 +29,16 @@ contract ContextTest is TestBase {
     /// The values that `cli/src/context.rs` and `client/test/context.test.ts` have, made outside (cast).
     function test_isWhatCommandLineAndClientCompute() public {
         vm.chainId(31337);
-        vm.assertEq(_at.contextOf(SENDER, 3), 0x25e3415ff3267a934368a84c484698e3ac8165c1496da6eef007bfdff1c8ddab, "context of a sender");
-        vm.assertEq(_at.contextOf(address(0), 3), 0x28a2c227e1966cd454be22787f0ce095f394833681958acfb84b6902d0f07426, "context of anyone");
+        vm.assertEq(
+            _at.contextOf(SENDER, 3),
+            0x25e3415ff3267a934368a84c484698e3ac8165c1496da6eef007bfdff1c8ddab,
+            "context of a sender"
+        );
+        vm.assertEq(
+            _at.contextOf(address(0), 3),
+            0x28a2c227e1966cd454be22787f0ce095f394833681958acfb84b6902d0f07426,
+            "context of anyone"
+        );
         vm.assertEq(_at.scopeOf(7), 0x11e661c392c78ef46f71103ef73793157a2afcca3b199fc1e539dc873d891e7f, "scope");
     }
 

@@ -185,9 +185,7 @@ contract EligibilityPollTest is Honest {
 
     function test_refusesOtherEncodings() public {
         Case memory made = _statement(VOTER, 2, 1);
-        bytes memory call = abi.encodeCall(
-            EligibilityPoll.vote, (2, VOTER, made.input, made.output, directProof(made))
-        );
+        bytes memory call = abi.encodeCall(EligibilityPoll.vote, (2, VOTER, made.input, made.output, directProof(made)));
         vm.prank(VOTER);
         requireRefusal(
             address(_poll), bytes.concat(call, bytes32(0)), CanonicalCalldata.NonCanonicalLength.selector, "longer"
@@ -207,9 +205,8 @@ contract EligibilityPollTest is Honest {
         bytes4 reason = EligibilityPoll.DeadlineNotInFuture.selector;
         vm.expectRevert(abi.encodeWithSelector(reason, end - 1, end - 1));
         new EligibilityPoll(_registry, model, _roots, 3, 1, end - 1);
-        InferenceVerifier verifier = new InferenceVerifier(
-            circuitOf(made, made.halo2), 46, made.halo2.length, 3, IWeightVerifier(address(0))
-        );
+        InferenceVerifier verifier =
+            new InferenceVerifier(circuitOf(made, made.halo2), 46, made.halo2.length, 3, IWeightVerifier(address(0)));
         uint256 other = _registry.registerModel(made.program, made.weights, verifier, 0);
         vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NotEligibilityModel.selector, other, 46));
         new EligibilityPoll(_registry, other, _roots, 3, 1, end);

@@ -82,11 +82,12 @@ impl Tree {
         }
         let mut places: Vec<(Fr, usize)> = self.leaves.iter().map(|leaf| leaf.0).zip(0..).collect();
         places.sort_unstable();
-        match places.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let next = places.iter().skip(1);
+        match places.iter().zip(next).find(|(a, b)| a.0 == b.0) {
             None => Ok(()),
-            Some(pair) => Err(TreeError::Twice {
-                first: pair[0].1,
-                second: pair[1].1,
+            Some(((_, first), (_, second))) => Err(TreeError::Twice {
+                first: *first,
+                second: *second,
             }),
         }
     }
