@@ -29,6 +29,29 @@ fn text(value: &Value, name: &str) -> String {
         .into()
 }
 
+/// Runs what must succeed.
+fn run(user: &User, args: &[String]) -> Value {
+    user.accepted(&args.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Arguments in a row.
+fn line(parts: &[&[&str]]) -> Vec<String> {
+    parts
+        .concat()
+        .iter()
+        .map(|part| (*part).to_owned())
+        .collect()
+}
+
+/// Runs what must be refused, and say so.
+fn refuse(user: &User, args: &[String], says: &str) {
+    refused(
+        user,
+        &args.iter().map(String::as_str).collect::<Vec<_>>(),
+        says,
+    );
+}
+
 /// What a refusal says.
 fn refused(user: &User, args: &[&str], says: &str) {
     let output = user.run(args);
@@ -37,12 +60,17 @@ fn refused(user: &User, args: &[&str], says: &str) {
     assert!(error.contains(says), "{args:?}: {error}");
 }
 
-/// Issuer and two holders; both rows are attested.
-fn issued(user: &User) -> [String; 2] {
+/// A model with everything that there is to be bound to, and one without.
+fn models(user: &User) {
+    let bound = ["--context", "--input-public", "--credential", "20"];
+    let digest = compile(user, &bound, MODEL);
+    assert_ne!(compile(user, &[], "plain"), digest);
+}
+
+/// Two holders, to whom a row each is attested: `alice.*` and `bob.*`.
+fn issue(user: &User) {
     let rows = [fraud("legit.csv"), fraud("fraud.csv")];
-    let names = ["alice", "bob"];
-    let mut identities = vec![];
-    for (name, row) in names.iter().zip(&rows) {
+    for (name, row) in ["alice", "bob"].iter().zip(&rows) {
         let file = |kind: &str| format!("{name}.{kind}");
         let made = user.accepted(&["credential", "identity", "-o", &file("identity")]);
         let identity = text(&made, "identity");
@@ -52,166 +80,151 @@ fn issued(user: &User) -> [String; 2] {
         let to = ["--identity", &identity, "-o", &file("credential")];
         let leaf = text(&user.accepted(&[&issue[..], &to].concat()), "leaf");
         user.write(&file("leaf"), format!("{leaf}\n").as_bytes());
-        identities.push(identity);
     }
-    identities.try_into().expect("two")
+}
+
+/// Puts leaves into a tree; its root.
+fn tree(user: &User, of: &[&str], out: &str) -> String {
+    let made = user.accepted(&[&["credential", "tree"], of, &["-o", out]].concat());
+    assert_eq!(made["depth"], 20);
+    text(&made, "root")
+}
+
+/// How Alice, or who says to be her, finds the way up a tree.
+fn member(identity: &str, tree: &str) -> Vec<String> {
+    let of = ["--identity", identity, "--tree", tree];
+    let own = ["--credential", "alice.credential", "-o", "alice.member"];
+    line(&[&["credential", "prove"], &of, &own])
 }
 
 #[test]
-fn a_credential_is_proven_with_its_row_and_nothing_else() {
+fn credentials_are_issued_and_stand_in_trees() {
     let user = User::new();
-    let bound = ["--context", "--input-public", "--credential", "20"];
-    let digest = compile(&user, &bound, MODEL);
-    assert_ne!(compile(&user, &[], "plain"), digest);
-    issued(&user);
+    models(&user);
+    issue(&user);
     #[cfg(unix)]
     for file in ["alice.identity", "alice.credential"] {
         use std::os::unix::fs::PermissionsExt;
-        let mode = user
-            .path(file)
-            .metadata()
-            .expect("file")
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600, "{file}");
+        let data = user.path(file).metadata().expect("file");
+        assert_eq!(data.permissions().mode() & 0o777, 0o600, "{file}");
     }
-    refused(
-        &user,
-        &["credential", "identity", "-o", "alice.identity"],
-        "exists",
-    );
+    let again = ["credential", "identity", "-o", "alice.identity"];
+    refused(&user, &again, "exists");
 
     // From credentials, from leaves, and grown from a tree: one root.
-    let tree = |of: &[&str], out: &str| {
-        let made = user.accepted(&[&["credential", "tree"], of, &["-o", out]].concat());
-        assert_eq!(made["depth"], 20);
-        text(&made, "root")
-    };
-    let root = tree(&["alice.credential", "bob.credential"], "group.tree");
-    assert_eq!(tree(&["alice.leaf", "bob.leaf"], "leaves.tree"), root);
-    let first = tree(&["alice.credential"], "first.tree");
-    assert_eq!(tree(&["first.tree", "bob.credential"], "grown.tree"), root);
-    assert_ne!(
-        tree(&["bob.credential", "alice.credential"], "other.tree"),
+    let root = tree(&user, &["alice.credential", "bob.credential"], "group.tree");
+    assert_eq!(
+        tree(&user, &["alice.leaf", "bob.leaf"], "leaves.tree"),
         root
     );
-    let twice = [
-        "credential",
-        "tree",
-        "group.tree",
-        "bob.leaf",
-        "-o",
-        "twice.tree",
-    ];
+    let first = tree(&user, &["alice.credential"], "first.tree");
+    assert_ne!(first, root);
+    let grown = tree(&user, &["first.tree", "bob.credential"], "grown.tree");
+    assert_eq!(grown, root);
+    let turned = tree(
+        &user,
+        &["bob.credential", "alice.credential"],
+        "turned.tree",
+    );
+    assert_ne!(turned, root);
+    let twice = ["credential", "tree", "group.tree", "bob.leaf", "-o", "x"];
     refused(&user, &twice, "are the same");
 
-    let member = |identity: &str, tree: &str| {
-        let prove = ["credential", "prove", "--credential", "alice.credential"];
-        let of = ["--identity", identity, "--tree", tree, "-o", "alice.member"];
-        prove
-            .iter()
-            .chain(&of)
-            .map(|s| (*s).to_owned())
-            .collect::<Vec<_>>()
-    };
-    let args = |owned: &[String]| -> Vec<String> { owned.to_vec() };
-    let run =
-        |owned: &[String]| user.accepted(&owned.iter().map(String::as_str).collect::<Vec<_>>());
-    let refuse = |owned: &[String], says: &str| {
-        refused(
-            &user,
-            &owned.iter().map(String::as_str).collect::<Vec<_>>(),
-            says,
-        );
-    };
-    tree(&["bob.leaf"], "without.tree");
-    refuse(
-        &args(&member("bob.identity", "group.tree")),
-        "is attested to identity",
-    );
-    refuse(
-        &args(&member("alice.identity", "without.tree")),
-        "does not hold",
-    );
-    assert_eq!(
-        text(&run(&member("alice.identity", "group.tree")), "root"),
-        root
-    );
+    tree(&user, &["bob.leaf"], "without.tree");
+    let foreign = member("bob.identity", "group.tree");
+    refuse(&user, &foreign, "is attested to identity");
+    let without = member("alice.identity", "without.tree");
+    refuse(&user, &without, "does not hold");
+    let own = run(&user, &member("alice.identity", "group.tree"));
+    assert_eq!(text(&own, "root"), root);
 
+    let row = fraud("legit.csv");
+    let plain = ["credential", "issue", "plain", "--input", &row];
+    let plain = line(&[&plain, &["--identity", "5", "-o", "x"]]);
+    refuse(&user, &plain, "without --credential");
+    let (model, calibration) = (fraud("fraud.onnx"), fraud("calibration.csv"));
+    let batch = [
+        "compile",
+        &model,
+        "--calibration",
+        &calibration,
+        "--batch",
+        "2",
+    ];
+    let batch = line(&[&batch, &["--credential", "20", "-o", "b"]]);
+    refuse(&user, &batch, "rows of a credential");
+}
+
+/// Context for a sender and for anyone, and scope, of a contract.
+fn uses(user: &User) -> [String; 3] {
+    let of = [
+        "--chain-id",
+        "31337",
+        "--contract",
+        "0x1111111111111111111111111111111111111111",
+    ];
+    let sender = ["--sender", "0x2222222222222222222222222222222222222222"];
+    let context = line(&[&["context", "--choice", "3"], &of, &sender]);
+    let anyone = line(&[&["context", "--choice", "3"], &of]);
+    let scope = line(&[&["credential", "scope"], &of]);
+    [
+        text(&run(user, &context), "context"),
+        text(&run(user, &anyone), "context"),
+        text(&run(user, &scope), "scope"),
+    ]
+}
+
+fn prove(dir: &str, row: &str, options: &[&str]) -> Vec<String> {
+    let to = ["--dev-srs", "--folded-only", "a.folded"];
+    line(&[&["prove", dir, "--input", row], &to, options])
+}
+
+#[test]
+fn a_proof_is_of_one_use_and_one_row() {
+    let user = User::new();
+    models(&user);
+    issue(&user);
+    let root = tree(&user, &["alice.credential", "bob.credential"], "group.tree");
+    let first = tree(&user, &["alice.credential"], "first.tree");
+    run(&user, &member("alice.identity", "group.tree"));
     user.accepted(&["commit", MODEL, "--dev-srs"]);
     user.accepted(&["commit", "plain", "--dev-srs"]);
-    let row = fraud("legit.csv");
-    let scope = ["credential", "scope", "--chain-id", "31337", "--contract"];
-    let contract = "0x1111111111111111111111111111111111111111";
-    let scope = text(&user.accepted(&[&scope[..], &[contract]].concat()), "scope");
-    let context = ["context", "--chain-id", "31337", "--contract", contract];
-    let context = |sender: &[&str]| {
-        let args = [&context[..], &["--choice", "3"], sender].concat();
-        text(&user.accepted(&args), "context")
-    };
-    let sender = ["--sender", "0x2222222222222222222222222222222222222222"];
-    let (anyone, context) = (context(&[]), context(&sender));
-    assert_ne!(anyone, context);
+    let [context, anyone, scope] = uses(&user);
+    // As Context.sol computes it.
     assert_eq!(
         context,
         "0x25e3415ff3267a934368a84c484698e3ac8165c1496da6eef007bfdff1c8ddab"
     );
+    assert_ne!(anyone, context);
 
-    let prove = |dir: &str, row: &str, options: &[&str]| {
-        let prove = [
-            "prove",
-            dir,
-            "--dev-srs",
-            "--input",
-            row,
-            "--folded-only",
-            "a.folded",
-        ];
-        [&prove[..], options]
-            .concat()
-            .iter()
-            .map(|s| (*s).to_owned())
-            .collect::<Vec<_>>()
-    };
-    let all = [
-        "--context",
-        &context,
-        "--credential",
-        "alice.member",
-        "--scope",
-        &scope,
-    ];
-    let made = run(&prove(MODEL, &row, &all));
+    let row = fraud("legit.csv");
+    let of = ["--credential", "alice.member", "--scope", &scope];
+    let all = [&["--context", &context][..], &of].concat();
+    let made = run(&user, &prove(MODEL, &row, &all));
     let binding = &made["binding"];
     assert_eq!(text(binding, "root"), root);
     assert_eq!(text(binding, "scope"), scope);
     assert_eq!(text(binding, "context"), context);
     assert_eq!(made["input"].as_array().expect("public").len(), 29);
 
-    let verify = ["verify", "a.folded", "--dir", MODEL, "--dev-srs"];
-    let verify = |options: &[&str]| [&verify[..], options].concat();
+    let verify = |options: &[&str]| {
+        line(&[
+            &["verify", "a.folded", "--dir", MODEL, "--dev-srs"],
+            options,
+        ])
+    };
     let wanted = ["--context", &context, "--root", &root, "--scope", &scope];
-    let verified = user.accepted(&verify(&wanted));
+    let verified = run(&user, &verify(&wanted));
     assert_eq!(verified["binding"], made["binding"]);
-    assert_eq!(
-        (&verified["input"], &verified["output"]),
-        (&made["input"], &made["output"][0])
-    );
-    refused(
-        &user,
-        &verify(&["--context", &anyone]),
-        "made for something else",
-    );
-    refused(
-        &user,
-        &verify(&["--root", &first]),
-        "made for something else",
-    );
-    refused(&user, &verify(&["--scope", "5"]), "made for something else");
+    assert_eq!(verified["input"], made["input"]);
+    assert_eq!(verified["output"], made["output"][0]);
+    for other in [["--context", &anyone], ["--root", &first], ["--scope", "5"]] {
+        refuse(&user, &verify(&other), "made for something else");
+    }
 
     // The same person leaves the same in a scope, and another nullifier in another.
     let nullifier = |scope: &str| {
-        let all = [
+        let of = [
             "--context",
             "1",
             "--credential",
@@ -219,12 +232,16 @@ fn a_credential_is_proven_with_its_row_and_nothing_else() {
             "--scope",
             scope,
         ];
-        text(&run(&prove(MODEL, &row, &all))["binding"], "nullifier")
+        text(
+            &run(&user, &prove(MODEL, &row, &of))["binding"],
+            "nullifier",
+        )
     };
     assert_eq!(nullifier(&scope), text(binding, "nullifier"));
     assert_ne!(nullifier("5"), text(binding, "nullifier"));
 
     let order = "0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
+    let other = fraud("fraud.csv");
     for (dir, row, options, says) in [
         (
             MODEL,
@@ -232,48 +249,12 @@ fn a_credential_is_proven_with_its_row_and_nothing_else() {
             &["--context", &context][..],
             "need --credential",
         ),
-        (MODEL, &row, &all[2..], "need --context"),
-        (MODEL, &row, &["--context", order][..], "not below"),
-        (MODEL, &fraud("fraud.csv"), &all[..], "attests other values"),
-        (
-            "plain",
-            &row,
-            &["--context", &context][..],
-            "take no --context",
-        ),
-        ("plain", &row, &all[2..], "take no --credential"),
+        (MODEL, &row, &of, "need --context"),
+        (MODEL, &row, &["--context", order], "not below"),
+        (MODEL, &other, &all, "attests other values"),
+        ("plain", &row, &["--context", &context], "take no --context"),
+        ("plain", &row, &of, "take no --credential"),
     ] {
-        refuse(&prove(dir, row, options), says);
+        refuse(&user, &prove(dir, row, options), says);
     }
-    refused(
-        &user,
-        &[
-            "compile",
-            &fraud("fraud.onnx"),
-            "--calibration",
-            &fraud("calibration.csv"),
-            "--batch",
-            "2",
-            "--credential",
-            "20",
-            "-o",
-            "b",
-        ],
-        "rows of a credential",
-    );
-    refused(
-        &user,
-        &[
-            "credential",
-            "issue",
-            "plain",
-            "--input",
-            &row,
-            "--identity",
-            "5",
-            "-o",
-            "x",
-        ],
-        "without --credential",
-    );
 }
