@@ -34,16 +34,16 @@ pub fn file(path: &Path) -> eyre::Result<()> {
     writable(folder, path)
 }
 
-/// [`file`], and refuses to replace what cannot be made again: a committed input or the secret of a commitment.
+/// [`file`], and refuses to replace what cannot be made again: a committed input, the secret of a commitment or of an identity.
 ///
 /// # Errors
 /// As [`file`]; such a file.
 pub fn result(path: &Path) -> eyre::Result<()> {
     file(path)?;
-    let kept = [Kind::Input, Kind::WeightSecret];
+    let kept = [Kind::Input, Kind::WeightSecret, Kind::Identity];
     ensure!(
         !kept.into_iter().any(|kind| own::is_artifact(path, kind)),
-        "{} holds the salt of a commitment, without which nothing can be proven about it; give another name",
+        "{} holds a secret, without which nothing can be proven about what was published of it; give another name",
         path.display()
     );
     Ok(())
@@ -142,7 +142,7 @@ mod tests {
         result(&path).unwrap();
         for kind in Kind::ALL {
             fs::write(&path, artifact::header(kind, false, &[])).unwrap();
-            let kept = matches!(kind, Kind::Input | Kind::WeightSecret);
+            let kept = matches!(kind, Kind::Input | Kind::WeightSecret | Kind::Identity);
             assert_eq!(result(&path).is_err(), kept, "{}", kind.name());
             file(&path).unwrap();
         }

@@ -10,6 +10,7 @@ use laminate_front::{quant, rows};
 use laminate_model::artifact::{self, HEADER, Kind, MAGIC};
 use laminate_model::program::Program;
 use laminate_prover::input::{CommittedInput, Input};
+use laminate_prover::prove::Bound;
 
 use crate::files;
 use crate::llm;
@@ -21,12 +22,18 @@ pub struct Given {
     pub input: Input,
     /// Salt of its commitment, if it was committed to before; a proof takes a fresh one otherwise.
     pub salt: Option<Fr>,
+    /// What the statement is bound to.
+    pub bound: Bound,
 }
 
 impl Given {
     /// An input that was not committed to.
     pub fn fresh(input: Input) -> Self {
-        Self { input, salt: None }
+        Self {
+            input,
+            salt: None,
+            bound: Bound::default(),
+        }
     }
 
     /// The input in a file: rows (CSV or JSON) or tokens (JSON), or one that `input commit` wrote.
@@ -42,6 +49,7 @@ impl Given {
         Ok(Self {
             input: input.wrap_err_with(|| path.display().to_string())?,
             salt: Some(committed.salt.0),
+            bound: Bound::default(),
         })
     }
 }

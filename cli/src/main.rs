@@ -3,6 +3,7 @@
 // Everything printed goes through `output`, where a closed standard output or error is no panic.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod bound;
 mod canonical;
 mod chain;
 mod cmd;
@@ -66,6 +67,8 @@ enum Command {
     Setup(cmd::setup::SetupCommand),
     Generate(cmd::generate::Generate),
     Input(cmd::input::InputCommand),
+    Context(cmd::context::ContextCommand),
+    Credential(cmd::credential::CredentialCommand),
     Prove(cmd::prove::Prove),
     ProveWeights(cmd::prove_weights::ProveWeights),
     Join(cmd::join::Join),
@@ -108,6 +111,8 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Setup(c) => c.run(out),
         Command::Generate(c) => c.run(out),
         Command::Input(c) => c.run(out),
+        Command::Context(c) => c.run(out),
+        Command::Credential(c) => c.run(out),
         Command::Prove(c) => c.run(out),
         Command::ProveWeights(c) => c.run(out),
         Command::Join(c) => c.run(out),

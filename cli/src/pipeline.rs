@@ -90,6 +90,7 @@ pub fn fold(
         let powers = srs.powers();
         let links = Links {
             input_salt: given.salt,
+            bound: given.bound.clone(),
             ..Links::default()
         };
         Ok(prove::prove_linked(

@@ -5,7 +5,6 @@ use std::path::Path;
 use eyre::eyre;
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
-use laminate_front::trees::program::takes_keys;
 use laminate_model::program::Program;
 use laminate_model::statement::{Packing, output_words};
 use serde::{Deserialize, Serialize};
@@ -67,7 +66,7 @@ impl InputFormat {
             width: tensor.width() as u32,
             scale: tensor.scale,
             packing: Packing::of_input(program),
-            keys: takes_keys(program),
+            keys: program.takes_keys(),
         })
     }
 }
@@ -94,8 +93,7 @@ impl Subject {
 
     /// Outputs as the contracts count them.
     pub fn outputs(&self) -> u32 {
-        let format = &self.output;
-        format.packing().fields(format.values as usize) as u32
+        self.output.outputs() as u32
     }
 
     /// The program of commitment proofs, if there are such.

@@ -1,8 +1,20 @@
 export type { Hex } from "./bytes.js";
+export { contextOf, identityOf, nullifierOf, scopeOf, type Use } from "./context.js";
 export * from "./encode.js";
 export * from "./errors.js";
 export { type CommittedInput, commitInput } from "./input.js";
-export { decodeOutput, type Output, type OutputFormat, type Packing } from "./output.js";
+export {
+  type Binding,
+  type BindingWords,
+  decodeInput,
+  decodeOutput,
+  type InputForm,
+  type Lead,
+  type Output,
+  type OutputFormat,
+  type Packing,
+  readBinding,
+} from "./output.js";
 export { readProgram, type VerifierProgram } from "./program.js";
 export { type ProofFile, readProof, type Statement } from "./proof.js";
 export {

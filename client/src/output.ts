@@ -29,6 +29,49 @@ export interface OutputFormat {
   readonly packing: Packing;
   /** Of token ids: how many of them, the first ones, are a public prompt. */
   readonly tokens?: { readonly prompt: number };
+  /** What stands before the values in the output words; nothing of most programs. */
+  readonly lead?: Lead;
+}
+
+/** What a program's statements are bound to. */
+export interface Binding {
+  /** Whether there is a context. */
+  readonly context: boolean;
+  /** Whether the input's values are public. */
+  readonly inputPublic: boolean;
+  /** Levels of the tree that the input's credential is in, if it must have one. */
+  readonly credential?: number;
+}
+
+/** How a public input reads. */
+export interface InputForm {
+  readonly values: number;
+  readonly width: number;
+  /** Value = integer · 2^-scale. */
+  readonly scale: number;
+  readonly packing: Packing;
+  /** Whether values are the ordered keys of float32 numbers, as programs of trees take them. */
+  readonly keys: boolean;
+}
+
+/** What stands before the output's values in the output words. */
+export interface Lead {
+  readonly binding: Binding;
+  readonly input?: InputForm;
+}
+
+/** The binding words of a statement. */
+export interface BindingWords {
+  readonly credential?: {
+    /** Root of the tree that the credential is in. */
+    readonly root: bigint;
+    /** What it is used for. */
+    readonly scope: bigint;
+    /** What its holder leaves in the scope, once. */
+    readonly nullifier: bigint;
+  };
+  /** What the proof is for: {@link contextOf}. */
+  readonly context?: bigint;
 }
 
 /** A public output as people read it. */
@@ -60,6 +103,59 @@ export function valueCount(packing: Packing, fields: number): number {
   if (packing === "short") return fields;
   const full = Math.floor(Math.max(0, fields - 1) / 15);
   return 7 * full + Math.floor((fields - 15 * full) / 2);
+}
+
+const bindingCount = (binding: Binding) => (binding.credential === undefined ? 0 : 3) + (binding.context ? 1 : 0);
+
+/** Output words before those of the output's values. */
+export function leadWords(lead: Lead | undefined): number {
+  if (!lead) return 0;
+  return bindingCount(lead.binding) + (lead.input ? wordCount(lead.input.packing, lead.input.values) : 0);
+}
+
+/** Output words of a statement whose output reads so. */
+export function formatWords(format: OutputFormat): number {
+  return leadWords(format.lead) + wordCount(format.packing, format.values);
+}
+
+/**
+ * Reads what a statement is bound to; empty for a program without a binding.
+ *
+ * @param words Output words of a statement.
+ * @throws {@link FileError} for fewer words than there are to read.
+ */
+export function readBinding(words: readonly bigint[], format: OutputFormat): BindingWords {
+  const { lead } = format;
+  if (!lead) return {};
+  const count = bindingCount(lead.binding);
+  if (words.length < count) throw new FileError("output", "malformed", `${words.length} words, expected ${count} binding words`);
+  const [root = 0n, scope = 0n, nullifier = 0n] = words;
+  return {
+    ...(lead.binding.credential !== undefined && { credential: { root, scope, nullifier } }),
+    ...(lead.binding.context && { context: words[count - 1] ?? 0n }),
+  };
+}
+
+/**
+ * Reads a public input: numbers by their scale, of trees the numbers of their keys; `undefined` if the input is hidden.
+ *
+ * @param words Output words of a statement.
+ * @throws {@link FileError} as {@link unpack}.
+ */
+export function decodeInput(words: readonly bigint[], format: OutputFormat): number[] | undefined {
+  const { lead } = format;
+  if (!lead?.input) return undefined;
+  const { packing, values, scale, keys } = lead.input;
+  const integers = unpack(packing, words.slice(bindingCount(lead.binding), leadWords(lead)), values);
+  return integers.map((value) => (keys ? keyNumber(value) : value * 2 ** -scale));
+}
+
+/** The float32 number of an ordered key; NaN for a missing value and for keys that no number has. */
+function keyNumber(key: number): number {
+  if (Math.abs(key) > 0x7f800000) return Number.NaN;
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, Math.abs(key));
+  return key < 0 ? -view.getFloat32(0) : view.getFloat32(0);
 }
 
 /** Packs values: `Σ (value + offset)·2^(bits·i)` for each word. */
@@ -103,7 +199,7 @@ export function unpack(packing: Packing, words: readonly bigint[], count: number
  * @throws {@link FileError} as {@link unpack}.
  */
 export function decodeOutput(words: readonly bigint[], format: OutputFormat): Output {
-  const integers = unpack(format.packing, words, format.values);
+  const integers = unpack(format.packing, words.slice(leadWords(format.lead)), format.values);
   if (format.tokens) {
     const ids = integers.map((value) => value + 2 ** 15);
     const { prompt } = format.tokens;

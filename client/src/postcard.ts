@@ -75,6 +75,10 @@ export class Reader {
     return index;
   }
 
+  flag(): boolean {
+    return this.variant(2) === 1;
+  }
+
   int8(): number {
     return (this.byte() << 24) >> 24;
   }

@@ -2,7 +2,7 @@ import { type Hex, toHex } from "./bytes.js";
 import { open } from "./container.js";
 import { FileError } from "./errors.js";
 import type { Affine } from "./field.js";
-import { type OutputFormat, type Packing, wordCount } from "./output.js";
+import { formatWords, type Lead, type OutputFormat, type Packing } from "./output.js";
 import { Reader } from "./postcard.js";
 
 /** What a proof claims: the program, with weights opening one commitment, on an input opening the other, gives the output. */
@@ -11,7 +11,7 @@ export interface Statement {
   readonly programDigest: bigint;
   readonly weightCommitment: bigint;
   readonly inputCommitment: bigint;
-  /** The packed output; {@link decodeOutput} reads it. */
+  /** Binding words, the packed input if it is public, the packed output: {@link readBinding}, {@link decodeInput}, {@link decodeOutput}. */
   readonly outputWords: readonly bigint[];
 }
 
@@ -53,21 +53,40 @@ export interface ProofFile {
 const STATEMENT_HEAD = 3;
 const PACKING: readonly Packing[] = ["short", "long", "wide"];
 
-/** How the output reads; four forms. */
-function readFormat(reader: Reader): OutputFormat {
-  const head = { values: reader.varint(), width: reader.varint(), scale: reader.int8() };
-  switch (reader.variant(4)) {
+const readPacking = (reader: Reader): Packing => PACKING[reader.variant(3)] ?? "short";
+
+/** What the values are; four forms. */
+function readForm(reader: Reader, form: number): Pick<OutputFormat, "packing" | "tokens"> {
+  switch (form) {
     case 1:
-      return { ...head, packing: "short", tokens: { prompt: 0 } };
+      return { packing: "short", tokens: { prompt: 0 } };
     case 2: {
       const prompt = reader.varint();
-      return { ...head, packing: PACKING[reader.variant(3)] ?? "short", tokens: { prompt } };
+      return { packing: readPacking(reader), tokens: { prompt } };
     }
     case 3:
-      return { ...head, packing: "wide" };
+      return { packing: "wide" };
     default:
-      return { ...head, packing: "short" };
+      return { packing: "short" };
   }
+}
+
+/** What stands before the values. */
+function readLead(reader: Reader): Lead {
+  const flags = { context: reader.flag(), inputPublic: reader.flag() };
+  const binding = { ...flags, ...(reader.flag() && { credential: reader.byte() }) };
+  if (!reader.flag()) return { binding };
+  const head = { values: reader.varint(), width: reader.varint(), scale: reader.int8() };
+  return { binding, input: { ...head, packing: readPacking(reader), keys: reader.flag() } };
+}
+
+/** How the output reads: one of four forms, or the fifth variant, which is one of them behind a lead. */
+function readFormat(reader: Reader): OutputFormat {
+  const head = { values: reader.varint(), width: reader.varint(), scale: reader.int8() };
+  const variant = reader.variant(5);
+  if (variant < 4) return { ...head, ...readForm(reader, variant) };
+  const form = readForm(reader, reader.variant(4));
+  return { ...head, ...form, lead: readLead(reader) };
 }
 
 /**
@@ -100,7 +119,7 @@ export function readProof(bytes: Uint8Array): ProofFile {
   };
   reader.end();
   const [programDigest, weightCommitment, inputCommitment, ...outputWords] = fields;
-  const words = wordCount(head.output.packing, head.output.values);
+  const words = formatWords(head.output);
   if (programDigest === undefined || weightCommitment === undefined || inputCommitment === undefined || outputWords.length !== words) {
     throw new FileError(
       "proof",

@@ -2,7 +2,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { concat, fromHex, type Hex, readWord, toHex, word, wordHex } from "./bytes.js";
 import { FileError, type FileReason } from "./errors.js";
 import { R } from "./field.js";
-import { type OutputFormat, type Packing, valueCount } from "./output.js";
+import { type Lead, leadWords, type OutputFormat, type Packing, valueCount } from "./output.js";
 import { parsed, readProgram, type VerifierProgram } from "./program.js";
 
 /** `version` of the records that this package reads. */
@@ -195,6 +195,27 @@ function inputFormat(members: Members): InputFormat {
   };
 }
 
+function outputLead(members: Members): Lead {
+  const of = members.inner("binding");
+  const depth = of.has("credential") ? { credential: of.number("credential", 20, 32) } : {};
+  const binding = { context: of.flag("context"), inputPublic: of.flag("inputPublic"), ...depth };
+  if (binding.inputPublic !== members.has("input")) {
+    throw members.refused("it says that the input is public, or how it reads, and not both", "contradiction");
+  }
+  if (!binding.inputPublic) return { binding };
+  const input = members.inner("input");
+  return {
+    binding,
+    input: {
+      values: input.number("values", 1, 1 << 20),
+      width: input.number("width", 1, 1 << 20),
+      scale: input.number("scale", -128, 127),
+      packing: input.one("packing", "short", "long", "wide"),
+      keys: input.flag("keys"),
+    },
+  };
+}
+
 /** What both records say alike. */
 function key(members: Members, inference: Members | undefined, development: boolean, program: unknown): Omit<VerifyingKey, "weightsShown"> {
   const packing = members.has("outputPacking") ? members.one("outputPacking", "short", "long", "wide") : "short";
@@ -218,6 +239,11 @@ function key(members: Members, inference: Members | undefined, development: bool
     }
   }
   const prompt = members.has("outputPrompt") ? members.number("outputPrompt") : 0;
+  const lead = members.has("outputLead") ? outputLead(members.inner("outputLead")) : undefined;
+  const before = 15 * leadWords(lead);
+  if (outputCount < before) {
+    throw members.refused(`\`outputCount\` is ${outputCount}, the words before the outputs count ${before}`, "contradiction");
+  }
   return {
     programName: members.text("programName"),
     programDigest,
@@ -225,11 +251,12 @@ function key(members: Members, inference: Members | undefined, development: bool
     development,
     ...(members.has("input") && { input: inputFormat(members.inner("input")) }),
     output: {
-      values: valueCount(packing, outputCount),
+      values: valueCount(packing, outputCount - before),
       width: members.has("outputWidth") ? members.number("outputWidth") : 0,
       scale: members.number("outputScale", -128, 127),
       packing,
       ...(members.flag("outputTokens") && { tokens: { prompt } }),
+      ...(lead && { lead }),
     },
     outputCount,
     ...(own && { universal: own }),

@@ -1,6 +1,6 @@
 import { type Hex, wordHex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
-import { decodeOutput, type Output } from "./output.js";
+import { type BindingWords, decodeInput, decodeOutput, type Lead, type Output, readBinding } from "./output.js";
 import type { ProofFile } from "./proof.js";
 import { type Refusal, runProgram } from "./program.js";
 import { programCalldata } from "./public.js";
@@ -11,6 +11,12 @@ export interface Expected {
   /** The weights; those of the record if it names them. */
   readonly weightCommitment?: Hex;
   readonly inputCommitment?: Hex;
+  /** What the proof is for: {@link contextOf}. A proof that has no context is refused. */
+  readonly context?: bigint;
+  /** Root of the tree of credentials. */
+  readonly root?: bigint;
+  /** What the credential is used for: {@link scopeOf}. */
+  readonly scope?: bigint;
 }
 
 /** What a valid proof leaves open. */
@@ -20,7 +26,11 @@ export type Unchecked =
   /** Which input: no commitment was expected. */
   | "input"
   /** That the weights are in range: a commitment proof shows it, which the registry asks for when a model is registered. */
-  | "weight-range";
+  | "weight-range"
+  /** What the proof is for: it has a context, and none was expected. */
+  | "context"
+  /** Whose credentials, or in which scope: it has both, and one was not expected. */
+  | "credential";
 
 /** Why a proof is refused. */
 export type Reason =
@@ -33,6 +43,8 @@ export type Reason =
   | "weights"
   /** It is of another input. */
   | "input"
+  /** It is bound to something else, or to nothing. */
+  | "binding"
   /** It was made with another verifying key or reference string. */
   | "key"
   /** Its file contradicts the record. */
@@ -48,6 +60,10 @@ export type Verdict =
       /** Whether the reference string's secret is public: then the proof proves nothing to others. */
       readonly development: boolean;
       readonly output: Output;
+      /** What the proof is bound to; empty of most models. */
+      readonly binding: BindingWords;
+      /** The input, if it is public. */
+      readonly input?: readonly number[];
       readonly unchecked: readonly Unchecked[];
     }
   | { readonly valid: false; readonly trust: "native"; readonly reason: Reason; readonly message: string };
@@ -57,6 +73,7 @@ const SENTENCES: Record<Reason, string> = {
   program: "the proof is of another program than the record",
   weights: "the proof was made with other weights",
   input: "the proof was made with another input",
+  binding: "the proof was made for something else: another context, tree of credentials or scope, or none",
   key: "the proof was made with another verifying key or reference string than the record's",
   format: "the proof file says another shape or format than the record: it is altered, or of another version",
   points: "a point of the proof, or their sum, is infinity",
@@ -72,6 +89,24 @@ const SENTENCES: Record<Reason, string> = {
 
 const refusal = (reason: Reason): Verdict => ({ valid: false, trust: "native", reason, message: SENTENCES[reason] });
 
+function sameLead(a: Lead | undefined, b: Lead | undefined): boolean {
+  if (!a || !b) return a === b;
+  const [x, y] = [a.input, b.input];
+  const input = x && y ? x.values === y.values && x.width === y.width && x.scale === y.scale && x.packing === y.packing && x.keys === y.keys : x === y;
+  const [of, as] = [a.binding, b.binding];
+  return input && of.context === as.context && of.inputPublic === as.inputPublic && of.credential === as.credential;
+}
+
+/** Whether a statement is bound to what is expected. */
+function isBound({ credential, context }: BindingWords, expected: Expected): boolean {
+  const pairs = [
+    [expected.context, context],
+    [expected.root, credential?.root],
+    [expected.scope, credential?.scope],
+  ];
+  return pairs.every(([wanted, found]) => wanted === undefined || wanted === found);
+}
+
 /** Whether a file says of its proof what the record says. */
 function contradiction(file: ProofFile, key: VerifyingKey): Reason | undefined {
   const { output, shape, program } = key;
@@ -85,6 +120,7 @@ function contradiction(file: ProofFile, key: VerifyingKey): Reason | undefined {
     file.output.scale === output.scale &&
     file.output.packing === output.packing &&
     file.output.tokens?.prompt === output.tokens?.prompt &&
+    sameLead(file.output.lead, output.lead) &&
     file.outputCount === key.outputCount &&
     file.left.length === 1 &&
     file.terms.length > 1 &&
@@ -120,11 +156,16 @@ export function verifyProof(file: ProofFile, key: VerifyingKey, expected: Expect
   const input = expected.inputCommitment;
   if (input && wordHex(statement.inputCommitment) !== input.toLowerCase()) return refusal("input");
   let output: Output;
+  let binding: BindingWords;
+  let publicInput: number[] | undefined;
   try {
     output = decodeOutput(statement.outputWords, key.output);
+    binding = readBinding(statement.outputWords, key.output);
+    publicInput = decodeInput(statement.outputWords, key.output);
   } catch {
     return refusal("format");
   }
+  if (!isBound(binding, expected)) return refusal("binding");
   const calldata = programCalldata(file, program.opening, universal.verifyingKey);
   if (!calldata) return refusal("points");
   const found = runProgram(program, calldata);
@@ -133,11 +174,15 @@ export function verifyProof(file: ProofFile, key: VerifyingKey, expected: Expect
   if (!weights) unchecked.push("weights");
   if (!input) unchecked.push("input");
   if (!key.weightsShown) unchecked.push("weight-range");
+  if (binding.context !== undefined && expected.context === undefined) unchecked.push("context");
+  if (binding.credential && (expected.root === undefined || expected.scope === undefined)) unchecked.push("credential");
   return {
     valid: true,
     trust: "native",
     development: program.development,
     output,
+    binding,
+    ...(publicInput && { input: publicInput }),
     unchecked,
   };
 }

@@ -14,6 +14,10 @@ contract StatementHarness {
         return StatementLib.decodeOutput(output, outputCount, index);
     }
 
+    function outputWord(bytes calldata output, uint256 index) external pure returns (uint256) {
+        return StatementLib.outputWord(output, index);
+    }
+
     function decodeLongToken(bytes calldata output, uint256 tokenCount, uint256 index) external pure returns (uint256) {
         return StatementLib.decodeLongToken(output, tokenCount, index);
     }
@@ -117,6 +121,35 @@ contract StatementLibTest is TestBase {
         value = bound(value, 2 ** (16 * count), R - 1);
         vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputWordTooLarge.selector, 0, value));
         _lib.requireOutput(abi.encode(value), count);
+    }
+
+    /// Words before the outputs may be any elements of the scalar field, the last word only what its outputs take.
+    function testFuzz_takesBindingWords(uint256 before, uint256 count, bytes32 seed) public {
+        before = bound(before, 1, 6);
+        count = bound(count, 1, 15);
+        bytes memory output;
+        for (uint256 i = 0; i < before; ++i) {
+            output = bytes.concat(output, bytes32(uint256(keccak256(abi.encode(seed, i))) % R));
+        }
+        uint256 last = uint256(keccak256(abi.encode(seed))) % 2 ** (16 * count);
+        output = bytes.concat(output, bytes32(last));
+        uint256 fields = 15 * before + count;
+        _lib.requireOutput(output, fields);
+        for (uint256 i = 0; i < before; ++i) {
+            vm.assertEq(_lib.outputWord(output, i), wordAt(output, i), "word");
+            vm.expectRevert(
+                abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 5 + i, wordAt(output, i) + R)
+            );
+            _lib.requireOutput(withWord(output, i, wordAt(output, i) + R), fields);
+        }
+        int256 value = int256(last & 0xffff) - 32768;
+        vm.assertEq(_lib.decodeOutput(output, fields, 15 * before), value, "first output");
+        uint256 more = last + 2 ** (16 * count);
+        bytes4 reason = StatementLib.OutputWordTooLarge.selector;
+        vm.expectRevert(abi.encodeWithSelector(reason, before, more));
+        _lib.requireOutput(withWord(output, before, more), fields);
+        vm.expectRevert();
+        _lib.outputWord(output, before + 1);
     }
 
     /// The replay key written out again: under the domain, of chain, registry, model, input and output's hash.

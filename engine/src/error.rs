@@ -59,6 +59,14 @@ pub enum Check {
     Boundary,
     /// The packed public output equals the claimed output tensor.
     OutputWords,
+    /// The packed public input equals the claimed input tensor.
+    InputWords,
+    /// The credential of the input's values is in the tree of the stated root.
+    CredentialRoot,
+    /// A step of a credential's path is to the left or to the right.
+    CredentialPath,
+    /// The nullifier is that of the credential's secret in the stated scope.
+    Nullifier,
     /// The last claim of a sumcheck equals the relation at the evaluations.
     Sumcheck(&'static str),
     /// A linear identity of a relation at a random point.
@@ -87,6 +95,10 @@ impl std::fmt::Display for Check {
             Self::Generated => write!(f, "generated token"),
             Self::Boundary => write!(f, "boundary commitment"),
             Self::OutputWords => write!(f, "output encoding"),
+            Self::InputWords => write!(f, "encoding of the public input"),
+            Self::CredentialRoot => write!(f, "root of the tree of credentials"),
+            Self::CredentialPath => write!(f, "path of a credential"),
+            Self::Nullifier => write!(f, "nullifier"),
             Self::Sumcheck(name) => write!(f, "final evaluation of the {name} sumcheck"),
             Self::Linear(name) => write!(f, "linear identity of {name}"),
             Self::LookupRoot => write!(f, "zero numerator at the lookup root"),

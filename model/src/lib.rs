@@ -12,6 +12,7 @@
 //! | [`layout`] | where columns are committed |
 //! | [`ops`] | all that is known of each op |
 //! | [`lower`] | programs as relations and lookups |
+//! | [`binding`], [`credential`] | what statements may say beside that |
 //! | [`statement`], [`public`], [`proof`] | what is claimed, what is published, what is folded |
 //! | [`verify`] | the whole verifier |
 //! | [`shards`] | models proven in parts |
@@ -35,6 +36,8 @@
 )]
 
 pub mod artifact;
+pub mod binding;
+pub mod credential;
 pub mod ends;
 pub mod layout;
 pub mod lower;

@@ -3,6 +3,7 @@
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use serde::{Deserialize, Serialize};
 
+use crate::credential::Membership;
 use laminate_engine::field::{Point, Scalar};
 use laminate_engine::fold::{FoldMode, OpeningProof};
 use laminate_engine::joint::JointProof;
@@ -27,6 +28,8 @@ pub struct FoldedProof<S, P> {
     pub input: Vec<S>,
     /// Output values, `(slots, width)` row-major.
     pub output: Vec<S>,
+    /// What shows that the input's values are a credential's, where the program wants it.
+    pub membership: Option<Membership<S>>,
     /// Rows of the trace polynomial.
     pub trace_rows: Vec<P>,
     /// The relations: one proof of all if folded, else one a node.
@@ -60,6 +63,10 @@ impl<S, P> FoldedProof<S, P> {
             input_salt: scalar(&self.input_salt)?,
             input: map_all(&self.input, scalar)?,
             output: map_all(&self.output, scalar)?,
+            membership: match &self.membership {
+                Some(membership) => Some(membership.try_map(scalar)?),
+                None => None,
+            },
             trace_rows: map_all(&self.trace_rows, point)?,
             relations: map_all(&self.relations, &mut |joint| joint.try_map(scalar))?,
             lookups: map_all(&self.lookups, &mut |lookup| lookup.try_map(scalar))?,

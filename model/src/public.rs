@@ -21,7 +21,7 @@ use halo2curves_axiom::ff::{Field, FromUniformBytes, PrimeField};
 use sha3::{Digest, Keccak256};
 
 use crate::program::Program;
-use crate::statement::{Packing, Statement};
+use crate::statement::{self, Packing, Statement, VALUES_PER_WORD};
 use laminate_engine::backend::{Backend, Native};
 use laminate_engine::deferred::Deferred;
 use laminate_engine::transcript::{Domain, hash};
@@ -46,9 +46,11 @@ pub struct PublicValues<S, P> {
     pub deferred: Deferred<S, P>,
 }
 
-/// Outputs of a program's statement as the contracts count them ([`Packing::fields`]).
+/// Outputs of a program's statement as the contracts count them ([`Packing::fields`]); every word before those of the
+/// output's values counts as a full one.
 pub fn outputs(program: &Program) -> u32 {
-    Packing::of_output(program).fields(program.output_len()) as u32
+    let before = VALUES_PER_WORD * statement::lead_words(program);
+    (before + Packing::of_output(program).fields(program.output_len())) as u32
 }
 
 /// Number of public values of a statement of `fields` fields and a combination of `terms` terms with

@@ -37,7 +37,8 @@ pub struct Statement<S> {
     /// What a shard gives out, unless that is tokens.
     #[serde(skip, default = "absent")]
     pub boundary_out: Option<S>,
-    /// See [`pack`]; [`output_words`] of them.
+    /// Binding words ([`crate::binding`]), the packed input if it is public, the packed output ([`pack`]);
+    /// [`output_words`] of them.
     pub output_words: Vec<S>,
 }
 
@@ -199,9 +200,18 @@ pub fn ends(program: &Program) -> [bool; 2] {
     program.ends().map(|(_, end)| end.is_boundary())
 }
 
-/// Number of output words of a program.
+/// Number of output words of a program, those before the output's values included.
 pub fn output_words(program: &Program) -> usize {
-    Packing::of_output(program).words(program.output_len())
+    lead_words(program) + Packing::of_output(program).words(program.output_len())
+}
+
+/// Number of output words before those of the output's values: binding words, and those of a public input.
+pub fn lead_words(program: &Program) -> usize {
+    let input = match program.binding.input_public {
+        true => Packing::of_input(program).words(program.input_len()),
+        false => 0,
+    };
+    program.binding.words() + input
 }
 
 /// Packs values `v` as `u = v + 2^15`, int32 as `v + 2^31`, of `bits` bits each: `Σ u_i·2^(bits·i)`.

@@ -4,6 +4,7 @@
 use halo2curves_axiom::bn256::{Fr, G1Affine, G2Affine};
 use halo2curves_axiom::group::prime::PrimeCurveAffine;
 
+use crate::credential;
 use crate::layout::{Boundary, Layout, bounded};
 use crate::lower;
 use crate::program::{
@@ -27,7 +28,7 @@ use laminate_engine::switch::on;
 use laminate_engine::transcript::{Domain, Event, Transcript};
 
 /// What transcripts begin with. Circuits that run the verifier have a version of their own, which is to be raised with this one.
-pub const PROTOCOL_VERSION: &str = "v6";
+pub const PROTOCOL_VERSION: &str = "v7";
 
 /// A program that was checked, with its layout; the verifier's only public parameter.
 #[derive(Clone, Debug)]
@@ -209,6 +210,11 @@ impl Verifier {
             proof.output.len(),
             self.program.proof_output_len(),
         )?;
+        expect_len(
+            "credentials",
+            proof.membership.iter().len(),
+            self.program.binding.credential.iter().len(),
+        )?;
         expect_len("lookup trees", proof.lookups.len(), self.trees.len())
     }
 
@@ -299,15 +305,66 @@ impl Verifier {
                 backend.assert_equal(&found, claimed, Check::Boundary)?;
             }
         }
-        let public = self.public_values(&proof.input, &proof.output);
-        let words = statement::pack(backend, of_output, &public);
-        for (word, public) in words.iter().zip(&statement.output_words) {
-            if !on("output words") {
-                continue;
+        self.check_credential(backend, statement, proof)?;
+        let words = self.value_words(backend, &proof.input, &proof.output);
+        let claimed = statement.output_words.iter();
+        let claimed = claimed.skip(self.program.binding.words());
+        let inputs = statement::lead_words(&self.program) - self.program.binding.words();
+        for (index, (word, public)) in words.iter().zip(claimed).enumerate() {
+            match index < inputs {
+                true if on("words of a public input") => {
+                    backend.assert_equal(word, public, Check::InputWords)?;
+                }
+                false if on("output words") => {
+                    backend.assert_equal(word, public, Check::OutputWords)?;
+                }
+                true | false => {}
             }
-            backend.assert_equal(word, public, Check::OutputWords)?;
         }
         Ok(())
+    }
+
+    /// The input's values are those of a credential as the statement says of it.
+    fn check_credential<B: Backend>(
+        &self,
+        backend: &mut B,
+        statement: &Statement<B::Scalar>,
+        proof: &FoldedProof<B::Scalar, B::Point>,
+    ) -> Result<(), VerifyError> {
+        let binding = self.program.binding;
+        let words = binding.read(&statement.output_words);
+        let words = words.and_then(|words| words.credential);
+        let (Some(depth), Some(membership)) = (binding.credential, &proof.membership) else {
+            return Ok(());
+        };
+        let words = words.ok_or(VerifyError::Shape {
+            what: "output words",
+            expected: statement::output_words(&self.program),
+            found: statement.output_words.len(),
+        })?;
+        let packing = Packing::of_input(&self.program);
+        credential::check(backend, depth, membership, packing, &proof.input, &words)
+    }
+
+    /// The output words that hold values: those of a public input, then the output's. Binding words stand before them.
+    pub fn value_words<B: Backend>(
+        &self,
+        backend: &mut B,
+        input: &[B::Scalar],
+        output: &[B::Scalar],
+    ) -> Vec<B::Scalar> {
+        let program = &self.program;
+        let mut words = match program.binding.input_public {
+            true => statement::pack(backend, Packing::of_input(program), input),
+            false => vec![],
+        };
+        let public = self.public_values(input, output);
+        words.extend(statement::pack(
+            backend,
+            Packing::of_output(program),
+            &public,
+        ));
+        words
     }
 
     /// The rows of a trace commitment that hold a boundary.
@@ -325,7 +382,7 @@ impl Verifier {
         Some(statement::boundary_commitment(&mut Native, &rows))
     }
 
-    /// What of a proof's input and output values is public: all outputs, or tokens in their order.
+    /// What of a proof's input and output values is public as output: all outputs, or tokens in their order.
     pub fn public_values<S: Clone>(&self, input: &[S], output: &[S]) -> Vec<S> {
         let Some(sequence) = self.program.sequence else {
             return output.to_vec();
@@ -431,7 +488,12 @@ impl Verifier {
         if !boundaries.is_empty() {
             main.absorb("boundary commitments", &boundaries);
         }
-        main.absorb("output words", &statement.output_words);
+        let words = &statement.output_words;
+        let (bound, words) = words.split_at(self.program.binding.words().min(words.len()));
+        if !bound.is_empty() {
+            main.absorb("binding words", bound);
+        }
+        main.absorb("output words", words);
         let hidden = self.hidden_output(output);
         if !hidden.is_empty() {
             // Without this a prover could choose them after the points at which relations read them.

@@ -10,6 +10,8 @@ use laminate_engine::fold::{self as protocol_fold, FoldMode};
 use laminate_engine::geometry::{BLINDS_LOG, Poly};
 use laminate_engine::joint::JointProof;
 use laminate_engine::transcript::Transcript;
+use laminate_model::binding::{BindingWords, CredentialWords};
+use laminate_model::credential::{self, Membership};
 use laminate_model::layout::Layout;
 use laminate_model::program::{Program, ProgramError, Weights, padded_index};
 use laminate_model::proof::NativeProof;
@@ -52,6 +54,18 @@ pub enum ProveError {
         found: usize,
         /// Rows of the program.
         expected: usize,
+    },
+    /// What statements of the program are bound to, and what was given.
+    #[error(
+        "statements of this program {} a {what}; {}",
+        if *.wanted { "are bound to" } else { "are not bound to" },
+        if *.wanted { "give one" } else { "give none, or compile the model with one" }
+    )]
+    Binding {
+        /// The part.
+        what: &'static str,
+        /// Whether the program wants it.
+        wanted: bool,
     },
     /// The program is malformed.
     #[error(transparent)]
@@ -201,7 +215,7 @@ pub type Blinds = [Fr; 1 << BLINDS_LOG];
 /// What a proof has in common with others, so that their statements say the same: blinds of a shard's boundaries, of
 /// which two neighbours must take the same, and the salt of an input that was committed to before. Fresh ones where none
 /// are given.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Links {
     /// Blinds of what comes in.
     pub input: Option<Blinds>,
@@ -209,6 +223,64 @@ pub struct Links {
     pub output: Option<Blinds>,
     /// Salt of the input commitment ([`crate::input::CommittedInput::salt`]).
     pub input_salt: Option<Fr>,
+    /// What the program's statements are bound to.
+    pub bound: Bound,
+}
+
+/// What a statement is bound to, as far as its program wants it ([`laminate_model::binding`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// The context.
+    pub context: Option<Fr>,
+    /// The credential that the input's values are of, and what it is used for.
+    pub credential: Option<Credential>,
+}
+
+/// A credential in use. Private, but for the scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// What shows that it is in a tree.
+    pub membership: Membership<Fr>,
+    /// Root of the tree.
+    pub root: Fr,
+    /// What it is used for.
+    pub scope: Fr,
+}
+
+impl Bound {
+    /// The binding words of a program's statement.
+    ///
+    /// # Errors
+    /// [`ProveError::Binding`] for what the program wants and is not there, or the other way round.
+    fn words(&self, program: &Program) -> Result<Vec<Fr>, ProveError> {
+        let binding = program.binding;
+        let parts = [
+            ("context", binding.context, self.context.is_some()),
+            (
+                "credential",
+                binding.credential.is_some(),
+                self.credential.is_some(),
+            ),
+        ];
+        for (what, wanted, given) in parts {
+            if wanted != given {
+                return Err(ProveError::Binding { what, wanted });
+            }
+        }
+        let credential = self.credential.as_ref().map(|credential| {
+            let (secret, scope) = (&credential.membership.secret, credential.scope);
+            CredentialWords {
+                root: credential.root,
+                scope,
+                nullifier: credential::nullifier(&mut Native, secret, &scope),
+            }
+        });
+        let words = BindingWords {
+            credential,
+            context: self.context,
+        };
+        Ok(words.to_words())
+    }
 }
 
 impl Links {
@@ -220,7 +292,7 @@ impl Links {
             let links = Self {
                 input,
                 output,
-                input_salt: None,
+                ..Self::default()
             };
             input = output;
             links
@@ -270,6 +342,7 @@ pub fn prove_linked(
             expected,
         });
     }
+    let mut output_words = links.bound.words(program)?;
     stage(Stage::CommitTrace);
     let [transcript_salt, fresh_salt] = [(); 2].map(|()| Fr::random(&mut *rng));
     let input_salt = links.input_salt.unwrap_or(fresh_salt);
@@ -279,7 +352,7 @@ pub fn prove_linked(
     let mut trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
     trace_columns.link(layout, links);
     let trace_rows = trace_columns.commit(model.row_log(), powers);
-    let public = model.verifier.public_values(&input, &output);
+    output_words.extend(model.verifier.value_words(&mut Native, &input, &output));
     let end = |input| model.verifier.boundary_commitment(input, &trace_rows);
     let statement = Statement {
         program_digest: model.verifier.digest,
@@ -292,7 +365,7 @@ pub fn prove_linked(
         ),
         boundary_in: end(true),
         boundary_out: end(false),
-        output_words: statement::pack(&mut Native, Packing::of_output(program), &public),
+        output_words,
     };
 
     stage(Stage::Layers);
@@ -338,6 +411,11 @@ pub fn prove_linked(
         input_salt,
         input,
         output,
+        membership: links
+            .bound
+            .credential
+            .as_ref()
+            .map(|c| c.membership.clone()),
         trace_rows,
         relations,
         lookups,

@@ -67,6 +67,7 @@ fn name(a: &NativeProof, b: &NativeProof) -> String {
         ("input salt", a.input_salt != b.input_salt),
         ("input", a.input != b.input),
         ("output", a.output != b.output),
+        ("credential", a.membership != b.membership),
         ("trace rows", a.trace_rows != b.trace_rows),
         ("lookups", a.lookups != b.lookups),
     ];

@@ -13,6 +13,7 @@ use laminate_engine::joint::JointProof;
 use laminate_engine::lookup::LookupProof;
 use laminate_engine::poly;
 use laminate_engine::transcript::Transcript;
+use laminate_model::credential::Membership;
 use laminate_model::program::{Program, padded_index, padded_log};
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::{self, Packing, Statement};
@@ -56,6 +57,8 @@ pub struct Forger {
     pub output: Vec<Fr>,
     /// Input and output token of every slot that the layers are proven with; none for programs without.
     pub known: [Vec<usize>; 2],
+    /// What shows that the input is a credential's; the binding words of the statement are altered apart.
+    pub membership: Option<Membership<Fr>>,
     /// The statement.
     pub statement: Statement<Fr>,
 }
@@ -96,6 +99,7 @@ impl Forger {
                 boundary_out: None,
                 output_words: vec![],
             },
+            membership: None,
             verifier,
             weights,
             secret,
@@ -122,15 +126,17 @@ impl Forger {
         self.statement.boundary_out = verifier.boundary_commitment(false, &rows);
     }
 
-    /// Makes the statement claim the current input and output.
+    /// Makes the statement claim the current input and output; its binding words stay.
     pub fn restate(&mut self) {
         let program = &self.verifier.program;
         let packing = Packing::of_input(program);
         self.statement.input_commitment =
             statement::input_commitment(&mut Native, packing, &self.input_salt, &self.input);
-        let public = self.verifier.public_values(&self.input, &self.output);
-        let packing = Packing::of_output(&self.verifier.program);
-        self.statement.output_words = statement::pack(&mut Native, packing, &public);
+        let verifier = &self.verifier;
+        let bound = verifier.program.binding.words();
+        let words = &mut self.statement.output_words;
+        words.resize(bound, Fr::ZERO);
+        words.extend(verifier.value_words(&mut Native, &self.input, &self.output));
     }
 
     /// Commits to altered weights, as whoever registers a model can.
@@ -331,6 +337,7 @@ impl Forger {
             input_salt: self.input_salt,
             input: self.input.clone(),
             output: self.output.clone(),
+            membership: self.membership.clone(),
             trace_rows,
             relations,
             lookups,

@@ -11,6 +11,8 @@ use laminate_engine::field::{Point, Scalar};
 use laminate_engine::fold::FoldMode;
 use laminate_engine::joint::JointProof;
 use laminate_model::artifact::{self, ArtifactError, HEADER, Kind};
+use laminate_model::binding::MIN_DEPTH;
+use laminate_model::credential::Tree;
 use laminate_model::program::{Program, Weights};
 use laminate_prover::input::CommittedInput;
 use laminate_prover::prove::WeightSecret;
@@ -87,7 +89,14 @@ fn all() -> Vec<Artifact> {
         bytes: bytes.expect("encode"),
         decode,
     };
+    let leaves = (1..9).map(|n| Scalar(Fr::from(n))).collect();
+    let tree = Tree::new(MIN_DEPTH, leaves).expect("tree");
     let mut out = vec![
+        make(
+            Kind::CredentialTree,
+            artifact::encode(Kind::CredentialTree, false, &tree),
+            decode::<Tree>,
+        ),
         make(
             Kind::Program,
             artifact::encode(Kind::Program, false, &case.program),
@@ -132,6 +141,9 @@ fn all() -> Vec<Artifact> {
         Kind::VerifyingKey,
         Kind::ProvingKey,
         Kind::Srs,
+        Kind::Identity,
+        Kind::Credential,
+        Kind::Membership,
     ] {
         out.push(make(
             kind,

@@ -36,6 +36,10 @@ fn hash_vectors_are_stable() {
         Domain::Fork,
         Domain::WeightCommitment,
         Domain::InputCommitment,
+        Domain::Identity,
+        Domain::Credential,
+        Domain::CredentialNode,
+        Domain::Nullifier,
     ] {
         line(
             &format!("hash {domain:?} 0..3"),

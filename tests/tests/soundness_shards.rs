@@ -360,7 +360,7 @@ fn boundary_rows_of_other_values_or_blinds_are_refused() {
     }
     // Two that do not share their blinds hold on their own.
     for shard in 1..3 {
-        let mut links = run.links[shard];
+        let mut links = run.links[shard].clone();
         let blinds = links.input.as_mut().expect("a link");
         blinds[3] += Fr::ONE;
         let mut forged = run.clone();

@@ -16,6 +16,7 @@ use laminate_engine::lookup::{LAYER_DEGREE, LookupLayer, LookupProof, Segments};
 use laminate_engine::multiexp::{Multiexp, MultiexpProof, multiples, steps};
 use laminate_engine::pcs::PcsProof;
 use laminate_engine::sumcheck::SumcheckProof;
+use laminate_model::credential::Membership;
 use laminate_model::proof::{FoldedProof, NativeProof};
 use laminate_model::statement::{Statement, output_words};
 use laminate_model::verify::Verifier;
@@ -51,6 +52,11 @@ pub fn placeholder(
         input_salt: (),
         input: vec![(); program.input_len()],
         output: vec![(); program.proof_output_len()],
+        membership: program.binding.credential.map(|depth| Membership {
+            secret: (),
+            siblings: vec![(); depth.into()],
+            right: vec![(); depth.into()],
+        }),
         trace_rows: rows(Poly::Trace),
         relations: joints.iter().map(Joint::shape).collect(),
         lookups: verifier.trees.iter().map(lookup).collect(),

@@ -23,9 +23,10 @@ use halo2_base::halo2_proofs::halo2curves::ff::PrimeField;
 use halo2_base::halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
 use laminate_engine::field::Scalar;
 use laminate_engine::fold::FoldMode;
+use laminate_model::binding::Binding;
 use laminate_model::program::Program;
 use laminate_model::public::{INSTANCES, PublicValues};
-use laminate_model::statement::Packing;
+use laminate_model::statement::{Packing, VALUES_PER_WORD, unpack};
 use laminate_model::verify::Verifier;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -39,7 +40,7 @@ use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
 /// keys of another version are not found, instead of making proofs that nobody accepts.
-pub const CIRCUIT_VERSION: u32 = 7;
+pub const CIRCUIT_VERSION: u32 = 8;
 
 /// What a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +138,7 @@ impl Identity {
 
 /// How a program's public output reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "tokens::Stored", into = "tokens::Stored")]
 pub struct OutputFormat {
     /// Number of values.
     pub values: u32,
@@ -145,8 +147,65 @@ pub struct OutputFormat {
     /// Value = integer · 2^-scale.
     pub scale: i8,
     /// What the values are.
-    #[serde(default, rename = "tokens", with = "tokens")]
     pub form: Form,
+    /// What stands before them in the output words.
+    pub lead: Lead,
+}
+
+/// What stands before the output's values in the output words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lead {
+    /// Which binding words there are.
+    pub binding: Binding,
+    /// Of a public input, how it reads.
+    #[serde(default)]
+    pub input: Option<InputForm>,
+}
+
+/// How a public input reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InputForm {
+    /// Number of values.
+    pub values: u32,
+    /// Values to a row.
+    pub width: u32,
+    /// Value = integer · 2^-scale.
+    pub scale: i8,
+    /// How values are packed into words.
+    pub packing: Packing,
+    /// Values are ordered keys of float32 numbers instead.
+    pub keys: bool,
+}
+
+impl Lead {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        binding: Binding::NONE,
+        input: None,
+    };
+
+    fn of(program: &Program) -> Self {
+        let tensor = program.tensors.get(program.input);
+        let input = program.binding.input_public.then(|| InputForm {
+            values: program.input_len() as u32,
+            width: tensor.map_or(0, |t| t.width() as u32),
+            scale: tensor.map_or(0, |t| t.scale),
+            packing: Packing::of_input(program),
+            keys: program.takes_keys(),
+        });
+        Self {
+            binding: program.binding,
+            input,
+        }
+    }
+
+    /// Number of words.
+    pub fn words(&self) -> usize {
+        let input = self.input.map_or(0, |i| i.packing.words(i.values as usize));
+        self.binding.words() + input
+    }
 }
 
 /// What the values of a public output are.
@@ -186,7 +245,31 @@ impl OutputFormat {
                 (None, Packing::Wide) => Form::Wide,
                 (None, Packing::Short | Packing::Long) => Form::Short,
             },
+            lead: Lead::of(program),
         }
+    }
+
+    /// Number of output words, those before the values included.
+    pub fn words(&self) -> usize {
+        self.lead.words() + self.packing().words(self.values as usize)
+    }
+
+    /// Outputs as the contracts count them: every word before the values counts as a full one.
+    pub fn outputs(&self) -> usize {
+        VALUES_PER_WORD * self.lead.words() + self.packing().fields(self.values as usize)
+    }
+
+    /// The output's integers in a statement's output words; none if there are too few.
+    pub fn read(&self, words: &[Fr]) -> Option<Vec<i32>> {
+        let values = words.get(self.lead.words()..)?;
+        unpack(self.packing(), values, self.values as usize)
+    }
+
+    /// The integers of a public input in a statement's output words; none if it is not public.
+    pub fn read_input(&self, words: &[Fr]) -> Option<Vec<i32>> {
+        let input = self.lead.input?;
+        let values = words.get(self.lead.binding.words()..self.lead.words())?;
+        unpack(input.packing, values, input.values as usize)
     }
 
     /// How values are packed into words.

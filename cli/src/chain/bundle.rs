@@ -18,8 +18,9 @@ use std::path::Path;
 use alloy::primitives::{B256, Bytes, Keccak256, keccak256};
 use eyre::{WrapErr, bail, ensure, eyre};
 use laminate_aggregator::evm::VerifierProgram;
+use laminate_aggregator::keys::Lead;
 use laminate_engine::fold::FoldMode;
-use laminate_model::statement::Packing;
+use laminate_model::statement::{Packing, VALUES_PER_WORD};
 use serde::{Deserialize, Serialize};
 
 use super::artifacts;
@@ -171,6 +172,9 @@ pub struct VerifierInfo {
     /// How they are packed into words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_packing: Packing,
+    /// What stands before the values in the output words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_lead: Lead,
     /// How layers are joined in its proofs.
     pub fold: FoldMode,
     /// Points of the group operations that a proof leaves to the contract.
@@ -212,8 +216,10 @@ pub struct WeightInfo {
 
 impl VerifierInfo {
     fn check(&self) -> eyre::Result<()> {
-        let values = self.output_packing.values(self.output_count as usize);
-        let expected = self.output_packing.words(values);
+        let lead = self.output_lead.words();
+        let fields = (self.output_count as usize).saturating_sub(VALUES_PER_WORD * lead);
+        let values = self.output_packing.values(fields);
+        let expected = lead + self.output_packing.words(values);
         ensure!(
             self.output_words as usize == expected,
             "{} output words for {} outputs, expected {expected}",

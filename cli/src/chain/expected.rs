@@ -133,6 +133,7 @@ fn compare(manifest: &Manifest, bundle: &Bundle, of: &str) -> eyre::Result<()> {
             info.output_packing,
             info.development_srs,
         )
+        && manifest.output_lead == info.output_lead
         && manifest.input == info.input;
     ensure!(
         same,

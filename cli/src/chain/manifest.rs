@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alloy::primitives::{Address, B256};
 use eyre::{WrapErr, ensure};
-use laminate_aggregator::keys::TokenFormat;
+use laminate_aggregator::keys::{Lead, TokenFormat};
 use laminate_model::statement::Packing;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,9 @@ pub struct Manifest {
     /// How they are packed into words.
     #[serde(default, skip_serializing_if = "is_default")]
     pub output_packing: Packing,
+    /// What stands before the values in the output words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub output_lead: Lead,
     /// The generated verifier: of this program, or of all.
     pub halo2_verifier: Deployed,
     /// The shared verifier between the two, and this program's keys, where the generated verifier is of all programs.

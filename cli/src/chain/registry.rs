@@ -6,8 +6,9 @@ use eyre::{WrapErr, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::PrimeField;
 use laminate_aggregator::evm::encode_proof;
+use laminate_aggregator::keys::Lead;
 use laminate_aggregator::prove::AggregationProof;
-use laminate_model::statement::{Packing, unpack};
+use laminate_model::statement::{Packing, VALUES_PER_WORD, unpack};
 
 use super::contracts::{InferenceVerifier, Model, ModelRegistry, RoutedVerifier, VerifierRouter};
 use super::manifest::Manifest;
@@ -122,9 +123,9 @@ impl Submission {
     }
 }
 
-/// Decodes the outputs of a statement to integers, `count` as the contracts count them; `None` if there are too few bytes, or a word is
-/// no field element.
-pub fn decode_output(output: &[u8], packing: Packing, count: u32) -> Option<Vec<i32>> {
+/// Decodes the outputs of a statement to integers, which stand behind `lead`, `count` as the contracts count all of it; `None` if
+/// there are too few bytes, or a word is no field element.
+pub fn decode_output(output: &[u8], lead: &Lead, packing: Packing, count: u32) -> Option<Vec<i32>> {
     let words: Option<Vec<Fr>> = output
         .chunks(32)
         .map(|word| {
@@ -133,7 +134,8 @@ pub fn decode_output(output: &[u8], packing: Packing, count: u32) -> Option<Vec<
             Fr::from_repr(bytes).into()
         })
         .collect();
-    unpack(packing, &words?, packing.values(count as usize))
+    let fields = (count as usize).checked_sub(VALUES_PER_WORD * lead.words())?;
+    unpack(packing, words?.get(lead.words()..)?, packing.values(fields))
 }
 
 /// A model to register.

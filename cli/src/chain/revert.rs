@@ -1,5 +1,7 @@
 //! A contract's refusal as one sentence: every custom error of `contracts/src/`, and Solidity's own.
 
+mod poll;
+
 use std::fmt;
 
 use alloy::primitives::{Bytes, U256, hex};
@@ -85,6 +87,24 @@ sol! {
         error NothingToWithdraw(address account);
         error ZeroRecipient();
         error TransferFailed(address to, uint256 amount);
+        // CredentialRoots
+        error NotIssuer(address caller);
+        error ZeroIssuer();
+        error RootOutOfRange(uint256 root);
+        error RootPostedBefore(uint256 root);
+        error EndNotInFuture(uint64 validUntil, uint256 now_);
+        error RootNotValid(uint256 root);
+        // EligibilityPoll
+        error NotEligibilityModel(uint256 modelId, uint256 outputCount);
+        error RootsWithoutCode(address roots);
+        error NoChoices();
+        error PollClosed(uint64 deadline);
+        error NoSuchChoice(uint256 choice, uint256 choices);
+        error NotSender(address sender, address caller);
+        error OtherScope(uint256 expected, uint256 found);
+        error OtherContext(uint256 expected, uint256 found);
+        error VotedBefore(uint256 nullifier);
+        error NotEligible(int256 output, int256 leastOutput);
     }
 }
 
@@ -211,7 +231,10 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
             e.found, e.expected
         ),
         E::OutputLength(e) => format!("the output has {} bytes, expected {}", e.found, e.expected),
-        other => encoding(other).or_else(|| router(other)).unwrap_or_else(|| screen(other)),
+        other => encoding(other)
+            .or_else(|| router(other))
+            .or_else(|| poll::sentence(other))
+            .unwrap_or_else(|| screen(other)),
     }
 }
 
@@ -350,7 +373,7 @@ fn screen(error: &Refusals::RefusalsErrors) -> String {
             "{} does not take the {} wei; withdraw them to another address",
             e.to, e.amount
         ),
-        // Every other variant is named in `sentence`, `encoding` and `router`; their names say what is meant.
+        // Every other variant is named in `sentence`, `encoding`, `router` and `poll`; their names say what is meant.
         _ => "see the error's name".into(),
     }
 }

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::commit::commit;
 use super::compile::{Compile, FidelityReport, LlmArgs, compile};
 use super::setup::{DEV_K, choose, commitment_k, dev_path, development};
+use crate::bound::BindingArgs;
 use crate::files::ModelDir;
 use crate::fraud;
 use crate::input::first_rows;
@@ -205,6 +206,7 @@ impl Bench {
             min_agreement: None,
             min_column_bits: 0,
             force: false,
+            binding: BindingArgs::default(),
             llm: LlmArgs::default(),
             output: folder.path().to_path_buf(),
         };

@@ -324,10 +324,10 @@ async fn recorded(
             (recorded && unread.is_none()).then(|| "no event tells of which model it is".to_owned())
         }
     };
-    let output = event
-        .as_ref()
-        .filter(|_| reason.is_none())
-        .and_then(|e| decode_output(&e.output, manifest.output_packing, manifest.output_count));
+    let output = event.as_ref().filter(|_| reason.is_none()).and_then(|e| {
+        let (lead, packing) = (&manifest.output_lead, manifest.output_packing);
+        decode_output(&e.output, lead, packing, manifest.output_count)
+    });
     Ok(StatementReport {
         statement_hash: hash,
         recorded,

@@ -24,6 +24,7 @@ pub use record::{CompileRecord, Source};
 
 use useful::Floor;
 
+use crate::bound::BindingArgs;
 use crate::destination;
 use crate::exit::Exit;
 use crate::files::{Lock, ModelDir, hex_scalar, own};
@@ -91,6 +92,8 @@ pub struct Compile {
     #[arg(long)]
     #[serde(skip)]
     pub force: bool,
+    #[command(flatten)]
+    pub binding: BindingArgs,
     #[command(flatten)]
     pub llm: LlmArgs,
 }
@@ -255,7 +258,8 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let mut options = Options::rows(model_name(args), args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
-    let compiled = quant::compile(&graph, &rows, &options)?;
+    let mut compiled = quant::compile(&graph, &rows, &options)?;
+    args.binding.apply(&mut compiled.program)?;
     let fidelity = match (&args.evaluation, &compiled.fidelity) {
         (None, Some(measured)) => measured.clone(),
         (path, _) => {
@@ -346,7 +350,12 @@ impl Compile {
                 self.batch == 1 && self.evaluation.is_none(),
                 "--batch and --evaluation are for models over rows; a language model has --tokens and --fidelity"
             );
+            let bound = self.binding.given();
             return match self.llm.shard_layers {
+                Some(_) if bound.is_some() => Err(eyre!(
+                    "{} is for models that are proven as a whole, not in shards; leave it or --shard-layers out",
+                    bound.unwrap_or_default()
+                )),
                 Some(layers) => shards::run(self, layers, out),
                 None => llm::run(self, out),
             };

@@ -13,6 +13,7 @@ use laminate_model::proof::StoredProof;
 use laminate_prover::input::CommittedInput;
 use serde_json::{Value, json};
 
+use crate::bound::{BoundReport, Issued, Member, public_input, read_tree};
 use crate::cmd::audit::Opening;
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::joins::JoinFile;
@@ -127,7 +128,39 @@ impl Inspect {
             }
             Kind::Join => Some(join(&files::read(kind, &self.file)?.1)),
             Kind::Proof => Some(proof(&files::read(kind, &self.file)?.1)),
-            Kind::WeightSecret | Kind::VerifyingKey | Kind::ProvingKey | Kind::Srs => {
+            Kind::CredentialTree => {
+                let tree = read_tree(&self.file)?;
+                Some(json!({
+                    "depth": tree.depth,
+                    "leaves": tree.leaves.len(),
+                    "root": hex_scalar(&tree.root()),
+                }))
+            }
+            Kind::Credential => {
+                let (_, issued): (_, Issued) = files::read(kind, &self.file)?;
+                let mut value = json!({
+                    "program_digest": hex_scalar(&issued.program_digest.0),
+                    "identity": hex_scalar(&issued.identity.0),
+                    "leaf": hex_scalar(&issued.leaf.0),
+                });
+                if self.reveal {
+                    value["values"] = issued.values.into();
+                }
+                Some(value)
+            }
+            Kind::Membership => {
+                let member = Member::read(&self.file)?;
+                Some(json!({
+                    "leaf": hex_scalar(&member.leaf.0),
+                    "root": hex_scalar(&member.root.0),
+                    "depth": member.membership.siblings.len(),
+                }))
+            }
+            Kind::Identity
+            | Kind::WeightSecret
+            | Kind::VerifyingKey
+            | Kind::ProvingKey
+            | Kind::Srs => {
                 let bytes = files::read_bytes(&self.file)?;
                 artifact::open(kind, &bytes).wrap_err_with(|| self.file.display().to_string())?;
                 None
@@ -246,6 +279,8 @@ fn proof(file: &ProofFile) -> Value {
         "verifying_key": hex::encode(file.vk_digest),
         "weight_commitment": statement.as_ref().map(|s| hex(&s.weight_commitment)),
         "input_commitment": statement.as_ref().map(|s| hex(&s.input_commitment)),
+        "binding": statement.as_ref().and_then(|s| BoundReport::of(&file.output, &s.output_words)),
+        "input": statement.as_ref().and_then(|s| public_input(&file.output, &s.output_words)),
         "output": file.reading(),
         "for": file.proof.target,
         "points": file.proof.public.deferred.terms.len(),

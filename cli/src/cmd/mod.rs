@@ -6,6 +6,8 @@ pub mod card;
 pub mod check;
 pub mod commit;
 pub mod compile;
+pub mod context;
+pub mod credential;
 pub mod demo;
 pub mod deploy;
 pub mod generate;

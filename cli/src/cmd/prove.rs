@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eyre::{Context, ensure, eyre};
+use laminate_aggregator::keys::OutputFormat;
 use laminate_aggregator::prove::Target;
 use laminate_engine::field::Scalar;
 use laminate_model::artifact::Kind;
@@ -13,6 +14,7 @@ use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::setup::{Fold, FoldedSrs, commitment_k};
+use crate::bound::{BoundArgs, BoundReport, public_input};
 use crate::destination;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::input::Given;
@@ -46,6 +48,8 @@ pub struct Prove {
     #[arg(long, conflicts_with = "output", required_unless_present = "output")]
     pub folded_only: Option<PathBuf>,
     #[command(flatten)]
+    pub bound: BoundArgs,
+    #[command(flatten)]
     pub srs: FoldedSrs,
     /// Make a proof that `laminate join` takes, instead of one for a contract. Those of shards are always so.
     #[arg(long, conflicts_with = "folded_only")]
@@ -64,6 +68,12 @@ pub struct Report {
     pub weight_commitment: String,
     /// Published statement.
     pub input_commitment: String,
+    /// Context, and what is said of a credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BoundReport>,
+    /// The input, if it is public.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Reading>,
     /// Public outputs, row by row: real numbers, or one row of generated tokens.
     pub output: Vec<Reading>,
     /// Text of the generated tokens, if the model folder has a tokenizer.
@@ -106,7 +116,8 @@ impl Prove {
         let dir = ModelDir::open(&self.dir)?;
         let mut stages = Stages::default();
         let program = dir.program()?;
-        let given = Given::read(&self.input, &program)?;
+        let mut given = Given::read(&self.input, &program)?;
+        given.bound = self.bound.read(&program, &given)?;
         let srs = match self.folded_only {
             None => pipeline::load_setup_srs(&dir.setup()?)?,
             Some(_) => self.srs.load(&dir, &program, out)?,
@@ -149,6 +160,10 @@ impl Prove {
         ensure!(
             self.keep_layers.is_none(),
             "--keep-layers is for models that are proven as a whole; leave it out"
+        );
+        ensure!(
+            !self.bound.is_given(),
+            "statements of shards are bound to nothing; leave --context and --credential out"
         );
         let (dir, programs) = (shards.model_dir(), shards.programs()?);
         let first = programs.first();
@@ -208,7 +223,11 @@ impl Prove {
         stages: Stages,
         out: Output,
     ) -> eyre::Result<()> {
+        let format = OutputFormat::of(&dir.program()?);
+        let words = &folded.statement.output_words;
         let report = Report {
+            binding: BoundReport::of(&format, words),
+            input: public_input(&format, words),
             program_digest: hex_scalar(&folded.statement.program_digest),
             weight_commitment: hex_scalar(&folded.statement.weight_commitment),
             input_commitment: hex_scalar(&folded.statement.input_commitment),
@@ -223,11 +242,15 @@ impl Prove {
         let more = if report.output.len() > 8 { " …" } else { "" };
         let text = report.text.as_ref();
         let text = text.map_or_else(String::new, |text| format!("\ntext              {text:?}"));
+        let input = report.input.as_ref();
+        let input = input.map_or_else(String::new, |input| format!("\ninput             {input}"));
+        let bound = report.binding.as_ref().map(BoundReport::lines);
         let human = format!(
-            "{table}\noutput            {}{more}{text}\nweight commitment {}\ninput commitment  {}",
+            "{table}{input}\noutput            {}{more}{text}\nweight commitment {}\ninput commitment  {}{}",
             shown.join(" "),
             report.weight_commitment,
-            report.input_commitment
+            report.input_commitment,
+            bound.unwrap_or_default()
         );
         out.result(&human, &report)
     }

@@ -24,6 +24,9 @@ fn is_private(kind: Kind) -> bool {
             | Kind::LayerProof
             | Kind::FoldedProof
             | Kind::ShardProofs
+            | Kind::Identity
+            | Kind::Credential
+            | Kind::Membership
     )
 }
 

@@ -108,17 +108,13 @@ impl ProofFile {
 
     /// The statement, with boundaries at the ends given.
     pub fn statement_between(&self, ends: [bool; 2]) -> Option<Statement<Fr>> {
-        let words = self.output.packing().words(self.output.values as usize);
-        Statement::of_fields(&self.proof.public.statement, ends, words)
+        Statement::of_fields(&self.proof.public.statement, ends, self.output.words())
     }
 
     /// The public output as integers.
     pub fn outputs(&self) -> Vec<i32> {
         self.statement()
-            .and_then(|s| {
-                let (packing, count) = (self.output.packing(), self.output.values as usize);
-                laminate_model::statement::unpack(packing, &s.output_words, count)
-            })
+            .and_then(|s| self.output.read(&s.output_words))
             .unwrap_or_default()
     }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::{Fr, G1Affine};
 use laminate_aggregator::join::{Mode, Plan, Tokens, WeightRange, weight_commitment};
-use laminate_aggregator::keys::{Form, OutputFormat, TokenFormat};
+use laminate_aggregator::keys::{Form, Lead, OutputFormat, TokenFormat};
 use laminate_aggregator::packed::Opening;
 use laminate_aggregator::snark::Key;
 use laminate_aggregator::srs::Srs;
@@ -22,7 +22,7 @@ use laminate_engine::backend::Native;
 use laminate_engine::field::{Point, Scalar};
 use laminate_engine::fold::FoldMode;
 use laminate_model::artifact::Kind;
-use laminate_model::statement::{Packing, STATEMENT_HEAD, VALUES_PER_WORD, unpack};
+use laminate_model::statement::{Packing, STATEMENT_HEAD, VALUES_PER_WORD};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, ModelDir, PublishedCommitment, hex_scalar};
@@ -160,7 +160,7 @@ impl JoinFile {
                 key.digest(&mut Native) == child.key.0,
                 "the key of proof {place} is not the one whose digest stands beside it"
             );
-            let words = member.output.packing().words(member.output.values as usize);
+            let words = member.output.words();
             ensure!(
                 words == child.words(),
                 "proof {place} has {} output words, {} values take {words}",
@@ -198,6 +198,7 @@ impl JoinFile {
                     prompt: tokens.prompt_len() as u32,
                     packing: tokens.packing,
                 }),
+                lead: Lead::NONE,
             };
         }
         let words: usize = plan.children.iter().map(|c| c.words()).sum();
@@ -207,7 +208,7 @@ impl JoinFile {
         });
         let first = scales.next().unwrap_or(0);
         // Words of int32 alone read as such.
-        let wide = |m: &Member| m.output.packing() == Packing::Wide;
+        let wide = |m: &Member| m.output.packing() == Packing::Wide && m.output.lead == Lead::NONE;
         let (form, values) = match plan.mode {
             Mode::Batch if self.members.iter().all(wide) => {
                 let values = Packing::Wide.values(plan.outputs() as usize);
@@ -222,6 +223,7 @@ impl JoinFile {
             width: 1,
             scale: if scales.all(|s| s == first) { first } else { 0 },
             form,
+            lead: Lead::NONE,
         }
     }
 
@@ -237,7 +239,7 @@ impl JoinFile {
                 let (own, rest) = words.split_at_checked(child.words())?;
                 words = rest;
                 let format = &member.output;
-                let values = unpack(format.packing(), own, format.values as usize)?;
+                let values = format.read(own)?;
                 Some(ChildOutput {
                     name: member.name.clone(),
                     output: Reading::of(format, &values),
@@ -363,7 +365,7 @@ impl JoinDir {
             name: self.file.name.clone(),
             digest: self.file.digest(),
             input: None,
-            words: output.packing().words(output.values as usize),
+            words: output.words(),
             output,
             range,
         })

@@ -22,6 +22,11 @@ pragma solidity 0.8.19;
 /// The outputs of a language model are tokens: `v + 2^15` is the id. Ids of a vocabulary of more than 2^16 tokens take
 /// 32 bits each, token `i` at bits `32 * (i % 7)` of word `i / 7`; such a statement's `outputCount` counts their 16-bit
 /// halves and the empty fifteenth field of every word but the last (`longTokenFields`).
+///
+/// Some programs' statements say more, in words before those of the outputs: root, scope and nullifier of a credential, a
+/// context (`Context`), and the packed values of a public input. They count as full words, fifteen outputs each, so that
+/// whoever expects one output takes no such program; the outputs are the last ones. A binding word is any element of the
+/// scalar field.
 library StatementLib {
     /// @notice Order of BN254's scalar field: public values are evaluated modulo it, so this side must refuse every
     /// larger word, or one statement would have several encodings.
@@ -76,20 +81,23 @@ library StatementLib {
 
     /// @notice Refuses output bytes of another length than `outputCount` outputs take, words that are not reduced, and
     /// bits in slots beyond the last output.
+    /// @dev What a word before the last holds is the circuit's business: packed values, which it makes itself, or a
+    /// binding word, which may have bits above the fifteenth slot.
     function requireOutput(bytes calldata output, uint256 outputCount) internal pure {
         uint256 words = outputWords(outputCount);
         if (output.length != 32 * words) revert OutputLength(32 * words, output.length);
         // `output` has so many words, and `outputCount` is above the slots before the last.
         unchecked {
+            uint256 value;
             for (uint256 i = 0; i < words; ++i) {
-                uint256 value;
                 assembly ("memory-safe") {
                     value := calldataload(add(output.offset, mul(32, i)))
                 }
                 if (value >= SCALAR_MODULUS) revert ValueNotCanonical(FIXED_VALUES + i, value);
-                uint256 slots = i + 1 == words ? outputCount - i * OUTPUTS_PER_WORD : OUTPUTS_PER_WORD;
-                if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(i, value);
             }
+            if (words == 0) return;
+            uint256 slots = outputCount - (words - 1) * OUTPUTS_PER_WORD;
+            if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(words - 1, value);
         }
     }
 
@@ -97,7 +105,7 @@ library StatementLib {
     /// @dev The caller must have had the output checked (`requireOutput`) with the same `outputCount`.
     function decodeOutput(bytes calldata output, uint256 outputCount, uint256 index) internal pure returns (int256) {
         if (index >= outputCount) revert OutputIndex(index, outputCount);
-        uint256 word = _word(output, index / OUTPUTS_PER_WORD);
+        uint256 word = outputWord(output, index / OUTPUTS_PER_WORD);
         uint256 encoded = (word >> (OUTPUT_BITS * (index % OUTPUTS_PER_WORD))) & (2 ** OUTPUT_BITS - 1);
         return int256(encoded) - OUTPUT_OFFSET;
     }
@@ -106,7 +114,7 @@ library StatementLib {
     /// @dev The caller must have had the output checked (`requireOutput`) with the `outputCount` of `tokenCount` tokens.
     function decodeLongToken(bytes calldata output, uint256 tokenCount, uint256 index) internal pure returns (uint256) {
         if (index >= tokenCount) revert OutputIndex(index, tokenCount);
-        uint256 word = _word(output, index / LONG_TOKENS_PER_WORD);
+        uint256 word = outputWord(output, index / LONG_TOKENS_PER_WORD);
         return (word >> (LONG_TOKEN_BITS * (index % LONG_TOKENS_PER_WORD))) & (2 ** LONG_TOKEN_BITS - 1);
     }
 
@@ -128,8 +136,8 @@ library StatementLib {
         );
     }
 
-    /// @dev Bounds-checked read of the big-endian word `index`.
-    function _word(bytes calldata data, uint256 index) private pure returns (uint256) {
-        return uint256(bytes32(data[32 * index:32 * index + 32]));
+    /// @notice Word `index` of an output, such as a binding word. Reverts if there is none.
+    function outputWord(bytes calldata output, uint256 index) internal pure returns (uint256) {
+        return uint256(bytes32(output[32 * index:32 * index + 32]));
     }
 }

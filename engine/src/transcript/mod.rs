@@ -41,6 +41,14 @@ pub enum Domain {
     Snark,
     /// Digest of the verifying key of an aggregation circuit.
     VerifyingKey,
+    /// Public identity of whoever holds a secret.
+    Identity,
+    /// A credential: an identity with attested values, the leaf of a tree.
+    Credential,
+    /// A node of a tree of credentials, from its two children.
+    CredentialNode,
+    /// What a secret leaves in a scope.
+    Nullifier,
 }
 
 impl Domain {
@@ -59,6 +67,10 @@ impl Domain {
             Self::JoinInputs => b"join-inputs",
             Self::Snark => b"snark",
             Self::VerifyingKey => b"verifying-key",
+            Self::Identity => b"identity",
+            Self::Credential => b"credential",
+            Self::CredentialNode => b"credential-node",
+            Self::Nullifier => b"nullifier",
         };
         fr_from_digest(b"laminate/transcript/v1", name)
     }

@@ -171,10 +171,7 @@ impl Built {
 /// Whether a program takes keys of float32 numbers rather than numbers at a scale.
 #[must_use]
 pub fn takes_keys(program: &Program) -> bool {
-    program
-        .nodes
-        .iter()
-        .any(|node| matches!(node.op, Op::Forest(_)) && node.inputs == [program.input])
+    program.takes_keys()
 }
 
 /// The keys of a row.

@@ -60,11 +60,19 @@ pub enum Kind {
     ProvingKey,
     /// A structured reference string.
     Srs,
+    /// The secret of a holder of credentials. Private.
+    Identity,
+    /// A credential as its issuer gives it out. Private.
+    Credential,
+    /// The leaves of a tree of credentials. Public.
+    CredentialTree,
+    /// What shows that a credential is in a tree. Private.
+    Membership,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
@@ -80,6 +88,10 @@ impl Kind {
         Self::VerifyingKey,
         Self::ProvingKey,
         Self::Srs,
+        Self::Identity,
+        Self::Credential,
+        Self::CredentialTree,
+        Self::Membership,
     ];
 
     /// The four bytes that stand in the header.
@@ -100,6 +112,10 @@ impl Kind {
             Self::VerifyingKey => b"VKEY",
             Self::ProvingKey => b"PKEY",
             Self::Srs => b"SRS0",
+            Self::Identity => b"IDEN",
+            Self::Credential => b"CRED",
+            Self::CredentialTree => b"CTRE",
+            Self::Membership => b"CMEM",
         }
     }
 
@@ -121,20 +137,26 @@ impl Kind {
             Self::VerifyingKey => "verifying key",
             Self::ProvingKey => "proving key",
             Self::Srs => "reference string",
+            Self::Identity => "identity",
+            Self::Credential => "credential",
+            Self::CredentialTree => "tree of credentials",
+            Self::Membership => "membership",
         }
     }
 
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
-            Self::Proof | Self::VerifyingKey | Self::ProvingKey | Self::FoldedProof => 4,
-            Self::LayerProof | Self::ShardProofs | Self::Program => 3,
+            Self::FoldedProof => 5,
+            Self::Proof | Self::VerifyingKey | Self::ProvingKey | Self::ShardProofs => 4,
+            Self::LayerProof | Self::Program => 3,
             Self::Weights | Self::WeightSecret | Self::Srs => 2,
             Self::WeightCommitment
             | Self::Opening
             | Self::Input
             | Self::ShardedProof
             | Self::Join => 1,
+            Self::Identity | Self::Credential | Self::CredentialTree | Self::Membership => 1,
         }
     }
 }

@@ -89,12 +89,17 @@ impl Sequence {
     }
 }
 
-/// How a program holds its [`Sequence`]: one of the first form is encoded as it was before there were
-/// others, so that its program keeps its digest.
+/// How a program holds its [`Sequence`] and its [`Binding`](crate::binding::Binding). What could be said before there was
+/// more to say is encoded as it was then, so that its program keeps its digest.
 pub(crate) mod stored {
+    use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::Sequence;
+    use crate::binding::Binding;
+
+    /// Of a program.
+    pub type Ends = (Option<Sequence>, Binding);
 
     #[derive(Serialize, Deserialize)]
     enum Stored {
@@ -105,16 +110,30 @@ pub(crate) mod stored {
             vocab: u32,
         },
         Full(Sequence),
+        Bound(Option<Sequence>, Binding),
     }
 
-    pub fn serialize<S: Serializer>(
-        sequence: &Option<Sequence>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Bound {
+            sequence: Option<Sequence>,
+            binding: Binding,
+        },
+        Plain(Option<Sequence>),
+    }
+
+    pub fn serialize<S: Serializer>(ends: &Ends, serializer: S) -> Result<S::Ok, S::Error> {
+        let (sequence, binding) = *ends;
         if serializer.is_human_readable() {
-            return sequence.serialize(serializer);
+            let text = match binding.is_none() {
+                true => Text::Plain(sequence),
+                false => Text::Bound { sequence, binding },
+            };
+            return text.serialize(serializer);
         }
-        let stored = match *sequence {
+        let stored = match sequence {
+            _ if !binding.is_none() => Stored::Bound(sequence, binding),
             None => Stored::None,
             Some(Sequence {
                 tokens,
@@ -132,20 +151,26 @@ pub(crate) mod stored {
         stored.serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Sequence>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ends, D::Error> {
         if deserializer.is_human_readable() {
-            return Option::deserialize(deserializer);
+            return Ok(match Text::deserialize(deserializer)? {
+                Text::Plain(sequence) => (sequence, Binding::default()),
+                Text::Bound { sequence, binding } => (sequence, binding),
+            });
         }
+        let none = Binding::default();
         Ok(match Stored::deserialize(deserializer)? {
-            Stored::None => None,
+            Stored::None => (None, none),
             Stored::Plain {
                 tokens,
                 prompt,
                 vocab,
-            } => Some(Sequence::new(tokens, prompt, vocab)),
-            Stored::Full(sequence) => Some(sequence),
+            } => (Some(Sequence::new(tokens, prompt, vocab)), none),
+            Stored::Full(sequence) => (Some(sequence), none),
+            Stored::Bound(_, binding) if binding.is_none() => {
+                return Err(D::Error::custom("a binding to nothing"));
+            }
+            Stored::Bound(sequence, binding) => (sequence, binding),
         })
     }
 }
@@ -153,27 +178,51 @@ pub(crate) mod stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binding::Binding;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Holder(#[serde(with = "stored")] Option<Sequence>);
+    struct Holder(#[serde(with = "stored")] stored::Ends);
+
+    fn holder(sequence: Option<Sequence>) -> Holder {
+        Holder((sequence, Binding::default()))
+    }
 
     #[test]
     fn the_first_form_is_encoded_as_before() {
         #[derive(Serialize)]
         struct Before(Option<(u32, u32, u32)>);
         for old in [None, Some((6, 2, 70_000))] {
-            let new = Holder(old.map(|(t, p, v)| Sequence::new(t, p, v)));
+            let new = holder(old.map(|(t, p, v)| Sequence::new(t, p, v)));
             let bytes = postcard::to_stdvec(&new).unwrap();
             assert_eq!(bytes, postcard::to_stdvec(&Before(old)).unwrap());
             assert_eq!(postcard::from_bytes::<Holder>(&bytes).unwrap(), new);
         }
-        let full = Holder(Some(Sequence {
+        let full = holder(Some(Sequence {
             prompt_public: true,
             shard: Some(Shard { index: 1, count: 3 }),
             ..Sequence::new(6, 2, 9)
         }));
         let bytes = postcard::to_stdvec(&full).unwrap();
         assert_eq!(postcard::from_bytes::<Holder>(&bytes).unwrap(), full);
+    }
+
+    #[test]
+    fn bindings_are_read_back_and_a_binding_to_nothing_is_refused() {
+        let binding = Binding {
+            context: true,
+            input_public: false,
+            credential: Some(20),
+        };
+        for sequence in [None, Some(Sequence::new(6, 2, 9))] {
+            let bound = Holder((sequence, binding));
+            let bytes = postcard::to_stdvec(&bound).unwrap();
+            assert_eq!(postcard::from_bytes::<Holder>(&bytes).unwrap(), bound);
+            let text = serde_json::to_string(&bound).unwrap();
+            assert_eq!(serde_json::from_str::<Holder>(&text).unwrap(), bound);
+        }
+        // Variant 3, no sequence, and three parts of which there is none.
+        assert!(postcard::from_bytes::<Holder>(&[3, 0, 0, 0, 0]).is_err());
+        assert!(postcard::from_bytes::<Holder>(&[3, 0, 1, 0, 0]).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     End, Node, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
     WeightFormat,
 };
+use crate::binding::{MAX_DEPTH, MIN_DEPTH};
 use crate::ops::{Check, Io, Op, Output, Used};
 use laminate_engine::switch::{on, on_of};
 
@@ -262,7 +263,44 @@ impl Program {
         if self.is_weights_only() {
             return Ok(());
         }
+        self.check_binding()?;
         self.check_sequence()
+    }
+
+    /// A shard is bound to nothing: only all of them say something. Tokens are public by other means, and a credential
+    /// is of one row.
+    fn check_binding(&self) -> Result<(), ProgramError> {
+        let binding = self.binding;
+        let shard = self.sequence.is_some_and(|s| s.shard.is_some());
+        let parts = binding.words() + usize::from(binding.input_public);
+        bound(
+            "binding of a shard",
+            parts,
+            !shard || binding.is_none(),
+            "none",
+        )?;
+        let rows = self.sequence.is_none();
+        bound(
+            "public input",
+            binding.input_public.into(),
+            rows || !binding.input_public,
+            "that of rows; the public prompt of a sequence is another",
+        )?;
+        let Some(depth) = binding.credential else {
+            return Ok(());
+        };
+        bound(
+            "levels of a tree of credentials",
+            depth.into(),
+            (MIN_DEPTH..=MAX_DEPTH).contains(&depth),
+            format!("{MIN_DEPTH} to {MAX_DEPTH}"),
+        )?;
+        bound(
+            "rows of a credential",
+            self.slots(),
+            rows && self.batch_log == 0,
+            "one row, no tokens",
+        )
     }
 
     fn check_tensors(&self) -> Result<(), ProgramError> {

@@ -7,6 +7,7 @@
 
 mod carry;
 mod check;
+mod encoding;
 pub mod packed;
 mod padding;
 mod table;
@@ -30,6 +31,7 @@ pub use view::{AxisMap, AxisMask, AxisPair, TensorView, ViewTerm};
 use halo2curves_axiom::bn256::Fr;
 use serde::{Deserialize, Serialize};
 
+use crate::binding::Binding;
 use laminate_engine::field::fr_from_digest;
 
 /// Index of a tensor in [`Program::tensors`].
@@ -65,6 +67,7 @@ pub struct Node {
 
 /// Architecture and integer semantics of a model; see the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "encoding::Encoded", into = "encoding::Encoded")]
 pub struct Program {
     /// Name for people.
     pub name: String,
@@ -91,8 +94,9 @@ pub struct Program {
     /// commitment needs a proof of its own.
     pub check_weights: bool,
     /// Set for programs over tokens.
-    #[serde(with = "crate::ends::stored")]
     pub sequence: Option<Sequence>,
+    /// What statements say beside weights, input commitment and output.
+    pub binding: Binding,
     /// The residual stream of stacked blocks.
     pub carry: Option<Carry>,
     /// Rotation angles.
@@ -117,6 +121,7 @@ impl Program {
             limb_bits: 8,
             check_weights: true,
             sequence: None,
+            binding: Binding::default(),
             carry: None,
             rope: vec![],
             views: vec![],
@@ -132,6 +137,14 @@ impl Program {
     pub fn is_wide(&self, end: TensorId) -> bool {
         let wide = self.tensors.get(end).is_some_and(|t| t.bits == 32);
         self.sequence.is_none() && !self.is_weights_only() && wide
+    }
+
+    /// Whether the input's values are ordered keys of float32 numbers, as forests compare them, rather than numbers
+    /// at a scale.
+    pub fn takes_keys(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| matches!(node.op, Op::Forest(_)) && node.inputs == [self.input])
     }
 
     /// Number of limbs that hold `bytes` bytes.

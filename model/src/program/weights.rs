@@ -33,6 +33,7 @@ impl Program {
             + self.views.len()
             + usize::from(self.batch_log)
             + usize::from(self.sequence.is_some())
+            + usize::from(!self.binding.is_none())
             + usize::from(self.carry.is_some())
             + usize::from(self.input != 0)
             + usize::from(self.output != 0)

@@ -18,7 +18,7 @@ use snark_verifier_sdk::CircuitExt;
 use super::witness::JoinWitness;
 use super::*;
 use crate::circuit::AggregationCircuit;
-use crate::keys::{Form, OutputFormat, ProvingKey};
+use crate::keys::{Form, Lead, OutputFormat, ProvingKey};
 use crate::prove::{self as aggregation, AggregationProof, Target};
 use crate::snark::{Key, Template};
 use crate::srs::Srs;
@@ -88,6 +88,7 @@ fn batch(made: &[&Made]) -> Join {
 }
 
 const RAW: OutputFormat = OutputFormat {
+    lead: Lead::NONE,
     values: 0,
     width: 0,
     scale: 0,

@@ -138,7 +138,12 @@ fn a_proof_is_submitted_once_for_its_model() {
         let found = found.await.unwrap().unwrap();
         assert_eq!(found.block, submitted.receipt.block);
         assert_eq!(
-            decode_output(&found.event.output, Default::default(), 1),
+            decode_output(
+                &found.event.output,
+                &Default::default(),
+                Default::default(),
+                1
+            ),
             Some(vec![1234])
         );
 

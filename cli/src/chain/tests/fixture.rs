@@ -83,6 +83,7 @@ impl Fixture {
                 width: 1,
                 scale: 14,
                 form: laminate_aggregator::keys::Form::Short,
+                lead: laminate_aggregator::keys::Lead::NONE,
             },
             proof,
         };

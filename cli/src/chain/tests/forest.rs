@@ -79,10 +79,10 @@ fn forest() -> (Program, Weights) {
 }
 
 /// A program that is set up for contracts.
-struct Ready {
+pub(super) struct Ready {
     folder: tempfile::TempDir,
     dir: ModelDir,
-    program: Program,
+    pub(super) program: Program,
     srs: Srs,
 }
 
@@ -90,7 +90,7 @@ const PAYEE: Address = address!("0x00000000000000000000000000000000000beef1");
 const MODE: FoldMode = FoldMode::On;
 
 impl Ready {
-    fn new((program, weights): (Program, Weights)) -> Self {
+    pub(super) fn new((program, weights): (Program, Weights)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = ModelDir::create(&folder.path().join("model")).unwrap();
         dir.write_compiled(&program, &weights).unwrap();
@@ -118,7 +118,7 @@ impl Ready {
         (Given::read(&path, &self.program).unwrap(), committed)
     }
 
-    fn prove(&self, given: &Given) -> ProofFile {
+    pub(super) fn prove(&self, given: &Given) -> ProofFile {
         let mut stages = Stages::default();
         let (program, srs) = (&self.program, &self.srs);
         let folded = pipeline::fold(&self.dir, given, srs, MODE, &mut stages, OUT).unwrap();
@@ -129,7 +129,7 @@ impl Ready {
     }
 
     /// The contracts, and the model's number in the registry.
-    async fn deployed(&self, screen: bool) -> (Chain, Manifest, Registry, U256) {
+    pub(super) async fn deployed(&self, screen: bool) -> (Chain, Manifest, Registry, U256) {
         let subject = Subject::of(&self.program).unwrap();
         let (digest, opening) = (subject.digest, Opening::Shplonk);
         let key = pipeline::load_verifying_key(digest, MODE, &self.srs, opening).unwrap();
@@ -182,7 +182,12 @@ fn a_forest_is_submitted_like_any_other_program() {
         let (mut chain, manifest, registry, id) = ready.deployed(false).await;
         let honest = Submission::of_inference(&proof.proof, &manifest).unwrap();
         let count = manifest.output_count;
-        let decoded = decode_output(&honest.output, manifest.output_packing, count);
+        let decoded = decode_output(
+            &honest.output,
+            &manifest.output_lead,
+            manifest.output_packing,
+            count,
+        );
         assert_eq!(decoded, Some(outputs.to_vec()));
         // Another sum in the statement.
         let mut other = honest.clone();

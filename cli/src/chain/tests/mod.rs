@@ -6,6 +6,7 @@
 mod anvil;
 mod audit;
 mod commands;
+mod eligibility;
 mod embedded;
 mod faults;
 mod fixture;
@@ -97,6 +98,7 @@ fn bundle_with(halo2: &[u8], weights: Option<&[u8]>) -> Option<Bundle> {
         output_tokens: false,
         output_prompt: 0,
         output_packing: Default::default(),
+        output_lead: Default::default(),
         terms: 1,
         proof_length: PROOF_LENGTH,
         weights: weights.map(|_| WeightInfo {

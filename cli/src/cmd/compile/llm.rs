@@ -203,7 +203,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Finished> {
         let texts = || llm::calibration(path, &model, tokenizer.as_ref(), options.inputs.count);
         stages.run("calibration texts", texts, |_| None)?
     };
-    let compiled = {
+    let mut compiled = {
         let _stage = out.stage("Quantising the model");
         stages.run(
             "quantise",
@@ -211,6 +211,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Finished> {
             |_| None,
         )?
     };
+    args.binding.apply(&mut compiled.program)?;
     let texts = match &args.llm.fidelity {
         Some(path) => {
             let length = llm::piece_length(&model, options.inputs.count);

@@ -137,7 +137,8 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     };
     let made = head::head(ensemble, &lowered, predict)?;
     let name = model_name(args);
-    let (program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
+    let (mut program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
+    args.binding.apply(&mut program)?;
     let fidelity = fidelity(args, (ensemble, &made), &program, &weights)?;
     drop(_stage);
     let (dir, _lock) = args.folder()?;

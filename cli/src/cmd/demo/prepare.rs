@@ -12,6 +12,7 @@ use laminate_prover::input::CommittedInput;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
 
+use crate::bound::BindingArgs;
 use crate::chain::registry::word;
 use crate::chain::universal::Mode;
 use crate::cmd::commit::commit;
@@ -208,6 +209,7 @@ fn model(
         min_agreement: None,
         min_column_bits: 0,
         force: false,
+        binding: BindingArgs::default(),
         llm: LlmArgs::default(),
         output: PathBuf::from(output),
     };

@@ -11,11 +11,12 @@ use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_model::artifact::{self, Kind};
-use laminate_model::statement::{Statement, unpack};
+use laminate_model::statement::Statement;
 use serde::Serialize;
 
 use super::join::prove as join;
 use super::setup::FoldedSrs;
+use crate::bound::{BoundReport, Element, public_input};
 use crate::exit::Exit;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::joins::{ChildOutput, JoinDir};
@@ -56,6 +57,15 @@ pub struct Verify {
     /// Refuse a proof of another input (`laminate input show` prints its commitment).
     #[arg(long, value_name = "X")]
     pub input_commitment: Option<String>,
+    /// Refuse a proof for anything else (`laminate context`).
+    #[arg(long, value_name = "NUMBER")]
+    pub context: Option<Element>,
+    /// Refuse a proof of a credential in another tree.
+    #[arg(long, value_name = "NUMBER")]
+    pub root: Option<Element>,
+    /// Refuse a proof of a credential that is used for something else (`laminate credential scope`).
+    #[arg(long, value_name = "NUMBER")]
+    pub scope: Option<Element>,
 }
 
 /// What `verify` reports.
@@ -69,6 +79,12 @@ pub struct Report {
     pub weight_commitment: String,
     /// Input that was used.
     pub input_commitment: String,
+    /// Context, and what is said of a credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BoundReport>,
+    /// The input, if it is public.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Reading>,
     /// Output.
     pub output: Reading,
     /// What each proof of a joined batch says, with the folder of the join in --dir.
@@ -144,6 +160,8 @@ impl Verify {
             program_digest: hex_scalar(&statement.program_digest),
             weight_commitment: hex_scalar(&statement.weight_commitment),
             input_commitment: hex_scalar(&statement.input_commitment),
+            binding: BoundReport::of(&checked.format, &statement.output_words),
+            input: public_input(&checked.format, &statement.output_words),
             output: checked.output,
             outputs,
             text,
@@ -169,6 +187,7 @@ impl Verify {
         self.refuse_srs()?;
         let statement = statement(&self.proof, &proof)?;
         self.expect(&statement)?;
+        self.expect_bound(&proof.output, &statement)?;
         let start = Instant::now();
         let verdict = {
             let _stage = out.stage("Verifying");
@@ -177,6 +196,7 @@ impl Verify {
         Ok(Checked {
             statement,
             output: proof.reading(),
+            format: proof.output,
             seconds: start.elapsed().as_secs_f64(),
             setup: proof.setup,
             weights_shown: verdict.weights_shown,
@@ -213,20 +233,49 @@ impl Verify {
         self.expect(&statement)?;
         // Either the program's, or that of its commitment proofs.
         let statement_of_weights = statement.program_digest != program.digest()?;
-        let format = OutputFormat::of(&program);
-        let values = unpack(
-            format.packing(),
-            &statement.output_words,
-            format.values as usize,
-        );
+        let format = match statement_of_weights {
+            true => OutputFormat::of(&program.weights_program()),
+            false => OutputFormat::of(&program),
+        };
+        self.expect_bound(&format, &statement)?;
+        let values = format.read(&statement.output_words);
         Ok(Checked {
             statement,
             output: Reading::of(&format, &values.unwrap_or_default()),
+            format,
             seconds,
             setup: srs.setup_id(),
             weights_shown: program.check_weights || statement_of_weights,
             development: srs.origin().is_development(),
         })
+    }
+
+    /// Refuses a proof that is bound to something else than asked for, or to nothing.
+    fn expect_bound(&self, format: &OutputFormat, statement: &Statement<Fr>) -> eyre::Result<()> {
+        let bound = BoundReport::of(format, &statement.output_words);
+        let bound = bound.as_ref();
+        for (what, wanted, found) in [
+            (
+                "context",
+                &self.context,
+                bound.and_then(|b| b.context.as_ref()),
+            ),
+            ("root", &self.root, bound.and_then(|b| b.root.as_ref())),
+            ("scope", &self.scope, bound.and_then(|b| b.scope.as_ref())),
+        ] {
+            let Some(wanted) = wanted else { continue };
+            let wanted = hex_scalar(&wanted.0);
+            let found = found.ok_or_else(|| {
+                eyre!(
+                    "the proof has no {what}, expected {wanted}: its model was compiled without one"
+                )
+            })?;
+            ensure!(
+                *found == wanted,
+                "{what} of the proof is {found}, expected {wanted}: it was made for something else"
+            );
+        }
+        Ok(())
     }
 
     /// Refuses a proof of another program or of other weights than asked for.
@@ -249,6 +298,8 @@ impl Verify {
 struct Checked {
     statement: Statement<Fr>,
     output: Reading,
+    /// How its output words read.
+    format: OutputFormat,
     seconds: f64,
     /// Identity of its reference string's ceremony.
     setup: [u8; 32],
@@ -295,8 +346,12 @@ fn human(report: &Report, weight_proof: Option<&Path>) -> String {
     } else {
         ""
     };
+    let input = report.input.as_ref();
+    let input = input.map_or_else(String::new, |input| format!("\ninput             {input}"));
+    let bound = report.binding.as_ref().map(BoundReport::lines);
+    let bound = bound.unwrap_or_default();
     format!(
-        "{}, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}\n{}{text}{folded}{dev}",
+        "{}, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}{bound}{input}\n{}{text}{folded}{dev}",
         valid(report.weights_checked),
         report.seconds,
         size(report.peak_bytes),

@@ -1,0 +1,304 @@
+//! A poll on the embedded chain with real proofs: an issuer's tree, voters' credentials, and what is done with a transaction
+//! from the mempool.
+
+use alloy::primitives::{Address, B256, Bytes, U256, address};
+use alloy::sol;
+use alloy::sol_types::SolValue;
+use halo2curves_axiom::bn256::Fr;
+use laminate_aggregator::evm::{SolcCompiler, SourceTree};
+use laminate_engine::backend::Native;
+use laminate_engine::field::{Scalar, fr_from_i64};
+use laminate_model::binding::MIN_DEPTH;
+use laminate_model::credential::{self, Tree};
+use laminate_model::program::{Program, Weights};
+use laminate_model::statement::Packing;
+use laminate_prover::prove::{Bound, Credential};
+
+use super::super::Chain;
+use super::super::manifest::Manifest;
+use super::super::registry::{Submission, decode_output, word};
+use super::forest::Ready;
+use super::{name, wait, workspace};
+use crate::bound::{BindingArgs, BoundReport, context_of, scope_of};
+use crate::cmd::compile::{Compile, LlmArgs, compile};
+use crate::files::ProofFile;
+use crate::fraud;
+use crate::input::{Given, first_rows};
+
+sol! {
+    contract CredentialRoots {
+        constructor(address issuer, uint64 grace);
+        function post(uint256 root, uint256 leaves, uint64 end, string calldata uri) external;
+        function revoke(uint256 root) external;
+    }
+
+    contract EligibilityPoll {
+        constructor(address registry, uint256 modelId, address roots, uint256 choices, int16 leastOutput, uint64 deadline);
+        function vote(uint256 choice, address sender, bytes32 inputCommitment, bytes calldata output, bytes calldata proof) external;
+        function scope() external view returns (uint256);
+        function contextOf(address sender, uint256 choice) external view returns (uint256);
+        function votes(uint256 choice) external view returns (uint256);
+    }
+}
+
+const OTHER: Address = address!("0x00000000000000000000000000000000000beef2");
+/// Places of the output words.
+const SCOPE: usize = 1;
+const CONTEXT: usize = 3;
+
+/// The fraud model with a context and credentials: its score stands for an eligibility.
+fn model() -> (Program, Weights) {
+    let models = workspace().join("models/fraud");
+    let folder = tempfile::tempdir().unwrap();
+    let (compiled, _) = compile(&Compile {
+        model: models.join(fraud::MODEL),
+        calibration: Some(models.join(fraud::CALIBRATION)),
+        evaluation: None,
+        predictions: None,
+        predict: None,
+        batch: 1,
+        headroom: None,
+        min_agreement: None,
+        min_column_bits: 0,
+        force: false,
+        binding: BindingArgs {
+            context: true,
+            input_public: false,
+            credential: Some(MIN_DEPTH),
+        },
+        llm: LlmArgs::default(),
+        output: folder.path().to_path_buf(),
+    })
+    .unwrap();
+    (compiled.program, compiled.weights)
+}
+
+/// A voter: what is attested, and the secret.
+struct Voter {
+    given: Given,
+    secret: Fr,
+}
+
+impl Voter {
+    fn new(program: &Program, row: &str, secret: u64) -> Self {
+        let path = workspace().join("models/fraud").join(row);
+        Self {
+            given: first_rows(&path, program, 1).unwrap(),
+            secret: Fr::from(secret),
+        }
+    }
+
+    fn leaf(&self, program: &Program) -> Fr {
+        let values = self.given.input.values(program).unwrap();
+        let values: Vec<Fr> = values.iter().map(|v| fr_from_i64((*v).into())).collect();
+        let identity = credential::identity(&mut Native, &self.secret);
+        credential::leaf(&mut Native, &identity, Packing::of_input(program), &values)
+    }
+
+    fn prove(&self, ready: &Ready, tree: &Tree, scope: Fr, context: Fr) -> ProofFile {
+        let leaf = self.leaf(&ready.program);
+        let mut given = self.given.clone();
+        given.bound = Bound {
+            context: Some(context),
+            credential: Some(Credential {
+                membership: tree.membership(self.secret, &leaf).unwrap(),
+                root: tree.root(),
+                scope,
+            }),
+        };
+        ready.prove(&given)
+    }
+}
+
+/// A poll and the roots that it takes.
+struct Poll {
+    address: Address,
+    roots: Address,
+    scope: Fr,
+    chain_id: u64,
+}
+
+impl Poll {
+    async fn new(chain: &mut Chain, manifest: &Manifest, model: U256, root: Fr) -> Option<Self> {
+        let compiler = match SolcCompiler::find(&workspace()) {
+            Ok(compiler) => compiler,
+            Err(error) => {
+                let skip = std::env::var_os("LAMINATE_SKIP_CONTRACT_TESTS");
+                assert!(skip.is_some_and(|value| value == "1"), "{error}");
+                println!("skipped: {error}");
+                return None;
+            }
+        };
+        let sources = SourceTree::contracts(&workspace()).unwrap();
+        let names = ["CredentialRoots", "EligibilityPoll"];
+        let mut code = compiler.compile(&sources, &names).unwrap();
+        let mut creation = |name: &str| Bytes::from(code.remove(name).unwrap().creation);
+        let now = chain.timestamp().await.unwrap();
+        let arguments = (chain.sender().unwrap(), 3600u64).abi_encode();
+        let made = chain.deploy(&creation(names[0]), &arguments).await;
+        let roots = made.unwrap().address;
+        let post = CredentialRoots::postCall {
+            root: U256::from_be_bytes(word(&root).0),
+            leaves: U256::from(3),
+            end: now + 86_400,
+            uri: String::new(),
+        };
+        chain.write(roots, &post, U256::ZERO).await.unwrap();
+        let registry = manifest.model_registry.address;
+        // Half of a probability of 1.
+        let least = 1i16 << 13;
+        let arguments = (registry, model, roots, U256::from(3), least, now + 3600);
+        let arguments = arguments.abi_encode_params();
+        let made = chain.deploy(&creation(names[1]), &arguments).await;
+        let address = made.unwrap().address;
+        let chain_id = chain.chain_id();
+        let scope = scope_of(chain_id, address, U256::ZERO);
+        // What the contract computes is what was computed here.
+        let found = chain.read(address, &EligibilityPoll::scopeCall {}).await;
+        assert_eq!(found.unwrap(), U256::from_be_bytes(word(&scope).0));
+        Some(Self {
+            address,
+            roots,
+            scope,
+            chain_id,
+        })
+    }
+
+    async fn context(&self, chain: &mut Chain, sender: Address, choice: u64) -> Fr {
+        let choice = U256::from(choice);
+        let context = context_of(self.chain_id, self.address, sender, choice);
+        let call = EligibilityPoll::contextOfCall { sender, choice };
+        let found = chain.read(self.address, &call).await.unwrap();
+        assert_eq!(found, U256::from_be_bytes(word(&context).0));
+        context
+    }
+
+    /// What comes of a vote: the refusal's name.
+    async fn vote(
+        &self,
+        chain: &mut Chain,
+        (choice, sender): (u64, Address),
+        submission: &Submission,
+    ) -> Result<(), String> {
+        let call = EligibilityPoll::voteCall {
+            choice: U256::from(choice),
+            sender,
+            inputCommitment: submission.input_commitment,
+            output: submission.output.clone(),
+            proof: submission.proof.clone(),
+        };
+        match chain.write(self.address, &call, U256::ZERO).await {
+            Ok(_) => Ok(()),
+            refused => Err(name(refused)),
+        }
+    }
+}
+
+fn with_word(submission: &Submission, place: usize, word: B256) -> Submission {
+    let mut output = submission.output.to_vec();
+    output[32 * place..32 * place + 32].copy_from_slice(word.as_slice());
+    Submission {
+        output: output.into(),
+        ..submission.clone()
+    }
+}
+
+#[test]
+fn votes_count_once_and_a_copied_transaction_votes_for_nobody() {
+    let ready = Ready::new(model());
+    let program = &ready.program;
+    let voters = [
+        Voter::new(program, "fraud.csv", 11),
+        Voter::new(program, "legit.csv", 12),
+        Voter::new(program, "fraud.csv", 13),
+    ];
+    let leaves = voters.iter().map(|voter| Scalar(voter.leaf(program)));
+    let tree = Tree::new(MIN_DEPTH, leaves.collect()).unwrap();
+    wait(async {
+        let (mut chain, manifest, _, model) = ready.deployed(false).await;
+        assert_eq!(manifest.output_count, 61);
+        let Some(poll) = Poll::new(&mut chain, &manifest, model, tree.root()).await else {
+            return;
+        };
+        let chain = &mut chain;
+        let own = chain.sender().unwrap();
+        let submission =
+            |proof: &ProofFile| Submission::of_inference(&proof.proof, &manifest).unwrap();
+
+        // The voter's own: once.
+        let context = poll.context(chain, own, 1).await;
+        let proof = voters[0].prove(&ready, &tree, poll.scope, context);
+        let vote = submission(&proof);
+        let (lead, packing) = (&manifest.output_lead, manifest.output_packing);
+        let score = decode_output(&vote.output, lead, packing, manifest.output_count);
+        assert_eq!(score, Some(proof.outputs()));
+        assert!(proof.outputs()[0] > 1 << 13);
+        let other_context = Err("OtherContext".to_string());
+        let invalid = Err("InvalidProof".to_string());
+        let mut refused = 0;
+        for to in [(0, own), (2, own), (1, Address::ZERO)] {
+            assert_eq!(poll.vote(chain, to, &vote).await, other_context);
+            // With the word that would be right, it is no proof.
+            let right = word(&poll.context(chain, to.1, to.0).await);
+            let forged = with_word(&vote, CONTEXT, right);
+            assert_eq!(poll.vote(chain, to, &forged).await, invalid);
+            refused += 2;
+        }
+        // Above the field's order, and a scope that is another's.
+        let above = U256::from_be_bytes(word(&context).0)
+            + U256::from_be_bytes(word(&-Fr::from(1)).0)
+            + U256::from(1);
+        let forged = with_word(&vote, CONTEXT, above.into());
+        let canonical = Err("ValueNotCanonical".to_string());
+        assert_eq!(poll.vote(chain, (1, own), &forged).await, canonical);
+        let forged = with_word(&vote, SCOPE, B256::with_last_byte(1));
+        let scope = Err("OtherScope".to_string());
+        assert_eq!(poll.vote(chain, (1, own), &forged).await, scope);
+        assert_eq!(poll.vote(chain, (1, own), &vote).await, Ok(()));
+        let again = Err("VotedBefore".to_string());
+        assert_eq!(poll.vote(chain, (1, own), &vote).await, again);
+
+        // One that somebody else is to send, as this account sees it in the mempool.
+        let context = poll.context(chain, OTHER, 2).await;
+        let theirs = submission(&voters[2].prove(&ready, &tree, poll.scope, context));
+        let sender = Err("NotSender".to_string());
+        assert_eq!(poll.vote(chain, (2, OTHER), &theirs).await, sender);
+        assert_eq!(poll.vote(chain, (2, own), &theirs).await, other_context);
+        let right = word(&poll.context(chain, own, 2).await);
+        let stolen = with_word(&theirs, CONTEXT, right);
+        assert_eq!(poll.vote(chain, (2, own), &stolen).await, invalid);
+        println!("copied votes: {} tried, 0 counted", refused + 6);
+
+        // Who is not eligible, and a revoked root.
+        let context = poll.context(chain, own, 0).await;
+        let low = submission(&voters[1].prove(&ready, &tree, poll.scope, context));
+        let low = poll.vote(chain, (0, own), &low).await;
+        assert_eq!(low, Err("NotEligible".to_string()));
+        let revoke = CredentialRoots::revokeCall {
+            root: U256::from_be_bytes(word(&tree.root()).0),
+        };
+        chain.write(poll.roots, &revoke, U256::ZERO).await.unwrap();
+        let root = Err("RootNotValid".to_string());
+        assert_eq!(poll.vote(chain, (2, OTHER), &theirs).await, sender);
+        assert_eq!(poll.vote(chain, (2, own), &theirs).await, root);
+        for (choice, expected) in [(0u64, 0u64), (1, 1), (2, 0)] {
+            let call = EligibilityPoll::votesCall {
+                choice: U256::from(choice),
+            };
+            let found = chain.read(poll.address, &call).await.unwrap();
+            assert_eq!(found, U256::from(expected), "choice {choice}");
+        }
+
+        // The same person in another poll: nothing that tells so.
+        let elsewhere = scope_of(poll.chain_id, OTHER, U256::ZERO);
+        let second = voters[0].prove(&ready, &tree, elsewhere, context);
+        let [first, second] = [&proof, &second].map(|proof| {
+            let statement = proof.statement().unwrap();
+            let bound = BoundReport::of(&proof.output, &statement.output_words).unwrap();
+            (statement.input_commitment, bound)
+        });
+        assert_ne!(first.0, second.0);
+        assert_ne!(first.1.nullifier, second.1.nullifier);
+        assert_eq!(first.1.root, second.1.root);
+    });
+}

@@ -1,0 +1,139 @@
+//! What a program's statements say beside weights, input commitment and output.
+//!
+//! | part | binding words, in this order | what shows it |
+//! | --- | --- | --- |
+//! | credential | root, scope, nullifier | [`crate::credential`] |
+//! | context | context | nothing: it has no meaning here, and a proof is of no other one |
+//!
+//! They stand before the output words that hold values. With a public input, the words of the input's values, packed
+//! as for its commitment, stand between the two. A program without a binding has none of this: it is encoded, and its
+//! statements are, as if there were no bindings.
+
+use serde::{Deserialize, Serialize};
+
+/// Fewest levels of a tree of credentials: all trees of a depth look alike, however few hold one.
+pub const MIN_DEPTH: u8 = 20;
+/// Most levels of a tree of credentials.
+pub const MAX_DEPTH: u8 = 32;
+
+/// What a program's statements are bound to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Binding {
+    /// Whether there is a context: one element that whoever accepts the proof gives a meaning, such as its caller.
+    pub context: bool,
+    /// Whether the input's values are public.
+    pub input_public: bool,
+    /// Whether the input's values are those of a credential: levels of the tree.
+    pub credential: Option<u8>,
+}
+
+/// The binding words of a statement, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindingWords<S> {
+    /// Those of a credential.
+    pub credential: Option<CredentialWords<S>>,
+    /// The context.
+    pub context: Option<S>,
+}
+
+/// What a statement says of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialWords<S> {
+    /// Root of the tree that it is in.
+    pub root: S,
+    /// What it is used for.
+    pub scope: S,
+    /// What its holder leaves there, once a scope.
+    pub nullifier: S,
+}
+
+impl Binding {
+    /// Bound to nothing.
+    pub const NONE: Self = Self {
+        context: false,
+        input_public: false,
+        credential: None,
+    };
+
+    /// Words of a credential: root, scope, nullifier.
+    const CREDENTIAL_WORDS: usize = 3;
+
+    /// Whether statements are bound to nothing.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Number of binding words.
+    pub fn words(&self) -> usize {
+        let credential = self.credential.map_or(0, |_| Self::CREDENTIAL_WORDS);
+        credential + usize::from(self.context)
+    }
+
+    /// Names the first words of a statement's output words; none if there are too few.
+    pub fn read<'a, S>(&self, words: &'a [S]) -> Option<BindingWords<&'a S>> {
+        let mut words = words.iter();
+        let credential = match self.credential {
+            None => None,
+            Some(_) => Some(CredentialWords {
+                root: words.next()?,
+                scope: words.next()?,
+                nullifier: words.next()?,
+            }),
+        };
+        let context = match self.context {
+            false => None,
+            true => Some(words.next()?),
+        };
+        Some(BindingWords {
+            credential,
+            context,
+        })
+    }
+}
+
+impl<S: Clone> BindingWords<S> {
+    /// The words in their order.
+    pub fn to_words(&self) -> Vec<S> {
+        let credential = self.credential.iter();
+        let credential = credential.flat_map(|c| [&c.root, &c.scope, &c.nullifier]);
+        credential.chain(&self.context).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back_by_name() {
+        for (context, credential) in [
+            (false, None),
+            (true, None),
+            (false, Some(20)),
+            (true, Some(32)),
+        ] {
+            let binding = Binding {
+                context,
+                input_public: false,
+                credential,
+            };
+            let words: Vec<u64> = (1..=binding.words() as u64).collect();
+            let more: Vec<u64> = words.iter().copied().chain([9, 9]).collect();
+            let read = binding.read(&more).unwrap();
+            let owned = BindingWords {
+                credential: read.credential.map(|c| CredentialWords {
+                    root: *c.root,
+                    scope: *c.scope,
+                    nullifier: *c.nullifier,
+                }),
+                context: read.context.copied(),
+            };
+            assert_eq!(owned.to_words(), words);
+            assert_eq!(owned.context.is_some(), context);
+            if let Some(last) = words.len().checked_sub(1) {
+                assert_eq!(binding.read(&words[..last]), None);
+            }
+        }
+    }
+}

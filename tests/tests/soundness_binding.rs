@@ -1,0 +1,492 @@
+//! Statements that are bound to a context, a public input or a credential: by a prover who has a forgery in the
+//! transcript from the start, each is refused by the one check that compares it, and by that name.
+
+use halo2curves_axiom::bn256::Fr;
+use halo2curves_axiom::ff::Field;
+use laminate_aggregator::circuit::AggregationCircuit;
+use laminate_engine::backend::Native;
+use laminate_engine::error::{Check, VerifyError};
+use laminate_engine::field::{Scalar, fr_from_i64};
+use laminate_engine::fold::FoldMode;
+use laminate_model::binding::{Binding, MAX_DEPTH, MIN_DEPTH};
+use laminate_model::credential::{self, Membership, Tree};
+use laminate_model::program::{Program, ProgramError, Sequence};
+use laminate_model::statement::{Packing, Statement, statement_len};
+use laminate_model::verify::Verifier;
+use laminate_prover::exec;
+use laminate_prover::prove::{Bound, Credential, Links, Model, ProveError, prove_linked};
+use laminate_tests::circuit::assert_agreement;
+use laminate_tests::forger::Forger;
+use laminate_tests::{Case, TestSrs, mlp, sequence};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
+const DEPTH: u8 = MIN_DEPTH;
+const ALL: Binding = Binding {
+    context: true,
+    input_public: true,
+    credential: Some(DEPTH),
+};
+/// Places of the binding words.
+const ROOT: usize = 0;
+const SCOPE: usize = 1;
+const NULLIFIER: usize = 2;
+const CONTEXT: usize = 3;
+
+/// Twenty values, which take two words, and one output.
+fn case(binding: Binding) -> Case {
+    let mut case = mlp(5, 0, &[20, 4, 1]);
+    case.program.binding = binding;
+    case.program.check().expect("program");
+    case
+}
+
+/// Whose credentials are in a tree: the prover's stands third of five.
+struct Group {
+    tree: Tree,
+    secrets: Vec<Fr>,
+}
+
+impl Group {
+    const OWN: usize = 2;
+
+    fn new(own: &[Fr]) -> Self {
+        let secrets: Vec<Fr> = (0..5).map(|n| Fr::from(1000 + n)).collect();
+        let leaves = secrets.iter().enumerate().map(|(i, secret)| {
+            let values: Vec<Fr> = match i == Self::OWN {
+                true => own.to_vec(),
+                false => own.iter().map(|v| v + Fr::from(i as u64 + 1)).collect(),
+            };
+            leaf(secret, &values)
+        });
+        let tree = Tree::new(DEPTH, leaves.collect()).expect("tree");
+        Self { tree, secrets }
+    }
+
+    fn membership(&self, place: usize) -> Membership<Fr> {
+        let leaf = self.tree.leaves[place].0;
+        let membership = self.tree.membership(self.secrets[place], &leaf);
+        membership.expect("a member")
+    }
+}
+
+fn leaf(secret: &Fr, values: &[Fr]) -> Scalar {
+    let id = credential::identity(&mut Native, secret);
+    let made = credential::leaf(&mut Native, &id, Packing::Short, values);
+    Scalar(made)
+}
+
+fn values(row: &[i32]) -> Vec<Fr> {
+    row.iter().map(|v| fr_from_i64((*v).into())).collect()
+}
+
+/// An honest run with everything that there is to be bound to.
+fn honest(srs: &TestSrs) -> (Forger, Group) {
+    let case = case(ALL);
+    let mut forger = Forger::new(&case, srs);
+    let group = Group::new(&forger.input);
+    let membership = group.membership(Group::OWN);
+    let (secret, scope) = (membership.secret, Fr::from(31));
+    let words = &mut forger.statement.output_words;
+    words[ROOT] = group.tree.root();
+    words[SCOPE] = scope;
+    words[NULLIFIER] = credential::nullifier(&mut Native, &secret, &scope);
+    words[CONTEXT] = Fr::from(77);
+    forger.membership = Some(membership);
+    (forger, group)
+}
+
+#[test]
+fn each_binding_is_compared() {
+    let srs = TestSrs::new(b"binding", 14);
+    let (honest, group) = honest(&srs);
+    assert_eq!(honest.verdict(&srs, FoldMode::On), Ok(()));
+    assert_eq!(honest.verdict(&srs, FoldMode::Off), Ok(()));
+    let mut tried = 0;
+    let mut refuse = |what: &str, check: Check, change: &dyn Fn(&mut Forger)| {
+        let mut forged = honest.clone();
+        change(&mut forged);
+        let found = forged.verdict(&srs, FoldMode::On);
+        let expected = Err(VerifyError::Check { check });
+        assert_eq!(found, expected, "SOUNDNESS: {what}");
+        tried += 1;
+    };
+    fn words(f: &mut Forger) -> &mut Vec<Fr> {
+        &mut f.statement.output_words
+    }
+    fn of(f: &mut Forger) -> &mut Membership<Fr> {
+        f.membership.as_mut().expect("a credential")
+    }
+    refuse("another root", Check::CredentialRoot, &|f| {
+        words(f)[ROOT] += Fr::ONE
+    });
+    refuse("another scope", Check::Nullifier, &|f| {
+        words(f)[SCOPE] += Fr::ONE
+    });
+    refuse("another nullifier", Check::Nullifier, &|f| {
+        words(f)[NULLIFIER] += Fr::ONE
+    });
+    for (a, b, check) in [
+        (ROOT, SCOPE, Check::CredentialRoot),
+        (ROOT, NULLIFIER, Check::CredentialRoot),
+        (ROOT, CONTEXT, Check::CredentialRoot),
+        (SCOPE, NULLIFIER, Check::Nullifier),
+        (SCOPE, CONTEXT, Check::Nullifier),
+        (NULLIFIER, CONTEXT, Check::Nullifier),
+    ] {
+        refuse("swapped words", check, &|f| words(f).swap(a, b));
+    }
+    // The words of the public input, and the output behind them.
+    for word in [4, 5] {
+        refuse("another public input", Check::InputWords, &|f| {
+            words(f)[word] += Fr::ONE
+        });
+    }
+    refuse("public input out of order", Check::InputWords, &|f| {
+        words(f).swap(4, 5)
+    });
+    refuse("another output", Check::OutputWords, &|f| {
+        words(f)[6] += Fr::ONE
+    });
+    refuse("context as an output", Check::OutputWords, &|f| {
+        words(f).swap(CONTEXT, 6)
+    });
+    // Other values than the credential's, in words and commitment alike.
+    for value in [0, 19] {
+        refuse("other values", Check::CredentialRoot, &|f| {
+            f.input[value] += Fr::ONE;
+            f.restate();
+        });
+    }
+    // Values that pack to the same words, as values of other ranges.
+    refuse("wrapped values", Check::ValueRange, &|f| {
+        f.input[0] += Fr::from(1 << 16);
+        f.input[1] -= Fr::ONE;
+    });
+    // A secret that is no member's, and another member's.
+    refuse("another secret", Check::CredentialRoot, &|f| {
+        of(f).secret += Fr::ONE
+    });
+    for place in [0, 1, 3, 4] {
+        let other = group.membership(place);
+        refuse("another's credential", Check::CredentialRoot, &|f| {
+            f.membership = Some(other.clone())
+        });
+        refuse("another's path", Check::CredentialRoot, &|f| {
+            let secret = of(f).secret;
+            f.membership = Some(Membership {
+                secret,
+                ..other.clone()
+            })
+        });
+    }
+    let more = [group.tree.leaves.clone(), vec![Scalar(Fr::from(5))]].concat();
+    let later = Tree::new(DEPTH, more).expect("tree");
+    let own = group.tree.leaves[Group::OWN].0;
+    let moved = later.membership(group.secrets[Group::OWN], &own);
+    let moved = moved.expect("a member");
+    refuse("the path of another tree", Check::CredentialRoot, &|f| {
+        f.membership = Some(moved.clone())
+    });
+    for level in [0, 1, usize::from(DEPTH) - 1] {
+        refuse("another sibling", Check::CredentialRoot, &|f| {
+            of(f).siblings[level] += Fr::ONE
+        });
+        refuse("another side", Check::CredentialRoot, &|f| {
+            of(f).right[level] = Fr::ONE - of(f).right[level]
+        });
+        for side in [Fr::from(2), -Fr::ONE] {
+            refuse("no side", Check::CredentialPath, &|f| {
+                of(f).right[level] = side
+            });
+        }
+    }
+    println!("bound statements: {tried} tried, 0 accepted");
+}
+
+/// A step to no side gives any two children whose sum is that of the path's: so a stranger's leaf has a path to every root.
+#[test]
+fn a_stranger_with_steps_to_no_side_is_no_member() {
+    let srs = TestSrs::new(b"binding", 14);
+    let (mut forger, group) = honest(&srs);
+    let secret = Fr::from(666);
+    let own = leaf(&secret, &forger.input).0;
+    let mut membership = group.membership(Group::OWN);
+    let (left, right) = (group.tree.leaves[Group::OWN].0, membership.siblings[0]);
+    membership.secret = secret;
+    membership.siblings[0] = left + right - own;
+    let difference = membership.siblings[0] - own;
+    membership.right[0] = (left - own) * difference.invert().expect("two leaves");
+    forger.membership = Some(membership);
+    let scope = forger.statement.output_words[SCOPE];
+    forger.statement.output_words[NULLIFIER] = credential::nullifier(&mut Native, &secret, &scope);
+    let check = Check::CredentialPath;
+    assert_eq!(
+        forger.verdict(&srs, FoldMode::On),
+        Err(VerifyError::Check { check }),
+        "SOUNDNESS: a stranger's leaf"
+    );
+}
+
+/// A proof is of the words that its transcript has: shown with others, in a statement that is true otherwise, it is refused.
+#[test]
+fn proofs_are_of_no_other_context() {
+    let srs = TestSrs::new(b"binding", 14);
+    let mut tried = 0;
+    for binding in [
+        ALL,
+        Binding {
+            context: true,
+            ..Binding::NONE
+        },
+    ] {
+        let (model, links, trace) = prepared(binding);
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+        let powers = &srs.powers;
+        let mode = FoldMode::On;
+        let proven = prove_linked(
+            &model,
+            &secret,
+            &trace,
+            &links,
+            powers,
+            mode,
+            &mut rng,
+            &|_| {},
+        );
+        let (statement, proof) = proven.expect("prove");
+        let verdict = |statement: &Statement<Fr>| {
+            let verifier = &model.verifier;
+            verifier.verify_native(statement, &proof, &srs.tau_g2)
+        };
+        assert_eq!(verdict(&statement), Ok(()));
+        let report = assert_agreement(&model.verifier, &statement, &proof);
+        println!("{binding:?}\n{report}");
+        let context = binding.words() - 1;
+        for change in [Fr::ONE, -Fr::ONE, Fr::from(1 << 40)] {
+            let mut other = statement.clone();
+            other.output_words[context] += change;
+            assert!(verdict(&other).is_err(), "SOUNDNESS: another context");
+            tried += 1;
+        }
+        // The word left out, doubled, or at the end.
+        let words = &statement.output_words;
+        let without = [&words[..context], &words[context + 1..]].concat();
+        let last = [without.as_slice(), &words[context..=context]].concat();
+        let doubled = [&words[..=context], &words[context..]].concat();
+        for words in [without, last, doubled, vec![]] {
+            let mut other = statement.clone();
+            other.output_words = words;
+            assert!(
+                verdict(&other).is_err(),
+                "SOUNDNESS: words of another shape"
+            );
+            tried += 1;
+        }
+    }
+    println!("other contexts: {tried} tried, 0 accepted");
+}
+
+/// A model with what its statements are bound to.
+fn prepared(binding: Binding) -> (Model, Links, exec::Trace) {
+    let case = case(binding);
+    let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
+    let model = Model::new(case.program, &case.weights).expect("model");
+    let group = Group::new(&values(&case.inputs[0]));
+    let bound = Bound {
+        context: binding.context.then(|| Fr::from(77)),
+        credential: binding.credential.map(|_| Credential {
+            membership: group.membership(Group::OWN),
+            root: group.tree.root(),
+            scope: Fr::from(31),
+        }),
+    };
+    let links = Links {
+        bound,
+        ..Links::default()
+    };
+    (model, links, trace)
+}
+
+/// What a program wants and is not there, and what is there and no program wants, natively and by the prover.
+#[test]
+fn a_binding_is_neither_left_out_nor_added() {
+    let srs = TestSrs::new(b"binding", 14);
+    let (bound, _) = honest(&srs);
+    let shape = |forger: &Forger| {
+        let verdict = forger.verdict(&srs, FoldMode::On);
+        matches!(verdict, Err(VerifyError::Shape { .. }))
+    };
+    let mut without = bound.clone();
+    without.membership = None;
+    assert!(shape(&without), "SOUNDNESS: no credential");
+    let mut without = bound.clone();
+    without.statement.output_words.drain(..ALL.words());
+    assert!(shape(&without), "SOUNDNESS: no binding words");
+    for change in [-1i32, 1] {
+        let mut other = bound.clone();
+        let membership = other.membership.as_mut().expect("a credential");
+        let depth = (i32::from(DEPTH) + change) as usize;
+        membership.siblings.resize(depth, Fr::ZERO);
+        assert!(shape(&other), "SOUNDNESS: {change} siblings");
+        let mut other = bound.clone();
+        let membership = other.membership.as_mut().expect("a credential");
+        membership.right.resize(depth, Fr::ZERO);
+        assert!(shape(&other), "SOUNDNESS: {change} steps");
+    }
+    let plain = Forger::new(&case(Binding::NONE), &srs);
+    assert_eq!(plain.verdict(&srs, FoldMode::On), Ok(()));
+    let mut more = plain.clone();
+    more.membership = bound.membership.clone();
+    assert!(shape(&more), "SOUNDNESS: a credential more");
+    let mut more = plain;
+    more.statement.output_words.insert(0, Fr::from(77));
+    assert!(shape(&more), "SOUNDNESS: a context more");
+
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let mut tried = 0;
+    for wanted in 0..4 {
+        for given in 0..4 {
+            let binding = |bits: i32| Binding {
+                context: bits & 1 != 0,
+                input_public: false,
+                credential: (bits & 2 != 0).then_some(DEPTH),
+            };
+            let (model, _, trace) = prepared(binding(wanted));
+            let (_, links, _) = prepared(binding(given));
+            let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+            let (powers, mode) = (&srs.powers, FoldMode::On);
+            let proven = prove_linked(
+                &model,
+                &secret,
+                &trace,
+                &links,
+                powers,
+                mode,
+                &mut rng,
+                &|_| {},
+            );
+            match proven {
+                Ok((statement, _)) => {
+                    assert_eq!(wanted, given);
+                    let length = statement_len(&model.verifier.program);
+                    assert_eq!(statement.fields().len(), length);
+                }
+                Err(error) => {
+                    assert_ne!(wanted, given, "{error}");
+                    assert!(matches!(error, ProveError::Binding { .. }), "{error}");
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(tried, 12);
+}
+
+#[test]
+fn bindings_that_no_program_can_have_are_refused() {
+    let refused = |change: &dyn Fn(&mut Program)| {
+        let mut program = mlp(5, 0, &[20, 4, 1]).program;
+        change(&mut program);
+        assert!(
+            matches!(program.check(), Err(ProgramError::Bound { .. })),
+            "SOUNDNESS: {:?}",
+            program.binding
+        );
+    };
+    for depth in [0, MIN_DEPTH - 1, MAX_DEPTH + 1, u8::MAX] {
+        refused(&|p| p.binding.credential = Some(depth));
+    }
+    refused(&|p| {
+        p.batch_log = 1;
+        p.binding.credential = Some(DEPTH);
+    });
+    let weights = |change: &dyn Fn(&mut Program)| {
+        let mut program = mlp(5, 0, &[20, 4, 1]).program.weights_program();
+        assert_eq!(program.check(), Ok(()));
+        change(&mut program);
+        assert!(program.check().is_err(), "SOUNDNESS: of weights alone");
+    };
+    weights(&|p| p.binding.context = true);
+    weights(&|p| p.binding.input_public = true);
+    weights(&|p| p.binding.credential = Some(DEPTH));
+    let tokens = |binding: Binding, shard: bool| {
+        let mut program = sequence::case(5, &sequence::Shape::SMALL, false).program;
+        program.binding = binding;
+        if shard {
+            let shard = laminate_model::program::Shard { index: 0, count: 2 };
+            let sequence: &mut Sequence = program.sequence.as_mut().expect("tokens");
+            sequence.shard = Some(shard);
+        }
+        program.check()
+    };
+    let context = Binding {
+        context: true,
+        ..Binding::NONE
+    };
+    assert_eq!(tokens(context, false), Ok(()));
+    let named = |found: Result<(), ProgramError>, name: &str| {
+        let found = found.expect_err("SOUNDNESS: accepted").to_string();
+        assert!(found.contains(name), "{found}");
+    };
+    named(tokens(context, true), "binding of a shard");
+    let open = Binding {
+        input_public: true,
+        ..Binding::NONE
+    };
+    named(tokens(open, false), "public input");
+    let member = Binding {
+        credential: Some(DEPTH),
+        ..Binding::NONE
+    };
+    named(tokens(member, false), "rows of a credential");
+}
+
+/// A program without a binding has the encoding and the digest that it had before there were any; each binding has another.
+#[test]
+fn digests_tell_bindings_apart() {
+    let plain = case(Binding::NONE).program;
+    let mut digests = vec![plain.digest().expect("digest")];
+    for context in [false, true] {
+        for input_public in [false, true] {
+            for credential in [None, Some(20), Some(21)] {
+                let binding = Binding {
+                    context,
+                    input_public,
+                    credential,
+                };
+                if binding.is_none() {
+                    continue;
+                }
+                let program = case(binding).program;
+                let bytes = postcard::to_stdvec(&program).expect("encode");
+                let read: Program = postcard::from_bytes(&bytes).expect("decode");
+                assert_eq!(read, program);
+                digests.push(program.digest().expect("digest"));
+            }
+        }
+    }
+    let count = digests.len();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!((digests.len(), count), (12, 12));
+}
+
+/// What everything together costs a circuit: the rows stay those of a model without it.
+#[test]
+fn a_circuit_of_a_fraud_model_with_a_credential_has_no_more_rows() {
+    for credential in [None, Some(MIN_DEPTH), Some(MAX_DEPTH)] {
+        let mut program = mlp(5, 0, &[29, 64, 32, 1]).program;
+        program.binding = Binding {
+            context: credential.is_some(),
+            input_public: false,
+            credential,
+        };
+        let verifier = Verifier::new(program).expect("program");
+        let (report, params) = AggregationCircuit::cost(&verifier, FoldMode::On).expect("circuit");
+        let params = params.expect("a shape");
+        println!("{credential:?}: {params:?}\n{report}");
+        assert_eq!(params.k, 14);
+    }
+}
