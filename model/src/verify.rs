@@ -27,7 +27,7 @@ use laminate_engine::switch::on;
 use laminate_engine::transcript::{Domain, Event, Transcript};
 
 /// What transcripts begin with. Circuits that run the verifier have a version of their own, which is to be raised with this one.
-pub const PROTOCOL_VERSION: &str = "v6";
+pub const PROTOCOL_VERSION: &str = "v7";
 
 /// A program that was checked, with its layout; the verifier's only public parameter.
 #[derive(Clone, Debug)]

@@ -39,7 +39,7 @@ use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
 /// keys of another version are not found, instead of making proofs that nobody accepts.
-pub const CIRCUIT_VERSION: u32 = 7;
+pub const CIRCUIT_VERSION: u32 = 8;
 
 /// What a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
