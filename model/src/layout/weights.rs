@@ -1,5 +1,6 @@
 //! Blocks of the weight polynomial, and the pieces in which its range is proven.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::DenseBlocks;
@@ -8,10 +9,14 @@ use laminate_engine::geometry::{Block, Poly};
 use laminate_engine::lookup;
 use laminate_engine::packer::{EMPTY, Packer};
 
-/// A program that is about weights alone has one lookup tree for every `2^7` commitment rows…
-const CHUNK_ROWS_LOG: usize = 7;
-/// …of at most so many entries: the tree of bytes, two of them a leaf, takes 2 GiB.
-const MAX_CHUNK_LOG: usize = 27;
+/// A lookup tree of a program that is about weights alone has at most as many leaves as `2^6` commitment rows have entries…
+const TREE_ROWS_LOG: usize = 6;
+/// …so many if rows are very short…
+const MIN_TREE_LOG: usize = 10;
+/// …and so many if they are long: 32 bytes a leaf are 2 GiB.
+const MAX_TREE_LOG: usize = 26;
+/// A piece is filled with blocks down to this part of its leaves.
+const FILL_LOG: usize = 10;
 
 /// Where entries are looked up: a table of a range, or of tuples of `2^pack` of its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,21 +120,16 @@ fn place(program: &Program) -> (Vec<DenseBlocks>, usize) {
     (dense, used)
 }
 
-/// log2 of the entries of a piece.
-fn chunk_log(program: &Program, used: usize) -> usize {
-    let chunk = usize::from(program.row_log) + CHUNK_ROWS_LOG;
-    chunk.min(MAX_CHUNK_LOG).min(padded_log(used))
-}
-
-/// Number of pieces of a program that is about weights alone and need not be checked yet.
-pub fn weight_pieces(program: &Program) -> usize {
-    let (_, used) = Placed::new(program).bytes;
-    used.div_ceil(1 << chunk_log(program, used))
+/// Number of pieces of a program that is about weights alone and need not be checked yet, if there are no more than `most`;
+/// else one more.
+pub fn weight_pieces(program: &Program, most: usize) -> usize {
+    let placed = Placed::new(program);
+    Pieces::new(program, &placed).take(most + 1).count()
 }
 
 /// What is shown of the weights, without multiplicities; nothing if the program does not check its weights.
 pub(super) fn checks(program: &Program, placed: &Placed) -> Vec<WeightCheck> {
-    let (start, used) = placed.bytes;
+    let (_, used) = placed.bytes;
     // Of words nothing is shown here.
     let only_words = used == 0 && placed.used > 0;
     if !program.check_weights || only_words {
@@ -138,21 +138,7 @@ pub(super) fn checks(program: &Program, placed: &Placed) -> Vec<WeightCheck> {
     if !program.is_weights_only() {
         return vec![beside_inference(program, placed)];
     }
-    let runs = runs(program, placed);
-    let size = 1 << chunk_log(program, used);
-    (start..start + used)
-        .step_by(size)
-        .map(|first| {
-            let parts = runs.iter().flat_map(|(run, range)| {
-                let inside = run.start.max(first)..run.end.min(first + size);
-                aligned(inside).map(|block| {
-                    let (range, pack) = (*range, range.pack(block.log));
-                    (block, LookedUp { range, pack })
-                })
-            });
-            WeightCheck::new(parts.collect())
-        })
-        .collect()
+    Pieces::new(program, placed).map(WeightCheck::new).collect()
 }
 
 /// All bytes, and ternary weights once more as such, entry by entry: bytes share the table of limbs, or the tree is short.
@@ -201,20 +187,65 @@ fn runs(program: &Program, placed: &Placed) -> Vec<(Range<usize>, lookup::Range)
     out
 }
 
-/// A run of weights as aligned blocks.
-fn aligned(run: Range<usize>) -> impl Iterator<Item = Block> {
-    let mut offset = run.start;
-    std::iter::from_fn(move || {
-        let left = run.end.checked_sub(offset).filter(|left| *left > 0)?;
-        let log = left.ilog2().min(offset.trailing_zeros()) as usize;
-        let block = Block {
-            poly: Poly::Weight,
-            offset,
-            log,
-        };
-        offset += 1 << log;
-        Some(block)
-    })
+/// Cuts weights into pieces, each with a tree that is as full as can be: one leaf more than a power of two would double it.
+struct Pieces {
+    /// What is left, in its order.
+    runs: VecDeque<(Range<usize>, lookup::Range)>,
+    tree_log: usize,
+}
+
+impl Pieces {
+    fn new(program: &Program, placed: &Placed) -> Self {
+        let log = usize::from(program.row_log) + TREE_ROWS_LOG;
+        Self {
+            runs: runs(program, placed).into(),
+            tree_log: log.clamp(MIN_TREE_LOG, MAX_TREE_LOG),
+        }
+    }
+
+    /// The longest aligned block at the front that leaves room for itself and its table, and the leaves of both. One that
+    /// is cut short has no fewer leaves than what a piece is filled with.
+    fn block(&self, room: usize, tables: &[LookedUp]) -> Option<((Block, LookedUp), usize)> {
+        let (run, range) = self.runs.front()?;
+        let (offset, range) = (run.start, *range);
+        let longest = run.len().ilog2().min(offset.trailing_zeros()) as usize;
+        let least = self.tree_log.saturating_sub(FILL_LOG);
+        (0..=longest).rev().find_map(|log| {
+            let pack = range.pack(log);
+            let of = LookedUp { range, pack };
+            let table = match tables.contains(&of) {
+                true => 0,
+                false => 1 << (range.log() << pack),
+            };
+            let leaves = table + (1usize << (log - pack));
+            let fits = leaves <= room && (log == longest || log - pack >= least);
+            let poly = Poly::Weight;
+            fits.then_some(((Block { poly, offset, log }, of), leaves))
+        })
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Vec<(Block, LookedUp)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut room = 1usize << self.tree_log;
+        let (mut piece, mut tables) = (vec![], vec![]);
+        while let Some(((block, of), leaves)) = self.block(room, &tables) {
+            room -= leaves;
+            piece.push((block, of));
+            if !tables.contains(&of) {
+                tables.push(of);
+            }
+            if let Some((run, _)) = self.runs.front_mut() {
+                run.start += 1 << block.log;
+            }
+            if self.runs.front().is_some_and(|(run, _)| run.is_empty()) {
+                self.runs.pop_front();
+            }
+        }
+        (!piece.is_empty()).then_some(piece)
+    }
 }
 
 impl WeightCheck {
@@ -266,7 +297,9 @@ mod tests {
                 let placed = Placed::new(&program);
                 let (start, used) = placed.bytes;
                 let ternary: Vec<Block> = ternary(&program, &placed).collect();
-                assert_eq!(layout.weight_checks.len(), weight_pieces(&program));
+                let count = layout.weight_checks.len();
+                assert_eq!(weight_pieces(&program, count), count);
+                assert_eq!(weight_pieces(&program, count - 1), count);
                 for at in 0..layout.geometry.weight_used {
                     let entry = Block {
                         poly: Poly::Weight,
@@ -287,7 +320,15 @@ mod tests {
                     let wanted: Vec<lookup::Range> = inside.then_some(wanted).into_iter().collect();
                     assert_eq!(found, wanted, "{row_log} {formats:?} {at}");
                 }
+                let tree_log = Pieces::new(&program, &placed).tree_log;
                 for check in &layout.weight_checks {
+                    let blocks = check
+                        .blocks
+                        .iter()
+                        .map(|(b, of)| 1usize << (b.log - of.pack));
+                    let tables = check.tables.iter().filter_map(|(_, counts)| *counts);
+                    let leaves = blocks.sum::<usize>() + tables.map(|b| 1 << b.log).sum::<usize>();
+                    assert!(leaves <= 1 << tree_log, "{leaves} leaves");
                     for (block, of) in &check.blocks {
                         assert_eq!(block.offset % (1 << block.log), 0, "aligned");
                         assert!(of.pack <= block.log);
@@ -301,17 +342,39 @@ mod tests {
         }
     }
 
+    /// Trees of long pieces are full, whatever the format; the last one has what is left.
     #[test]
-    fn runs_are_cut_into_aligned_blocks() {
-        for (run, expected) in [
-            (0..16, vec![(0, 4)]),
-            (0..13, vec![(0, 3), (8, 2), (12, 0)]),
-            (4..13, vec![(4, 2), (8, 2), (12, 0)]),
-            (6..32, vec![(6, 1), (8, 3), (16, 4)]),
-            (5..5, vec![]),
+    fn pieces_of_large_models_fill_their_trees() {
+        for (format, of, expected) in [
+            (WeightFormat::Int8, lookup::Range::Byte, 5),
+            (WeightFormat::Ternary, lookup::Range::Ternary, 2),
         ] {
-            let found: Vec<(usize, usize)> = aligned(run).map(|b| (b.offset, b.log)).collect();
-            assert_eq!(found, expected);
+            let mut program = Program::empty("large", 0, 20);
+            program.weights = vec![DenseShape {
+                format,
+                bias: false,
+                ..DenseShape::new(1 << 14, 1 << 15)
+            }];
+            assert_eq!(weight_pieces(&program, 100), expected, "{format:?}");
+            let placed = Placed::new(&program);
+            let checks = checks(&program, &placed);
+            let leaves = |check: &WeightCheck| {
+                let blocks = check
+                    .blocks
+                    .iter()
+                    .map(|(b, of)| 1usize << (b.log - of.pack));
+                let tables = check
+                    .tables
+                    .iter()
+                    .map(|(of, _)| 1 << (of.range.log() << of.pack));
+                blocks.chain(tables).sum::<usize>()
+            };
+            for check in &checks[..expected - 1] {
+                assert_eq!(leaves(check), 1 << 26);
+                assert!(check.blocks.len() <= 12 && check.tables.len() == 1);
+                assert_eq!(check.tables[0].0.range, of);
+            }
+            assert!(leaves(&checks[expected - 1]) < 1 << 20);
         }
     }
 }
