@@ -4,12 +4,13 @@ use halo2_base::halo2_proofs::halo2curves::bn256::Fr;
 use laminate_engine::fold::FoldMode;
 use laminate_model::ops::{Activation, Dense, Relu};
 use laminate_model::program::{
-    DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, Weights,
+    DenseShape, DenseWeights, Node, Op, Program, TABLE_LOG, Table, TableKind, Tensor, WeightFormat,
+    Weights,
 };
 use laminate_model::proof::NativeProof;
 use laminate_model::statement::Statement;
 use laminate_prover::exec;
-use laminate_prover::prove::{Model, prove};
+use laminate_prover::prove::{Model, prove, prove_weights};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -60,6 +61,7 @@ pub fn perceptron(widths: &[u32], batch_log: u8) -> Program {
 }
 
 /// A folded proof of random weights and inputs.
+#[derive(Clone)]
 pub struct Sample {
     /// The model.
     pub model: Model,
@@ -109,6 +111,32 @@ pub fn sample(program: Program, mode: FoldMode, srs: &Srs, seed: u64) -> Sample 
         .verifier
         .verify_native(&statement, &proof, &srs.s_g2())
         .unwrap();
+    Sample {
+        model,
+        statement,
+        proof,
+    }
+}
+
+/// A commitment proof of a ternary layer of 32 by 32.
+pub fn ternary_weights(srs: &Srs) -> Sample {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut program = Program::empty("ternary", 0, 10);
+    program.weights = vec![DenseShape {
+        format: WeightFormat::Ternary,
+        bias: false,
+        ..DenseShape::new(32, 32)
+    }];
+    let layer = DenseWeights {
+        weight: (0..1024).map(|_| (rng.next_u32() % 3) as i8 - 1).collect(),
+        bias: vec![],
+        multiplier: vec![1 << 9; 32],
+    };
+    let weights = Weights { dense: vec![layer] };
+    let model = Model::new(program, &weights).unwrap();
+    let secret = model.commit(srs.powers(), &mut rng).unwrap();
+    let (statement, proof) =
+        prove_weights(&model, &secret, srs.powers(), &mut rng, &|_| {}).unwrap();
     Sample {
         model,
         statement,

@@ -22,7 +22,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::claim::View;
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::geometry::{BLINDS_LOG, Block, Geometry, Poly};
-use laminate_engine::lookup::{BYTE_LOG, TERNARY_LOG};
+use laminate_engine::lookup::Range;
 use laminate_engine::packer::{EMPTY, Packer, Slot, place_in};
 
 use crate::ops::Io;
@@ -33,7 +33,7 @@ use views::views;
 pub use views::{bounded, check_views, is_unsigned, symbolic_column};
 
 pub use boundary::Boundary;
-pub use weights::{WeightCheck, weight_pieces};
+pub use weights::{LookedUp, WeightCheck, weight_pieces};
 
 /// Blocks of one dense layer's parameters.
 #[derive(Clone, Debug)]
@@ -138,15 +138,15 @@ impl Layout {
             (!program.is_weights_only()).then(|| top.request(program.limb_bits.into()));
         let mut weight_checks = weights::checks(program, &weights);
         // Limbs of 8 bits are looked up in the table that bytes are.
-        let own_bytes = limb_multiplicities.is_none() || usize::from(program.limb_bits) != BYTE_LOG;
-        let check_tables: Vec<[Option<usize>; 2]> = weight_checks
+        let bytes = usize::from(program.limb_bits) == Range::Byte.log();
+        let shared = limb_multiplicities.is_some() && bytes;
+        let check_tables: Vec<Vec<Option<usize>>> = weight_checks
             .iter()
             .map(|check| {
-                let bytes = own_bytes && check.bytes.is_some();
-                [
-                    bytes.then(|| top.request(BYTE_LOG)),
-                    (!check.ternary.is_empty()).then(|| top.request(TERNARY_LOG)),
-                ]
+                let own = |of: &LookedUp| !shared || of.range != Range::Byte;
+                let mut request = |of: &LookedUp| top.request(of.range.log() << of.pack);
+                let tables = check.tables.iter();
+                tables.map(|(of, _)| own(of).then(|| request(of))).collect()
             })
             .collect();
         let tables: Vec<usize> = program
@@ -169,9 +169,10 @@ impl Layout {
         let (placed, trace_used) = top.place();
         let get = |i: usize| placed.get(i).copied().unwrap_or(EMPTY);
         let all = |ids: &[usize]| -> Vec<Block> { ids.iter().map(|i| get(*i)).collect() };
-        for (check, [bytes, ternary]) in weight_checks.iter_mut().zip(check_tables) {
-            check.byte_multiplicities = bytes.map(get);
-            check.ternary_multiplicities = ternary.map(get);
+        for (check, requests) in weight_checks.iter_mut().zip(check_tables) {
+            for ((_, counts), request) in check.tables.iter_mut().zip(requests) {
+                *counts = request.map(get);
+            }
         }
         let regions = [all(&limbs), all(&free)];
         let find = |slot: &Slot| place_in(&regions[usize::from(slot.free)], slot);

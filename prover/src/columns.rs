@@ -23,7 +23,7 @@ pub use unlimbed::Unlimbed;
 pub use weights::WeightColumns;
 
 /// log2 of the part of a column that is evaluated with one equality table.
-const EVALUATION_LOG: usize = 16;
+const EVALUATION_LOG: usize = 13;
 
 /// The part of a block that is stored.
 fn cut<'v, T>(values: &'v [T], block: &Block) -> &'v [T] {
@@ -210,6 +210,18 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// A view's values at `point` for each of `2^pack` neighbouring entries, whose variables are its last.
+    pub fn evaluate_each(&self, view: &View, point: &[Fr], pack: usize) -> Vec<Fr> {
+        let place = |k: usize| {
+            (0..pack)
+                .rev()
+                .map(move |bit| Fr::from((k >> bit & 1) as u64))
+        };
+        let places = 0..1usize << pack;
+        let at = |k: usize| -> Vec<Fr> { point.iter().copied().chain(place(k)).collect() };
+        places.map(|k| self.evaluate(view, &at(k))).collect()
+    }
+
     /// A view's value at `point`, straight from the integers.
     pub fn evaluate(&self, view: &View, point: &[Fr]) -> Fr {
         let constant = view.constant_at(&mut Native, point);
@@ -230,19 +242,23 @@ impl<'a> Columns<'a> {
         let (high, low) = point.split_at(point.len() - low);
         let (rows, table) = (eq::table(high), eq::table(low));
         view.terms.iter().fold(constant, |sum, term| {
-            let parts = rows.par_iter().enumerate().map(|(i, row)| {
-                let part = Block {
-                    offset: term.block.offset + i * table.len(),
-                    log: low.len(),
-                    ..term.block
-                };
-                row * match self.small(&part) {
-                    Small::Bytes([]) | Small::Limbs([]) => Fr::ZERO,
-                    Small::Bytes(v) => pass::dot_rows_u8(v, &table[..v.len()])[0],
-                    Small::Limbs(v) => pass::dot_u16(v, &table[..v.len()]),
+            let parts: Vec<Fr> = match self.small(&term.block) {
+                Small::Bytes(values) => {
+                    let (whole, rest) = values.split_at(values.len() / table.len() * table.len());
+                    let mut parts = pass::dot_rows_u8(whole, &table);
+                    if !rest.is_empty() {
+                        parts.extend(pass::dot_rows_u8(rest, &table[..rest.len()]));
+                    }
+                    parts
                 }
-            });
-            sum + term.coefficient * parts.sum::<Fr>()
+                Small::Limbs(values) => {
+                    let parts = values.par_chunks(table.len());
+                    let dot = |part: &[u16]| pass::dot_u16(part, &table[..part.len()]);
+                    parts.map(dot).collect()
+                }
+            };
+            let whole: Fr = rows.iter().zip(&parts).map(|(row, part)| row * part).sum();
+            sum + term.coefficient * whole
         })
     }
 

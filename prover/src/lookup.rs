@@ -6,7 +6,8 @@ use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::claim::EvalClaim;
-use laminate_engine::lookup::{LookupLayer, LookupProof, Segments};
+use laminate_engine::lookup::{self, LookupLayer, LookupProof, Segment, Segments};
+use laminate_engine::poly::eq;
 use laminate_engine::transcript::Transcript;
 
 use crate::columns::Columns;
@@ -41,27 +42,39 @@ pub fn prove(
         point = [&[c], lower.as_slice()].concat();
         layers.push(layer);
     }
+    let (columns, claims) = claim_columns(transcript, segments, columns, &point);
+    (LookupProof { layers, columns }, claims)
+}
+
+/// The evaluations of all segments' columns at the leaves' point, and the claims that they leave.
+fn claim_columns(
+    transcript: &mut Transcript<Native>,
+    segments: &Segments,
+    columns: &Columns<'_>,
+    point: &[Fr],
+) -> (Vec<Fr>, Vec<EvalClaim<Fr>>) {
+    let low = |segment: &Segment| &point[point.len() - segment.log..];
+    let of = |segment: &Segment| {
+        let views = segment.kind.columns().into_iter();
+        let each = views.map(|view| columns.evaluate_each(view, low(segment), segment.kind.pack()));
+        each.collect::<Vec<Vec<Fr>>>()
+    };
+    let values: Vec<Vec<Vec<Fr>>> = segments.segments.iter().map(of).collect();
+    let sent: Vec<Fr> = values.iter().flatten().flatten().copied().collect();
+    transcript.absorb("lookup columns", &sent);
+    let neighbour = lookup::neighbours(&mut Native, transcript, segments);
     let mut claims = vec![];
-    for segment in &segments.segments {
-        let low = &point[point.len() - segment.log..];
-        for view in segment.kind.columns() {
-            let value = columns.evaluate(view, low);
+    for (segment, values) in segments.segments.iter().zip(&values) {
+        let among = &neighbour[..segment.kind.pack()];
+        for (view, values) in segment.kind.columns().into_iter().zip(values) {
             claims.push(EvalClaim {
                 view: view.clone(),
-                point: low.to_vec(),
-                value,
+                point: [low(segment), among].concat(),
+                value: eq::fold_values(&mut Native, values, among),
             });
         }
     }
-    let values: Vec<Fr> = claims.iter().map(|c| c.value).collect();
-    transcript.absorb("lookup columns", &values);
-    (
-        LookupProof {
-            layers,
-            columns: values,
-        },
-        claims,
-    )
+    (sent, claims)
 }
 
 /// One layer's sumcheck over the halves of `level`; the root has no variables.
@@ -85,7 +98,7 @@ mod tests {
     use crate::columns::{TraceColumns, WeightColumns};
     use laminate_engine::claim::View;
     use laminate_engine::geometry::{Block, Poly};
-    use laminate_engine::lookup::{self, Kind, Range, TableColumn};
+    use laminate_engine::lookup::{Kind, Range, TableColumn};
     use laminate_engine::transcript::Domain;
 
     const ROWS_LOG: usize = 3;
@@ -162,18 +175,18 @@ mod tests {
             let mut offset = 0;
             let mut kinds: Vec<(usize, Kind)> = vec![];
             for log in sizes {
-                kinds.push(lookup::segments::in_range(block(offset, *log), limb(8)));
+                kinds.push(lookup::segments::in_range(block(offset, *log), limb(8), 0));
                 offset += 1 << log;
             }
             let difference =
                 View::block(block(0, 4)).scale_add(-Fr::ONE, &View::block(block(16, 4)));
-            let (view, range) = (difference, limb(8));
+            let (view, range, pack) = (difference, limb(8), 0);
             let more = [
                 vec![],
-                vec![lookup::segments::table_of(block(256, 8), limb(8))],
+                vec![lookup::segments::table_of(block(256, 8), limb(8), 0)],
                 vec![
-                    (4, Kind::Range { view, range }),
-                    lookup::segments::table_of(block(0, 8), limb(8)),
+                    (4, Kind::Range { view, range, pack }),
+                    lookup::segments::table_of(block(0, 8), limb(8), 0),
                 ],
             ];
             for more in more {
@@ -210,8 +223,15 @@ mod tests {
         let range = Range::Limb { bits: BYTE };
         let view = View::block(a).scale_add(-Fr::ONE, &View::block(b));
         let kinds = vec![
-            (ROWS_LOG, Kind::Range { view, range }),
-            laminate_engine::lookup::segments::table_of(table, range),
+            (
+                ROWS_LOG,
+                Kind::Range {
+                    view,
+                    range,
+                    pack: 0,
+                },
+            ),
+            lookup::segments::table_of(table, range, 0),
         ];
         let tree = Segments::place(kinds);
         let blinds = Block { log: 2, ..blinds };

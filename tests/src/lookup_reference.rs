@@ -6,7 +6,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::backend::Native;
 use laminate_engine::field::fr_from_i64;
 use laminate_engine::lookup::segments::table_tag;
-use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Segments, TableColumn};
+use laminate_engine::lookup::{Kind, LookupLayer, LookupProof, Range, Segments, TableColumn};
 use laminate_engine::poly::{self, eq};
 use laminate_engine::sumcheck::SumcheckProof;
 use laminate_engine::transcript::Transcript;
@@ -37,14 +37,15 @@ pub fn prove(
     prove_told(transcript, program, segments, [columns; 2], lie).0
 }
 
-/// The same for leaves that tell of other columns than the committed ones; also the point of the leaves.
+/// The same for leaves that tell of other columns than the committed ones; also the point of the leaves, and where among
+/// the entries of a leaf columns are claimed.
 pub fn prove_told(
     transcript: &mut Transcript<Native>,
     program: &Program,
     segments: &Segments,
     [columns, told]: [&[Vec<Fr>]; 2],
     lie: Lie,
-) -> (LookupProof<Fr>, Vec<Fr>) {
+) -> (LookupProof<Fr>, [Vec<Fr>; 2]) {
     let drawn = transcript.challenges(&mut Native, "alpha beta", 2);
     let mut levels = vec![leaves(program, segments, told, drawn[0], drawn[1])];
     while let Some(level) = levels.last().filter(|(p, _)| p.len() > 2) {
@@ -85,15 +86,30 @@ pub fn prove_told(
             halves,
         });
     }
-    let at = |column: &Vec<Fr>| {
-        poly::evaluate(
-            column,
-            &point[point.len() - column.len().ilog2() as usize..],
-        )
-    };
-    let columns: Vec<Fr> = columns.iter().map(at).collect();
+    let columns = evaluations(segments, columns, &point);
     transcript.absorb("columns", &columns);
-    (LookupProof { layers, columns }, point)
+    let pack = segments.segments.iter().map(|s| s.kind.pack()).max();
+    let neighbour = transcript.challenges(&mut Native, "neighbour", pack.unwrap_or(0));
+    (LookupProof { layers, columns }, [point, neighbour])
+}
+
+/// The columns at the leaves' point: of a segment whose leaves are of several neighbours, every one of those.
+pub fn evaluations(segments: &Segments, columns: &[Vec<Fr>], point: &[Fr]) -> Vec<Fr> {
+    let mut rest = columns;
+    let mut out = vec![];
+    for segment in &segments.segments {
+        let (own, others) = rest.split_at(segment.kind.columns().len());
+        rest = others;
+        let low = &point[point.len() - segment.log..];
+        let size = 1 << segment.kind.pack();
+        for column in own {
+            out.extend((0..size).map(|k| {
+                let every: Vec<Fr> = column.iter().skip(k).step_by(size).copied().collect();
+                poly::evaluate(&every, low)
+            }));
+        }
+    }
+    out
 }
 
 /// The halves of the root for these columns.
@@ -190,6 +206,13 @@ pub fn table_row(
     columns.iter().map(value).collect()
 }
 
+/// Row `i` of the table of tuples of a range.
+pub fn range_row(range: Range, pack: usize, i: usize) -> Vec<Fr> {
+    let entry =
+        |k: usize| Fr::from(range.value((i >> (k * range.log())) as u64 % (1 << range.log())));
+    (0..1 << pack).map(entry).collect()
+}
+
 fn leaves(
     program: &Program,
     segments: &Segments,
@@ -200,19 +223,23 @@ fn leaves(
     let size = 1 << segments.log;
     let (mut p, mut q) = (vec![Fr::ZERO; size], vec![Fr::ONE; size]);
     let mut rest = columns;
-    let tagged = |table: usize, tuple: &[Fr]| {
+    let compressed = |tag: Fr, tuple: &[Fr]| {
         let sum = tuple.iter().rev().fold(Fr::ZERO, |sum, x| (sum + x) * beta);
-        table_tag(table) + sum
+        tag + sum
     };
+    let tagged = |table: usize, tuple: &[Fr]| compressed(table_tag(table), tuple);
     for segment in &segments.segments {
         let (own, others) = rest.split_at(segment.kind.columns().len());
         rest = others;
         for i in 0..1usize << segment.log {
             let (numerator, value) = match &segment.kind {
-                Kind::Range { range, .. } => (Fr::ONE, Fr::from(range.tag()) + beta * own[0][i]),
-                Kind::RangeTable { range, .. } => {
-                    let entry = Fr::from(range.value(i as u64));
-                    (-own[0][i], Fr::from(range.tag()) + beta * entry)
+                Kind::Range { range, pack, .. } => {
+                    let tuple = &own[0][i << pack..(i + 1) << pack];
+                    (Fr::ONE, compressed(Fr::from(range.tag(*pack)), tuple))
+                }
+                Kind::RangeTable { range, pack, .. } => {
+                    let row = range_row(*range, *pack, i);
+                    (-own[0][i], compressed(Fr::from(range.tag(*pack)), &row))
                 }
                 Kind::Use { table, .. } => {
                     let tuple: Vec<Fr> = own.iter().map(|column| column[i]).collect();

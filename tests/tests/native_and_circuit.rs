@@ -11,7 +11,7 @@ use laminate_tests::{TestSrs, along, every_op, mlp, prove_case, prove_trace, ran
 #[test]
 fn commitment_proofs_agree() {
     let srs = TestSrs::new(b"native and circuit", 14);
-    let mut program = Program::empty("weights", 0, 8);
+    let mut program = Program::empty("weights", 0, 4);
     let shape = |format| DenseShape {
         format,
         bias: false,
@@ -35,6 +35,7 @@ fn commitment_proofs_agree() {
         let proven = prove_trace((&program, &weights), &nothing, &srs, mode, 1);
         let verifier = &proven.model.verifier;
         assert!(verifier.trees.len() > 4);
+        assert!(verifier.trees.iter().any(|tree| tree.pack() == 2));
         assert_eq!(
             verifier.verify_native(&proven.statement, &proven.proof, &srs.tau_g2),
             Ok(())

@@ -247,10 +247,8 @@ fn boundary_rows_are_their_own() {
                 .chain(&layout.limb_multiplicities)
                 .chain([&layout.blinds])
                 .chain(layout.weight_checks.iter().flat_map(|check| {
-                    check
-                        .byte_multiplicities
-                        .iter()
-                        .chain(&check.ternary_multiplicities)
+                    let tables = check.tables.iter();
+                    tables.filter_map(|(_, counts)| counts.as_ref())
                 }))
                 .copied()
                 .collect();

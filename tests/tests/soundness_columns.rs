@@ -303,7 +303,7 @@ fn range_checked(forger: &Forger, node: usize) -> bool {
             .iter()
             .flat_map(|t| &t.segments)
             .any(|s| match &s.kind {
-                Kind::Range { view, range } => {
+                Kind::Range { view, range, .. } => {
                     *range == Range::Limb { bits }
                         && view.as_block().is_some_and(|own| own.contains(block))
                 }

@@ -386,11 +386,7 @@ fn tables(forger: &Forger) -> Vec<Block> {
     let layout = &forger.verifier.layout;
     let limbs = layout.limb_multiplicities.into_iter();
     let checks = layout.weight_checks.iter();
-    let checks = checks.flat_map(|c| {
-        c.byte_multiplicities
-            .into_iter()
-            .chain(c.ternary_multiplicities)
-    });
+    let checks = checks.flat_map(|c| c.tables.iter().filter_map(|(_, counts)| *counts));
     limbs
         .chain(checks)
         .chain(layout.table_multiplicities.iter().copied())

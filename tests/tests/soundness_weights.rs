@@ -6,7 +6,7 @@ use laminate_engine::backend::Native;
 use laminate_engine::error::VerifyError;
 use laminate_engine::fold::FoldMode;
 use laminate_engine::geometry::{Block, Poly};
-use laminate_engine::lookup;
+use laminate_engine::lookup::{self, Range, Segment};
 use laminate_engine::transcript::Transcript;
 use laminate_model::program::{
     DenseShape, DenseWeights, Program, ProgramError, WeightFormat, Weights,
@@ -26,10 +26,10 @@ fn srs() -> TestSrs {
     TestSrs::new(b"weights", 13)
 }
 
-/// Layers of both formats; with rows of `2^8` several pieces.
+/// Layers of both formats; with rows of `2^4` several pieces.
 fn layers() -> (Program, Weights) {
     let mut rng = ChaCha20Rng::seed_from_u64(5);
-    let mut program = Program::empty("layers", 0, 8);
+    let mut program = Program::empty("layers", 0, 4);
     let mut weights = Weights { dense: vec![] };
     for (rows, cols, format) in [
         (30, 50, WeightFormat::Ternary),
@@ -126,6 +126,68 @@ fn a_ternary_weight_beyond_one_is_refused() {
         }
     }
     println!("ternary weights out of range: {tried} tried, 0 accepted");
+}
+
+/// A layer long enough for pairs of bytes and one for eight ternary weights a leaf; what stands behind them is shorter.
+fn long_layers() -> (Program, Weights) {
+    let mut program = Program::empty("long layers", 0, 13);
+    let mut weights = Weights { dense: vec![] };
+    for (rows, cols, format) in [
+        (1024, 512, WeightFormat::Ternary),
+        (256, 512, WeightFormat::Int8),
+    ] {
+        let most = if format == WeightFormat::Int8 { 127 } else { 1 };
+        program.weights.push(DenseShape {
+            format,
+            bias: false,
+            ..DenseShape::new(rows, cols)
+        });
+        weights.dense.push(DenseWeights {
+            weight: (0..rows * cols)
+                .map(|i| (i * i % (2 * most as u32 + 1)) as i8 - most)
+                .collect(),
+            bias: vec![],
+            multiplier: (1..=rows).collect(),
+        });
+    }
+    (program, weights)
+}
+
+#[test]
+fn pairs_of_bytes_and_eights_of_ternary_weights_are_shown_and_forged_ones_refused() {
+    let srs = TestSrs::new(b"weights", 14);
+    let honest = forger(&long_layers(), &srs);
+    let checks = &honest.verifier.layout.weight_checks;
+    let packs: Vec<(Range, usize)> = checks[0]
+        .tables
+        .iter()
+        .map(|(t, _)| (t.range, t.pack))
+        .collect();
+    assert!(
+        packs.contains(&(Range::Byte, 1)) && packs.contains(&(Range::Ternary, 3)),
+        "{packs:?}"
+    );
+    assert_eq!(honest.verdict(&srs, FoldMode::On), Ok(()));
+    let ternary = honest.verifier.layout.dense[0].weight;
+    let mut tried = 0;
+    // Every place of a leaf, below and above the range.
+    for place in 0..8 {
+        let byte = if place % 2 == 0 { 126 } else { 130 };
+        let mut forged = honest.clone();
+        let at = ternary.offset + (1 << ternary.log) / 8 * place + place;
+        forged.register(&srs, |bytes| bytes[at] = byte);
+        let verdict = forged.verdict(&srs, FoldMode::On);
+        assert!(verdict.is_err(), "byte {byte} at place {place}");
+        tried += 1;
+    }
+    // Counted as what stood there.
+    let mut forged = honest.clone();
+    forged.weights.bytes[ternary.offset + 5] = 200;
+    let counts = honest.trace.multiplicities.clone();
+    forged.register(&srs, |_| {});
+    forged.trace.multiplicities = counts;
+    assert!(forged.refused(&srs), "counts of the weights that were");
+    println!("eights of ternary weights: {} tried, 0 accepted", tried + 1);
 }
 
 /// Where every proof checks the weights, it checks their format.
@@ -240,13 +302,19 @@ fn weights_that_are_not_bytes_are_refused_in_every_piece() {
             lookup::verify(&mut Native, &mut transcript(), tree, &proof)
         };
         assert!(verdict(&values, Lie::None).is_ok());
-        let weights = tree.segments.iter().zip(&values).filter(|(s, _)| {
-            matches!(s.kind.columns().as_slice(), [view] if view.terms[0].block.poly == Poly::Weight)
-        });
-        for (at, _) in weights.enumerate() {
+        let of_weights = |s: &Segment| matches!(s.kind.columns().as_slice(), [view] if view.terms[0].block.poly == Poly::Weight);
+        let weights = tree
+            .segments
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| of_weights(s));
+        // Every place of a leaf.
+        let places = weights.flat_map(|(at, s)| (0..1usize << s.kind.pack()).map(move |k| (at, k)));
+        for (at, place) in places {
             for value in [Fr::from(256), -Fr::ONE, Fr::from(1 << 20)] {
                 let mut forged = values.clone();
-                forged[at][3] = value;
+                let last = forged[at].len() - 1;
+                forged[at][last - place] = value;
                 for lie in [Lie::None, Lie::At(0), Lie::At(tree.log - 1)] {
                     assert!(verdict(&forged, lie).is_err(), "{value:?} {lie:?}");
                     tried += 1;

@@ -18,7 +18,7 @@ use super::builder::Builder;
 use super::params::CircuitParams;
 use super::shape::placeholder;
 use crate::srs::Srs;
-use crate::testing::{Sample, perceptron, sample};
+use crate::testing::{Sample, perceptron, sample, ternary_weights};
 
 fn params(verifier: &Verifier, mode: FoldMode) -> CircuitParams {
     let (statement, proof) = placeholder(verifier, mode).unwrap();
@@ -68,6 +68,32 @@ fn accepts_a_folded_proof_and_refuses_altered_ones() {
     assert!(satisfied(params, &sample));
     sample.proof.lookups[0].columns[0] += Fr::one();
     assert!(!satisfied(params, &sample));
+}
+
+/// Leaves of four ternary weights: every value that is sent of them, and two of them exchanged.
+#[test]
+fn tuples_of_weights_are_refused_if_altered() {
+    let srs = Srs::development(14).unwrap();
+    let sample = ternary_weights(&srs);
+    let verifier = &sample.model.verifier;
+    let params = params(verifier, FoldMode::On);
+    assert_eq!(verifier.trees[0].pack(), 2);
+    assert!(satisfied(params, &sample));
+    let first = verifier.trees[0]
+        .segments
+        .iter()
+        .take_while(|s| s.kind.pack() != 2);
+    let first: usize = first.map(|s| s.kind.value_count()).sum();
+    for k in 0..4 {
+        let mut forged = sample.clone();
+        forged.proof.lookups[0].columns[first + k] += Fr::one();
+        assert!(!satisfied(params, &forged), "value {k}");
+        let mut forged = sample.clone();
+        forged.proof.lookups[0]
+            .columns
+            .swap(first + k, first + (k + 1) % 4);
+        assert!(!satisfied(params, &forged), "values {k} and the next");
+    }
 }
 
 /// Size of the contract for a circuit of this shape; the keys depend on nothing else here.

@@ -3,7 +3,8 @@
 //!
 //! Leaves are fractions `numerator / denominator` in aligned [`Segment`]s. A looked-up value `v` is
 //! `1 / (α - v)`, a table entry of multiplicity `μ` is `-μ / (α - t)`; a tuple `x` of table `i` is
-//! compressed to `(i+1) + Σ_k β^(k+1)·x_k`, a value in a [`Range`] to `tag + β·v`. The remaining leaves are `0 / 1`.
+//! compressed to `(i+1) + Σ_k β^(k+1)·x_k`, a value in a [`Range`] to `tag + β·v`, a tuple of neighbours in a range to
+//! `tag + Σ_k β^(k+1)·v_k`. The remaining leaves are `0 / 1`.
 //! The sum of all leaves is zero iff (up to the soundness error) every value is in its table.
 
 mod range;
@@ -11,9 +12,9 @@ pub mod segments;
 mod table;
 mod verify;
 
-pub use range::{BYTE_LOG, BYTE_OFFSET, MAX_TABLES, Range, TERNARY_LOG};
+pub use range::{BYTE_OFFSET, MAX_PACK, MAX_TABLES, Range, place_factors};
 pub use segments::{Kind, Segment, Segments, TableColumn};
-pub use verify::{LAYER_DEGREE, verify};
+pub use verify::{LAYER_DEGREE, neighbours, verify};
 
 use serde::{Deserialize, Serialize};
 

@@ -35,19 +35,24 @@ pub enum TableColumn {
 /// What a segment's leaves are.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// `1 / (α - tag - β·v)` for the values `v` of a column.
+    /// `1 / (α - tag - Σ_k β^(k+1)·v_k)` for every `2^pack` neighbouring values of a column, which has as many times more
+    /// entries than there are leaves.
     Range {
         /// The column.
         view: View,
         /// Where its values are.
         range: Range,
+        /// log2 of the values of a leaf.
+        pack: usize,
     },
-    /// `-μ / (α - tag - β·v)` for the values `v` of a range.
+    /// `-μ / (α - tag - Σ_k β^(k+1)·v_k)` for the tuples of `2^pack` values of a range.
     RangeTable {
         /// Multiplicities.
         multiplicity: View,
         /// The range.
         range: Range,
+        /// log2 of the values of a tuple.
+        pack: usize,
     },
     /// `1 / (α - (table+1) - Σ_k β^(k+1)·x_k)` for the tuples `x` of columns of equal length.
     Use {
@@ -69,7 +74,20 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The committed columns the segment reads.
+    /// log2 of the neighbouring entries of its column that one leaf is of: so many values are sent of a column.
+    pub fn pack(&self) -> usize {
+        match self {
+            Self::Range { pack, .. } => *pack,
+            Self::RangeTable { .. } | Self::Use { .. } | Self::Table { .. } => 0,
+        }
+    }
+
+    /// Number of values that are sent of it.
+    pub fn value_count(&self) -> usize {
+        self.columns().len() << self.pack()
+    }
+
+    /// The committed columns the segment reads, each as long as its leaves are many, times `2^pack`.
     pub fn columns(&self) -> Vec<&View> {
         match self {
             Self::Range { view, .. } => vec![view],
@@ -136,24 +154,34 @@ impl Segments {
 
     /// Number of column evaluations the proof sends.
     pub fn column_count(&self) -> usize {
-        self.segments.iter().map(|s| s.kind.columns().len()).sum()
+        self.segments.iter().map(|s| s.kind.value_count()).sum()
+    }
+
+    /// log2 of the most neighbours that a leaf is of.
+    pub fn pack(&self) -> usize {
+        let packs = self.segments.iter().map(|s| s.kind.pack());
+        packs.max().unwrap_or(0)
     }
 }
 
-/// The entries of a block, looked up in a range: the segment and its log2.
-pub fn in_range(block: Block, range: Range) -> (usize, Kind) {
+/// The entries of a block, `2^pack` of them a leaf, looked up in a range: the segment and its log2.
+///
+/// # Panics
+/// If the block is shorter than a leaf.
+pub fn in_range(block: Block, range: Range, pack: usize) -> (usize, Kind) {
     let view = View::block(block);
-    (block.log, Kind::Range { view, range })
+    (block.log - pack, Kind::Range { view, range, pack })
 }
 
-/// The table of a range with its multiplicities.
-pub fn table_of(block: Block, range: Range) -> (usize, Kind) {
+/// The table of tuples of a range with its multiplicities.
+pub fn table_of(block: Block, range: Range, pack: usize) -> (usize, Kind) {
     let multiplicity = View::block(block);
     let kind = Kind::RangeTable {
         multiplicity,
         range,
+        pack,
     };
-    (range.log(), kind)
+    (range.log() << pack, kind)
 }
 
 /// The tag of table `table` in the compressed value.

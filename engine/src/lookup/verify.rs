@@ -3,6 +3,7 @@
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 
+use super::range::places_differ;
 use super::segments::{Kind, Segments, TableColumn, identity_column, part_column, table_tag};
 use super::{LookupLayer, LookupProof, table};
 use crate::backend::Backend;
@@ -43,7 +44,8 @@ pub fn verify<B: Backend>(
     };
     let (point, numerator, denominator) = verify_tree(backend, transcript, &proof.layers)?;
     transcript.absorb("lookup columns", &proof.columns);
-    let (claims, p, q) = leaves(backend, segments, proof, &point, (alpha, beta));
+    let neighbour = neighbours(backend, transcript, segments);
+    let (claims, p, q) = leaves(backend, segments, proof, &point, (alpha, beta), &neighbour);
     if on("numerators of leaves") {
         backend.assert_equal(&p, &numerator, Check::LookupLeaves)?;
     }
@@ -133,13 +135,23 @@ fn interpolate<B: Backend>(
     backend.mul_add(c, &difference, a)
 }
 
-/// Numerator and denominator of all leaves at `point`, from the columns' evaluations.
+/// Where among the entries of a leaf the columns of a tree are claimed; empty if a leaf is of one entry.
+pub fn neighbours<B: Backend>(
+    backend: &mut B,
+    transcript: &mut Transcript<B>,
+    segments: &Segments,
+) -> Vec<B::Scalar> {
+    transcript.challenges(backend, "lookup neighbour", segments.pack())
+}
+
+/// Numerator and denominator of all leaves at `point`, from the columns' evaluations, which are claimed at `neighbour`.
 fn leaves<B: Backend>(
     backend: &mut B,
     segments: &Segments,
     proof: &LookupProof<B::Scalar>,
     point: &[B::Scalar],
     (alpha, beta): (&B::Scalar, &B::Scalar),
+    neighbour: &[B::Scalar],
 ) -> (Vec<EvalClaim<B::Scalar>>, B::Scalar, B::Scalar) {
     let mut claims = vec![];
     let mut columns = proof.columns.iter();
@@ -151,14 +163,16 @@ fn leaves<B: Backend>(
         let selector = eq::select(backend, segment.offset >> segment.log, high);
         let values: Vec<B::Scalar> = columns
             .by_ref()
-            .take(segment.kind.columns().len())
+            .take(segment.kind.value_count())
             .cloned()
             .collect();
-        for (view, value) in segment.kind.columns().into_iter().zip(&values) {
+        let among = neighbour.get(..segment.kind.pack()).unwrap_or(&[]);
+        let each = values.chunks(1 << among.len());
+        for (view, values) in segment.kind.columns().into_iter().zip(each) {
             claims.push(EvalClaim {
                 view: view.clone(),
-                point: low.to_vec(),
-                value: value.clone(),
+                point: [low, among].concat(),
+                value: eq::fold_values(backend, values, among),
             });
         }
         let (numerator, value) = fraction(backend, &segment.kind, &values, low, beta);
@@ -183,13 +197,17 @@ fn fraction<B: Backend>(
     let zero = backend.constant(Fr::ZERO);
     let first = values.first().cloned().unwrap_or_else(|| zero.clone());
     match kind {
-        Kind::Range { range, .. } => (one, tagged(backend, range.tag(), &first, beta)),
-        Kind::RangeTable { range, .. } => {
-            let entry = range.evaluate(backend, low);
-            let value = tagged(backend, range.tag(), &entry, beta);
+        Kind::Range { range, pack, .. } => {
+            let tag = Fr::from(range.tag(*pack));
+            (one, compress_tuple(backend, tag, values, beta))
+        }
+        Kind::RangeTable { range, pack, .. } => {
+            let row = range.evaluate_tuple(backend, *pack, low);
+            let tag = Fr::from(range.tag(*pack));
+            let value = compress_tuple(backend, tag, &row, beta);
             (backend.sub(&zero, &first), value)
         }
-        Kind::Use { table, .. } => (one, compress(backend, *table, values, beta)),
+        Kind::Use { table, .. } => (one, compress(backend, table_tag(*table), values, beta)),
         Kind::Table { table, columns, .. } => {
             let mut committed = values.iter().skip(1);
             let row: Vec<B::Scalar> = columns
@@ -205,19 +223,10 @@ fn fraction<B: Backend>(
                 .collect();
             (
                 backend.sub(&zero, &first),
-                compress(backend, *table, &row, beta),
+                compress(backend, table_tag(*table), &row, beta),
             )
         }
     }
-}
-
-/// `tag + β·v`
-fn tagged<B: Backend>(backend: &mut B, tag: u64, v: &B::Scalar, beta: &B::Scalar) -> B::Scalar {
-    let product = backend.mul(beta, v);
-    if tag == 0 {
-        return product;
-    }
-    backend.linear(Fr::from(tag), &[(Fr::ONE, product)])
 }
 
 /// `lowest + index` at `low`.
@@ -235,14 +244,29 @@ fn part<B: Backend>(backend: &mut B, low: &[B::Scalar], from: usize, log: usize)
     backend.linear(Fr::ZERO, &terms)
 }
 
-/// `tag + Σ_k β^(k+1)·x_k`
-fn compress<B: Backend>(
+/// [`compress`] of neighbours.
+fn compress_tuple<B: Backend>(
     backend: &mut B,
-    table: usize,
+    tag: Fr,
     tuple: &[B::Scalar],
     beta: &B::Scalar,
 ) -> B::Scalar {
-    let tag = backend.constant(table_tag(table));
+    if places_differ() {
+        return compress(backend, tag, tuple, beta);
+    }
+    let terms: Vec<_> = tuple.iter().map(|v| (Fr::ONE, v.clone())).collect();
+    let sum = backend.linear(Fr::ZERO, &terms);
+    compress(backend, tag, &[sum], beta)
+}
+
+/// `tag + Σ_k β^(k+1)·x_k`
+fn compress<B: Backend>(
+    backend: &mut B,
+    tag: Fr,
+    tuple: &[B::Scalar],
+    beta: &B::Scalar,
+) -> B::Scalar {
+    let tag = backend.constant(tag);
     let mut values = tuple.iter().rev();
     let Some(last) = values.next() else {
         return tag;

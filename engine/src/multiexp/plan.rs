@@ -62,8 +62,8 @@ impl TracePlan {
             place_in(&region, &slot)
         });
         let range = Range::Limb { bits: LIMB_BITS };
-        let looked_up = region.iter().map(|block| in_range(*block, range));
-        let table = std::iter::once(table_of(get(multiplicities), range));
+        let looked_up = region.iter().map(|block| in_range(*block, range, 0));
+        let table = std::iter::once(table_of(get(multiplicities), range, 0));
         let placement = Placement {
             geometry: Geometry::new(0, used, row_log),
             tree: Segments::place(looked_up.chain(table).collect()),

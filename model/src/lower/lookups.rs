@@ -28,22 +28,22 @@ pub fn trees(program: &Program, layout: &Layout) -> Vec<Segments> {
         i if i == last => on("range of the last block of limbs"),
         _ => true,
     });
-    kinds.extend(blocks.map(|(_, block)| in_range(*block, limbs)));
+    kinds.extend(blocks.map(|(_, block)| in_range(*block, limbs, 0)));
     let nodes = (0..program.nodes.len()).filter_map(|i| Placed::new(program, layout, i));
     let views = nodes.flat_map(|node| node.io.node.op.ranges(&node));
     kinds.extend(views.map(|view| {
-        let range = limbs;
-        (view.log(), Kind::Range { view, range })
+        let (range, pack) = (limbs, 0);
+        (view.log(), Kind::Range { view, range, pack })
     }));
     kinds.extend(checks.flatten().map(|(log, kind)| match kind {
         // Limbs of 8 bits share their table with bytes.
-        Kind::Range { view, range } if range.log() == limbs.log() => {
+        Kind::Range { view, range, pack } if range.log() == limbs.log() => {
             let range = limbs;
-            (log, Kind::Range { view, range })
+            (log, Kind::Range { view, range, pack })
         }
         other => (log, other),
     }));
-    kinds.extend(layout.limb_multiplicities.map(|b| table_of(b, limbs)));
+    kinds.extend(layout.limb_multiplicities.map(|b| table_of(b, limbs, 0)));
     let tables = program.tables.iter().zip(&layout.table_multiplicities);
     for (number, (table, block)) in tables.enumerate() {
         let lowest = table.lowest();
@@ -114,16 +114,15 @@ fn uses(program: &Program, layout: &Layout) -> Vec<(usize, Kind)> {
 
 /// Segments of one piece of the weights.
 fn check_segments(check: &WeightCheck) -> Vec<(usize, Kind)> {
-    let bytes = check.bytes.filter(|_| on("range of weights"));
-    let bytes = bytes.map(|block| in_range(block, Range::Byte));
-    let ternary = check.ternary.iter();
-    let ternary = ternary.filter(|_| on("range of ternary weights"));
-    let ternary = ternary.map(|b| in_range(*b, Range::Ternary));
-    let byte_table = check.byte_multiplicities.map(|b| table_of(b, Range::Byte));
-    let ternary_table = check.ternary_multiplicities;
-    let ternary_table = ternary_table.map(|b| table_of(b, Range::Ternary));
-    let all = bytes.into_iter().chain(ternary);
-    all.chain(byte_table).chain(ternary_table).collect()
+    let wanted = |range| match range {
+        Range::Ternary => on("range of ternary weights"),
+        Range::Byte | Range::Limb { .. } => on("range of weights"),
+    };
+    let blocks = check.blocks.iter().filter(|(_, of)| wanted(of.range));
+    let blocks = blocks.map(|(block, of)| in_range(*block, of.range, of.pack));
+    let tables = check.tables.iter();
+    let tables = tables.filter_map(|(of, counts)| Some(table_of((*counts)?, of.range, of.pack)));
+    blocks.chain(tables).collect()
 }
 
 #[cfg(test)]
@@ -176,7 +175,8 @@ mod tests {
                 };
                 let segments = trees.iter().flat_map(|tree| &tree.segments);
                 let kinds = segments.filter(|s| match &s.kind {
-                    Kind::Range { view, range } => {
+                    Kind::Range { view, range, pack } => {
+                        assert_eq!(*pack, 0);
                         *range == wanted && view.terms.iter().any(|t| t.block.contains(&entry))
                     }
                     _ => false,

@@ -51,7 +51,7 @@ impl Program {
             (1..=MAX_NODES).contains(&self.weights.len()),
             format!("1 to {MAX_NODES}"),
         )?;
-        let pieces = weight_pieces(self);
+        let pieces = weight_pieces(self, MAX_PIECES);
         bound(
             "pieces of the weights",
             pieces,

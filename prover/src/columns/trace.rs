@@ -11,10 +11,11 @@ use laminate_engine::multiexp::Placement;
 use laminate_model::layout::{Boundary, Layout};
 use laminate_model::program::Program;
 use rand::RngCore;
+use rayon::prelude::*;
 
 use super::blinds::{self, blind_rows};
 use super::weights::add_block;
-use super::{WeightColumns, cut};
+use super::{Small, WeightColumns, cut};
 use crate::exec::Trace;
 use crate::kernels::msm;
 use crate::prove::Links;
@@ -235,13 +236,25 @@ fn count_tree(
             Kind::RangeTable {
                 multiplicity,
                 range,
+                pack,
             } => {
-                let mut values = vec![0u32; 1 << range.log()];
-                let same =
-                    |kind: &&Kind| matches!(kind, Kind::Range { range: r, .. } if r == range);
+                let mut values = vec![0u32; 1 << (range.log() << pack)];
+                let same = |kind: &&Kind| match kind {
+                    Kind::Range {
+                        range: r, pack: p, ..
+                    } => (r, p) == (range, pack),
+                    _ => false,
+                };
                 for looked_up in kinds().filter(same).flat_map(Kind::columns) {
                     match looked_up.as_block() {
-                        Some(block) => count_range(*range, block, weights, trace, &mut values),
+                        Some(block) => {
+                            let stored = match block.poly {
+                                Poly::Trace => Small::Limbs(cut(&trace.values, &block)),
+                                Poly::Weight => Small::Bytes(cut(&weights.bytes, &block)),
+                            };
+                            let leaves = 1 << (block.log - pack);
+                            count_range((*range, *pack), stored, leaves, &mut values);
+                        }
                         None => trace.integers(looked_up).into_iter().for_each(|value| {
                             let value = u64::try_from(value).ok();
                             tally(&mut values, value.and_then(|v| range.index(v)));
@@ -281,34 +294,50 @@ fn count_tree(
     counted
 }
 
-/// Counts a block's entries; those that nothing covers are zero.
+/// Counts the tuples of a block's entries; those that nothing covers are zero.
 fn count_range(
-    range: Range,
-    block: Block,
-    weights: &WeightColumns,
-    trace: &TraceColumns,
+    (range, pack): (Range, usize),
+    stored: Small<'_>,
+    leaves: usize,
     counts: &mut [u32],
 ) {
-    fn all<T: Copy + Into<u64>>(range: Range, values: &[T], counts: &mut [u32]) {
-        for value in values {
-            tally(counts, range.index((*value).into()));
-        }
-    }
-    let covered = match block.poly {
-        Poly::Trace => {
-            let values = cut(&trace.values, &block);
-            all(range, values, counts);
-            values.len()
-        }
-        Poly::Weight => {
-            let values = cut(&weights.bytes, &block);
-            all(range, values, counts);
-            values.len()
-        }
+    let covered = match stored {
+        Small::Bytes(values) => count_tuples(range, pack, values, counts),
+        Small::Limbs(values) => count_tuples(range, pack, values, counts),
     };
-    if let Some(zero) = range.index(0) {
-        counts[zero] += ((1usize << block.log) - covered) as u32;
+    if let Some(zero) = range.row(std::iter::repeat_n(0, 1 << pack)) {
+        counts[zero] += (leaves - covered) as u32;
     }
+}
+
+/// Entries that are counted in one table.
+const COUNTED: usize = 1 << 20;
+
+/// Counts tuples, the last one filled with zeros; their number.
+fn count_tuples<T: Copy + Sync + Into<u64>>(
+    range: Range,
+    pack: usize,
+    values: &[T],
+    counts: &mut [u32],
+) -> usize {
+    let size = 1usize << pack;
+    let part = |values: &[T]| {
+        let mut own = vec![0u32; 1 << (range.log() << pack)];
+        for tuple in values.chunks(size) {
+            let entries = tuple.iter().map(|v| (*v).into());
+            let entries = entries.chain(std::iter::repeat_n(0, size - tuple.len()));
+            tally(&mut own, range.row(entries));
+        }
+        own
+    };
+    let parts: Vec<Vec<u32>> = values.par_chunks(COUNTED).map(part).collect();
+    for part in parts {
+        counts
+            .iter_mut()
+            .zip(part)
+            .for_each(|(all, own)| *all += own);
+    }
+    values.len().div_ceil(size)
 }
 
 fn tally(table: &mut [u32], entry: Option<usize>) {

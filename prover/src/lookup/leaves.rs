@@ -3,15 +3,15 @@
 //! A leaf of a range is one of few field elements, so a table of those and the committed integer are enough to write it whenever it is
 //! needed. Of the tree only the levels from the second above the leaves on are held together: 32 bytes a leaf instead of 96.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::claim::View;
 use laminate_engine::field::fr_from_i64;
+use laminate_engine::geometry::Block;
 use laminate_engine::lookup::segments::table_tag;
-use laminate_engine::lookup::{Kind, Segment, Segments, TableColumn};
+use laminate_engine::lookup::{Kind, Range, Segment, Segments, TableColumn, place_factors};
 use rayon::prelude::*;
 
 use crate::columns::{Columns, Small};
@@ -41,6 +41,10 @@ struct Part<'a> {
 enum Denominators<'a> {
     /// What stands in the table for stored integers; behind them, for zero.
     Small(Small<'a>, Arc<[Fr]>),
+    /// What stands in the table for pairs of bytes.
+    Pairs(&'a [[u8; 2]], Arc<[Fr]>),
+    /// What stands in these rows of the table.
+    Rows(Vec<u16>, Arc<[Fr]>),
     Elements(Vec<Fr>),
 }
 
@@ -53,7 +57,7 @@ impl<'a> Leaves<'a> {
             columns,
             alpha,
             beta,
-            made: BTreeMap::new(),
+            made: vec![],
         };
         let part = |segment: &Segment| {
             let len = 1 << segment.log;
@@ -163,6 +167,16 @@ impl<'a> Leaves<'a> {
                 Denominators::Small(Small::Limbs(values), table) => {
                     look_up(now, values.get(skip..).unwrap_or(&[]), table);
                 }
+                Denominators::Pairs(pairs, table) => {
+                    for (q, pair) in now.iter_mut().zip(&pairs[skip..]) {
+                        *q = table[usize::from(u16::from_le_bytes(*pair))];
+                    }
+                }
+                Denominators::Rows(rows, table) => {
+                    for (q, row) in now.iter_mut().zip(&rows[skip..]) {
+                        *q = table[usize::from(*row)];
+                    }
+                }
             }
             at += now.len();
             rest = later;
@@ -187,40 +201,104 @@ fn leading_ones(segments: &Segments) -> usize {
     leading.map(|s| 1usize << s.log).sum()
 }
 
-/// Makes denominators; those of all values of a limb once for each range.
+/// Makes denominators; those of all values of a limb, and of all tuples, once for each range.
 struct Tables<'c, 'a> {
     columns: &'c Columns<'a>,
     alpha: Fr,
     beta: Fr,
-    made: BTreeMap<u64, Arc<[Fr]>>,
+    made: Vec<((Range, usize), Arc<[Fr]>)>,
 }
 
 impl<'a> Tables<'_, 'a> {
-    /// `α - tag - β·v` for every value `v` of a limb.
-    fn of(&mut self, tag: u64) -> Arc<[Fr]> {
-        let made = self.made.entry(tag).or_insert_with(|| {
-            let start = self.alpha - Fr::from(tag);
-            let limbs = 0..self.columns.limb_count() as u64;
-            limbs.map(|v| start - self.beta * Fr::from(v)).collect()
-        });
-        Arc::clone(made)
+    /// `α - tag - β·v` for every value `v` of a limb; of tuples, for every row of their table.
+    fn of(&mut self, range: Range, pack: usize) -> Arc<[Fr]> {
+        let known = self.made.iter().find(|(of, _)| *of == (range, pack));
+        if let Some((_, table)) = known {
+            return Arc::clone(table);
+        }
+        let table: Arc<[Fr]> = match pack {
+            0 => {
+                let limbs = 0..self.columns.limb_count() as u64;
+                limbs.map(|v| self.tuple(range, &[v])).collect()
+            }
+            _ => self.rows_of(range, pack).into(),
+        };
+        self.made.push(((range, pack), Arc::clone(&table)));
+        table
+    }
+
+    /// `α - tag - Σ_k β^(k+1)·v_k` for every row of a range's table.
+    fn rows_of(&self, range: Range, pack: usize) -> Vec<Fr> {
+        let rows = (0..1usize << (range.log() << pack)).into_par_iter();
+        let row = |row: usize| -> Vec<u64> {
+            (0..1 << pack).map(|k| range.entry(row as u64, k)).collect()
+        };
+        let rows = rows.with_min_len(1 << 10);
+        rows.map(|i| self.tuple(range, &row(i))).collect()
+    }
+
+    /// `α - tag - Σ_k β^(k+1)·v_k`
+    fn tuple(&self, range: Range, values: &[u64]) -> Fr {
+        let pack = values.len().ilog2() as usize;
+        let factors = place_factors(self.beta, values.len());
+        let sum: Fr = factors
+            .iter()
+            .zip(values)
+            .map(|(f, v)| f * Fr::from(*v))
+            .sum();
+        self.alpha - Fr::from(range.tag(pack)) - sum
+    }
+
+    /// The denominators of the tuples of a block.
+    fn packed(&mut self, block: Block, range: Range, pack: usize) -> Denominators<'a> {
+        let leaves = 1usize << (block.log - pack);
+        let table = self.of(range, pack);
+        match self.columns.small(&block) {
+            Small::Bytes(values)
+                if (range, pack) == (Range::Byte, 1) && values.len() == 2 * leaves =>
+            {
+                Denominators::Pairs(values.as_chunks().0, table)
+            }
+            Small::Bytes(values) => self.rows(values, (leaves, range, pack), table),
+            Small::Limbs(values) => self.rows(values, (leaves, range, pack), table),
+        }
+    }
+
+    fn rows<T: Copy + Sync + Into<u64>>(
+        &self,
+        values: &[T],
+        (leaves, range, pack): (usize, Range, usize),
+        table: Arc<[Fr]>,
+    ) -> Denominators<'a> {
+        let entry = |i: usize| values.get(i).map_or(0, |v| (*v).into());
+        let tuple = |leaf: usize| (leaf << pack..(leaf + 1) << pack).map(entry);
+        let leaves = (0..leaves).into_par_iter().with_min_len(1 << 12);
+        let rows = leaves
+            .clone()
+            .map(|leaf| Some(range.row(tuple(leaf))? as u16));
+        match rows.collect() {
+            Some(rows) => Denominators::Rows(rows, table),
+            // A value that is in no table, of which no proof is accepted.
+            None => {
+                let each = leaves.map(|leaf| self.tuple(range, &tuple(leaf).collect::<Vec<u64>>()));
+                Denominators::Elements(each.collect())
+            }
+        }
     }
 
     fn denominators(&mut self, kind: &Kind, len: usize) -> Denominators<'a> {
         let columns = self.columns;
         match kind {
-            Kind::Range { view, range } => {
-                let table = self.of(range.tag());
-                match view.as_block() {
-                    Some(block) => Denominators::Small(columns.small(&block), table),
-                    None => Denominators::Elements(self.of_view(view, range.tag(), &table)),
+            Kind::Range { view, range, pack } => match (view.as_block(), *pack) {
+                (Some(block), 0) => Denominators::Small(columns.small(&block), self.of(*range, 0)),
+                (Some(block), pack) => self.packed(block, *range, pack),
+                (None, _) => {
+                    let table = self.of(*range, 0);
+                    Denominators::Elements(self.of_view(view, range.tag(0), &table))
                 }
-            }
-            Kind::RangeTable { range, .. } => {
-                let start = self.alpha - Fr::from(range.tag());
-                let rows = 0..len as u64;
-                let entries = rows.map(|i| start - self.beta * Fr::from(range.value(i)));
-                Denominators::Elements(entries.collect())
+            },
+            Kind::RangeTable { range, pack, .. } => {
+                Denominators::Elements(self.rows_of(*range, *pack))
             }
             Kind::Use {
                 table,

@@ -64,7 +64,10 @@ impl Forger {
                 let name = match &tree.segments[*segment].kind {
                     Kind::Use { table, .. } => format!("table {table}"),
                     kind => match kind.columns()[0].as_block() {
-                        Some(block) => format!("range: {}", self.owner(block, *index)),
+                        Some(block) => {
+                            let first = index << tree.segments[*segment].kind.pack();
+                            format!("range: {}", self.owner(block, first))
+                        }
                         None => "range: a view".to_owned(),
                     },
                 };

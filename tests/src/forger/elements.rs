@@ -12,6 +12,7 @@ use laminate_engine::field::{fr_from_i64, pow2};
 use laminate_engine::geometry::{Block, Poly};
 use laminate_engine::lookup::segments::table_tag;
 use laminate_engine::lookup::{self, Kind, LookupLayer, LookupProof, Segments};
+use laminate_engine::poly;
 use laminate_engine::sumcheck::SumcheckProof;
 use laminate_engine::transcript::Transcript;
 use laminate_model::program::Role;
@@ -175,16 +176,19 @@ impl Forger {
             return laminate_prover::lookup::prove(transcript, tree, columns);
         }
         let [committed, told] = [false, true].map(|told| self.looked_up(columns, tree, told));
-        let (proof, point) =
+        let (proof, [point, neighbour]) =
             lookup_reference::prove_told(transcript, program, tree, [&committed, &told], Lie::None);
-        let mut values = proof.columns.iter();
+        let mut rest = proof.columns.as_slice();
         let mut claims = vec![];
         for segment in &tree.segments {
-            for (view, value) in segment.kind.columns().into_iter().zip(values.by_ref()) {
+            let among = &neighbour[..segment.kind.pack()];
+            for view in segment.kind.columns() {
+                let (values, others) = rest.split_at(1 << among.len());
+                rest = others;
                 claims.push(EvalClaim {
                     view: view.clone(),
-                    point: point[point.len() - segment.log..].to_vec(),
-                    value: *value,
+                    point: [&point[point.len() - segment.log..], among].concat(),
+                    value: poly::evaluate(values, among),
                 });
             }
         }
@@ -266,7 +270,10 @@ impl Forger {
             let (own, others) = rest.split_at(segment.kind.columns().len());
             rest = others;
             let row = |i: usize| match &segment.kind {
-                Kind::Range { range, .. } => Some((Fr::from(range.tag()), vec![own[0][i]])),
+                Kind::Range { range, pack, .. } => {
+                    let tuple = own[0][i << pack..(i + 1) << pack].to_vec();
+                    Some((Fr::from(range.tag(*pack)), tuple))
+                }
                 Kind::Use { table, .. } => {
                     let tuple = own.iter().map(|column| column[i]).collect();
                     Some((table_tag(*table), tuple))
@@ -294,9 +301,9 @@ impl Forger {
     fn table_rows(&self, kind: &Kind, held: &[Vec<Fr>], size: usize) -> Vec<Row> {
         let program = &self.verifier.program;
         let row = |i: usize| match kind {
-            Kind::RangeTable { range, .. } => {
-                let value = Fr::from(range.value(i as u64));
-                (Fr::from(range.tag()), vec![value])
+            Kind::RangeTable { range, pack, .. } => {
+                let row = lookup_reference::range_row(*range, *pack, i);
+                (Fr::from(range.tag(*pack)), row)
             }
             Kind::Table { table, columns, .. } => {
                 let row = lookup_reference::table_row(program, *table, columns, &held[1..], i);
@@ -311,7 +318,14 @@ impl Forger {
 /// Whether a segment's values are looked up in this table.
 fn is_of(values: &Kind, table: &Kind) -> bool {
     match (values, table) {
-        (Kind::Range { range: a, .. }, Kind::RangeTable { range: b, .. }) => a == b,
+        (
+            Kind::Range {
+                range: a, pack: p, ..
+            },
+            Kind::RangeTable {
+                range: b, pack: q, ..
+            },
+        ) => (a, p) == (b, q),
         (Kind::Use { table: a, .. }, Kind::Table { table: b, .. }) => a == b,
         _ => false,
     }
