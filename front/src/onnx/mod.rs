@@ -12,7 +12,7 @@
 //! | draft graph while nodes are read | [`builder`] |
 //! | constant factors and offsets folded into dense layers | [`fold`] |
 //!
-//! The first dimension of the input is the batch (a symbol, -1 or 1); all others are static and
+//! The first dimension of the input is the batch (a symbol, -1 or 1), or the second of one that a recurrent operator reads; all others are static and
 //! flattened. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
 //! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
