@@ -140,13 +140,13 @@ def recurrent(w: Writer, case: Case, layer: int, x: str, original: str, layout: 
         moved = w.node("Transpose", [state], perm=[1, 0, 2])
         return w.node("Reshape", [moved, w.constant(np.array([0, -1], dtype=np.int64))])
     y = names[0]
-    together = w.constant(np.array([0, 0, -1], dtype=np.int64))
     if layout == 1:
-        y = w.node("Reshape", [y, together])
+        y = w.node("Reshape", [y, w.constant(np.array([0, 0, -1], dtype=np.int64))])
     elif directions == 1:
         y = w.axes("Squeeze", y, [1])
     else:
-        y = w.node("Reshape", [w.node("Transpose", [y], perm=[0, 2, 1, 3]), together])
+        moved = w.node("Transpose", [y], perm=[0, 2, 1, 3])
+        y = w.node("Reshape", [moved, w.constant(np.array([0, 0, -1], dtype=np.int64))])
     if last and case.give == "gathered" and layout == 0:
         return w.node("Gather", [y, w.constant(np.array(-1, dtype=np.int64))], axis=0)
     return y if layout == 1 else w.node("Transpose", [y], perm=[1, 0, 2])

@@ -122,8 +122,9 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
         ));
     }
     let mut builder = Builder::new(graph)?;
-    let (name, features) = input(graph)?;
+    let (name, features, batch) = input(graph)?;
     builder.define_input(name, features)?;
+    builder.set_batch(name, batch);
     let fused = recognise::recognise(graph);
     for (index, node) in graph.node.iter().enumerate() {
         ops::build(&mut builder, node, index, opset, fused.get(&index))?;
@@ -171,8 +172,8 @@ fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     })
 }
 
-/// Name and feature dimensions of the one input that is not an initializer.
-fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
+/// Name and feature dimensions of the one input that is not an initializer, and which axis is the batch.
+fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>, usize), ImportError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let inputs: Vec<_> = graph
         .input
@@ -186,10 +187,11 @@ fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
             inputs.len()
         )));
     };
-    Ok((&input.name, features(input)?))
+    let batch = usize::from(ops::reads_steps_first(graph, &input.name));
+    Ok((&input.name, features(input, batch)?, batch))
 }
 
-fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
+fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportError> {
     let name = &input.name;
     let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
         return Err(problem(format!("input {name:?} is not a tensor")));
@@ -200,12 +202,12 @@ fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
             tensor.elem_type
         )));
     }
-    let dims = tensor
-        .shape
-        .as_ref()
-        .map(|s| s.dim.as_slice())
-        .unwrap_or_default();
-    let [batch, features @ ..] = dims else {
+    let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice());
+    let mut dims = dims.unwrap_or_default().to_vec();
+    if dims.len() > batch {
+        dims.get_mut(..=batch).into_iter().for_each(|dims| dims.rotate_right(1));
+    }
+    let [batch, features @ ..] = dims.as_slice() else {
         return Err(problem(format!(
             "input {name:?} has no shape, expected (batch, features…)"
         )));

@@ -24,6 +24,7 @@ mod unary;
 mod windows;
 
 pub use context::Context;
+pub use recurrent::reads_steps_first;
 
 use super::builder::Builder;
 use super::error::ImportError;

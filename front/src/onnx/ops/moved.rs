@@ -21,9 +21,24 @@ const EACH: &[&str] = &[
 pub fn reader(context: &Context<'_, '_>, registered: Build) -> Result<Option<Build>, ImportError> {
     let op = context.op();
     let Some(Value::Moved(..)) = context.raw(0).ok().flatten() else {
-        let moves = op == "Transpose" && context.ints("perm")?.is_some_and(|perm| !matches!(perm, [] | [0, ..]));
-        let tensor = matches!(context.raw(0)?, Some(Value::Tensor(_)));
-        return Ok((moves && tensor).then_some(transpose as Build));
+        let Some(Value::Tensor(x)) = context.raw(0)? else {
+            return Ok(None);
+        };
+        let rank = context.features(*x).len() as i64 + 1;
+        return Ok(match op {
+            "Transpose" => {
+                let order = context.ints("perm")?;
+                let moves = rank > 1 && order.is_none_or(|order| order.first() != Some(&0));
+                moves.then_some(transpose as Build)
+            }
+            "Unsqueeze" => {
+                let axes = axes(context)?.unwrap_or_default();
+                let first = -rank - axes.len() as i64;
+                let moves = axes.iter().any(|axis| *axis == 0 || *axis == first);
+                moves.then_some(unsqueeze as Build)
+            }
+            _ => None,
+        });
     };
     Ok(match op {
         "Transpose" => Some(transpose),

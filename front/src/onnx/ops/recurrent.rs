@@ -6,6 +6,8 @@
 
 use super::super::builder::{Dense, Draft, Loop};
 use super::super::error::ImportError;
+use super::super::is_standard;
+use super::super::messages::{GraphProto, NodeProto};
 use super::super::tensor::Constant;
 use super::Context;
 use super::context::Operand;
@@ -25,6 +27,15 @@ pub const ATTRIBUTES: &[&str] = &[
     "linear_before_reset",
     "output_sequence",
 ];
+
+/// Whether a value is read by a recurrent operator that wants steps before the batch.
+pub fn reads_steps_first(graph: &GraphProto, name: &str) -> bool {
+    let layout = |node: &NodeProto| node.attribute.iter().find(|a| a.name == "layout").map_or(0, |a| a.i);
+    graph.node.iter().any(|node| {
+        let recurrent = matches!(node.op_type.as_str(), "LSTM" | "GRU" | "RNN") && is_standard(&node.domain);
+        recurrent && layout(node) == 0 && node.input.first().is_some_and(|input| input == name)
+    })
+}
 
 /// Which operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
