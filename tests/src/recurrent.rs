@@ -1,9 +1,7 @@
 //! A recurrence of every op that steps: an LSTM with initial states over an odd number of steps, whose tensors have padding
 //! on every axis that is not zero there; and what steps of another kind would make of it.
 
-use laminate_model::ops::{
-    Activation, Add, Delay, Dense, Mul, Rescale, View,
-};
+use laminate_model::ops::{Activation, Add, Delay, Dense, Mul, Rescale, View};
 use laminate_model::program::{
     AxisMap, DenseShape, DenseWeights, Node, Op, Program, TableKind, Tensor, TensorView, ViewTerm,
     Weights,
@@ -67,16 +65,12 @@ impl Growing {
     }
 
     /// A layer with multipliers up to `gain`.
-    fn dense(
-        &mut self,
-        (rows, cols): (u32, u32),
-        gain: u32,
-        input: usize,
-        output: usize,
-    ) -> usize {
+    fn dense(&mut self, (rows, cols): (u32, u32), gain: u32, input: usize, output: usize) -> usize {
         let rng = &mut self.rng;
         self.weights.dense.push(DenseWeights {
-            weight: (0..rows * cols).map(|_| rng.gen_range(-100..=100)).collect(),
+            weight: (0..rows * cols)
+                .map(|_| rng.gen_range(-100..=100))
+                .collect(),
             bias: (0..rows).map(|_| rng.gen_range(-90_000..=90_000)).collect(),
             multiplier: (0..rows).map(|_| rng.gen_range(gain / 2..=gain)).collect(),
         });
@@ -131,7 +125,10 @@ pub fn lstm(seed: u64, limb_bits: u8, sizes: Sizes) -> Case {
     g.dense((4 * h, d + h), 60 / (d + h), joined, gates);
     g.program.weights.last_mut().expect("a layer").rows = vec![4, h];
     let mut open = vec![];
-    for (at, name) in ["input", "output", "forget", "candidate"].into_iter().enumerate() {
+    for (at, name) in ["input", "output", "forget", "candidate"]
+        .into_iter()
+        .enumerate()
+    {
         let slice = g.tensor(&format!("{name} gate"), &[t, h], 8);
         let at = at as u32;
         g.view(
@@ -249,7 +246,12 @@ pub fn settled(case: &Case, read: &Read<'_>, alter: &Alter<'_>) -> Option<Trace>
     None
 }
 
-fn delayed(program: &Program, trace: &Trace, node: &Node, read: &dyn Fn(usize) -> From) -> Vec<i32> {
+fn delayed(
+    program: &Program,
+    trace: &Trace,
+    node: &Node,
+    read: &dyn Fn(usize) -> From,
+) -> Vec<i32> {
     let axes = &program.tensors[node.output].axes;
     let [steps, units] = [axes[0], axes[1]].map(|axis| axis.next_power_of_two() as usize);
     let mut out = vec![];

@@ -93,47 +93,77 @@ fn steps_that_read_another_state_are_refused() {
     };
     // Of delays that both lie, and each alone.
     let lies: [(&str, Box<Read<'static>>); 10] = [
-        ("the next step", Box::new(move |_, t| match t + 1 {
-            STEPS => From::Initial,
-            next => step(next < STEPS, next),
-        })),
-        ("two steps before", Box::new(move |_, t| match t {
-            0 | 1 => From::Initial,
-            _ => step(t < STEPS, t - 2),
-        })),
-        ("no initial state", Box::new(move |_, t| step(t > 0 && t < STEPS, t.wrapping_sub(1)))),
-        ("the initial state twice", Box::new(move |_, t| match t {
-            0 | 1 => From::Initial,
-            _ => step(t < STEPS, t - 1),
-        })),
-        ("a state that is lost", Box::new(move |_, t| match t {
-            0 => From::Initial,
-            2 => From::Zero,
-            _ => step(t < STEPS, t - 1),
-        })),
-        ("the last step as its predecessor", Box::new(move |_, t| match t {
-            0 => From::Initial,
-            _ if t + 1 == STEPS => From::Step(t - 2),
-            _ => step(t < STEPS, t - 1),
-        })),
-        ("a padded step first", Box::new(move |_, t| match t {
-            0 => From::Step(STEPS),
-            _ => step(t < STEPS, t - 1),
-        })),
-        ("padding that goes on", Box::new(move |_, t| match t {
-            0 => From::Initial,
-            _ => From::Step(t - 1),
-        })),
-        ("an initial state in the padding", Box::new(move |_, t| match t {
-            0 => From::Initial,
-            _ if t < STEPS => From::Step(t - 1),
-            _ => From::Initial,
-        })),
-        ("the same step", Box::new(move |_, t| match t {
-            0 => From::Initial,
-            2 => From::Step(2),
-            _ => step(t < STEPS, t - 1),
-        })),
+        (
+            "the next step",
+            Box::new(move |_, t| match t + 1 {
+                STEPS => From::Initial,
+                next => step(next < STEPS, next),
+            }),
+        ),
+        (
+            "two steps before",
+            Box::new(move |_, t| match t {
+                0 | 1 => From::Initial,
+                _ => step(t < STEPS, t - 2),
+            }),
+        ),
+        (
+            "no initial state",
+            Box::new(move |_, t| step(t > 0 && t < STEPS, t.wrapping_sub(1))),
+        ),
+        (
+            "the initial state twice",
+            Box::new(move |_, t| match t {
+                0 | 1 => From::Initial,
+                _ => step(t < STEPS, t - 1),
+            }),
+        ),
+        (
+            "a state that is lost",
+            Box::new(move |_, t| match t {
+                0 => From::Initial,
+                2 => From::Zero,
+                _ => step(t < STEPS, t - 1),
+            }),
+        ),
+        (
+            "the last step as its predecessor",
+            Box::new(move |_, t| match t {
+                0 => From::Initial,
+                _ if t + 1 == STEPS => From::Step(t - 2),
+                _ => step(t < STEPS, t - 1),
+            }),
+        ),
+        (
+            "a padded step first",
+            Box::new(move |_, t| match t {
+                0 => From::Step(STEPS),
+                _ => step(t < STEPS, t - 1),
+            }),
+        ),
+        (
+            "padding that goes on",
+            Box::new(move |_, t| match t {
+                0 => From::Initial,
+                _ => From::Step(t - 1),
+            }),
+        ),
+        (
+            "an initial state in the padding",
+            Box::new(move |_, t| match t {
+                0 => From::Initial,
+                _ if t < STEPS => From::Step(t - 1),
+                _ => From::Initial,
+            }),
+        ),
+        (
+            "the same step",
+            Box::new(move |_, t| match t {
+                0 => From::Initial,
+                2 => From::Step(2),
+                _ => step(t < STEPS, t - 1),
+            }),
+        ),
     ];
     let mut unsettled = vec![];
     for isolated in both() {
@@ -153,8 +183,14 @@ fn steps_that_read_another_state_are_refused() {
     }
     // Only of steps that read themselves, or each other, a run need not be there.
     let circular = ["the same step", "the next step"];
-    assert!(unsettled.iter().all(|name| circular.contains(name)) && unsettled.len() <= 8, "{unsettled:?}");
-    println!("{} circular equations have no run that was found", unsettled.len());
+    assert!(
+        unsettled.iter().all(|name| circular.contains(name)) && unsettled.len() <= 8,
+        "{unsettled:?}"
+    );
+    println!(
+        "{} circular equations have no run that was found",
+        unsettled.len()
+    );
 }
 
 /// The node that makes a tensor of this name.
@@ -172,7 +208,15 @@ fn gates_of_others_are_refused() {
     let units = ODD.units.next_power_of_two() as usize;
     for isolated in both() {
         let case = &isolated.case;
-        for name in ["input", "output", "forget", "candidate", "kept", "cell", "hidden"] {
+        for name in [
+            "input",
+            "output",
+            "forget",
+            "candidate",
+            "kept",
+            "cell",
+            "hidden",
+        ] {
             // As they are in the honest run, so that no step waits for itself.
             let run = &isolated.trace.tensors[case.program.nodes[named(case, name)].output];
             for (from, to) in [(1, 2), (3, 2), (STEPS - 1, 0), (STEPS, STEPS - 1)] {
@@ -188,7 +232,12 @@ fn gates_of_others_are_refused() {
                 };
                 let alter: &Alter<'_> = &moved;
                 let trace = settled(case, &honest, alter).expect("settles");
-                claim(&mut tally, &format!("{name}: step {from} as {to}"), case, &trace);
+                claim(
+                    &mut tally,
+                    &format!("{name}: step {from} as {to}"),
+                    case,
+                    &trace,
+                );
             }
             // Behind the ends of both axes.
             for place in [STEPS * units, units - 1, 7 * units + 3] {
@@ -198,7 +247,12 @@ fn gates_of_others_are_refused() {
                     }
                 };
                 let trace = settled(case, &honest, &lie).expect("settles");
-                claim(&mut tally, &format!("{name}: padding {place}"), case, &trace);
+                claim(
+                    &mut tally,
+                    &format!("{name}: padding {place}"),
+                    case,
+                    &trace,
+                );
             }
         }
         for (a, b) in [("kept", "added"), ("added", "hidden")] {
@@ -244,7 +298,9 @@ fn every_column_is_bound() {
             }
         }
     }
-    println!("columns of a recurrence: {false_ones} values off by one, each makes a statement false");
+    println!(
+        "columns of a recurrence: {false_ones} values off by one, each makes a statement false"
+    );
 }
 
 /// Adds a delay of a ReLU of what `between` makes of the delay.
@@ -301,7 +357,12 @@ fn programs_whose_steps_do_not_follow_are_refused() {
             looped(p, &axes, delay(1), &[], |p, x| {
                 p.views.push(TensorView::of(maps));
                 let view = p.views.len() - 1;
-                node(p, Op::View(View { view, operands: 1 }), &[x], tensor(&axes, 1))
+                node(
+                    p,
+                    Op::View(View { view, operands: 1 }),
+                    &[x],
+                    tensor(&axes, 1),
+                )
             });
         });
     };
@@ -320,7 +381,12 @@ fn programs_whose_steps_do_not_follow_are_refused() {
         looped(p, &axes, delay(1), &[], |p, x| {
             // Of all steps together.
             let weight = weights(p, &axes, &axes, 1);
-            node(p, Op::Dense(Dense { weight, shift: 16 }), &[x], tensor(&axes, 1))
+            node(
+                p,
+                Op::Dense(Dense { weight, shift: 16 }),
+                &[x],
+                tensor(&axes, 1),
+            )
         });
     });
     // Delays of unlike times in one recurrence, by a square that is turned.
@@ -332,19 +398,28 @@ fn programs_whose_steps_do_not_follow_are_refused() {
     });
     // Initial states: other axes, several, and one that is not known yet.
     refuse(&honest, "begins with [3], a step is [4]", |p| {
-        let initial = node(p, Op::Relu(Relu), &[named_output(p, "initial cell")], tensor(&[3], 1));
+        let initial = node(
+            p,
+            Op::Relu(Relu),
+            &[named_output(p, "initial cell")],
+            tensor(&[3], 1),
+        );
         looped(p, &[5, 4], delay(2), &[initial], |_, x| x);
     });
     for operands in [0, 3] {
-        refuse(&honest, "expected a state and at most an initial one", |p| {
-            let initial = named_output(p, "initial cell");
-            let others = vec![initial; operands.max(1) - 1];
-            looped(p, &axes, Delay { operands }, &others, |_, x| x);
-            if operands == 0 {
-                let delay = p.nodes.len() - 2;
-                p.nodes[delay].inputs.clear();
-            }
-        });
+        refuse(
+            &honest,
+            "expected a state and at most an initial one",
+            |p| {
+                let initial = named_output(p, "initial cell");
+                let others = vec![initial; operands.max(1) - 1];
+                looped(p, &axes, Delay { operands }, &others, |_, x| x);
+                if operands == 0 {
+                    let delay = p.nodes.len() - 2;
+                    p.nodes[delay].inputs.clear();
+                }
+            },
+        );
     }
     refuse(&honest, "depends on the recurrence itself", |p| {
         looped(p, &axes, delay(1), &[], |p, x| {

@@ -54,8 +54,15 @@ impl Graph {
             let Op::State(state) = &node.op else {
                 continue;
             };
-            let made = self.nodes.iter().position(|other| other.output == state.source);
-            let shape = |id: ValueId| self.values.get(id).map(|value| value.features().collect::<Vec<_>>());
+            let made = self
+                .nodes
+                .iter()
+                .position(|other| other.output == state.source);
+            let shape = |id: ValueId| {
+                self.values
+                    .get(id)
+                    .map(|value| value.features().collect::<Vec<_>>())
+            };
             if made.is_none_or(|made| made <= at) || shape(node.output) != shape(state.source) {
                 let problem = format!(
                     "is the state of value {}, which no later node makes with its shape",

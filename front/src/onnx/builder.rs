@@ -355,7 +355,13 @@ impl<'a> Builder<'a> {
                 Draft::State(own) => {
                     states.push((nodes.len(), own.layers));
                     let source = new_id(&own.state.source);
-                    (Op::State(State { source, ..own.state }), None)
+                    (
+                        Op::State(State {
+                            source,
+                            ..own.state
+                        }),
+                        None,
+                    )
                 }
                 Draft::Dense(dense) => (Op::Contract, Some(dense)),
                 Draft::Linear(dense) => (Op::Linear, Some(dense)),
@@ -402,7 +408,10 @@ impl<'a> Builder<'a> {
             });
         }
         for (at, own) in states {
-            let own = own.iter().filter_map(|id| layers.get(id).cloned()).flatten();
+            let own = own
+                .iter()
+                .filter_map(|id| layers.get(id).cloned())
+                .flatten();
             if let Some(node) = nodes.get_mut(at) {
                 node.params = own.collect();
             }

@@ -9,6 +9,7 @@
 //! | constants, checked against their shapes | [`tensor`] |
 //! | one file per operator, in a registry | [`ops`] |
 //! | graphs that are one operator | `recognise` |
+//! | initial states of zeros | `zero_states` |
 //! | draft graph while nodes are read | [`builder`] |
 //! | constant factors and offsets folded into dense layers | [`fold`] |
 //!
@@ -37,6 +38,7 @@ mod recognise;
 pub mod tensor;
 #[cfg(test)]
 mod tests;
+mod zero_states;
 
 pub use error::ImportError;
 
@@ -48,8 +50,9 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use builder::Builder;
+use builder::{Builder, Value};
 use messages::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
+use tensor::{Constant, Elements};
 
 use crate::graph::Graph;
 
@@ -126,7 +129,14 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
     builder.define_input(name, features)?;
     builder.set_batch(name, batch);
     let fused = recognise::recognise(graph);
+    let zeros = zero_states::find(graph);
     for (index, node) in graph.node.iter().enumerate() {
+        if zeros.contains(&index) {
+            let name = node.output.first().map_or("", String::as_str);
+            let zero = Constant::new(name, vec![1], Elements::Float(vec![0.0]))?;
+            builder.define(name, Value::Constant(zero))?;
+            continue;
+        }
         ops::build(&mut builder, node, index, opset, fused.get(&index))?;
     }
     let [output] = graph.output.as_slice() else {
@@ -205,7 +215,9 @@ fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportEr
     let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice());
     let mut dims = dims.unwrap_or_default().to_vec();
     if dims.len() > batch {
-        dims.get_mut(..=batch).into_iter().for_each(|dims| dims.rotate_right(1));
+        dims.get_mut(..=batch)
+            .into_iter()
+            .for_each(|dims| dims.rotate_right(1));
     }
     let [batch, features @ ..] = dims.as_slice() else {
         return Err(problem(format!(

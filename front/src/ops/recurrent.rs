@@ -180,7 +180,8 @@ fn layer([weight, bias]: [&[f32]; 2], parts: [&[f32]; 2]) -> Vec<f32> {
 /// Two vectors number by number.
 fn zip(a: &[f32], b: &[f32], of: impl Fn(f64, f64) -> f64) -> Vec<f32> {
     let both = a.iter().zip(b);
-    both.map(|(a, b)| of((*a).into(), (*b).into()) as f32).collect()
+    both.map(|(a, b)| of((*a).into(), (*b).into()) as f32)
+        .collect()
 }
 
 fn times(a: &[f32], b: &[f32]) -> Vec<f32> {
@@ -227,7 +228,10 @@ fn step(cell: Cell, params: &[&[f32]], x: &[f32], [h, c]: [&[f32]; 2]) -> [Vec<f
         } => {
             let reset = gate(2, squash);
             let sum = match reset_after {
-                true => plus(&layer(own(1), [x, &[]]), &times(&reset, &layer(own(2), [h, &[]]))),
+                true => plus(
+                    &layer(own(1), [x, &[]]),
+                    &times(&reset, &layer(own(2), [h, &[]])),
+                ),
                 false => layer(own(1), [x, &times(&reset, h)]),
             };
             let new = times(&gate(1, squash), &each(&sum, candidate));
@@ -248,7 +252,10 @@ pub(super) fn evaluate(
     };
     let inputs = shape.get(1).copied().unwrap_or(1).max(1);
     let initial = |kept: Kept, row: usize| -> Vec<f32> {
-        let own = State { kept, ..state.clone() };
+        let own = State {
+            kept,
+            ..state.clone()
+        };
         let values = own.begins().and_then(|at| operands.get(at));
         let values = values.and_then(|(values, _)| values.get(row * units..(row + 1) * units));
         values.map_or_else(|| vec![0.0; units], <[f32]>::to_vec)
@@ -308,7 +315,12 @@ mod tests {
             output: TANH,
         };
         // Gates are their biases: i = σ(1), o = σ(2), f = σ(3), g = tanh(0.5).
-        let [h, c] = step(lstm, &[&[0.0; 8], &[1.0, 2.0, 3.0, 0.5]], &[7.0], [&[9.0], &[2.0]]);
+        let [h, c] = step(
+            lstm,
+            &[&[0.0; 8], &[1.0, 2.0, 3.0, 0.5]],
+            &[7.0],
+            [&[9.0], &[2.0]],
+        );
         let s = |x: f64| Function::Sigmoid.of(x);
         let cell = s(3.0) * 2.0 + s(1.0) * 0.5f64.tanh();
         assert!((f64::from(c[0]) - cell).abs() < 1e-6);

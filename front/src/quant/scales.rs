@@ -124,7 +124,9 @@ impl Scales {
         // A state is what it is one step later.
         for (id, state) in graph.states() {
             let (from, to) = (head[id], head[state.source]);
-            head.iter_mut().filter(|own| **own == from).for_each(|own| *own = to);
+            head.iter_mut()
+                .filter(|own| **own == from)
+                .for_each(|own| *own = to);
         }
         let mut out = Self {
             head,
@@ -242,7 +244,10 @@ fn limits(layers: &Layers<'_>) -> Vec<f64> {
     let mut limits: Vec<f64> = (0..plan.graph.values().len()).map(of).collect();
     for node in plan.graph.nodes() {
         let wide = layers.rules.wide_silu && node.op == Op::Unary(Function::Silu);
-        let rescaled = node.inputs.first().is_some_and(|id| plan.graph.is_state(*id));
+        let rescaled = node
+            .inputs
+            .first()
+            .is_some_and(|id| plan.graph.is_state(*id));
         if matches!(node.op, Op::Unary(_)) && !wide && !rescaled {
             limits[node.inputs[0]] = INDEX_LIMIT;
         }
@@ -267,7 +272,10 @@ fn with_states(graph: &Graph, ranges: &mut [f64], headroom: f64) -> Result<(), Q
         let mut least = 1.0f64;
         if node.op == Op::Linear {
             let bias = graph.params_of(node).nth(1).map(|param| param.read());
-            let bias = bias.transpose().map_err(GraphError::from)?.unwrap_or_default();
+            let bias = bias
+                .transpose()
+                .map_err(GraphError::from)?
+                .unwrap_or_default();
             least = bias.iter().fold(least, |most, b| most.max(b.abs().into()));
         }
         let range = &mut ranges[node.output];

@@ -37,7 +37,10 @@ fn graph(case: &Case) -> Graph {
 
 /// Nodes whose cost grows with nothing but sizes of axes.
 fn delays(program: &Program) -> usize {
-    let delays = program.nodes.iter().filter(|node| matches!(node.op, Op::Delay(_)));
+    let delays = program
+        .nodes
+        .iter()
+        .filter(|node| matches!(node.op, Op::Delay(_)));
     delays.count()
 }
 
@@ -64,7 +67,11 @@ fn programs_compute_it_within_their_scales() {
         let compiled = compiled.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let found = fidelity(&graph, &compiled.program, &compiled.weights, &case.input);
         let found = found.expect("rows");
-        let largest = case.output.iter().flatten().fold(0.1f32, |m, v| m.max(v.abs()));
+        let largest = case
+            .output
+            .iter()
+            .flatten()
+            .fold(0.1f32, |m, v| m.max(v.abs()));
         println!(
             "{}: {} nodes, {} delays, largest error {:.4} of {largest:.3}",
             case.name,
@@ -90,7 +97,8 @@ fn programs_compute_it_within_their_scales() {
 fn errors_do_not_grow_with_steps() {
     for case in cases().into_iter().filter(|case| case.units > 0) {
         let graph = graph(&case);
-        let compiled = compile(&graph, &case.input, &Options::rows("case", 1, 12)).expect("a program");
+        let compiled =
+            compile(&graph, &case.input, &Options::rows("case", 1, 12)).expect("a program");
         let program = &compiled.program;
         let executor = Executor::new(program, &compiled.weights).expect("a program");
         let unit = (-f64::from(program.tensors[program.output].scale)).exp2();
@@ -110,6 +118,10 @@ fn errors_do_not_grow_with_steps() {
             case.name,
             case.output[0].len() / case.units
         );
-        assert!(errors[3] <= 2.0 * errors[0].max(errors[1]) && errors[3] < 0.05, "{}", case.name);
+        assert!(
+            errors[3] <= 2.0 * errors[0].max(errors[1]) && errors[3] < 0.05,
+            "{}",
+            case.name
+        );
     }
 }

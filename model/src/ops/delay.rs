@@ -70,20 +70,29 @@ impl OpSpec for Delay {
         }
         if !(1..=2).contains(&self.operands) && on("operands of a delay") {
             let found = self.operands;
-            return Err(format!("has {found} operands, expected a state and at most an initial one"));
+            return Err(format!(
+                "has {found} operands, expected a state and at most an initial one"
+            ));
         }
         let (x, out) = (node.operand(0)?, node.output()?);
         bits(x, 16)?;
         bits(out, 16)?;
         same_shape("state", x, out)?;
-        let Some((_, features)) = out.axes.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-            return Err(format!("has axes {:?}, expected steps and features", out.axes));
+        let Some((_, features)) = out.axes.split_first().filter(|(_, rest)| !rest.is_empty())
+        else {
+            return Err(format!(
+                "has axes {:?}, expected steps and features",
+                out.axes
+            ));
         };
         if self.operands > 1 {
             let initial = node.operand(1)?;
             bits(initial, 16)?;
             if initial.axes != features && on("axes of an initial state") {
-                return Err(format!("begins with {:?}, a step is {features:?}", initial.axes));
+                return Err(format!(
+                    "begins with {:?}, a step is {features:?}",
+                    initial.axes
+                ));
             }
         }
         let axes: Vec<&[u32]> = (0..self.operands)

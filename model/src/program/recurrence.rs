@@ -31,7 +31,8 @@ impl Program {
                 continue;
             };
             let made = self.nodes.iter().position(|other| other.output == *state);
-            let Some(end) = made.filter(|made| *made > index || !on("delay of what is made later")) else {
+            let Some(end) = made.filter(|made| *made > index || !on("delay of what is made later"))
+            else {
                 return Err((
                     index,
                     "delays a tensor that no later node makes, expected the state of a recurrence; of others, a view is".into(),
@@ -42,7 +43,10 @@ impl Program {
                 _ => spans.push(index..end + 1),
             }
         }
-        spans.into_iter().map(|nodes| self.recurrence(nodes)).collect()
+        spans
+            .into_iter()
+            .map(|nodes| self.recurrence(nodes))
+            .collect()
     }
 
     fn recurrence(&self, nodes: Range<usize>) -> Result<Recurrence, (usize, String)> {
@@ -60,12 +64,15 @@ impl Program {
             if delayed.is_none() && !other {
                 continue;
             }
-            let io = Io { program: self, node };
+            let io = Io {
+                program: self,
+                node,
+            };
             let problem = match delayed {
                 Some(_) if other => Some("begins with what depends on the recurrence itself"),
-                None if !node.op.steps(&io) && on("ops that step") => {
-                    Some("stands in a recurrence, which wants ops that do the same at every step from what is there at that step")
-                }
+                None if !node.op.steps(&io) && on("ops that step") => Some(
+                    "stands in a recurrence, which wants ops that do the same at every step from what is there at that step",
+                ),
                 _ => None,
             };
             if let Some(problem) = problem {
@@ -73,11 +80,18 @@ impl Program {
             }
             // Of a delay's own operands its check asks it.
             let operands = node.inputs.iter().filter(|_| delayed.is_none());
-            let axes = operands.chain([&node.output]).filter_map(|id| self.tensors.get(*id));
+            let axes = operands
+                .chain([&node.output])
+                .filter_map(|id| self.tensors.get(*id));
             let mut first = axes.map(|tensor| tensor.axes.first().copied());
-            if let Some(found) = first.find(|found| *found != Some(steps)) && on("steps of a recurrence") {
+            if let Some(found) = first.find(|found| *found != Some(steps))
+                && on("steps of a recurrence")
+            {
                 let found = found.unwrap_or(0);
-                return Err((index, format!("has {found} entries where the recurrence has {steps} steps")));
+                return Err((
+                    index,
+                    format!("has {found} entries where the recurrence has {steps} steps"),
+                ));
             }
             recurrent.push(index);
             if let Some(slot) = depends.get_mut(node.output) {
@@ -92,7 +106,13 @@ impl Program {
     }
 
     fn steps_of(&self, node: usize) -> u32 {
-        let output = self.nodes.get(node).and_then(|node| self.tensors.get(node.output));
-        output.and_then(|tensor| tensor.axes.first()).copied().unwrap_or(0)
+        let output = self
+            .nodes
+            .get(node)
+            .and_then(|node| self.tensors.get(node.output));
+        output
+            .and_then(|tensor| tensor.axes.first())
+            .copied()
+            .unwrap_or(0)
     }
 }

@@ -109,7 +109,8 @@ impl Steps {
                             ..failure
                         };
                         let step = task(&self.program).execute(&rows);
-                        let located = |failure| task(executor.program).located(*index, false, whole(failure));
+                        let located =
+                            |failure| task(executor.program).located(*index, false, whole(failure));
                         step.map_err(located)?
                     }
                 };

@@ -4,17 +4,31 @@
 //! take such values and give others, functions of one number keep the place, and all others want the batch first, which a
 //! Transpose gives.
 
-use super::super::builder::{Draft, Value};
+use super::super::builder::{Draft, Extent, Shape, Value};
 use super::super::error::ImportError;
 use super::arrange::part;
-use super::shape::target;
+use super::shape::{define, target};
 use super::{Build, Context};
 use crate::ops::{Op, Read};
 
 /// Operators of one operand that compute every number of its own.
 const EACH: &[&str] = &[
-    "Abs", "Dropout", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Neg", "Relu", "Selu",
-    "Sigmoid", "Softplus", "Softsign", "Tanh",
+    "Abs",
+    "Dropout",
+    "Elu",
+    "Erf",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "Identity",
+    "LeakyRelu",
+    "Neg",
+    "Relu",
+    "Selu",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Tanh",
 ];
 
 /// How a node is read whose first operand has its batch elsewhere, or that moves it there; none if it is read like all others.
@@ -47,6 +61,7 @@ pub fn reader(context: &Context<'_, '_>, registered: Build) -> Result<Option<Bui
         "Reshape" => Some(reshape),
         "Slice" => Some(slice),
         "Gather" => Some(gather),
+        "Shape" => Some(shape),
         _ if EACH.contains(&op) => Some(registered),
         _ => None,
     })
@@ -60,8 +75,14 @@ pub fn keeps(op: &str) -> bool {
 
 /// Feature axis of one of all axes, and the axes' number.
 fn feature(axis: i64, rank: usize, batch: usize) -> Option<usize> {
-    let axis = if axis < 0 { axis.checked_add(rank as i64)? } else { axis };
-    let axis = usize::try_from(axis).ok().filter(|axis| *axis < rank && *axis != batch)?;
+    let axis = if axis < 0 {
+        axis.checked_add(rank as i64)?
+    } else {
+        axis
+    };
+    let axis = usize::try_from(axis)
+        .ok()
+        .filter(|axis| *axis < rank && *axis != batch)?;
     Some(axis - usize::from(axis > batch))
 }
 
@@ -91,13 +112,22 @@ fn transpose(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     sorted.sort_unstable();
     let at = order.iter().position(|axis| *axis == batch as i64);
     let Some(at) = at.filter(|_| sorted.into_iter().eq(0..rank as i64)) else {
-        return Err(context.fail(format!("perm is {order:?}, expected an order of {rank} axes")));
+        return Err(context.fail(format!(
+            "perm is {order:?}, expected an order of {rank} axes"
+        )));
     };
     let axes = order.iter().filter_map(|axis| feature(*axis, rank, batch));
     let reads: Vec<Read> = axes.map(Read::all).collect();
     let of = |read: &Read| features.get(read.axis).copied().unwrap_or(0);
     let made: Vec<usize> = reads.iter().map(of).collect();
-    context.push(Draft::Op(Op::Arrange(reads)), vec![x], made)?;
+    // If the batch alone moves, no number of a row does.
+    let whole = reads.iter().enumerate().all(|(at, read)| read.axis == at);
+    let op = if whole {
+        Op::Reshape
+    } else {
+        Op::Arrange(reads)
+    };
+    context.push(Draft::Op(op), vec![x], made)?;
     result(context, at)
 }
 
@@ -128,7 +158,10 @@ fn squeeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         }
     }
     let kept = features.iter().enumerate();
-    let kept: Vec<usize> = kept.filter(|(at, _)| !gone.contains(at)).map(|(_, len)| *len).collect();
+    let kept: Vec<usize> = kept
+        .filter(|(at, _)| !gone.contains(at))
+        .map(|(_, len)| *len)
+        .collect();
     let before = (0..batch).filter(|at| !gone.contains(at)).count();
     context.push(Draft::Op(Op::Reshape), vec![x], kept)?;
     result(context, before)
@@ -142,15 +175,27 @@ fn unsqueeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let rank = features.len() + 1 + axes.len();
     let mut new = vec![];
     for axis in &axes {
-        let at = if *axis < 0 { axis.saturating_add(rank as i64) } else { *axis };
-        let at = usize::try_from(at).ok().filter(|at| *at < rank && !new.contains(at));
+        let at = if *axis < 0 {
+            axis.saturating_add(rank as i64)
+        } else {
+            *axis
+        };
+        let at = usize::try_from(at)
+            .ok()
+            .filter(|at| *at < rank && !new.contains(at));
         new.push(at.ok_or_else(|| no_axis(context, *axis, batch, &features))?);
     }
     let own: Vec<usize> = (0..rank).filter(|at| !new.contains(at)).collect();
     let at = own.get(batch).copied().unwrap_or(0);
     let mut left = features.iter().copied();
     let others = (0..rank).filter(|axis| *axis != at);
-    let size = |axis: usize| if new.contains(&axis) { Some(1) } else { left.next() };
+    let size = |axis: usize| {
+        if new.contains(&axis) {
+            Some(1)
+        } else {
+            left.next()
+        }
+    };
     let made: Vec<usize> = others.filter_map(size).collect();
     context.push(Draft::Op(Op::Reshape), vec![x], made)?;
     result(context, at)
@@ -167,13 +212,17 @@ fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
              transpose the batch to the front first"
         ))
     };
-    let (before, rest) = wanted.split_at_checked(batch).ok_or_else(|| wrong(context))?;
+    let (before, rest) = wanted
+        .split_at_checked(batch)
+        .ok_or_else(|| wrong(context))?;
     let same = before.iter().zip(&features);
     let same = { same }.all(|(wanted, len)| *wanted == 0 || usize::try_from(*wanted) == Ok(*len));
     let Some((own, behind)) = rest.split_first() else {
         return Err(wrong(context));
     };
-    let (kept, old) = features.split_at_checked(batch).ok_or_else(|| wrong(context))?;
+    let (kept, old) = features
+        .split_at_checked(batch)
+        .ok_or_else(|| wrong(context))?;
     if !same || !matches!(own, -1..=1) {
         return Err(wrong(context));
     }
@@ -191,7 +240,10 @@ fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             _ => return Err(wrong(context)),
         });
     }
-    let product = made.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n > 0);
+    let product = made
+        .iter()
+        .try_fold(1usize, |n, d| n.checked_mul(*d))
+        .filter(|n| *n > 0);
     let product = product.ok_or_else(|| wrong(context))?;
     match open.and_then(|axis| made.get_mut(axis)) {
         Some(slot) if width.is_multiple_of(product) => *slot = width / product,
@@ -226,7 +278,8 @@ fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     }
     let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
     for ((start, end), (axis, step)) in starts.iter().zip(&ends).zip(axes.iter().zip(&steps)) {
-        let at = feature(*axis, rank, batch).ok_or_else(|| no_axis(context, *axis, batch, &features))?;
+        let at =
+            feature(*axis, rank, batch).ok_or_else(|| no_axis(context, *axis, batch, &features))?;
         if let (Some(len), Some(read)) = (features.get_mut(at), reads.get_mut(at)) {
             let found = part(*start, *end, *step, *len);
             let (first, count) = found.ok_or_else(|| {
@@ -249,13 +302,21 @@ fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let (x, batch) = context.moved(0)?;
     let features = context.features(x);
     let axis = context.int("axis", 0)?;
-    let at = feature(axis, features.len() + 1, batch).ok_or_else(|| no_axis(context, axis, batch, &features))?;
+    let at = feature(axis, features.len() + 1, batch)
+        .ok_or_else(|| no_axis(context, axis, batch, &features))?;
     let given = context.constant(1)?;
     let len = features.get(at).copied().unwrap_or(0) as i64;
     let &[index] = given.integers()? else {
-        return Err(context.fail(format!("takes entries of shape {:?}, expected one", given.dims)));
+        return Err(context.fail(format!(
+            "takes entries of shape {:?}, expected one",
+            given.dims
+        )));
     };
-    let index = if index < 0 { index.saturating_add(len) } else { index };
+    let index = if index < 0 {
+        index.saturating_add(len)
+    } else {
+        index
+    };
     if !(0..len).contains(&index) {
         return Err(context.fail(format!("takes entry {index} of an axis of {len}")));
     }
@@ -273,4 +334,19 @@ fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     made.remove(at);
     context.push(Draft::Op(Op::Reshape), vec![one], made)?;
     result(context, batch - usize::from(at < batch))
+}
+
+/// All dimensions, the batch where it is.
+fn shape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let (x, batch) = context.moved(0)?;
+    if context.attribute_exists("start") || context.attribute_exists("end") {
+        return Err(
+            context.fail("gives a part of a shape whose batch is not first; export with all of it")
+        );
+    }
+    let sizes = context.features(x).into_iter();
+    let mut extents: Vec<Extent> = sizes.map(|size| Extent::Size(size as i64)).collect();
+    extents.insert(batch.min(extents.len()), Extent::Batch);
+    let scalar = false;
+    define(context, Shape { extents, scalar })
 }

@@ -30,9 +30,15 @@ pub const ATTRIBUTES: &[&str] = &[
 
 /// Whether a value is read by a recurrent operator that wants steps before the batch.
 pub fn reads_steps_first(graph: &GraphProto, name: &str) -> bool {
-    let layout = |node: &NodeProto| node.attribute.iter().find(|a| a.name == "layout").map_or(0, |a| a.i);
+    let layout = |node: &NodeProto| {
+        node.attribute
+            .iter()
+            .find(|a| a.name == "layout")
+            .map_or(0, |a| a.i)
+    };
     graph.node.iter().any(|node| {
-        let recurrent = matches!(node.op_type.as_str(), "LSTM" | "GRU" | "RNN") && is_standard(&node.domain);
+        let recurrent =
+            matches!(node.op_type.as_str(), "LSTM" | "GRU" | "RNN") && is_standard(&node.domain);
         recurrent && layout(node) == 0 && node.input.first().is_some_and(|input| input == name)
     })
 }
@@ -152,8 +158,13 @@ fn read(context: &mut Context<'_, '_>, kind: Kind) -> Result<Sequence, ImportErr
         }
     }
     let has = |name| context.attribute_exists(name);
-    if let Some(name) = ["clip", "activation_alpha", "activation_beta"].into_iter().find(|name| has(name)) {
-        return Err(context.fail(format!("attribute {name:?} is not supported; export the model without it")));
+    if let Some(name) = ["clip", "activation_alpha", "activation_beta"]
+        .into_iter()
+        .find(|name| has(name))
+    {
+        return Err(context.fail(format!(
+            "attribute {name:?} is not supported; export the model without it"
+        )));
     }
     let after = context.int("linear_before_reset", 0)? != 0;
     if kind != Kind::Gru && has("linear_before_reset") {
@@ -163,7 +174,9 @@ fn read(context: &mut Context<'_, '_>, kind: Kind) -> Result<Sequence, ImportErr
     let units = recurrent_units(context)?;
     let stated = context.int("hidden_size", units as i64)?;
     if usize::try_from(stated) != Ok(units) {
-        return Err(context.fail(format!("hidden_size is {stated}, operand 2 has {units} units")));
+        return Err(context.fail(format!(
+            "hidden_size is {stated}, operand 2 has {units} units"
+        )));
     }
     let cells = cells(context, kind, backwards.len(), after)?;
     Ok(Sequence {
@@ -210,7 +223,12 @@ fn cells(
     let named = context.texts("activations")?;
     let names: Vec<String> = match named {
         Some(names) if !names.is_empty() => names,
-        _ => own.iter().cycle().take(own.len() * directions).map(|name| (*name).to_owned()).collect(),
+        _ => own
+            .iter()
+            .cycle()
+            .take(own.len() * directions)
+            .map(|name| (*name).to_owned())
+            .collect(),
     };
     if names.len() != own.len() * directions {
         return Err(context.fail(format!(
@@ -267,7 +285,9 @@ const HARD_SIGMOID: Function = Function::HardSigmoid {
 
 /// Whether `1 - f(x) = f(-x)`.
 fn is_symmetric(activation: Activation) -> bool {
-    [Function::Sigmoid, HARD_SIGMOID].map(Activation::Function).contains(&activation)
+    [Function::Sigmoid, HARD_SIGMOID]
+        .map(Activation::Function)
+        .contains(&activation)
 }
 
 /// What a direction gives: all steps in the order of the input, the last hidden and the last cell state.
@@ -296,7 +316,10 @@ fn direction(
         true => parts.turned(context, sequence.x, "steps", sequence.inputs)?,
         false => sequence.x,
     };
-    let cell = *sequence.cells.get(number).ok_or_else(|| context.fail("has no activations"))?;
+    let cell = *sequence
+        .cells
+        .get(number)
+        .ok_or_else(|| context.fail("has no activations"))?;
     let layers = layers(context, sequence, cell, number)?;
     let initial = [
         initial(context, sequence, &parts, (5, number))?,
@@ -379,7 +402,9 @@ fn layers(
         of_r,
     };
     Ok(match cell {
-        Cell::Rnn { .. } | Cell::Lstm { .. } => vec![weights.both((0..gates).map(|gate| (gate, 1.0)))],
+        Cell::Rnn { .. } | Cell::Lstm { .. } => {
+            vec![weights.both((0..gates).map(|gate| (gate, 1.0)))]
+        }
         Cell::Gru { reset_after, .. } => {
             // ONNX has z, r, n; 1 - f(x) is f(-x).
             let both = weights.both([(0, 1.0), (0, -1.0), (1, 1.0)].into_iter());
@@ -454,7 +479,11 @@ fn initial(
     (operand, number): (usize, usize),
 ) -> Result<Option<ValueId>, ImportError> {
     let (units, directions) = (sequence.units, sequence.backwards.len());
-    let name = if operand == 5 { "initial" } else { "initial cell" };
+    let name = if operand == 5 {
+        "initial"
+    } else {
+        "initial cell"
+    };
     let constant = match context.raw(operand)? {
         None => return Ok(None),
         Some(value) => value.is_constant(),
@@ -473,6 +502,9 @@ fn initial(
         return Ok(Some(one));
     }
     let constant = context.constant(operand)?;
+    if constant.floats()?.iter().all(|v| *v == 0.0) {
+        return Ok(None);
+    }
     let expected = match sequence.batch {
         0 => [1, directions, units],
         _ => [directions, 1, units],
@@ -485,11 +517,13 @@ fn initial(
     }
     let own = constant.floats()?.get(number * units..(number + 1) * units);
     let own = own.unwrap_or_default().to_vec();
-    if own.iter().all(|v| *v == 0.0) {
-        return Ok(None);
-    }
     // Hidden like all parameters: the biases of a layer that reads nothing of the input.
-    let first = parts.entry(context, sequence.x, &format!("{name}/step"), (0, sequence.inputs))?;
+    let first = parts.entry(
+        context,
+        sequence.x,
+        &format!("{name}/step"),
+        (0, sequence.inputs),
+    )?;
     let dense = Dense {
         rows: units,
         cols: sequence.inputs,
@@ -562,13 +596,24 @@ impl Parts {
             ..Read::all(0)
         };
         let op = Draft::Op(Op::Arrange(vec![read, Read::all(1)]));
-        let one = self.push(context, &format!("{part}/entry"), op, vec![x], vec![1, features])?;
+        let one = self.push(
+            context,
+            &format!("{part}/entry"),
+            op,
+            vec![x],
+            vec![1, features],
+        )?;
         let op = Draft::Op(Op::Reshape);
         self.push(context, part, op, vec![one], vec![features])
     }
 
     /// The last step.
-    fn last(&self, context: &mut Context<'_, '_>, x: ValueId, part: &str) -> Result<ValueId, ImportError> {
+    fn last(
+        &self,
+        context: &mut Context<'_, '_>,
+        x: ValueId,
+        part: &str,
+    ) -> Result<ValueId, ImportError> {
         self.entry(context, x, part, (self.steps - 1, self.units))
     }
 
@@ -627,7 +672,10 @@ impl Parts {
             initial: initial.map(|id| id.is_some()),
             source: ValueId::MAX,
         };
-        let inputs = [x].into_iter().chain(initial.into_iter().flatten()).collect();
+        let inputs = [x]
+            .into_iter()
+            .chain(initial.into_iter().flatten())
+            .collect();
         let name = match kept {
             Kept::Hidden => "state",
             Kept::Cell => "cell state",
@@ -711,23 +759,32 @@ impl Parts {
     }
 }
 
-/// Values of directions, which are the second to last axis, as one result.
-fn together(context: &mut Context<'_, '_>, name: &str, values: &[ValueId]) -> Result<(), ImportError> {
-    let mut parts = vec![];
-    let mut shape = vec![];
-    for (number, id) in values.iter().enumerate() {
-        shape = context.features(*id);
-        shape.insert(shape.len().saturating_sub(1), 1);
-        let draft = Draft::Op(Op::Reshape);
-        if values.len() == 1 {
-            return context.push_named(name, draft, vec![*id], shape);
+/// Values of directions as one result, in which directions are the second to last axis. They are joined along the last one, so that
+/// exporters' next Reshape, which joins the two, finds them so.
+fn together(
+    context: &mut Context<'_, '_>,
+    name: &str,
+    values: &[ValueId],
+) -> Result<(), ImportError> {
+    let Some(first) = values.first() else {
+        return Ok(());
+    };
+    let mut shape = context.features(*first);
+    let units = shape.pop().unwrap_or(1);
+    let axis = shape.len();
+    let made = [shape.as_slice(), &[values.len(), units]].concat();
+    let joined = match values {
+        [one] => *one,
+        several => {
+            shape.push(units * values.len());
+            let concat = Draft::Op(Op::Concat { axis });
+            context.push_value(
+                &format!("{name}/directions"),
+                concat,
+                several.to_vec(),
+                shape,
+            )?
         }
-        let own = format!("{name}/direction {number}");
-        parts.push(context.push_value(&own, draft, vec![*id], shape.clone())?);
-    }
-    let axis = shape.len().saturating_sub(2);
-    if let Some(slot) = shape.get_mut(axis) {
-        *slot = values.len();
-    }
-    context.push_named(name, Draft::Op(Op::Concat { axis }), parts, shape)
+    };
+    context.push_named(name, Draft::Op(Op::Reshape), vec![joined], made)
 }
