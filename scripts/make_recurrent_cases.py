@@ -5,7 +5,8 @@
     python scripts/make_recurrent_cases.py                      # the cases of front/tests/recurrent
 
 Each case is `NAME.onnx` and a line of `cases.jsonl`: its name, rows of input and of output. Rows are run one by one, as
-constant initial states are of a batch of one. onnxruntime has no layout 1: such a case is run with layout 0 and transposes.
+constant initial states are of a batch of one. onnxruntime has no layout 1: such a case is run with layout 0
+and transposes.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def initial(w: Writer, case: Case, directions: int, x: str, shape: list[int]) ->
 
 
 def recurrent(w: Writer, case: Case, layer: int, x: str, original: str, layout: int) -> str:
-    """One operator on `x (batch, steps, inputs)`; gives `(batch, steps, units·directions)`, or of the last layer what is asked."""
+    """One operator on `x (batch, steps, inputs)`; gives `(batch, steps, units·directions)`, or what the case asks for."""
     directions = 2 if case.direction == "bidirectional" else 1
     gates, units = GATES[case.kind], case.units
     inputs = case.inputs if layer == 0 else units * directions

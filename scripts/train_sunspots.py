@@ -79,8 +79,8 @@ class Network:
         for own, h, c, i, o, f, g, kept in reversed(steps):
             squashed = np.tanh(kept)
             dc = dc + dh * o * (1.0 - squashed**2)
-            parts = [dc * g * i * (1.0 - i), dh * squashed * o * (1.0 - o), dc * c * f * (1.0 - f), dc * i * (1.0 - g**2)]
-            gates = np.concatenate(parts, axis=1)
+            squeezed = [dc * g * i * (1.0 - i), dh * squashed * o * (1.0 - o), dc * c * f * (1.0 - f)]
+            gates = np.concatenate([*squeezed, dc * i * (1.0 - g**2)], axis=1)
             dw += gates.T @ own
             dr += gates.T @ h
             db += gates.sum(axis=0)

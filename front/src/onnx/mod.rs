@@ -197,12 +197,20 @@ fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>, usize), ImportError> {
             inputs.len()
         )));
     };
-    let batch = usize::from(ops::reads_steps_first(graph, &input.name));
+    let steps_first = ops::reads_steps_first(graph, &input.name) && !is_fixed(input, 1);
+    let batch = usize::from(steps_first);
     Ok((&input.name, features(input, batch)?, batch))
 }
 
+/// Whether a dimension is a number above one.
+fn is_fixed(input: &ValueInfoProto, axis: usize) -> bool {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let dim = tensor.and_then(|t| t.shape.as_ref()?.dim.get(axis)?.value.as_ref());
+    matches!(dim, Some(DimensionValue::Value(2..)))
+}
+
 fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportError> {
-    let name = &input.name;
+    let (name, place) = (&input.name, batch);
     let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
         return Err(problem(format!("input {name:?} is not a tensor")));
     };
@@ -248,7 +256,7 @@ fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportEr
         };
         Err(ImportError::DynamicShape {
             input: name.clone(),
-            index: i + 1,
+            index: if i < place { i } else { i + 1 },
             found,
         })
     });

@@ -49,14 +49,14 @@ pub fn find(graph: &GraphProto) -> HashSet<usize> {
         .map(|output| output.name.as_str())
         .collect();
     let mut found = HashSet::new();
-    // What reads a node is behind it.
+    // What reads a node is behind it; what nothing reads may be anything.
     for (index, name) in zeros.into_iter().rev() {
         let state = |(at, place): &(usize, usize)| match place {
             5 | 6 => graph.node.get(*at).is_some_and(is_recurrent),
             0 => *at > index && found.contains(at),
             _ => false,
         };
-        if !given.contains(name) && readers.get(name).is_some_and(|all| all.iter().all(state)) {
+        if !given.contains(name) && readers.get(name).is_none_or(|all| all.iter().all(state)) {
             found.insert(index);
         }
     }

@@ -198,8 +198,11 @@ fn the_batch_is_not_moved() {
             "target shape",
         ),
         (
-            base().node("Unsqueeze", &["x", "zero"], "y").error(),
-            "the batch stays the first",
+            base()
+                .node("Unsqueeze", &["x", "zero"], "u")
+                .node("Softmax", &["u"], "y")
+                .error(),
+            "has the batch as axis 1, expected it as the first",
         ),
         (
             base().node("Squeeze", &["x", "one"], "y").error(),
