@@ -99,7 +99,7 @@ def initial(w: Writer, case: Case, directions: int, x: str, shape: list[int]) ->
 
 
 def recurrent(w: Writer, case: Case, layer: int, x: str, original: str, layout: int) -> str:
-    """One operator on `x (batch, steps, inputs)`; gives `(batch, steps, units·directions)`, or what the case asks for."""
+    """One operator on `x (batch, steps, inputs)`; gives `(batch, steps, units·directions)`, or what is asked for."""
     directions = 2 if case.direction == "bidirectional" else 1
     gates, units = GATES[case.kind], case.units
     inputs = case.inputs if layer == 0 else units * directions
