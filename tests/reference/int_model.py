@@ -227,6 +227,8 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
             return each(name, lambda v, w: mul(v, w, a["multiplier"], a["shift"]), *operands)
         case "reshape":
             return operands[0]
+        case "rescale":
+            return each(name, lambda v: round_shift(v * a["multiplier"], a["shift"]), *operands)
         case "grouped":
             at = a["weight"]
             return grouped(name, weights["dense"][at], program["weights"][at], a, operands[0])

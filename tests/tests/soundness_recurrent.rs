@@ -351,6 +351,15 @@ fn programs_whose_steps_do_not_follow_are_refused() {
         let own = p.tensors.len();
         node(p, delay(1).into(), &[own], tensor(&axes, 1));
     });
+    // Of tokens.
+    refuse(
+        &laminate_tests::programs::stacked(),
+        "is an op over rows",
+        |p| {
+            let own = p.tensors.len();
+            node(p, delay(1).into(), &[own], tensor(&axes, 1));
+        },
+    );
     // An op that reads other steps, or all of them.
     let moved = |maps: Vec<AxisMap>, words: &str| {
         refuse(&honest, words, |p| {
