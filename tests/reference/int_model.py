@@ -12,6 +12,7 @@ executor: no numpy, no fixed-width integer, so nothing can wrap. Used by tests o
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import sys
@@ -150,6 +151,53 @@ def each(node: str, function: Callable[..., int], *operands: Rows) -> Rows:
     return rows
 
 
+def entries(kind: str, a: dict[str, Any], x: list[int], view: list[int], size: int) -> list[tuple[int, int]]:
+    """What an axis of a view's operand, of `size` entries, is read at for a view's entry `x`: entries and factors."""
+    match kind:
+        case "same":
+            return [(x[a["axis"]], 1)]
+        case "fixed":
+            return [(a["at"], 1)]
+        case "sum":
+            return [(z, 1) for z in range(a["below"])]
+        case "linear":
+            total = sum(factor * x[axis] for axis, factor in a["terms"]) + a["offset"]
+            at, rest = divmod(total, a["scale"])
+            return [(at, 1)] if rest == 0 and 0 <= at < size else []
+        case "pairs":
+            own = [x[axis] for axis in a["axes"]]
+            return [(pair["at"], pair["coefficient"]) for pair in a["entries"] if pair["view"] == own]
+        case _:
+            raise ModelError(f"unknown map {kind!r} onto axes {view}")
+
+
+def masked(mask: dict[str, Any], x: list[int]) -> bool:
+    """Whether a term of a view stands at the entry."""
+    kind, a = next(iter(mask.items()))
+    limits = {"only": lambda: x[a["axis"]] == a["at"], "below": lambda: x[a["axis"]] < a["size"]}
+    return limits.get(kind, lambda: x[a["axis"]] <= x[a["bound"]])()
+
+
+def read_view(view: dict[str, Any], axes: list[int], shapes: list[list[int]], operands: list[Rows]) -> Rows:
+    """Sums of entries of other tensors, by a public matrix for each of their axes."""
+    out: Rows = [[] for _ in operands[0]]
+    for x in itertools.product(*(range(size) for size in axes)):
+        read: list[tuple[int, int, int]] = []
+        for term in view["terms"]:
+            if not all(masked(mask, list(x)) for mask in term["masks"]):
+                continue
+            shape = shapes[term["operand"]]
+            own = [entries(*next(iter(m.items())), list(x), axes, n) for m, n in zip(term["maps"], shape, strict=True)]
+            for places in itertools.product(*own):
+                flat = 0
+                for (at, _), size in zip(places, shape, strict=True):
+                    flat = flat * size + at
+                read.append((term["operand"], flat, term["coefficient"] * math.prod(c for _, c in places)))
+        for row, y in enumerate(out):
+            y.append(view["constant"] + sum(factor * operands[i][row][at] for i, at, factor in read))
+    return out
+
+
 def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any], operands: list[Rows]) -> Rows:
     """One node. A unit variant of the Rust enum is a string, a struct variant an object with one key."""
     name, op = node["name"], node["op"]
@@ -179,6 +227,8 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
             return each(name, lambda v, w: mul(v, w, a["multiplier"], a["shift"]), *operands)
         case "reshape":
             return operands[0]
+        case "rescale":
+            return each(name, lambda v: round_shift(v * a["multiplier"], a["shift"]), *operands)
         case "grouped":
             at = a["weight"]
             return grouped(name, weights["dense"][at], program["weights"][at], a, operands[0])
@@ -187,6 +237,10 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
         case "rms_norm":
             last = program["tensors"][node["output"]]["axes"][-1]
             return [norm(name, row, last, a["epsilon"], a["numerator"]) for row in operands[0]]
+        case "view":
+            shapes = [program["tensors"][i]["axes"] for i in node["inputs"]]
+            axes = program["tensors"][node["output"]]["axes"]
+            return read_view(program["views"][a["view"]], axes, shapes, operands)
         case "matmul":
             shapes = [program["tensors"][i]["axes"] for i in node["inputs"]]
             return [matmul(name, x, y, shapes, a) for x, y in zip(*operands, strict=True)]
@@ -201,6 +255,61 @@ def pad_batch(inputs: Rows, slots: int) -> Rows:
     return inputs + [inputs[-1]] * (slots - len(inputs))
 
 
+def is_delay(node: dict[str, Any]) -> bool:
+    """Whether a node reads what a later one makes, one step before."""
+    return isinstance(node["op"], dict) and "delay" in node["op"]
+
+
+def recurrent(program: dict[str, Any]) -> set[int]:
+    """Nodes of the one recurrence, if there is one: those that depend on a delay and that a delay depends on."""
+    nodes = program["nodes"]
+    states = {node["inputs"][0] for node in nodes if is_delay(node)}
+    after = {node["output"] for node in nodes if is_delay(node)}
+    for node in nodes:
+        if not is_delay(node) and after & set(node["inputs"]):
+            after.add(node["output"])
+    before = set(states)
+    for node in reversed(nodes):
+        if not is_delay(node) and node["output"] in before:
+            before |= set(node["inputs"])
+    return {i for i, node in enumerate(nodes) if is_delay(node) or (node["output"] in after & before)}
+
+
+def steps(
+    program: dict[str, Any], weights: dict[str, Any], nodes: list[int], tensors: list[Rows | None]
+) -> dict[int, Rows]:
+    """The tensors of a recurrence, step by step: each step by the same nodes over tensors of one entry of time."""
+    own = [program["nodes"][i] for i in nodes]
+    count = program["tensors"][own[0]["output"]]["axes"][0]
+    timed = {node["output"] for node in own} | {at for node in own if not is_delay(node) for at in node["inputs"]}
+    cut = [{**t, "axes": [1, *t["axes"][1:]]} if i in timed else t for i, t in enumerate(program["tensors"])]
+    step = {**program, "tensors": cut}
+    slots = 1 << program["batch_log"]
+    made: dict[int, list[Rows]] = {node["output"]: [] for node in own}
+    for time in range(count):
+        for node in own:
+
+            def at(tensor: int, when: int = time) -> Rows:
+                if tensor in made:
+                    return made[tensor][when]
+                width = math.prod(cut[tensor]["axes"])
+                whole = tensors[tensor]
+                if whole is None:
+                    raise ModelError(f"{node['name']}: an operand of the recurrence is not defined before it")  # noqa: B023
+                return [row[when * width : (when + 1) * width] for row in whole]
+
+            if not is_delay(node):
+                rows = apply(step, weights, node, [at(i) for i in node["inputs"]])
+            elif time > 0:
+                rows = at(node["inputs"][0], time - 1)
+            elif len(node["inputs"]) > 1:
+                rows = tensors[node["inputs"][1]] or []
+            else:
+                rows = [[0] * math.prod(cut[node["output"]]["axes"]) for _ in range(slots)]
+            made[node["output"]].append(rows)
+    return {i: [[v for part in parts for v in part[row]] for row in range(slots)] for i, parts in made.items()}
+
+
 def run(program: dict[str, Any], weights: dict[str, Any], inputs: Rows) -> list[Rows | None]:
     """Every tensor `(slots, width)` by id, after checking each width."""
     tensors: list[Rows | None] = [None] * len(program["tensors"])
@@ -213,7 +322,14 @@ def run(program: dict[str, Any], weights: dict[str, Any], inputs: Rows) -> list[
         tensors[at] = [[activation(f"{tensor['name']}[{j}]", v) for j, v in enumerate(row)] for row in rows]
 
     define(program["input"], pad_batch(inputs, 1 << program["batch_log"]))
-    for node in program["nodes"]:
+    stepped = recurrent(program)
+    for number, node in enumerate(program["nodes"]):
+        if number in stepped:
+            # Where the last of a recurrence stands, all that it reads from outside is there.
+            if number == max(stepped):
+                for at, rows in steps(program, weights, sorted(stepped), tensors).items():
+                    define(at, rows)
+            continue
         operands = [tensors[at] for at in node["inputs"]]
         if any(operand is None for operand in operands):
             raise ModelError(f"{node['name']}: an operand is not defined yet; nodes must be in topological order")

@@ -16,6 +16,7 @@ pub mod lookup_reference;
 pub mod programs;
 pub mod random;
 pub mod recorder;
+pub mod recurrent;
 pub mod replay;
 pub mod sequence;
 pub mod shards;

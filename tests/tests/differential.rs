@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 use halo2curves_axiom::bn256::Fr;
 use halo2curves_axiom::ff::Field;
 use laminate_engine::fold::FoldMode;
+use laminate_model::program::padded_index;
 use laminate_prover::exec;
 use laminate_tests::fields::{count, with_point, with_scalar};
+use laminate_tests::recurrent::{ODD, Sizes, lstm};
 use laminate_tests::{Case, TestSrs, every_op, mlp, prove_case, random};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -44,15 +46,27 @@ fn rust(case: &Case) -> Result<serde_json::Value, String> {
     let trace = exec::run(&case.program, &case.weights, &case.inputs).map_err(|e| e.to_string())?;
     let mut tensors = serde_json::Map::new();
     for (tensor, values) in case.program.tensors.iter().zip(&trace.tensors) {
-        let width = tensor.width();
-        let rows: Vec<&[i32]> = values
-            .chunks(width.next_power_of_two())
-            .map(|row| &row[..width])
+        let places = (0..tensor.width()).map(|flat| padded_index(&tensor.axes, flat));
+        let places: Vec<usize> = places.collect();
+        let rows: Vec<Vec<i32>> = values
+            .chunks(1 << tensor.width_log())
+            .map(|row| places.iter().map(|at| row[*at]).collect())
             .collect();
         tensors.insert(tensor.name.clone(), serde_json::json!(rows));
     }
     Ok(serde_json::json!({ "outputs": trace.outputs(&case.program), "tensors": tensors }))
 }
+
+const ONE_STEP: Sizes = Sizes {
+    steps: 1,
+    inputs: 3,
+    units: 2,
+};
+const LONG: Sizes = Sizes {
+    steps: 23,
+    inputs: 1,
+    units: 5,
+};
 
 fn cases() -> Vec<(String, Case)> {
     let mut out = vec![];
@@ -66,6 +80,9 @@ fn cases() -> Vec<(String, Case)> {
     for seed in 0..8 {
         let widths = [1 + 9 * seed as usize, 33, 64 - seed as usize, 1];
         out.push((format!("mlp {seed}"), mlp(seed, (seed % 3) as u8, &widths)));
+    }
+    for (seed, sizes) in [(1, ODD), (2, ONE_STEP), (3, LONG)] {
+        out.push((format!("recurrent {seed}"), lstm(seed, 8, sizes)));
     }
     // Fewer rows than slots; values far outside, which both must refuse.
     let mut short = every_op(3, 2);

@@ -5,7 +5,9 @@ use laminate_engine::fold::FoldMode;
 use laminate_model::program::{DenseShape, DenseWeights, Program, WeightFormat, Weights};
 use laminate_prover::exec::Trace;
 use laminate_tests::circuit::assert_agreement;
-use laminate_tests::{TestSrs, along, every_op, mlp, prove_case, prove_trace, random, views};
+use laminate_tests::{
+    TestSrs, along, every_op, mlp, prove_case, prove_trace, random, recurrent, views,
+};
 
 /// A commitment proof of several pieces and both formats.
 #[test]
@@ -57,6 +59,7 @@ fn accumulators_and_statements_agree() {
     let views = (0..12).map(views::random);
     cases.extend(views.filter(|case| case.program.check().is_ok()).take(4));
     cases.push(along::case(8));
+    cases.push(recurrent::lstm(3, 8, recurrent::ODD));
     let mut compared = 0;
     for (i, case) in cases.iter().enumerate() {
         for mode in [FoldMode::On, FoldMode::Off] {

@@ -6,6 +6,7 @@
 //! | equal blocks of nodes | `blocks` |
 //! | weights, read when they are used | `param` |
 //! | what each op takes and computes | [`crate::ops`] |
+//! | values that are computed step by step | `recurrence` |
 //! | the interpreter | `run` |
 //!
 //! It is the first value of the pipeline and the baseline that the integer program is measured against.
@@ -23,6 +24,7 @@
 mod blocks;
 mod error;
 mod param;
+mod recurrence;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -126,6 +128,12 @@ impl Graph {
         if self.output >= self.values.len() {
             return Err(wrong(self.output.to_string(), "the output does not exist"));
         }
+        self.check_states()
+            .map_err(|(node, problem)| GraphError::Node {
+                node,
+                op: "state",
+                problem,
+            })?;
         match self.values.iter().zip(&defined).find(|(_, d)| !**d) {
             Some((value, _)) => Err(wrong(format!("{:?}", value.name), "is never defined")),
             None => Ok(()),

@@ -9,7 +9,7 @@ use super::fold;
 use super::messages::{GraphProto, TensorProto};
 use super::tensor::Constant;
 use crate::graph::{self, Graph, Node, Param, ValueId};
-use crate::ops::{Op, Window};
+use crate::ops::{Op, State, Window};
 
 /// Largest number of 32-bit words of parameters of the whole graph: what the largest file can hold.
 /// Constants used by many nodes, or broadcast, are counted each time.
@@ -20,12 +20,21 @@ const MAX_PARAMETERS: usize = 1 << 29;
 pub enum Value<'a> {
     /// An activation.
     Tensor(ValueId),
+    /// An activation whose batch is this axis, not the first; features are in the order of the others.
+    Moved(ValueId, usize),
     /// A constant in the file, decoded when it is used.
     Stored(&'a TensorProto),
     /// A constant given by attributes.
     Constant(Constant),
     /// A shape, or part of one, that has the batch in it.
     Shape(Shape),
+}
+
+impl Value<'_> {
+    /// Whether it is known from the file alone.
+    pub fn is_constant(&self) -> bool {
+        matches!(self, Self::Stored(_) | Self::Constant(_))
+    }
 }
 
 /// A dimension as Shape gives it.
@@ -59,9 +68,20 @@ pub struct Dense {
     pub bias: Vec<f32>,
 }
 
+/// The state before every step of a recurrence, whose steps are nodes behind it.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// The op; its source is a value of the draft.
+    pub state: State,
+    /// Values of the layers whose parameters a step has, in the cell's order.
+    pub layers: Vec<ValueId>,
+}
+
 /// A node of the draft.
 #[derive(Clone, Debug)]
 pub enum Draft {
+    /// A state.
+    State(Loop),
     /// An op of the float graph that has no parameters.
     Op(Op),
     /// A contraction.
@@ -192,7 +212,7 @@ impl<'a> Builder<'a> {
             Draft::Dense(dense) | Draft::Linear(dense) | Draft::Conv { dense, .. } => {
                 dense.weight.len() + dense.bias.len()
             }
-            Draft::Op(_) => 0,
+            Draft::Op(_) | Draft::State(_) => 0,
             Draft::Affine { scale, shift } => 2 * (scale.len() + shift.len()),
         })?;
         let id = self.tensor(output, features)?;
@@ -204,6 +224,29 @@ impl<'a> Builder<'a> {
             output: id,
         });
         Ok(id)
+    }
+
+    /// Says what states are one step later, and of which layers they are.
+    pub fn close(&mut self, states: &[(ValueId, ValueId)], layers: &[ValueId]) {
+        for node in &mut self.nodes {
+            let found = states.iter().find(|(state, _)| *state == node.output);
+            if let (Some((_, source)), Draft::State(own)) = (found, &mut node.draft) {
+                own.state.source = *source;
+                own.layers = layers.to_vec();
+            }
+        }
+    }
+
+    /// Says which axis of an activation is the batch.
+    pub fn set_batch(&mut self, name: &str, batch: usize) {
+        if let Some(value) = self.values.get_mut(name)
+            && let Value::Tensor(id) | Value::Moved(id, _) = value
+        {
+            *value = match batch {
+                0 => Value::Tensor(*id),
+                _ => Value::Moved(*id, batch),
+            };
+        }
     }
 
     /// Counts parameters before they are kept.
@@ -244,9 +287,20 @@ impl<'a> Builder<'a> {
     /// Drops nodes that the output does not need.
     fn prune(&mut self) {
         let mut needed = HashSet::from([self.output]);
-        for node in self.nodes.iter().rev() {
-            if needed.contains(&node.output) {
-                needed.extend(&node.inputs);
+        loop {
+            let before = needed.len();
+            for node in self.nodes.iter().rev() {
+                if needed.contains(&node.output) {
+                    needed.extend(&node.inputs);
+                    // What a state is one step later is defined behind it.
+                    if let Draft::State(own) = &node.draft {
+                        needed.insert(own.state.source);
+                        needed.extend(&own.layers);
+                    }
+                }
+            }
+            if needed.len() == before {
+                break;
             }
         }
         self.nodes.retain(|node| needed.contains(&node.output));
@@ -261,7 +315,7 @@ impl<'a> Builder<'a> {
             problem: format!("output {output:?} {what}"),
         };
         self.output = match self.values.get(output) {
-            Some(Value::Tensor(id)) => *id,
+            Some(Value::Tensor(id) | Value::Moved(id, _)) => *id,
             Some(_) => return Err(problem("is a constant")),
             None => {
                 return Err(problem(
@@ -291,10 +345,24 @@ impl<'a> Builder<'a> {
         let values: Vec<graph::Value> = values.collect();
         let output = new_id(&self.output);
         let (mut params, mut nodes) = (vec![], Vec::with_capacity(self.nodes.len()));
+        // Parameters of layers by their values, and states that have them.
+        let mut layers: HashMap<ValueId, std::ops::Range<usize>> = HashMap::new();
+        let mut states = vec![];
         for node in std::mem::take(&mut self.nodes) {
             let features = self.features(node.output).to_vec();
             let (op, own) = match node.draft {
                 Draft::Op(op) => (op, None),
+                Draft::State(own) => {
+                    states.push((nodes.len(), own.layers));
+                    let source = new_id(&own.state.source);
+                    (
+                        Op::State(State {
+                            source,
+                            ..own.state
+                        }),
+                        None,
+                    )
+                }
                 Draft::Dense(dense) => (Op::Contract, Some(dense)),
                 Draft::Linear(dense) => (Op::Linear, Some(dense)),
                 Draft::Conv {
@@ -330,6 +398,7 @@ impl<'a> Builder<'a> {
                 params.push(Param::owned(name("weights"), shape, own.weight));
                 params.push(Param::owned(name("biases"), rows, own.bias));
             }
+            layers.insert(node.output, first..params.len());
             nodes.push(Node {
                 name: node.name,
                 op,
@@ -337,6 +406,15 @@ impl<'a> Builder<'a> {
                 params: (first..params.len()).collect(),
                 output: new_id(&node.output),
             });
+        }
+        for (at, own) in states {
+            let own = own
+                .iter()
+                .filter_map(|id| layers.get(id).cloned())
+                .flatten();
+            if let Some(node) = nodes.get_mut(at) {
+                node.params = own.collect();
+            }
         }
         Ok(Graph::new(values, params, nodes, 0, output)?)
     }

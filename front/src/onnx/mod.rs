@@ -9,10 +9,11 @@
 //! | constants, checked against their shapes | [`tensor`] |
 //! | one file per operator, in a registry | [`ops`] |
 //! | graphs that are one operator | `recognise` |
+//! | initial states of zeros | `zero_states` |
 //! | draft graph while nodes are read | [`builder`] |
 //! | constant factors and offsets folded into dense layers | [`fold`] |
 //!
-//! The first dimension of the input is the batch (a symbol, -1 or 1); all others are static and
+//! The first dimension of the input is the batch (a symbol, -1 or 1), or the second of one that a recurrent operator reads; all others are static and
 //! flattened. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
 //! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
@@ -37,6 +38,7 @@ mod recognise;
 pub mod tensor;
 #[cfg(test)]
 mod tests;
+mod zero_states;
 
 pub use error::ImportError;
 
@@ -48,8 +50,9 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use builder::Builder;
+use builder::{Builder, Value};
 use messages::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
+use tensor::{Constant, Elements};
 
 use crate::graph::Graph;
 
@@ -122,10 +125,18 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
         ));
     }
     let mut builder = Builder::new(graph)?;
-    let (name, features) = input(graph)?;
+    let (name, features, batch) = input(graph)?;
     builder.define_input(name, features)?;
+    builder.set_batch(name, batch);
     let fused = recognise::recognise(graph);
+    let zeros = zero_states::find(graph);
     for (index, node) in graph.node.iter().enumerate() {
+        if zeros.contains(&index) {
+            let name = node.output.first().map_or("", String::as_str);
+            let zero = Constant::new(name, vec![1], Elements::Float(vec![0.0]))?;
+            builder.define(name, Value::Constant(zero))?;
+            continue;
+        }
         ops::build(&mut builder, node, index, opset, fused.get(&index))?;
     }
     let [output] = graph.output.as_slice() else {
@@ -171,8 +182,8 @@ fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     })
 }
 
-/// Name and feature dimensions of the one input that is not an initializer.
-fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
+/// Name and feature dimensions of the one input that is not an initializer, and which axis is the batch.
+fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>, usize), ImportError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let inputs: Vec<_> = graph
         .input
@@ -186,11 +197,20 @@ fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
             inputs.len()
         )));
     };
-    Ok((&input.name, features(input)?))
+    let steps_first = ops::reads_steps_first(graph, &input.name) && !is_fixed(input, 1);
+    let batch = usize::from(steps_first);
+    Ok((&input.name, features(input, batch)?, batch))
 }
 
-fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
-    let name = &input.name;
+/// Whether a dimension is a number above one.
+fn is_fixed(input: &ValueInfoProto, axis: usize) -> bool {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let dim = tensor.and_then(|t| t.shape.as_ref()?.dim.get(axis)?.value.as_ref());
+    matches!(dim, Some(DimensionValue::Value(2..)))
+}
+
+fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportError> {
+    let (name, place) = (&input.name, batch);
     let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
         return Err(problem(format!("input {name:?} is not a tensor")));
     };
@@ -200,12 +220,14 @@ fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
             tensor.elem_type
         )));
     }
-    let dims = tensor
-        .shape
-        .as_ref()
-        .map(|s| s.dim.as_slice())
-        .unwrap_or_default();
-    let [batch, features @ ..] = dims else {
+    let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice());
+    let mut dims = dims.unwrap_or_default().to_vec();
+    if dims.len() > batch {
+        dims.get_mut(..=batch)
+            .into_iter()
+            .for_each(|dims| dims.rotate_right(1));
+    }
+    let [batch, features @ ..] = dims.as_slice() else {
         return Err(problem(format!(
             "input {name:?} has no shape, expected (batch, features…)"
         )));
@@ -234,7 +256,7 @@ fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
         };
         Err(ImportError::DynamicShape {
             input: name.clone(),
-            index: i + 1,
+            index: if i < place { i } else { i + 1 },
             found,
         })
     });

@@ -8,6 +8,7 @@
 //! | Arrange, Concat | `arrange` |
 //! | Linear, Affine, Normalise, Share, MatMul, Reduce, Expand | `rows` |
 //! | functions of one number | `function` |
+//! | State | `recurrent` |
 //! | Gather, Norm, Scale, Rotate | `position` |
 //! | Scores, Softmax, Mix | `attention` |
 
@@ -27,11 +28,13 @@ pub mod contract;
 mod function;
 pub mod pointwise;
 mod position;
+mod recurrent;
 mod rows;
 mod windows;
 
 pub use arrange::Read;
 pub use function::Function;
+pub use recurrent::{Activation, Cell, Kept, State};
 pub use rows::product;
 pub use windows::{Window, positions};
 
@@ -118,6 +121,8 @@ pub enum Op {
         /// The feature axis along which they are joined.
         axis: usize,
     },
+    /// The state before every step of a recurrence.
+    State(State),
     /// Sum of two values of one shape.
     Add,
     /// Product, number by number, of two values of one shape.
@@ -180,6 +185,7 @@ impl Op {
             Self::MeanPool { .. } => "mean pool",
             Self::Arrange(_) => "arrange",
             Self::Concat { .. } => "concat",
+            Self::State(_) => "state",
             Self::Unary(function) => function.name(),
             Self::Add => "add",
             Self::Mul => "mul",
@@ -204,6 +210,11 @@ impl Op {
                 (2..=2, 0..=0)
             }
             Self::Concat { .. } => (1..=usize::MAX, 0..=0),
+            Self::State(state) => {
+                let initial = state.initial.iter().filter(|is| **is).count();
+                let params = 2 * state.cell.layers();
+                (1 + initial..=1 + initial, params..=params)
+            }
             Self::Rectify { .. }
             | Self::Abs
             | Self::Clip { .. }
@@ -238,6 +249,7 @@ impl Op {
                 | Self::MeanPool { .. }
                 | Self::Arrange(_)
                 | Self::Concat { .. }
+                | Self::State(_)
         )
     }
 
@@ -300,6 +312,7 @@ pub(crate) fn check(
             _ => Err("expected one operand".into()),
         },
         Op::Concat { axis } => arrange::check_concat(*axis, operands, output),
+        Op::State(state) => recurrent::check(state, operands, params, output),
         op => pointwise::check(op, operands, output),
     }
 }
@@ -369,6 +382,14 @@ pub(crate) fn evaluate(
         (Op::Concat { axis }, operands, _) => {
             let parts = operands.iter().map(|x| (x.whole, x.features.as_slice()));
             arrange::concat(*axis, &parts.collect::<Vec<_>>())
+        }
+        (Op::State(state), operands, params) => {
+            let params = params.iter().map(|param| param.read());
+            let params = params.collect::<Result<Vec<_>, _>>()?;
+            let params: Vec<&[f32]> = params.iter().map(|param| &**param).collect();
+            let operands = operands.iter().map(|x| (x.whole, x.features.as_slice()));
+            let operands: Vec<_> = operands.collect();
+            recurrent::evaluate(state, &operands, &params, &context.features)
         }
         (Op::Gather, [x], [table]) => position::gather(x.whole, table)?,
         (Op::Norm { eps }, [x], _) => position::norm(x.whole, width, *eps),

@@ -51,6 +51,7 @@ impl Op {
             | Self::MeanPool { .. }
             | Self::Arrange(_)
             | Self::Concat { .. }
+            | Self::State(_)
             | Self::Gather
             | Self::Norm { .. }
             | Self::Scale

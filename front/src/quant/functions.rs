@@ -11,7 +11,7 @@ use crate::ops::Function;
 
 impl Lowering<'_> {
     /// The table of a function at the scales of its operand and result. The operand's scale was chosen to fit a table, unless it
-    /// comes from a table itself: then it is rescaled first.
+    /// comes from a table itself, or is the state of a recurrence, whose errors add up: then it is rescaled first.
     pub(super) fn function(
         &mut self,
         function: Function,
@@ -20,7 +20,7 @@ impl Lowering<'_> {
     ) -> Result<usize, QuantError> {
         let id = node.inputs[0];
         let mut scale = self.scales.of(id);
-        if self.scales.is_fixed(id) {
+        if self.scales.is_fixed(id) || self.graph.is_state(id) {
             // Sigmoid, tanh and softmax stay within ±1, whatever calibration saw.
             let wanted = index_scale(self.index_ranges[id].max(1.0), &self.layers.rules.scales);
             let wanted = wanted.min(scale);

@@ -152,7 +152,7 @@ impl<'g> Layers<'g> {
     }
 }
 
-/// Whether a node's first parameter is a matrix of integers in the program.
+/// Whether a node's first parameter is a matrix of integers in the program; those of a state are other nodes'.
 pub fn is_layer(node: &Node) -> bool {
-    !node.params.is_empty() && node.op != Op::Scale
+    !node.params.is_empty() && !matches!(node.op, Op::Scale | Op::State(_))
 }

@@ -10,6 +10,7 @@ use laminate_model::program::{
 use super::factors::{add, leaky_relu};
 use super::layers::Layers;
 use super::layout::Layout;
+use super::recurrent::Open;
 use super::scales::Scales;
 use super::stack::Copies;
 use super::{LayerRounding, QuantError};
@@ -69,6 +70,8 @@ pub(super) struct Lowering<'g> {
     pub(super) copies: Copies,
     /// Weights and shifts of tables of rows, by value.
     pub(super) tables: BTreeMap<ValueId, (usize, u8)>,
+    /// Delays of values that are not made yet.
+    pub(super) open: Vec<Open>,
 }
 
 impl<'g> Lowering<'g> {
@@ -92,6 +95,7 @@ impl<'g> Lowering<'g> {
             },
             copies: Copies::default(),
             tables: BTreeMap::new(),
+            open: vec![],
         }
     }
 
@@ -176,6 +180,9 @@ impl<'g> Lowering<'g> {
     pub(super) fn node(&mut self, node: &graph::Node) -> Result<(), QuantError> {
         if self.attention(node)? {
             return Ok(());
+        }
+        if let ops::Op::State(state) = &node.op {
+            return self.state(node, state);
         }
         let scale_in: Vec<i32> = node.inputs.iter().map(|id| self.scales.of(*id)).collect();
         let mut inputs: Vec<TensorId> = node.inputs.iter().map(|id| self.ids[*id]).collect();

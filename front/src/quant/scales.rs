@@ -13,8 +13,8 @@ use laminate_prover::exec::tables::DEPTH_SCALE;
 
 use super::QuantError;
 use super::layers::{Layers, TABLE_SCALE, is_layer};
-use crate::graph::{Graph, Node, ValueId};
-use crate::ops::{Function, Op, Reduction};
+use crate::graph::{Graph, GraphError, Node, ValueId};
+use crate::ops::{Cell, Function, Kept, Op, Reduction};
 
 /// Scales of all float tensors: real value = integer · 2^-scale.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,8 @@ impl Scales {
     pub fn choose(layers: &Layers<'_>, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
         let (plan, graph) = (&layers.plan, layers.plan.graph);
         let mut out = Self::groups(layers);
-        let ranges = with_padding(graph, ranges, headroom);
+        let mut ranges = with_padding(graph, ranges, headroom);
+        with_states(graph, &mut ranges, headroom)?;
         let limits = limits(layers);
         for (id, tensor) in graph.values().iter().enumerate() {
             if plan.is_folded(id) || plan.is_added(id) {
@@ -71,6 +72,13 @@ impl Scales {
             if matches!(node.op, Op::Share { .. }) {
                 let group = &mut out.scale[out.head[node.inputs[0]]];
                 *group = DEPTH_SCALE.min(*group);
+            }
+        }
+        // Gates keep what an LSTM or a GRU gives out between -1 and 1, whatever calibration saw.
+        for (id, state) in graph.states() {
+            if state.kept == Kept::Hidden && !matches!(state.cell, Cell::Rnn { .. }) {
+                let group = &mut out.scale[out.head[id]];
+                *group = i32::from(OUTPUT_SCALE).min(*group);
             }
         }
         for (id, scale) in fixed(graph) {
@@ -112,6 +120,13 @@ impl Scales {
                 Op::Mix => head[node.inputs[1]],
                 _ => node.output,
             };
+        }
+        // A state is what it is one step later.
+        for (id, state) in graph.states() {
+            let (from, to) = (head[id], head[state.source]);
+            head.iter_mut()
+                .filter(|own| **own == from)
+                .for_each(|own| *own = to);
         }
         let mut out = Self {
             head,
@@ -229,7 +244,11 @@ fn limits(layers: &Layers<'_>) -> Vec<f64> {
     let mut limits: Vec<f64> = (0..plan.graph.values().len()).map(of).collect();
     for node in plan.graph.nodes() {
         let wide = layers.rules.wide_silu && node.op == Op::Unary(Function::Silu);
-        if matches!(node.op, Op::Unary(_)) && !wide {
+        let rescaled = node
+            .inputs
+            .first()
+            .is_some_and(|id| plan.graph.is_state(*id));
+        if matches!(node.op, Op::Unary(_)) && !wide && !rescaled {
             limits[node.inputs[0]] = INDEX_LIMIT;
         }
     }
@@ -243,6 +262,26 @@ fn norm_scale(width: usize, calibrated: i32) -> i32 {
     let safe = libm::floor(libm::log2(32_767.0 / largest)) as i32;
     let limit = libm::ceil(16.0 - libm::log2(largest)) as i32 - 1;
     calibrated.max(safe).min(limit)
+}
+
+/// Extends the ranges of what is computed step by step: padded steps begin from a state of zero, so that gates are their biases
+/// there, and sums and products of what gates give up to 1.
+fn with_states(graph: &Graph, ranges: &mut [f64], headroom: f64) -> Result<(), QuantError> {
+    let recurrent = graph.recurrent();
+    for node in graph.nodes().iter().filter(|node| recurrent[node.output]) {
+        let mut least = 1.0f64;
+        if node.op == Op::Linear {
+            let bias = graph.params_of(node).nth(1).map(|param| param.read());
+            let bias = bias
+                .transpose()
+                .map_err(GraphError::from)?
+                .unwrap_or_default();
+            least = bias.iter().fold(least, |most, b| most.max(b.abs().into()));
+        }
+        let range = &mut ranges[node.output];
+        *range = range.max(least / headroom);
+    }
+    Ok(())
 }
 
 /// Extends the ranges by the values of padded features (sigmoid(0) = 1/2 and what follows from it),

@@ -80,7 +80,10 @@ impl Lowering<'_> {
     fn nodes(&mut self, nodes: Range<usize>) -> Result<(), QuantError> {
         let graph = self.graph;
         let nodes = graph.nodes().get(nodes).unwrap_or_default();
-        nodes.iter().try_for_each(|node| self.node(node))
+        nodes.iter().try_for_each(|node| {
+            self.node(node)?;
+            self.close(node)
+        })
     }
 
     fn some_blocks(&mut self, blocks: &Blocks, extent: &Extent) -> Result<(), QuantError> {

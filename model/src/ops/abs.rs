@@ -35,6 +35,10 @@ impl OpSpec for Abs {
         Output::Unsigned
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         on("sign of an absolute value").then_some(Bounds::unsigned(16))
     }

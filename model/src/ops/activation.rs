@@ -44,6 +44,10 @@ impl OpSpec for Activation {
         Output::Signed
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         None
     }

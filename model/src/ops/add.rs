@@ -66,6 +66,10 @@ impl OpSpec for Add {
         usize::from(self.shift) / 8
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         Some(Bounds::signed(16))
     }

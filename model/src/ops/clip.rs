@@ -104,6 +104,10 @@ impl OpSpec for Clip {
         AuxColumn::all(roles, 2, Extent::Output)
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         // `above` and `below` hold it between the ends.
         None

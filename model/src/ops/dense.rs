@@ -58,6 +58,10 @@ impl OpSpec for Dense {
         usize::from(self.shift) / 8
     }
 
+    fn steps(&self, node: &Io<'_>) -> bool {
+        positions(node, self.weight) > 0
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         // A rounded quotient: any remainder fits some element of the field.
         Some(Bounds::signed(16))

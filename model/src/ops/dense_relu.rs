@@ -62,6 +62,10 @@ impl OpSpec for DenseRelu {
         AuxColumn::all([Role::NEGATIVE], 2, Extent::Output)
     }
 
+    fn steps(&self, node: &Io<'_>) -> bool {
+        self.dense().steps(node)
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         // Of `p = y, n = 0` and `p = 0, n = -y` the one that is meant is not negative.
         on("sign of a fused ReLU").then_some(Bounds::unsigned(16))

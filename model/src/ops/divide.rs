@@ -80,6 +80,10 @@ impl OpSpec for Divide {
         AuxColumn::all(roles, 4, Extent::Output)
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         // Any remainder fits some element of the field.
         Some(Bounds::signed(16))

@@ -91,6 +91,10 @@ impl OpSpec for Grouped {
         usize::from(self.shift) / 8
     }
 
+    fn steps(&self, node: &Io<'_>) -> bool {
+        self.positions(node) > 0
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         Some(Bounds::signed(16))
     }

@@ -57,6 +57,10 @@ impl OpSpec for LeakyRelu {
         AuxColumn::all([Role::POSITIVE, Role::NEGATIVE], 2, Extent::Output)
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         Some(Bounds::signed(16))
     }

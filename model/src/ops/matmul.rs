@@ -86,6 +86,10 @@ impl OpSpec for MatMul {
         usize::from(self.shift) / 8
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        self.shared > 0
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         Some(Bounds::signed(16))
     }

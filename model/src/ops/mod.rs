@@ -13,6 +13,7 @@
 //! | [`activation`] | lookups only |
 //! | [`reshape`] | wiring: the output is the operand's column |
 //! | [`view`](mod@view) | wiring: the output is read off the operands' columns by maps |
+//! | [`delay`] | wiring: the output is read off the column of a later node, one step before |
 //! | [`embed`] | a product over the vocabulary |
 //! | [`rms_norm`] | two products, one zero-check |
 //! | [`rope`] | a product with public angles |
@@ -36,6 +37,7 @@ pub mod activation;
 pub mod add;
 pub mod argmax;
 pub mod clip;
+pub mod delay;
 pub mod dense;
 pub mod dense_add;
 pub mod dense_relu;
@@ -67,6 +69,7 @@ pub use check::Check;
 pub(crate) use check::Used;
 pub use clip::Clip;
 pub use columns::{AuxColumn, Extent, Lookup, NodeTable, Output, Place, Role};
+pub use delay::Delay;
 pub use dense::Dense;
 pub use dense_add::DenseAdd;
 pub use dense_relu::DenseRelu;
@@ -183,6 +186,17 @@ pub trait OpSpec {
     /// What is wrong.
     fn check_columns(&self, _: &Io<'_>, _: &[claim::View]) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Whether the op does the same at every place of the first feature axis, from what its operands have at that place alone, so
+    /// that it may stand in a recurrence along that axis ([`delay`]).
+    fn steps(&self, _: &Io<'_>) -> bool {
+        false
+    }
+
+    /// The operand that a later node makes, if there is one: it is read one step before.
+    fn delayed(&self) -> Option<usize> {
+        None
     }
 
     /// What is looked up in the program's tables.
@@ -330,6 +344,7 @@ ops! { ($)
     23 MatMul,
     24 Divide,
     25 RowArgmax,
+    26 Delay,
 }
 
 #[cfg(test)]

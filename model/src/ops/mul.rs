@@ -58,6 +58,10 @@ impl OpSpec for Mul {
         usize::from(self.shift) / 8
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         Some(Bounds::signed(16))
     }

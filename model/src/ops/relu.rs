@@ -45,6 +45,10 @@ impl OpSpec for Relu {
         AuxColumn::all([Role::NEGATIVE], 2, Extent::Output)
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         // `x = p - n` with `p·n = 0` has two solutions; the one that is meant is not negative.
         on("sign of a ReLU").then_some(Bounds::unsigned(16))

@@ -64,6 +64,10 @@ impl OpSpec for Rescale {
         usize::from(self.shift) / 8
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         Some(Bounds::signed(16))
     }

@@ -28,6 +28,10 @@ impl OpSpec for Reshape {
         Output::Operand(0)
     }
 
+    fn steps(&self, _: &Io<'_>) -> bool {
+        true
+    }
+
     fn relied_output(&self) -> Option<Bounds> {
         None
     }

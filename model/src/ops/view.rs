@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::{WORD, values};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
 use crate::program::view::MAX_TERMS;
-use crate::program::{Program, TensorView, Weights};
+use crate::program::{AxisMap, Program, TensorView, ViewTerm, Weights};
 
 /// `y(x) = constant + Σ coefficient · Π masks(x) · Σ_z Π_i A_i(x; z_i) · operand(z)`, exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,44 +61,18 @@ impl OpSpec for View {
     }
 
     fn view(&self, node: &Io<'_>, operands: &[claim::View]) -> Result<Option<claim::View>, String> {
-        let (program, out) = (node.program, node.output());
-        let (Some(view), Some(out)) = (self.of(program), out) else {
-            return Err("view or output does not exist".into());
+        let view = self.of(node.program).ok_or("view does not exist")?;
+        read(view, node, operands).map(Some)
+    }
+
+    fn steps(&self, node: &Io<'_>) -> bool {
+        let same = |map: &AxisMap| *map == AxisMap::Same { axis: 0 };
+        let term = |term: &ViewTerm| {
+            let maps = term.maps.first().is_some_and(same);
+            maps && term.masks.iter().all(|mask| !mask.reads().contains(&0))
         };
-        let count = view.terms.iter().map(|term| {
-            let operand = operands.get(term.operand as usize);
-            operand.map_or(0, |operand| operand.terms.len())
-        });
-        let (count, most) = (count.sum::<usize>(), MAX_TERMS * program.limbs(2));
-        if count > most && on("terms of composed views") {
-            return Err(format!(
-                "is a sum of {count} blocks through the views that it reads, expected at most {most}"
-            ));
-        }
-        let shared = [out.stack_log(), program.batch_log.into()];
-        let mut sum: Option<claim::View> = None;
-        for (number, term) in view.terms.iter().enumerate() {
-            let operand = term.operand as usize;
-            let tensor = node.operand(operand);
-            let (Some(tensor), Some(column)) = (tensor, operands.get(operand)) else {
-                return Err(format!("operand {operand} does not exist"));
-            };
-            let wiring = term.wiring(&shared, &out.axes, &tensor.axes)?;
-            let own = column.through(term.coefficient, &wiring).ok_or_else(|| {
-                format!(
-                    "reads the view {} in term {number}, and the two do not compose to one of few pairs or one \
-                     linear map; make an op that stores its output stand between them",
-                    tensor.name
-                )
-            })?;
-            sum = Some(match sum {
-                None => own,
-                Some(sum) => sum.scale_add(fr_from_i64(1), &own),
-            });
-        }
-        let mut sum = sum.ok_or("has no terms")?;
-        sum.constant += fr_from_i64(view.constant);
-        Ok(Some(sum))
+        self.of(node.program)
+            .is_some_and(|view| view.terms.iter().all(term))
     }
 
     fn relied_output(&self) -> Option<Bounds> {
@@ -142,4 +116,51 @@ impl OpSpec for View {
     fn relations(&self, _: &Placed<'_>) -> Option<Vec<Relation>> {
         None
     }
+}
+
+/// A view of the columns of a node's operands.
+///
+/// # Errors
+/// What does not fit; never of a checked program.
+pub(super) fn read(
+    view: &TensorView,
+    node: &Io<'_>,
+    operands: &[claim::View],
+) -> Result<claim::View, String> {
+    let (program, out) = (node.program, node.output());
+    let out = out.ok_or("output does not exist")?;
+    let count = view.terms.iter().map(|term| {
+        let operand = operands.get(term.operand as usize);
+        operand.map_or(0, |operand| operand.terms.len())
+    });
+    let (count, most) = (count.sum::<usize>(), MAX_TERMS * program.limbs(2));
+    if count > most && on("terms of composed views") {
+        return Err(format!(
+            "is a sum of {count} blocks through the views that it reads, expected at most {most}"
+        ));
+    }
+    let shared = [out.stack_log(), program.batch_log.into()];
+    let mut sum: Option<claim::View> = None;
+    for (number, term) in view.terms.iter().enumerate() {
+        let operand = term.operand as usize;
+        let tensor = node.operand(operand);
+        let (Some(tensor), Some(column)) = (tensor, operands.get(operand)) else {
+            return Err(format!("operand {operand} does not exist"));
+        };
+        let wiring = term.wiring(&shared, &out.axes, &tensor.axes)?;
+        let own = column.through(term.coefficient, &wiring).ok_or_else(|| {
+            format!(
+                "reads the view {} in term {number}, and the two do not compose to one of few pairs or one \
+                 linear map; make an op that stores its output stand between them",
+                tensor.name
+            )
+        })?;
+        sum = Some(match sum {
+            None => own,
+            Some(sum) => sum.scale_add(fr_from_i64(1), &own),
+        });
+    }
+    let mut sum = sum.ok_or("has no terms")?;
+    sum.constant += fr_from_i64(view.constant);
+    Ok(sum)
 }

@@ -115,11 +115,12 @@ impl Program {
                 ));
             }
             self.define_carried(&mut defined);
-            if let Some(id) = node
-                .inputs
-                .iter()
-                .find(|id| defined.get(**id) != Some(&true) && on("operand that is defined"))
-            {
+            let later = node.op.delayed();
+            let mut read = node.inputs.iter().enumerate();
+            if let Some((_, id)) = read.find(|(at, id)| {
+                let made = defined.get(**id) == Some(&true) || Some(*at) == later;
+                !made && on("operand that is defined")
+            }) {
                 return fail(format!("operand tensor {id} is not defined before it"));
             }
             match defined.get_mut(node.output) {
@@ -151,13 +152,19 @@ impl Program {
             weight_used.iter().all(|u| *u != [false; 3]),
             "0",
         )?;
+        let steps = self.recurrences().map(drop);
+        steps.map_err(|(node, problem)| self.wrong_node(node, problem))?;
         let views = crate::layout::check_views(self);
-        views.map_err(|(node, problem)| ProgramError::Node {
+        views.map_err(|(node, problem)| self.wrong_node(node, problem))?;
+        self.padding_values().map(|_| ())
+    }
+
+    fn wrong_node(&self, node: usize, problem: String) -> ProgramError {
+        ProgramError::Node {
             node,
             op: self.nodes.get(node).map_or("", |node| node.op.name()),
             problem,
-        })?;
-        self.padding_values().map(|_| ())
+        }
     }
 
     /// Checks an op's parameters and shapes.

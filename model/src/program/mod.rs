@@ -10,6 +10,7 @@ mod check;
 mod encoding;
 pub mod packed;
 mod padding;
+mod recurrence;
 mod table;
 mod tensor;
 pub mod view;
@@ -23,6 +24,7 @@ pub use check::{
     ProgramError, SHORT_VOCAB,
 };
 pub use laminate_engine::poly::padded_log;
+pub use recurrence::Recurrence;
 pub use table::{MASKED, OUTPUT_SCALE, TABLE_LOG, Table, TableKind, WIDE_TABLE_LOG};
 pub use tensor::{DenseShape, Tensor, WeightFormat, axes_len, axes_log, padded_index};
 
@@ -59,7 +61,7 @@ pub struct Node {
     pub name: String,
     /// What it computes.
     pub op: Op,
-    /// Operands, each produced by an earlier node or the program's input.
+    /// Operands, each produced by an earlier node or the program's input, but for what a delay reads, which a later one makes.
     pub inputs: Vec<TensorId>,
     /// The tensor it defines.
     pub output: TensorId,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | what a run begins with: rows, tokens or the residual stream | `input` |
 //! | which nodes form the repeated body | `plan` |
+//! | nodes that read their own results, one step before | `recurrence` |
 //! | one node for some slots of one block | [`step`], each op in its own file of [`ops`] |
 //! | weights as the kernels take them | [`layers`] |
 //! | tensors of a run, blocks wired by the carry | `memory` |
@@ -23,6 +24,7 @@ pub mod layers;
 mod memory;
 pub mod ops;
 mod plan;
+mod recurrence;
 mod round;
 pub mod step;
 pub mod tables;
@@ -44,6 +46,7 @@ use laminate_model::program::{Program, Weights};
 use layers::Layers;
 use memory::Memory;
 use plan::Plan;
+use recurrence::Steps;
 
 /// A program with its weights, checked and made ready for any number of runs.
 #[derive(Clone, Debug)]
@@ -51,6 +54,7 @@ pub struct Executor<'p> {
     program: &'p Program,
     layers: Layers<'p>,
     plan: Plan,
+    recurrences: Vec<Steps>,
 }
 
 impl<'p> Executor<'p> {
@@ -65,6 +69,7 @@ impl<'p> Executor<'p> {
             program,
             layers: Layers::new(program, weights),
             plan: Plan::new(program)?,
+            recurrences: Steps::all(program),
         })
     }
 
@@ -104,14 +109,30 @@ impl<'p> Executor<'p> {
     /// Runs all nodes for the slots that `memory` holds, with `blocks` blocks of the body.
     fn steps(&self, blocks: usize, memory: &mut Memory<'_>) -> Result<(), ExecError> {
         for (index, block) in self.plan.order(blocks) {
-            let operands: Vec<Rows<'_>> = self.program.nodes[index]
-                .inputs
-                .iter()
-                .map(|id| memory.rows(*id, block))
-                .collect();
-            let computed = self.step(index, block, memory.slots(), &operands)?;
-            memory.store(index, block, computed);
+            let steps = self.recurrences.iter().find(|own| own.contains(index));
+            match steps {
+                Some(steps) if steps.begins(index) => {
+                    for index in steps.others() {
+                        self.node(index, block, memory)?;
+                    }
+                    steps.run(self, memory)?;
+                }
+                Some(_) => {}
+                None => self.node(index, block, memory)?,
+            }
         }
+        Ok(())
+    }
+
+    /// Runs a node for the slots that `memory` holds, and keeps what it computes.
+    fn node(&self, index: usize, block: usize, memory: &mut Memory<'_>) -> Result<(), ExecError> {
+        let operands: Vec<Rows<'_>> = self.program.nodes[index]
+            .inputs
+            .iter()
+            .map(|id| memory.rows(*id, block))
+            .collect();
+        let computed = self.step(index, block, memory.slots(), &operands)?;
+        memory.store(index, block, computed);
         Ok(())
     }
 

@@ -81,7 +81,7 @@ pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 }
 
 /// The first entry and the number of entries of a slice; none if it is empty.
-fn part(start: i64, end: i64, step: i64, len: usize) -> Option<(i64, usize)> {
+pub(super) fn part(start: i64, end: i64, step: i64, len: usize) -> Option<(i64, usize)> {
     let len = i64::try_from(len).ok()?;
     let at = |v: i64| if v < 0 { v.saturating_add(len) } else { v };
     let (first, span) = if step > 0 {

@@ -14,6 +14,8 @@ pub struct Context<'b, 'a> {
     node: &'a NodeProto,
     index: usize,
     opset: i64,
+    /// Whether the first operand may have its batch elsewhere.
+    anywhere: bool,
 }
 
 /// An operand: an activation or a constant.
@@ -37,7 +39,28 @@ impl<'b, 'a> Context<'b, 'a> {
             node,
             index,
             opset,
+            anywhere: false,
         }
+    }
+
+    /// The operator.
+    pub fn op(&self) -> &'a str {
+        &self.node.op_type
+    }
+
+    /// Lets the first operand have its batch elsewhere; gives its place.
+    pub(super) fn anywhere(&mut self) -> usize {
+        self.anywhere = true;
+        match self.raw(0) {
+            Ok(Some(Value::Moved(_, batch))) => *batch,
+            _ => 0,
+        }
+    }
+
+    fn first_wanted(&self, i: usize, batch: usize) -> ImportError {
+        self.fail(format!(
+            "operand {i} has the batch as axis {batch}, expected it as the first; transpose it in the model"
+        ))
     }
 
     /// Name of the node, or its index where it has none.
@@ -71,6 +94,8 @@ impl<'b, 'a> Context<'b, 'a> {
         Ok(match self.raw(i)? {
             None => None,
             Some(Value::Tensor(id)) => Some(Operand::Tensor(*id)),
+            Some(Value::Moved(id, _)) if self.anywhere && i == 0 => Some(Operand::Tensor(*id)),
+            Some(Value::Moved(_, batch)) => return Err(self.first_wanted(i, *batch)),
             Some(Value::Constant(constant)) => Some(Operand::Constant(constant.clone())),
             Some(Value::Stored(proto)) => {
                 Some(Operand::Constant(Constant::from_proto(proto, &proto.name)?))
@@ -143,12 +168,35 @@ impl<'b, 'a> Context<'b, 'a> {
     pub fn tensor(&self, i: usize) -> Result<ValueId, ImportError> {
         match self.raw(i)? {
             Some(Value::Tensor(id)) => Ok(*id),
+            Some(Value::Moved(id, _)) if self.anywhere && i == 0 => Ok(*id),
+            Some(Value::Moved(_, batch)) => Err(self.first_wanted(i, *batch)),
             Some(Value::Shape(_)) => Err(self.fail(format!(
                 "operand {i} is computed from the batch's size, expected an activation"
             ))),
             Some(_) => Err(self.fail(format!("operand {i} is a constant, expected an activation"))),
             None => Err(self.fail(format!("operand {i} is missing"))),
         }
+    }
+
+    /// Operand `i`, which must be an activation, and the place of its batch.
+    ///
+    /// # Errors
+    /// As [`Self::tensor`].
+    pub fn moved(&self, i: usize) -> Result<(ValueId, usize), ImportError> {
+        match self.raw(i)? {
+            Some(Value::Moved(id, batch)) => Ok((*id, *batch)),
+            _ => Ok((self.tensor(i)?, 0)),
+        }
+    }
+
+    /// Says which axis of a result is the batch.
+    pub fn set_batch(&mut self, name: &str, batch: usize) {
+        self.builder.set_batch(name, batch);
+    }
+
+    /// Says what states are one step later, and of which layers they are.
+    pub fn close(&mut self, states: &[(ValueId, ValueId)], layers: &[ValueId]) {
+        self.builder.close(states, layers);
     }
 
     /// Operand `i`, which must be a constant.
@@ -235,6 +283,21 @@ impl<'b, 'a> Context<'b, 'a> {
         )))
     }
 
+    /// Whether there is an attribute called `name`.
+    pub fn attribute_exists(&self, name: &str) -> bool {
+        self.node.attribute.iter().any(|a| a.name == name)
+    }
+
+    /// An attribute that is a list of texts.
+    ///
+    /// # Errors
+    /// As [`Self::attribute`].
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, ImportError> {
+        let attribute = self.attribute(name, attribute_type::STRINGS)?;
+        let text = |bytes: &prost::bytes::Bytes| String::from_utf8_lossy(bytes).into_owned();
+        Ok(attribute.map(|a| a.strings.iter().map(text).collect()))
+    }
+
     /// A text attribute.
     ///
     /// # Errors
@@ -284,8 +347,25 @@ impl<'b, 'a> Context<'b, 'a> {
         inputs: Vec<ValueId>,
         features: Vec<usize>,
     ) -> Result<ValueId, ImportError> {
-        let (name, output) = (self.name(), format!("{}/{part}", self.output()?));
-        self.builder.push(&name, draft, inputs, &output, features)
+        // A recurrent operator may give its second result alone.
+        let output = self.node.output.iter().find(|name| !name.is_empty());
+        let output = output.ok_or_else(|| self.fail("has no output"))?;
+        self.push_value(&format!("{output}/{part}"), draft, inputs, features)
+    }
+
+    /// Adds a node whose result has this name, and gives that.
+    ///
+    /// # Errors
+    /// Those of [`Builder::push`].
+    pub fn push_value(
+        &mut self,
+        output: &str,
+        draft: Draft,
+        inputs: Vec<ValueId>,
+        features: Vec<usize>,
+    ) -> Result<ValueId, ImportError> {
+        let name = self.name();
+        self.builder.push(&name, draft, inputs, output, features)
     }
 
     /// Adds an op of one operand that keeps the shape of operand 0.

@@ -11,7 +11,7 @@ pub fn identity(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         Some(constant @ (Value::Stored(_) | Value::Constant(_) | Value::Shape(_))) => {
             context.alias(constant)
         }
-        Some(Value::Tensor(_)) => context.push_unary(Op::Reshape),
+        Some(Value::Tensor(_) | Value::Moved(..)) => context.push_unary(Op::Reshape),
         None => Err(context.fail("operand 0 is missing")),
     }
 }

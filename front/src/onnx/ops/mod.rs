@@ -12,8 +12,10 @@ mod div;
 mod gemm;
 mod identity;
 mod matmul;
+mod moved;
 mod mul;
 mod normalise;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod shape;
@@ -22,6 +24,7 @@ mod unary;
 mod windows;
 
 pub use context::Context;
+pub use recurrent::reads_steps_first;
 
 use super::builder::Builder;
 use super::error::ImportError;
@@ -70,12 +73,14 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("Gather", arrange::gather, &["axis"]),
     ("Gelu", unary::gelu, &["approximate"]),
     ("Gemm", gemm::build, &["alpha", "beta", "transA", "transB"]),
+    ("GRU", recurrent::gru, recurrent::ATTRIBUTES),
     ("GlobalAveragePool", windows::global_average_pool, &[]),
     ("GlobalMaxPool", windows::global_max_pool, &[]),
     ("HardSigmoid", unary::hard_sigmoid, &["alpha", "beta"]),
     ("HardSwish", unary::hard_swish, &[]),
     ("Identity", identity::identity, &[]),
     ("InstanceNormalization", normalise::instance, &["epsilon"]),
+    ("LSTM", recurrent::lstm, recurrent::ATTRIBUTES),
     ("LayerNormalization", normalise::layer, normalise::NORM),
     ("LeakyRelu", activation::leaky_relu, &["alpha"]),
     ("Log", unary::log, &[]),
@@ -87,6 +92,7 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("PRelu", unary::prelu, &[]),
     ("Pad", arrange::pad, &["mode", "pads", "value"]),
     ("Pow", unary::pow, &[]),
+    ("RNN", recurrent::rnn, recurrent::ATTRIBUTES),
     ("RMSNormalization", normalise::rms, normalise::NORM),
     ("Reciprocal", unary::reciprocal, &[]),
     ("ReduceL1", reduce::l1, reduce::ATTRIBUTES),
@@ -165,6 +171,16 @@ pub fn build<'a>(
             },
         ),
         Some(Fused::Gelu { x }) => context.push_of(x, Op::Unary(Function::Gelu)),
-        None => build(&mut context),
+        None => match moved::reader(&context, *build)? {
+            Some(reader) if moved::keeps(context.op()) => {
+                let batch = context.anywhere();
+                reader(&mut context)?;
+                let name = context.output()?.to_owned();
+                context.set_batch(&name, batch);
+                Ok(())
+            }
+            Some(reader) => reader(&mut context),
+            None => build(&mut context),
+        },
     }
 }

@@ -169,7 +169,7 @@ fn first_axis(context: &Context<'_, '_>, axis: i64) -> Result<(), ImportError> {
 }
 
 /// Gives the node's output its dimensions: a constant unless the batch is among them.
-fn define(context: &mut Context<'_, '_>, shape: Shape) -> Result<(), ImportError> {
+pub(super) fn define(context: &mut Context<'_, '_>, shape: Shape) -> Result<(), ImportError> {
     let sizes: Option<Vec<i64>> = shape
         .extents
         .iter()

@@ -6,6 +6,7 @@ mod errors;
 mod external;
 mod files;
 mod ops;
+mod recurrent;
 mod rows;
 mod shapes;
 mod windows;

@@ -145,14 +145,18 @@ fn the_batch_is_not_moved() {
     for (error, words) in [
         (
             base()
-                .node("Transpose", &["x"], "y")
+                .node("Transpose", &["x"], "t")
                 .int_list("perm", &[1, 0, 2])
+                .node("Softmax", &["t"], "y")
                 .error(),
-            "begins with the batch",
+            "has the batch as axis 1, expected it as the first",
         ),
         (
-            base().node("Transpose", &["x"], "y").error(),
-            "begins with the batch",
+            base()
+                .node("Transpose", &["x"], "t")
+                .node("Flatten", &["t"], "y")
+                .error(),
+            "has the batch as axis 2, expected it as the first",
         ),
         (
             base()
@@ -194,8 +198,11 @@ fn the_batch_is_not_moved() {
             "target shape",
         ),
         (
-            base().node("Unsqueeze", &["x", "zero"], "y").error(),
-            "the batch stays the first",
+            base()
+                .node("Unsqueeze", &["x", "zero"], "u")
+                .node("Softmax", &["u"], "y")
+                .error(),
+            "has the batch as axis 1, expected it as the first",
         ),
         (
             base().node("Squeeze", &["x", "one"], "y").error(),

@@ -8,6 +8,7 @@ mod activation;
 mod add;
 mod argmax;
 mod clip;
+mod delay;
 mod dense;
 mod dense_add;
 mod dense_relu;
