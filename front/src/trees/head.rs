@@ -20,29 +20,7 @@ const INTERVALS: usize = (1 << 14) - 8;
 /// Most fraction bits of such a response.
 const FRACTION: i32 = 30;
 
-/// What a program of trees gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Predict {
-    /// Sums of leaves, before the link function.
-    Margin,
-    /// What the link function makes of them: probabilities, expectations.
-    #[default]
-    Response,
-    /// The index of a class.
-    Class,
-}
-
-impl Predict {
-    /// In words.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Margin => "margin",
-            Self::Response => "response",
-            Self::Class => "class",
-        }
-    }
-}
+pub use crate::predict::Predict;
 
 /// What follows a forest of margins.
 #[derive(Clone, Debug, PartialEq)]
