@@ -13,6 +13,7 @@ use laminate_model::proof::StoredProof;
 use laminate_prover::input::CommittedInput;
 use serde_json::{Value, json};
 
+use crate::cmd::compile::DecisionReport;
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::joins::JoinFile;
 use crate::measure::size;
@@ -73,8 +74,12 @@ impl Inspect {
             Kind::Program => {
                 let program: Program = files::read(kind, &self.file)?.1;
                 program.check()?;
-                let mut shown =
-                    json!({ "digest": hex_scalar(&program.digest()?), "program": program });
+                // Read off the program alone: what was asked for is in the name of its node.
+                let mut shown = json!({
+                    "digest": hex_scalar(&program.digest()?),
+                    "decides": DecisionReport::of(&program, None),
+                    "program": program,
+                });
                 shorten(&mut shown);
                 Some(shown)
             }

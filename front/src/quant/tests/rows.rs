@@ -242,7 +242,10 @@ fn every_op_and_a_table_behind_a_table() {
         &graph,
         &calibration,
         &Options {
-            inputs: Rows { batch: 3 },
+            inputs: Rows {
+                batch: 3,
+                input_scale: None,
+            },
             ..options()
         },
     )
@@ -321,7 +324,10 @@ fn unusable_calibration_and_options() {
             fails(
                 &good,
                 Options {
-                    inputs: Rows { batch },
+                    inputs: Rows {
+                        batch,
+                        input_scale: None,
+                    },
                     ..options()
                 }
             ),
