@@ -79,7 +79,7 @@ pub fn of_column(error: QuantError, rows: &Path) -> Report {
     let name = column.and_then(|column| rows::column_name(rows, column));
     let error = Report::from(error);
     match name {
-        Some(name) => error.wrap_err(format!("column {:?}", printable(&name))),
+        Some(name) => error.wrap_err(format!("column {}", printable(&name))),
         None => error,
     }
 }

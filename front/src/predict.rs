@@ -346,12 +346,11 @@ mod tests {
         }
         let class = network(model(1, &[SIGMOID]), Some(Predict::Class), None).expect("a class");
         assert_eq!(class.graph.nodes()[0].op, Op::Step { least: 0.0 });
-        let margin = network(
-            model(3, &[Op::Abs, SOFTMAX]),
-            Some(Predict::Margin),
-            None,
+        let margin = network(model(3, &[Op::Abs, SOFTMAX]), Some(Predict::Margin), None);
+        assert_eq!(
+            run(&margin.expect("margins"), &[1.0, -4.0, 4.0]),
+            [1.0, 4.0, 4.0]
         );
-        assert_eq!(run(&margin.expect("margins"), &[1.0, -4.0, 4.0]), [1.0, 4.0, 4.0]);
     }
 
     #[test]

@@ -60,9 +60,16 @@ fn agree(what: &str, all: &[Vec<f32>], found: &[bool], rule: impl Fn(usize) -> b
     let otherwise = (0..all.len()).filter(|at| found[*at] != rule(*at));
     let otherwise: Vec<&Vec<f32>> = otherwise.map(|at| &all[at]).collect();
     let first = otherwise.first();
-    assert!(first.is_none(), "{what}: {} rows, {first:?}", otherwise.len());
+    assert!(
+        first.is_none(),
+        "{what}: {} rows, {first:?}",
+        otherwise.len()
+    );
     let share = found.iter().filter(|yes| **yes).count();
-    assert!(share > 100 && share < all.len() - 100, "{what}: {share} of class 1");
+    assert!(
+        share > 100 && share < all.len() - 100,
+        "{what}: {share} of class 1"
+    );
 }
 
 #[test]
@@ -83,10 +90,15 @@ fn the_scorecard_decides_every_input_as_in_floats() {
         let decides = Decides::of(program).and_then(|decides| decides.value());
         let logit = (threshold / (1.0 - threshold)).ln();
         let value = decides.expect("a threshold");
-        assert!(value >= logit && value < logit + 0.01, "{threshold}: {value}");
+        assert!(
+            value >= logit && value < logit + 0.01,
+            "{threshold}: {value}"
+        );
         let found = decided(program, &compiled.weights, &all);
         let name = format!("scorecard at {threshold}");
-        agree(&name, &all, &found, |at| f64::from(scores[at][0]) >= threshold);
+        agree(&name, &all, &found, |at| {
+            f64::from(scores[at][0]) >= threshold
+        });
     }
 }
 

@@ -166,10 +166,7 @@ impl Model for Graph {
         executor.rows(&[input])
     }
 
-    fn input_scale(
-        options: &Options<Rows>,
-        samples: &[&[f32]],
-    ) -> Result<Option<i8>, QuantError> {
+    fn input_scale(options: &Options<Rows>, samples: &[&[f32]]) -> Result<Option<i8>, QuantError> {
         let Some(scale) = options.inputs.input_scale else {
             return Ok(None);
         };

@@ -9,6 +9,7 @@ use laminate_model::ops::forest::Nodes;
 use super::TreeError;
 use super::ensemble::{Decision, Ensemble, Link};
 use super::lower::Lowered;
+use super::softmax;
 use super::stairs::{self, Stairs};
 
 /// Fraction bits of a probability.
@@ -40,6 +41,15 @@ pub enum Head {
     },
     /// The place of the greatest margin, the first of equal ones.
     Argmax,
+    /// The softmax of logits that a step function makes of each margin.
+    Softmax {
+        /// Nodes of all step functions.
+        nodes: Nodes,
+        /// Steps through them.
+        steps: u32,
+        /// Fraction bits of a logit.
+        scale: i8,
+    },
 }
 
 /// A head, and what it costs in accuracy.
@@ -86,7 +96,10 @@ impl Asked {
     pub fn reached_by_prediction(&self, ensemble: &Ensemble, prediction: f64) -> bool {
         let least = match self.margin {
             // The link function rises, so that a margin and its prediction are above together.
-            true => ensemble.predictions(&[self.threshold.least]).first().copied(),
+            true => ensemble
+                .predictions(&[self.threshold.least])
+                .first()
+                .copied(),
             false => Some(self.threshold.least),
         };
         least.is_some_and(|least| prediction >= least)
@@ -101,7 +114,7 @@ pub fn usual(ensemble: &Ensemble) -> (Predict, Option<&'static str>) {
         (Predict::Response, Link::Softmax) if ensemble.decision == Decision::ArgMax => (
             Predict::Class,
             Some(
-                "the library predicts a softmax, of which the program gives the class (--predict)",
+                "the library predicts a softmax, of which the program gives the class, which is exact (--predict response for probabilities)",
             ),
         ),
         (predict, _) => (predict, None),
@@ -169,7 +182,11 @@ pub fn threshold(
     if reached(below) || !reached(above) {
         let score = |at: i32| match predict {
             Predict::Margin => margin(at),
-            _ => ensemble.predictions(&[margin(at)]).first().copied().unwrap_or(0.0),
+            _ => ensemble
+                .predictions(&[margin(at)])
+                .first()
+                .copied()
+                .unwrap_or(0.0),
         };
         return Err(TreeError::Threshold {
             threshold: least,
@@ -257,11 +274,7 @@ fn response(ensemble: &Ensemble, lowered: &Lowered) -> Result<Option<Made>, Tree
             .unwrap_or(0.0)
     };
     match (ensemble.link, ensemble.decision) {
-        (Link::Softmax, _) => Err(unsupported(
-            ensemble,
-            "the softmax of several margins as an output",
-            "give --predict class or margin",
-        )),
+        (Link::Softmax, _) => Ok(Some(softmax(lowered))),
         (Link::Logistic { .. }, _) => Ok(Some(probability(ensemble, lowered, INSIDE, exact))),
         // Shares of votes are probabilities already.
         (Link::Identity, Decision::Above(t)) if t > 0.0 => {
@@ -276,6 +289,25 @@ fn response(ensemble: &Ensemble, lowered: &Lowered) -> Result<Option<Made>, Tree
             }
             Ok(Some(made))
         }
+    }
+}
+
+/// Probabilities of several classes.
+fn softmax(lowered: &Lowered) -> Made {
+    let (stairs, scale) = softmax::logits(lowered);
+    let (nodes, steps) = stairs::table(&stairs);
+    Made {
+        head: Head::Softmax {
+            nodes,
+            steps,
+            scale,
+        },
+        predict: Predict::Response,
+        worst_error: softmax::worst_error(stairs.len(), scale),
+        // A probability of less than half a unit is zero.
+        worst_relative: f64::INFINITY,
+        threshold: None,
+        asked: None,
     }
 }
 

@@ -98,7 +98,9 @@ impl ThresholdReport {
             Some(probability) => format!("{value}, a probability of {probability}"),
             None => value.to_string(),
         };
-        format!("1 where the {compared} is at least {what} (integer {integer} of scale {scale}), else 0{asked}")
+        format!(
+            "1 where the {compared} is at least {what} (integer {integer} of scale {scale}), else 0{asked}"
+        )
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
+use laminate_front::predict::PredictError;
 use laminate_front::rows::{self, Missing, RowsError};
 use laminate_front::trees::agreement::{self, Against, Agreement};
 use laminate_front::trees::head::{self, Made};
-use laminate_front::predict::PredictError;
 use laminate_front::trees::{self, Decision, Ensemble, Lowered, Machine, Predict, program};
 use laminate_model::layout::Layout;
 use laminate_model::program::{Program, Weights};
@@ -181,7 +181,13 @@ fn head(
 /// The threshold that was asked for, as the program has it.
 fn threshold(ensemble: &Ensemble, made: &Made, machine: &Machine) -> Option<ThresholdReport> {
     let asked = made.asked?;
-    let linked = |margin: f64| ensemble.predictions(&[margin]).first().copied().unwrap_or(0.0);
+    let linked = |margin: f64| {
+        ensemble
+            .predictions(&[margin])
+            .first()
+            .copied()
+            .unwrap_or(0.0)
+    };
     let scale = machine.fraction;
     Some(ThresholdReport::new(
         asked.least,
@@ -299,6 +305,8 @@ fn human(report: &Report, folder: &Path) -> String {
         _ => String::new(),
     };
     let gives = match report.response_error {
+        _ if report.threshold.is_some() => "a decision, 0 or 1".to_owned(),
+        _ if report.predict == Predict::Class.name() => "the index of a class".to_owned(),
         0.0 => format!("{}s of {} fraction bits", report.predict, report.fraction),
         error => format!(
             "{}s of {} fraction bits, off by {error:.1e} at most{relative}",
