@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use eyre::{Context, ensure};
+use eyre::{Context, Report, ensure};
 use halo2curves_axiom::bn256::Fr;
+use laminate_front::quant::QuantError;
 use laminate_front::rows::Missing;
 use laminate_front::trees::program::takes_keys;
 use laminate_front::{quant, rows};
@@ -14,6 +15,7 @@ use laminate_prover::prove::Bound;
 
 use crate::files;
 use crate::llm;
+use crate::printable::printable;
 
 /// An input of a proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,10 +70,26 @@ pub fn read_values(path: &Path, program: &Program) -> eyre::Result<Input> {
         Missing::Refused
     };
     let rows = rows::read_with(path, program.tensor_width(program.input), missing)?;
-    let rows = quant::quantise_input(program, &rows);
+    let rows = quant::quantise_input(program, &rows).map_err(|error| of_column(error, path));
     Ok(Input::Rows(
         rows.wrap_err_with(|| path.display().to_string())?,
     ))
+}
+
+/// An error with the name of the column that it is about, where the rows have names.
+pub fn of_column(error: QuantError, rows: &Path) -> Report {
+    // The one counts from 0 and the other from 1, as rows and lines do.
+    let column = match &error {
+        QuantError::InputRange { column, .. } => Some(*column),
+        QuantError::InputScale { column, .. } => column.checked_sub(1),
+        _ => None,
+    };
+    let name = column.and_then(|column| rows::column_name(rows, column));
+    let error = Report::from(error);
+    match name {
+        Some(name) => error.wrap_err(format!("column {}", printable(&name))),
+        None => error,
+    }
 }
 
 /// The first rows of a file, at most `count`.

@@ -113,6 +113,168 @@ fn one_outlier_in_the_calibration_is_no_success() {
     );
 }
 
+fn model(folder: &str, name: &str) -> String {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let path = models.join(folder).join(name);
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_threshold_is_told_as_the_integer_that_it_is() {
+    let user = User::new();
+    let (onnx, rows) = (fraud("fraud.onnx"), fraud("calibration.csv"));
+    let evaluation = fraud("evaluation.csv");
+    let args = [&onnx, "--calibration", &rows, "--evaluation", &evaluation];
+    let of = |more: &[&str]| compile(&user, &[&args[..], &["-o", "m"], more].concat());
+    let (code, report, error) = of(&["--threshold", "0.5"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let threshold = &report["decides"]["threshold"];
+    assert_eq!(threshold["asked"], 0.5);
+    assert_eq!(
+        (&threshold["of"], &threshold["compared"]),
+        (&"probability".into(), &"logit".into())
+    );
+    assert_eq!(
+        (&threshold["integer"], &threshold["value"]),
+        (&0.into(), &0.0.into())
+    );
+    assert_eq!(threshold["probability"], 0.5);
+    assert!(report["fidelity"]["agreement"].as_f64().expect("share") > 0.99);
+
+    // A program says it, too, in its integers; what was asked for is the name of its node.
+    let (_, report, _) = of(&["--threshold", "0.9"]);
+    let told = &report["decides"]["threshold"];
+    let shown = user.accepted(&["inspect", "m/program.lam"]);
+    let read = &shown["content"]["decides"]["threshold"];
+    for key in ["integer", "scale", "value"] {
+        assert_eq!(read[key], told[key], "{key}");
+    }
+    let probability = told["probability"].as_f64().expect("a probability");
+    assert!((0.9..0.9002).contains(&probability), "{told}");
+    let nodes = shown["content"]["program"]["nodes"]
+        .as_array()
+        .expect("nodes");
+    assert_eq!(nodes.last().expect("a node")["name"], "probability >= 0.9");
+    let human = user.human(&["inspect", "m/program.lam"]);
+    assert!(
+        human.contains("1 where the value is at least 2.19"),
+        "{human}"
+    );
+
+    let (_, report, _) = of(&["--threshold", "-1.5", "--predict", "margin"]);
+    assert_eq!(report["decides"]["threshold"]["of"], "value");
+    assert_eq!(report["decides"]["threshold"]["value"], -1.5);
+    let (_, report, _) = of(&["--predict", "class"]);
+    assert_eq!(report["decides"]["threshold"]["asked"], 0.5);
+    let (_, report, _) = of(&["--predict", "margin"]);
+    assert_eq!(report["decides"], Value::Null);
+    let refused = |more: &[&str], expected: &[&str]| {
+        let args = [&["compile"], &args[..], &["-o", "n"], more].concat();
+        user.refused(&args, expected);
+        assert!(!user.path("n/program.lam").exists(), "{more:?}");
+    };
+    refused(&["--threshold", "0"], &["fraud.onnx", "between 0 and 1"]);
+    refused(
+        &["--threshold", "0.5", "--predict", "class"],
+        &["leave --predict class out"],
+    );
+    refused(
+        &["--threshold", "1e9", "--predict", "margin"],
+        &["at least 1000000000", "decided alike"],
+    );
+    user.refused(
+        &["compile", "tiny.bin", "--threshold", "0.5", "-o", "n"],
+        &["--threshold is for models over rows", "tiny.bin"],
+    );
+}
+
+#[test]
+fn a_classifier_gives_its_class() {
+    let user = User::new();
+    let file = |name| model("digits", name);
+    let (onnx, rows) = (file("digits.onnx"), file("calibration.csv"));
+    let evaluation = file("evaluation.csv");
+    let args = [
+        &onnx,
+        "--calibration",
+        &rows,
+        "--evaluation",
+        &evaluation,
+        "-o",
+        "m",
+    ];
+    let of = |more: &[&str]| compile(&user, &[&args[..], more].concat());
+    let (code, report, error) = of(&["--argmax"]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(report["decides"]["classes"], 10);
+    assert!(report["fidelity"]["agreement"].as_f64().expect("share") >= 0.99);
+    let (_, other, _) = of(&["--predict", "class"]);
+    assert_eq!(other["program_digest"], report["program_digest"]);
+    let shown = user.accepted(&["inspect", "m/program.lam"]);
+    assert_eq!(shown["content"]["decides"]["classes"], 10);
+    user.refused(
+        &[&["compile"], &args[..], &["--threshold", "0.5"]].concat(),
+        &["10 numbers", "--predict class"],
+    );
+}
+
+/// A voter's row from the file of whole numbers to a proof of the decision alone.
+#[test]
+fn eligibility_is_proven_as_a_decision() {
+    let user = User::new();
+    let file = |name| model("eligibility", name);
+    let rows = file("calibration.csv");
+    let evaluation = file("evaluation.csv");
+    let args = [
+        &file("logistic.onnx"),
+        "--calibration",
+        &rows,
+        "--evaluation",
+        &evaluation,
+        "--threshold",
+        "0.5",
+        "--input-scale",
+    ];
+    let (code, report, error) = compile(&user, &[&args[..], &["0", "-o", "m"]].concat());
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(report["fidelity"]["agreement"], 1.0);
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    user.accepted(&["setup", "m", "--dev-srs"]);
+    for (name, decision) in [("eligible.csv", 1), ("ineligible.csv", 0)] {
+        let row = file(name);
+        let proven = user.accepted(&["prove", "m", "--input", &row, "-o", "vote.proof"]);
+        assert_eq!(proven["output"][0][0], f64::from(decision), "{proven}");
+        let verified = user.accepted(&["verify", "vote.proof", "--dir", "m"]);
+        assert_eq!(verified["valid"], true);
+    }
+    let text = std::fs::read_to_string(file("eligible.csv")).expect("a row");
+    user.write("old.csv", text.replace("34,40", "34,40000").as_bytes());
+    user.refused(
+        &[
+            "input", "commit", "m", "--input", "old.csv", "-o", "x.input",
+        ],
+        &["column months_resident", "value 40000", "-32768 to 32767"],
+    );
+    user.write("far.csv", format!("{text}34,40000,1,0,0,0\n").as_bytes());
+    user.refused(
+        &[
+            "compile",
+            args[0],
+            "--calibration",
+            "far.csv",
+            "--input-scale",
+            "0",
+            "-o",
+            "n",
+        ],
+        &[
+            "column months_resident",
+            "column 2",
+            "an input scale of 0 holds -32768 to 32767",
+        ],
+    );
+}
+
 #[test]
 fn a_language_model_made_ternary_after_training_is_no_success() {
     let user = User::new();

@@ -224,7 +224,7 @@ fn refuses_other_inputs(user: &User, legit: &str) {
         (
             "far.csv",
             format!("1e30{}\n", ",0".repeat(28)),
-            "outside the calibrated range",
+            "outside the range of the program's input",
         ),
         (
             "rows.csv",

@@ -90,6 +90,16 @@ fn trees_are_compiled_by_content_and_compared_with_the_library() {
         );
         assert!(fidelity["max_error"].as_f64().expect("error") < 1e-6);
     }
+    // Probabilities are off by a bound that is told, and by less from the library's.
+    let probabilities = ["--predict", "response"];
+    let report = user.accepted(&[&compile[..], &probabilities, &margins].concat());
+    assert_eq!(
+        (&report["outputs"], &report["fraction"]),
+        (&3.into(), &14.into())
+    );
+    let most = report["response_error"].as_f64().expect("a bound");
+    let error = report["fidelity"]["max_error"].as_f64().expect("an error");
+    assert!(error < most && most < 2e-3, "{error} {most}");
     let fidelity = with("classes.csv");
     assert_eq!(fidelity["against"], "classes of the library");
     assert_eq!(fidelity["agreement"], 1.0);
@@ -134,10 +144,6 @@ fn programs_give_what_is_asked_for() {
         assert!(error < 2.2e-4);
     }
     user.write(
-        "classes.json",
-        &std::fs::read(carried("xgb_classes.json")).expect("model"),
-    );
-    user.write(
         "poisson.txt",
         &std::fs::read(carried("lgb_poisson.txt")).expect("model"),
     );
@@ -145,9 +151,58 @@ fn programs_give_what_is_asked_for() {
         let args = ["compile", model, "--predict", predict, "-o", "none"];
         user.refused(&args, &[expected, "--predict"]);
     };
-    refused("classes.json", "response", "softmax");
     refused("poisson.txt", "class", "no classifier");
-    refused("tiny.bin", "class", "tiny.bin is none");
+    refused("tiny.bin", "class", "tiny.bin is a language model");
+}
+
+#[test]
+fn thresholds_of_trees_are_told_in_margins() {
+    let user = user("lgb_binary", "lgb_binary.txt", "model.txt");
+    let compile = [
+        "compile",
+        "model.txt",
+        "--evaluation",
+        "rows.csv",
+        "-o",
+        "m",
+    ];
+    let of = |more: &[&str]| user.accepted(&[&compile[..], more].concat());
+    // The library's own threshold, told once as a class and once as what it is.
+    let report = of(&["--threshold", "0.5"]);
+    let threshold = &report["threshold"];
+    assert_eq!(threshold["asked"], 0.5);
+    assert_eq!(
+        (&threshold["of"], &threshold["compared"]),
+        (&"probability".into(), &"margin".into())
+    );
+    assert_eq!(
+        (&threshold["integer"], &threshold["probability"]),
+        (&0.into(), &0.5.into())
+    );
+    assert_eq!(report["fidelity"]["agreement"], 1.0);
+    let decision = report["decision"].as_str().expect("text");
+    assert!(
+        decision
+            .contains("1 where the margin is at least 0, a probability of 0.5 (integer 0 of scale"),
+        "{decision}"
+    );
+    // Labels of the library are for its own threshold; here they are the same.
+    let labels = of(&["--threshold", "0.5", "--predictions", "classes.csv"]);
+    assert_eq!(labels["fidelity"]["agreement"], 1.0);
+    let margin = of(&["--threshold", "-0.25", "--predict", "margin"]);
+    assert_eq!(margin["threshold"]["of"], "value");
+    let value = margin["threshold"]["value"].as_f64().expect("a margin");
+    assert!((-0.25..-0.249_999).contains(&value), "{margin}");
+    assert_eq!(margin["threshold"]["probability"], Value::Null);
+    let refused = |more: &[&str], expected: &[&str]| {
+        user.refused(&[&compile[..], more].concat(), expected);
+    };
+    refused(&["--threshold", "1.5"], &["threshold 1.5", "decided alike"]);
+    refused(
+        &["--threshold", "0.5", "--predict", "class"],
+        &["leave --predict class out"],
+    );
+    refused(&["--input-scale", "0"], &["--input-scale", "float32"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | [`graph`], [`ops`] | the float graph, its ops and its interpreter |
 //! | [`passes`] | changes of its weights that keep what it computes |
 //! | [`llama`] | Llama models and tokenizers, a float reference run |
+//! | [`predict`] | what a program gives: margins, the response, a class, a decision by a threshold |
 //! | [`rows`] | rows of numbers from CSV and JSON |
 //! | [`trees`] | tree models of XGBoost, LightGBM, CatBoost and ONNX-ML, lowered to the forest machine |
 //! | [`quant`] | calibration: float model to program and weights; integer against float |
@@ -18,6 +19,7 @@ pub mod llama;
 pub mod onnx;
 pub mod ops;
 pub mod passes;
+pub mod predict;
 pub mod quant;
 pub mod rows;
 pub mod trees;

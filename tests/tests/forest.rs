@@ -1,6 +1,9 @@
 //! Forests: the executor against an interpreter of trees, and proofs of them in both modes and in the circuit.
 
+use std::path::Path;
+
 use laminate_engine::fold::FoldMode;
+use laminate_front::trees::{self, Predict, head, program};
 use laminate_model::ops::{Dense, Forest};
 use laminate_model::program::{DenseShape, DenseWeights, Node, Op, Tensor};
 use laminate_prover::exec;
@@ -84,6 +87,43 @@ fn proofs_verify_natively_and_in_the_circuit() {
 
 /// A dense layer before a forest: bytes and words in one weight polynomial, int16 in and int32 out. `checked`: whether every
 /// proof shows the range of the bytes.
+/// What follows margins that no synthetic case has: logits, and the softmax of networks behind them.
+#[test]
+fn probabilities_of_several_classes_are_proven() {
+    let srs = TestSrs::new(b"softmax of trees", 17);
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../front/tests/trees/models");
+    let ensemble = trees::read(&models.join("xgb_classes.json")).expect("the model");
+    let lowered = trees::lower(&ensemble).expect("lowers");
+    let made = head::head(&ensemble, &lowered, Predict::Response).expect("probabilities");
+    let machine = &lowered.machine;
+    let built = program::program(machine, &made.head, "classes", 2, 17);
+    let (program, weights) = built.expect("a program");
+    let rows = [vec![0.25, -1.5, 3.0, 0.0, 1.0, f32::NAN], vec![-0.5; 6]];
+    let inputs = rows.iter().map(|row| program::keys_of(row)).collect();
+    let case = Case {
+        program,
+        weights,
+        inputs,
+    };
+    for mode in [FoldMode::On, FoldMode::Off] {
+        let proven = prove_case(&case, &srs, mode, 3);
+        let verifier = &proven.model.verifier;
+        let verified = verifier.verify_native(&proven.statement, &proven.proof, &srs.tau_g2);
+        assert_eq!(verified, Ok(()), "{mode:?}");
+        assert_agreement(verifier, &proven.statement, &proven.proof);
+        let packing = laminate_model::statement::Packing::of_output(&case.program);
+        let (words, count) = (&proven.statement.output_words, case.program.output_len());
+        let outputs = laminate_model::statement::unpack(packing, words, count).expect("outputs");
+        for (row, found) in rows.iter().zip(outputs.chunks_exact(3)) {
+            let margins = ensemble.margins(row).expect("margins");
+            for (found, exact) in found.iter().zip(ensemble.predictions(&margins)) {
+                let found = f64::from(*found) / f64::from(1 << 14);
+                assert!((found - exact).abs() < made.worst_error, "{found} {exact}");
+            }
+        }
+    }
+}
+
 fn behind_a_layer(checked: bool) -> (Case, Trees) {
     let shape = Shape {
         missing: false,

@@ -6,9 +6,10 @@ use halo2curves_axiom::bn256::Fr;
 use laminate_engine::fold::FoldMode;
 use laminate_model::ops::forest::{Nodes, Row};
 use laminate_model::ops::row_argmax::MAX_CLASSES;
-use laminate_model::ops::{Forest, RowArgmax, View};
+use laminate_model::ops::{Dense, Forest, RowArgmax, View};
 use laminate_model::program::{
-    AxisMap, Node, Op, Program, Role, Tensor, TensorView, ViewTerm, Weights,
+    AxisMap, DenseShape, DenseWeights, Node, Op, Program, Role, Tensor, TensorView, ViewTerm,
+    Weights,
 };
 use laminate_tests::attack::{Tally, srs};
 use laminate_tests::circuit::assert_agreement;
@@ -27,24 +28,22 @@ fn wide(width: u32) -> Tensor {
     }
 }
 
-/// The class of each row, twice: nothing reads the first, nor a forest that is there for its weights.
-fn case(inputs: &[&[i32]]) -> Case {
+/// The class of each row, twice: nothing reads the first, nor what is there for its weights.
+fn case(inputs: &[&[i32]], bits: u8, limb_bits: u8) -> Case {
     let width = inputs[0].len() as u32;
     let log = inputs.len().next_power_of_two().trailing_zeros() as u8;
     let mut program = Program::empty("classes", log, 17);
-    program.limb_bits = 16;
+    program.limb_bits = limb_bits;
+    let tensor = |width| match bits {
+        32 => wide(width),
+        _ => Tensor::new("logits", width, 0),
+    };
     program.tensors = vec![
-        wide(width),
+        tensor(width),
         Tensor::new("unread", 1, 0),
         Tensor::new("class", 1, 0),
-        wide(1),
+        tensor(1),
     ];
-    let leaf = Row {
-        value: 5,
-        ..Row::default()
-    };
-    let table = Nodes::of_chains(&[leaf], &[0], &[0]).expect("a table");
-    program.weights = vec![table.shape()];
     program.nodes = [1, 2]
         .map(|output| Node {
             name: format!("class {output}"),
@@ -53,15 +52,14 @@ fn case(inputs: &[&[i32]]) -> Case {
             output,
         })
         .to_vec();
-    let forest = Forest {
-        weight: 0,
-        chains: 1,
-        steps: 1,
-        missing: false,
+    let (op, shape, weights) = match bits {
+        32 => forest(),
+        _ => sum(width),
     };
+    program.weights = vec![shape];
     program.nodes.push(Node {
-        name: "forest".into(),
-        op: Op::Forest(forest),
+        name: "weights".into(),
+        op,
         inputs: vec![0],
         output: 3,
     });
@@ -70,42 +68,102 @@ fn case(inputs: &[&[i32]]) -> Case {
     Case {
         program,
         weights: Weights {
-            dense: vec![table.weights()],
+            dense: vec![weights],
         },
         inputs: inputs.iter().map(|row| row.to_vec()).collect(),
     }
 }
 
-/// The last entry is padding of the axis; of the first row two are equal, in the second one has the ends of an int32.
-const ROWS: [&[i32]; 2] = [&[7, -3, 7], &[i32::MIN, i32::MAX, 0]];
-
-fn honest() -> &'static Forger {
-    static HONEST: OnceLock<Forger> = OnceLock::new();
-    HONEST.get_or_init(|| {
-        let honest = Forger::new(&case(&ROWS), srs());
-        assert_eq!(honest.broken(), [""; 0], "honest");
-        honest
-    })
+/// A forest of one leaf.
+fn forest() -> (Op, DenseShape, DenseWeights) {
+    let leaf = Row {
+        value: 5,
+        ..Row::default()
+    };
+    let table = Nodes::of_chains(&[leaf], &[0], &[0]).expect("a table");
+    let forest = Forest {
+        weight: 0,
+        chains: 1,
+        steps: 1,
+        missing: false,
+    };
+    (Op::Forest(forest), table.shape(), table.weights())
 }
 
-/// `x'` of a row's entry.
-fn rank(slot: usize, k: usize) -> i128 {
-    RowArgmax::rank(ROWS[slot][k], k, 3).into()
+/// A layer of one output.
+fn sum(width: u32) -> (Op, DenseShape, DenseWeights) {
+    let weights = DenseWeights {
+        weight: vec![1; width as usize],
+        bias: vec![0],
+        multiplier: vec![1 << 16],
+    };
+    let layer = Dense {
+        weight: 0,
+        shift: 16,
+    };
+    (Op::Dense(layer), DenseShape::new(1, width), weights)
 }
 
-/// The columns of a row whose class is `class`, and whose greatest rank is `best`; gaps are what they must be.
-fn claimed(slot: usize, class: usize, best: i128) -> Forger {
-    let mut forged = honest().clone();
-    forged.put(0, At::Output, slot, class as i128);
-    forged.put(0, BEST, slot, best);
-    for k in 0..4 {
-        forged.put(0, PICK, 4 * slot + k, i128::from(k == class));
-        if k < 3 {
-            forged.put(0, GAP, 4 * slot + k, best - rank(slot, k));
+/// Rows of a width at which the last entry is padding of the axis; of the first row two are equal, the second one has the
+/// ends of the range.
+struct Classes {
+    rows: [&'static [i32]; 2],
+    /// The last limb of a gap.
+    last: usize,
+    forger: Forger,
+}
+
+impl Classes {
+    fn new(rows: [&'static [i32]; 2], bits: u8, limb_bits: u8) -> Self {
+        let forger = Forger::new(&case(&rows, bits, limb_bits), srs());
+        assert_eq!(forger.broken(), [""; 0], "honest");
+        Self {
+            rows,
+            last: 48 / usize::from(limb_bits) - 1,
+            forger,
         }
     }
-    forged.recount_elements();
-    forged
+
+    /// `x'` of a row's entry.
+    fn rank(&self, slot: usize, k: usize) -> i128 {
+        RowArgmax::rank(self.rows[slot][k], k, 3).into()
+    }
+
+    /// The class of a row.
+    fn class(&self, slot: usize) -> usize {
+        let class = (0..3).max_by_key(|k| self.rank(slot, *k));
+        class.expect("an entry")
+    }
+
+    /// The columns of a row whose class is `class`, and whose greatest rank is `best`; gaps are what they must be.
+    fn claimed(&self, slot: usize, class: usize, best: i128) -> Forger {
+        let mut forged = self.forger.clone();
+        forged.put(0, At::Output, slot, class as i128);
+        forged.put(0, BEST, slot, best);
+        for k in 0..4 {
+            forged.put(0, PICK, 4 * slot + k, i128::from(k == class));
+            if k < 3 {
+                forged.put(0, GAP, 4 * slot + k, best - self.rank(slot, k));
+            }
+        }
+        forged.recount_elements();
+        forged
+    }
+}
+
+const WIDE: [&[i32]; 2] = [&[7, -3, 7], &[i32::MIN, i32::MAX, 0]];
+const NARROW: [&[i32]; 2] = [&[7, -3, 7], &[-(1 << 15), (1 << 15) - 1, 0]];
+
+/// Margins of trees, and logits of networks at both widths of a limb.
+fn all() -> &'static [Classes; 3] {
+    static ALL: OnceLock<[Classes; 3]> = OnceLock::new();
+    ALL.get_or_init(|| {
+        [
+            Classes::new(WIDE, 32, 16),
+            Classes::new(NARROW, 16, 8),
+            Classes::new(NARROW, 16, 16),
+        ]
+    })
 }
 
 /// Asserts that a forgery makes these statements of the first node false, among others, and is refused.
@@ -121,7 +179,7 @@ fn refuse(tally: &mut Tally, statements: &[&str], forged: &Forger) {
 #[test]
 fn classes_are_proven_natively_and_in_the_circuit() {
     let rows: [&[&[i32]]; 4] = [
-        &ROWS,
+        &WIDE,
         &[&[1, 2, 3, 4]],
         &[&[5, 5]],
         &[
@@ -131,13 +189,14 @@ fn classes_are_proven_natively_and_in_the_circuit() {
             &[i32::MAX; 5],
         ],
     ];
-    for rows in rows {
-        let case = case(rows);
+    let wide = rows.map(|rows| case(rows, 32, 16));
+    let narrow = [8, 16].map(|limb_bits| case(&NARROW, 16, limb_bits));
+    for case in wide.iter().chain(&narrow) {
         for mode in [FoldMode::On, FoldMode::Off] {
-            let proven = prove_case(&case, srs(), mode, 3);
+            let proven = prove_case(case, srs(), mode, 3);
             let verifier = &proven.model.verifier;
             let verified = verifier.verify_native(&proven.statement, &proven.proof, &srs().tau_g2);
-            assert_eq!(verified, Ok(()), "{rows:?}");
+            assert_eq!(verified, Ok(()), "{:?}", case.inputs);
             assert_agreement(verifier, &proven.statement, &proven.proof);
         }
     }
@@ -146,23 +205,23 @@ fn classes_are_proven_natively_and_in_the_circuit() {
 #[test]
 fn another_class_has_a_negative_gap() {
     let mut tally = Tally::new("other classes");
-    for slot in 0..2 {
-        let class = (0..3).max_by_key(|k| rank(slot, *k)).expect("an entry");
+    for (classes, slot) in all().iter().flat_map(|c| [(c, 0), (c, 1)]) {
+        let class = classes.class(slot);
         for other in (0..3).filter(|k| *k != class) {
-            let best = rank(slot, other);
-            let forged = claimed(slot, other, best);
+            let best = classes.rank(slot, other);
+            let forged = classes.claimed(slot, other, best);
             // The greatest is above what is claimed to be: among them the first of two equal ones by one.
-            let range = "range: node 0: Gap limb 2";
-            tally.refuse_alone(range, ROOT, &forged);
+            let range = format!("range: node 0: Gap limb {}", classes.last);
+            tally.refuse_alone(&range, ROOT, &forged);
             // The gap wraps in 48 bits.
             let mut wrapped = forged.clone();
-            let gap = (best - rank(slot, class)).rem_euclid(1 << 48);
+            let gap = (best - classes.rank(slot, class)).rem_euclid(1 << 48);
             wrapped.put(0, GAP, 4 * slot + class, gap);
             wrapped.recount_elements();
             refuse(&mut tally, &["row argmax: linear 0"], &wrapped);
             // The right greatest: the gap of what is picked is not zero.
-            let best = rank(slot, class);
-            let forged = claimed(slot, other, best);
+            let best = classes.rank(slot, class);
+            let forged = classes.claimed(slot, other, best);
             refuse(&mut tally, &["row argmax: quadratic 0"], &forged);
         }
     }
@@ -171,11 +230,11 @@ fn another_class_has_a_negative_gap() {
 #[test]
 fn one_entry_inside_is_picked() {
     let mut tally = Tally::new("picks");
-    for slot in 0..2 {
-        let class = (0..3).max_by_key(|k| rank(slot, *k)).expect("an entry");
-        let best = rank(slot, class);
+    for (classes, slot) in all().iter().flat_map(|c| [(c, 0), (c, 1)]) {
+        let class = classes.class(slot);
+        let best = classes.rank(slot, class);
         // None, and one behind the end: its gap is public.
-        let mut none = honest().clone();
+        let mut none = classes.forger.clone();
         none.put(0, PICK, 4 * slot + class, 0);
         none.put(0, At::Output, slot, 0);
         none.recount_elements();
@@ -183,7 +242,7 @@ fn one_entry_inside_is_picked() {
         for (gap, statement) in [(4, "row argmax: quadratic 0"), (0, "row argmax: linear 0")] {
             // Whatever is called the greatest.
             for best in [best, (1 << 48) - 1] {
-                let mut padded = claimed(slot, 3, best);
+                let mut padded = classes.claimed(slot, 3, best);
                 padded.put(0, GAP, 4 * slot + 3, gap);
                 padded.recount_elements();
                 refuse(&mut tally, &[statement], &padded);
@@ -191,14 +250,14 @@ fn one_entry_inside_is_picked() {
         }
         // Two and minus one.
         let other = (class + 1) % 3;
-        let mut twice = honest().clone();
+        let mut twice = classes.forger.clone();
         twice.put(0, PICK, 4 * slot + class, 2);
         twice.put(0, PICK, 4 * slot + other, -1);
         twice.put(0, At::Output, slot, 2 * class as i128 - other as i128);
         twice.recount_elements();
         refuse(&mut tally, &["range: node 0: Pick"], &twice);
         // More than the greatest.
-        let above = claimed(slot, class, best + 1);
+        let above = classes.claimed(slot, class, best + 1);
         refuse(&mut tally, &["row argmax: quadratic 0"], &above);
     }
 }
@@ -206,13 +265,13 @@ fn one_entry_inside_is_picked() {
 #[test]
 fn the_class_is_what_is_picked() {
     let mut tally = Tally::new("classes beside the pick");
-    for slot in 0..2 {
-        let class = honest().integer(0, At::Output, slot);
+    for (classes, slot) in all().iter().flat_map(|c| [(c, 0), (c, 1)]) {
+        let class = classes.forger.integer(0, At::Output, slot);
         for other in [0, 1, 2, 3, -1, 1 << 14]
             .into_iter()
             .filter(|c| *c != class)
         {
-            let mut forged = honest().clone();
+            let mut forged = classes.forger.clone();
             forged.put(0, At::Output, slot, other);
             forged.recount_elements();
             let statement = "node 0: row argmax class: linear 0";
@@ -220,25 +279,26 @@ fn the_class_is_what_is_picked() {
         }
     }
     // The output that is stated.
-    let mut told = honest().clone();
-    told.output[0] += Fr::from(1);
-    told.restate();
-    tally.refuse("an output beside the trace", "", &told);
+    for classes in all() {
+        let mut told = classes.forger.clone();
+        told.output[0] += Fr::from(1);
+        told.restate();
+        tally.refuse("an output beside the trace", "", &told);
+    }
 }
 
 #[test]
 fn programs_that_have_no_such_class_are_refused() {
     let refusal = |change: &dyn Fn(&mut Program)| {
-        let mut program = case(&ROWS).program;
+        let mut program = case(&WIDE, 32, 16).program;
         change(&mut program);
         program.check().expect_err("refused").to_string()
     };
     for (expected, change) in [
         (
-            "has 16 bits, expected 32",
-            &(|p: &mut Program| p.tensors[0].bits = 16) as &dyn Fn(&mut Program),
+            "has 32 bits, expected 16",
+            &(|p: &mut Program| p.tensors[1].bits = 32) as &dyn Fn(&mut Program),
         ),
-        ("has 32 bits, expected 16", &|p| p.tensors[1].bits = 32),
         ("and one number", &|p| p.tensors[1].axes = vec![2]),
         ("expected one axis", &|p| p.tensors[0].axes = vec![3, 2]),
         ("expected one axis", &|p| {

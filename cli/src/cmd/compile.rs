@@ -1,5 +1,6 @@
 //! `laminate compile`: model file to program and weights; language models in `llm`, trees in `trees`.
 
+mod decision;
 mod llm;
 mod record;
 mod shards;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_front::onnx;
+use laminate_front::predict::{self, Predict, Threshold};
 use laminate_front::quant::{
     self, Compiled, Fidelity, LayerRounding, NodeBound, Options, Perplexity, Rounding,
 };
@@ -22,12 +24,15 @@ use serde_json::Value;
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
 pub use record::{CompileRecord, Source};
 
+pub use decision::DecisionReport;
+use decision::PredictArg;
 use useful::Floor;
 
 use crate::bound::BindingArgs;
 use crate::destination;
 use crate::exit::Exit;
 use crate::files::{Lock, ModelDir, hex_scalar, own};
+use crate::input;
 use crate::llm::is_llm;
 use crate::output::Output;
 use crate::printable::printable;
@@ -40,7 +45,7 @@ const ROW_LOG: u8 = 17;
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[command(
-    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n  laminate compile credit.json --evaluation rows.csv --predictions predictions.csv -o credit\n\nModels of trees are read by their content: XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) and\nONNX-ML (scikit-learn through skl2onnx). They need no calibration.\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
+    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile fraud.onnx --calibration rows.csv --threshold 0.5 -o decision\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n  laminate compile credit.json --evaluation rows.csv --predictions predictions.csv -o credit\n\nModels of trees are read by their content: XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) and\nONNX-ML (scikit-learn through skl2onnx). They need no calibration.\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
 )]
 pub struct Compile {
     /// The model: ONNX; trees of XGBoost, LightGBM, CatBoost or ONNX-ML; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
@@ -60,10 +65,28 @@ pub struct Compile {
     #[arg(long)]
     #[serde(skip)]
     pub predictions: Option<PathBuf>,
-    /// What a program of trees gives: margins (sums of leaves), the response (what the link function makes of them:
-    /// probabilities, expectations) or the index of the class [default: what the library's predict gives].
+    /// What the program gives: margins (sums of leaves, logits), the response (what the last function makes of them:
+    /// probabilities, expectations) or the index of the class [default: what the model gives, of trees the library's
+    /// predict].
     #[arg(long, value_enum)]
-    pub predict: Option<trees::PredictArg>,
+    pub predict: Option<PredictArg>,
+    /// The same as --predict class: the index of the largest of several outputs, the first of equal ones.
+    #[arg(long, conflicts_with = "predict")]
+    pub argmax: bool,
+    /// Give 1 where the response is at least T, else 0, and nothing of the response; of two outputs behind a softmax that of
+    /// the second. With --predict margin T is on what is before the last function.
+    #[arg(
+        long,
+        value_name = "T",
+        allow_negative_numbers = true,
+        conflicts_with = "argmax"
+    )]
+    pub threshold: Option<f64>,
+    /// Fix what an integer of the input stands for: the integer of a number x is x·2^N, so with 0 inputs are whole numbers
+    /// from -32768 to 32767. Whoever commits to inputs or signs them then knows it whatever the calibration [default:
+    /// from calibration].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-40..=40))]
+    pub input_scale: Option<i8>,
     /// Name of the program, of which its digest is, too [default: that of the model's file].
     #[arg(long)]
     pub name: Option<String>,
@@ -111,6 +134,8 @@ pub struct Report {
     pub polynomial_logs: [usize; 2],
     /// Integers of every dense layer's weights.
     pub weights: Vec<WeightsReport>,
+    /// What the output decides, if it is a decision.
+    pub decides: Option<DecisionReport>,
     /// Agreement with the float model.
     pub fidelity: FidelityReport,
     /// Static bound of every node.
@@ -243,6 +268,11 @@ fn model_name(args: &Compile) -> String {
 /// # Errors
 /// Anything wrong with the model or the rows.
 pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
+    network(args).map(|(compiled, fidelity, _)| (compiled, fidelity))
+}
+
+/// A model over rows, how close it is, and the threshold that it decides by, if it does.
+fn network(args: &Compile) -> eyre::Result<(Compiled, Fidelity, Option<Threshold>)> {
     if let Some(option) = args.llm.given() {
         return Err(eyre!(
             "{option} is for language models; {} is not one by its name (.gguf, .safetensors, .bin or a folder)",
@@ -252,13 +282,18 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
     let calibration = args.calibration.as_deref().ok_or_else(|| {
         eyre!("no calibration rows: give inputs of the model with --calibration FILE (CSV or JSON)")
     })?;
-    let graph = onnx::read(&args.model).wrap_err_with(|| args.model.display().to_string())?;
+    let model = || args.model.display().to_string();
+    let graph = onnx::read(&args.model).wrap_err_with(model)?;
+    let headed = predict::network(graph, args.predict(), args.threshold).wrap_err_with(model)?;
+    let graph = headed.graph;
     let columns = graph.width(graph.input());
     let rows = rows::read(calibration, columns)?;
     let mut options = Options::rows(model_name(args), args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
-    let mut compiled = quant::compile(&graph, &rows, &options)?;
+    options.inputs.input_scale = args.input_scale;
+    let compiled = quant::compile(&graph, &rows, &options);
+    let mut compiled = compiled.map_err(|error| input::of_column(error, calibration))?;
     args.binding.apply(&mut compiled.program)?;
     let fidelity = match (&args.evaluation, &compiled.fidelity) {
         (None, Some(measured)) => measured.clone(),
@@ -268,7 +303,7 @@ pub fn compile(args: &Compile) -> eyre::Result<(Compiled, Fidelity)> {
             quant::fidelity(&graph, &compiled.program, &compiled.weights, &rows)?
         }
     };
-    Ok((compiled, fidelity))
+    Ok((compiled, fidelity, headed.threshold))
 }
 
 /// A folder that is written, and what to say of it.
@@ -301,6 +336,14 @@ impl Finished {
 }
 
 impl Compile {
+    /// What the program is to give, if it is said.
+    fn predict(&self) -> Option<Predict> {
+        match self.argmax {
+            true => Some(Predict::Class),
+            false => self.predict.map(Into::into),
+        }
+    }
+
     /// The folder, for this command alone. Quantising takes minutes, in which a commitment may have been made there.
     fn folder(&self) -> eyre::Result<(ModelDir, Lock)> {
         let dir = ModelDir::create(&self.output)?;
@@ -334,18 +377,25 @@ impl Compile {
         {
             return trees::run(self, &ensemble, out);
         }
-        let given = [
-            ("--predictions", self.predictions.is_some()),
-            ("--predict", self.predict.is_some()),
-        ];
-        for (option, given) in given {
-            ensure!(
-                !given,
-                "{option} is for models of trees; {} is none",
-                self.model.display()
-            );
-        }
+        ensure!(
+            self.predictions.is_none(),
+            "--predictions is for models of trees; {} is none",
+            self.model.display()
+        );
         if is_llm(&self.model) {
+            let given = [
+                ("--predict", self.predict.is_some()),
+                ("--argmax", self.argmax),
+                ("--threshold", self.threshold.is_some()),
+                ("--input-scale", self.input_scale.is_some()),
+            ];
+            for (option, given) in given {
+                ensure!(
+                    !given,
+                    "{option} is for models over rows; {} is a language model, whose program gives the likeliest tokens",
+                    self.model.display()
+                );
+            }
             ensure!(
                 self.batch == 1 && self.evaluation.is_none(),
                 "--batch and --evaluation are for models over rows; a language model has --tokens and --fidelity"
@@ -361,14 +411,15 @@ impl Compile {
             };
         }
         let floor = Floor::new(self, useful::AGREEMENT)?;
-        let (compiled, fidelity) = {
+        let (compiled, fidelity, threshold) = {
             let _stage = out.stage("Importing and quantising the model");
-            compile(self)?
+            network(self)?
         };
         let (dir, _lock) = self.folder()?;
         dir.write_compiled(&compiled.program, &compiled.weights)?;
         let warnings = floor.of(&fidelity, &compiled.columns);
-        let report = report(&compiled, &fidelity, warnings)?;
+        let decides = DecisionReport::of(&compiled.program, threshold);
+        let report = report(&compiled, (&fidelity, decides), warnings)?;
         let text = human(&report, &self.output);
         Finished::new(
             self,
@@ -381,7 +432,11 @@ impl Compile {
     }
 }
 
-fn report(compiled: &Compiled, fidelity: &Fidelity, warnings: Vec<String>) -> eyre::Result<Report> {
+fn report(
+    compiled: &Compiled,
+    (fidelity, decides): (&Fidelity, Option<DecisionReport>),
+    warnings: Vec<String>,
+) -> eyre::Result<Report> {
     let layout = laminate_model::layout::Layout::new(&compiled.program);
     let bounds = compiled.report.iter().map(BoundReport::from);
     Ok(Report {
@@ -390,6 +445,7 @@ fn report(compiled: &Compiled, fidelity: &Fidelity, warnings: Vec<String>) -> ey
         slots: compiled.program.slots(),
         weights: compiled.layers.iter().map(WeightsReport::from).collect(),
         polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
+        decides,
         fidelity: fidelity.into(),
         bounds: bounds.collect(),
         warnings,
@@ -438,8 +494,12 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
         (None, Some(share)) => format!(", {:.2} % of the variance explained", 100.0 * share),
         (None, None) => String::new(),
     };
+    let decides = match &report.decides {
+        Some(decides) => format!("decides   {}\n", decides.what),
+        None => String::new(),
+    };
     format!(
-        "{table}\nprogram   {}\nparameters {}, batch slots {}\nweights   {}\nfidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
+        "{table}\nprogram   {}\nparameters {}, batch slots {}\nweights   {}\n{decides}fidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
         report.program_digest,
         report.parameters,
         report.slots,

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::bound::{BoundReport, Issued, Member, public_input, read_tree};
 use crate::cmd::audit::Opening;
+use crate::cmd::compile::DecisionReport;
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
 use crate::joins::JoinFile;
 use crate::measure::size;
@@ -75,8 +76,12 @@ impl Inspect {
             Kind::Program => {
                 let program: Program = files::read(kind, &self.file)?.1;
                 program.check()?;
-                let mut shown =
-                    json!({ "digest": hex_scalar(&program.digest()?), "program": program });
+                // Read off the program alone: what was asked for is in the name of its node.
+                let mut shown = json!({
+                    "digest": hex_scalar(&program.digest()?),
+                    "decides": DecisionReport::of(&program, None),
+                    "program": program,
+                });
                 shorten(&mut shown);
                 Some(shown)
             }

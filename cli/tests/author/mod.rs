@@ -49,6 +49,19 @@ impl User {
         command.output().expect("the binary runs")
     }
 
+    /// Runs what must succeed; its text.
+    #[allow(dead_code, reason = "most tests read JSON")]
+    pub fn human(&self, args: &[&str]) -> String {
+        let mut command = Command::cargo_bin("laminate").expect("binary");
+        command
+            .current_dir(self.dir.path())
+            .env("LAMINATE_CACHE", self.path("cache"))
+            .args(args);
+        let output = command.output().expect("the binary runs");
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Runs what must succeed; its JSON.
     pub fn accepted(&self, args: &[&str]) -> Value {
         self.ended(args, 0)

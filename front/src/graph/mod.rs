@@ -93,6 +93,66 @@ impl Graph {
         self
     }
 
+    /// The part of the graph that leads to a value, which is its output; nothing is known of equal blocks in it.
+    ///
+    /// # Errors
+    /// [`GraphError`] if there is no such value.
+    pub fn until(&self, output: ValueId) -> Result<Self, GraphError> {
+        let mut needed = self.ancestors(output);
+        needed.insert(self.input);
+        let mut places = vec![0; self.values.len()];
+        let mut values = vec![];
+        for (id, (value, place)) in self.values.iter().zip(&mut places).enumerate() {
+            if needed.contains(&id) {
+                *place = values.len();
+                values.push(value.clone());
+            }
+        }
+        let place = |id: &ValueId| places.get(*id).copied().unwrap_or(usize::MAX);
+        let nodes = self.nodes.iter().filter(|n| needed.contains(&n.output));
+        let nodes = nodes.map(|node| Node {
+            inputs: node.inputs.iter().map(place).collect(),
+            output: place(&node.output),
+            ..node.clone()
+        });
+        let graph = Self {
+            values,
+            nodes: nodes.collect(),
+            input: place(&self.input),
+            output: place(&output),
+            blocks: None,
+            params: self.params.clone(),
+            arithmetic: self.arithmetic,
+        };
+        graph.check()?;
+        Ok(graph)
+    }
+
+    /// The graph with one op more, on its output, that gives values of the shape `features`.
+    ///
+    /// # Errors
+    /// [`GraphError`] if the op has no such operand or result.
+    pub fn followed_by(
+        mut self,
+        op: ops::Op,
+        name: impl Into<String>,
+        features: &[usize],
+    ) -> Result<Self, GraphError> {
+        let name = name.into();
+        self.values.push(Value::new(name.clone(), features));
+        let output = self.values.len() - 1;
+        self.nodes.push(Node {
+            name,
+            op,
+            inputs: vec![self.output],
+            params: vec![],
+            output,
+        });
+        self.output = output;
+        self.check()?;
+        Ok(self)
+    }
+
     fn check(&self) -> Result<(), GraphError> {
         let wrong = |value: String, problem: &str| GraphError::Value {
             value,

@@ -119,7 +119,7 @@ impl Graph {
     }
 
     /// Values that one depends on, and itself.
-    fn ancestors(&self, wanted: ValueId) -> HashSet<ValueId> {
+    pub(super) fn ancestors(&self, wanted: ValueId) -> HashSet<ValueId> {
         let mut needed = HashSet::from([wanted]);
         for node in self.nodes().iter().rev() {
             if needed.contains(&node.output) {

@@ -11,6 +11,7 @@
 //! | State | `recurrent` |
 //! | Gather, Norm, Scale, Rotate | `position` |
 //! | Scores, Softmax, Mix | `attention` |
+//! | Step, ArgMax | `decide` |
 
 #![cfg_attr(
     not(test),
@@ -25,6 +26,7 @@
 mod arrange;
 mod attention;
 pub mod contract;
+mod decide;
 mod function;
 pub mod pointwise;
 mod position;
@@ -152,6 +154,13 @@ pub enum Op {
     Softmax,
     /// Values `(u, g, d)` mixed by weights `(t, g, r, u)`: `(t, g, r, d)`.
     Mix,
+    /// 1 where the one number of a row, or of two the second less the first, is at least so much, else 0.
+    Step {
+        /// How much.
+        least: f64,
+    },
+    /// The place of the largest number of a row, the first of equal ones.
+    ArgMax,
 }
 
 /// How axes are taken together.
@@ -197,6 +206,8 @@ impl Op {
             Self::Scores { .. } => "scores",
             Self::Softmax => "softmax",
             Self::Mix => "mix",
+            Self::Step { .. } => "threshold",
+            Self::ArgMax => "argmax",
         }
     }
 
@@ -229,7 +240,9 @@ impl Op {
             | Self::Reshape
             | Self::Norm { .. }
             | Self::Rotate { .. }
-            | Self::Softmax => (1..=1, 0..=0),
+            | Self::Softmax
+            | Self::Step { .. }
+            | Self::ArgMax => (1..=1, 0..=0),
         }
     }
 
@@ -313,6 +326,7 @@ pub(crate) fn check(
         },
         Op::Concat { axis } => arrange::check_concat(*axis, operands, output),
         Op::State(state) => recurrent::check(state, operands, params, output),
+        Op::Step { .. } | Op::ArgMax => decide::check(op, operands, output),
         op => pointwise::check(op, operands, output),
     }
 }
@@ -390,6 +404,9 @@ pub(crate) fn evaluate(
             let operands = operands.iter().map(|x| (x.whole, x.features.as_slice()));
             let operands: Vec<_> = operands.collect();
             recurrent::evaluate(state, &operands, &params, &context.features)
+        }
+        (Op::Step { .. } | Op::ArgMax, [x], _) => {
+            decide::evaluate(op, x.whole, x.features.iter().product())
         }
         (Op::Gather, [x], [table]) => position::gather(x.whole, table)?,
         (Op::Norm { eps }, [x], _) => position::norm(x.whole, width, *eps),

@@ -58,7 +58,9 @@ impl Op {
             | Self::Rotate { .. }
             | Self::Scores { .. }
             | Self::Softmax
-            | Self::Mix => 0.0,
+            | Self::Mix
+            | Self::Step { .. }
+            | Self::ArgMax => 0.0,
             Self::Abs => a.abs(),
             Self::Clip { lowest, highest } => a.max((*lowest).into()).min((*highest).into()),
             Self::Rectify { slope } if *slope == 0.0 => a.max(0.0),

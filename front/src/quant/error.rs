@@ -16,7 +16,7 @@ pub enum QuantError {
     Rows(#[from] RowsError),
     /// An input value is outside what the input's scale can hold.
     #[error(
-        "row {row}, column {column}: value {value} is outside the calibrated range, expected {lowest} to {highest}; no proof is made of it"
+        "row {row}, column {column}: value {value} is outside the range of the program's input, expected {lowest} to {highest}; no proof is made of it"
     )]
     InputRange {
         /// The row, from 0.
@@ -151,6 +151,36 @@ pub enum QuantError {
         highest: f32,
         /// Real value of one unit.
         unit: f64,
+    },
+    /// A threshold that no integer reaches.
+    #[error(
+        "node {node:?}: what is decided on would have to be at least {least}, and at its scale is {lowest} to {highest}: every input would be decided alike; give a threshold inside, or calibrate with rows that come near it"
+    )]
+    Threshold {
+        /// The node.
+        node: String,
+        /// The threshold, of a probability on its logit.
+        least: f64,
+        /// The lowest that can be decided on.
+        lowest: f64,
+        /// The highest.
+        highest: f64,
+    },
+    /// A calibrated value that the scale of the input, which was given, does not hold.
+    #[error(
+        "column {column}: calibration has {value}, and an input scale of {scale} holds {lowest} to {highest}; give a lower one (--input-scale), or leave out what is no such input"
+    )]
+    InputScale {
+        /// The column, from 1.
+        column: usize,
+        /// The value.
+        value: f32,
+        /// The scale.
+        scale: i8,
+        /// Lowest value that rounds into the range.
+        lowest: f64,
+        /// Highest value that rounds into the range.
+        highest: f64,
     },
     /// An op reads axes that a Reshape before it has joined of others.
     #[error(

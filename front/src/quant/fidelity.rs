@@ -16,6 +16,8 @@ use crate::ops::{Function, Op as FloatOp};
 pub enum Decision {
     /// One output, a probability: positive from 0.5 on.
     Threshold,
+    /// One output, which is the class.
+    Class,
     /// Several outputs: the largest, of equal ones the first. Of a language model, the likeliest token.
     Argmax,
 }
@@ -220,7 +222,7 @@ fn summarise(results: Vec<Rows>, decision: Option<Decision>, width: usize) -> Fi
     out
 }
 
-/// A model with one output decides by threshold only if that output is a probability.
+/// A model with one output decides by threshold only if that output is a probability, or the decision itself.
 fn decision(graph: &Graph) -> Option<Decision> {
     if graph.width(graph.output()) > 1 {
         return Some(Decision::Argmax);
@@ -229,6 +231,7 @@ fn decision(graph: &Graph) -> Option<Decision> {
     while let Some(node) = graph.producer(id) {
         match node.op {
             FloatOp::Reshape => id = *node.inputs.first()?,
+            FloatOp::Step { .. } | FloatOp::ArgMax => return Some(Decision::Class),
             FloatOp::Unary(Function::Sigmoid) => return Some(Decision::Threshold),
             _ => return None,
         }
@@ -240,6 +243,8 @@ impl Decision {
     fn decide(self, outputs: &[f64]) -> usize {
         match self {
             Self::Threshold => usize::from(outputs.first().is_some_and(|v| *v >= 0.5)),
+            // A whole number.
+            Self::Class => outputs.first().map_or(0, |v| *v as usize),
             Self::Argmax => {
                 let pairs = outputs.iter().enumerate();
                 pairs
@@ -260,6 +265,7 @@ mod tests {
     fn decisions() {
         assert_eq!(Decision::Threshold.decide(&[0.5]), 1);
         assert_eq!(Decision::Threshold.decide(&[0.499]), 0);
+        assert_eq!(Decision::Class.decide(&[2.0]), 2);
         assert_eq!(Decision::Argmax.decide(&[1.0, 3.0, 3.0, -1.0]), 1);
     }
 

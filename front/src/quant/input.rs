@@ -61,12 +61,13 @@ pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i3
     let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
     let quantise_row = |(row, values): (usize, &Vec<f32>)| {
         let quantise = |(column, value): (usize, &f32)| {
-            quantise(*value, scale).ok_or_else(|| QuantError::InputRange {
+            let [lowest, highest] = range(scale);
+            quantise(*value, scale).ok_or(QuantError::InputRange {
                 row,
                 column,
                 value: *value,
-                lowest: real(-ACTIVATION_BOUND as i32, scale),
-                highest: real(ACTIVATION_BOUND as i32 - 1, scale),
+                lowest,
+                highest,
             })
         };
         values.iter().enumerate().map(quantise).collect()
@@ -79,6 +80,16 @@ fn quantise(x: f32, scale: i8) -> Option<i32> {
     (-ACTIVATION_BOUND..ACTIVATION_BOUND)
         .contains(&i64::from(v))
         .then_some(v)
+}
+
+/// Whether a value is an input at a scale.
+pub(super) fn fits(x: f32, scale: i8) -> bool {
+    quantise(x, scale).is_some()
+}
+
+/// The lowest and the highest number that an input has at a scale.
+pub(super) fn range(scale: i8) -> [f64; 2] {
+    [-ACTIVATION_BOUND, ACTIVATION_BOUND - 1].map(|end| real(end as i32, scale))
 }
 
 /// The nearest integer to `x·2^scale` without a range check; far values saturate at those of an i32.

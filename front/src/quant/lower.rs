@@ -227,6 +227,7 @@ impl<'g> Lowering<'g> {
             | ops::Op::MeanPool { .. }
             | ops::Op::Arrange(_)
             | ops::Op::Concat { .. } => return self.spatial(node),
+            ops::Op::Step { .. } | ops::Op::ArgMax => return self.decision(node),
             _ => return Err(unsupported(node)),
         };
         self.push(node, op, inputs, scale, &layout)

@@ -14,6 +14,7 @@
 //! | which of a value's numbers is which of a tensor's | `layout` |
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
+//! | decisions in the place of scores | [`decide`] |
 //! | real input to integers | [`input`] |
 //!
 //! What the integers mean is specified in `docs/specs/numerics.md`.
@@ -22,6 +23,7 @@ mod along;
 mod attention;
 pub mod bounds;
 pub mod calibrate;
+pub mod decide;
 mod error;
 mod factors;
 mod fidelity;
@@ -45,6 +47,7 @@ mod stack;
 mod tests;
 
 pub use bounds::NodeBound;
+pub use decide::Decides;
 pub use error::QuantError;
 pub use fidelity::{Decision, Fidelity, Perplexity, fidelity};
 pub use grid::{Rounding, WeightChoice};
@@ -60,6 +63,8 @@ use laminate_model::program::{Program, Weights};
 pub struct Rows {
     /// Number of rows; rounded up to a power of two.
     pub batch: usize,
+    /// The scale of the input, `x·2^scale` being the integer of a number `x`; from calibration if not given.
+    pub input_scale: Option<i8>,
 }
 
 /// What one proof of a language model takes in.
@@ -99,7 +104,10 @@ impl Options<Rows> {
     pub fn rows(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
         Self {
             name: name.into(),
-            inputs: Rows { batch },
+            inputs: Rows {
+                batch,
+                input_scale: None,
+            },
             row_log: Some(row_log),
             check_weights: Some(true),
             headroom: 2.0,

@@ -91,6 +91,17 @@ pub trait Model: Sync {
         None
     }
 
+    /// The scale of the input, where it is given and not calibrated.
+    ///
+    /// # Errors
+    /// [`QuantError::InputScale`] if it does not hold the samples.
+    fn input_scale(
+        _options: &Options<Self::Inputs>,
+        _samples: &[&[Self::Item]],
+    ) -> Result<Option<i8>, QuantError> {
+        Ok(None)
+    }
+
     /// How samples use the input's scale.
     fn columns(_program: &Program, _samples: &[Vec<Self::Item>]) -> Vec<Column> {
         vec![]
@@ -153,6 +164,26 @@ impl Model for Graph {
         // Not range-checked here: the executor refuses it and names row and feature.
         let input = sample.iter().map(|x| nearest(*x, scale)).collect();
         executor.rows(&[input])
+    }
+
+    fn input_scale(options: &Options<Rows>, samples: &[&[f32]]) -> Result<Option<i8>, QuantError> {
+        let Some(scale) = options.inputs.input_scale else {
+            return Ok(None);
+        };
+        let values = samples.iter().flat_map(|row| row.iter().enumerate());
+        match { values }.find(|(_, value)| !input::fits(**value, scale)) {
+            None => Ok(Some(scale)),
+            Some((column, value)) => {
+                let [lowest, highest] = input::range(scale);
+                Err(QuantError::InputScale {
+                    column: column + 1,
+                    value: *value,
+                    scale,
+                    lowest,
+                    highest,
+                })
+            }
+        }
     }
 
     fn columns(program: &Program, samples: &[Vec<f32>]) -> Vec<Column> {

@@ -43,6 +43,8 @@ pub struct Prepared<'m, M: Model> {
     /// Largest absolute value of every value of the graph, as the program has it.
     ranges: Vec<f64>,
     layers: Layers<'m>,
+    /// Scale of the input, if it is given.
+    input: Option<i8>,
     scales: Scales,
     integers: Integers,
 }
@@ -68,6 +70,7 @@ impl<'m, M: Model> Prepared<'m, M> {
         program.limb_bits = rules.limb_bits;
         let slots = program.slots();
         let samples = model.pieces(calibration, slots)?;
+        let input = M::input_scale(options, &samples)?;
         let mut plan = match rules.passes {
             true => Plan::new(graph),
             false => Plan::unchanged(graph),
@@ -78,10 +81,10 @@ impl<'m, M: Model> Prepared<'m, M> {
         }
         let mut layers = Layers::new(plan, rules, options.weights)?;
         let ranges = seen.into_largest();
-        let mut scales = Scales::choose(&layers, &ranges, options.headroom)?;
+        let mut scales = Scales::choose(&layers, &ranges, options.headroom, input)?;
         if coarsest_shared(graph, &layers, &scales).is_some_and(|scale| scale < SHARED) {
             layers.shared = None;
-            scales = Scales::choose(&layers, &ranges, options.headroom)?;
+            scales = Scales::choose(&layers, &ranges, options.headroom, input)?;
         }
         Ok(Self {
             integers: Integers::new(model, (&layers, &scales), &samples)?,
@@ -90,6 +93,7 @@ impl<'m, M: Model> Prepared<'m, M> {
             program,
             ranges,
             layers,
+            input,
             scales,
         })
     }
@@ -117,7 +121,8 @@ impl<'m, M: Model> Prepared<'m, M> {
                 return Err(QuantError::Calibration(refusal.clone()));
             }
             widen(&mut room, &lowered, refusal)?;
-            self.scales = Scales::choose(&self.layers, &room, self.options.headroom)?;
+            let headroom = self.options.headroom;
+            self.scales = Scales::choose(&self.layers, &room, headroom, self.input)?;
             tries += 1;
         }
     }

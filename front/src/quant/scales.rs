@@ -4,7 +4,8 @@
 //! mean that of what it weighs, so a tensor and what such ops make of it form a group with one scale. So do a stream and
 //! what is added to it, and the same values of equal blocks. A group's scale is the largest at which every member's
 //! calibrated range, times the headroom, fits: int16, int32 of a stream, or the 2^12 indices of a table for a member that
-//! a function reads. Outputs of sigmoid, tanh and softmax have the fixed scale of tables.
+//! a function reads. Outputs of sigmoid, tanh and softmax have the fixed scale of tables, decisions scale zero, and an input
+//! whose scale is given that one.
 
 use std::ops::RangeInclusive;
 
@@ -31,11 +32,16 @@ pub struct Scales {
 const STREAM: i32 = 16;
 
 impl Scales {
-    /// Chooses scales for `ranges`, the largest absolute value of every tensor.
+    /// Chooses scales for `ranges`, the largest absolute value of every tensor; of the input it may be given.
     ///
     /// # Errors
     /// [`QuantError::Range`] if a range is too large.
-    pub fn choose(layers: &Layers<'_>, ranges: &[f64], headroom: f64) -> Result<Self, QuantError> {
+    pub fn choose(
+        layers: &Layers<'_>,
+        ranges: &[f64],
+        headroom: f64,
+        input: Option<i8>,
+    ) -> Result<Self, QuantError> {
         let (plan, graph) = (&layers.plan, layers.plan.graph);
         let mut out = Self::groups(layers);
         let mut ranges = with_padding(graph, ranges, headroom);
@@ -83,6 +89,12 @@ impl Scales {
         }
         for (id, scale) in fixed(graph) {
             out.scale[id] = scale;
+        }
+        if let Some(scale) = input {
+            // What ops of one scale make of the input has it, too.
+            let head = out.head[graph.input()];
+            out.scale[head] = scale.into();
+            out.fixed[head] = true;
         }
         out.settle(layers);
         out.share(layers);
@@ -210,6 +222,7 @@ fn fixed(graph: &Graph) -> impl Iterator<Item = (ValueId, i32)> {
     let of = |node: &Node| match node.op {
         Op::Unary(function) if function.is_unit() => Some((node.output, OUTPUT_SCALE.into())),
         Op::Softmax | Op::Share { .. } => Some((node.output, OUTPUT_SCALE.into())),
+        Op::Step { .. } | Op::ArgMax => Some((node.output, 0)),
         // Entries of a table.
         Op::Gather => node.inputs.first().map(|id| (*id, 0)),
         _ => None,
@@ -244,12 +257,15 @@ fn limits(layers: &Layers<'_>) -> Vec<f64> {
     let mut limits: Vec<f64> = (0..plan.graph.values().len()).map(of).collect();
     for node in plan.graph.nodes() {
         let wide = layers.rules.wide_silu && node.op == Op::Unary(Function::Silu);
-        let rescaled = node
-            .inputs
-            .first()
-            .is_some_and(|id| plan.graph.is_state(*id));
-        if matches!(node.op, Op::Unary(_)) && !wide && !rescaled {
-            limits[node.inputs[0]] = INDEX_LIMIT;
+        let Some(&id) = node.inputs.first() else {
+            continue;
+        };
+        if matches!(node.op, Op::Unary(_)) && !wide && !plan.graph.is_state(id) {
+            limits[id] = INDEX_LIMIT;
+        }
+        if matches!(node.op, Op::Step { .. }) && plan.graph.width(id) == 2 {
+            // Their difference.
+            limits[id] = limits[id].min((ACTIVATION_BOUND / 2 - 1) as f64);
         }
     }
     limits

@@ -98,6 +98,17 @@ pub fn rows(
     Ok(rows)
 }
 
+/// The name that a first line gives a column, if it is one of names.
+pub fn name(line: &str, column: usize) -> Option<String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .from_reader(line.as_bytes());
+    let record = reader.records().next()?.ok()?;
+    let header = is_header(&record, Path::new(""), 1).ok()?;
+    record.get(column).filter(|_| header).map(str::to_owned)
+}
+
 /// The number in a cell; NaN for a missing one where rows may lack values.
 fn value(cell: &str, missing: Missing) -> Option<f32> {
     if missing == Missing::Allowed && MISSING.contains(&cell.to_lowercase().as_str()) {

@@ -9,11 +9,14 @@ mod json;
 pub use error::RowsError;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// Largest file of rows.
 pub const MAX_FILE: u64 = 1 << 28;
+
+/// Longest line of names of columns.
+const MAX_NAMES: u64 = 1 << 20;
 
 /// Whether a row may lack values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,15 @@ impl Missing {
     fn accepts(self, value: f32) -> bool {
         value.is_finite() || value.is_nan() && self == Self::Allowed
     }
+}
+
+/// What the first line of a CSV file names a column, the first being 0; none if it names none.
+#[must_use]
+pub fn column_name(path: &Path, column: usize) -> Option<String> {
+    let mut line = String::new();
+    let file = File::open(path).ok()?.take(MAX_NAMES);
+    BufReader::new(file).read_line(&mut line).ok()?;
+    csv::name(&line, column)
 }
 
 /// Reads rows of `columns` finite numbers.

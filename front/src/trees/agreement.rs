@@ -111,7 +111,12 @@ pub fn with_table(
     if table.len() != found.len() {
         return None;
     }
-    if let Some(agreeing) = classes(ensemble, made, found, table) {
+    // Classes of the library are by its own threshold; 0 and 1 by another one are read as predictions.
+    let labelled = match made.asked {
+        Some(_) => None,
+        None => classes(ensemble, made, found, table),
+    };
+    if let Some(agreeing) = labelled {
         return Some(Agreement {
             against: Against::Classes,
             rows: found.len(),
@@ -144,9 +149,9 @@ fn compare(
     table: &[Vec<f64>],
 ) -> Agreement {
     let agrees = |(f, t): &(&Vec<f64>, &Vec<f64>)| {
-        decided(ensemble, made, f) == expected(ensemble, space, t)
+        decided(ensemble, made, f) == expected(ensemble, made, space, t)
     };
-    let classes = ensemble.decision != Decision::None;
+    let classes = ensemble.decision != Decision::None || made.asked.is_some();
     let agreeing = classes.then(|| found.iter().zip(table).filter(agrees).count());
     let linked = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
         rows.iter().map(|row| ensemble.predictions(row)).collect()
@@ -181,8 +186,15 @@ fn decided(ensemble: &Ensemble, made: &Made, outputs: &[f64]) -> Option<usize> {
     }
 }
 
-/// The class that the library decides for.
-fn expected(ensemble: &Ensemble, space: Space, row: &[f64]) -> Option<usize> {
+/// The class that the library decides for, or its scores by the threshold that was asked for.
+fn expected(ensemble: &Ensemble, made: &Made, space: Space, row: &[f64]) -> Option<usize> {
+    if let Some(asked) = made.asked {
+        let score = row.first().copied()?;
+        return Some(usize::from(match space {
+            Space::Margins => asked.reached(ensemble, score),
+            Space::Predictions => asked.reached_by_prediction(ensemble, score),
+        }));
+    }
     match (ensemble.decision, space) {
         (Decision::Above(t), Space::Predictions) => {
             // The link function rises, so that a margin and its prediction are above together.

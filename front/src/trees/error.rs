@@ -63,6 +63,18 @@ pub enum TreeError {
         /// Binary logarithm of the cap.
         limit: u32,
     },
+    /// A threshold that every row is on one side of.
+    #[error(
+        "threshold {threshold}: the model gives {lowest} to {highest}, so every row would be decided alike; expected a threshold above {lowest}, and not above {highest}"
+    )]
+    Threshold {
+        /// The threshold.
+        threshold: f64,
+        /// The least that it is compared with.
+        lowest: f64,
+        /// The greatest.
+        highest: f64,
+    },
     /// A row has another number of features than the model.
     #[error("row: {found} features, the model has {expected}")]
     Row {

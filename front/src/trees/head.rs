@@ -9,6 +9,7 @@ use laminate_model::ops::forest::Nodes;
 use super::TreeError;
 use super::ensemble::{Decision, Ensemble, Link};
 use super::lower::Lowered;
+use super::softmax;
 use super::stairs::{self, Stairs};
 
 /// Fraction bits of a probability.
@@ -20,29 +21,7 @@ const INTERVALS: usize = (1 << 14) - 8;
 /// Most fraction bits of such a response.
 const FRACTION: i32 = 30;
 
-/// What a program of trees gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Predict {
-    /// Sums of leaves, before the link function.
-    Margin,
-    /// What the link function makes of them: probabilities, expectations.
-    #[default]
-    Response,
-    /// The index of a class.
-    Class,
-}
-
-impl Predict {
-    /// In words.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Margin => "margin",
-            Self::Response => "response",
-            Self::Class => "class",
-        }
-    }
-}
+pub use crate::predict::{Predict, Score, Threshold};
 
 /// What follows a forest of margins.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +41,15 @@ pub enum Head {
     },
     /// The place of the greatest margin, the first of equal ones.
     Argmax,
+    /// The softmax of logits that a step function makes of each margin.
+    Softmax {
+        /// Nodes of all step functions.
+        nodes: Nodes,
+        /// Steps through them.
+        steps: u32,
+        /// Fraction bits of a logit.
+        scale: i8,
+    },
 }
 
 /// A head, and what it costs in accuracy.
@@ -77,6 +65,45 @@ pub struct Made {
     pub worst_relative: f64,
     /// The output above which one output decides for the second class.
     pub threshold: Option<f64>,
+    /// A threshold that was asked for.
+    pub asked: Option<Asked>,
+}
+
+/// A threshold that was asked for: 1 from it on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asked {
+    /// The threshold, and what of.
+    pub threshold: Threshold,
+    /// Whether it is on the margin rather than on what the link function makes of it.
+    pub margin: bool,
+    /// The least integer margin of class 1.
+    pub least: i32,
+}
+
+impl Asked {
+    /// Whether the one margin of a row reaches the threshold in floats.
+    #[must_use]
+    pub fn reached(&self, ensemble: &Ensemble, margin: f64) -> bool {
+        let score = match self.margin {
+            true => Some(margin),
+            false => ensemble.predictions(&[margin]).first().copied(),
+        };
+        score.is_some_and(|score| score >= self.threshold.least)
+    }
+
+    /// Whether a prediction of the library does.
+    #[must_use]
+    pub fn reached_by_prediction(&self, ensemble: &Ensemble, prediction: f64) -> bool {
+        let least = match self.margin {
+            // The link function rises, so that a margin and its prediction are above together.
+            true => ensemble
+                .predictions(&[self.threshold.least])
+                .first()
+                .copied(),
+            false => Some(self.threshold.least),
+        };
+        least.is_some_and(|least| prediction >= least)
+    }
 }
 
 /// What a program gives if nothing else is asked for: what the library's `predict` does, or the class where that is a
@@ -87,7 +114,7 @@ pub fn usual(ensemble: &Ensemble) -> (Predict, Option<&'static str>) {
         (Predict::Response, Link::Softmax) if ensemble.decision == Decision::ArgMax => (
             Predict::Class,
             Some(
-                "the library predicts a softmax, of which the program gives the class (--predict)",
+                "the library predicts a softmax, of which the program gives the class, which is exact (--predict response for probabilities)",
             ),
         ),
         (predict, _) => (predict, None),
@@ -108,12 +135,80 @@ pub fn head(ensemble: &Ensemble, lowered: &Lowered, predict: Predict) -> Result<
             Decision::Above(t) => Some(t),
             Decision::None | Decision::ArgMax => None,
         },
+        asked: None,
     };
     match predict {
         Predict::Margin => Ok(margin),
         Predict::Class => class(ensemble, lowered),
         Predict::Response => Ok(response(ensemble, lowered)?.unwrap_or(margin)),
     }
+}
+
+/// The head that gives 1 where the response, or of [`Predict::Margin`] the margin, is at least `least`: exact at every
+/// integer margin, since the link function rises.
+///
+/// # Errors
+/// [`TreeError::Unsupported`] for several outputs, [`TreeError::Threshold`] where no row is above it, or every row is.
+pub fn threshold(
+    ensemble: &Ensemble,
+    lowered: &Lowered,
+    predict: Predict,
+    least: f64,
+) -> Result<Made, TreeError> {
+    let [(low, high)] = lowered.ranges[..] else {
+        return Err(unsupported(
+            ensemble,
+            "a threshold on several outputs",
+            "give --predict class",
+        ));
+    };
+    let probability = match (ensemble.link, ensemble.decision) {
+        (Link::Logistic { .. }, _) => true,
+        (Link::Identity, Decision::Above(t)) => t > 0.0,
+        _ => false,
+    };
+    let of = match predict {
+        Predict::Response if probability => Score::Probability,
+        _ => Score::Value,
+    };
+    let asked = |at| Asked {
+        threshold: Threshold { least, of },
+        margin: predict == Predict::Margin,
+        least: at,
+    };
+    let margin = |margin: i32| f64::from(margin) * (-f64::from(lowered.machine.fraction)).exp2();
+    let reached = |at: i64| asked(0).reached(ensemble, margin(at as i32));
+    let (mut below, mut above) = (i64::from(low), i64::from(high));
+    if reached(below) || !reached(above) {
+        let score = |at: i32| match predict {
+            Predict::Margin => margin(at),
+            _ => ensemble
+                .predictions(&[margin(at)])
+                .first()
+                .copied()
+                .unwrap_or(0.0),
+        };
+        return Err(TreeError::Threshold {
+            threshold: least,
+            lowest: score(low),
+            highest: score(high),
+        });
+    }
+    while above - below > 1 {
+        let middle = below + (above - below) / 2;
+        match reached(middle) {
+            true => above = middle,
+            false => below = middle,
+        }
+    }
+    let stairs = Stairs {
+        bounds: vec![above as i32],
+        values: vec![0, 1],
+    };
+    Ok(Made {
+        asked: Some(asked(above as i32)),
+        ..made(&[stairs], 16, 0, Predict::Class)
+    })
 }
 
 fn unsupported(ensemble: &Ensemble, what: &str, remedy: &str) -> TreeError {
@@ -139,6 +234,7 @@ fn made(stairs: &[Stairs], bits: u8, scale: i8, predict: Predict) -> Made {
         worst_error: 0.0,
         worst_relative: 0.0,
         threshold: None,
+        asked: None,
     }
 }
 
@@ -155,6 +251,7 @@ fn class(ensemble: &Ensemble, lowered: &Lowered) -> Result<Made, TreeError> {
             worst_error: 0.0,
             worst_relative: 0.0,
             threshold: None,
+            asked: None,
         }),
         Decision::Above(t) => {
             let last = floor(lowered, t);
@@ -177,11 +274,7 @@ fn response(ensemble: &Ensemble, lowered: &Lowered) -> Result<Option<Made>, Tree
             .unwrap_or(0.0)
     };
     match (ensemble.link, ensemble.decision) {
-        (Link::Softmax, _) => Err(unsupported(
-            ensemble,
-            "the softmax of several margins as an output",
-            "give --predict class or margin",
-        )),
+        (Link::Softmax, _) => Ok(Some(softmax(lowered))),
         (Link::Logistic { .. }, _) => Ok(Some(probability(ensemble, lowered, INSIDE, exact))),
         // Shares of votes are probabilities already.
         (Link::Identity, Decision::Above(t)) if t > 0.0 => {
@@ -196,6 +289,25 @@ fn response(ensemble: &Ensemble, lowered: &Lowered) -> Result<Option<Made>, Tree
             }
             Ok(Some(made))
         }
+    }
+}
+
+/// Probabilities of several classes.
+fn softmax(lowered: &Lowered) -> Made {
+    let (stairs, scale) = softmax::logits(lowered);
+    let (nodes, steps) = stairs::table(&stairs);
+    Made {
+        head: Head::Softmax {
+            nodes,
+            steps,
+            scale,
+        },
+        predict: Predict::Response,
+        worst_error: softmax::worst_error(stairs.len(), scale),
+        // A probability of less than half a unit is zero.
+        worst_relative: f64::INFINITY,
+        threshold: None,
+        asked: None,
     }
 }
 

@@ -10,7 +10,7 @@
 //! | what the file means, in floats | [`ensemble`], [`eval`] |
 //! | ordered integer keys of float32 | [`keys`] |
 //! | tables of the forest machine, and its interpreter | [`lower`], [`machine`] |
-//! | what follows the margins: link functions and classes as step functions | [`head`], [`stairs`] |
+//! | what follows the margins: link functions and classes as step functions, softmax | [`head`], [`stairs`], `softmax` |
 //! | a program of the forest op; how close it is to the library | [`program`], [`agreement`] |
 //!
 //! The bytes are untrusted: nothing here panics on them, nothing recurses as deep as they say, and nothing is allocated
@@ -33,6 +33,7 @@ pub mod lower;
 pub mod machine;
 pub mod onnx_ml;
 pub mod program;
+mod softmax;
 pub mod stairs;
 pub mod ubjson;
 pub mod xgboost;

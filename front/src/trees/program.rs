@@ -8,7 +8,7 @@ use laminate_model::program::{
 };
 
 use super::machine::Machine;
-use super::{Head, TreeError, keys};
+use super::{Head, TreeError, keys, softmax};
 
 /// log2 of the rows of commitments to a table of nodes, each a point that a contract takes.
 const ROWS_LOG: usize = 4;
@@ -138,6 +138,14 @@ impl Built {
     fn head(&mut self, head: &Head, chains: u32) {
         match head {
             Head::None => {}
+            Head::Softmax {
+                nodes,
+                steps,
+                scale,
+            } => {
+                self.forest("wide logits", nodes, (chains, *steps), false, *scale);
+                softmax::append(&mut self.program);
+            }
             Head::Argmax => self.push(Op::RowArgmax(RowArgmax), Tensor::new("class", 1, 0)),
             Head::Stairs {
                 nodes,

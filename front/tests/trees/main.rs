@@ -9,3 +9,4 @@ mod random;
 mod refused;
 mod shared;
 mod small;
+mod thresholds;

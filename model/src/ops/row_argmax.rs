@@ -34,7 +34,7 @@ pub const MAX_CLASSES: usize = 1 << 15;
 /// Bytes of a gap.
 const GAP: usize = 6;
 
-/// `y[b] = min{k : x[b,k] = max_j x[b,j]}`, of int32.
+/// `y[b] = min{k : x[b,k] = max_j x[b,j]}`, of int16 or int32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowArgmax;
 
@@ -161,7 +161,10 @@ impl OpSpec for RowArgmax {
         if node.program().sequence.is_some() && on("argmax of rows") {
             return Err("works on rows, the program is over tokens".into());
         }
-        bits(x, 32)?;
+        // Either is far inside the 48 bits of a rank.
+        if x.bits != 16 {
+            bits(x, 32)?;
+        }
         bits(out, 16)?;
         let row = x.axes.len() == 1 && x.width() <= MAX_CLASSES;
         if (row || !on("row of an argmax")) && (out.axes == [1] || !on("class of a row")) {
@@ -194,7 +197,7 @@ impl OpSpec for RowArgmax {
     }
 
     fn relied_operand(&self, _: usize) -> Option<Bounds> {
-        // Ranks are below 2^48, and gaps do not wrap.
+        // Ranks are below 2^48, and gaps do not wrap: of int16 all the more.
         Some(Bounds::signed(32))
     }
 

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use eyre::{Context, ensure, eyre};
+use laminate_front::predict::PredictError;
 use laminate_front::rows::{self, Missing, RowsError};
 use laminate_front::trees::agreement::{self, Against, Agreement};
 use laminate_front::trees::head::{self, Made};
-use laminate_front::trees::{self, Decision, Ensemble, Predict, program};
+use laminate_front::trees::{self, Decision, Ensemble, Lowered, Machine, Predict, program};
 use laminate_model::layout::Layout;
 use laminate_model::program::{Program, Weights};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::decision::ThresholdReport;
 use super::useful::Floor;
 use super::{Compile, Finished, ROW_LOG, model_name};
 use crate::files::hex_scalar;
@@ -20,29 +21,6 @@ use crate::printable::printable;
 
 /// Least share of equal decisions, in percent: comparisons are exact.
 const AGREEMENT: f64 = 100.0;
-
-/// `--predict`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PredictArg {
-    /// Sums of leaves.
-    Margin,
-    /// Probabilities, expectations.
-    #[value(alias = "probability")]
-    Response,
-    /// Index of the class.
-    Class,
-}
-
-impl From<PredictArg> for Predict {
-    fn from(predict: PredictArg) -> Self {
-        match predict {
-            PredictArg::Margin => Self::Margin,
-            PredictArg::Response => Self::Response,
-            PredictArg::Class => Self::Class,
-        }
-    }
-}
 
 /// What `compile` reports of a tree model.
 #[derive(Debug, Serialize)]
@@ -73,6 +51,8 @@ pub struct Report {
     pub response_relative: f64,
     /// How outputs decide.
     pub decision: String,
+    /// The threshold that was asked for, in margins.
+    pub threshold: Option<ThresholdReport>,
     /// Class labels.
     pub labels: Vec<String>,
     /// Batch slots.
@@ -124,6 +104,10 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
         return Err(eyre!("{option} is not for models of trees"));
     }
     ensure!(
+        args.input_scale.is_none(),
+        "--input-scale is not for models of trees: they take every float32 number as it is"
+    );
+    ensure!(
         args.headroom.is_none() && args.llm.weights.is_none(),
         "--headroom and --weights are not for models of trees: they are exact"
     );
@@ -131,11 +115,8 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     let _stage = out.stage("Lowering the trees");
     let lowered = trees::lower(ensemble)?;
     let machine = &lowered.machine;
-    let (predict, why) = match args.predict {
-        Some(predict) => (predict.into(), None),
-        None => head::usual(ensemble),
-    };
-    let made = head::head(ensemble, &lowered, predict)?;
+    let (made, why) = head(args, ensemble, &lowered)?;
+    let predict = made.predict;
     let name = model_name(args);
     let (mut program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
     args.binding.apply(&mut program)?;
@@ -145,6 +126,7 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     dir.write_compiled(&program, &weights)?;
     let warnings = fidelity.as_ref().and_then(|f| floor.of_trees(f));
     let layout = Layout::new(&program);
+    let threshold = threshold(ensemble, &made, machine);
     let report = Report {
         program_digest: hex_scalar(&program.digest()?),
         format: ensemble.format.to_string(),
@@ -161,7 +143,8 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
         worst_error: lowered.worst_error,
         response_error: made.worst_error,
         response_relative: made.worst_relative,
-        decision: decision(ensemble, &made, &program),
+        decision: decision(ensemble, (&made, threshold.as_ref()), &program),
+        threshold,
         labels: ensemble.labels.clone(),
         slots: program.slots(),
         polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
@@ -177,8 +160,53 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     Finished::new(args, &[&program], text, &report, &report.warnings, out)
 }
 
+/// What follows the margins, and why if that was not asked for.
+fn head(
+    args: &Compile,
+    ensemble: &Ensemble,
+    lowered: &Lowered,
+) -> eyre::Result<(Made, Option<&'static str>)> {
+    if let Some(least) = args.threshold {
+        ensure!(args.predict() != Some(Predict::Class), PredictError::Both);
+        let predict = args.predict().unwrap_or_default();
+        return Ok((head::threshold(ensemble, lowered, predict, least)?, None));
+    }
+    let (predict, why) = match args.predict() {
+        Some(predict) => (predict, None),
+        None => head::usual(ensemble),
+    };
+    Ok((head::head(ensemble, lowered, predict)?, why))
+}
+
+/// The threshold that was asked for, as the program has it.
+fn threshold(ensemble: &Ensemble, made: &Made, machine: &Machine) -> Option<ThresholdReport> {
+    let asked = made.asked?;
+    let linked = |margin: f64| {
+        ensemble
+            .predictions(&[margin])
+            .first()
+            .copied()
+            .unwrap_or(0.0)
+    };
+    let scale = machine.fraction;
+    Some(ThresholdReport::new(
+        asked.least,
+        scale,
+        "margin",
+        Some(asked.threshold),
+        linked,
+    ))
+}
+
 /// How outputs decide, in the integers that a contract sees.
-fn decision(ensemble: &Ensemble, made: &Made, program: &Program) -> String {
+fn decision(
+    ensemble: &Ensemble,
+    (made, asked): (&Made, Option<&ThresholdReport>),
+    program: &Program,
+) -> String {
+    if let Some(asked) = asked {
+        return asked.words();
+    }
     if made.predict == Predict::Class {
         let labels = ensemble.labels.iter().enumerate();
         let labels: Vec<String> = labels
@@ -277,6 +305,8 @@ fn human(report: &Report, folder: &Path) -> String {
         _ => String::new(),
     };
     let gives = match report.response_error {
+        _ if report.threshold.is_some() => "a decision, 0 or 1".to_owned(),
+        _ if report.predict == Predict::Class.name() => "the index of a class".to_owned(),
         0.0 => format!("{}s of {} fraction bits", report.predict, report.fraction),
         error => format!(
             "{}s of {} fraction bits, off by {error:.1e} at most{relative}",

@@ -1,4 +1,5 @@
 //! Whole compilations.
 
+mod decisions;
 mod rows;
 mod tokens;

@@ -15,29 +15,29 @@ use crate::graph::{Graph, Node, Param, Value};
 use crate::ops::{Function, Op as FloatOp};
 use crate::rows::{self as files, RowsError};
 
-fn options() -> Options<Rows> {
+pub(super) fn options() -> Options<Rows> {
     Options::rows("test", 1, 10)
 }
 
 /// What a compilation has measured.
-fn measured(compiled: &Compiled) -> &Fidelity {
+pub(super) fn measured(compiled: &Compiled) -> &Fidelity {
     compiled.fidelity.as_ref().unwrap()
 }
 
 /// An op and what it needs beside its operands.
-enum Layer {
+pub(super) enum Layer {
     Plain(FloatOp),
     Dense { weight: Vec<f32>, bias: Vec<f32> },
 }
 
-const RELU: Layer = Layer::Plain(FloatOp::Rectify { slope: 0.0 });
-const SIGMOID: Layer = Layer::Plain(FloatOp::Unary(Function::Sigmoid));
+pub(super) const RELU: Layer = Layer::Plain(FloatOp::Rectify { slope: 0.0 });
+pub(super) const SIGMOID: Layer = Layer::Plain(FloatOp::Unary(Function::Sigmoid));
 const TANH: Layer = Layer::Plain(FloatOp::Unary(Function::Tanh));
-const ADD: Layer = Layer::Plain(FloatOp::Add);
+pub(super) const ADD: Layer = Layer::Plain(FloatOp::Add);
 const MUL: Layer = Layer::Plain(FloatOp::Mul);
 
 /// Nodes define values 1, 2, …, each given as (op, operands, width).
-fn graph(input: usize, layers: Vec<(Layer, Vec<usize>, usize)>) -> Graph {
+pub(super) fn graph(input: usize, layers: Vec<(Layer, Vec<usize>, usize)>) -> Graph {
     let widths = std::iter::once(input).chain(layers.iter().map(|n| n.2));
     let values = widths.map(|width| Value::new("t", &[width])).collect();
     let count = layers.len();
@@ -68,14 +68,14 @@ fn random(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
     (0..n).map(|_| rng.gen_range(-1.0..1.0)).collect()
 }
 
-fn dense(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Layer {
+pub(super) fn dense(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Layer {
     Layer::Dense {
         weight: random(rng, rows * cols),
         bias: random(rng, rows),
     }
 }
 
-fn rows(rng: &mut ChaCha8Rng, count: usize, width: usize) -> Vec<Vec<f32>> {
+pub(super) fn rows(rng: &mut ChaCha8Rng, count: usize, width: usize) -> Vec<Vec<f32>> {
     (0..count).map(|_| random(rng, width)).collect()
 }
 
@@ -242,7 +242,10 @@ fn every_op_and_a_table_behind_a_table() {
         &graph,
         &calibration,
         &Options {
-            inputs: Rows { batch: 3 },
+            inputs: Rows {
+                batch: 3,
+                input_scale: None,
+            },
             ..options()
         },
     )
@@ -321,7 +324,10 @@ fn unusable_calibration_and_options() {
             fails(
                 &good,
                 Options {
-                    inputs: Rows { batch },
+                    inputs: Rows {
+                        batch,
+                        input_scale: None,
+                    },
                     ..options()
                 }
             ),
