@@ -17,12 +17,14 @@ use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Avx512;
 
+mod ones;
 mod portable;
 mod prove;
 mod tables;
 #[cfg(target_arch = "x86_64")]
 mod vector;
 
+use ones::Ones;
 pub use prove::{Layer, prove, reference};
 use tables::{Pass, Tables, Weights};
 
@@ -180,10 +182,34 @@ fn join_ones(q0: &Eight, q1: &Eight) -> (Eight, Eight) {
     )
 }
 
+/// The tables that are not bound yet.
+#[derive(Debug)]
+enum Held {
+    Plain(Tables),
+    Ones(Ones),
+}
+
+impl Held {
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain(tables) => tables.len,
+            Self::Ones(ones) => ones.len(),
+        }
+    }
+
+    /// `p0, p1, q0, q1` at `i`.
+    fn at(&self, i: usize, lambda: Fr) -> [Fr; 4] {
+        match self {
+            Self::Plain(tables) => tables.at(i, lambda),
+            Self::Ones(ones) => ones.at(i),
+        }
+    }
+}
+
 /// Prover of one layer.
 #[derive(Debug)]
 pub struct LayerSumcheck {
-    tables: Tables,
+    tables: Held,
     weights: Weights,
     point: Vec<Fr>,
     inverses: Vec<Fr>,
@@ -208,7 +234,10 @@ impl LayerSumcheck {
         // Zeros stay zero; `message` handles them.
         super::invert::all(&mut inverses);
         Self {
-            tables: Tables::new(level),
+            tables: match Ones::new(level, lambda) {
+                Ok(ones) => Held::Ones(ones),
+                Err(level) => Held::Plain(Tables::new(level)),
+            },
             weights: Weights::new(point),
             point: point.to_vec(),
             inverses,
@@ -276,19 +305,31 @@ impl LayerSumcheck {
     /// `Σ eq·f(0)` and `Σ eq·f(∞)`; binds the tables if there is a challenge.
     fn sums(&mut self, challenge: Option<Fr>) -> [Fr; 2] {
         self.weights.advance();
-        let pass = Pass {
+        let left = self.tables.len() >> u32::from(challenge.is_some());
+        if let Held::Ones(ones) = &self.tables
+            && !ones.lasts(left)
+        {
+            self.tables = Held::Plain(ones.tables());
+        }
+        let mut pass = Pass {
             bind: challenge,
-            add_lambda: !self.tables.lambda_added,
+            add_lambda: false,
             lambda: self.lambda,
-            half: (self.tables.len >> u32::from(challenge.is_some())) / 2,
+            half: left / 2,
             vectors: self.vectors,
         };
-        self.tables.run(&pass, &self.weights)
+        match &mut self.tables {
+            Held::Plain(tables) => {
+                pass.add_lambda = !tables.lambda_added;
+                tables.run(&pass, &self.weights)
+            }
+            Held::Ones(ones) => ones.run(&pass, &self.weights),
+        }
     }
 
     /// `h(1)` by its definition.
     fn value_at_one(&self) -> Fr {
-        let half = self.tables.len / 2;
+        let half = self.tables.len() / 2;
         eq::table(&self.point[self.round + 1..])
             .iter()
             .enumerate()

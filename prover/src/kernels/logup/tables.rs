@@ -40,8 +40,10 @@ impl Pass {
 /// The equality polynomial of the variables behind the present one, as a product of two tables.
 #[derive(Debug)]
 pub struct Weights {
-    upper: Vec<Fr>,
-    lower: Vec<Fr>,
+    /// Of the first variables.
+    pub upper: Vec<Fr>,
+    /// Of the last.
+    pub lower: Vec<Fr>,
 }
 
 impl Weights {
@@ -190,14 +192,15 @@ impl Leaf<'_> {
 pub type Parts<'a> = [[&'a mut [Fr]; 4]; 4];
 
 /// The terms under one value of the upper weights.
-struct Job<'a> {
-    parts: Parts<'a>,
+pub struct Job<'a> {
+    /// What they read.
+    pub parts: Parts<'a>,
     /// Where the bound numerators go if the level's were not stored.
     out: [[&'a mut [Fr]; 2]; 2],
 }
 
 /// Cuts tables into the parts of the terms that have a stored value.
-fn jobs<'a>(
+pub fn jobs<'a>(
     pass: &Pass,
     weights: &Weights,
     [p0, p1]: [&'a mut [Fr]; 2],

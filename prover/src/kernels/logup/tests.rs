@@ -127,6 +127,9 @@ fn messages_are_those_of_the_definition() {
             (size / 4, size / 2 + 1),
             (size / 2 + size / 4, size - size / 8),
             (size / 3, size / 3),
+            (size - size / 4, size),
+            (size - size / 16, size),
+            (size - 1, size),
         ] {
             let level = level_with_ones(log, ones, used, &mut rng);
             let point: Vec<Fr> = (1..log).map(|_| Fr::random(&mut rng)).collect();
@@ -140,6 +143,17 @@ fn messages_are_those_of_the_definition() {
 fn points_with_zeros_and_ones() {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(22);
     let level = level(7, 90, &mut rng);
+    // All kinds of passes: nothing but ones, some beyond them, and what is left of both as plain tables.
+    let long = level_with_ones(9, 480, 512, &mut rng);
+    for zeros in 0..256usize {
+        let point: Vec<Fr> = (0..8)
+            .map(|i| match zeros >> i & 1 {
+                1 => Fr::ZERO,
+                _ => Fr::random(&mut rng),
+            })
+            .collect();
+        compare(&long, &point, zeros % 2 == 0, &mut rng);
+    }
     for zeros in 0..64 {
         let point: Vec<Fr> = (0..6)
             .map(|i| match zeros >> i & 1 {

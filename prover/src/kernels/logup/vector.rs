@@ -88,6 +88,36 @@ pub fn sum(_token: Avx512, pass: &Pass, weights: &[Fr], parts: Parts<'_>) -> [Fr
     sums.map(|s| s * Fr::from(256))
 }
 
+/// See [`super::ones`]; lengths are multiples of eight, and the last two tables are whole.
+pub fn product(
+    _token: Avx512,
+    pass: &Pass,
+    shift: Option<Fr>,
+    weights: &[Fr],
+    parts: Parts<'_>,
+) -> [Fr; 2] {
+    let (weights, _) = words::of(weights).as_chunks::<8>();
+    let mut run = Run {
+        parts: parts.map(|quarters| quarters.map(|q| words::of_mut(q).as_chunks_mut().0)),
+        rest: pass.rest().map(|v| words::of(&[v])[0]),
+        lambda: None,
+    };
+    let shift = shift.map(|v| words::of(&[v])[0]);
+    #[expect(unsafe_code, reason = "calls code for the detected features")]
+    // SAFETY: the token says that the features were detected.
+    let sums = unsafe {
+        match &pass.bind {
+            None => run.product::<false>(&Words::default(), shift.as_ref(), weights),
+            Some(r) => {
+                let r = words::of(std::slice::from_ref(r))[0];
+                run.product::<true>(&r, shift.as_ref(), weights)
+            }
+        }
+    };
+    // Two products without their factor 16.
+    sums.map(|s| s * Fr::from(256))
+}
+
 /// A chunk of a pass in groups of eight.
 struct Run<'a> {
     parts: [[&'a mut [Group]; 4]; 4],
@@ -150,6 +180,52 @@ impl Run<'_> {
                 }
                 let weight = lanes::split(&lanes::load(weight));
                 add_term(&mut wide, &values, &weight);
+            }
+            for (sum, wide) in sums.iter_mut().zip(&wide) {
+                *sum += total(wide);
+            }
+        }
+        sums
+    }
+}
+
+impl Run<'_> {
+    /// `Σ weight·q0·q1` at 0 and at infinity, with `shift` added to both.
+    #[target_feature(enable = "avx512f,avx512bw,avx512ifma,avx512vbmi2,avx512vnni")]
+    fn product<const BIND: bool>(
+        &mut self,
+        r: &Words,
+        shift: Option<&Words>,
+        weights: &[Group],
+    ) -> [Fr; 2] {
+        let r = lanes::splat_16(r);
+        let shift = shift.map(|words| lanes::splat(words));
+        let mut sums = [Fr::ZERO; 2];
+        for (c, weights) in weights.chunks(lanes::WIDE_TERMS).enumerate() {
+            let mut wide = [lanes::wide_zero(); 2];
+            for (i, weight) in weights.iter().enumerate() {
+                let group = c * lanes::WIDE_TERMS + i;
+                let mut values = [2, 3].map(|t| self.pair::<BIND>(t, group, &r));
+                if let Some(shift) = &shift {
+                    for value in values.iter_mut().flatten() {
+                        *value = lanes::trim::<Scalars>(&lanes::add(value, shift), 1);
+                    }
+                }
+                if BIND {
+                    for (parts, values) in self.parts[2..].iter_mut().zip(&values) {
+                        for (part, value) in parts.iter_mut().zip(values) {
+                            if let Some(words) = part.get_mut(group) {
+                                put(words, value);
+                            }
+                        }
+                    }
+                }
+                let weight = lanes::split(&lanes::load(weight));
+                let [a, b] = values;
+                let zero = lanes::mul::<Scalars>(&a[0], &b[0]);
+                lanes::accumulate(&mut wide[0], &zero, &weight);
+                let [a, b] = [a, b].map(|v| lanes::sub::<Scalars>(&v[1], &v[0]));
+                lanes::accumulate(&mut wide[1], &lanes::mul::<Scalars>(&a, &b), &weight);
             }
             for (sum, wide) in sums.iter_mut().zip(&wide) {
                 *sum += total(wide);
