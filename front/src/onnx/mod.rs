@@ -12,8 +12,9 @@
 //! | draft graph while nodes are read | [`builder`] |
 //! | constant factors and offsets folded into dense layers | [`fold`] |
 //!
-//! The first dimension of the input is the batch (a symbol, -1 or 1); all others are static and
-//! flattened. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
+//! The first dimension of the inputs is the batch (a symbol, -1 or 1); all others are static and flattened. Where
+//! it is another number, or an input has no such axis, the model is one row: all dimensions are features. Several inputs
+//! are one behind the other in a row, as are several outputs. Integers and Booleans are the numbers that they are. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
 //! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
 #![cfg_attr(
@@ -48,7 +49,7 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use builder::Builder;
+use builder::{Builder, First, Input};
 use messages::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
 
 use crate::graph::Graph;
@@ -121,20 +122,34 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
             "holds sparse initializers, expected dense ones; export without sparse weights",
         ));
     }
-    let mut builder = Builder::new(graph)?;
-    let (name, features) = input(graph)?;
-    builder.define_input(name, features)?;
+    let (batch, row) = (inputs(graph, First::Batch), inputs(graph, First::Feature));
+    match (batch, row) {
+        (Ok(batch), Err(_)) => import(graph, opset, First::Batch, &batch),
+        (Err(_), Ok(row)) => import(graph, opset, First::Feature, &row),
+        (Err(error), Err(_)) => Err(error),
+        // A batch of one: what does not keep it apart from the features reads it as one of them.
+        (Ok(batch), Ok(row)) => import(graph, opset, First::Batch, &batch)
+            .or_else(|error| import(graph, opset, First::Feature, &row).map_err(|_| error)),
+    }
+}
+
+fn import(
+    graph: &GraphProto,
+    opset: i64,
+    first: First,
+    inputs: &[Input<'_>],
+) -> Result<Graph, ImportError> {
+    let mut builder = Builder::new(graph, first)?;
+    builder.define_inputs(inputs)?;
     let fused = recognise::recognise(graph);
     for (index, node) in graph.node.iter().enumerate() {
         ops::build(&mut builder, node, index, opset, fused.get(&index))?;
     }
-    let [output] = graph.output.as_slice() else {
-        return Err(problem(format!(
-            "has {} outputs, expected one; export the score alone",
-            graph.output.len()
-        )));
-    };
-    builder.finish(&output.name)
+    let outputs: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+    if outputs.is_empty() {
+        return Err(problem("has no outputs, expected one or several"));
+    }
+    builder.finish(&outputs)
 }
 
 fn problem(problem: impl Into<String>) -> ImportError {
@@ -171,32 +186,27 @@ fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     })
 }
 
-/// Name and feature dimensions of the one input that is not an initializer.
-fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>), ImportError> {
+/// The inputs that are no initializers, their first dimension the batch or a feature axis.
+fn inputs(graph: &GraphProto, first: First) -> Result<Vec<Input<'_>>, ImportError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    let inputs: Vec<_> = graph
-        .input
-        .iter()
-        .filter(|i| !constants.contains(i.name.as_str()))
-        .collect();
-    let [input] = inputs.as_slice() else {
-        let names: Vec<_> = inputs.iter().map(|i| i.name.as_str()).collect();
-        return Err(problem(format!(
-            "has {} inputs {names:?}, expected one; join them before the model",
-            inputs.len()
-        )));
-    };
-    Ok((&input.name, features(input)?))
+    let all = graph.input.iter();
+    let found = all.filter(|i| !constants.contains(i.name.as_str()));
+    let found = found.map(|input| self::input(input, first));
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        return Err(problem("has no inputs, expected one or several"));
+    }
+    Ok(found)
 }
 
-fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
+fn input(input: &ValueInfoProto, first: First) -> Result<Input<'_>, ImportError> {
     let name = &input.name;
     let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
         return Err(problem(format!("input {name:?} is not a tensor")));
     };
-    if tensor.elem_type != data_type::FLOAT {
+    if !data_type::is_number(tensor.elem_type) {
         return Err(problem(format!(
-            "input {name:?} has element type {}, expected float (1)",
+            "input {name:?} has element type {}, expected a number: float (1), integers or bool (9)",
             tensor.elem_type
         )));
     }
@@ -205,24 +215,30 @@ fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
         .as_ref()
         .map(|s| s.dim.as_slice())
         .unwrap_or_default();
-    let [batch, features @ ..] = dims else {
-        return Err(problem(format!(
-            "input {name:?} has no shape, expected (batch, features…)"
-        )));
+    let (features, skipped) = match (first, dims) {
+        (First::Feature, dims) if tensor.shape.is_some() => (dims, 0),
+        (First::Batch, [batch, features @ ..]) if !features.is_empty() => {
+            if let Some(DimensionValue::Value(found)) = batch.value
+                && !matches!(found, -1..=1)
+            {
+                return Err(ImportError::FixedBatch {
+                    input: name.clone(),
+                    found,
+                });
+            }
+            (features, 1)
+        }
+        (First::Batch, [_]) => {
+            return Err(problem(format!(
+                "input {name:?} has one dimension, expected (batch, features…) or a number of features"
+            )));
+        }
+        _ => {
+            return Err(problem(format!(
+                "input {name:?} has no shape, expected (batch, features…)"
+            )));
+        }
     };
-    if features.is_empty() {
-        return Err(problem(format!(
-            "input {name:?} has one dimension, expected (batch, features…)"
-        )));
-    }
-    if let Some(DimensionValue::Value(found)) = batch.value
-        && !matches!(found, -1..=1)
-    {
-        return Err(ImportError::FixedBatch {
-            input: name.clone(),
-            found,
-        });
-    }
     let fixed = features.iter().enumerate().map(|(i, dim)| {
         let found = match &dim.value {
             Some(DimensionValue::Value(n)) if *n > 0 => {
@@ -234,9 +250,13 @@ fn features(input: &ValueInfoProto) -> Result<Vec<usize>, ImportError> {
         };
         Err(ImportError::DynamicShape {
             input: name.clone(),
-            index: i + 1,
+            index: i + skipped,
             found,
         })
     });
-    fixed.collect()
+    Ok(Input {
+        name,
+        kind: tensor.elem_type,
+        features: fixed.collect::<Result<_, _>>()?,
+    })
 }

@@ -5,7 +5,7 @@
 //! | Contract | [`contract`] |
 //! | Rectify, Abs, Clip, Unary, Add, Mul, Reshape | [`pointwise`] |
 //! | Convolve, MaxPool, MeanPool | `windows` |
-//! | Arrange, Concat | `arrange` |
+//! | Arrange, Pick, Concat | `arrange` |
 //! | Linear, Affine, Normalise, Share, MatMul, Reduce, Expand | `rows` |
 //! | functions of one number | `function` |
 //! | Gather, Norm, Scale, Rotate | `position` |
@@ -30,7 +30,7 @@ mod position;
 mod rows;
 mod windows;
 
-pub use arrange::Read;
+pub use arrange::{Picks, Read};
 pub use function::Function;
 pub use rows::product;
 pub use windows::{Window, positions};
@@ -113,6 +113,8 @@ pub enum Op {
     },
     /// Axes in another order, parts of them, and zeros beside them: what each axis of the result reads.
     Arrange(Vec<Read>),
+    /// Each number of the result by itself: number `at` of which operand, or zero.
+    Pick(Picks),
     /// Values one behind the other.
     Concat {
         /// The feature axis along which they are joined.
@@ -179,6 +181,7 @@ impl Op {
             Self::MaxPool(_) => "max pool",
             Self::MeanPool { .. } => "mean pool",
             Self::Arrange(_) => "arrange",
+            Self::Pick(_) => "pick",
             Self::Concat { .. } => "concat",
             Self::Unary(function) => function.name(),
             Self::Add => "add",
@@ -203,7 +206,7 @@ impl Op {
             Self::Add | Self::Mul | Self::MatMul { .. } | Self::Scores { .. } | Self::Mix => {
                 (2..=2, 0..=0)
             }
-            Self::Concat { .. } => (1..=usize::MAX, 0..=0),
+            Self::Concat { .. } | Self::Pick(_) => (1..=usize::MAX, 0..=0),
             Self::Rectify { .. }
             | Self::Abs
             | Self::Clip { .. }
@@ -237,6 +240,7 @@ impl Op {
                 | Self::MaxPool(_)
                 | Self::MeanPool { .. }
                 | Self::Arrange(_)
+                | Self::Pick(_)
                 | Self::Concat { .. }
         )
     }
@@ -299,6 +303,7 @@ pub(crate) fn check(
             [x] => arrange::check_arrange(reads, x, output),
             _ => Err("expected one operand".into()),
         },
+        Op::Pick(picks) => arrange::check_pick(picks, operands, output),
         Op::Concat { axis } => arrange::check_concat(*axis, operands, output),
         op => pointwise::check(op, operands, output),
     }
@@ -365,6 +370,10 @@ pub(crate) fn evaluate(
         }
         (Op::Arrange(reads), [x], _) => {
             arrange::arrange(x.whole, reads, &x.features, &context.features)
+        }
+        (Op::Pick(picks), operands, _) => {
+            let parts = operands.iter().map(|x| (x.whole, x.features.as_slice()));
+            arrange::pick(picks, &parts.collect::<Vec<_>>())
         }
         (Op::Concat { axis }, operands, _) => {
             let parts = operands.iter().map(|x| (x.whole, x.features.as_slice()));

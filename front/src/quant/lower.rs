@@ -44,6 +44,10 @@ fn input_layout(graph: &Graph) -> Layout {
     }
     loop {
         let mut readers = graph.nodes().iter().filter(|n| n.inputs.contains(&id));
+        if readers.clone().any(|node| matches!(node.op, ops::Op::Pick(_))) {
+            // Of one axis any numbers are one map.
+            return Layout::flat(graph.width(id));
+        }
         match (readers.next(), readers.next()) {
             (Some(node), None) if node.op == ops::Op::Reshape => id = node.output,
             _ => break,
@@ -141,6 +145,12 @@ impl<'g> Lowering<'g> {
     /// The output in the order of the model's.
     pub(super) fn output(&mut self) -> Result<TensorId, QuantError> {
         let id = self.graph.output();
+        if let Some(node) = self.graph.producer(id)
+            && self.only_moves()
+        {
+            // There is something to commit to.
+            self.ids[id] = self.copied(self.ids[id], id, node)?;
+        }
         let tensor = self.ids[id];
         match self.graph.producer(id) {
             Some(node) if !self.layouts[tensor].is_row_major() => {
@@ -219,6 +229,7 @@ impl<'g> Lowering<'g> {
             | ops::Op::MaxPool(_)
             | ops::Op::MeanPool { .. }
             | ops::Op::Arrange(_)
+            | ops::Op::Pick(_)
             | ops::Op::Concat { .. } => return self.spatial(node),
             _ => return Err(unsupported(node)),
         };

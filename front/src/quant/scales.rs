@@ -107,6 +107,7 @@ impl Scales {
                 }
                 | Op::Reshape
                 | Op::Rotate { .. } => head[node.inputs[0]],
+                Op::Pick(_) if node.inputs.len() == 1 => head[node.inputs[0]],
                 Op::Unary(Function::Silu) if layers.rules.wide_silu => head[node.inputs[0]],
                 Op::Scale if plan.is_folded(node.output) => head[node.inputs[0]],
                 Op::Mix => head[node.inputs[1]],

@@ -7,15 +7,22 @@ mod batch_norm;
 mod cast;
 mod clip;
 mod constant;
+mod constants;
 mod context;
 mod div;
 mod gemm;
 mod identity;
+mod logic;
 mod matmul;
+mod moves;
 mod mul;
 mod normalise;
+mod parts;
+mod places;
+mod quantized;
 mod reduce;
 mod reshape;
+mod resize;
 mod shape;
 mod transposed;
 mod unary;
@@ -40,10 +47,10 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("Acos", unary::acos, &[]),
     ("Acosh", unary::acosh, &[]),
     ("Add", add::add, &[]),
-    ("AveragePool", windows::average_pool, windows::POOL),
+    ("AveragePool", |c| c.each_entry(windows::average_pool), windows::POOL),
     (
         "BatchNormalization",
-        batch_norm::build,
+        |c| c.each_entry(batch_norm::build),
         batch_norm::ATTRIBUTES,
     ),
     ("Asin", unary::asin, &[]),
@@ -56,8 +63,8 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("Clip", clip::clip, &["min", "max"]),
     ("Concat", arrange::concat, &["axis"]),
     ("Constant", constant::build, constant::ATTRIBUTES),
-    ("Conv", windows::conv, windows::CONV),
-    ("ConvTranspose", transposed::build, transposed::ATTRIBUTES),
+    ("Conv", |c| c.each_entry(windows::conv), windows::CONV),
+    ("ConvTranspose", |c| c.each_entry(transposed::build), transposed::ATTRIBUTES),
     ("Cos", unary::cos, &[]),
     ("Cosh", unary::cosh, &[]),
     ("Div", div::build, &[]),
@@ -70,17 +77,17 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("Gather", arrange::gather, &["axis"]),
     ("Gelu", unary::gelu, &["approximate"]),
     ("Gemm", gemm::build, &["alpha", "beta", "transA", "transB"]),
-    ("GlobalAveragePool", windows::global_average_pool, &[]),
-    ("GlobalMaxPool", windows::global_max_pool, &[]),
+    ("GlobalAveragePool", |c| c.each_entry(windows::global_average_pool), &[]),
+    ("GlobalMaxPool", |c| c.each_entry(windows::global_max_pool), &[]),
     ("HardSigmoid", unary::hard_sigmoid, &["alpha", "beta"]),
     ("HardSwish", unary::hard_swish, &[]),
     ("Identity", identity::identity, &[]),
-    ("InstanceNormalization", normalise::instance, &["epsilon"]),
+    ("InstanceNormalization", |c| c.each_entry(normalise::instance), &["epsilon"]),
     ("LayerNormalization", normalise::layer, normalise::NORM),
     ("LeakyRelu", activation::leaky_relu, &["alpha"]),
     ("Log", unary::log, &[]),
     ("MatMul", matmul::build, &[]),
-    ("MaxPool", windows::max_pool, windows::POOL),
+    ("MaxPool", |c| c.each_entry(windows::max_pool), windows::POOL),
     ("Mish", unary::mish, &[]),
     ("Mul", mul::build, &[]),
     ("Neg", unary::neg, &[]),
@@ -121,6 +128,58 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
     ("ThresholdedRelu", unary::thresholded_relu, &["alpha"]),
     ("Transpose", arrange::transpose, &["perm"]),
     ("Unsqueeze", reshape::unsqueeze, &["axes"]),
+    ("And", logic::and, &[]),
+    ("Or", logic::or, &[]),
+    ("Xor", logic::xor, &[]),
+    ("Not", logic::not, &[]),
+    ("ArgMax", places::arg_max, &["axis", "keepdims", "select_last_index"]),
+    ("ArgMin", places::arg_min, &["axis", "keepdims", "select_last_index"]),
+    ("BitShift", logic::shift, &["direction"]),
+    ("CastLike", cast::like, &["saturate", "round_mode"]),
+    ("Compress", moves::compress, &["axis"]),
+    ("ConstantOfShape", constant::computed, &["value"]),
+    ("CumSum", reduce::running, &["exclusive", "reverse"]),
+    ("DepthToSpace", moves::depth_to_space, &["blocksize", "mode"]),
+    ("SpaceToDepth", moves::space_to_depth, &["blocksize"]),
+    ("DequantizeLinear", quantized::dequantise, quantized::ATTRIBUTES),
+    ("QuantizeLinear", quantized::quantise, quantized::ATTRIBUTES),
+    ("QLinearMatMul", quantized::matmul, &[]),
+    ("MatMulInteger", quantized::matmul_integer, &[]),
+    ("Equal", logic::equal, &[]),
+    ("Greater", logic::greater, &[]),
+    ("GreaterOrEqual", logic::greater_or_equal, &[]),
+    ("Less", logic::less, &[]),
+    ("LessOrEqual", logic::less_or_equal, &[]),
+    ("Expand", moves::expand, &[]),
+    ("EyeLike", constant::eye, &["dtype", "k"]),
+    ("GatherElements", moves::gather_elements, &["axis"]),
+    ("GatherND", moves::gather_nd, &["batch_dims"]),
+    ("GroupNormalization", |c| c.each_entry(normalise::group), &["epsilon", "num_groups", "stash_type"]),
+    ("Hardmax", places::hardmax, &["axis"]),
+    ("LogSoftmax", normalise::log_softmax, &["axis"]),
+    ("LpNormalization", normalise::lp, &["axis", "p"]),
+    ("Max", logic::max, &[]),
+    ("Min", logic::min, &[]),
+    ("Mean", add::mean, &[]),
+    ("MeanVarianceNormalization", normalise::mean_variance, &["axes"]),
+    ("Mod", logic::modulo, &["fmod"]),
+    ("NegativeLogLikelihoodLoss", places::negative_log, &["ignore_index", "reduction"]),
+    ("SoftmaxCrossEntropyLoss", places::cross_entropy, &["ignore_index", "reduction"]),
+    ("OneHot", places::one_hot, &["axis"]),
+    ("Range", constant::computed, &[]),
+    ("ReduceLogSumExp", reduce::log_sum_exp, reduce::ATTRIBUTES),
+    ("ReduceProd", reduce::product, reduce::ATTRIBUTES),
+    ("Resize", resize::build, resize::ATTRIBUTES),
+    ("Upsample", resize::build, resize::ATTRIBUTES),
+    ("ReverseSequence", moves::reverse_sequence, &["batch_axis", "time_axis"]),
+    ("Scatter", moves::scatter_elements, &["axis"]),
+    ("ScatterElements", moves::scatter_elements, &["axis", "reduction"]),
+    ("ScatterND", moves::scatter_nd, &["reduction"]),
+    ("Size", constant::computed, &[]),
+    ("Swish", unary::swish, &["alpha"]),
+    ("Tile", moves::tile, &[]),
+    ("Trilu", moves::trilu, &["upper"]),
+    ("Where", logic::select, &[]),
 ];
 
 /// Adds `node`, the `index`-th of the file, or what it is the end of.
@@ -165,6 +224,7 @@ pub fn build<'a>(
             },
         ),
         Some(Fused::Gelu { x }) => context.push_of(x, Op::Unary(Function::Gelu)),
+        None if constants::evaluate(&mut context)? => Ok(()),
         None => build(&mut context),
     }
 }
