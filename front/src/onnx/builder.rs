@@ -222,7 +222,13 @@ impl<'a> Builder<'a> {
             let part = self.push(&name, Draft::Op(part), vec![row], &name, vec![own])?;
             self.set_kind(part, input.kind);
             let reshape = Draft::Op(Op::Reshape);
-            self.push(input.name, reshape, vec![part], input.name, input.features.clone())?;
+            self.push(
+                input.name,
+                reshape,
+                vec![part],
+                input.name,
+                input.features.clone(),
+            )?;
             start += own;
         }
         Ok(())
@@ -277,6 +283,17 @@ impl<'a> Builder<'a> {
     pub fn set_kind(&mut self, id: ValueId, kind: i32) {
         if let Some(own) = self.types.get_mut(id) {
             *own = kind;
+        }
+    }
+
+    /// Calls a tensor by another name if its own begins so.
+    pub fn rename(&mut self, id: ValueId, prefix: &str, name: &str) -> bool {
+        match self.names.get_mut(id) {
+            Some(own) if own.starts_with(prefix) => {
+                name.clone_into(own);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -366,11 +383,18 @@ impl<'a> Builder<'a> {
     fn row_of(&mut self, names: &[&str], ids: &[ValueId]) -> Result<ValueId, ImportError> {
         let widths = ids.iter().map(|id| self.width(*id));
         let widths: Vec<usize> = widths.collect();
-        let total = widths.iter().fold(0usize, |all, own| all.saturating_add(*own));
+        let total = widths
+            .iter()
+            .fold(0usize, |all, own| all.saturating_add(*own));
         if total > MAX_WIDTH as usize {
-            return Err(too_large("number of features of all outputs", total, MAX_WIDTH as usize));
+            return Err(too_large(
+                "number of features of all outputs",
+                total,
+                MAX_WIDTH as usize,
+            ));
         }
-        let own = |(i, width): (usize, &usize)| (0..*width as u32).map(move |at| Some((i as u32, at)));
+        let own =
+            |(i, width): (usize, &usize)| (0..*width as u32).map(move |at| Some((i as u32, at)));
         let picks: Picks = widths.iter().enumerate().flat_map(own).collect();
         let name = names.join(", ");
         let draft = Draft::Op(Op::Pick(picks));

@@ -14,7 +14,7 @@
 //!
 //! The first dimension of the inputs is the batch (a symbol, -1 or 1); all others are static and flattened. Where
 //! it is another number, or an input has no such axis, the model is one row: all dimensions are features. Several inputs
-//! are one behind the other in a row, as are several outputs. Integers and Booleans are the numbers that they are. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
+//! are one behind the other in a row, as are several outputs. Integers and Booleans are the numbers that they are. Accepted: IR versions 3 to 14, opsets 7 to 25, between which the operators of [`ops`] differ in
 //! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
 #![cfg_attr(
@@ -59,7 +59,7 @@ pub const MAX_FILE: u64 = 1 << 31;
 /// Accepted versions of the file format.
 pub const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=14;
 /// Accepted versions of the standard operator set.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads an ONNX file.
 ///

@@ -208,7 +208,9 @@ fn integers(
     macro_rules! of {
         ($type:ty, $width:literal, $data:expr, $typed:expr) => {
             sized($width, $data.len()).map(|is_raw| match is_raw {
-                true => words(raw).map(|b| <$type>::from_le_bytes(b).into()).collect(),
+                true => words(raw)
+                    .map(|b| <$type>::from_le_bytes(b).into())
+                    .collect(),
                 false => $typed,
             })
         };

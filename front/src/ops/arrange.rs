@@ -71,7 +71,9 @@ pub(super) fn check_pick(picks: &Picks, operands: &[&Value], output: &Value) -> 
 /// The picked numbers of every row; with each operand its features.
 pub(super) fn pick(picks: &Picks, operands: &[(&[f32], &[usize])]) -> Vec<f32> {
     let width = |features: &[usize]| features.iter().product::<usize>().max(1);
-    let rows = operands.first().map_or(0, |(x, features)| x.len() / width(features));
+    let rows = operands
+        .first()
+        .map_or(0, |(x, features)| x.len() / width(features));
     let of = |row: usize, operand: u32, at: u32| {
         let (x, features) = operands.get(operand as usize)?;
         x.get(row * width(features) + at as usize).copied()
@@ -79,7 +81,8 @@ pub(super) fn pick(picks: &Picks, operands: &[(&[f32], &[usize])]) -> Vec<f32> {
     (0..rows)
         .flat_map(|row| {
             let picked = move |pick: &Option<(u32, u32)>| {
-                pick.and_then(|(operand, at)| of(row, operand, at)).unwrap_or(0.0)
+                pick.and_then(|(operand, at)| of(row, operand, at))
+                    .unwrap_or(0.0)
             };
             picks.iter().map(picked)
         })

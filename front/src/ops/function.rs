@@ -160,6 +160,11 @@ functions! {
 }
 
 impl Function {
+    /// Whether it is 0 or 1, by a threshold.
+    pub fn is_step(&self) -> bool {
+        matches!(self, Self::Above { .. } | Self::Near { .. })
+    }
+
     /// Whether integers have it at the scale of tables, 14, whatever calibration saw: it stays within ±1.
     pub fn is_unit(&self) -> bool {
         matches!(self, Self::Sigmoid | Self::Tanh)

@@ -14,7 +14,7 @@ use super::scales::Scales;
 use super::stack::Copies;
 use super::{LayerRounding, QuantError};
 use crate::graph::{self, Graph, ValueId};
-use crate::ops;
+use crate::ops::{self, Function};
 
 /// A program, its weights, and for each of its tensors the float tensor that it stands for, if it does.
 pub(super) struct Lowered {
@@ -44,7 +44,10 @@ fn input_layout(graph: &Graph) -> Layout {
     }
     loop {
         let mut readers = graph.nodes().iter().filter(|n| n.inputs.contains(&id));
-        if readers.clone().any(|node| matches!(node.op, ops::Op::Pick(_))) {
+        if readers
+            .clone()
+            .any(|node| matches!(node.op, ops::Op::Pick(_)))
+        {
             // Of one axis any numbers are one map.
             return Layout::flat(graph.width(id));
         }
@@ -145,12 +148,6 @@ impl<'g> Lowering<'g> {
     /// The output in the order of the model's.
     pub(super) fn output(&mut self) -> Result<TensorId, QuantError> {
         let id = self.graph.output();
-        if let Some(node) = self.graph.producer(id)
-            && self.only_moves()
-        {
-            // There is something to commit to.
-            self.ids[id] = self.copied(self.ids[id], id, node)?;
-        }
         let tensor = self.ids[id];
         match self.graph.producer(id) {
             Some(node) if !self.layouts[tensor].is_row_major() => {
@@ -194,7 +191,14 @@ impl<'g> Lowering<'g> {
         if let [_, right] = node.inputs.as_slice()
             && !node.op.reads_axes()
         {
-            inputs[1] = self.relaid(*right, &layout, node)?;
+            let own = self.layouts[inputs[1]].clone();
+            // Axes are split by a view; joined only if neither has those of the other.
+            if own.view(&layout).is_none() && layout.view(&own).is_some() {
+                inputs[0] = self.relaid(node.inputs[0], &own, node)?;
+                layout = own;
+            } else {
+                inputs[1] = self.relaid(*right, &layout, node)?;
+            }
         }
         let (op, scale) = match &node.op {
             ops::Op::Contract => {
@@ -208,6 +212,12 @@ impl<'g> Lowering<'g> {
             ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
             ops::Op::Abs => (Op::Abs(Abs), wanted),
             ops::Op::Clip { lowest, highest } => (self.clip(node, *lowest, *highest)?, wanted),
+            ops::Op::Unary(Function::Above { threshold }) => {
+                return self.step(node, inputs[0], f64::from(*threshold), false);
+            }
+            ops::Op::Unary(Function::Near { within }) => {
+                return self.step(node, inputs[0], f64::from(*within), true);
+            }
             ops::Op::Unary(function) => {
                 let table = self.function(*function, node, &mut inputs)?;
                 (Op::Activation(Activation { table }), wanted)

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use laminate_model::program::{
-    AxisMap, AxisPair, Op, TensorId, TensorView, ViewTerm,
-};
+use laminate_model::program::{AxisMap, AxisPair, TensorId, TensorView, ViewTerm};
 
 use laminate_model::program::view::MAX_TERMS as VIEW_TERMS;
 
@@ -135,12 +133,6 @@ impl Lowering<'_> {
             });
         Ok(output)
     }
-
-    /// Whether the program computes nothing yet, it only reads its input in another order.
-    pub(super) fn only_moves(&self) -> bool {
-        let nodes = &self.lowered.program.nodes;
-        { nodes.iter() }.all(|node| matches!(node.op, Op::View(_) | Op::Reshape(_)))
-    }
 }
 
 /// The axis of which most entries are read together.
@@ -191,12 +183,15 @@ fn along(entries: &Entries, len: usize, to: &Layout) -> AxisMap {
         let x = |entry: &(Vec<u32>, u32)| i64::from(entry.0[*axis]);
         let at = i64::from(*at);
         let first = i64::from(first[*axis]);
-        let step = entries
-            .get(1)
-            .map_or(1, |second| (i64::from(second.1) - at).checked_div(x(second) - first).unwrap_or(0));
+        let step = entries.get(1).map_or(1, |second| {
+            (i64::from(second.1) - at)
+                .checked_div(x(second) - first)
+                .unwrap_or(0)
+        });
         let offset = at - step * first;
         let line = |entry: &(Vec<u32>, u32)| step * x(entry) + offset == i64::from(entry.1);
-        let inside = (0..to.0[*axis].len as i64).filter(|x| (0..len as i64).contains(&(step * x + offset)));
+        let inside =
+            (0..to.0[*axis].len as i64).filter(|x| (0..len as i64).contains(&(step * x + offset)));
         if step != 0 && entries.iter().all(line) && inside.count() == entries.len() {
             return AxisMap::Linear {
                 terms: vec![(*axis as u32, step as i32)],
@@ -232,7 +227,10 @@ mod tests {
             offset,
         };
         assert_eq!(along(&entries(&[3, 4, 5]), 6, &Layout::flat(3)), line(1, 3));
-        assert_eq!(along(&entries(&[5, 3, 1]), 6, &Layout::flat(3)), line(-2, 5));
+        assert_eq!(
+            along(&entries(&[5, 3, 1]), 6, &Layout::flat(3)),
+            line(-2, 5)
+        );
         // The axis goes on behind these.
         let pairs = along(&entries(&[3, 4, 5]), 7, &Layout::flat(4));
         assert!(matches!(pairs, AxisMap::Pairs { entries, .. } if entries.len() == 3));

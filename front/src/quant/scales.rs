@@ -196,6 +196,7 @@ fn fixed(graph: &Graph) -> impl Iterator<Item = (ValueId, i32)> {
     let of = |node: &Node| match node.op {
         Op::Unary(function) if function.is_unit() => Some((node.output, OUTPUT_SCALE.into())),
         Op::Softmax | Op::Share { .. } => Some((node.output, OUTPUT_SCALE.into())),
+        Op::Unary(function) if function.is_step() => Some((node.output, 0)),
         // Entries of a table.
         Op::Gather => node.inputs.first().map(|id| (*id, 0)),
         _ => None,
@@ -230,7 +231,7 @@ fn limits(layers: &Layers<'_>) -> Vec<f64> {
     let mut limits: Vec<f64> = (0..plan.graph.values().len()).map(of).collect();
     for node in plan.graph.nodes() {
         let wide = layers.rules.wide_silu && node.op == Op::Unary(Function::Silu);
-        if matches!(node.op, Op::Unary(_)) && !wide {
+        if matches!(node.op, Op::Unary(function) if !function.is_step()) && !wide {
             limits[node.inputs[0]] = INDEX_LIMIT;
         }
     }

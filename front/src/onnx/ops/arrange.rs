@@ -22,7 +22,11 @@ pub fn transpose(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     if !whole || (lead == 1 && order.first() != Some(&0)) {
         return Err(context.fail(format!(
             "perm is {order:?}, expected an order of {rank} axes{}",
-            if lead == 1 { " that begins with the batch, 0" } else { "" }
+            if lead == 1 {
+                " that begins with the batch, 0"
+            } else {
+                ""
+            }
         )));
     }
     let axes = order.iter().skip(lead).map(|axis| *axis as usize - lead);

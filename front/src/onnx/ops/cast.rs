@@ -39,7 +39,9 @@ fn cast(context: &mut Context<'_, '_>, to: i32) -> Result<(), ImportError> {
     match context.raw(0)?.cloned() {
         Some(Value::Tensor(x)) => logic::cast_to(context, x, to),
         Some(shape @ Value::Shape(_)) if matches!(to, INT32 | INT64) => context.alias(shape),
-        Some(Value::Shape(_)) => Err(context.fail("casts the batch's size to another type than an integer")),
+        Some(Value::Shape(_)) => {
+            Err(context.fail("casts the batch's size to another type than an integer"))
+        }
         Some(Value::Stored(_) | Value::Constant(_)) => {
             let constant = context.constant(0)?;
             let value = Constant::new(

@@ -53,7 +53,11 @@ pub fn eye(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     }
     let dims = context.features(x);
     let zeros = vec![0.0; context.width(x)];
-    let shape = Constant::new("shape", dims.clone(), Elements::Float(vec![0.0; zeros.len()]))?;
+    let shape = Constant::new(
+        "shape",
+        dims.clone(),
+        Elements::Float(vec![0.0; zeros.len()]),
+    )?;
     let by = context.int("k", 0)?;
     let (&[_, cols], own) = (dims.as_slice(), shape) else {
         return Err(context.fail("expected an operand of two axes"));
@@ -63,5 +67,9 @@ pub fn eye(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         f32::from(u8::from(apart == by))
     };
     let values = (0..own.numbers().len()).map(one).collect();
-    context.alias(Value::Constant(Constant::new(&context.output()?, dims, Elements::Float(values))?))
+    context.alias(Value::Constant(Constant::new(
+        &context.output()?,
+        dims,
+        Elements::Float(values),
+    )?))
 }

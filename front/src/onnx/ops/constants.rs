@@ -56,7 +56,9 @@ pub(super) fn evaluate(context: &mut Context<'_, '_>) -> Result<bool, ImportErro
     for i in 0..context.operands() {
         match context.raw(i)? {
             None => operands.push(None),
-            Some(Value::Stored(_) | Value::Constant(_)) => operands.push(Some(context.constant(i)?)),
+            Some(Value::Stored(_) | Value::Constant(_)) => {
+                operands.push(Some(context.constant(i)?))
+            }
             Some(_) => return Ok(false),
         }
     }
@@ -76,7 +78,9 @@ pub(super) fn evaluate(context: &mut Context<'_, '_>) -> Result<bool, ImportErro
         define(context, found.dims, found.elements)?;
         return Ok(true);
     }
-    if operator.starts_with("Reduce") && !rest.is_empty() | context.ints("axes")?.is_some() | (operands.len() == 1) {
+    if operator.starts_with("Reduce")
+        && !rest.is_empty() | context.ints("axes")?.is_some() | (operands.len() == 1)
+    {
         return reduced(context, operator, first);
     }
     let function = match operator {
@@ -107,14 +111,20 @@ fn each(of: &Constant, function: impl Fn(f64) -> f64) -> Elements {
 }
 
 /// What operators that move or relabel numbers make of a constant.
-fn moved(context: &mut Context<'_, '_>, operator: &str, first: &Constant) -> Result<bool, ImportError> {
+fn moved(
+    context: &mut Context<'_, '_>,
+    operator: &str,
+    first: &Constant,
+) -> Result<bool, ImportError> {
     let relabelled = match operator {
         "Reshape" => {
             let target = context.constant(1)?.integers()?.to_vec();
             let mut dims = vec![];
             for (at, dim) in target.iter().enumerate() {
                 dims.push(match dim {
-                    0 if context.int("allowzero", 0)? == 0 => first.dims.get(at).copied().unwrap_or(0),
+                    0 if context.int("allowzero", 0)? == 0 => {
+                        first.dims.get(at).copied().unwrap_or(0)
+                    }
                     -1 => usize::MAX,
                     dim => usize::try_from(*dim).unwrap_or(0),
                 });
@@ -130,7 +140,11 @@ fn moved(context: &mut Context<'_, '_>, operator: &str, first: &Constant) -> Res
         "Flatten" => {
             let axis = context.int("axis", 1)?;
             let rank = first.dims.len() as i64;
-            let at = if axis < 0 { axis.saturating_add(rank) } else { axis };
+            let at = if axis < 0 {
+                axis.saturating_add(rank)
+            } else {
+                axis
+            };
             let at = usize::try_from(at).unwrap_or(0).min(first.dims.len());
             let (before, behind) = first.dims.split_at(at);
             [before, behind].map(|part| part.iter().product()).to_vec()
@@ -138,22 +152,37 @@ fn moved(context: &mut Context<'_, '_>, operator: &str, first: &Constant) -> Res
         "Squeeze" | "Unsqueeze" => {
             let axes = super::moves::list(context, "axes", 1)?;
             let made = first.dims.len() + axes.as_ref().map_or(0, Vec::len);
-            let rank = if operator == "Squeeze" { first.dims.len() } else { made };
+            let rank = if operator == "Squeeze" {
+                first.dims.len()
+            } else {
+                made
+            };
             let places: Option<Vec<usize>> = match axes {
                 Some(axes) => {
-                    let places = axes.iter().map(|axis| super::moves::axis_of(context, *axis, rank));
+                    let places = axes
+                        .iter()
+                        .map(|axis| super::moves::axis_of(context, *axis, rank));
                     Some(places.collect::<Result<_, _>>()?)
                 }
                 None => None,
             };
             let all = first.dims.iter().enumerate();
             match (operator, places) {
-                ("Squeeze", Some(places)) => all.filter(|(at, _)| !places.contains(at)).map(|(_, n)| *n).collect(),
+                ("Squeeze", Some(places)) => all
+                    .filter(|(at, _)| !places.contains(at))
+                    .map(|(_, n)| *n)
+                    .collect(),
                 ("Squeeze", None) => all.map(|(_, n)| *n).filter(|n| *n != 1).collect(),
                 (_, places) => {
                     let mut left = first.dims.iter().copied();
                     let places = places.unwrap_or_default();
-                    let own = |at| if places.contains(&at) { Some(1) } else { left.next() };
+                    let own = |at| {
+                        if places.contains(&at) {
+                            Some(1)
+                        } else {
+                            left.next()
+                        }
+                    };
                     (0..made).filter_map(own).collect()
                 }
             }
@@ -183,7 +212,10 @@ fn moved(context: &mut Context<'_, '_>, operator: &str, first: &Constant) -> Res
     };
     let count = relabelled.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     if count != Some(first.dims.iter().product()) {
-        return Err(context.fail(format!("shape {:?} does not become {relabelled:?}", first.dims)));
+        return Err(context.fail(format!(
+            "shape {:?} does not become {relabelled:?}",
+            first.dims
+        )));
     }
     define(context, relabelled, first.elements.clone())?;
     Ok(true)
@@ -234,7 +266,11 @@ fn both(
 }
 
 /// Axes of a constant taken together.
-fn reduced(context: &mut Context<'_, '_>, operator: &str, of: &Constant) -> Result<bool, ImportError> {
+fn reduced(
+    context: &mut Context<'_, '_>,
+    operator: &str,
+    of: &Constant,
+) -> Result<bool, ImportError> {
     let (start, op, mean): (f64, Pair, bool) = match operator {
         "ReduceSum" => (0.0, |a, b| a + b, false),
         "ReduceProd" => (1.0, |a, b| a * b, false),
@@ -247,20 +283,27 @@ fn reduced(context: &mut Context<'_, '_>, operator: &str, of: &Constant) -> Resu
     let axes = super::moves::list(context, "axes", 1)?.filter(|axes| !axes.is_empty());
     let axes: Vec<usize> = match axes {
         Some(axes) => {
-            let axes = axes.iter().map(|axis| super::moves::axis_of(context, *axis, rank));
+            let axes = axes
+                .iter()
+                .map(|axis| super::moves::axis_of(context, *axis, rank));
             axes.collect::<Result<_, _>>()?
         }
         None if context.int("noop_with_empty_axes", 0)? != 0 => vec![],
         None => (0..rank).collect(),
     };
     let each = of.dims.iter().enumerate();
-    let kept = each.clone().map(|(at, len)| if axes.contains(&at) { 1 } else { *len });
+    let kept = each
+        .clone()
+        .map(|(at, len)| if axes.contains(&at) { 1 } else { *len });
     let kept: Vec<usize> = kept.collect();
     let count: usize = axes.iter().filter_map(|axis| of.dims.get(*axis)).product();
     let mut sums = vec![start; size(context, &kept)?];
     for (at, value) in of.numbers().into_iter().enumerate() {
         let own = indices(at, &of.dims);
-        let own = own.iter().zip(&kept).map(|(x, len)| if *len == 1 { 0 } else { *x });
+        let own = own
+            .iter()
+            .zip(&kept)
+            .map(|(x, len)| if *len == 1 { 0 } else { *x });
         let own: Vec<usize> = own.collect();
         if let Some(sum) = place(&own, &kept).and_then(|at| sums.get_mut(at)) {
             *sum = op(*sum, value);
@@ -270,7 +313,10 @@ fn reduced(context: &mut Context<'_, '_>, operator: &str, of: &Constant) -> Resu
         sums.iter_mut().for_each(|sum| *sum /= count.max(1) as f64);
     }
     let dims = match context.int("keepdims", 1)? {
-        0 => each.filter(|(at, _)| !axes.contains(at)).map(|(_, len)| *len).collect(),
+        0 => each
+            .filter(|(at, _)| !axes.contains(at))
+            .map(|(_, len)| *len)
+            .collect(),
         _ => kept,
     };
     let elements = match of.elements {
@@ -295,22 +341,30 @@ fn shape(context: &mut Context<'_, '_>, operator: &str) -> Result<bool, ImportEr
     }
     let rank = sizes.len() as i64;
     let at = |axis: i64| {
-        let axis = if axis < 0 { axis.saturating_add(rank) } else { axis };
+        let axis = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
         axis.clamp(0, rank) as usize
     };
-    let (start, end) = (at(context.int("start", 0)?), at(context.int("end", i64::MAX)?));
+    let (start, end) = (
+        at(context.int("start", 0)?),
+        at(context.int("end", i64::MAX)?),
+    );
     let part = sizes.get(start..end).unwrap_or_default().to_vec();
     define(context, vec![part.len()], Elements::Int(part))?;
     Ok(true)
 }
 
 /// Constants that are made of a few numbers.
-fn made(
-    context: &mut Context<'_, '_>,
-    operator: &str,
-    operands: &[Option<Constant>],
-) -> Built {
-    let numbers = |i: usize| operands.get(i).and_then(Option::as_ref).map(Constant::numbers);
+fn made(context: &mut Context<'_, '_>, operator: &str, operands: &[Option<Constant>]) -> Built {
+    let numbers = |i: usize| {
+        operands
+            .get(i)
+            .and_then(Option::as_ref)
+            .map(Constant::numbers)
+    };
     match operator {
         "Range" => {
             let one = |i: usize| numbers(i).and_then(|numbers| numbers.first().copied());
@@ -319,7 +373,9 @@ fn made(
             };
             let count = libm::ceil((end - start) / step).max(0.0);
             if !(0.0..=(1 << 22) as f64).contains(&count) {
-                return Err(context.fail(format!("{count} numbers from {start} to {end} by {step}")));
+                return Err(
+                    context.fail(format!("{count} numbers from {start} to {end} by {step}"))
+                );
             }
             let values = (0..count as u64).map(|i| start + i as f64 * step);
             let whole = operands.iter().flatten().all(|own| own.integers().is_ok());
@@ -336,23 +392,33 @@ fn made(
             let value = match context.attribute("value", TENSOR)? {
                 None => Elements::Float(vec![0.0]),
                 Some(value) => {
-                    let tensor = value.t.as_ref().ok_or_else(|| context.fail("holds no tensor"))?;
+                    let tensor = value
+                        .t
+                        .as_ref()
+                        .ok_or_else(|| context.fail("holds no tensor"))?;
                     Constant::from_proto(tensor, &tensor.name)?.elements
                 }
             };
             let elements = match value {
                 Elements::Int(v) => Elements::Int(vec![v.first().copied().unwrap_or(0); count]),
-                Elements::Float(v) => Elements::Float(vec![v.first().copied().unwrap_or(0.0); count]),
+                Elements::Float(v) => {
+                    Elements::Float(vec![v.first().copied().unwrap_or(0.0); count])
+                }
             };
             define(context, dims, elements)
         }
         _ => {
-            let dims = operands.first().and_then(Option::as_ref).map(|own| own.dims.clone());
+            let dims = operands
+                .first()
+                .and_then(Option::as_ref)
+                .map(|own| own.dims.clone());
             let Some(dims) = dims.filter(|dims| dims.len() == 2) else {
                 return Err(context.fail("expected an operand of two axes"));
             };
             let by = context.int("k", 0)?;
-            let kind = context.attribute("dtype", INT)?.map_or(FLOAT.into(), |a| a.i);
+            let kind = context
+                .attribute("dtype", INT)?
+                .map_or(FLOAT.into(), |a| a.i);
             let count = size(context, &dims)?;
             let one = |at: usize| {
                 let at = indices(at, &dims);

@@ -356,7 +356,10 @@ impl<'b, 'a> Context<'b, 'a> {
             let features = [&[1][..], &self.features(own)].concat();
             made.push(self.reshaped(own, features)?);
         }
-        let mut features = made.first().map(|id| self.features(*id)).unwrap_or_default();
+        let mut features = made
+            .first()
+            .map(|id| self.features(*id))
+            .unwrap_or_default();
         if let Some(first) = features.first_mut() {
             *first = count;
         }

@@ -42,9 +42,9 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             context.push(Draft::Affine { scale, shift }, vec![x], features)
         }
         (Constant(_), Constant(_)) => Err(both_constant(context)),
-        (_, Tensor(b)) if context.is_whole(b) => {
-            Err(context.fail("divides whole numbers by computed ones, expected a constant divisor, or floats"))
-        }
+        (_, Tensor(b)) if context.is_whole(b) => Err(context.fail(
+            "divides whole numbers by computed ones, expected a constant divisor, or floats",
+        )),
         (Tensor(a), Tensor(b)) => {
             let own = context.features(b);
             let inverse = reciprocal(context, b, own)?;

@@ -121,7 +121,9 @@ fn turned(
 ) -> Result<ValueId, ImportError> {
     let features = context.features(x);
     let &[rows, cols] = features.as_slice() else {
-        return Err(context.fail(format!("an operand has shape {features:?}, expected two axes")));
+        return Err(context.fail(format!(
+            "an operand has shape {features:?}, expected two axes"
+        )));
     };
     if context.int(attribute, 0)? == 0 {
         return Ok(x);

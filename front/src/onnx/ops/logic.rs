@@ -1,7 +1,7 @@
 //! Comparisons, Booleans, selection, and what is made of them: 0 and 1 are numbers like others.
 
 use super::super::error::ImportError;
-use super::super::messages::data_type::{BOOL, is_float};
+use super::super::messages::data_type::{BOOL, UINT8, UINT16, UINT32, UINT64, is_float};
 use super::Context;
 use super::context::Operand;
 use crate::graph::ValueId;
@@ -125,7 +125,11 @@ pub fn not(context: &mut Context<'_, '_>) -> Built {
 
 /// The second operand where the first is 1, else the third: `y + c·(x - y)`.
 pub fn select(context: &mut Context<'_, '_>) -> Built {
-    let found = match (context.operand(0)?, context.operand(1)?, context.operand(2)?) {
+    let found = match (
+        context.operand(0)?,
+        context.operand(1)?,
+        context.operand(2)?,
+    ) {
         (Operand::Constant(_), ..) => {
             return super::moves::select(context);
         }
@@ -266,6 +270,22 @@ pub fn shift(context: &mut Context<'_, '_>) -> Built {
         false => context.mapped(found, Function::Floor)?,
     };
     context.give(found, features)
+}
+
+/// All bits turned: `-1 - x`, of an unsigned type its largest number less `x`.
+pub fn bitwise_not(context: &mut Context<'_, '_>) -> Built {
+    let x = context.tensor(0)?;
+    let most = match context.kind(x) {
+        UINT8 => 255.0,
+        UINT16 => 65_535.0,
+        UINT32 | UINT64 => {
+            return Err(context
+                .fail("turns the bits of numbers of 32 bits, expected fewer, or a signed type"));
+        }
+        _ => -1.0,
+    };
+    let found = context.scaled(x, -1.0, most)?;
+    context.give(found, context.features(found))
 }
 
 /// Another element type.

@@ -182,7 +182,8 @@ fn one_row(
     rows: usize,
     widths: &[usize],
 ) -> Result<Moved, ImportError> {
-    let (Some((&batch, features)), false) = (moved.dims.split_first(), moved.from.is_empty()) else {
+    let (Some((&batch, features)), false) = (moved.dims.split_first(), moved.from.is_empty())
+    else {
         return Err(mixes(context));
     };
     let width = moved.from.len() / rows;
@@ -201,9 +202,15 @@ fn one_row(
         }
         From::Number(_) => true,
     });
-    let same = moved.from.chunks(width.max(1)).enumerate().all(|(row, own)| {
-        own.iter().zip(first).all(|(own, first)| *own == behind(first, row))
-    });
+    let same = moved
+        .from
+        .chunks(width.max(1))
+        .enumerate()
+        .all(|(row, own)| {
+            own.iter()
+                .zip(first)
+                .all(|(own, first)| *own == behind(first, row))
+        });
     if batch != rows || !inside || !same {
         return Err(mixes(context));
     }
@@ -214,8 +221,16 @@ fn one_row(
 }
 
 /// An axis by its number, from the last if it is negative.
-pub(super) fn axis_of(context: &Context<'_, '_>, axis: i64, rank: usize) -> Result<usize, ImportError> {
-    let at = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
+pub(super) fn axis_of(
+    context: &Context<'_, '_>,
+    axis: i64,
+    rank: usize,
+) -> Result<usize, ImportError> {
+    let at = if axis < 0 {
+        axis.saturating_add(rank as i64)
+    } else {
+        axis
+    };
     let found = usize::try_from(at).ok().filter(|at| *at < rank);
     found.ok_or_else(|| context.fail(format!("axis is {axis}, expected one of {rank} axes")))
 }
@@ -235,14 +250,21 @@ pub(super) fn list(
     }
 }
 
-fn one<'s>(context: &Context<'_, '_>, shapes: &'s [Vec<usize>]) -> Result<&'s [usize], ImportError> {
+fn one<'s>(
+    context: &Context<'_, '_>,
+    shapes: &'s [Vec<usize>],
+) -> Result<&'s [usize], ImportError> {
     let first = shapes.first().map(Vec::as_slice);
     first.ok_or_else(|| context.fail("operand 0 is missing"))
 }
 
 /// An index of an axis, from the end if it is negative.
 fn index_of(index: i64, len: usize) -> Option<usize> {
-    let at = if index < 0 { index.checked_add(len as i64)? } else { index };
+    let at = if index < 0 {
+        index.checked_add(len as i64)?
+    } else {
+        index
+    };
     usize::try_from(at).ok().filter(|at| *at < len)
 }
 
@@ -292,9 +314,10 @@ pub fn slice(context: &mut Context<'_, '_>) -> Built {
             (*slot, *len) = part.map_or(((0, 1), 0), |(first, count)| ((first, step), count));
         }
         by_indices(context, made, |at| {
-            let own = at.iter().zip(&parts).map(|(x, (first, step))| {
-                usize::try_from(first + step * *x as i64).ok()
-            });
+            let own = at
+                .iter()
+                .zip(&parts)
+                .map(|(x, (first, step))| usize::try_from(first + step * *x as i64).ok());
             Some(From::At(0, place(&own.collect::<Option<Vec<_>>>()?, dims)?))
         })
     })
@@ -308,7 +331,9 @@ pub fn gather(context: &mut Context<'_, '_>) -> Built {
         let dims = one(context, shapes)?;
         let axis = axis_of(context, context.int("axis", 0)?, dims.len())?;
         let (before, behind) = dims.split_at(axis);
-        let (len, behind) = behind.split_first().map_or((0, behind), |(len, rest)| (*len, rest));
+        let (len, behind) = behind
+            .split_first()
+            .map_or((0, behind), |(len, rest)| (*len, rest));
         let made = [before, &given.dims, behind].concat();
         let count = given.dims.len();
         by_indices(context, made, |at| {
@@ -348,7 +373,9 @@ pub fn gather_nd(context: &mut Context<'_, '_>) -> Built {
         let Some((&length, places)) = given.dims.split_last() else {
             return Err(context.fail("operand 1 is a scalar, expected tuples of indices"));
         };
-        let Some(rest) = dims.get(shared.saturating_add(length)..).filter(|_| shared <= places.len())
+        let Some(rest) = dims
+            .get(shared.saturating_add(length)..)
+            .filter(|_| shared <= places.len())
         else {
             return Err(context.fail(format!(
                 "operand 0 has shape {dims:?}, tuples {length} indices behind {shared} axes"
@@ -360,7 +387,10 @@ pub fn gather_nd(context: &mut Context<'_, '_>) -> Built {
             let first = place(own, places)? * length;
             let tuple = indices.get(first..first + length)?;
             let sizes = dims.get(shared..shared + length)?;
-            let tuple = tuple.iter().zip(sizes).map(|(index, len)| index_of(*index, *len));
+            let tuple = tuple
+                .iter()
+                .zip(sizes)
+                .map(|(index, len)| index_of(*index, *len));
             let tuple: Vec<usize> = tuple.collect::<Option<_>>()?;
             let own = [own.get(..shared)?, &tuple, last].concat();
             Some(From::At(0, place(&own, dims)?))
@@ -380,7 +410,9 @@ pub fn scatter_elements(context: &mut Context<'_, '_>) -> Built {
         let dims = one(context, shapes)?;
         let axis = axis_of(context, context.int("axis", 0)?, dims.len())?;
         let len = dims.get(axis).copied().unwrap_or(0);
-        let mut moved = by_indices(context, dims.to_vec(), |at| Some(From::At(0, place(at, dims)?)))?;
+        let mut moved = by_indices(context, dims.to_vec(), |at| {
+            Some(From::At(0, place(at, dims)?))
+        })?;
         for (update, index) in own.iter().enumerate() {
             let mut at = indices(update, &given.dims);
             let slot = index_of(*index, len).and_then(|index| {
@@ -411,10 +443,17 @@ pub fn scatter_nd(context: &mut Context<'_, '_>) -> Built {
             return Err(context.fail(format!("tuples of {length} indices into shape {dims:?}")));
         };
         let count: usize = size(context, rest)?;
-        let mut moved = by_indices(context, dims.to_vec(), |at| Some(From::At(0, place(at, dims)?)))?;
+        let mut moved = by_indices(context, dims.to_vec(), |at| {
+            Some(From::At(0, place(at, dims)?))
+        })?;
         for (update, tuple) in own.chunks(length.max(1)).enumerate() {
-            let tuple = tuple.iter().zip(dims).map(|(index, len)| index_of(*index, *len));
-            let first = tuple.collect::<Option<Vec<_>>>().and_then(|tuple| place(&tuple, dims));
+            let tuple = tuple
+                .iter()
+                .zip(dims)
+                .map(|(index, len)| index_of(*index, *len));
+            let first = tuple
+                .collect::<Option<Vec<_>>>()
+                .and_then(|tuple| place(&tuple, dims));
             let Some(first) = first else {
                 return Err(context.fail(format!("tuple {update} is not in shape {dims:?}")));
             };
@@ -436,7 +475,12 @@ pub fn pad(context: &mut Context<'_, '_>) -> Built {
         true => context.float("value", 0.0)?.into(),
         false => match context.raw(2)? {
             None => 0.0,
-            Some(_) => context.constant(2)?.numbers().first().copied().unwrap_or(0.0),
+            Some(_) => context
+                .constant(2)?
+                .numbers()
+                .first()
+                .copied()
+                .unwrap_or(0.0),
         },
     };
     movement(context, &[0], &|context, shapes| {
@@ -551,7 +595,9 @@ pub fn expand(context: &mut Context<'_, '_>) -> Built {
                 (1, other) => other,
                 (own, other) if other == 1 || own == other => own,
                 _ => {
-                    return Err(context.fail(format!("shape {dims:?} does not broadcast to {target:?}")));
+                    return Err(
+                        context.fail(format!("shape {dims:?} does not broadcast to {target:?}"))
+                    );
                 }
             });
         }
@@ -637,7 +683,12 @@ pub fn trilu(context: &mut Context<'_, '_>) -> Built {
     let upper = context.int("upper", 1)? != 0;
     let by = match context.raw(1)? {
         None => 0,
-        Some(_) => context.constant(1)?.integers()?.first().copied().unwrap_or(0),
+        Some(_) => context
+            .constant(1)?
+            .integers()?
+            .first()
+            .copied()
+            .unwrap_or(0),
     };
     movement(context, &[0], &|context, shapes| {
         let dims = one(context, shapes)?;
@@ -698,7 +749,12 @@ pub fn select(context: &mut Context<'_, '_>) -> Built {
             at.and_then(|at| shape.get(at)).copied().unwrap_or(1)
         };
         let made: Vec<usize> = (0..rank)
-            .map(|at| all.iter().map(|shape| entry(shape, at)).find(|len| *len != 1).unwrap_or(1))
+            .map(|at| {
+                all.iter()
+                    .map(|shape| entry(shape, at))
+                    .find(|len| *len != 1)
+                    .unwrap_or(1)
+            })
             .collect();
         let of = |at: &[usize], shape: &[usize]| {
             let own = at.get(rank - shape.len()..)?.iter().zip(shape);
@@ -708,6 +764,38 @@ pub fn select(context: &mut Context<'_, '_>) -> Built {
         by_indices(context, made, |at| {
             let which = usize::from(*marks.get(of(at, &condition.dims)?)? == 0.0);
             Some(From::At(which, of(at, shapes.get(which)?)?))
+        })
+    })
+}
+
+/// Axes cut or padded with zeros to a constant shape, equally on both sides.
+pub fn center_crop_pad(context: &mut Context<'_, '_>) -> Built {
+    let sizes = context.constant(1)?.integers()?.to_vec();
+    movement(context, &[0], &|context, shapes| {
+        let dims = one(context, shapes)?;
+        let axes: Vec<usize> = match context.ints("axes")? {
+            None => (0..dims.len()).collect(),
+            Some(axes) => axes
+                .iter()
+                .map(|axis| axis_of(context, *axis, dims.len()))
+                .collect::<Result<_, _>>()?,
+        };
+        let mut made = dims.to_vec();
+        let mut starts = vec![0i64; dims.len()];
+        for (axis, size) in axes.iter().zip(&sizes) {
+            let (Some(len), Some(start)) = (made.get_mut(*axis), starts.get_mut(*axis)) else {
+                continue;
+            };
+            let apart = *len as i64 - size;
+            // A cut and a pad both leave the smaller half in front.
+            *start = if apart >= 0 { apart / 2 } else { -(-apart / 2) };
+            *len = usize::try_from(*size).unwrap_or(0);
+        }
+        by_indices(context, made, |at| {
+            let own = at.iter().zip(&starts).map(|(x, start)| *x as i64 + start);
+            let own: Option<Vec<usize>> = own.map(|x| usize::try_from(x).ok()).collect();
+            let found = own.and_then(|own| place(&own, dims));
+            Some(found.map_or(From::Number(0.0), |at| From::At(0, at)))
         })
     })
 }
@@ -728,4 +816,3 @@ pub(super) fn nearest(context: &mut Context<'_, '_>) -> Built {
         })
     })
 }
-

@@ -1,11 +1,11 @@
 //! Norms over axes, Softmax and its logarithm.
 
-use super::super::builder::Draft;
+use super::super::builder::{Dense, Draft};
 use super::super::error::ImportError;
 use super::Context;
 use super::context::Operand;
 use crate::graph::ValueId;
-use crate::ops::{Function, Op, Reduction};
+use crate::ops::{Function, Op, Reduction, Window};
 
 /// Attributes of both norms; the precision that is asked for is more than integers have.
 pub const NORM: &[&str] = &["axis", "epsilon", "stash_type"];
@@ -218,6 +218,44 @@ pub fn lp(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     context.give(found, features)
 }
 
+/// Over powers of sums of squares of the channels beside each: `x·(bias + alpha/size·Σx²)^-beta`.
+pub fn local(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let size = usize::try_from(context.int("size", 0)?).unwrap_or(0);
+    let (Some(&channels), true) = (features.first(), (1..=1 << 20).contains(&size)) else {
+        return Err(context.fail("expected channels, and a size from 1 on"));
+    };
+    let (alpha, beta) = (context.float("alpha", 1e-4)?, context.float("beta", 0.75)?);
+    let bias = context.float("bias", 1.0)?;
+    super::windows::dense_weights(context, &[channels, channels])?;
+    let (before, after) = ((size - 1) / 2, size / 2);
+    let factor = alpha / size as f32;
+    let near = |row: usize, col: usize| {
+        let inside = col + before >= row && col <= row + after;
+        if inside { factor } else { 0.0 }
+    };
+    let weight = (0..channels).flat_map(|row| (0..channels).map(move |col| near(row, col)));
+    let dense = Dense {
+        rows: channels,
+        cols: channels,
+        weight: weight.collect(),
+        bias: vec![bias; channels],
+    };
+    let squares = context.product_of(x, x)?;
+    // A layer over channels at each place: a convolution of windows of one entry.
+    let windows = vec![Window::ONE; features.len() - 1];
+    let conv = Draft::Conv {
+        windows,
+        groups: 1,
+        dense,
+    };
+    let sums = context.push_part("sums", conv, vec![squares], features.clone())?;
+    let exponent = -beta;
+    let power = context.mapped(sums, Function::Pow { exponent })?;
+    context.push(Draft::Op(Op::Mul), vec![x, power], features)
+}
+
 /// Along one axis; before opset 13 along that and all behind it together.
 pub fn softmax(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let (x, at) = along(context)?;
@@ -239,8 +277,13 @@ pub(super) fn log_softmax_of(
     x: ValueId,
     at: usize,
 ) -> Result<ValueId, ImportError> {
-    let sum = super::reduce::log_sum_exp_of(context, x, &[at])?;
-    context.difference(x, sum)
+    // Less the largest first: what is left is small.
+    let most = context.together(x, Reduction::Max, &[at])?;
+    let depth = context.difference(x, most)?;
+    let powers = context.mapped(depth, Function::Exp)?;
+    let sum = context.together(powers, Reduction::Sum, &[at])?;
+    let log = context.mapped(sum, Function::Log)?;
+    context.difference(depth, log)
 }
 
 /// What a softmax reads, and the axis.
@@ -256,5 +299,12 @@ pub(super) fn along(context: &mut Context<'_, '_>) -> Result<(ValueId, usize), I
     let x = joined(context, x, at)?;
     let last = context.features(x).len() - 1;
     // Axes of one entry before the last stay.
-    Ok((x, if context.features(x).len() == features.len() { last.max(at) } else { at }))
+    Ok((
+        x,
+        if context.features(x).len() == features.len() {
+            last.max(at)
+        } else {
+            at
+        },
+    ))
 }

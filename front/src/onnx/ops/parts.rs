@@ -50,6 +50,12 @@ impl Context<'_, '_> {
     /// # Errors
     /// Those of [`super::super::builder::Builder::push`].
     pub fn give(&mut self, x: ValueId, features: Vec<usize>) -> Result<(), ImportError> {
+        let output = self.output()?;
+        // A value that this node has made takes the name.
+        let own = format!("{output}/");
+        if self.features(x) == features && self.builder_mut().rename(x, &own, &output) {
+            return self.builder_mut().define(&output, Value::Tensor(x));
+        }
         self.push(Draft::Op(Op::Reshape), vec![x], features)
     }
 
@@ -163,8 +169,22 @@ impl Context<'_, '_> {
     /// Those of [`super::super::builder::Builder::push`].
     pub fn fixed(&mut self, constant: &Constant) -> Made {
         let mut dims = constant.dims.clone();
-        if self.lead() == 1 && dims.first() == Some(&1) {
-            dims.remove(0);
+        if self.lead() == 1 {
+            // Behind the batch there are as many axes as the activations beside it have.
+            let ranks = (0..self.operands()).map(|i| match self.raw(i) {
+                Ok(Some(Value::Tensor(x))) => self.features(*x).len(),
+                _ => 0,
+            });
+            let rank = ranks.max().unwrap_or(0);
+            if dims.len() > rank && dims.first() == Some(&1) {
+                dims.remove(0);
+            }
+            if dims.len() > rank {
+                return Err(self.fail(format!(
+                    "a constant has shape {:?}, which is not the same for every row of the batch",
+                    constant.dims
+                )));
+            }
         }
         let numbers = constant.numbers();
         if numbers.is_empty() {

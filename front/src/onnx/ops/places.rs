@@ -3,10 +3,10 @@
 use super::super::builder::{Draft, First};
 use super::super::error::ImportError;
 use super::super::messages::data_type::INT64;
+use super::Context;
 use super::context::Operand;
 use super::moves::axis_of;
 use super::normalise::log_softmax_of;
-use super::Context;
 use crate::graph::ValueId;
 use crate::ops::{Function, Op, Reduction};
 
@@ -38,7 +38,13 @@ fn place(
     let apart = context.difference(x, most)?;
     let marks = context.mapped(apart, Function::Near { within })?;
     // Entries from the end are larger the earlier they are.
-    let number = |entry: usize| if last { entry as f64 + 1.0 } else { len - entry as f64 };
+    let number = |entry: usize| {
+        if last {
+            entry as f64 + 1.0
+        } else {
+            len - entry as f64
+        }
+    };
     let scale = by_entry(&features, at, number);
     let zeros = vec![0.0; scale.len()];
     let marked = context.affine(marks, scale, zeros)?;
@@ -146,6 +152,80 @@ pub fn one_hot(context: &mut Context<'_, '_>) -> Built {
     }
 }
 
+/// The largest or smallest numbers along an axis in order, and their places: the rank of each number is how many are before it.
+pub fn top(context: &mut Context<'_, '_>) -> Built {
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let at = context.axis(context.int("axis", -1)?, features.len())?;
+    let len = features.get(at).copied().unwrap_or(1);
+    let count = match context.int("k", 0)? {
+        0 => context
+            .constant(1)?
+            .integers()?
+            .first()
+            .copied()
+            .unwrap_or(0),
+        count => count,
+    };
+    let count = usize::try_from(count)
+        .ok()
+        .filter(|count| (1..=len).contains(count));
+    let (Some(count), true) = (count, len <= 64) else {
+        return Err(context.fail(format!(
+            "expected 1 to {len} entries of an axis of at most 64"
+        )));
+    };
+    let sign = if context.int("largest", 1)? == 0 {
+        -1.0
+    } else {
+        1.0
+    };
+    let half = if context.is_whole(x) { 0.5 } else { 0.0 };
+    // Pairs of entries along a new axis behind the own one: `(…, other, own, …)`.
+    let mut pairs = features.clone();
+    pairs.insert(at, len);
+    let own = along_new(context, x, at, len)?;
+    let mut across = features.clone();
+    across.insert(at + 1, 1);
+    let other = context.reshaped(x, across)?;
+    let other = context.repeated(other, &pairs, "other")?;
+    let apart = context.difference(other, own)?;
+    let apart = context.scaled(apart, sign, 0.0)?;
+    let more = context.mapped(apart, Function::Above { threshold: half })?;
+    let same = context.mapped(apart, Function::Near { within: half })?;
+    let stride: usize = features.iter().skip(at + 1).product();
+    let width: usize = pairs.iter().product();
+    let earlier = (0..width).map(|i| {
+        let (own, other) = (i / stride.max(1) % len, i / stride.max(1) / len % len);
+        f64::from(u8::from(other < own))
+    });
+    let earlier: Vec<f64> = earlier.collect();
+    let zeros = vec![0.0; earlier.len()];
+    let same = context.affine(same, earlier, zeros)?;
+    let before = context.sum_of(more, same)?;
+    let rank = context.together(before, Reduction::Sum, &[at])?;
+    let rank = context.reshaped(rank, features.clone())?;
+    // `(…, rank, own, …)`, of which the first ranks are asked for.
+    let rank = along_new(context, rank, at, count)?;
+    let marks = marks(context, rank, at, 0.0)?;
+    let x = along_new(context, x, at, count)?;
+    let values = context.product_of(marks, x)?;
+    let values = context.together(values, Reduction::Sum, &[at + 1])?;
+    let number = by_entry(&context.features(marks), at + 1, |entry| entry as f64);
+    let zeros = vec![0.0; number.len()];
+    let places = context.affine(marks, number, zeros)?;
+    let places = context.together(places, Reduction::Sum, &[at + 1])?;
+    let mut made = features;
+    if let Some(own) = made.get_mut(at) {
+        *own = count;
+    }
+    let second = context.outputs().get(1).filter(|name| !name.is_empty());
+    if let Some(name) = second {
+        context.push_named(name, Draft::Op(Op::Reshape), vec![places], made.clone())?;
+    }
+    context.give(values, made)
+}
+
 /// What classes cost by their logarithms: `-weight·x` of the target's class.
 pub fn negative_log(context: &mut Context<'_, '_>) -> Built {
     let x = context.tensor(0)?;
@@ -182,10 +262,11 @@ fn loss(context: &mut Context<'_, '_>, x: ValueId) -> Built {
         None => vec![1.0; classes],
         Some(_) => context.constant(2)?.numbers(),
     };
-    let ignored = match context.attribute("ignore_index", super::super::messages::attribute_type::INT)? {
-        None => None,
-        Some(attribute) => Some(attribute.i),
-    };
+    let ignored =
+        match context.attribute("ignore_index", super::super::messages::attribute_type::INT)? {
+            None => None,
+            Some(attribute) => Some(attribute.i),
+        };
     if let Some(own) = ignored.and_then(|at| usize::try_from(at).ok())
         && let Some(weight) = weights.get_mut(own)
     {
@@ -202,7 +283,9 @@ fn loss(context: &mut Context<'_, '_>, x: ValueId) -> Built {
         Operand::Tensor(target) => {
             let target = along_new(context, target, at, classes)?;
             if context.features(target) != features {
-                return Err(context.fail("the target has other axes than operand 0 without its classes"));
+                return Err(
+                    context.fail("the target has other axes than operand 0 without its classes")
+                );
             }
             let marks = marks(context, target, at, 0.0)?;
             let own = context.product_of(x, marks)?;

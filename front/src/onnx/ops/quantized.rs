@@ -15,7 +15,11 @@ type Built = Result<(), ImportError>;
 pub const ATTRIBUTES: &[&str] = &["axis", "saturate", "block_size", "output_dtype"];
 
 /// A constant of one number or one for each entry of the node's axis, at all numbers of a value.
-fn spread(context: &Context<'_, '_>, x: ValueId, i: usize) -> Result<Option<Vec<f64>>, ImportError> {
+fn spread(
+    context: &Context<'_, '_>,
+    x: ValueId,
+    i: usize,
+) -> Result<Option<Vec<f64>>, ImportError> {
     if context.raw(i)?.is_none() {
         return Ok(None);
     }
@@ -70,7 +74,11 @@ fn quantised(
         return Err(context.fail("a scale is 0"));
     }
     let width = scale.len();
-    let x = context.affine(x, scale.into_iter().map(f64::recip).collect(), vec![0.0; width])?;
+    let x = context.affine(
+        x,
+        scale.into_iter().map(f64::recip).collect(),
+        vec![0.0; width],
+    )?;
     let x = context.mapped(x, Function::Round)?;
     let x = context.affine(x, vec![1.0; width], zero)?;
     let features = context.features(x);
@@ -116,7 +124,10 @@ fn single(context: &Context<'_, '_>, i: usize) -> Result<f64, ImportError> {
     }
     match context.constant(i)?.numbers().as_slice() {
         &[one] => Ok(one),
-        other => Err(context.fail(format!("operand {i} has {} numbers, expected one", other.len()))),
+        other => Err(context.fail(format!(
+            "operand {i} has {} numbers, expected one",
+            other.len()
+        ))),
     }
 }
 
@@ -138,8 +149,16 @@ fn real(
 
 /// `a·b` of what both stand for, quantised.
 pub fn matmul(context: &mut Context<'_, '_>) -> Built {
-    let scales = [single(context, 1)?, single(context, 4)?, single(context, 6)?];
-    let zeros = [single(context, 2)?, single(context, 5)?, single(context, 7)?];
+    let scales = [
+        single(context, 1)?,
+        single(context, 4)?,
+        single(context, 6)?,
+    ];
+    let zeros = [
+        single(context, 2)?,
+        single(context, 5)?,
+        single(context, 7)?,
+    ];
     let [sa, sb, sy] = scales;
     let [za, zb, zy] = zeros;
     let (a, b) = (real(context, 0, za, sa)?, real(context, 3, zb, sb)?);

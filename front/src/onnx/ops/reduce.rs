@@ -96,7 +96,12 @@ pub fn product(context: &mut Context<'_, '_>) -> Built {
         return context.give(x, context.features(x));
     };
     for axis in axes {
-        while let Some(len) = context.features(x).get(axis).copied().filter(|len| *len > 1) {
+        while let Some(len) = context
+            .features(x)
+            .get(axis)
+            .copied()
+            .filter(|len| *len > 1)
+        {
             let half = len / 2;
             let first = entries(context, x, axis, 0, half)?;
             let second = entries(context, x, axis, half, half)?;
@@ -119,9 +124,17 @@ pub fn product(context: &mut Context<'_, '_>) -> Built {
 pub fn running(context: &mut Context<'_, '_>) -> Built {
     let x = context.tensor(0)?;
     let features = context.features(x);
-    let axis = context.constant(1)?.integers()?.first().copied().unwrap_or(0);
+    let axis = context
+        .constant(1)?
+        .integers()?
+        .first()
+        .copied()
+        .unwrap_or(0);
     let at = context.axis(axis, features.len())?;
-    let (exclusive, reverse) = (context.int("exclusive", 0)? != 0, context.int("reverse", 0)? != 0);
+    let (exclusive, reverse) = (
+        context.int("exclusive", 0)? != 0,
+        context.int("reverse", 0)? != 0,
+    );
     let len = features.get(at).copied().unwrap_or(1);
     super::windows::dense_weights(context, &[len, len])?;
     let reads = |row: usize, col: usize| {
@@ -139,7 +152,9 @@ pub fn running(context: &mut Context<'_, '_>) -> Built {
     let mut order: Vec<usize> = (0..=last).collect();
     order.swap(at, last);
     let reads: Vec<Read> = order.iter().map(|axis| Read::all(*axis)).collect();
-    let turned: Vec<usize> = { order.iter() }.filter_map(|axis| features.get(*axis).copied()).collect();
+    let turned: Vec<usize> = { order.iter() }
+        .filter_map(|axis| features.get(*axis).copied())
+        .collect();
     let x = context.part(Op::Arrange(reads.clone()), vec![x], turned.clone())?;
     let sums = context.push_part("sums", Draft::Linear(dense), vec![x], turned)?;
     context.push(Draft::Op(Op::Arrange(reads)), vec![sums], features)
@@ -194,11 +209,14 @@ fn axes(context: &Context<'_, '_>) -> Result<Axes, ImportError> {
             return Ok(None);
         }
         if context.lead() == 1 {
-            return Err(
-                context.fail("takes all axes together, the batch among them, expected axes from 1 on")
-            );
+            return Err(context
+                .fail("takes all axes together, the batch among them, expected axes from 1 on"));
         }
-        return Ok(Some(taken(context, &features, (0..features.len()).collect())?));
+        return Ok(Some(taken(
+            context,
+            &features,
+            (0..features.len()).collect(),
+        )?));
     };
     let mut found = vec![];
     for axis in &given {

@@ -29,8 +29,14 @@ pub fn flatten(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let axis = context.int("axis", 1)?;
     if context.first() == First::Feature {
         let rank = features.len() as i64;
-        let at = if axis < 0 { axis.saturating_add(rank) } else { axis };
-        let parts = usize::try_from(at).ok().and_then(|at| features.split_at_checked(at));
+        let at = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
+        let parts = usize::try_from(at)
+            .ok()
+            .and_then(|at| features.split_at_checked(at));
         let Some((before, behind)) = parts else {
             return Err(context.fail(format!("axis is {axis}, expected one of 0 to {rank}")));
         };
@@ -134,7 +140,11 @@ fn places(
         context.fail(format!(
             "axes are {axes:?}, expected different ones of {lead} to {}{}",
             rank - 1,
-            if lead == 1 { ": the batch stays the first" } else { "" }
+            if lead == 1 {
+                ": the batch stays the first"
+            } else {
+                ""
+            }
         ))
     })
 }

@@ -3,6 +3,7 @@
 
 use super::super::builder::{Dense, Draft, First};
 use super::super::error::ImportError;
+use super::super::messages::attribute_type::FLOATS;
 use super::moves::axis_of;
 use super::{Context, moves};
 use crate::ops::{Op, Read};
@@ -64,7 +65,10 @@ impl Line {
                 let (start, end) = self.region;
                 match self.made {
                     0 | 1 => (start + end) / 2.0 * (len - 1.0),
-                    made => start * (len - 1.0) + own * (end - start) * (len - 1.0) / (made as f64 - 1.0),
+                    made => {
+                        start * (len - 1.0)
+                            + own * (end - start) * (len - 1.0) / (made as f64 - 1.0)
+                    }
                 }
             }
             other => {
@@ -78,7 +82,10 @@ impl Line {
 
 /// The value of what lies outside of a crop.
 pub(super) fn outside(context: &Context<'_, '_>) -> f64 {
-    context.float("extrapolation_value", 0.0).unwrap_or(0.0).into()
+    context
+        .float("extrapolation_value", 0.0)
+        .unwrap_or(0.0)
+        .into()
 }
 
 fn is_crop(context: &Context<'_, '_>) -> Result<bool, ImportError> {
@@ -96,7 +103,11 @@ fn lines(context: &Context<'_, '_>, dims: &[usize]) -> Result<Vec<Line>, ImportE
     let modern = context.opset() >= 11 && context.operator() == "Resize";
     let (scales, sizes, region) = match modern {
         true => (constant(2)?, constant(3)?, constant(1)?),
-        false => (constant(1)?, vec![], vec![]),
+        false => {
+            let floats = context.attribute("scales", FLOATS)?;
+            let scales = floats.map(|a| a.floats.iter().map(|v| f64::from(*v)).collect());
+            (scales.map_or_else(|| constant(1), Ok)?, vec![], vec![])
+        }
     };
     let axes: Vec<usize> = match context.ints("axes")? {
         None => (0..dims.len()).collect(),
@@ -122,11 +133,13 @@ fn lines(context: &Context<'_, '_>, dims: &[usize]) -> Result<Vec<Line>, ImportE
             region: (0.0, 1.0),
         })
         .collect();
-    let ratio = |(axis, size): (&usize, &f64)| {
-        size / dims.get(*axis).copied().unwrap_or(1).max(1) as f64
-    };
+    let ratio =
+        |(axis, size): (&usize, &f64)| size / dims.get(*axis).copied().unwrap_or(1).max(1) as f64;
     let ratios: Vec<f64> = axes.iter().zip(&sizes).map(ratio).collect();
-    let joint = match context.text("keep_aspect_ratio_policy", "stretch")?.as_str() {
+    let joint = match context
+        .text("keep_aspect_ratio_policy", "stretch")?
+        .as_str()
+    {
         "stretch" => None,
         "not_larger" => ratios.iter().copied().reduce(f64::min),
         "not_smaller" => ratios.iter().copied().reduce(f64::max),
@@ -146,7 +159,10 @@ fn lines(context: &Context<'_, '_>, dims: &[usize]) -> Result<Vec<Line>, ImportE
             (false, Some(joint)) => (joint, libm::floor(joint * len + 0.5)),
         };
         if !(1.0..=MAX_LEN).contains(&made) {
-            return Err(context.fail(format!("axis {axis} of {} would have {made} entries", line.len)));
+            return Err(context.fail(format!(
+                "axis {axis} of {} would have {made} entries",
+                line.len
+            )));
         }
         line.made = made as usize;
         if crop {
@@ -193,7 +209,9 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         "nearest" => moves::nearest(context),
         "linear" | "bilinear" => interpolate(context, false),
         "cubic" => interpolate(context, true),
-        other => Err(context.fail(format!("mode is {other:?}, expected nearest, linear or cubic"))),
+        other => Err(context.fail(format!(
+            "mode is {other:?}, expected nearest, linear or cubic"
+        ))),
     }
 }
 
@@ -219,14 +237,21 @@ fn interpolate(context: &mut Context<'_, '_>, cubic: bool) -> Result<(), ImportE
         let order = swap(axis, rank - 1);
         let reads: Vec<Read> = order.iter().map(|axis| Read::all(*axis)).collect();
         let shape = |features: &[usize]| -> Vec<usize> {
-            { order.iter() }.filter_map(|axis| features.get(*axis).copied()).collect()
+            { order.iter() }
+                .filter_map(|axis| features.get(*axis).copied())
+                .collect()
         };
         let mut features = shape(&context.features(x));
         x = context.part(Op::Arrange(reads.clone()), vec![x], features.clone())?;
         if let Some(last) = features.last_mut() {
             *last = line.made;
         }
-        x = context.push_part("interpolated", Draft::Linear(dense), vec![x], features.clone())?;
+        x = context.push_part(
+            "interpolated",
+            Draft::Linear(dense),
+            vec![x],
+            features.clone(),
+        )?;
         x = context.part(Op::Arrange(reads), vec![x], shape(&features))?;
     }
     context.give(x, context.features(x))
@@ -259,7 +284,10 @@ fn weights(context: &Context<'_, '_>, line: &Line, cubic: bool) -> Result<Dense,
     };
     let reach = if cubic { 2.0 } else { 1.0 };
     let start = libm::floor(-reach / smooth) as i64 + 1;
-    let rows = dense.weight.chunks_mut(line.len.max(1)).zip(&mut dense.bias);
+    let rows = dense
+        .weight
+        .chunks_mut(line.len.max(1))
+        .zip(&mut dense.bias);
     for (x, (row, bias)) in rows.enumerate() {
         let at = line.at(context, x)?;
         let last = line.len as i64 - 1;
