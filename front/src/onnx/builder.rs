@@ -6,14 +6,26 @@ use laminate_model::program::{MAX_NODES, MAX_WIDTH};
 
 use super::error::ImportError;
 use super::fold;
-use super::messages::{GraphProto, TensorProto};
+use super::messages::{GraphProto, TensorProto, data_type};
 use super::tensor::Constant;
 use crate::graph::{self, Graph, Node, Param, ValueId};
-use crate::ops::{Op, State, Window};
+use crate::ops::{Op, Picks, Read, State, Window};
 
 /// Largest number of 32-bit words of parameters of the whole graph: what the largest file can hold.
 /// Constants used by many nodes, or broadcast, are counted each time.
 const MAX_PARAMETERS: usize = 1 << 29;
+
+/// Largest number of numbers in constants that the importer computes.
+const MAX_COMPUTED: usize = 1 << 24;
+
+/// What the first axis of values is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// The batch, which is in no shape of features.
+    Batch,
+    /// A feature axis as all others: the whole model is one row.
+    Feature,
+}
 
 /// What a name in the model stands for.
 #[derive(Clone, Debug)]
@@ -106,6 +118,19 @@ pub enum Draft {
     },
 }
 
+/// An input of the model.
+#[derive(Clone, Debug)]
+pub struct Input<'g> {
+    /// Its name.
+    pub name: &'g str,
+    /// Its element type.
+    pub kind: i32,
+    /// Its feature dimensions.
+    pub features: Vec<usize>,
+    /// Which of its axes is the batch, if one is.
+    pub batch: usize,
+}
+
 /// A node of the draft and the tensors it joins.
 #[derive(Clone, Debug)]
 pub struct DraftNode {
@@ -127,7 +152,13 @@ pub struct Builder<'a> {
     pub(super) names: Vec<String>,
     /// Feature dimensions of every tensor, their product is its width.
     features: Vec<Vec<usize>>,
+    /// Element type of every tensor in the model.
+    types: Vec<i32>,
+    /// What the first axis of every value is.
+    pub(super) first: First,
     parameters: usize,
+    /// Numbers of constants that were computed.
+    computed: usize,
     pub(super) nodes: Vec<DraftNode>,
     pub(super) output: ValueId,
 }
@@ -137,12 +168,15 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// [`ImportError::Graph`] if a name is given twice.
-    pub fn new(graph: &'a GraphProto) -> Result<Self, ImportError> {
+    pub fn new(graph: &'a GraphProto, first: First) -> Result<Self, ImportError> {
         let mut builder = Self {
             values: HashMap::new(),
             names: Vec::new(),
             features: Vec::new(),
+            types: Vec::new(),
+            first,
             parameters: 0,
+            computed: 0,
             nodes: Vec::new(),
             output: 0,
         };
@@ -180,13 +214,49 @@ impl<'a> Builder<'a> {
         self.features.get(id).map_or(0, |f| f.iter().product())
     }
 
-    /// Defines the model's input; it is tensor 0.
+    /// Defines the model's inputs: one is tensor 0, of several each is a part of it.
     ///
     /// # Errors
-    /// [`ImportError::TooLarge`] or [`ImportError::Graph`] if its width is out of bounds.
-    pub fn define_input(&mut self, name: &str, features: Vec<usize>) -> Result<(), ImportError> {
-        let id = self.tensor(name, features)?;
-        self.define(name, Value::Tensor(id))
+    /// [`ImportError::TooLarge`] or [`ImportError::Graph`] if a width is out of bounds.
+    pub fn define_inputs(&mut self, inputs: &[Input<'_>]) -> Result<(), ImportError> {
+        if let [input] = inputs {
+            let id = self.tensor(input.name, input.features.clone())?;
+            self.set_kind(id, input.kind);
+            self.define(input.name, Value::Tensor(id))?;
+            self.set_batch(input.name, input.batch);
+            return Ok(());
+        }
+        let names: Vec<&str> = inputs.iter().map(|input| input.name).collect();
+        let width = |input: &Input<'_>| {
+            let sizes = input.features.iter();
+            { sizes }.try_fold(1usize, |n, d| n.checked_mul(*d))
+        };
+        let total = inputs
+            .iter()
+            .try_fold(0usize, |all, input| all.checked_add(width(input)?));
+        let row = self.tensor(&names.join(", "), vec![total.unwrap_or(usize::MAX)])?;
+        let mut start = 0usize;
+        for input in inputs {
+            let own = width(input).unwrap_or(usize::MAX);
+            let part = Op::Arrange(vec![Read {
+                start: start as i64,
+                ..Read::all(0)
+            }]);
+            let name = format!("{}/part", input.name);
+            let part = self.push(&name, Draft::Op(part), vec![row], &name, vec![own])?;
+            self.set_kind(part, input.kind);
+            let reshape = Draft::Op(Op::Reshape);
+            self.push(
+                input.name,
+                reshape,
+                vec![part],
+                input.name,
+                input.features.clone(),
+            )?;
+            self.set_batch(input.name, input.batch);
+            start += own;
+        }
+        Ok(())
     }
 
     /// Appends a node whose result is called `output` in the model.
@@ -212,11 +282,14 @@ impl<'a> Builder<'a> {
             Draft::Dense(dense) | Draft::Linear(dense) | Draft::Conv { dense, .. } => {
                 dense.weight.len() + dense.bias.len()
             }
+            Draft::Op(Op::Pick(picks)) => 2 * picks.len(),
             Draft::Op(_) | Draft::State(_) => 0,
             Draft::Affine { scale, shift } => 2 * (scale.len() + shift.len()),
         })?;
         let id = self.tensor(output, features)?;
         self.define(output, Value::Tensor(id))?;
+        let kind = inputs.first().map_or(data_type::FLOAT, |x| self.kind(*x));
+        self.set_kind(id, kind);
         self.nodes.push(DraftNode {
             name: name.to_owned(),
             draft,
@@ -247,6 +320,50 @@ impl<'a> Builder<'a> {
                 _ => Value::Moved(*id, batch),
             };
         }
+    }
+
+    /// Element type of a tensor: that of the first operand of what makes it, unless it was set.
+    pub fn kind(&self, id: ValueId) -> i32 {
+        self.types.get(id).copied().unwrap_or(data_type::FLOAT)
+    }
+
+    /// Sets a tensor's element type.
+    pub fn set_kind(&mut self, id: ValueId, kind: i32) {
+        if let Some(own) = self.types.get_mut(id) {
+            *own = kind;
+        }
+    }
+
+    /// Calls a tensor by another name if its own begins so.
+    pub fn rename(&mut self, id: ValueId, prefix: &str, name: &str) -> bool {
+        match self.names.get_mut(id) {
+            Some(own) if own.starts_with(prefix) => {
+                name.clone_into(own);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Number of tensors.
+    pub fn count(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Counts the numbers of a constant before they are computed.
+    ///
+    /// # Errors
+    /// [`ImportError::TooLarge`] above what is computed for one model.
+    pub fn compute(&mut self, numbers: usize) -> Result<(), ImportError> {
+        self.computed = self.computed.saturating_add(numbers);
+        if self.computed > MAX_COMPUTED {
+            return Err(too_large(
+                "number of numbers in computed constants",
+                self.computed,
+                MAX_COMPUTED,
+            ));
+        }
+        Ok(())
     }
 
     /// Counts parameters before they are kept.
@@ -281,6 +398,7 @@ impl<'a> Builder<'a> {
         }
         self.names.push(name.to_owned());
         self.features.push(features);
+        self.types.push(data_type::FLOAT);
         Ok(self.features.len() - 1)
     }
 
@@ -306,22 +424,55 @@ impl<'a> Builder<'a> {
         self.nodes.retain(|node| needed.contains(&node.output));
     }
 
+    /// The tensor of an output.
+    fn result(&self, output: &str) -> Result<ValueId, ImportError> {
+        let problem = |what: &str| ImportError::Graph {
+            problem: format!("output {output:?} {what}"),
+        };
+        match self.values.get(output) {
+            Some(Value::Tensor(id) | Value::Moved(id, _)) => Ok(*id),
+            Some(_) => Err(problem("is a constant: there is nothing to prove of it")),
+            None => Err(problem(
+                "is not defined by any node; the file is truncated or altered",
+            )),
+        }
+    }
+
+    /// Several results as one row, one behind the other.
+    fn row_of(&mut self, names: &[&str], ids: &[ValueId]) -> Result<ValueId, ImportError> {
+        let widths = ids.iter().map(|id| self.width(*id));
+        let widths: Vec<usize> = widths.collect();
+        let total = widths
+            .iter()
+            .fold(0usize, |all, own| all.saturating_add(*own));
+        if total > MAX_WIDTH as usize {
+            return Err(too_large(
+                "number of features of all outputs",
+                total,
+                MAX_WIDTH as usize,
+            ));
+        }
+        let own =
+            |(i, width): (usize, &usize)| (0..*width as u32).map(move |at| Some((i as u32, at)));
+        let picks: Picks = widths.iter().enumerate().flat_map(own).collect();
+        let name = names.join(", ");
+        let draft = Draft::Op(Op::Pick(picks));
+        self.push(&name, draft, ids.to_vec(), &name, vec![total])
+    }
+
     /// Folds the constants, drops nodes that the output does not need, and numbers the tensors anew.
     ///
     /// # Errors
     /// [`ImportError::Graph`] if `output` is not a computed value, and errors of the folding.
-    pub fn finish(mut self, output: &str) -> Result<Graph, ImportError> {
-        let problem = |what: &str| ImportError::Graph {
-            problem: format!("output {output:?} {what}"),
+    pub fn finish(mut self, outputs: &[&str]) -> Result<Graph, ImportError> {
+        let found = outputs.iter().map(|output| self.result(output));
+        let found = found.collect::<Result<Vec<ValueId>, _>>()?;
+        self.output = match found.as_slice() {
+            [output] => *output,
+            several => self.row_of(outputs, several)?,
         };
-        self.output = match self.values.get(output) {
-            Some(Value::Tensor(id) | Value::Moved(id, _)) => *id,
-            Some(_) => return Err(problem("is a constant")),
-            None => {
-                return Err(problem(
-                    "is not defined by any node; the file is truncated or altered",
-                ));
-            }
+        let problem = |what: &str| ImportError::Graph {
+            problem: format!("output {:?} {what}", outputs.join(", ")),
         };
         self.prune();
         fold::fold(&mut self);

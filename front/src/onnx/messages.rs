@@ -12,14 +12,46 @@ pub mod data_type {
     pub const FLOAT: i32 = 1;
     /// 8-bit unsigned integer.
     pub const UINT8: i32 = 2;
+    /// 8-bit signed integer.
+    pub const INT8: i32 = 3;
+    /// 16-bit unsigned integer.
+    pub const UINT16: i32 = 4;
+    /// 16-bit signed integer.
+    pub const INT16: i32 = 5;
     /// 32-bit signed integer.
     pub const INT32: i32 = 6;
     /// 64-bit signed integer.
     pub const INT64: i32 = 7;
     /// Boolean, one byte.
     pub const BOOL: i32 = 9;
+    /// 16-bit float.
+    pub const FLOAT16: i32 = 10;
     /// 64-bit float.
     pub const DOUBLE: i32 = 11;
+    /// 32-bit unsigned integer.
+    pub const UINT32: i32 = 12;
+    /// 64-bit unsigned integer.
+    pub const UINT64: i32 = 13;
+    /// The upper half of a 32-bit float.
+    pub const BFLOAT16: i32 = 16;
+
+    /// Whether it is a type of floats.
+    pub fn is_float(kind: i32) -> bool {
+        matches!(kind, FLOAT | FLOAT16 | DOUBLE | BFLOAT16)
+    }
+
+    /// Whether it is a type of integers.
+    pub fn is_integer(kind: i32) -> bool {
+        matches!(
+            kind,
+            UINT8 | INT8 | UINT16 | INT16 | INT32 | INT64 | UINT32 | UINT64
+        )
+    }
+
+    /// Whether it is a type of numbers, Booleans among them.
+    pub fn is_number(kind: i32) -> bool {
+        is_float(kind) || is_integer(kind) || kind == BOOL
+    }
 }
 
 /// Values of [`AttributeProto::kind`].
@@ -158,7 +190,7 @@ pub struct TensorProto {
     /// Elements of a `FLOAT` tensor.
     #[prost(float, repeated, tag = "4")]
     pub float_data: Vec<f32>,
-    /// Elements of an `INT32` tensor.
+    /// Elements of an `INT32` tensor, and of those of fewer bits.
     #[prost(int32, repeated, tag = "5")]
     pub int32_data: Vec<i32>,
     /// Elements of an `INT64` tensor.
@@ -173,6 +205,9 @@ pub struct TensorProto {
     /// Elements of a `DOUBLE` tensor.
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
+    /// Elements of a `UINT32` or `UINT64` tensor.
+    #[prost(uint64, repeated, tag = "11")]
+    pub uint64_data: Vec<u64>,
     /// Which part of which file holds the elements, where [`Self::data_location`] says so.
     #[prost(message, repeated, tag = "13")]
     pub external_data: Vec<StringStringEntryProto>,

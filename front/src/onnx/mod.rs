@@ -13,8 +13,10 @@
 //! | draft graph while nodes are read | [`builder`] |
 //! | constant factors and offsets folded into dense layers | [`fold`] |
 //!
-//! The first dimension of the input is the batch (a symbol, -1 or 1), or the second of one that a recurrent operator reads; all others are static and
-//! flattened. Accepted: IR versions 3 to 14, opsets 9 to 25, between which the operators of [`ops`] differ in
+//! The first dimension of the inputs is the batch (a symbol, -1 or 1), or the second of one that a
+//! recurrent operator reads; all others are static and flattened. Where
+//! it is another number, or an input has no such axis, the model is one row: all dimensions are features. Several inputs
+//! are one behind the other in a row, as are several outputs. Integers and Booleans are the numbers that they are. Accepted: IR versions 3 to 14, opsets 7 to 25, between which the operators of [`ops`] differ in
 //! what is told there and in element types that are refused anyway. The bytes are untrusted: nothing here
 //! panics on them, and nothing is allocated before its size is checked against the data at hand.
 #![cfg_attr(
@@ -50,7 +52,7 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use builder::{Builder, Value};
+use builder::{Builder, First, Input, Value};
 use messages::{DimensionValue, GraphProto, ModelProto, ValueInfoProto, data_type};
 use tensor::{Constant, Elements};
 
@@ -61,7 +63,7 @@ pub const MAX_FILE: u64 = 1 << 31;
 /// Accepted versions of the file format.
 pub const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=14;
 /// Accepted versions of the standard operator set.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 9..=25;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Reads an ONNX file.
 ///
@@ -124,10 +126,25 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
             "holds sparse initializers, expected dense ones; export without sparse weights",
         ));
     }
-    let mut builder = Builder::new(graph)?;
-    let (name, features, batch) = input(graph)?;
-    builder.define_input(name, features)?;
-    builder.set_batch(name, batch);
+    let (batch, row) = (inputs(graph, First::Batch), inputs(graph, First::Feature));
+    match (batch, row) {
+        (Ok(batch), Err(_)) => import(graph, opset, First::Batch, &batch),
+        (Err(_), Ok(row)) => import(graph, opset, First::Feature, &row),
+        (Err(error), Err(_)) => Err(error),
+        // A batch of one: what does not keep it apart from the features reads it as one of them.
+        (Ok(batch), Ok(row)) => import(graph, opset, First::Batch, &batch)
+            .or_else(|error| import(graph, opset, First::Feature, &row).map_err(|_| error)),
+    }
+}
+
+fn import(
+    graph: &GraphProto,
+    opset: i64,
+    first: First,
+    inputs: &[Input<'_>],
+) -> Result<Graph, ImportError> {
+    let mut builder = Builder::new(graph, first)?;
+    builder.define_inputs(inputs)?;
     let fused = recognise::recognise(graph);
     let zeros = zero_states::find(graph);
     for (index, node) in graph.node.iter().enumerate() {
@@ -139,13 +156,11 @@ pub fn from_model(model: &ModelProto) -> Result<Graph, ImportError> {
         }
         ops::build(&mut builder, node, index, opset, fused.get(&index))?;
     }
-    let [output] = graph.output.as_slice() else {
-        return Err(problem(format!(
-            "has {} outputs, expected one; export the score alone",
-            graph.output.len()
-        )));
-    };
-    builder.finish(&output.name)
+    let outputs: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+    if outputs.is_empty() {
+        return Err(problem("has no outputs, expected one or several"));
+    }
+    builder.finish(&outputs)
 }
 
 fn problem(problem: impl Into<String>) -> ImportError {
@@ -182,26 +197,6 @@ fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     })
 }
 
-/// Name and feature dimensions of the one input that is not an initializer, and which axis is the batch.
-fn input(graph: &GraphProto) -> Result<(&str, Vec<usize>, usize), ImportError> {
-    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    let inputs: Vec<_> = graph
-        .input
-        .iter()
-        .filter(|i| !constants.contains(i.name.as_str()))
-        .collect();
-    let [input] = inputs.as_slice() else {
-        let names: Vec<_> = inputs.iter().map(|i| i.name.as_str()).collect();
-        return Err(problem(format!(
-            "has {} inputs {names:?}, expected one; join them before the model",
-            inputs.len()
-        )));
-    };
-    let steps_first = ops::reads_steps_first(graph, &input.name) && !is_fixed(input, 1);
-    let batch = usize::from(steps_first);
-    Ok((&input.name, features(input, batch)?, batch))
-}
-
 /// Whether a dimension is a number above one.
 fn is_fixed(input: &ValueInfoProto, axis: usize) -> bool {
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
@@ -209,42 +204,69 @@ fn is_fixed(input: &ValueInfoProto, axis: usize) -> bool {
     matches!(dim, Some(DimensionValue::Value(2..)))
 }
 
-fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportError> {
-    let (name, place) = (&input.name, batch);
+/// The inputs that are no initializers, their first dimension the batch or a feature axis.
+fn inputs(graph: &GraphProto, first: First) -> Result<Vec<Input<'_>>, ImportError> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let all = graph.input.iter();
+    let found = all.filter(|i| !constants.contains(i.name.as_str()));
+    let found = found.map(|input| self::input(graph, input, first));
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        return Err(problem("has no inputs, expected one or several"));
+    }
+    Ok(found)
+}
+
+fn input<'g>(
+    graph: &GraphProto,
+    input: &'g ValueInfoProto,
+    first: First,
+) -> Result<Input<'g>, ImportError> {
+    let name = &input.name;
     let Some(tensor) = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
         return Err(problem(format!("input {name:?} is not a tensor")));
     };
-    if tensor.elem_type != data_type::FLOAT {
+    if !data_type::is_number(tensor.elem_type) {
         return Err(problem(format!(
-            "input {name:?} has element type {}, expected float (1)",
+            "input {name:?} has element type {}, expected a number: float (1), integers or bool (9)",
             tensor.elem_type
         )));
     }
-    let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice());
-    let mut dims = dims.unwrap_or_default().to_vec();
-    if dims.len() > batch {
-        dims.get_mut(..=batch)
-            .into_iter()
-            .for_each(|dims| dims.rotate_right(1));
+    let steps_first =
+        first == First::Batch && ops::reads_steps_first(graph, name) && !is_fixed(input, 1);
+    let place = usize::from(steps_first);
+    let mut dims = tensor
+        .shape
+        .as_ref()
+        .map(|s| s.dim.clone())
+        .unwrap_or_default();
+    if let Some(dims) = dims.get_mut(..=place) {
+        dims.rotate_right(1);
     }
-    let [batch, features @ ..] = dims.as_slice() else {
-        return Err(problem(format!(
-            "input {name:?} has no shape, expected (batch, features…)"
-        )));
+    let (features, skipped) = match (first, dims.as_slice()) {
+        (First::Feature, dims) if tensor.shape.is_some() => (dims, 0),
+        (First::Batch, [batch, features @ ..]) if !features.is_empty() => {
+            if let Some(DimensionValue::Value(found)) = batch.value
+                && !matches!(found, -1..=1)
+            {
+                return Err(ImportError::FixedBatch {
+                    input: name.clone(),
+                    found,
+                });
+            }
+            (features, 1)
+        }
+        (First::Batch, [_]) => {
+            return Err(problem(format!(
+                "input {name:?} has one dimension, expected (batch, features…) or a number of features"
+            )));
+        }
+        _ => {
+            return Err(problem(format!(
+                "input {name:?} has no shape, expected (batch, features…)"
+            )));
+        }
     };
-    if features.is_empty() {
-        return Err(problem(format!(
-            "input {name:?} has one dimension, expected (batch, features…)"
-        )));
-    }
-    if let Some(DimensionValue::Value(found)) = batch.value
-        && !matches!(found, -1..=1)
-    {
-        return Err(ImportError::FixedBatch {
-            input: name.clone(),
-            found,
-        });
-    }
     let fixed = features.iter().enumerate().map(|(i, dim)| {
         let found = match &dim.value {
             Some(DimensionValue::Value(n)) if *n > 0 => {
@@ -256,9 +278,17 @@ fn features(input: &ValueInfoProto, batch: usize) -> Result<Vec<usize>, ImportEr
         };
         Err(ImportError::DynamicShape {
             input: name.clone(),
-            index: if i < place { i } else { i + 1 },
+            index: match skipped {
+                0 => i,
+                _ if i < place => i,
+                _ => i + 1,
+            },
             found,
         })
     });
-    fixed.collect()
+    Ok(Input {
+        name,
+        kind: tensor.elem_type,
+        features: fixed.collect::<Result<_, _>>()?,
+    })
 }

@@ -55,7 +55,7 @@ fn field(message: Message, number: u64) -> Field {
         (Message::Type, 1) => Sub(Message::TensorType),
         (Message::TensorType, 2) => Sub(Message::Shape),
         (Message::Shape, 1) => Sub(Message::Dimension),
-        (Message::Attribute, 8) | (Message::Tensor, 1 | 5 | 7) => Integers,
+        (Message::Attribute, 8) | (Message::Tensor, 1 | 5 | 7 | 11) => Integers,
         (Message::Attribute, 9) => Strings,
         _ => Field::Plain,
     }

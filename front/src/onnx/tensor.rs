@@ -67,23 +67,22 @@ impl Constant {
                 true => words(raw).map(|b| f64::from_le_bytes(b) as f32).collect(),
                 false => tensor.double_data.iter().map(|v| *v as f32).collect(),
             }),
-            data_type::INT32 => Elements::Int(match sized(4, tensor.int32_data.len())? {
-                true => words(raw).map(|b| i32::from_le_bytes(b).into()).collect(),
-                false => tensor.int32_data.iter().map(|v| i64::from(*v)).collect(),
+            data_type::FLOAT16 => Elements::Float(match sized(2, tensor.int32_data.len())? {
+                true => words(raw).map(|b| half(u16::from_le_bytes(b))).collect(),
+                false => tensor.int32_data.iter().map(|v| half(*v as u16)).collect(),
             }),
-            data_type::BOOL => Elements::Int(match sized(1, tensor.int32_data.len())? {
-                true => raw.iter().map(|b| i64::from(*b)).collect(),
-                false => tensor.int32_data.iter().map(|v| i64::from(*v)).collect(),
-            }),
-            data_type::INT64 => Elements::Int(match sized(8, tensor.int64_data.len())? {
-                true => words(raw).map(i64::from_le_bytes).collect(),
-                false => tensor.int64_data.clone(),
-            }),
-            other => {
-                return Err(fail(format!(
-                    "element type {other}, expected float (1), double (11), int32 (6), int64 (7) or bool (9)"
-                )));
+            data_type::BFLOAT16 => {
+                let upper = |bits: u16| f32::from_bits(u32::from(bits) << 16);
+                Elements::Float(match sized(2, tensor.int32_data.len())? {
+                    true => words(raw).map(|b| upper(u16::from_le_bytes(b))).collect(),
+                    false => tensor.int32_data.iter().map(|v| upper(*v as u16)).collect(),
+                })
             }
+            other => Elements::Int(integers(tensor, other, &sized).unwrap_or_else(|| {
+                Err(fail(format!(
+                    "element type {other}, expected a number: float (1), float16 (10), double (11), bfloat16 (16), integers of 8 to 64 bits, or bool (9)"
+                )))
+            })?),
         };
         Self::new(name, dims, elements)
     }
@@ -120,6 +119,14 @@ impl Constant {
         }
     }
 
+    /// The elements as numbers, whatever they are.
+    pub fn numbers(&self) -> Vec<f64> {
+        match &self.elements {
+            Elements::Float(values) => values.iter().map(|v| f64::from(*v)).collect(),
+            Elements::Int(values) => values.iter().map(|v| *v as f64).collect(),
+        }
+    }
+
     /// The elements as integers.
     ///
     /// # Errors
@@ -144,7 +151,7 @@ impl Constant {
     /// # Errors
     /// [`ImportError::Tensor`] if the shapes do not broadcast.
     pub fn broadcast(&self, features: &[usize]) -> Result<Vec<f64>, ImportError> {
-        let values = self.floats()?;
+        let values = self.numbers();
         let lead = self.dims.len().saturating_sub(features.len());
         let (over, inner) = self.dims.split_at(lead);
         let skip = features.len() - inner.len();
@@ -158,7 +165,7 @@ impl Constant {
             return Err(ImportError::Tensor {
                 tensor: self.name.clone(),
                 problem: format!(
-                    "shape {:?} does not broadcast to (batch, {features:?})",
+                    "shape {:?} does not broadcast to features {features:?}",
                     self.dims
                 ),
             });
@@ -182,9 +189,60 @@ impl Constant {
                     stride *= own;
                 }
             }
-            out.push(values.get(at).copied().map_or(0.0, f64::from));
+            out.push(values.get(at).copied().unwrap_or(0.0));
         }
         Ok(out)
+    }
+}
+
+/// The integers of a tensor of such a type; none if it is another.
+fn integers(
+    tensor: &TensorProto,
+    kind: i32,
+    sized: &impl Fn(usize, usize) -> Result<bool, ImportError>,
+) -> Option<Result<Vec<i64>, ImportError>> {
+    let raw = tensor.raw_data.as_ref();
+    let short = || tensor.int32_data.iter().map(|v| i64::from(*v)).collect();
+    // A number above the largest is far beyond what any program holds.
+    let long = |v: u64| i64::try_from(v).unwrap_or(i64::MAX);
+    macro_rules! of {
+        ($type:ty, $width:literal, $data:expr, $typed:expr) => {
+            sized($width, $data.len()).map(|is_raw| match is_raw {
+                true => words(raw)
+                    .map(|b| <$type>::from_le_bytes(b).into())
+                    .collect(),
+                false => $typed,
+            })
+        };
+    }
+    Some(match kind {
+        data_type::INT32 => of!(i32, 4, tensor.int32_data, short()),
+        data_type::BOOL | data_type::UINT8 => of!(u8, 1, tensor.int32_data, short()),
+        data_type::INT8 => of!(i8, 1, tensor.int32_data, short()),
+        data_type::UINT16 => of!(u16, 2, tensor.int32_data, short()),
+        data_type::INT16 => of!(i16, 2, tensor.int32_data, short()),
+        data_type::INT64 => of!(i64, 8, tensor.int64_data, tensor.int64_data.clone()),
+        data_type::UINT32 => {
+            let typed = tensor.uint64_data.iter().map(|v| long(*v));
+            of!(u32, 4, tensor.uint64_data, typed.collect())
+        }
+        data_type::UINT64 => sized(8, tensor.uint64_data.len()).map(|is_raw| match is_raw {
+            true => words(raw).map(|b| long(u64::from_le_bytes(b))).collect(),
+            false => tensor.uint64_data.iter().map(|v| long(*v)).collect(),
+        }),
+        _ => return None,
+    })
+}
+
+/// A float of 16 bits: sign, five bits of exponent, ten of fraction.
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
     }
 }
 

@@ -1,4 +1,7 @@
-//! Ops that move numbers: axes in another order, parts of axes, padding with zeros, values one behind the other.
+//! Ops that move numbers: axes in another order, parts of axes, padding with zeros, values one behind the other, and any
+//! numbers in any order.
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -36,6 +39,54 @@ impl Read {
         let at = place.checked_div(every)?;
         (place.is_multiple_of(every) && at < len).then_some(at)
     }
+}
+
+/// Where each number of a result is, row-major: of which operand, and its place there; none for zero.
+pub type Picks = Arc<[Option<(u32, u32)>]>;
+
+/// Every number is one of an operand's.
+pub(super) fn check_pick(picks: &Picks, operands: &[&Value], output: &Value) -> Result<(), String> {
+    let inside = |(operand, at): &(u32, u32)| {
+        let operand = operands.get(*operand as usize);
+        operand.is_some_and(|x| (*at as usize) < x.width())
+    };
+    let found = picks.iter().flatten().find(|pick| !inside(pick));
+    if let Some((operand, at)) = found {
+        return Err(format!(
+            "picks number {at} of operand {operand}, there are {} operands of widths {:?}",
+            operands.len(),
+            operands.iter().map(|x| x.width()).collect::<Vec<_>>()
+        ));
+    }
+    match picks.len() == output.width() {
+        true => Ok(()),
+        false => Err(format!(
+            "picks {} numbers, the result has shape {}",
+            picks.len(),
+            output.shape()
+        )),
+    }
+}
+
+/// The picked numbers of every row; with each operand its features.
+pub(super) fn pick(picks: &Picks, operands: &[(&[f32], &[usize])]) -> Vec<f32> {
+    let width = |features: &[usize]| features.iter().product::<usize>().max(1);
+    let rows = operands
+        .first()
+        .map_or(0, |(x, features)| x.len() / width(features));
+    let of = |row: usize, operand: u32, at: u32| {
+        let (x, features) = operands.get(operand as usize)?;
+        x.get(row * width(features) + at as usize).copied()
+    };
+    (0..rows)
+        .flat_map(|row| {
+            let picked = move |pick: &Option<(u32, u32)>| {
+                pick.and_then(|(operand, at)| of(row, operand, at))
+                    .unwrap_or(0.0)
+            };
+            picks.iter().map(picked)
+        })
+        .collect()
 }
 
 /// Every axis of the operand is read once.
@@ -150,6 +201,16 @@ mod tests {
         let spread = Read { every: 2, ..padded };
         let got = arrange(&[1.0, 2.0], &[spread], &[2], &[6]);
         assert_eq!(got, [0.0, 1.0, 0.0, 2.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn numbers_are_picked_of_each_row() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0]);
+        let picks: Picks = [Some((0, 1)), None, Some((1, 0)), Some((0, 1))].into();
+        assert_eq!(
+            pick(&picks, &[(&a, &[2]), (&b, &[1])]),
+            [2.0, 0.0, 5.0, 2.0, 4.0, 0.0, 6.0, 4.0]
+        );
     }
 
     #[test]

@@ -133,11 +133,38 @@ functions! {
     Ceil "ceil" |x| libm::ceil(x);
     /// The nearest integer, halves to even ones.
     Round "round" |x| libm::rint(x);
+    /// The integer part.
+    Trunc "trunc" |x| libm::trunc(x);
+    /// 1 above the threshold, else 0.
+    Above {
+        /// The threshold.
+        threshold
+    } "above" |x| if x > threshold { 1.0 } else { 0.0 };
+    /// 1 not further than that from zero, else 0.
+    Near {
+        /// How far.
+        within
+    } "near" |x| if x.abs() <= within { 1.0 } else { 0.0 };
+    /// What is left of a division, with the divisor's sign.
+    Modulo {
+        /// Not zero.
+        divisor
+    } "modulo" |x| x - divisor * libm::floor(x / divisor);
+    /// What is left of a division, with the operand's sign.
+    Remainder {
+        /// Not zero.
+        divisor
+    } "remainder" |x| libm::fmod(x, divisor);
     /// -1, 0 or 1.
     Sign "sign" |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 };
 }
 
 impl Function {
+    /// Whether it is 0 or 1, by a threshold.
+    pub fn is_step(&self) -> bool {
+        matches!(self, Self::Above { .. } | Self::Near { .. })
+    }
+
     /// Whether integers have it at the scale of tables, 14, whatever calibration saw: it stays within ±1.
     pub fn is_unit(&self) -> bool {
         matches!(self, Self::Sigmoid | Self::Tanh)

@@ -5,7 +5,7 @@
 //! | Contract | [`contract`] |
 //! | Rectify, Abs, Clip, Unary, Add, Mul, Reshape | [`pointwise`] |
 //! | Convolve, MaxPool, MeanPool | `windows` |
-//! | Arrange, Concat | `arrange` |
+//! | Arrange, Pick, Concat | `arrange` |
 //! | Linear, Affine, Normalise, Share, MatMul, Reduce, Expand | `rows` |
 //! | functions of one number | `function` |
 //! | State | `recurrent` |
@@ -34,7 +34,7 @@ mod recurrent;
 mod rows;
 mod windows;
 
-pub use arrange::Read;
+pub use arrange::{Picks, Read};
 pub use function::Function;
 pub use recurrent::{Activation, Cell, Kept, State};
 pub use rows::product;
@@ -118,6 +118,8 @@ pub enum Op {
     },
     /// Axes in another order, parts of them, and zeros beside them: what each axis of the result reads.
     Arrange(Vec<Read>),
+    /// Each number of the result by itself: number `at` of which operand, or zero.
+    Pick(Picks),
     /// Values one behind the other.
     Concat {
         /// The feature axis along which they are joined.
@@ -193,6 +195,7 @@ impl Op {
             Self::MaxPool(_) => "max pool",
             Self::MeanPool { .. } => "mean pool",
             Self::Arrange(_) => "arrange",
+            Self::Pick(_) => "pick",
             Self::Concat { .. } => "concat",
             Self::State(_) => "state",
             Self::Unary(function) => function.name(),
@@ -220,7 +223,7 @@ impl Op {
             Self::Add | Self::Mul | Self::MatMul { .. } | Self::Scores { .. } | Self::Mix => {
                 (2..=2, 0..=0)
             }
-            Self::Concat { .. } => (1..=usize::MAX, 0..=0),
+            Self::Concat { .. } | Self::Pick(_) => (1..=usize::MAX, 0..=0),
             Self::State(state) => {
                 let initial = state.initial.iter().filter(|is| **is).count();
                 let params = 2 * state.cell.layers();
@@ -261,6 +264,7 @@ impl Op {
                 | Self::MaxPool(_)
                 | Self::MeanPool { .. }
                 | Self::Arrange(_)
+                | Self::Pick(_)
                 | Self::Concat { .. }
                 | Self::State(_)
         )
@@ -324,6 +328,7 @@ pub(crate) fn check(
             [x] => arrange::check_arrange(reads, x, output),
             _ => Err("expected one operand".into()),
         },
+        Op::Pick(picks) => arrange::check_pick(picks, operands, output),
         Op::Concat { axis } => arrange::check_concat(*axis, operands, output),
         Op::State(state) => recurrent::check(state, operands, params, output),
         Op::Step { .. } | Op::ArgMax => decide::check(op, operands, output),
@@ -392,6 +397,10 @@ pub(crate) fn evaluate(
         }
         (Op::Arrange(reads), [x], _) => {
             arrange::arrange(x.whole, reads, &x.features, &context.features)
+        }
+        (Op::Pick(picks), operands, _) => {
+            let parts = operands.iter().map(|x| (x.whole, x.features.as_slice()));
+            arrange::pick(picks, &parts.collect::<Vec<_>>())
         }
         (Op::Concat { axis }, operands, _) => {
             let parts = operands.iter().map(|x| (x.whole, x.features.as_slice()));

@@ -50,6 +50,7 @@ impl Op {
             | Self::MaxPool(_)
             | Self::MeanPool { .. }
             | Self::Arrange(_)
+            | Self::Pick(_)
             | Self::Concat { .. }
             | Self::State(_)
             | Self::Gather

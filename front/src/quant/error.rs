@@ -14,6 +14,20 @@ pub enum QuantError {
     /// Rows cannot be read, or are none of the model's.
     #[error(transparent)]
     Rows(#[from] RowsError),
+    /// A node reads numbers from more places than a view has terms.
+    #[error(
+        "node {node:?} ({op}): takes numbers from {found} rows of its operands that no one map reads, at most {limit} are joined; keep the longest axis whole, or join fewer"
+    )]
+    Places {
+        /// The node.
+        node: String,
+        /// Its op.
+        op: &'static str,
+        /// Number of terms.
+        found: usize,
+        /// Largest number.
+        limit: usize,
+    },
     /// An input value is outside what the input's scale can hold.
     #[error(
         "row {row}, column {column}: value {value} is outside the range of the program's input, expected {lowest} to {highest}; no proof is made of it"

@@ -15,7 +15,7 @@ use super::scales::Scales;
 use super::stack::Copies;
 use super::{LayerRounding, QuantError};
 use crate::graph::{self, Graph, ValueId};
-use crate::ops;
+use crate::ops::{self, Function};
 
 /// A program, its weights, and for each of its tensors the float tensor that it stands for, if it does.
 pub(super) struct Lowered {
@@ -45,6 +45,13 @@ fn input_layout(graph: &Graph) -> Layout {
     }
     loop {
         let mut readers = graph.nodes().iter().filter(|n| n.inputs.contains(&id));
+        if readers
+            .clone()
+            .any(|node| matches!(node.op, ops::Op::Pick(_)))
+        {
+            // Of one axis any numbers are one map.
+            return Layout::flat(graph.width(id));
+        }
         match (readers.next(), readers.next()) {
             (Some(node), None) if node.op == ops::Op::Reshape => id = node.output,
             _ => break,
@@ -191,7 +198,14 @@ impl<'g> Lowering<'g> {
         if let [_, right] = node.inputs.as_slice()
             && !node.op.reads_axes()
         {
-            inputs[1] = self.relaid(*right, &layout, node)?;
+            let own = self.layouts[inputs[1]].clone();
+            // Axes are split by a view; joined only if neither has those of the other.
+            if own.view(&layout).is_none() && layout.view(&own).is_some() {
+                inputs[0] = self.relaid(node.inputs[0], &own, node)?;
+                layout = own;
+            } else {
+                inputs[1] = self.relaid(*right, &layout, node)?;
+            }
         }
         let (op, scale) = match &node.op {
             ops::Op::Contract => {
@@ -205,6 +219,12 @@ impl<'g> Lowering<'g> {
             ops::Op::Rectify { slope } => (leaky_relu(*slope), wanted),
             ops::Op::Abs => (Op::Abs(Abs), wanted),
             ops::Op::Clip { lowest, highest } => (self.clip(node, *lowest, *highest)?, wanted),
+            ops::Op::Unary(Function::Above { threshold }) => {
+                return self.step(node, inputs[0], f64::from(*threshold), false);
+            }
+            ops::Op::Unary(Function::Near { within }) => {
+                return self.step(node, inputs[0], f64::from(*within), true);
+            }
             ops::Op::Unary(function) => {
                 let table = self.function(*function, node, &mut inputs)?;
                 (Op::Activation(Activation { table }), wanted)
@@ -226,6 +246,7 @@ impl<'g> Lowering<'g> {
             | ops::Op::MaxPool(_)
             | ops::Op::MeanPool { .. }
             | ops::Op::Arrange(_)
+            | ops::Op::Pick(_)
             | ops::Op::Concat { .. } => return self.spatial(node),
             ops::Op::Step { .. } | ops::Op::ArgMax => return self.decision(node),
             _ => return Err(unsupported(node)),

@@ -9,7 +9,7 @@
 //! | matrices, units of their rows | [`layers`], [`grid`] |
 //! | tensors that share a scale, and what it is | [`scales`] |
 //! | integers whose errors make up for each other | [`integers`] |
-//! | nodes to integer ops | `lower`, `factors`; windows and views in `spatial` and `pools`, norms, softmax and products of values in `along`, tables in `functions`, states in `recurrent`, language models in `attention` and `stack` |
+//! | nodes to integer ops | `lower`, `factors`; windows and views in `spatial`, `pools` and `picks`, norms, softmax and products of values in `along`, tables in `functions`, states in `recurrent`, language models in `attention` and `stack` |
 //! | ReLU into the layer before it | [`fuse`] |
 //! | which of a value's numbers is which of a tensor's | `layout` |
 //! | static bound of every node's intermediate | [`bounds`] |
@@ -36,6 +36,7 @@ pub mod layers;
 mod layout;
 mod lower;
 pub mod model;
+mod picks;
 mod pools;
 mod prepared;
 mod recurrent;

@@ -127,6 +127,7 @@ impl Scales {
                 }
                 | Op::Reshape
                 | Op::Rotate { .. } => head[node.inputs[0]],
+                Op::Pick(_) if node.inputs.len() == 1 => head[node.inputs[0]],
                 Op::Unary(Function::Silu) if layers.rules.wide_silu => head[node.inputs[0]],
                 Op::Scale if plan.is_folded(node.output) => head[node.inputs[0]],
                 Op::Mix => head[node.inputs[1]],
@@ -223,6 +224,7 @@ fn fixed(graph: &Graph) -> impl Iterator<Item = (ValueId, i32)> {
         Op::Unary(function) if function.is_unit() => Some((node.output, OUTPUT_SCALE.into())),
         Op::Softmax | Op::Share { .. } => Some((node.output, OUTPUT_SCALE.into())),
         Op::Step { .. } | Op::ArgMax => Some((node.output, 0)),
+        Op::Unary(function) if function.is_step() => Some((node.output, 0)),
         // Entries of a table.
         Op::Gather => node.inputs.first().map(|id| (*id, 0)),
         _ => None,
@@ -260,7 +262,10 @@ fn limits(layers: &Layers<'_>) -> Vec<f64> {
         let Some(&id) = node.inputs.first() else {
             continue;
         };
-        if matches!(node.op, Op::Unary(_)) && !wide && !plan.graph.is_state(id) {
+        if matches!(node.op, Op::Unary(function) if !function.is_step())
+            && !wide
+            && !plan.graph.is_state(id)
+        {
             limits[id] = INDEX_LIMIT;
         }
         if matches!(node.op, Op::Step { .. }) && plan.graph.width(id) == 2 {

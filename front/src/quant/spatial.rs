@@ -48,6 +48,7 @@ impl Lowering<'_> {
             ops::Op::MeanPool { windows, padding } => self.mean_pool(node, windows, *padding),
             ops::Op::Arrange(reads) => self.arrange(node, reads),
             ops::Op::Concat { axis } => self.concat(node, *axis),
+            ops::Op::Pick(picks) => self.pick(node, picks),
             _ => self.along_axes(node),
         }
     }
@@ -82,16 +83,10 @@ impl Lowering<'_> {
         if self.layouts[from] == *to {
             return Ok(from);
         }
-        let view = self.layouts[from]
-            .view(to)
-            .ok_or_else(|| QuantError::Axes {
-                node: node.name.clone(),
-                op: node.op.name(),
-                value: self.graph.values()[id].name.clone(),
-                wanted: to.axes(),
-                found: self.layouts[from].axes(),
-            })?;
-        self.view(node, &Made::new(id, "axes", to.clone()), view, &[from])
+        if let Some(view) = self.layouts[from].view(to) {
+            return self.view(node, &Made::new(id, "axes", to.clone()), view, &[from]);
+        }
+        self.joined(id, to, node)
     }
 
     /// Adds a view of tensors.

@@ -4,6 +4,7 @@ use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
 use super::context::Operand::{Constant, Tensor};
+use crate::graph::ValueId;
 use crate::ops::Op;
 
 /// `a + b`.
@@ -14,8 +15,7 @@ pub fn add(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             context.push(Draft::Op(Op::Add), vec![a, b], features)
         }
         (Tensor(x), Constant(c)) | (Constant(c), Tensor(x)) => {
-            let features = context.features(x);
-            let shift = c.broadcast(&features)?;
+            let (x, features, shift) = context.with_constant(x, &c)?;
             let scale = vec![1.0; shift.len()];
             context.push(Draft::Affine { scale, shift }, vec![x], features)
         }
@@ -37,14 +37,13 @@ pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             context.push(Draft::Op(Op::Add), vec![a, negative], features)
         }
         (Tensor(x), Constant(c)) => {
-            let features = context.features(x);
-            let shift: Vec<f64> = c.broadcast(&features)?.into_iter().map(|v| -v).collect();
+            let (x, features, shift) = context.with_constant(x, &c)?;
+            let shift: Vec<f64> = shift.into_iter().map(|v| -v).collect();
             let scale = vec![1.0; shift.len()];
             context.push(Draft::Affine { scale, shift }, vec![x], features)
         }
         (Constant(c), Tensor(x)) => {
-            let features = context.features(x);
-            let shift = c.broadcast(&features)?;
+            let (x, features, shift) = context.with_constant(x, &c)?;
             let scale = vec![-1.0; shift.len()];
             context.push(Draft::Affine { scale, shift }, vec![x], features)
         }
@@ -54,21 +53,25 @@ pub fn sub(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 
 /// The sum of all operands.
 pub fn sum(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    let last = context.operands().saturating_sub(1);
-    let mut total = context.tensor(0)?;
-    if last == 0 {
-        return context.push_unary(Op::Reshape);
+    let total = total(context)?;
+    context.give(total, context.features(total))
+}
+
+/// The mean of all operands.
+pub fn mean(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let total = total(context)?;
+    let features = context.features(total);
+    let mean = context.scaled(total, (context.operands() as f64).recip(), 0.0)?;
+    context.give(mean, features)
+}
+
+fn total(context: &mut Context<'_, '_>) -> Result<ValueId, ImportError> {
+    let mut total = context.activation(0)?;
+    for i in 1..context.operands() {
+        let next = context.activation(i)?;
+        total = context.sum_of(total, next)?;
     }
-    for i in 1..=last {
-        let next = context.tensor(i)?;
-        let ([a, b], features) = context.alike(total, next)?;
-        let add = Draft::Op(Op::Add);
-        if i == last {
-            return context.push(add, vec![a, b], features);
-        }
-        total = context.push_part(&format!("first {}", i + 1), add, vec![a, b], features)?;
-    }
-    Ok(())
+    Ok(total)
 }
 
 pub(super) fn both_constant(context: &Context<'_, '_>) -> ImportError {

@@ -1,27 +1,35 @@
-//! Transpose, Slice, Pad and Concat of activations: the batch stays the first axis and whole.
+//! Transpose, Slice, Pad and Concat of activations: a batch stays the first axis and whole. What is no pattern of whole axes
+//! is moved number by number, by [`moves`].
 
 use super::super::builder::{Draft, Value};
 use super::super::error::ImportError;
-use super::{Context, shape};
+use super::{Context, moves, shape};
 use crate::ops::{Op, Read};
 
 /// Axes in another order.
 pub fn transpose(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
-    let rank = features.len() + 1;
+    let lead = context.lead();
+    let rank = features.len() + lead;
     let order: Vec<i64> = match context.ints("perm")? {
         Some(order) => order.to_vec(),
         None => (0..rank as i64).rev().collect(),
     };
     let mut sorted = order.clone();
     sorted.sort_unstable();
-    let (Some(0), true) = (order.first(), sorted.iter().copied().eq(0..rank as i64)) else {
+    let whole = sorted.iter().copied().eq(0..rank as i64);
+    if !whole || (lead == 1 && order.first() != Some(&0)) {
         return Err(context.fail(format!(
-            "perm is {order:?}, expected an order of {rank} axes that begins with the batch, 0"
+            "perm is {order:?}, expected an order of {rank} axes{}",
+            if lead == 1 {
+                " that begins with the batch, 0"
+            } else {
+                ""
+            }
         )));
-    };
-    let axes = order.iter().skip(1).map(|axis| *axis as usize - 1);
+    }
+    let axes = order.iter().skip(lead).map(|axis| *axis as usize - lead);
     let reads: Vec<Read> = axes.map(Read::all).collect();
     let of = |read: &Read| features.get(read.axis).copied().unwrap_or(0);
     let features = reads.iter().map(of).collect();
@@ -55,19 +63,14 @@ pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
     let parts = starts.iter().zip(&ends).zip(axes.iter().zip(&steps));
     for ((start, end), (axis, step)) in parts {
-        let Some(axis) = feature_axis(*axis, features.len()) else {
-            return Err(context.fail(format!(
-                "cuts axis {axis}, expected one of 1 to {}: the batch is whole",
-                features.len()
-            )));
-        };
+        let axis = context.axis(*axis, features.len())?;
         let (Some(len), Some(read)) = (features.get_mut(axis), reads.get_mut(axis)) else {
             continue;
         };
         let Some((first, count)) = part(*start, *end, *step, *len) else {
             return Err(context.fail(format!(
                 "takes {start} to {end} by {step} of axis {}, which has {len} entries: nothing is left",
-                axis + 1
+                axis + context.lead()
             )));
         };
         *read = Read {
@@ -97,35 +100,25 @@ pub(super) fn part(start: i64, end: i64, step: i64, len: usize) -> Option<(i64, 
     Some((first, usize::try_from(count).ok()?))
 }
 
-/// A feature axis by its number among all axes.
-fn feature_axis(axis: i64, features: usize) -> Option<usize> {
-    let rank = features as i64 + 1;
-    let axis = if axis < 0 { axis + rank } else { axis };
-    let at = usize::try_from(axis.checked_sub(1)?).ok()?;
-    (at < features).then_some(at)
-}
-
 /// Zeros before and behind axes: attributes before opset 11, operands since.
 pub fn pad(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let mut features = context.features(x);
     let mode = context.text("mode", "constant")?;
     if mode != "constant" {
-        return Err(context.fail(format!("mode is {mode:?}, expected \"constant\"")));
+        return moves::pad(context);
     }
-    let rank = features.len() + 1;
+    let rank = features.len() + context.lead();
     let (pads, value, axes) = if context.opset() < 11 {
         let pads = context.ints("pads")?.unwrap_or_default().to_vec();
         (pads, context.float("value", 0.0)?, None)
     } else {
         let value = match context.optional(2)? {
             None => 0.0,
-            Some(_) => context
-                .constant(2)?
-                .floats()?
-                .first()
-                .copied()
-                .unwrap_or(0.0),
+            Some(_) => {
+                let value = context.constant(2)?.numbers();
+                value.first().copied().unwrap_or(0.0) as f32
+            }
         };
         let axes = match context.optional(3)? {
             None => None,
@@ -133,8 +126,8 @@ pub fn pad(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         };
         (context.constant(1)?.integers()?.to_vec(), value, axes)
     };
-    if value != 0.0 {
-        return Err(context.fail(format!("pads with {value}, expected 0")));
+    if value != 0.0 || pads.iter().any(|pad| *pad < 0) {
+        return moves::pad(context);
     }
     let axes = axes.unwrap_or_else(|| (0..rank as i64).collect());
     let wrong = || {
@@ -151,7 +144,7 @@ pub fn pad(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         if *before == 0 && *after == 0 {
             continue;
         }
-        let at = feature_axis(*axis, features.len());
+        let at = context.axis(*axis, features.len()).ok();
         let by = |v: i64| usize::try_from(v).ok().filter(|v| *v <= 1 << 20);
         let sizes = by(*before).zip(by(*after));
         let (Some(at), Some((first, last))) = (at, sizes) else {
@@ -170,12 +163,7 @@ pub fn split(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
     let axis = context.int("axis", 0)?;
-    let Some(at) = feature_axis(axis, features.len()) else {
-        return Err(context.fail(format!(
-            "axis is {axis}, expected one of 1 to {}: the batch stays as it is",
-            features.len()
-        )));
-    };
+    let at = context.axis(axis, features.len())?;
     let outputs = context.outputs();
     let len = features.get(at).copied().unwrap_or(0);
     let given = match context.ints("split")? {
@@ -227,13 +215,11 @@ pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
     let axis = context.int("axis", 0)?;
-    let Some(at) = feature_axis(axis, features.len()) else {
-        return Err(context.fail(format!(
-            "axis is {axis}, expected one of 1 to {}: the batch stays as it is",
-            features.len()
-        )));
-    };
+    let at = context.axis(axis, features.len())?;
     let len = features.get(at).copied().unwrap_or(0) as i64;
+    if matches!(context.raw(1)?, Some(Value::Tensor(_))) {
+        return Err(context.fail("operand 1 is computed, expected constant indices"));
+    }
     let given = context.constant(1)?;
     let indices = given.integers()?.iter();
     let indices: Vec<i64> = indices.map(|i| if *i < 0 { i + len } else { *i }).collect();
@@ -245,10 +231,7 @@ pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         .all(|(i, at)| *at == start + step * i as i64);
     let inside = indices.iter().all(|at| (0..len).contains(at));
     if !even || !inside || step == 0 || indices.is_empty() || given.dims.len() > 1 {
-        return Err(context.fail(format!(
-            "takes entries {:?} of an axis of {len}, expected one, or a list of evenly spaced ones",
-            given.integers()?
-        )));
+        return moves::gather(context);
     }
     let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
     let mut made = features.clone();
@@ -271,21 +254,26 @@ pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 
 /// Activations one behind the other; shapes likewise.
 pub fn concat(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    let first = context.raw(0)?;
-    if !matches!(first, Some(Value::Tensor(_))) {
+    let (mut tensors, mut shapes) = (0, 0);
+    for i in 0..context.operands() {
+        match context.raw(i)? {
+            Some(Value::Tensor(_)) => tensors += 1,
+            Some(Value::Shape(_)) => shapes += 1,
+            _ => {}
+        }
+    }
+    if shapes > 0 || tensors == 0 {
         return shape::concat(context);
+    }
+    if tensors < context.operands() {
+        return moves::concat(context);
     }
     let ids = (0..context.operands()).map(|i| context.tensor(i));
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
     let all: Vec<Vec<usize>> = ids.iter().map(|id| context.features(*id)).collect();
     let mut features = all.first().cloned().unwrap_or_default();
     let axis = context.int("axis", i64::MIN)?;
-    let Some(at) = feature_axis(axis, features.len()) else {
-        return Err(context.fail(format!(
-            "axis is {axis}, expected one of 1 to {}: the batch stays as it is",
-            features.len()
-        )));
-    };
+    let at = context.axis(axis, features.len())?;
     for own in all.iter().skip(1) {
         let len = own.get(at).copied().unwrap_or(0);
         let alike = |(i, (a, b)): (usize, (&usize, &usize))| i == at || a == b;
@@ -293,7 +281,7 @@ pub fn concat(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         if own.len() != features.len() || !same {
             return Err(context.fail(format!(
                 "operands have feature shapes {all:?}, expected equal ones but along axis {}",
-                at + 1
+                at + context.lead()
             )));
         }
         if let Some(sum) = features.get_mut(at) {

@@ -14,8 +14,8 @@ pub fn clip(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             return Ok(none);
         }
         let constant = context.constant(i)?;
-        match constant.floats()? {
-            [end] => Ok(*end),
+        match constant.numbers().as_slice() {
+            [end] => Ok(*end as f32),
             other => Err(context.fail(format!(
                 "operand {i} has {} numbers, expected one",
                 other.len()
@@ -24,9 +24,11 @@ pub fn clip(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     };
     let (lowest, highest) = (end(1, "min", f32::MIN)?, end(2, "max", f32::MAX)?);
     if lowest >= highest {
-        return Err(context.fail(format!(
-            "clips to {lowest} to {highest}, expected the lower end first"
-        )));
+        // The higher end is the last word.
+        let x = context.tensor(0)?;
+        let features = context.features(x);
+        let same = context.scaled(x, 0.0, highest.into())?;
+        return context.give(same, features);
     }
     context.push_unary(Op::Clip { lowest, highest })
 }

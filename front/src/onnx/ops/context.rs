@@ -1,11 +1,14 @@
 //! What an operator sees of its node: operands, attributes, and where its result goes.
 
-use super::super::builder::{Builder, Draft, Value};
+use super::super::builder::{Builder, Draft, First, Value};
 use super::super::error::ImportError;
 use super::super::messages::{AttributeProto, NodeProto, attribute_type};
 use super::super::tensor::Constant;
 use crate::graph::ValueId;
-use crate::ops::Op;
+use crate::ops::{Op, Read};
+
+/// Most entries of a first axis that are read one by one.
+const MAX_ENTRIES: usize = 64;
 
 /// One node being imported.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub struct Context<'b, 'a> {
     opset: i64,
     /// Whether the first operand may have its batch elsewhere.
     anywhere: bool,
+    /// One entry of the first axis that stands for operand 0, and its number.
+    entry: Option<(Value<'a>, usize)>,
 }
 
 /// An operand: an activation or a constant.
@@ -40,6 +45,7 @@ impl<'b, 'a> Context<'b, 'a> {
             index,
             opset,
             anywhere: false,
+            entry: None,
         }
     }
 
@@ -55,6 +61,14 @@ impl<'b, 'a> Context<'b, 'a> {
             Ok(Some(Value::Moved(_, batch))) => *batch,
             _ => 0,
         }
+    }
+
+    pub(super) fn builder(&self) -> &Builder<'a> {
+        self.builder
+    }
+
+    pub(super) fn builder_mut(&mut self) -> &mut Builder<'a> {
+        self.builder
     }
 
     fn first_wanted(&self, i: usize, batch: usize) -> ImportError {
@@ -141,6 +155,9 @@ impl<'b, 'a> Context<'b, 'a> {
     /// # Errors
     /// [`ImportError::MissingValue`] if it names nothing.
     pub fn raw(&self, i: usize) -> Result<Option<&Value<'a>>, ImportError> {
+        if let (0, Some((value, _))) = (i, &self.entry) {
+            return Ok(Some(value));
+        }
         let Some(name) = self.node.input.get(i).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -314,10 +331,118 @@ impl<'b, 'a> Context<'b, 'a> {
     ///
     /// # Errors
     /// [`ImportError::Node`] if it has none.
-    pub fn output(&self) -> Result<&'a str, ImportError> {
+    pub fn output(&self) -> Result<String, ImportError> {
         let name = self.node.output.first().filter(|name| !name.is_empty());
-        name.map(String::as_str)
-            .ok_or_else(|| self.fail("has no output"))
+        match (name, &self.entry) {
+            (Some(name), None) => Ok(name.clone()),
+            (Some(name), Some((_, entry))) => Ok(format!("{name}/{entry}")),
+            (None, _) => Err(self.fail("has no output")),
+        }
+    }
+
+    /// What the first axis of values is.
+    pub fn first(&self) -> First {
+        self.builder.first
+    }
+
+    /// Axes of values before their features: the batch, or none.
+    pub fn lead(&self) -> usize {
+        match self.first() {
+            First::Batch => 1,
+            First::Feature => 0,
+        }
+    }
+
+    /// A feature axis, of so many, by its number among all axes.
+    ///
+    /// # Errors
+    /// [`ImportError::Node`] if it is none.
+    pub fn axis(&self, axis: i64, features: usize) -> Result<usize, ImportError> {
+        let lead = self.lead() as i64;
+        let rank = features as i64 + lead;
+        let at = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
+        let found = usize::try_from(at.saturating_sub(lead)).ok();
+        found.filter(|at| *at < features).ok_or_else(|| {
+            self.fail(match self.first() {
+                First::Batch => format!(
+                    "axis is {axis}, expected one of 1 to {features}: the batch stays as it is"
+                ),
+                First::Feature => format!("axis is {axis}, expected one of {features} axes"),
+            })
+        })
+    }
+
+    /// Imports the node for each entry of its first operand's first axis, if that is no batch, and puts the results one behind
+    /// the other along a first axis: how operators over `(batch, channels, …)` read a model of one row.
+    ///
+    /// # Errors
+    /// Those of the importer, and [`ImportError::Node`] if there are too many entries or there is none.
+    pub(super) fn each_entry(
+        &mut self,
+        build: fn(&mut Context<'_, '_>) -> Result<(), ImportError>,
+    ) -> Result<(), ImportError> {
+        if self.first() == First::Batch {
+            return build(self);
+        }
+        let x = self.tensor(0)?;
+        let features = self.features(x);
+        let Some((&count, rest)) = features.split_first() else {
+            return Err(self.fail("operand 0 is a scalar, expected (batch, channels, …)"));
+        };
+        if count > MAX_ENTRIES {
+            return Err(self.fail(format!(
+                "operand 0 has a first axis of {count}, expected at most {MAX_ENTRIES}, or a batch: export with a dynamic first axis"
+            )));
+        }
+        let mut made = vec![];
+        for entry in 0..count {
+            let own = self.entry_of(x, entry)?;
+            let own = self.reshaped(own, rest.to_vec())?;
+            self.builder.first = First::Batch;
+            let mut context = Context {
+                builder: &mut *self.builder,
+                node: self.node,
+                index: self.index,
+                opset: self.opset,
+                entry: Some((Value::Tensor(own), entry)),
+            };
+            let built = build(&mut context).and_then(|()| context.output());
+            self.builder.first = First::Feature;
+            let name = built?;
+            let Some(Value::Tensor(own)) = self.builder.value(&name).cloned() else {
+                return Err(self.fail("gives no activation"));
+            };
+            let features = [&[1][..], &self.features(own)].concat();
+            made.push(self.reshaped(own, features)?);
+        }
+        let mut features = made
+            .first()
+            .map(|id| self.features(*id))
+            .unwrap_or_default();
+        if let Some(first) = features.first_mut() {
+            *first = count;
+        }
+        match made.as_slice() {
+            [one] => self.give(*one, features),
+            _ => self.push(Draft::Op(Op::Concat { axis: 0 }), made, features),
+        }
+    }
+
+    /// One entry of an activation's first axis, which is kept.
+    fn entry_of(&mut self, x: ValueId, entry: usize) -> Result<ValueId, ImportError> {
+        let mut features = self.features(x);
+        if features.first() == Some(&1) {
+            return Ok(x);
+        }
+        let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
+        if let (Some(read), Some(len)) = (reads.first_mut(), features.first_mut()) {
+            (read.start, *len) = (entry as i64, 1);
+        }
+        self.part(Op::Arrange(reads), vec![x], features)
     }
 
     /// Adds a node with features of shape `features`.
@@ -332,7 +457,7 @@ impl<'b, 'a> Context<'b, 'a> {
     ) -> Result<(), ImportError> {
         let (name, output) = (self.name(), self.output()?);
         self.builder
-            .push(&name, draft, inputs, output, features)
+            .push(&name, draft, inputs, &output, features)
             .map(drop)
     }
 
@@ -350,7 +475,14 @@ impl<'b, 'a> Context<'b, 'a> {
         // A recurrent operator may give its second result alone.
         let output = self.node.output.iter().find(|name| !name.is_empty());
         let output = output.ok_or_else(|| self.fail("has no output"))?;
-        self.push_value(&format!("{output}/{part}"), draft, inputs, features)
+        let mut output = match &self.entry {
+            None => format!("{output}/{part}"),
+            Some((_, entry)) => format!("{output}/{entry}/{part}"),
+        };
+        if self.builder.value(&output).is_some() {
+            output = format!("{output} {}", self.builder.count());
+        }
+        self.push_value(&output, draft, inputs, features)
     }
 
     /// Adds a node whose result has this name, and gives that.
@@ -478,6 +610,30 @@ impl<'b, 'a> Context<'b, 'a> {
     /// [`ImportError::Graph`] if the name is taken.
     pub fn alias(&mut self, value: Value<'a>) -> Result<(), ImportError> {
         let output = self.output()?;
-        self.builder.define(output, value)
+        self.builder.define(&output, value)
+    }
+
+    /// Gives all results of a node without operands to count, or one of several, the name of a value.
+    ///
+    /// # Errors
+    /// [`ImportError::Graph`] if the name is taken.
+    pub fn alias_output(&mut self, i: usize, value: Value<'a>) -> Result<(), ImportError> {
+        match self.node.output.get(i).filter(|name| !name.is_empty()) {
+            Some(name) => self.builder.define(name, value),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts the numbers of a constant before they are computed.
+    ///
+    /// # Errors
+    /// [`ImportError::TooLarge`] above what is computed for one model.
+    pub fn compute(&mut self, numbers: usize) -> Result<(), ImportError> {
+        self.builder.compute(numbers)
+    }
+
+    /// Operator of the node.
+    pub fn operator(&self) -> &'a str {
+        &self.node.op_type
     }
 }

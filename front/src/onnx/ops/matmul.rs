@@ -1,7 +1,7 @@
 //! MatMul: with a constant on the right, `(batch, …, k) · (k, n) -> (batch, …, n)`, or on the left, `(m, k) · (batch, …, k, n)`,
 //! or of two activations, `(batch, …, m, k) · (batch, …, k, n)`.
 
-use super::super::builder::{Dense, Draft};
+use super::super::builder::{Dense, Draft, First};
 use super::super::error::ImportError;
 use super::Context;
 use super::context::Operand::{Constant, Tensor};
@@ -12,11 +12,57 @@ use crate::ops::{Op, Read, product};
 /// Adds a dense layer without bias, into which an Add of a constant behind it folds, or a product.
 pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     match (context.operand(0)?, context.operand(1)?) {
-        (Tensor(x), Constant(_)) => layer(context, x),
-        (Constant(_), Tensor(x)) => turned(context, x),
-        (Tensor(a), Tensor(b)) => activations(context, a, b),
+        (Tensor(x), Constant(c)) if is_layer(context, x, &c) => layer(context, x),
+        (Constant(c), Tensor(x)) if c.dims.len() == 2 && context.features(x).len() >= 2 => {
+            turned(context, x)
+        }
+        (Tensor(a), Constant(c)) => {
+            let b = context.fixed(&c)?;
+            whole_product(context, a, b)
+        }
+        (Constant(c), Tensor(b)) => {
+            let a = context.fixed(&c)?;
+            whole_product(context, a, b)
+        }
+        (Tensor(a), Tensor(b)) => whole_product(context, a, b),
         (Constant(_), Constant(_)) => Err(super::add::both_constant(context)),
     }
+}
+
+/// Whether a constant on the right is one matrix for all places, or a vector for the only one.
+fn is_layer(context: &Context<'_, '_>, x: ValueId, c: &super::super::tensor::Constant) -> bool {
+    match (c.dims.len(), context.first()) {
+        (2, First::Feature) => !context.features(x).is_empty(),
+        (_, First::Feature) => false,
+        (_, First::Batch) => true,
+    }
+}
+
+/// A product of two values, of which one may be a vector if the model is one row.
+fn whole_product(context: &mut Context<'_, '_>, a: ValueId, b: ValueId) -> Result<(), ImportError> {
+    let (left, right) = (context.features(a), context.features(b));
+    let vectors = [left.len() == 1, right.len() == 1];
+    if context.first() == First::Batch || vectors == [false; 2] {
+        return activations(context, a, b);
+    }
+    let a = match left.as_slice() {
+        &[k] => context.reshaped(a, vec![1, k])?,
+        _ => a,
+    };
+    let b = match right.as_slice() {
+        &[k] => context.reshaped(b, vec![k, 1])?,
+        _ => b,
+    };
+    let (own, mut features) = product_part(context, a, b)?;
+    // The axis of one entry that a vector got.
+    let last = features.len().saturating_sub(1);
+    if vectors == [false, true] || vectors == [true, true] {
+        features.pop();
+    }
+    if let [true, _] = vectors {
+        features.remove(last.saturating_sub(1).min(features.len().saturating_sub(1)));
+    }
+    context.give(own, features)
 }
 
 fn layer(context: &mut Context<'_, '_>, x: ValueId) -> Result<(), ImportError> {
@@ -87,6 +133,15 @@ fn turned(context: &mut Context<'_, '_>, x: ValueId) -> Result<(), ImportError> 
 }
 
 fn activations(context: &mut Context<'_, '_>, a: ValueId, b: ValueId) -> Result<(), ImportError> {
+    let (found, features) = product_part(context, a, b)?;
+    context.give(found, features)
+}
+
+pub(super) fn product_part(
+    context: &mut Context<'_, '_>,
+    a: ValueId,
+    b: ValueId,
+) -> Result<(ValueId, Vec<usize>), ImportError> {
     let (left, right) = (context.features(a), context.features(b));
     let wrong = |context: &Context<'_, '_>| {
         context.fail(format!(
@@ -108,5 +163,6 @@ fn activations(context: &mut Context<'_, '_>, a: ValueId, b: ValueId) -> Result<
         return Err(wrong(context));
     };
     let op = Op::MatMul { factor: 1.0 };
-    context.push(Draft::Op(op), vec![a, b], features)
+    let found = context.part(op, vec![a, b], features.clone())?;
+    Ok((found, features))
 }

@@ -15,8 +15,7 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             context.push(Draft::Op(Op::Mul), vec![a, b], features)
         }
         (Tensor(x), Constant(c)) | (Constant(c), Tensor(x)) => {
-            let features = context.features(x);
-            let scale = c.broadcast(&features)?;
+            let (x, features, scale) = context.with_constant(x, &c)?;
             let shift = vec![0.0; scale.len()];
             context.push(Draft::Affine { scale, shift }, vec![x], features)
         }

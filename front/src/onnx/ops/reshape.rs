@@ -1,6 +1,6 @@
 //! Reshape, Flatten, Squeeze and Unsqueeze: the batch axis stays the first, the features keep their flat order.
 
-use super::super::builder::{Draft, Value};
+use super::super::builder::{Draft, First, Value};
 use super::super::error::ImportError;
 use super::Context;
 use super::shape::{self, target};
@@ -12,8 +12,13 @@ pub fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let target = target(context)?;
     let allow_zero = context.int("allowzero", 0)? != 0;
-    let features =
-        target_features(&target, &context.features(x), allow_zero).map_err(|e| context.fail(e))?;
+    let features = context.features(x);
+    let features = match context.first() {
+        First::Batch => target_features(&target, &features, allow_zero),
+        // As if a batch of one were before it.
+        First::Feature => target_features(&[&[1][..], &target].concat(), &features, allow_zero),
+    };
+    let features = features.map_err(|e| context.fail(e))?;
     context.push(Draft::Op(Op::Reshape), vec![x], features)
 }
 
@@ -21,8 +26,24 @@ pub fn reshape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 pub fn flatten(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
-    let rank = features.len() as i64 + 1;
     let axis = context.int("axis", 1)?;
+    if context.first() == First::Feature {
+        let rank = features.len() as i64;
+        let at = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
+        let parts = usize::try_from(at)
+            .ok()
+            .and_then(|at| features.split_at_checked(at));
+        let Some((before, behind)) = parts else {
+            return Err(context.fail(format!("axis is {axis}, expected one of 0 to {rank}")));
+        };
+        let features = [before, behind].map(|part| part.iter().product()).to_vec();
+        return context.give(x, features);
+    }
+    let rank = features.len() as i64 + 1;
     let at = if axis < 0 {
         axis.saturating_add(rank)
     } else {
@@ -71,7 +92,7 @@ pub fn squeeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     if let Some(at) = places.iter().find(|at| features.get(**at) != Some(&1)) {
         return Err(context.fail(format!(
             "leaves out axis {}, but the feature shape is {features:?}",
-            at + 1
+            at + context.lead()
         )));
     }
     let kept = features.iter().enumerate();
@@ -97,14 +118,15 @@ fn places(
     axes: &[i64],
     features: usize,
 ) -> Result<Vec<usize>, ImportError> {
-    let rank = features as i64 + 1;
+    let lead = context.lead() as i64;
+    let rank = features as i64 + lead;
     let place = |axis: &i64| {
         let axis = if *axis < 0 {
             axis.saturating_add(rank)
         } else {
             *axis
         };
-        let at = usize::try_from(axis.checked_sub(1)?).ok()?;
+        let at = usize::try_from(axis.checked_sub(lead)?).ok()?;
         (at < features).then_some(at)
     };
     let found: Option<Vec<usize>> = axes.iter().map(place).collect();
@@ -116,7 +138,13 @@ fn places(
     };
     found.filter(once).ok_or_else(|| {
         context.fail(format!(
-            "axes are {axes:?}, expected different ones of 1 to {features}: the batch stays the first"
+            "axes are {axes:?}, expected different ones of {lead} to {}{}",
+            rank - 1,
+            if lead == 1 {
+                ": the batch stays the first"
+            } else {
+                ""
+            }
         ))
     })
 }

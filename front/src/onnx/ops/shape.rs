@@ -16,7 +16,8 @@ pub fn shape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
     let sizes = features.iter().map(|d| Extent::Size(*d as i64));
-    let all: Vec<Extent> = std::iter::once(Extent::Batch).chain(sizes).collect();
+    let batch = std::iter::repeat_n(Extent::Batch, context.lead());
+    let all: Vec<Extent> = batch.chain(sizes).collect();
     let rank = all.len() as i64;
     let at = |axis: i64| {
         let axis = if axis < 0 {
@@ -187,7 +188,7 @@ pub(super) fn define(context: &mut Context<'_, '_>, shape: Shape) -> Result<(), 
                 vec![sizes.len()]
             };
             Value::Constant(Constant::new(
-                context.output()?,
+                &context.output()?,
                 dims,
                 Elements::Int(sizes),
             )?)

@@ -3,6 +3,7 @@
 use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
+use crate::graph::ValueId;
 use crate::ops::{Function, Op};
 
 type Built = Result<(), ImportError>;
@@ -23,6 +24,21 @@ plain! {
     acos Acos, acosh Acosh, asin Asin, asinh Asinh, atan Atan, atanh Atanh, ceil Ceil, cos Cos, cosh Cosh, erf Erf, exp Exp,
     floor Floor, hard_swish HardSwish, log Log, mish Mish, reciprocal Reciprocal, round Round, sigmoid Sigmoid, sign Sign, sin Sin,
     sinh Sinh, softplus Softplus, softsign Softsign, sqrt Sqrt, tan Tan, tanh Tanh,
+}
+
+/// The functions of one number that the importer computes of constants.
+pub(super) fn of_constants(operator: &str) -> Option<Function> {
+    Some(match operator {
+        "Ceil" => Function::Ceil,
+        "Exp" => Function::Exp,
+        "Floor" => Function::Floor,
+        "Log" => Function::Log,
+        "Reciprocal" => Function::Reciprocal,
+        "Round" => Function::Round,
+        "Sign" => Function::Sign,
+        "Sqrt" => Function::Sqrt,
+        _ => return None,
+    })
 }
 
 fn push(context: &mut Context<'_, '_>, function: Function) -> Built {
@@ -83,6 +99,16 @@ pub fn shrink(context: &mut Context<'_, '_>) -> Built {
     push(context, Function::Shrink { lambd, bias })
 }
 
+/// `x·sigmoid(alpha·x)`.
+pub fn swish(context: &mut Context<'_, '_>) -> Built {
+    let x = context.tensor(0)?;
+    let alpha = context.float("alpha", 1.0)?;
+    let scaled = context.scaled(x, alpha.into(), 0.0)?;
+    let gate = context.mapped(scaled, Function::Sigmoid)?;
+    let found = context.product_of(x, gate)?;
+    context.give(found, context.features(x))
+}
+
 /// `-x`.
 pub fn neg(context: &mut Context<'_, '_>) -> Built {
     let x = context.tensor(0)?;
@@ -94,33 +120,59 @@ pub fn neg(context: &mut Context<'_, '_>) -> Built {
     context.push(negate, vec![x], features)
 }
 
-/// A constant power; a square is a product.
+/// A constant power, or powers where each number has its own; a square is a product.
 pub fn pow(context: &mut Context<'_, '_>) -> Built {
     let x = context.tensor(0)?;
-    let features = context.features(x);
     let exponents = context.constant(1)?;
-    let exponents = match exponents.integers() {
-        Ok(integers) => integers.iter().map(|v| *v as f64).collect(),
-        Err(_) => exponents.broadcast(&features)?,
-    };
+    let (x, features, exponents) = context.with_constant(x, &exponents)?;
     let Some(first) = exponents.first().copied() else {
         return Err(context.fail("operand 1 is empty, expected an exponent"));
     };
-    if exponents.iter().any(|e| *e != first) {
-        return Err(context.fail("exponents differ, expected one for all features"));
+    if exponents.iter().all(|e| *e == first) {
+        let found = power(context, x, first)?;
+        return context.give(found, features);
     }
-    if first == 2.0 {
-        return context.push(Draft::Op(Op::Mul), vec![x, x], features);
+    // A power of all for each exponent, of which each number takes its own.
+    let mut different: Vec<f64> = vec![];
+    for exponent in &exponents {
+        if !different.contains(exponent) {
+            different.push(*exponent);
+        }
     }
-    let exponent = first as f32;
-    push(context, Function::Pow { exponent })
+    if different.len() > 8 {
+        return Err(context.fail(format!(
+            "has {} different exponents, expected at most 8",
+            different.len()
+        )));
+    }
+    let mut powers = vec![];
+    for exponent in &different {
+        powers.push(power(context, x, *exponent)?);
+    }
+    let own = |(at, exponent): (usize, &f64)| {
+        let which = different.iter().position(|e| e == exponent)?;
+        Some((which as u32, at as u32))
+    };
+    let picks: Vec<Option<(u32, u32)>> = exponents.iter().enumerate().map(own).collect();
+    context.push(Draft::Op(Op::Pick(picks.into())), powers, features)
+}
+
+fn power(context: &mut Context<'_, '_>, x: ValueId, exponent: f64) -> Result<ValueId, ImportError> {
+    if exponent == 1.0 {
+        return Ok(x);
+    }
+    if exponent == 2.0 {
+        return context.product_of(x, x);
+    }
+    let exponent = exponent as f32;
+    context.mapped(x, Function::Pow { exponent })
 }
 
 /// `x` where positive, else `slope·x` with a constant slope: `relu(x) - slope·relu(-x)`.
 pub fn prelu(context: &mut Context<'_, '_>) -> Built {
     let x = context.tensor(0)?;
-    let features = context.features(x);
-    let slope = context.constant(1)?.broadcast(&features)?;
+    let slope = context.constant(1)?;
+    let (x, features, slope) = context.with_constant(x, &slope)?;
     let width = slope.len();
     let affine = |scale: Vec<f64>| Draft::Affine {
         scale,

@@ -5,7 +5,7 @@ use laminate_model::program::MAX_WIDTH;
 use super::super::builder::{Dense, Draft};
 use super::super::error::ImportError;
 use super::Context;
-use crate::ops::{Op, Window, positions};
+use crate::ops::{Function, Op, Window, positions};
 
 /// Attributes of Conv.
 pub const CONV: &[&str] = &[
@@ -25,6 +25,16 @@ pub const POOL: &[&str] = &[
     "kernel_shape",
     "pads",
     "storage_order",
+    "strides",
+];
+/// Attributes of the pool by powers.
+pub const LP_POOL: &[&str] = &[
+    "auto_pad",
+    "ceil_mode",
+    "dilations",
+    "kernel_shape",
+    "p",
+    "pads",
     "strides",
 ];
 
@@ -172,6 +182,36 @@ pub fn global_average_pool(context: &mut Context<'_, '_>) -> Result<(), ImportEr
 /// The largest entry of a channel.
 pub fn global_max_pool(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     global(context, Op::MaxPool)
+}
+
+/// The root of the sum of powers of each window.
+pub fn lp_pool(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    let (channels, axes) = channels_and_axes(context, &features)?;
+    let Some(sizes) = context.ints("kernel_shape")? else {
+        return Err(context.fail("kernel_shape is missing"));
+    };
+    let sizes = counts(context, "kernel_shape", sizes, axes.len())?;
+    let ceil = context.int("ceil_mode", 0)? != 0;
+    let windows = windows(context, &sizes, axes, ceil)?;
+    let positions = checked(context, &windows, &features)?;
+    let made = [&[channels][..], &positions].concat();
+    let p = context.int("p", 2)?;
+    let each = match p {
+        1 => context.part(Op::Abs, vec![x], features)?,
+        2 => context.product_of(x, x)?,
+        other => return Err(context.fail(format!("p is {other}, expected 1 or 2"))),
+    };
+    let count = sizes.iter().product::<usize>();
+    let padding = true;
+    let mean = context.part(Op::MeanPool { windows, padding }, vec![each], made.clone())?;
+    let sum = context.scaled(mean, count as f64, 0.0)?;
+    let found = match p {
+        1 => sum,
+        _ => context.mapped(sum, Function::Sqrt)?,
+    };
+    context.give(found, made)
 }
 
 fn pool(context: &mut Context<'_, '_>, op: impl Fn(Vec<Window>) -> Op) -> Result<(), ImportError> {

@@ -8,12 +8,29 @@ use crate::onnx::messages::{AttributeProto, DimensionValue, attribute_type};
 fn unknown_op_lists_the_supported() {
     let error = Model::new(&[2]).node("Unique", &["x"], "y").error();
     assert!(
-        error.contains("\"Unique\"") && error.contains("node_y") && error.contains("Log, MatMul"),
+        error.contains("\"Unique\"")
+            && error.contains("node_y")
+            && error.contains("MatMul, MatMulInteger"),
         "{error}"
     );
     let mut foreign = Model::new(&[2]).node("Relu", &["x"], "y");
     foreign.graph().node[0].domain = "com.example".into();
     assert!(foreign.error().contains("com.example::Relu"));
+}
+
+/// The list of operators in the documentation is the registry.
+#[test]
+fn documented_operators() {
+    let text = include_str!("../../../../docs/onnx.md");
+    let list = text.split("<!-- operators -->").nth(1).expect("a list");
+    let list = list.split("<!-- end -->").next().expect("an end");
+    let listed: Vec<&str> = list.split(',').map(str::trim).collect();
+    let known: Vec<&str> = crate::onnx::ops::OPS
+        .iter()
+        .map(|(name, ..)| *name)
+        .collect();
+    assert_eq!(listed, known);
+    assert!(known.is_sorted(), "by name");
 }
 
 #[test]
@@ -32,13 +49,15 @@ fn dynamic_shapes() {
         ));
     }
     assert!(matches!(
-        with(vec![number(7), number(2)]),
+        with(vec![number(7), symbol()]),
         Err(ImportError::FixedBatch { found: 7, .. })
     ));
+    let row = with(vec![number(7), number(2)]).expect("a row");
+    assert_eq!(row.width(row.input()), 14);
     for batch in [symbol(), number(-1), number(1)] {
         assert!(with(vec![batch, number(2)]).is_ok());
     }
-    assert!(with(vec![symbol()]).is_err() && with(vec![]).is_err());
+    assert!(with(vec![symbol()]).is_err() && with(vec![]).is_ok());
     assert!(matches!(
         with(vec![symbol(), number(i64::MAX), number(i64::MAX)]),
         Err(ImportError::TooLarge { .. })
@@ -76,7 +95,7 @@ fn numbers_that_are_not_finite() {
 
 #[test]
 fn versions() {
-    for (version, ok) in [(8, false), (9, true), (25, true), (26, false), (-1, false)] {
+    for (version, ok) in [(6, false), (7, true), (25, true), (26, false), (-1, false)] {
         let mut model = Model::new(&[2]).node("Relu", &["x"], "y");
         model.0.opset_import[0].version = version;
         assert_eq!(model.import().is_ok(), ok, "opset {version}");
@@ -163,7 +182,6 @@ fn operands_and_attributes() {
         w(&[2, 1], 2).node("MatMul", &["w", "x"], "y"),
         Model::new(&[2]).node("MatMul", &["x", "x"], "y"),
         w(&[3], 3).node("Add", &["x", "w"], "y"),
-        w(&[2], 2).node("Add", &["w", "w"], "y"),
         w(&[1, 1], 1)
             .node("MatMul", &["x", "w"], "h")
             .node("Add", &["x", "h"], "y"),
@@ -198,11 +216,10 @@ fn operands_and_attributes() {
         Model::new(&[2])
             .node("Relu", &["x"], "y")
             .int("consumed_inputs", 1),
-        w(&[2], 2).node("Div", &["w", "w"], "y"),
         Model::new(&[2])
             .floats("w", &[2], &[1.0, 0.0])
             .node("Div", &["x", "w"], "y"),
-        Model::new(&[2]).node("Cast", &["x"], "y").int("to", 10),
+        Model::new(&[2]).node("Cast", &["x"], "y").int("to", 8),
         Model::new(&[2]).node("Cast", &["x"], "y"),
         w(&[2], 2)
             .node("Cast", &["w"], "i")
@@ -259,13 +276,15 @@ fn batch_normalisation_in_training_mode() {
 
 #[test]
 fn inputs_and_outputs() {
-    let mut two = Model::new(&[2]).node("Relu", &["x"], "y");
-    let again = two.graph().output[0].clone();
-    two.graph().output.push(again);
-    assert!(two.error().contains("2 outputs"));
+    let mut none = Model::new(&[2]).node("Relu", &["x"], "y");
+    none.graph().output.clear();
+    assert!(none.error().contains("no outputs"));
+    let mut none = Model::new(&[2]).node("Relu", &["x"], "y");
+    none.graph().input.clear();
+    assert!(none.error().contains("no inputs"));
     let mut inputs = Model::new(&[2]).node("Relu", &["x"], "y");
     inputs.graph().input.push(value("z", vec![]));
-    assert!(inputs.error().contains("2 inputs"));
+    assert!(inputs.error().contains("input \"z\" has no shape"));
     let mut sparse = Model::new(&[2]).node("Relu", &["x"], "y");
     sparse.graph().sparse_initializer.push(Default::default());
     assert!(sparse.error().contains("sparse"));

@@ -135,11 +135,7 @@ fn softmax_and_reductions() {
     };
     assert_eq!(softmax(2, 13).run(&[0.0, 0.0, 1.0, 1.0]), [0.5; 4]);
     assert_eq!(softmax(2, 11).run(&[0.0, 0.0, 1.0, 1.0]), [0.5; 4]);
-    assert!(
-        softmax(1, 11)
-            .error()
-            .contains("together, as before opset 13")
-    );
+    assert_eq!(softmax(1, 11).run(&[1.0; 4]), [0.25; 4]);
     assert!(softmax(0, 13).error().contains("the batch stays"));
     let reduce = |kind: &str, keep: i64| {
         rows()
@@ -197,5 +193,5 @@ fn parts_of_an_axis() {
             .int("axis", 1)
     };
     assert_eq!(gather(-1).run(&X), [2.0, 3.0]);
-    assert!(gather(2).error().contains("takes entries [2]"));
+    assert!(gather(2).error().contains("reads outside"));
 }

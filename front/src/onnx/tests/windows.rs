@@ -138,8 +138,6 @@ fn the_batch_is_not_moved() {
             .ints("one", &[1])
             .ints("four", &[4])
             .ints("ahead", &[1, 0, 0, 0, 0, 0])
-            .ints("beside", &[0, 1, 0, 0, 0, 0])
-            .floats("half", &[], &[0.5])
             .ints("many", &[1, 2, 3, 4])
     };
     for (error, words) in [
@@ -162,7 +160,7 @@ fn the_batch_is_not_moved() {
             base()
                 .node("Slice", &["x", "zero", "one", "zero"], "y")
                 .error(),
-            "the batch is whole",
+            "the batch stays as it is",
         ),
         (
             base()
@@ -181,10 +179,6 @@ fn the_batch_is_not_moved() {
         (
             base().node("Pad", &["x", "many"], "y").error(),
             "0 for the batch",
-        ),
-        (
-            base().node("Pad", &["x", "beside", "half"], "y").error(),
-            "pads with 0.5, expected 0",
         ),
         (
             base()
@@ -207,10 +201,6 @@ fn the_batch_is_not_moved() {
         (
             base().node("Squeeze", &["x", "one"], "y").error(),
             "leaves out axis 1",
-        ),
-        (
-            base().node("Clip", &["x", "half", "half"], "y").error(),
-            "expected the lower end first",
         ),
     ] {
         assert!(error.contains(words), "{words:?} expected: {error}");
