@@ -70,6 +70,19 @@ run join setup "$work/both" --batch "$work/fraud" "$work/fraud" --dev-srs
 run join prove "$work/both" "$work/legit.part" "$work/fraud.part" -o "$work/join.proof"
 key=$(comm -13 <(echo "$before") <(ls "$LAMINATE_CACHE/keys") | grep '\.vkey$')
 fixture join "$work/both" "$work/join.proof" "$key"
+
+# A statement with everything that it can be bound to; the verifier as data is that of packed proofs.
+bound=(--context --input-public --credential 20)
+run compile "$model/fraud.onnx" --calibration "$model/calibration.csv" "${bound[@]}" -o "$work/bound"
+run credential identity -o "$work/me.identity"
+run credential issue "$work/bound" --input "$model/fraud.csv" --identity "$(cat "$work/out")" -o "$work/me.credential"
+run credential tree "$work/me.credential" -o "$work/group.tree"
+run credential prove --identity "$work/me.identity" --credential "$work/me.credential" --tree "$work/group.tree" -o "$work/me.member"
+run commit "$work/bound" --dev-srs
+run setup "$work/bound" --dev-srs --opening packed
+run prove "$work/bound" --input "$model/fraud.csv" --context 77 --credential "$work/me.member" --scope 31 -o "$out/bound.proof"
+run verifier "$work/bound" -o "$work/verifier-bound"
+cp "$work/verifier-bound/verifier.json" "$out/bound.verifier.json"
 chain
 
 LAMINATE_BLESS=1 cargo test --quiet --release --locked --workspace --bin laminate the_client

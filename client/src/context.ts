@@ -1,7 +1,7 @@
+import { keccak_256 } from "@noble/hashes/sha3.js";
 import { concat, fromHex, type Hex, word } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import { hashToField, R } from "./field.js";
-import { keccak_256 } from "@noble/hashes/sha3.js";
 import { spongeHash } from "./poseidon.js";
 
 /** What a proof is used for: the contract that acts on it, and where. */
