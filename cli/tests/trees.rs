@@ -167,36 +167,34 @@ fn thresholds_of_trees_are_told_in_margins() {
         "m",
     ];
     let of = |more: &[&str]| user.accepted(&[&compile[..], more].concat());
-    // The library's own threshold, told once as a class and once as what it is.
-    let report = of(&["--threshold", "0.5"]);
+    // All margins of the model are above the library's own threshold.
+    let report = of(&["--threshold", "0.6"]);
     let threshold = &report["threshold"];
-    assert_eq!(threshold["asked"], 0.5);
+    assert_eq!(threshold["asked"], 0.6);
     assert_eq!(
         (&threshold["of"], &threshold["compared"]),
         (&"probability".into(), &"margin".into())
     );
-    assert_eq!(
-        (&threshold["integer"], &threshold["probability"]),
-        (&0.into(), &0.5.into())
-    );
+    let probability = threshold["probability"].as_f64().expect("a probability");
+    assert!((0.6..0.600_000_1).contains(&probability), "{report}");
     assert_eq!(report["fidelity"]["agreement"], 1.0);
     let decision = report["decision"].as_str().expect("text");
     assert!(
-        decision
-            .contains("1 where the margin is at least 0, a probability of 0.5 (integer 0 of scale"),
+        decision.contains("1 where the margin is at least 0.4054")
+            && decision.contains("asked for is a probability of 0.6"),
         "{decision}"
     );
-    // Labels of the library are for its own threshold; here they are the same.
-    let labels = of(&["--threshold", "0.5", "--predictions", "classes.csv"]);
-    assert_eq!(labels["fidelity"]["agreement"], 1.0);
-    let margin = of(&["--threshold", "-0.25", "--predict", "margin"]);
-    assert_eq!(margin["threshold"]["of"], "value");
-    let value = margin["threshold"]["value"].as_f64().expect("a margin");
-    assert!((-0.25..-0.249_999).contains(&value), "{margin}");
-    assert_eq!(margin["threshold"]["probability"], Value::Null);
+    let margin = of(&["--threshold", "0.25", "--predict", "margin"]);
+    let threshold = &margin["threshold"];
+    assert_eq!(
+        (&threshold["of"], &threshold["value"]),
+        (&"value".into(), &0.25.into())
+    );
+    assert_eq!(threshold["probability"], Value::Null);
     let refused = |more: &[&str], expected: &[&str]| {
         user.refused(&[&compile[..], more].concat(), expected);
     };
+    refused(&["--threshold", "0.5"], &["0.5109", "decided alike"]);
     refused(&["--threshold", "1.5"], &["threshold 1.5", "decided alike"]);
     refused(
         &["--threshold", "0.5", "--predict", "class"],

@@ -170,7 +170,8 @@ fn compare(
             Space::Predictions => Against::Predictions,
         },
         rows: found.len(),
-        mean_error: errors.iter().sum::<f64>() / errors.len().max(1) as f64,
+        // Of none it is zero, and not its negative.
+        mean_error: errors.iter().fold(0.0, |sum, e| sum + e) / errors.len().max(1) as f64,
         max_error: errors.iter().copied().fold(0.0, f64::max),
         agreeing,
     }
