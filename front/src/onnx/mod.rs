@@ -290,5 +290,6 @@ fn input<'g>(
         name,
         kind: tensor.elem_type,
         features: fixed.collect::<Result<_, _>>()?,
+        batch: place,
     })
 }

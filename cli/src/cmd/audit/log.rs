@@ -63,6 +63,7 @@ struct FormatInfo {
     name: String,
     program: B256,
     count: u32,
+    lead: laminate_aggregator::keys::Lead,
     scale: i8,
     packing: laminate_model::statement::Packing,
     tokens: Option<laminate_aggregator::keys::TokenFormat>,
@@ -279,6 +280,7 @@ impl Format {
             name: manifest.program_name.clone(),
             program: manifest.registered_digest(),
             count: manifest.output_count,
+            lead: manifest.output_lead,
             scale: manifest.output_scale,
             packing: manifest.output_packing,
             tokens: manifest.tokens(),
@@ -299,6 +301,7 @@ impl Format {
             name: info.program_name.clone(),
             program: universal.unwrap_or(info.program_digest),
             count: info.output_count,
+            lead: info.output_lead,
             scale: info.output_scale,
             packing: info.output_packing,
             tokens: info.output_tokens.then_some(tokens),
@@ -318,8 +321,8 @@ impl Format {
     }
 
     fn read(&self, output: &[u8]) -> Option<Reading> {
-        let FormatInfo { packing, count, .. } = self.info;
-        let values = decode_output(output, packing, count)?;
+        let info = &self.info;
+        let values = decode_output(output, &info.lead, info.packing, info.count)?;
         Some(Reading::new(&values, self.info.scale, self.info.tokens))
     }
 }

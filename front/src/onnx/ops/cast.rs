@@ -18,7 +18,7 @@ pub fn build(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 /// To the type of the second operand.
 pub fn like(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let to = match context.raw(1)? {
-        Some(Value::Tensor(id)) => context.kind(*id),
+        Some(Value::Tensor(id) | Value::Moved(id, _)) => context.kind(*id),
         Some(Value::Stored(proto)) => proto.data_type,
         Some(Value::Shape(_)) => INT64,
         Some(Value::Constant(constant)) => match constant.integers() {
@@ -37,7 +37,10 @@ fn cast(context: &mut Context<'_, '_>, to: i32) -> Result<(), ImportError> {
         )));
     }
     match context.raw(0)?.cloned() {
-        Some(Value::Tensor(x)) => logic::cast_to(context, x, to),
+        Some(Value::Tensor(_) | Value::Moved(..)) => {
+            let x = context.tensor(0)?;
+            logic::cast_to(context, x, to)
+        }
         Some(shape @ Value::Shape(_)) if matches!(to, INT32 | INT64) => context.alias(shape),
         Some(Value::Shape(_)) => {
             Err(context.fail("casts the batch's size to another type than an integer"))

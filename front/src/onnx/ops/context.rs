@@ -408,6 +408,7 @@ impl<'b, 'a> Context<'b, 'a> {
                 node: self.node,
                 index: self.index,
                 opset: self.opset,
+                anywhere: false,
                 entry: Some((Value::Tensor(own), entry)),
             };
             let built = build(&mut context).and_then(|()| context.output());

@@ -14,6 +14,7 @@ use crate::ops::{Op, Read};
 /// Operators of one operand that compute every number of its own.
 const EACH: &[&str] = &[
     "Abs",
+    "Cast",
     "Dropout",
     "Elu",
     "Erf",
