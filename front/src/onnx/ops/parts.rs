@@ -18,6 +18,20 @@ impl Context<'_, '_> {
         self.push_part(name, Draft::Op(op), inputs, features)
     }
 
+    /// The op that makes a value, and its first operand; values under other shapes are the same.
+    pub fn maker(&self, mut x: ValueId) -> Option<(&Op, ValueId)> {
+        let nodes = &self.builder().nodes;
+        loop {
+            let node = nodes.iter().rev().find(|node| node.output == x)?;
+            let first = *node.inputs.first()?;
+            match &node.draft {
+                Draft::Op(Op::Reshape) => x = first,
+                Draft::Op(op) => return Some((op, first)),
+                _ => return None,
+            }
+        }
+    }
+
     /// Element type of an activation.
     pub fn kind(&self, x: ValueId) -> i32 {
         self.builder().kind(x)

@@ -4,7 +4,7 @@ use super::super::builder::Draft;
 use super::super::error::ImportError;
 use super::Context;
 use crate::graph::ValueId;
-use crate::ops::{Function, Op};
+use crate::ops::{Function, Op, Reduction};
 
 type Built = Result<(), ImportError>;
 
@@ -22,7 +22,7 @@ macro_rules! plain {
 
 plain! {
     acos Acos, acosh Acosh, asin Asin, asinh Asinh, atan Atan, atanh Atanh, ceil Ceil, cos Cos, cosh Cosh, erf Erf, exp Exp,
-    floor Floor, hard_swish HardSwish, log Log, mish Mish, reciprocal Reciprocal, round Round, sigmoid Sigmoid, sign Sign, sin Sin,
+    floor Floor, hard_swish HardSwish, mish Mish, reciprocal Reciprocal, round Round, sigmoid Sigmoid, sign Sign, sin Sin,
     sinh Sinh, softplus Softplus, softsign Softsign, sqrt Sqrt, tan Tan, tanh Tanh,
 }
 
@@ -43,6 +43,39 @@ pub(super) fn of_constants(operator: &str) -> Option<Function> {
 
 fn push(context: &mut Context<'_, '_>, function: Function) -> Built {
     context.push_unary(Op::Unary(function))
+}
+
+/// The logarithm; of a sum of powers of e it is taken as that of powers less the largest, which integers can hold.
+pub fn log(context: &mut Context<'_, '_>) -> Built {
+    let x = context.tensor(0)?;
+    let features = context.features(x);
+    match powers_summed(context, x) {
+        None => context.push_unary(Op::Unary(Function::Log)),
+        Some((x, axes)) => {
+            let found = super::reduce::log_sum_exp_of(context, x, &axes)?;
+            context.give(found, features)
+        }
+    }
+}
+
+/// Of what the powers of e are summed to a value, and over which axes.
+fn powers_summed(context: &Context<'_, '_>, x: ValueId) -> Option<(ValueId, Vec<usize>)> {
+    let (op, sum) = context.maker(x)?;
+    let Op::Reduce {
+        kind: Reduction::Sum,
+        axes,
+    } = op
+    else {
+        return None;
+    };
+    let axes = axes.clone();
+    match context.maker(sum)? {
+        // Axes are those of what is summed.
+        (Op::Unary(Function::Exp), x) if context.features(x) == context.features(sum) => {
+            Some((x, axes))
+        }
+        _ => None,
+    }
 }
 
 /// By the error function, or approximately by tanh.

@@ -190,6 +190,17 @@ fn constants_are_computed() {
     );
 }
 
+/// Powers of e as they stand would be out of every range.
+#[test]
+fn logarithms_of_sums_of_powers() {
+    let model = with_inputs(&[("x", &[1, 3])])
+        .node("Exp", &["x"], "e")
+        .node("ReduceSum", &["e"], "s")
+        .int_list("axes", &[1])
+        .node("Log", &["s"], "y");
+    assert_eq!(model.run(&[200.0, 200.0, 0.0]), [200.0 + 2f32.ln()]);
+}
+
 #[test]
 fn half_precision_weights() {
     for (kind, bits) in [
