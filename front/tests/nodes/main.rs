@@ -174,7 +174,11 @@ fn run(folder: &Path, which: Inputs) -> Result<Class, String> {
     }
     let largest = output.iter().fold(0.0f32, |most, v| most.max(v.abs()));
     let room = 1e-4 + precision * largest;
-    let apart = |(a, b): &(&f32, &f32)| !((*a - *b).abs() <= room);
+    // NaN is apart from everything.
+    let apart = |(a, b): &(&f32, &f32)| {
+        let far = (*a - *b).abs().partial_cmp(&room);
+        far.is_none_or(|order| order.is_gt())
+    };
     if let Some((a, b)) = { found.iter().zip(&output) }.find(apart) {
         return Err(format!("{a}, expected {b}"));
     }

@@ -201,12 +201,15 @@ fn leading_ones(segments: &Segments) -> usize {
     leading.map(|s| 1usize << s.log).sum()
 }
 
+/// A range, and log2 of how many neighbours a leaf has.
+type Packed = (Range, usize);
+
 /// Makes denominators; those of all values of a limb, and of all tuples, once for each range.
 struct Tables<'c, 'a> {
     columns: &'c Columns<'a>,
     alpha: Fr,
     beta: Fr,
-    made: Vec<((Range, usize), Arc<[Fr]>)>,
+    made: Vec<(Packed, Arc<[Fr]>)>,
 }
 
 impl<'a> Tables<'_, 'a> {

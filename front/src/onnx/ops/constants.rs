@@ -166,13 +166,14 @@ fn moved(
                 }
                 None => None,
             };
-            let all = first.dims.iter().enumerate();
+            let all = first.dims.iter();
             match (operator, places) {
                 ("Squeeze", Some(places)) => all
+                    .enumerate()
                     .filter(|(at, _)| !places.contains(at))
                     .map(|(_, n)| *n)
                     .collect(),
-                ("Squeeze", None) => all.map(|(_, n)| *n).filter(|n| *n != 1).collect(),
+                ("Squeeze", None) => all.copied().filter(|n| *n != 1).collect(),
                 (_, places) => {
                     let mut left = first.dims.iter().copied();
                     let places = places.unwrap_or_default();

@@ -707,10 +707,8 @@ pub fn trilu(context: &mut Context<'_, '_>) -> Built {
 /// Entries of an axis, or of all numbers, that a constant marks.
 pub fn compress(context: &mut Context<'_, '_>) -> Built {
     let marks = context.constant(1)?.integers()?.to_vec();
-    let axis = match context.attribute("axis", super::super::messages::attribute_type::INT)? {
-        None => None,
-        Some(axis) => Some(axis.i),
-    };
+    let axis = context.attribute("axis", super::super::messages::attribute_type::INT)?;
+    let axis = axis.map(|axis| axis.i);
     movement(context, &[0], &|context, shapes| {
         let mut dims = one(context, shapes)?.to_vec();
         let axis = match axis {

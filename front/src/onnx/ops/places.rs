@@ -262,11 +262,8 @@ fn loss(context: &mut Context<'_, '_>, x: ValueId) -> Built {
         None => vec![1.0; classes],
         Some(_) => context.constant(2)?.numbers(),
     };
-    let ignored =
-        match context.attribute("ignore_index", super::super::messages::attribute_type::INT)? {
-            None => None,
-            Some(attribute) => Some(attribute.i),
-        };
+    let ignored = context.attribute("ignore_index", super::super::messages::attribute_type::INT)?;
+    let ignored = ignored.map(|attribute| attribute.i);
     if let Some(own) = ignored.and_then(|at| usize::try_from(at).ok())
         && let Some(weight) = weights.get_mut(own)
     {

@@ -190,11 +190,11 @@ fn negate(context: &mut Context<'_, '_>, part: &str, x: ValueId) -> Result<Value
     context.push_part(part, negate, vec![x], features)
 }
 
-/// The axes that are taken together, in order; the features that are left, and with the axes kept as ones. None if nothing is to
-/// be done.
-type Axes = Option<(Vec<usize>, Vec<usize>, Vec<usize>)>;
+/// The axes that are taken together, in order; the features that are left, and with the axes kept as ones.
+type Axes = (Vec<usize>, Vec<usize>, Vec<usize>);
 
-fn axes(context: &Context<'_, '_>) -> Result<Axes, ImportError> {
+/// None if nothing is to be done.
+fn axes(context: &Context<'_, '_>) -> Result<Option<Axes>, ImportError> {
     let features = context.features(context.tensor(0)?);
     let given = match context.ints("axes")? {
         Some(axes) => Some(axes.to_vec()),
@@ -232,7 +232,7 @@ fn taken(
     context: &Context<'_, '_>,
     features: &[usize],
     found: Vec<usize>,
-) -> Result<(Vec<usize>, Vec<usize>, Vec<usize>), ImportError> {
+) -> Result<Axes, ImportError> {
     let left = features.iter().enumerate();
     let left = left.filter(|(at, _)| !found.contains(at));
     let left: Vec<usize> = left.map(|(_, len)| *len).collect();
