@@ -80,7 +80,14 @@ fn double(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }
-    let scientific = format!("{:e}", value.abs());
+    let shortest = format!("{:e}", value.abs());
+    // Of so many digits those nearest to the value, of two as near the even ones; Rust's shortest take the upper.
+    let places = shortest.find('e').unwrap_or(1).saturating_sub(2);
+    let nearest = format!("{:.places$e}", value.abs());
+    let scientific = match nearest.parse() == Ok(value.abs()) {
+        true => nearest,
+        false => shortest,
+    };
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits = digits.replace('.', "");
     // The value is 0.DIGITS · 10^point.
@@ -129,11 +136,11 @@ mod tests {
             (0x444b_1ae4_d6e2_ef50, "1e+21"),
             (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
             (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
-            (0x41b3_de43_5555_53e3, "333333333.3333332"),
-            (0x41b3_de43_5555_53e4, "333333333.33333325"),
-            (0x41b3_de43_5555_53e5, "333333333.3333333"),
-            (0x41b3_de43_5555_53e6, "333333333.3333334"),
-            (0x41b3_de43_5555_53e7, "333333333.33333343"),
+            (0x41b3_de43_5555_5553, "333333333.3333332"),
+            (0x41b3_de43_5555_5554, "333333333.33333325"),
+            (0x41b3_de43_5555_5555, "333333333.3333333"),
+            (0x41b3_de43_5555_5556, "333333333.3333334"),
+            (0x41b3_de43_5555_5557, "333333333.33333343"),
             (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
             (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
         ];

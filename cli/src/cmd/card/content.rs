@@ -324,7 +324,7 @@ pub(super) mod tests {
                 "laminate-model-card/2",
                 "its schema is",
             ),
-            ("\"name\":\"Fraud", "\"title\":\"Fraud", "unknown field"),
+            ("\"name\":\"Fraud", "\"named\":\"Fraud", "unknown field"),
             ("{\"fidelity\"", "{ \"fidelity\"", "canonical form"),
             (
                 "\"intendedUse\"",
@@ -336,7 +336,7 @@ pub(super) mod tests {
                 "{\"data\":null,\"fidelity\"",
                 "without a value",
             ),
-            ("\"batch\":1", "\"batch\":-1", "invalid value"),
+            ("\"batch\":1", "\"batch\":-1", "invalid"),
         ] {
             assert!(text.contains(from), "{from}: {text}");
             let error = Card::decode(text.replacen(from, to, 1).as_bytes()).unwrap_err();

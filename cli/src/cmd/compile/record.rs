@@ -233,12 +233,9 @@ mod tests {
             "force",
         ];
         let value = serde_json::to_value(parse(&[])).unwrap();
-        let members = [value.as_object(), value["llm"].as_object()];
-        let recorded: Vec<&String> = members
-            .into_iter()
-            .flatten()
-            .flat_map(|m| m.keys())
-            .collect();
+        let members = ["llm", "binding"].map(|part| value[part].as_object());
+        let members = [value.as_object()].into_iter().chain(members);
+        let recorded: Vec<&String> = members.flatten().flat_map(|m| m.keys()).collect();
         let command = Compile::augment_args(clap::Command::new("compile"));
         for option in command.get_arguments() {
             let id = option.get_id().as_str();
