@@ -141,6 +141,7 @@ fn all() -> Vec<Artifact> {
         Kind::VerifyingKey,
         Kind::ProvingKey,
         Kind::Srs,
+        Kind::Opening,
         Kind::Identity,
         Kind::Credential,
         Kind::Membership,
