@@ -105,7 +105,8 @@ contract EligibilityPoll {
         voted[nullifier] = true;
         ++votes[choice];
         emit Voted(choice, nullifier);
-        // The registry and the verifier are entered by staticcall only.
+        // The registry and the verifier are entered by staticcall only. The statement's hash, which it returns, is of no use here.
+        // slither-disable-next-line unused-return
         registry.verifyInference(modelId, inputCommitment, output, proof);
     }
 
