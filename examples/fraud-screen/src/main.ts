@@ -39,6 +39,8 @@ const OPEN: Record<Unchecked, string> = {
   weights: "whose weights: the deployment names none",
   input: "which input: compare the commitment with the payment's",
   "weight-range": "that the weights are in range: the registry asked for a proof of that",
+  context: "what the proof is for: nothing here expects a context",
+  credential: "in which tree the credential is, and for what it is used: nothing here expects one",
 };
 
 function item(text: string, holds: boolean): HTMLLIElement {
