@@ -340,20 +340,7 @@ fn shape(context: &mut Context<'_, '_>, operator: &str) -> Result<bool, ImportEr
         define(context, vec![], Elements::Int(vec![sizes.iter().product()]))?;
         return Ok(true);
     }
-    let rank = sizes.len() as i64;
-    let at = |axis: i64| {
-        let axis = if axis < 0 {
-            axis.saturating_add(rank)
-        } else {
-            axis
-        };
-        axis.clamp(0, rank) as usize
-    };
-    let (start, end) = (
-        at(context.int("start", 0)?),
-        at(context.int("end", i64::MAX)?),
-    );
-    let part = sizes.get(start..end).unwrap_or_default().to_vec();
+    let part = super::shape::part(context, &sizes)?.to_vec();
     define(context, vec![part.len()], Elements::Int(part))?;
     Ok(true)
 }

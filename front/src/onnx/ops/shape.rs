@@ -18,6 +18,18 @@ pub fn shape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let sizes = features.iter().map(|d| Extent::Size(*d as i64));
     let batch = std::iter::repeat_n(Extent::Batch, context.lead());
     let all: Vec<Extent> = batch.chain(sizes).collect();
+    let extents = part(context, &all)?.to_vec();
+    define(
+        context,
+        Shape {
+            extents,
+            scalar: false,
+        },
+    )
+}
+
+/// What Shape takes of all dimensions: from `start` to `end`, negative ones from the end.
+pub(super) fn part<'d, D>(context: &Context<'_, '_>, all: &'d [D]) -> Result<&'d [D], ImportError> {
     let rank = all.len() as i64;
     let at = |axis: i64| {
         let axis = if axis < 0 {
@@ -31,14 +43,7 @@ pub fn shape(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
         at(context.int("start", 0)?),
         at(context.int("end", i64::MAX)?),
     );
-    let extents = all.get(start..end).unwrap_or_default().to_vec();
-    define(
-        context,
-        Shape {
-            extents,
-            scalar: false,
-        },
-    )
+    Ok(all.get(start..end).unwrap_or_default())
 }
 
 /// One or some dimensions of a shape.
