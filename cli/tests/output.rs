@@ -49,6 +49,8 @@ fn progress_as_json_is_one_object_a_line() {
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_laminate"));
         command.current_dir(dir.path()).args(arguments);
+        // A cache of its own: a string that lies in the user's is not made, and no stage is told.
+        command.env("LAMINATE_CACHE", dir.path().join("cache"));
         command.args(["--progress", "json"]);
         let output = command.output().expect("run");
         let lines = String::from_utf8(output.stderr).expect("text");

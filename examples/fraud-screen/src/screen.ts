@@ -48,16 +48,18 @@ export class Screen {
     this.#address = deployment.fraudScreen.address;
   }
 
-  /** Escrows wei until the proof, or for an hour. */
+  /** Escrows wei until the proof, or for an hour: from now on, as a quiet chain's latest block may be long past. */
   async escrow(wallet: Wallet, payee: Hex, commitment: Hex, threshold: number, value: bigint): Promise<void> {
     const model = this.deployment.models.at(-1);
     if (!model) throw new Error("no model is registered; run `laminate register`");
     const { timestamp } = await this.reader.getBlock();
+    const clock = BigInt(Math.floor(Date.now() / 1000));
+    const now = clock > timestamp ? clock : timestamp;
     const { request } = await this.reader.simulateContract({
       abi: fraudScreenAbi,
       address: this.#address,
       functionName: "createPayment",
-      args: [payee, BigInt(model.modelId), commitment, Math.round(threshold * ONE), timestamp + HOUR],
+      args: [payee, BigInt(model.modelId), commitment, Math.round(threshold * ONE), now + HOUR],
       value,
       account: wallet.account,
     });
