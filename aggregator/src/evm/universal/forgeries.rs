@@ -17,10 +17,11 @@ use super::{
             number_after, off_curve, replaced, scalar, with_point, with_scalar,
         },
     },
-    KEY_HEAD, UNIVERSAL_CONTRACT, encode_universal_calldata,
+    UNIVERSAL_CONTRACT, encode_universal_calldata,
     program::interpreter::Interpreter,
     tests::{INSTANCES, Kind, Setup, instances},
 };
+use crate::evm::template::KEY_HEAD;
 use crate::{
     evm::{SolcCompiler, tests::compiler},
     srs::development_secret,

@@ -53,17 +53,16 @@ mod emit;
 mod forgeries;
 mod graph;
 mod packed;
+mod plan;
 mod program;
+mod record;
 mod template;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transcript;
 mod witness;
 
-use std::{
-    fmt::{Debug, Write},
-    rc::Rc,
-};
+use std::fmt::{Debug, Write};
 
 use halo2_base::halo2_proofs::{
     halo2curves::{
@@ -78,26 +77,22 @@ use serde_json::Value;
 use snark_verifier::{
     pcs::kzg::KzgDecidingKey,
     util::hash::{Digest, Keccak256},
-    verifier::{
-        SnarkVerifier,
-        plonk::{PlonkProtocol, PlonkSuccinctVerifier},
-    },
+    verifier::plonk::PlonkProtocol,
 };
-use snark_verifier_sdk::SHPLONK;
 
 use self::{
-    emit::{Size, Terms, Writer},
-    graph::{Base, DomainWords, Id, Node, PointNode, Recorder},
-    transcript::RecordedTranscript,
+    emit::{Size, Writer},
+    graph::Node,
+    plan::{Opening, Plan},
+    record::{Recording, record},
     witness::Witness,
 };
 use super::{
     compile::{CompiledContract, SolcCompiler, SourceTree},
     error::EvmError,
     generate::{compiler_lines, deciding_key, length_of, protocol},
-    template::{KEY_HEAD, check_reach, head, with_key},
+    template::head,
 };
-use crate::packed::{layout::Layout, opening::succinct};
 use crate::srs::Srs;
 
 pub use packed::{
@@ -152,116 +147,6 @@ fn contract_of(
             name: name.to_owned(),
             found: Vec::new(),
         })
-}
-
-/// What snark-verifier's verifier leaves on the recording loader.
-struct Recording {
-    recorder: Recorder,
-    transcript: RecordedTranscript,
-    /// The sides of the pairing, each a sum of points.
-    sides: [Rc<Vec<(Id, Base)>>; 2],
-    /// The challenge that folds the pairing with that of the terms, and the last point, which is all of the right side; of packed proofs.
-    fold: Option<(Id, Base)>,
-    /// Nodes and challenges that are the proof's alone.
-    own: (usize, usize),
-}
-
-/// How the commitments of a proof are opened.
-enum Opening {
-    /// One commitment a polynomial.
-    Shplonk,
-    /// One commitment a pack.
-    Packed(Layout),
-}
-
-/// What a contract is generated from.
-struct Plan {
-    /// The protocol of a key.
-    protocol: PlonkProtocol<G1Affine>,
-    opening: Opening,
-    /// Commitments of the key, if it is in the contract's code; else they are calldata.
-    code: Option<Vec<G1Affine>>,
-    instances: usize,
-    proof_length: usize,
-    /// Whether the inverse of all that is inverted is the last word of the calldata.
-    inverse: bool,
-}
-
-impl Plan {
-    /// Words of the key in the calldata.
-    fn key_words(&self) -> usize {
-        match self.code {
-            Some(_) => 0,
-            None => KEY_HEAD + 2 * self.commitments(),
-        }
-    }
-
-    /// Commitments of the key.
-    fn commitments(&self) -> usize {
-        match &self.opening {
-            Opening::Shplonk => self.protocol.preprocessed.len(),
-            Opening::Packed(layout) => layout.key,
-        }
-    }
-
-    /// Words of the instances in the calldata: packed proofs are for instances whose limbs are zero, and show terms instead.
-    fn words(&self) -> usize {
-        match self.opening {
-            Opening::Shplonk => self.instances,
-            Opening::Packed(_) => self.instances.saturating_sub(ACCUMULATOR_LIMBS),
-        }
-    }
-
-    /// The instances.
-    fn instance_nodes(&self) -> impl Iterator<Item = Node> {
-        let limbs = self.instances - self.words();
-        let zeros = (0..limbs).map(|_| Node::Constant(Fr::zero()));
-        zeros.chain((0..self.words()).map(|index| Node::Calldata(32 * index)))
-    }
-
-    /// Digest, rows, `1/rows`, ω and `1/ω` of the key.
-    fn head(&self) -> [Node; KEY_HEAD] {
-        let mut words = head(&self.protocol).map(Node::Constant);
-        if self.code.is_none() {
-            for (place, word) in words.iter_mut().enumerate() {
-                *word = Node::Calldata(32 * (self.words() + place));
-            }
-        }
-        words
-    }
-
-    /// The key's commitments.
-    fn key(&self) -> Vec<Base> {
-        let points = 32 * (self.words() + KEY_HEAD);
-        match &self.code {
-            Some(points) => points.iter().copied().map(Base::Constant).collect(),
-            None => (0..self.commitments())
-                .map(|index| Base::Calldata(points + 64 * index))
-                .collect(),
-        }
-    }
-
-    /// Where the proof begins in the calldata.
-    fn proof(&self) -> usize {
-        32 * (self.words() + self.key_words())
-    }
-
-    /// Where the word of the inverse is, if there is one.
-    fn inverse(&self) -> Option<usize> {
-        self.inverse.then(|| self.proof() + self.proof_length)
-    }
-
-    /// Where the proof ends.
-    fn end(&self) -> usize {
-        self.proof() + self.proof_length + 32 * usize::from(self.inverse)
-    }
-
-    /// Where the group operations that the circuit leaves are: the generator's scalar, then these.
-    fn terms(&self) -> (usize, Terms) {
-        let generator = self.end();
-        let (left, terms) = (generator + 32, generator + 64);
-        (generator, Terms { left, terms })
-    }
 }
 
 /// Generates the contract for the constraint system of `template`, whose fixed columns and size do not enter it; the same constraint system and
@@ -319,90 +204,6 @@ fn assemble(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Written, EvmErro
         )));
     }
     write(&recording, key, plan)
-}
-
-/// Runs the verifier on words of the calldata.
-fn record(key: &KzgDecidingKey<Bn256>, plan: &Plan) -> Result<Recording, EvmError> {
-    let template = &plan.protocol;
-    check_reach(template)?;
-    let [state, _, n_inverse, generator, generator_inverse] = plan.head();
-    let recorder = Recorder::new(DomainWords {
-        n_inverse,
-        generator,
-        generator_inverse,
-    });
-    let words = [plan.instance_nodes().map(|n| recorder.scalar(n)).collect()];
-    let points = plan.key().into_iter();
-    let points: Vec<_> = points.map(|b| recorder.point(PointNode::Base(b))).collect();
-    let state = recorder.scalar(state);
-    let protocol = with_key::<Recorder>(template, state, points.clone());
-    let mut transcript = RecordedTranscript::new(&recorder, plan.proof());
-    let failed = |error: snark_verifier::Error| refused(format!("{error:?}"));
-    let claim = match &plan.opening {
-        Opening::Packed(layout) => {
-            succinct(layout, &protocol, &points, &words, &mut transcript).map_err(failed)?
-        }
-        Opening::Shplonk => {
-            type Verifier = PlonkSuccinctVerifier<SHPLONK>;
-            let proof = Verifier::read_proof(&key.svk(), &protocol, &words, &mut transcript)
-                .map_err(failed)?;
-            let claims = Verifier::verify(&key.svk(), &protocol, &words, &proof).map_err(failed)?;
-            let [claim] = claims.as_slice() else {
-                let found = claims.len();
-                return Err(refused(format!("{found} pairings, expected 1")));
-            };
-            claim.clone()
-        }
-    };
-    let (PointNode::Sum(lhs), PointNode::Sum(rhs)) = (&claim.lhs.node, &claim.rhs.node) else {
-        return Err(refused("a side of the pairing is no sum".to_owned()));
-    };
-    let mut sides = [lhs.clone(), rhs.clone()];
-    let own = (recorder.0.borrow().nodes().len(), transcript.segments.len());
-    let fold = match &plan.opening {
-        Opening::Shplonk => None,
-        Opening::Packed(_) => Some(with_terms(&recorder, &mut transcript, plan, &mut sides)?),
-    };
-    if let Some(function) = recorder.0.borrow().unsupported {
-        return Err(refused(format!("the verifier needs {function}")));
-    }
-    Ok(Recording {
-        recorder,
-        transcript,
-        sides,
-        fold,
-        own,
-    })
-}
-
-/// Adds the generator's scalar of the terms to the proof's, for one multiplication of it, by the challenge that folds the two pairings. The challenge is drawn
-/// from all that either pairing is computed from.
-fn with_terms(
-    recorder: &Recorder,
-    transcript: &mut RecordedTranscript,
-    plan: &Plan,
-    [lhs, rhs]: &mut [Rc<Vec<(Id, Base)>>; 2],
-) -> Result<(Id, Base), EvmError> {
-    let (generator, _) = plan.terms();
-    let fold = recorder.scalar(transcript.last_challenge(generator));
-    let scalar = recorder.scalar(Node::Calldata(generator));
-    let added = recorder.scalar(Node::Product(fold.id, scalar.id));
-    let point = Base::Constant(G1Affine::generator());
-    let place = lhs.iter().position(|(_, base)| *base == point);
-    let place = place.ok_or_else(|| refused("the proof has no generator".to_owned()))?;
-    let mut terms = lhs.to_vec();
-    if let Some((id, _)) = terms.get_mut(place) {
-        *id = recorder.scalar(Node::Sum(*id, added.id)).id;
-    }
-    *lhs = Rc::new(terms);
-    match rhs.as_slice() {
-        [(one, last)]
-            if recorder.0.borrow().nodes().get(*one) == Some(&Node::Constant(Fr::one())) =>
-        {
-            Ok((fold.id, *last))
-        }
-        _ => Err(refused("the right side is not one point".to_owned())),
-    }
 }
 
 /// Writes a recorded verifier.

@@ -20,6 +20,7 @@ use laminate_engine::fold::FoldMode;
 
 use super::program::interpreter::Interpreter;
 use super::*;
+use crate::evm::template::KEY_HEAD;
 use crate::{
     circuit::AggregationCircuit,
     evm::{
