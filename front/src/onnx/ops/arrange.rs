@@ -36,10 +36,10 @@ pub fn transpose(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     context.push(Draft::Op(Op::Arrange(reads)), vec![x], features)
 }
 
-/// Parts of axes: attributes before opset 10, operands since.
-pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
-    let x = context.tensor(0)?;
-    let mut features = context.features(x);
+/// What Slice takes: starts, ends, axes and steps, as many each.
+type Bounds = (Vec<i64>, Vec<i64>, Vec<i64>, Vec<i64>);
+
+pub(super) fn bounds(context: &Context<'_, '_>) -> Result<Bounds, ImportError> {
     let list = |i: usize, name: &str| -> Result<Option<Vec<i64>>, ImportError> {
         if context.opset() < 10 {
             return Ok(context.ints(name)?.map(<[i64]>::to_vec));
@@ -60,6 +60,17 @@ pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
             "starts {starts:?}, ends {ends:?}, axes {axes:?} and steps {steps:?} have different lengths"
         )));
     }
+    Ok((starts, ends, axes, steps))
+}
+
+/// Parts of axes: attributes before opset 10, operands since.
+pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    if let Some(Value::Shape(_)) = context.raw(0)? {
+        return shape::slice(context);
+    }
+    let x = context.tensor(0)?;
+    let mut features = context.features(x);
+    let (starts, ends, axes, steps) = bounds(context)?;
     let mut reads: Vec<Read> = (0..features.len()).map(Read::all).collect();
     let parts = starts.iter().zip(&ends).zip(axes.iter().zip(&steps));
     for ((start, end), (axis, step)) in parts {

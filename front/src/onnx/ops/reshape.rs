@@ -81,6 +81,9 @@ pub fn unsqueeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 
 /// Axes of one entry left out: those that are named, or all.
 pub fn squeeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    if let Some(Value::Shape(_)) = context.raw(0)? {
+        return shape::squeeze(context);
+    }
     let x = context.tensor(0)?;
     let features = context.features(x);
     let places = match axes(context)? {

@@ -1,4 +1,4 @@
-//! Shape, and Gather, Unsqueeze and Concat of what it gives: how exporters write `x.view(x.size(0), -1)`.
+//! Shape, and Gather, Slice, Squeeze, Unsqueeze and Concat of what it gives: how exporters write `x.view(x.size(0), -1)`.
 //!
 //! Nothing is computed by the model: dimensions are numbers, but the batch's, which stays a symbol that Reshape
 //! takes. Of activations these operators are not supported.
@@ -74,6 +74,53 @@ pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     };
     let extents = integers.iter().map(pick).collect::<Result<_, _>>()?;
     define(context, Shape { extents, scalar })
+}
+
+/// A part of a shape.
+pub fn slice(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let data = vector(context, 0)?;
+    let (starts, ends, axes, steps) = super::arrange::bounds(context)?;
+    let ([start], [end], [axis], [step]) = (
+        starts.as_slice(),
+        ends.as_slice(),
+        axes.as_slice(),
+        steps.as_slice(),
+    ) else {
+        return Err(context.fail(format!(
+            "takes parts of axes {axes:?} of a shape, which has one axis"
+        )));
+    };
+    first_axis(context, *axis)?;
+    let (first, count) = super::arrange::part(*start, *end, *step, data.len()).unwrap_or_default();
+    let places = (0..count as i64).map(|i| usize::try_from(first + step * i).ok());
+    let extents = places.map(|at| at.and_then(|at| data.get(at)).copied());
+    let extents = extents.collect::<Option<Vec<_>>>();
+    let extents = extents.ok_or_else(|| context.fail("reads outside of a shape"))?;
+    define(
+        context,
+        Shape {
+            extents,
+            scalar: false,
+        },
+    )
+}
+
+/// A list of one as a dimension.
+pub fn squeeze(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let extents = vector(context, 0)?;
+    if extents.len() != 1 {
+        return Err(context.fail(format!(
+            "{} dimensions, expected a list of one",
+            extents.len()
+        )));
+    }
+    define(
+        context,
+        Shape {
+            extents,
+            scalar: true,
+        },
+    )
 }
 
 /// One dimension as a list of one.

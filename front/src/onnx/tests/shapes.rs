@@ -94,6 +94,53 @@ fn the_whole_shape_and_parts_of_it() {
     assert_eq!(sum(first, "target").run(&ROW), [111.0]);
 }
 
+/// `x.flatten(2)` and `unflatten`: exporters cut shapes into parts.
+#[test]
+fn parts_of_a_shape_by_slices() {
+    let cut = model()
+        .ints("from", &[0])
+        .ints("to", &[-2])
+        .node("Slice", &["shape", "from", "to"], "n")
+        .node("Concat", &["n", "rest"], "target")
+        .int("axis", 0);
+    assert_eq!(sum(cut, "target").run(&ROW), [641.0]);
+    // Backwards the dimensions are (3, 2, n): two of them are numbers, the batch is put before them.
+    let turned = Model::new(&[2, 3])
+        .ints("from", &[-1])
+        .ints("to", &[i64::MIN])
+        .ints("zero", &[0])
+        .ints("by", &[-1])
+        .index("last", 2)
+        .ints("numbers", &[0, 1])
+        .floats("c", &[3, 1], &[1.0, 10.0, 100.0])
+        .node("Shape", &["x"], "shape")
+        .node("Slice", &["shape", "from", "to", "zero", "by"], "turned")
+        .node("Gather", &["turned", "last"], "one")
+        .node("Unsqueeze", &["one", "zero"], "n")
+        .node("Squeeze", &["n"], "scalar")
+        .node("Unsqueeze", &["scalar", "zero"], "again")
+        .node("Gather", &["turned", "numbers"], "rest")
+        .node("Concat", &["again", "rest"], "target")
+        .int("axis", 0)
+        .node("Reshape", &["x", "target"], "h")
+        .node("Mul", &["h", "c"], "y");
+    assert_eq!(
+        turned.run(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+        [1.0, 2.0, 30.0, 40.0, 500.0, 600.0]
+    );
+    let axes = model()
+        .ints("two", &[0, 1])
+        .node("Slice", &["shape", "two", "two"], "t");
+    let error = sum(axes, "t").error();
+    assert!(error.contains("a shape, which has one axis"), "{error}");
+    let several = model().node("Squeeze", &["shape"], "t");
+    let error = sum(several, "t").error();
+    assert!(
+        error.contains("3 dimensions, expected a list of one"),
+        "{error}"
+    );
+}
+
 #[test]
 fn what_is_not_a_reshape_that_keeps_the_batch_is_refused() {
     let gathered = |index: &str| {
