@@ -187,7 +187,7 @@ impl JoinFile {
     pub fn output(&self) -> OutputFormat {
         let plan = &self.plan;
         if let (Mode::Batch, [member]) = (plan.mode, self.members.as_slice()) {
-            return member.output;
+            return member.output.clone();
         }
         if let Mode::Chain(Some(tokens)) = plan.mode {
             return OutputFormat {
@@ -239,10 +239,9 @@ impl JoinFile {
                 let (own, rest) = words.split_at_checked(child.words())?;
                 words = rest;
                 let format = &member.output;
-                let values = format.read(own)?;
                 Some(ChildOutput {
                     name: member.name.clone(),
-                    output: Reading::of(format, &values),
+                    output: Reading::of_words(format, own)?,
                 })
             })
             .collect()

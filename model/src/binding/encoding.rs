@@ -57,8 +57,7 @@ fn is_false(flag: &bool) -> bool {
 impl Binding {
     /// Whether it is one of those that there were first.
     fn is_first(&self) -> bool {
-        let columns = matches!(self.input, PublicInput::Columns(_));
-        !(columns || self.output_hidden || self.weights_public)
+        self.columns().is_none() && !self.output_hidden && !self.weights_public
     }
 }
 
@@ -112,15 +111,11 @@ impl Serialize for Binding {
         if !serializer.is_human_readable() {
             return Binary::from(self).serialize(serializer);
         }
-        let columns = match &self.input {
-            PublicInput::Columns(columns) => columns.clone(),
-            PublicInput::Hidden | PublicInput::All => vec![],
-        };
         let text = Text {
             context: self.context,
             input_public: self.input.is_public(),
             credential: self.credential,
-            columns,
+            columns: self.columns().unwrap_or_default().to_vec(),
             output_hidden: self.output_hidden,
             weights_public: self.weights_public,
         };

@@ -130,6 +130,14 @@ impl Binding {
         *self == Self::NONE
     }
 
+    /// The public columns, if they are not all.
+    pub fn columns(&self) -> Option<&[Column]> {
+        match &self.input {
+            PublicInput::Columns(columns) => Some(columns),
+            PublicInput::Hidden | PublicInput::All => None,
+        }
+    }
+
     /// Number of binding words.
     pub fn words(&self) -> usize {
         let credential = self.credential.map_or(0, |_| Self::CREDENTIAL_WORDS);
