@@ -208,7 +208,10 @@ impl JoinFile {
         });
         let first = scales.next().unwrap_or(0);
         // Words of int32 alone read as such.
-        let wide = |m: &Member| m.output.packing() == Packing::Wide && m.output.lead == Lead::NONE;
+        let wide = |m: &Member| {
+            let values_alone = m.output.lead.words() == 0 && !m.output.is_hidden();
+            m.output.packing() == Packing::Wide && values_alone
+        };
         let (form, values) = match plan.mode {
             Mode::Batch if self.members.iter().all(wide) => {
                 let values = Packing::Wide.values(plan.outputs() as usize);
