@@ -83,6 +83,16 @@ run setup "$work/bound" --dev-srs --opening packed
 run prove "$work/bound" --input "$model/fraud.csv" --context 77 --credential "$work/me.member" --scope 31 -o "$out/bound.proof"
 run verifier "$work/bound" -o "$work/verifier-bound"
 cp "$work/verifier-bound/verifier.json" "$out/bound.verifier.json"
+
+# One that hides its output, with two public columns and public weights.
+disclosed=(--output-hidden --weights-public --input-public V3,Amount)
+run compile "$model/fraud.onnx" --calibration "$model/calibration.csv" "${disclosed[@]}" -o "$work/hidden"
+run commit "$work/hidden" --dev-srs
+run setup "$work/hidden" --dev-srs --opening packed
+rm -f "$out/hidden.output"
+run prove "$work/hidden" --input "$model/fraud.csv" --keep-output "$out/hidden.output" -o "$out/hidden.proof"
+run verifier "$work/hidden" -o "$work/verifier-hidden"
+cp "$work/verifier-hidden/verifier.json" "$out/hidden.verifier.json"
 chain
 
 LAMINATE_BLESS=1 cargo test --quiet --release --locked --workspace --bin laminate the_client

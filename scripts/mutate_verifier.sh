@@ -73,7 +73,7 @@ suites_of() {
         model/src/ops/row_argmax.rs) echo soundness_row_argmax ;;
         model/src/credential/*) echo soundness_binding ;;
         model/src/program/*)
-            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns soundness_forest soundness_binding
+            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns soundness_forest soundness_binding soundness_disclosure
             ;;
         model/src/ops/*)
             echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns \
@@ -86,7 +86,7 @@ suites_of() {
         aggregator/src/join/*) echo laminate_aggregator=join:: ;;
         aggregator/src/snark/*) echo laminate_aggregator=snark:: ;;
         *)
-            echo laminate_engine laminate_model soundness_statement soundness_binding soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
+            echo laminate_engine laminate_model soundness_statement soundness_binding soundness_disclosure soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
                 soundness_identities soundness_ranges soundness_columns soundness_forgery soundness_padding soundness_sequence soundness_sequence_output \
                 soundness_sequence_proof soundness_sequence_tokens soundness_sequence_model soundness_shards \
                 soundness_weights soundness_forest multiexp golden

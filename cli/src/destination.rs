@@ -34,16 +34,21 @@ pub fn file(path: &Path) -> eyre::Result<()> {
     writable(folder, path)
 }
 
-/// [`file`], and refuses to replace what cannot be made again: a committed input, the secret of a commitment or of an identity.
+/// [`file`], and refuses to replace what cannot be made again: a committed input or output, the secret of a commitment or of an identity.
 ///
 /// # Errors
 /// As [`file`]; such a file.
 pub fn result(path: &Path) -> eyre::Result<()> {
     file(path)?;
-    let kept = [Kind::Input, Kind::WeightSecret, Kind::Identity];
+    let kept = [
+        Kind::Input,
+        Kind::Output,
+        Kind::WeightSecret,
+        Kind::Identity,
+    ];
     ensure!(
         !kept.into_iter().any(|kind| own::is_artifact(path, kind)),
-        "{} holds a secret, without which nothing can be proven about what was published of it; give another name",
+        "{} holds a secret, without which nothing can be proven or shown about what was published of it; give another name",
         path.display()
     );
     Ok(())

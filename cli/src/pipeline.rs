@@ -334,7 +334,7 @@ pub fn aggregate_with(
         fold: folded.mode,
         setup: keys.meta.identity.setup,
         vk_digest: keys.verifying_key().digest(),
-        output: keys.meta.output,
+        output: keys.meta.output.clone(),
         proof,
     })
 }

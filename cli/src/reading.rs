@@ -2,9 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::{OutputFormat, TokenFormat};
 use laminate_model::program::ACTIVATION_BOUND;
 use serde::Serialize;
+
+use crate::files::hex_scalar;
 
 /// A public output as people read it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +23,11 @@ pub enum Reading {
         prompt: Vec<u32>,
         /// What the model says.
         generated: Vec<u32>,
+    },
+    /// A hidden output: what stands in its place.
+    Hidden {
+        /// The commitment.
+        commitment: String,
     },
 }
 
@@ -39,6 +47,21 @@ impl Reading {
         Self::Text { prompt, generated }
     }
 
+    /// Reads the output words of a statement whose output is of this format; none if there are too few.
+    pub fn of_words(format: &OutputFormat, words: &[Fr]) -> Option<Self> {
+        match format.commitment(words) {
+            Some(commitment) => Some(Self::hidden(commitment)),
+            None => Some(Self::of(format, &format.read(words)?)),
+        }
+    }
+
+    /// A hidden output.
+    pub fn hidden(commitment: &Fr) -> Self {
+        Self::Hidden {
+            commitment: hex_scalar(commitment),
+        }
+    }
+
     /// Reads the integers of an output of this format.
     pub fn of(format: &OutputFormat, values: &[i32]) -> Self {
         Self::new(values, format.scale, format.tokens())
@@ -51,7 +74,7 @@ impl Reading {
             Self::Text { prompt, generated } => {
                 Some(prompt.iter().chain(generated).copied().collect())
             }
-            Self::Real(_) => None,
+            Self::Real(_) | Self::Hidden { .. } => None,
         }
     }
 }
@@ -64,6 +87,7 @@ impl Display for Reading {
             Self::Text { prompt, generated } => {
                 write!(f, "prompt {prompt:?} generated {generated:?}")
             }
+            Self::Hidden { commitment } => write!(f, "hidden, commitment {commitment}"),
         }
     }
 }

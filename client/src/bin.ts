@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { wordHex } from "./bytes.js";
 import { LaminateError, readDeployment, readProof, readVerifier, verifyProof } from "./index.js";
 
 const USAGE = `Usage: laminate-verify PROOF (--verifier verifier.json | --deployment deployment.json) [options]
@@ -19,6 +20,9 @@ Verifies a proof of Laminate here, without a node.
 Exit codes: 0 valid, 1 refused or it cannot be checked, 2 wrong usage.`;
 
 const PROGRAM = "Halo2UniversalVerifier.program.json";
+
+/** JSON, with field elements as 32-byte words. */
+const shown = (value: unknown) => JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? wordHex(part) : part));
 
 function usage(message: string): never {
   console.error(`laminate-verify: ${message}\n\n${USAGE}`);
@@ -67,10 +71,10 @@ function main(): number {
     const json = readFileSync(record, "utf8");
     const key = values.verifier ? readVerifier(json, program) : readDeployment(json, program).key;
     const verdict = verifyProof(readProof(readFileSync(path)), key, expected);
-    if (values.json) console.log(JSON.stringify(verdict));
+    if (values.json) console.log(shown(verdict));
     else if (verdict.valid) {
       const { output, unchecked, development } = verdict;
-      console.log(`valid\noutput ${JSON.stringify(output.kind === "real" ? output.values : output)}`);
+      console.log(`valid\noutput ${shown(output.kind === "real" ? output.values : output)}`);
       if (unchecked.length > 0) console.log(`not checked: ${unchecked.join(", ")}`);
       if (development) console.log("DEV reference string: proves nothing to others");
     }

@@ -6,6 +6,7 @@ import { FileError } from "./errors.js";
 const KINDS = {
   proof: ["PROF", 4],
   "committed input": ["INPT", 1],
+  "committed output": ["OUTP", 1],
 } as const;
 export type Kind = keyof typeof KINDS;
 

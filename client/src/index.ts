@@ -6,14 +6,18 @@ export { type CommittedInput, commitInput } from "./input.js";
 export {
   type Binding,
   type BindingWords,
+  type Column,
   decodeInput,
   decodeOutput,
   type InputForm,
   type Lead,
+  openOutput,
   type Output,
   type OutputFormat,
+  type OutputOpening,
   type Packing,
   readBinding,
+  readOutputOpening,
 } from "./output.js";
 export { readProgram, type VerifierProgram } from "./program.js";
 export { type ProofFile, readProof, type Statement } from "./proof.js";

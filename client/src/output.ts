@@ -1,4 +1,8 @@
+import { type Hex, wordHex } from "./bytes.js";
+import { open } from "./container.js";
 import { FileError } from "./errors.js";
+import { spongeHash } from "./poseidon.js";
+import { Reader } from "./postcard.js";
 
 /** How values are packed into words: fifteen of 16 bits, or seven of 32 (token ids, int32). */
 export type Packing = "short" | "long" | "wide";
@@ -41,6 +45,20 @@ export interface Binding {
   readonly inputPublic: boolean;
   /** Levels of the tree that the input's credential is in, if it must have one. */
   readonly credential?: number;
+  /** The columns of a public input, in the order of the input, if it is not of all. */
+  readonly columns?: readonly Column[];
+  /** Whether statements have a commitment to the output in the place of the output: {@link openOutput}. */
+  readonly outputHidden: boolean;
+  /** Whether the weight commitment has no salt, so that it follows from the model's files. */
+  readonly weightsPublic: boolean;
+}
+
+/** A public column of an input. */
+export interface Column {
+  /** Its place in a row, from 0. */
+  readonly index: number;
+  /** Its name; empty if the columns have none. */
+  readonly name: string;
 }
 
 /** How a public input reads. */
@@ -84,7 +102,9 @@ export type Output =
       readonly scale: number;
       readonly width: number;
     }
-  | { readonly kind: "tokens"; readonly prompt: readonly number[]; readonly ids: readonly number[] };
+  | { readonly kind: "tokens"; readonly prompt: readonly number[]; readonly ids: readonly number[] }
+  /** A hidden output: who has its opening can show it ({@link openOutput}). */
+  | { readonly kind: "hidden"; readonly commitment: bigint };
 
 /** Words that hold `values` values. */
 export function wordCount(packing: Packing, values: number): number {
@@ -115,8 +135,11 @@ export function leadWords(lead: Lead | undefined): number {
 
 /** Output words of a statement whose output reads so. */
 export function formatWords(format: OutputFormat): number {
-  return leadWords(format.lead) + wordCount(format.packing, format.values);
+  return leadWords(format.lead) + (isHidden(format) ? 1 : wordCount(format.packing, format.values));
 }
+
+/** Whether a commitment stands in the place of the output's values. */
+export const isHidden = (format: OutputFormat): boolean => format.lead?.binding.outputHidden ?? false;
 
 /**
  * Reads what a statement is bound to; empty for a program without a binding.
@@ -137,7 +160,8 @@ export function readBinding(words: readonly bigint[], format: OutputFormat): Bin
 }
 
 /**
- * Reads a public input: numbers by their scale, of trees the numbers of their keys; `undefined` if the input is hidden.
+ * Reads a public input: numbers by their scale, of trees the numbers of their keys; `undefined` if the input is hidden. Of some
+ * columns (`format.lead.binding.columns`) they are those of a row after those of another, in the order of the columns.
  *
  * @param words Output words of a statement.
  * @throws {@link FileError} as {@link unpack}.
@@ -193,19 +217,73 @@ export function unpack(packing: Packing, words: readonly bigint[], count: number
 }
 
 /**
- * Reads an output in its format: real numbers by their scale, or token ids.
+ * Reads an output in its format: real numbers by their scale, token ids, or the commitment to a hidden output.
  *
  * @param words Output words of a statement.
  * @throws {@link FileError} as {@link unpack}.
  */
 export function decodeOutput(words: readonly bigint[], format: OutputFormat): Output {
+  if (isHidden(format)) {
+    const [commitment, ...rest] = words.slice(leadWords(format.lead));
+    if (commitment === undefined || rest.length > 0) {
+      throw new FileError("output", "malformed", `${words.length} words, expected ${formatWords(format)} with a commitment at the end`);
+    }
+    return { kind: "hidden", commitment };
+  }
   const integers = unpack(format.packing, words.slice(leadWords(format.lead)), format.values);
   if (format.tokens) {
     const ids = integers.map((value) => value + 2 ** 15);
     const { prompt } = format.tokens;
     return { kind: "tokens", prompt: ids.slice(0, prompt), ids: ids.slice(prompt) };
   }
-  const unit = 2 ** -format.scale;
-  const values = integers.map((value) => value * unit);
-  return { kind: "real", values, integers, scale: format.scale, width: format.width };
+  return numbers(integers, format);
+}
+
+function numbers(integers: readonly number[], { scale, width }: OutputFormat): Output {
+  const values = integers.map((value) => value * 2 ** -scale);
+  return { kind: "real", values, integers, scale, width };
+}
+
+/** What opens a hidden output. Private: who has it can show the output to others. */
+export interface OutputOpening {
+  /** Digest of the program whose output it is. */
+  readonly programDigest: Hex;
+  readonly salt: Hex;
+  /** Integers at the output's scale, row-major. */
+  readonly values: readonly number[];
+}
+
+/**
+ * Reads the file that `laminate prove --keep-output` wrote.
+ *
+ * @throws {@link FileError} for bytes that are not one, by its `reason`.
+ */
+export function readOutputOpening(bytes: Uint8Array): OutputOpening {
+  const reader = new Reader("committed output", open("committed output", bytes).payload);
+  const [programDigest, salt] = [wordHex(reader.scalar()), wordHex(reader.scalar())];
+  const values = reader.list(1, () => reader.int32());
+  reader.scalar();
+  reader.end();
+  return { programDigest, salt, values };
+}
+
+/**
+ * Opens a hidden output: the numbers that a proof's commitment is of. That the proof is valid, `verifyProof` tells.
+ *
+ * @param words Output words of a statement.
+ * @throws {@link FileError} for an output that is public, and for an opening of another output or with values that none has.
+ */
+export function openOutput(words: readonly bigint[], format: OutputFormat, opening: OutputOpening): Output {
+  const output = decodeOutput(words, format);
+  const refused = (message: string) => new FileError("output", "contradiction", message);
+  if (output.kind !== "hidden") throw refused("the output is public; leave the opening out");
+  const { values, salt } = opening;
+  // Beyond these, one commitment would open as several outputs.
+  const bound = format.packing === "wide" ? 2 ** 31 : 2 ** 15;
+  const wrong = values.find((value) => !Number.isInteger(value) || value < -bound || value >= bound);
+  if (wrong !== undefined) throw refused(`${wrong} is no value of an output: the opening is altered`);
+  const head = [BigInt(salt), BigInt(values.length), PACKINGS[format.packing].tag];
+  const found = spongeHash("output-commitment", [...head, ...pack(format.packing, values)]);
+  if (found !== output.commitment) throw refused("the opening is of another output, or altered");
+  return numbers(values, format);
 }

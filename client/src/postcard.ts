@@ -83,6 +83,12 @@ export class Reader {
     return (this.byte() << 24) >> 24;
   }
 
+  /** A signed integer of 32 bits. */
+  int32(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
   scalar(): bigint {
     const value = readLittle(this.bytes(32));
     if (value >= R) throw this.#error("not-canonical", "a number is not below the scalar field's order");

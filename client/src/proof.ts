@@ -2,7 +2,7 @@ import { type Hex, toHex } from "./bytes.js";
 import { open } from "./container.js";
 import { FileError } from "./errors.js";
 import type { Affine } from "./field.js";
-import { formatWords, type Lead, type OutputFormat, type Packing } from "./output.js";
+import { type Binding, formatWords, type Lead, type OutputFormat, type Packing } from "./output.js";
 import { Reader } from "./postcard.js";
 
 /** What a proof claims: the program, with weights opening one commitment, on an input opening the other, gives the output. */
@@ -71,10 +71,24 @@ function readForm(reader: Reader, form: number): Pick<OutputFormat, "packing" | 
   }
 }
 
+/** What statements are bound to: the third variant says everything, the other two whether there is a context. */
+function readBindingOf(reader: Reader): Binding {
+  const variant = reader.variant(3);
+  const credential = () => (reader.flag() ? { credential: reader.byte() } : {});
+  if (variant < 2) {
+    const flags = { context: variant === 1, inputPublic: reader.flag(), outputHidden: false, weightsPublic: false };
+    return { ...flags, ...credential() };
+  }
+  const context = reader.flag();
+  const input = reader.variant(3);
+  const columns = input === 2 ? { columns: reader.list(2, () => ({ index: reader.varint(), name: reader.string() })) } : {};
+  const depth = credential();
+  return { context, inputPublic: input > 0, ...depth, ...columns, outputHidden: reader.flag(), weightsPublic: reader.flag() };
+}
+
 /** What stands before the values. */
 function readLead(reader: Reader): Lead {
-  const flags = { context: reader.flag(), inputPublic: reader.flag() };
-  const binding = { ...flags, ...(reader.flag() && { credential: reader.byte() }) };
+  const binding = readBindingOf(reader);
   if (!reader.flag()) return { binding };
   const head = { values: reader.varint(), width: reader.varint(), scale: reader.int8() };
   return { binding, input: { ...head, packing: readPacking(reader), keys: reader.flag() } };

@@ -2,7 +2,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { concat, fromHex, type Hex, readWord, toHex, word, wordHex } from "./bytes.js";
 import { FileError, type FileReason } from "./errors.js";
 import { R } from "./field.js";
-import { type Lead, leadWords, type OutputFormat, type Packing, valueCount } from "./output.js";
+import { type Column, type Lead, leadWords, type OutputFormat, type Packing, valueCount } from "./output.js";
 import { parsed, readProgram, type VerifierProgram } from "./program.js";
 
 /** `version` of the records that this package reads. */
@@ -195,10 +195,29 @@ function inputFormat(members: Members): InputFormat {
   };
 }
 
+function outputColumns(members: Members): { columns?: Column[] } {
+  const columns = members.value("columns");
+  if (columns === undefined) return {};
+  if (!Array.isArray(columns) || columns.length === 0) throw members.refused("`columns` is no list of columns");
+  const read = columns.map((entry) => {
+    const column = new Members("verifier.json, columns", entry);
+    return { index: column.number("index", 0, 1 << 20), name: column.text("name") };
+  });
+  return { columns: read };
+}
+
 function outputLead(members: Members): Lead {
   const of = members.inner("binding");
   const depth = of.has("credential") ? { credential: of.number("credential", 20, 32) } : {};
-  const binding = { context: of.flag("context"), inputPublic: of.flag("inputPublic"), ...depth };
+  const binding = {
+    context: of.flag("context"),
+    inputPublic: of.flag("inputPublic"),
+    ...depth,
+    ...outputColumns(of),
+    outputHidden: of.flag("outputHidden"),
+    weightsPublic: of.flag("weightsPublic"),
+  };
+  if (!binding.inputPublic && binding.columns) throw members.refused("it names public columns of a hidden input", "contradiction");
   if (binding.inputPublic !== members.has("input")) {
     throw members.refused("it says that the input is public, or how it reads, and not both", "contradiction");
   }
@@ -241,8 +260,9 @@ function key(members: Members, inference: Members | undefined, development: bool
   const prompt = members.has("outputPrompt") ? members.number("outputPrompt") : 0;
   const lead = members.has("outputLead") ? outputLead(members.inner("outputLead")) : undefined;
   const before = 15 * leadWords(lead);
-  if (outputCount < before) {
-    throw members.refused(`\`outputCount\` is ${outputCount}, the words before the outputs count ${before}`, "contradiction");
+  const hidden = lead?.binding.outputHidden ?? false;
+  if (outputCount < before || (hidden && outputCount !== before + 15)) {
+    throw members.refused(`\`outputCount\` is ${outputCount}, the words before the outputs count ${before}${hidden ? ", the commitment 15" : ""}`, "contradiction");
   }
   return {
     programName: members.text("programName"),

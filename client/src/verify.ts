@@ -1,6 +1,6 @@
 import { type Hex, wordHex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
-import { type BindingWords, decodeInput, decodeOutput, type Lead, type Output, readBinding } from "./output.js";
+import { type BindingWords, decodeInput, decodeOutput, isHidden, type Lead, type Output, readBinding } from "./output.js";
 import type { ProofFile } from "./proof.js";
 import { type Refusal, runProgram } from "./program.js";
 import { programCalldata } from "./public.js";
@@ -30,7 +30,9 @@ export type Unchecked =
   /** What the proof is for: it has a context, and none was expected. */
   | "context"
   /** Whose credentials, or in which scope: it has both, and one was not expected. */
-  | "credential";
+  | "credential"
+  /** What the output is: the proof hides it, and who has its opening can show it ({@link openOutput}). */
+  | "output";
 
 /** Why a proof is refused. */
 export type Reason =
@@ -94,7 +96,9 @@ function sameLead(a: Lead | undefined, b: Lead | undefined): boolean {
   const [x, y] = [a.input, b.input];
   const input = x && y ? x.values === y.values && x.width === y.width && x.scale === y.scale && x.packing === y.packing && x.keys === y.keys : x === y;
   const [of, as] = [a.binding, b.binding];
-  return input && of.context === as.context && of.inputPublic === as.inputPublic && of.credential === as.credential;
+  const columns = JSON.stringify(of.columns?.map(({ index, name }) => [index, name])) === JSON.stringify(as.columns?.map(({ index, name }) => [index, name]));
+  const flags = of.outputHidden === as.outputHidden && of.weightsPublic === as.weightsPublic;
+  return input && columns && flags && of.context === as.context && of.inputPublic === as.inputPublic && of.credential === as.credential;
 }
 
 /** Whether a statement is bound to what is expected. */
@@ -115,7 +119,8 @@ function contradiction(file: ProofFile, key: VerifyingKey): Reason | undefined {
   if (file.setup !== program?.setup) return "key";
   if (shape && (file.vkDigest !== shape.vkDigest || file.fold !== shape.fold)) return "key";
   const same =
-    file.output.values === output.values &&
+    // Records do not tell how many values a commitment is of; its opening does.
+    (isHidden(output) || file.output.values === output.values) &&
     (!shape || file.output.width === output.width) &&
     file.output.scale === output.scale &&
     file.output.packing === output.packing &&
@@ -176,6 +181,7 @@ export function verifyProof(file: ProofFile, key: VerifyingKey, expected: Expect
   if (!key.weightsShown) unchecked.push("weight-range");
   if (binding.context !== undefined && expected.context === undefined) unchecked.push("context");
   if (binding.credential && (expected.root === undefined || expected.scope === undefined)) unchecked.push("credential");
+  if (output.kind === "hidden") unchecked.push("output");
   return {
     valid: true,
     trust: "native",

@@ -53,7 +53,8 @@ describe("credentials", () => {
 });
 
 describe("bound outputs", () => {
-  const binding = { context: true, inputPublic: true, credential: 20 };
+  const none = { context: false, inputPublic: false, outputHidden: false, weightsPublic: false };
+  const binding = { ...none, context: true, inputPublic: true, credential: 20 };
   const format: OutputFormat = {
     values: 1,
     width: 1,
@@ -69,7 +70,7 @@ describe("bound outputs", () => {
     expect(readBinding(words, format)).toEqual({ credential: { root: R - 1n, scope: 2n, nullifier: 3n }, context: R - 4n });
     expect(decodeInput(words, format)).toEqual(integers.map((value) => value / 8));
     expect(decodeOutput(words, format)).toMatchObject({ kind: "real", values: [0.5] });
-    const open = { ...format, lead: { binding: { context: true, inputPublic: false } } };
+    const open = { ...format, lead: { binding: { ...none, context: true } } };
     const few = [7n, ...pack("short", [1 << 13])];
     expect(readBinding(few, open)).toEqual({ context: 7n });
     expect(decodeInput(few, open)).toBeUndefined();
@@ -79,7 +80,7 @@ describe("bound outputs", () => {
   it("read keys of trees as their numbers", () => {
     const keys = [0x3f800000, -0x40000000, 0, 2 ** 31 - 1];
     const input = { values: 4, width: 4, scale: 0, packing: "wide", keys: true } as const;
-    const lead = { binding: { context: false, inputPublic: true }, input };
+    const lead = { binding: { ...none, inputPublic: true }, input };
     const read = decodeInput([...pack("wide", keys), ...pack("short", [1])], { ...format, lead });
     expect(read).toEqual([1, -2, 0, Number.NaN]);
   });

@@ -115,18 +115,30 @@ contract StatementLibTest is TestBase {
         _lib.requireOutput(abi.encode(value), 1);
     }
 
-    /// Bits in slots beyond the last output: in a partial word, and above slot 15 of a full one.
+    /// Bits in slots beyond the last output of a word that is not full.
     function testFuzz_refusesBitsBeyondTheOutputs(uint256 count, uint256 value) public {
-        count = bound(count, 1, 15);
+        count = bound(count, 1, 14);
         value = bound(value, 2 ** (16 * count), R - 1);
         vm.expectRevert(abi.encodeWithSelector(StatementLib.OutputWordTooLarge.selector, 0, value));
         _lib.requireOutput(abi.encode(value), count);
     }
 
+    /// The commitment to a hidden output stands in a full word at the end, and is any element of the scalar field.
+    function testFuzz_takesHiddenOutputs(uint256 before, uint256 value) public {
+        before = bound(before, 0, 6);
+        value = bound(value, 0, R - 1);
+        bytes memory output = bytes.concat(new bytes(32 * before), bytes32(value));
+        uint256 count = 15 * (before + 1);
+        _lib.requireOutput(output, count);
+        vm.assertEq(_lib.outputWord(output, before), value, "commitment");
+        vm.expectRevert(abi.encodeWithSelector(StatementLib.ValueNotCanonical.selector, 5 + before, value + R));
+        _lib.requireOutput(withWord(output, before, value + R), count);
+    }
+
     /// Words before the outputs may be any elements of the scalar field, the last word only what its outputs take.
     function testFuzz_takesBindingWords(uint256 before, uint256 count, bytes32 seed) public {
         before = bound(before, 1, 6);
-        count = bound(count, 1, 15);
+        count = bound(count, 1, 14);
         bytes memory output;
         for (uint256 i = 0; i < before; ++i) {
             output = bytes.concat(output, bytes32(uint256(keccak256(abi.encode(seed, i))) % R));

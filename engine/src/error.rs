@@ -47,6 +47,8 @@ pub enum VerifyError {
 pub enum Check {
     /// The weight commitment opens to the given rows and salt.
     WeightCommitment,
+    /// The commitment of public weights has no salt.
+    WeightSalt,
     /// The input commitment opens to the given input and salt.
     InputCommitment,
     /// Every input and output value is an int16 or int32 as its packing wants it, so that that is unique.
@@ -59,6 +61,8 @@ pub enum Check {
     Boundary,
     /// The packed public output equals the claimed output tensor.
     OutputWords,
+    /// The commitment to a hidden output opens to the claimed output tensor and salt.
+    OutputCommitment,
     /// The packed public input equals the claimed input tensor.
     InputWords,
     /// The credential of the input's values is in the tree of the stated root.
@@ -89,12 +93,14 @@ impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::WeightCommitment => write!(f, "weight commitment"),
+            Self::WeightSalt => write!(f, "commitment of public weights without a salt"),
             Self::InputCommitment => write!(f, "input commitment"),
             Self::ValueRange => write!(f, "range of an input or output value"),
             Self::TokenRange => write!(f, "vocabulary range of a token"),
             Self::Generated => write!(f, "generated token"),
             Self::Boundary => write!(f, "boundary commitment"),
             Self::OutputWords => write!(f, "output encoding"),
+            Self::OutputCommitment => write!(f, "output commitment"),
             Self::InputWords => write!(f, "encoding of the public input"),
             Self::CredentialRoot => write!(f, "root of the tree of credentials"),
             Self::CredentialPath => write!(f, "path of a credential"),

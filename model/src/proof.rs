@@ -28,6 +28,8 @@ pub struct FoldedProof<S, P> {
     pub input: Vec<S>,
     /// Output values, `(slots, width)` row-major.
     pub output: Vec<S>,
+    /// Salt of the commitment to a hidden output.
+    pub output_salt: Option<S>,
     /// What shows that the input's values are a credential's, where the program wants it.
     pub membership: Option<Membership<S>>,
     /// Rows of the trace polynomial.
@@ -63,6 +65,10 @@ impl<S, P> FoldedProof<S, P> {
             input_salt: scalar(&self.input_salt)?,
             input: map_all(&self.input, scalar)?,
             output: map_all(&self.output, scalar)?,
+            output_salt: match &self.output_salt {
+                Some(salt) => Some(scalar(salt)?),
+                None => None,
+            },
             membership: match &self.membership {
                 Some(membership) => Some(membership.try_map(scalar)?),
                 None => None,

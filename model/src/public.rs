@@ -46,9 +46,12 @@ pub struct PublicValues<S, P> {
     pub deferred: Deferred<S, P>,
 }
 
-/// Outputs of a program's statement as the contracts count them ([`Packing::fields`]); every word before those of the
+/// Outputs of a program's statement as the contracts count them ([`Packing::fields`]); every word that is not of the
 /// output's values counts as a full one.
 pub fn outputs(program: &Program) -> u32 {
+    if program.binding.output_hidden {
+        return (VALUES_PER_WORD * statement::output_words(program)) as u32;
+    }
     let before = VALUES_PER_WORD * statement::lead_words(program);
     (before + Packing::of_output(program).fields(program.output_len())) as u32
 }

@@ -37,8 +37,8 @@ pub struct Statement<S> {
     /// What a shard gives out, unless that is tokens.
     #[serde(skip, default = "absent")]
     pub boundary_out: Option<S>,
-    /// Binding words ([`crate::binding`]), the packed input if it is public, the packed output ([`pack`]);
-    /// [`output_words`] of them.
+    /// Binding words ([`crate::binding`]), the packed input as far as it is public, the packed output ([`pack`]) or, if that
+    /// is hidden, its commitment ([`output_commitment`]); [`output_words`] of them.
     pub output_words: Vec<S>,
 }
 
@@ -202,15 +202,16 @@ pub fn ends(program: &Program) -> [bool; 2] {
 
 /// Number of output words of a program, those before the output's values included.
 pub fn output_words(program: &Program) -> usize {
-    lead_words(program) + Packing::of_output(program).words(program.output_len())
+    let output = match program.binding.output_hidden {
+        true => 1,
+        false => Packing::of_output(program).words(program.output_len()),
+    };
+    lead_words(program) + output
 }
 
 /// Number of output words before those of the output's values: binding words, and those of a public input.
 pub fn lead_words(program: &Program) -> usize {
-    let input = match program.binding.input_public {
-        true => Packing::of_input(program).words(program.input_len()),
-        false => 0,
-    };
+    let input = Packing::of_input(program).words(program.public_input_len());
     program.binding.words() + input
 }
 
@@ -291,13 +292,33 @@ pub fn input_commitment<B: Backend>(
     salt: &B::Scalar,
     values: &[B::Scalar],
 ) -> B::Scalar {
+    values_commitment(backend, Domain::InputCommitment, packing, salt, values)
+}
+
+/// The commitment to a hidden output: as that to an input, in a domain of its own, so that no output opens as an input.
+pub fn output_commitment<B: Backend>(
+    backend: &mut B,
+    packing: Packing,
+    salt: &B::Scalar,
+    values: &[B::Scalar],
+) -> B::Scalar {
+    values_commitment(backend, Domain::OutputCommitment, packing, salt, values)
+}
+
+fn values_commitment<B: Backend>(
+    backend: &mut B,
+    domain: Domain,
+    packing: Packing,
+    salt: &B::Scalar,
+    values: &[B::Scalar],
+) -> B::Scalar {
     let mut message = vec![
         salt.clone(),
         backend.constant(Fr::from(values.len() as u64)),
         backend.constant(Fr::from(packing.tag())),
     ];
     message.extend(pack(backend, packing, values));
-    hash(backend, Domain::InputCommitment, &message)
+    hash(backend, domain, &message)
 }
 
 #[cfg(test)]
@@ -409,6 +430,10 @@ mod tests {
             let [a, b] = [(Packing::Short, &short), (Packing::Long, &long)]
                 .map(|(packing, values)| input_commitment(&mut Native, packing, &Fr::ONE, values));
             assert_ne!(a, b, "one commitment opens as two inputs");
+            let [c, d] = [(Packing::Short, &short), (Packing::Long, &long)]
+                .map(|(packing, values)| output_commitment(&mut Native, packing, &Fr::ONE, values));
+            assert_ne!(c, d, "one commitment opens as two outputs");
+            assert_ne!(a, c, "one commitment opens as an input and as an output");
         }
     }
 

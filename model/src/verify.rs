@@ -28,7 +28,7 @@ use laminate_engine::switch::on;
 use laminate_engine::transcript::{Domain, Event, Transcript};
 
 /// What transcripts begin with. Circuits that run the verifier have a version of their own, which is to be raised with this one.
-pub const PROTOCOL_VERSION: &str = "v7";
+pub const PROTOCOL_VERSION: &str = "v8";
 
 /// A program that was checked, with its layout; the verifier's only public parameter.
 #[derive(Clone, Debug)]
@@ -211,6 +211,11 @@ impl Verifier {
             self.program.proof_output_len(),
         )?;
         expect_len(
+            "output salts",
+            proof.output_salt.iter().len(),
+            usize::from(self.program.binding.output_hidden),
+        )?;
+        expect_len(
             "credentials",
             proof.membership.iter().len(),
             self.program.binding.credential.iter().len(),
@@ -283,6 +288,10 @@ impl Verifier {
                 Check::WeightCommitment,
             )?;
         }
+        if self.program.binding.weights_public && on("salt of public weights") {
+            let none = backend.constant(Fr::from(0));
+            backend.assert_equal(&proof.weight_salt, &none, Check::WeightSalt)?;
+        }
         // Packing is injective on values of its range only; without this, a prover could choose them
         // after seeing the point at which they are compared with the trace. Ids that are packed longer
         // are cut into bits by the check of tokens.
@@ -306,19 +315,33 @@ impl Verifier {
             }
         }
         self.check_credential(backend, statement, proof)?;
-        let words = self.value_words(backend, &proof.input, &proof.output);
-        let claimed = statement.output_words.iter();
-        let claimed = claimed.skip(self.program.binding.words());
-        let inputs = statement::lead_words(&self.program) - self.program.binding.words();
+        self.check_values(backend, statement, proof)
+    }
+
+    /// The words of a public input and of the output, or its commitment, are those of the claimed values.
+    fn check_values<B: Backend>(
+        &self,
+        backend: &mut B,
+        statement: &Statement<B::Scalar>,
+        proof: &FoldedProof<B::Scalar, B::Point>,
+    ) -> Result<(), VerifyError> {
+        let binding = &self.program.binding;
+        let salt = proof.output_salt.as_ref();
+        let words = self.value_words(backend, &proof.input, &proof.output, salt);
+        let claimed = statement.output_words.iter().skip(binding.words());
+        let inputs = statement::lead_words(&self.program) - binding.words();
         for (index, (word, public)) in words.iter().zip(claimed).enumerate() {
-            match index < inputs {
-                true if on("words of a public input") => {
+            match (index < inputs, binding.output_hidden) {
+                (true, _) if on("words of a public input") => {
                     backend.assert_equal(word, public, Check::InputWords)?;
                 }
-                false if on("output words") => {
+                (false, false) if on("output words") => {
                     backend.assert_equal(word, public, Check::OutputWords)?;
                 }
-                true | false => {}
+                (false, true) if on("commitment to a hidden output") => {
+                    backend.assert_equal(word, public, Check::OutputCommitment)?;
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -331,7 +354,7 @@ impl Verifier {
         statement: &Statement<B::Scalar>,
         proof: &FoldedProof<B::Scalar, B::Point>,
     ) -> Result<(), VerifyError> {
-        let binding = self.program.binding;
+        let binding = &self.program.binding;
         let words = binding.read(&statement.output_words);
         let words = words.and_then(|words| words.credential);
         let (Some(depth), Some(membership)) = (binding.credential, &proof.membership) else {
@@ -346,24 +369,27 @@ impl Verifier {
         credential::check(backend, depth, membership, packing, &proof.input, &words)
     }
 
-    /// The output words that hold values: those of a public input, then the output's. Binding words stand before them.
+    /// The output words that are of values: those of a public input, then the output's, or its commitment if it is hidden.
+    /// Binding words stand before them.
     pub fn value_words<B: Backend>(
         &self,
         backend: &mut B,
         input: &[B::Scalar],
         output: &[B::Scalar],
+        output_salt: Option<&B::Scalar>,
     ) -> Vec<B::Scalar> {
-        let program = &self.program;
-        let mut words = match program.binding.input_public {
-            true => statement::pack(backend, Packing::of_input(program), input),
-            false => vec![],
-        };
+        let (program, binding) = (&self.program, &self.program.binding);
+        let width = program.tensor_width(program.input);
+        let columns = binding.input.select(width, input);
+        let mut words = statement::pack(backend, Packing::of_input(program), &columns);
         let public = self.public_values(input, output);
-        words.extend(statement::pack(
-            backend,
-            Packing::of_output(program),
-            &public,
-        ));
+        let packing = Packing::of_output(program);
+        if !binding.output_hidden {
+            words.extend(statement::pack(backend, packing, &public));
+        } else if let Some(salt) = output_salt {
+            let commitment = statement::output_commitment(backend, packing, salt, &public);
+            words.push(commitment);
+        }
         words
     }
 

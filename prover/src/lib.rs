@@ -3,6 +3,7 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`input`] | what a program runs on, committed to before or not |
+//! | [`output`] | outputs that proofs hide |
 //! | [`exec`] | integer execution: input to trace |
 //! | [`columns`] | the committed polynomials |
 //! | [`joint`], [`lookup`], [`fold`] | relations, lookups, opening |
@@ -21,6 +22,7 @@ pub mod joint;
 pub mod kernels;
 pub mod lookup;
 pub mod multiexp;
+pub mod output;
 mod pcs;
 pub mod prove;
 mod sumcheck;

@@ -67,6 +67,11 @@ pub enum ProveError {
         /// Whether the program wants it.
         wanted: bool,
     },
+    /// The weights are public, so that their commitment follows from them, and a salt was given.
+    #[error(
+        "the weights of this program are public, so that their commitment has no salt, and the secret has one; run commit again"
+    )]
+    Salted,
     /// The program is malformed.
     #[error(transparent)]
     Program(#[from] ProgramError),
@@ -147,7 +152,15 @@ impl Model {
         })
     }
 
-    /// Commits to the weights with a fresh salt. `powers` are `[τ^i]_1`.
+    /// Public weights are committed to without a salt.
+    fn check_salt(&self, salt: &Fr) -> Result<(), ProveError> {
+        match self.program().binding.weights_public && *salt != Fr::ZERO {
+            true => Err(ProveError::Salted),
+            false => Ok(()),
+        }
+    }
+
+    /// Commits to the weights with a fresh salt, or to public weights without one. `powers` are `[τ^i]_1`.
     ///
     /// # Errors
     /// [`ProveError::SrsTooSmall`].
@@ -156,16 +169,21 @@ impl Model {
         powers: &[G1Affine],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<WeightSecret, ProveError> {
-        self.commit_salted(powers, Fr::random(rng))
+        let salt = match self.program().binding.weights_public {
+            true => Fr::ZERO,
+            false => Fr::random(rng),
+        };
+        self.commit_salted(powers, salt)
     }
 
     /// Commits to the weights with the salt of another program's commitment: one with the same weights
     /// and row length gives the same rows.
     ///
     /// # Errors
-    /// [`ProveError::SrsTooSmall`].
+    /// [`ProveError::SrsTooSmall`], [`ProveError::Salted`].
     pub fn commit_salted(&self, powers: &[G1Affine], salt: Fr) -> Result<WeightSecret, ProveError> {
         self.check_powers(powers)?;
+        self.check_salt(&salt)?;
         let count = self.layout().geometry.rows(Poly::Weight);
         let mut secret = WeightSecret {
             salt: Scalar(salt),
@@ -253,7 +271,7 @@ impl Bound {
     /// # Errors
     /// [`ProveError::Binding`] for what the program wants and is not there, or the other way round.
     fn words(&self, program: &Program) -> Result<Vec<Fr>, ProveError> {
-        let binding = program.binding;
+        let binding = &program.binding;
         let parts = [
             ("context", binding.context, self.context.is_some()),
             (
@@ -342,17 +360,23 @@ pub fn prove_linked(
             expected,
         });
     }
+    model.check_salt(&secret.salt.0)?;
     let mut output_words = links.bound.words(program)?;
     stage(Stage::CommitTrace);
     let [transcript_salt, fresh_salt] = [(); 2].map(|()| Fr::random(&mut *rng));
     let input_salt = links.input_salt.unwrap_or(fresh_salt);
+    let hidden = program.binding.output_hidden;
+    let output_salt = hidden.then(|| Fr::random(&mut *rng));
     let input = tensor_values(program, trace, program.input, program.input_len());
     let output = tensor_values(program, trace, program.output, program.proof_output_len());
     let trees = &model.verifier.trees;
     let mut trace_columns = TraceColumns::new(program, layout, trees, &model.columns, trace, rng);
     trace_columns.link(layout, links);
     let trace_rows = trace_columns.commit(model.row_log(), powers);
-    output_words.extend(model.verifier.value_words(&mut Native, &input, &output));
+    let values = model
+        .verifier
+        .value_words(&mut Native, &input, &output, output_salt.as_ref());
+    output_words.extend(values);
     let end = |input| model.verifier.boundary_commitment(input, &trace_rows);
     let statement = Statement {
         program_digest: model.verifier.digest,
@@ -411,6 +435,7 @@ pub fn prove_linked(
         input_salt,
         input,
         output,
+        output_salt,
         membership: links
             .bound
             .credential

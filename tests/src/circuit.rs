@@ -5,11 +5,13 @@ use laminate_aggregator::backend::CellReport;
 use laminate_aggregator::circuit::{AggregationCircuit, CircuitParams};
 use laminate_aggregator::evm::accumulator_limbs;
 use laminate_engine::backend::Native;
+use laminate_engine::fold::FoldMode;
 use laminate_model::proof::NativeProof;
 use laminate_model::public::{ACCUMULATOR_LIMBS, INSTANCES, PublicValues};
 use laminate_model::statement::{Statement, statement_len};
 use laminate_model::verify::Verifier;
 use snark_verifier_sdk::CircuitExt;
+use snark_verifier_sdk::snark_verifier::halo2_base::halo2_proofs::dev::MockProver;
 
 /// Large enough for every program of the tests; nothing is laid out.
 fn params() -> CircuitParams {
@@ -42,4 +44,14 @@ pub fn assert_agreement(
     assert_eq!(limbs, accumulator_limbs(&accumulator));
     assert_eq!(exposed, expected.instances(expected.digest()));
     report
+}
+
+/// Whether the circuit's constraints hold for a folded statement and proof; the pairing is left to whoever has them.
+pub fn satisfied(verifier: &Verifier, statement: &Statement<Fr>, proof: &NativeProof) -> bool {
+    let (_, params) = AggregationCircuit::cost(verifier, FoldMode::On).expect("circuit");
+    let params = params.expect("a shape");
+    let (circuit, _) =
+        AggregationCircuit::mock(verifier, params, statement, proof).expect("circuit");
+    let mock = MockProver::run(params.k as u32, &circuit, circuit.instances());
+    mock.expect("mock prover").verify().is_ok()
 }

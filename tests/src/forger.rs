@@ -55,6 +55,8 @@ pub struct Forger {
     pub input: Vec<Fr>,
     /// Claimed output, `(slots, width)`.
     pub output: Vec<Fr>,
+    /// Salt of the commitment to a hidden output.
+    pub output_salt: Option<Fr>,
     /// Input and output token of every slot that the layers are proven with; none for programs without.
     pub known: [Vec<usize>; 2],
     /// What shows that the input is a credential's; the binding words of the statement are altered apart.
@@ -107,7 +109,10 @@ impl Forger {
             told: vec![],
             transcript_salt: Fr::random(&mut rng),
             input_salt: Fr::random(&mut rng),
+            output_salt: None,
         };
+        let hidden = program.binding.output_hidden;
+        forger.output_salt = hidden.then(|| Fr::random(&mut rng));
         forger.restate();
         forger.link(&Links::default(), srs);
         forger
@@ -136,7 +141,8 @@ impl Forger {
         let bound = verifier.program.binding.words();
         let words = &mut self.statement.output_words;
         words.resize(bound, Fr::ZERO);
-        words.extend(verifier.value_words(&mut Native, &self.input, &self.output));
+        let salt = self.output_salt.as_ref();
+        words.extend(verifier.value_words(&mut Native, &self.input, &self.output, salt));
     }
 
     /// Commits to altered weights, as whoever registers a model can.
@@ -337,6 +343,7 @@ impl Forger {
             input_salt: self.input_salt,
             input: self.input.clone(),
             output: self.output.clone(),
+            output_salt: self.output_salt,
             membership: self.membership.clone(),
             trace_rows,
             relations,

@@ -40,6 +40,7 @@ fn hash_vectors_are_stable() {
         Domain::Credential,
         Domain::CredentialNode,
         Domain::Nullifier,
+        Domain::OutputCommitment,
     ] {
         line(
             &format!("hash {domain:?} 0..3"),

@@ -8,7 +8,7 @@ use laminate_engine::backend::Native;
 use laminate_engine::error::{Check, VerifyError};
 use laminate_engine::field::{Scalar, fr_from_i64};
 use laminate_engine::fold::FoldMode;
-use laminate_model::binding::{Binding, MAX_DEPTH, MIN_DEPTH};
+use laminate_model::binding::{Binding, MAX_DEPTH, MIN_DEPTH, PublicInput};
 use laminate_model::credential::{self, Membership, Tree};
 use laminate_model::program::{Program, ProgramError, Sequence};
 use laminate_model::statement::{Packing, Statement, statement_len};
@@ -24,8 +24,10 @@ use rand_chacha::ChaCha20Rng;
 const DEPTH: u8 = MIN_DEPTH;
 const ALL: Binding = Binding {
     context: true,
-    input_public: true,
+    input: PublicInput::All,
     credential: Some(DEPTH),
+    output_hidden: false,
+    weights_public: false,
 };
 /// Places of the binding words.
 const ROOT: usize = 0;
@@ -240,7 +242,7 @@ fn proofs_are_of_no_other_context() {
             ..Binding::NONE
         },
     ] {
-        let (model, links, trace) = prepared(binding);
+        let (model, links, trace) = prepared(binding.clone());
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let secret = model.commit(&srs.powers, &mut rng).expect("commit");
         let powers = &srs.powers;
@@ -290,7 +292,7 @@ fn proofs_are_of_no_other_context() {
 
 /// A model with what its statements are bound to.
 fn prepared(binding: Binding) -> (Model, Links, exec::Trace) {
-    let case = case(binding);
+    let case = case(binding.clone());
     let trace = exec::run(&case.program, &case.weights, &case.inputs).expect("run");
     let model = Model::new(case.program, &case.weights).expect("model");
     let group = Group::new(&values(&case.inputs[0]));
@@ -350,8 +352,8 @@ fn a_binding_is_neither_left_out_nor_added() {
         for given in 0..4 {
             let binding = |bits: i32| Binding {
                 context: bits & 1 != 0,
-                input_public: false,
                 credential: (bits & 2 != 0).then_some(DEPTH),
+                ..Binding::NONE
             };
             let (model, _, trace) = prepared(binding(wanted));
             let (_, links, _) = prepared(binding(given));
@@ -409,7 +411,7 @@ fn bindings_that_no_program_can_have_are_refused() {
         assert!(program.check().is_err(), "SOUNDNESS: of weights alone");
     };
     weights(&|p| p.binding.context = true);
-    weights(&|p| p.binding.input_public = true);
+    weights(&|p| p.binding.input = PublicInput::All);
     weights(&|p| p.binding.credential = Some(DEPTH));
     let tokens = |binding: Binding, shard: bool| {
         let mut program = sequence::case(5, &sequence::Shape::SMALL, false).program;
@@ -432,7 +434,7 @@ fn bindings_that_no_program_can_have_are_refused() {
     };
     named(tokens(context, true), "binding of a shard");
     let open = Binding {
-        input_public: true,
+        input: PublicInput::All,
         ..Binding::NONE
     };
     named(tokens(open, false), "public input");
@@ -449,12 +451,13 @@ fn digests_tell_bindings_apart() {
     let plain = case(Binding::NONE).program;
     let mut digests = vec![plain.digest().expect("digest")];
     for context in [false, true] {
-        for input_public in [false, true] {
+        for input in [PublicInput::Hidden, PublicInput::All] {
             for credential in [None, Some(20), Some(21)] {
                 let binding = Binding {
                     context,
-                    input_public,
+                    input: input.clone(),
                     credential,
+                    ..Binding::NONE
                 };
                 if binding.is_none() {
                     continue;
@@ -480,8 +483,8 @@ fn a_circuit_of_a_fraud_model_with_a_credential_has_no_more_rows() {
         let mut program = mlp(5, 0, &[29, 64, 32, 1]).program;
         program.binding = Binding {
             context: credential.is_some(),
-            input_public: false,
             credential,
+            ..Binding::NONE
         };
         let verifier = Verifier::new(program).expect("program");
         let (report, params) = AggregationCircuit::cost(&verifier, FoldMode::On).expect("circuit");

@@ -52,6 +52,7 @@ pub fn placeholder(
         input_salt: (),
         input: vec![(); program.input_len()],
         output: vec![(); program.proof_output_len()],
+        output_salt: program.binding.output_hidden.then_some(()),
         membership: program.binding.credential.map(|depth| Membership {
             secret: (),
             siblings: vec![(); depth.into()],

@@ -40,7 +40,7 @@ use crate::srs::{MAX_LAGRANGE_K, Srs};
 
 /// Version of the circuit's gates and of the verifier it runs. Raise it with every change of either:
 /// keys of another version are not found, instead of making proofs that nobody accepts.
-pub const CIRCUIT_VERSION: u32 = 8;
+pub const CIRCUIT_VERSION: u32 = 9;
 
 /// What a key belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +137,7 @@ impl Identity {
 }
 
 /// How a program's public output reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "tokens::Stored", into = "tokens::Stored")]
 pub struct OutputFormat {
     /// Number of values.
@@ -152,8 +152,8 @@ pub struct OutputFormat {
     pub lead: Lead,
 }
 
-/// What stands before the output's values in the output words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What stands before the output's values in the output words, and whether the values stand there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Lead {
     /// Which binding words there are.
@@ -188,15 +188,17 @@ impl Lead {
 
     fn of(program: &Program) -> Self {
         let tensor = program.tensors.get(program.input);
-        let input = program.binding.input_public.then(|| InputForm {
-            values: program.input_len() as u32,
-            width: tensor.map_or(0, |t| t.width() as u32),
+        let public = &program.binding.input;
+        let width = tensor.map_or(0, |t| public.width(t.width()));
+        let input = public.is_public().then(|| InputForm {
+            values: program.public_input_len() as u32,
+            width: width as u32,
             scale: tensor.map_or(0, |t| t.scale),
             packing: Packing::of_input(program),
             keys: program.takes_keys(),
         });
         Self {
-            binding: program.binding,
+            binding: program.binding.clone(),
             input,
         }
     }
@@ -249,20 +251,43 @@ impl OutputFormat {
         }
     }
 
-    /// Number of output words, those before the values included.
+    /// Number of output words, those before the values included. A hidden output has one, its commitment.
     pub fn words(&self) -> usize {
-        self.lead.words() + self.packing().words(self.values as usize)
+        let values = match self.is_hidden() {
+            true => 1,
+            false => self.packing().words(self.values as usize),
+        };
+        self.lead.words() + values
     }
 
-    /// Outputs as the contracts count them: every word before the values counts as a full one.
+    /// Outputs as the contracts count them: every word that is not of values counts as a full one.
     pub fn outputs(&self) -> usize {
-        VALUES_PER_WORD * self.lead.words() + self.packing().fields(self.values as usize)
+        match self.is_hidden() {
+            true => VALUES_PER_WORD * self.words(),
+            false => {
+                VALUES_PER_WORD * self.lead.words() + self.packing().fields(self.values as usize)
+            }
+        }
     }
 
-    /// The output's integers in a statement's output words; none if there are too few.
+    /// Whether a commitment stands in the place of the values.
+    pub fn is_hidden(&self) -> bool {
+        self.lead.binding.output_hidden
+    }
+
+    /// The output's integers in a statement's output words; none if there are too few, or the output is hidden.
     pub fn read(&self, words: &[Fr]) -> Option<Vec<i32>> {
         let values = words.get(self.lead.words()..)?;
-        unpack(self.packing(), values, self.values as usize)
+        match self.is_hidden() {
+            true => None,
+            false => unpack(self.packing(), values, self.values as usize),
+        }
+    }
+
+    /// The commitment to a hidden output in a statement's output words; none if the output is public.
+    pub fn commitment<'a>(&self, words: &'a [Fr]) -> Option<&'a Fr> {
+        let found = words.get(self.lead.words());
+        found.filter(|_| self.is_hidden())
     }
 
     /// The integers of a public input in a statement's output words; none if it is not public.

@@ -14,7 +14,7 @@ use crate::testing::{perceptron, sample};
 /// A key's circuit runs the verifier: keys in a cache are of no use behind a change of the protocol, whose versions go together.
 #[test]
 fn the_circuit_has_a_version_for_the_protocol() {
-    assert_eq!((PROTOCOL_VERSION, CIRCUIT_VERSION), ("v7", 8));
+    assert_eq!((PROTOCOL_VERSION, CIRCUIT_VERSION), ("v8", 9));
 }
 
 /// Seconds of processor time that this process has used (Linux).

@@ -162,9 +162,9 @@ impl From<Binary> for Body {
 
 fn serialize<S: Serializer>(body: &Body, serializer: S) -> Result<S::Ok, S::Error> {
     if !serializer.is_human_readable() {
-        return Binary::from(*body).serialize(serializer);
+        return Binary::from(body.clone()).serialize(serializer);
     }
-    let (form, lead) = *body;
+    let (form, lead) = body.clone();
     let form = TextForm::from(form);
     match lead == Lead::default() {
         true => Text::Form(form).serialize(serializer),
@@ -184,7 +184,7 @@ fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Er
 
 #[cfg(test)]
 mod tests {
-    use laminate_model::binding::Binding;
+    use laminate_model::binding::{Binding, PublicInput};
     use laminate_model::statement::Packing;
 
     use super::super::InputForm;
@@ -236,8 +236,9 @@ mod tests {
         };
         let binding = Binding {
             context: true,
-            input_public: true,
+            input: PublicInput::All,
             credential: Some(20),
+            ..Binding::NONE
         };
         let lead = Lead {
             binding,
@@ -247,7 +248,7 @@ mod tests {
             let plain = postcard::to_stdvec(&format(form, Lead::default())).unwrap();
             // Values, width, scale, then the variant that there was.
             assert_eq!((&plain[..3], plain[3]), (&[2, 1, 14][..], at as u8));
-            let bound = format(form, lead);
+            let bound = format(form, lead.clone());
             assert_eq!((bound.lead.words(), bound.words()), (6, 7));
             let bytes = postcard::to_stdvec(&bound).unwrap();
             assert_eq!(bytes[3], 4);

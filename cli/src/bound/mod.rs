@@ -1,8 +1,10 @@
 //! What statements are bound to on the command line: contexts, scopes, credentials, and how reports show them.
 
+mod columns;
 mod context;
 mod credentials;
 mod element;
+pub mod hidden;
 
 use std::path::PathBuf;
 
@@ -13,7 +15,7 @@ use laminate_aggregator::keys::OutputFormat;
 use laminate_engine::backend::Native;
 use laminate_engine::field::fr_from_i64;
 use laminate_front::trees::keys;
-use laminate_model::binding::{Binding, CredentialWords};
+use laminate_model::binding::{Binding, Column, CredentialWords, PublicInput};
 use laminate_model::credential;
 use laminate_model::program::Program;
 use laminate_model::statement::Packing;
@@ -29,20 +31,29 @@ pub use credentials::{Identity, Issued, Member, read_tree};
 pub use element::{Element, number};
 
 /// What `compile` binds a program's statements to.
-#[derive(Clone, Copy, Debug, Default, Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BindingArgs {
     /// Statements have a context: one number that `prove --context` gives a proof and that a contract compares, so that
     /// nobody can use the proof for anything else (`laminate context`).
     #[arg(long)]
     pub context: bool,
-    /// The input's values are public: they stand before the output. For models over rows.
-    #[arg(long)]
-    pub input_public: bool,
+    /// The input's values are public: they stand before the output. Of all columns, or of those named (as the first line of
+    /// the calibration rows or the model does) or counted from 0: age,amount. For models over rows.
+    #[arg(long, value_name = "COLUMNS", num_args = 0..=1, value_delimiter = ',')]
+    pub input_public: Option<Vec<String>>,
     /// The input's values must be those of a credential, in a tree of so many levels, 20 to 32 (`laminate credential`).
     /// For models over rows, one row a proof.
     #[arg(long, value_name = "LEVELS")]
     pub credential: Option<u8>,
+    /// The output is hidden: proofs show a salted commitment to it, which `prove --keep-output` writes an opening of. No
+    /// contract can look into it. For models over rows.
+    #[arg(long)]
+    pub output_hidden: bool,
+    /// The weights are public: their commitment has no salt, so that anybody who has the model's files makes it again
+    /// (`laminate audit verify --dir`). Whoever has a proof can tell whether a guess of the weights is right.
+    #[arg(long)]
+    pub weights_public: bool,
 }
 
 impl BindingArgs {
@@ -50,26 +61,39 @@ impl BindingArgs {
     pub fn given(&self) -> Option<&'static str> {
         [
             ("--context", self.context),
-            ("--input-public", self.input_public),
+            ("--input-public", self.input_public.is_some()),
             ("--credential", self.credential.is_some()),
+            ("--output-hidden", self.output_hidden),
+            ("--weights-public", self.weights_public),
         ]
         .into_iter()
         .find_map(|(option, given)| given.then_some(option))
     }
 
-    /// Binds a compiled program.
+    /// Binds a compiled program, whose input's columns have these names.
     ///
     /// # Errors
-    /// A program that cannot be bound so.
-    pub fn apply(&self, program: &mut Program) -> eyre::Result<()> {
+    /// A program that cannot be bound so, or columns that it does not have.
+    pub fn apply(
+        &self,
+        program: &mut Program,
+        names: &dyn Fn(usize) -> Option<String>,
+    ) -> eyre::Result<()> {
+        let input = match &self.input_public {
+            None => PublicInput::Hidden,
+            Some(_) if program.sequence.is_some() => PublicInput::All,
+            Some(asked) => columns::public(asked, program.tensor_width(program.input), names)?,
+        };
         program.binding = Binding {
             context: self.context,
-            input_public: self.input_public,
+            input,
             credential: self.credential,
+            output_hidden: self.output_hidden,
+            weights_public: self.weights_public,
         };
-        program
-            .check()
-            .wrap_err("--context, --input-public and --credential do not fit this model")
+        program.check().wrap_err(
+            "--context, --input-public, --credential, --output-hidden and --weights-public do not fit this model",
+        )
     }
 }
 
@@ -98,7 +122,7 @@ impl BoundArgs {
     /// # Errors
     /// What the program wants and is not given, or the other way round; a credential of other values or of another tree.
     pub fn read(&self, program: &Program, given: &Given) -> eyre::Result<Bound> {
-        let binding = program.binding;
+        let binding = &program.binding;
         fits("--context", binding.context, self.context.is_some())?;
         let credential = self.credential.as_ref();
         fits(
@@ -201,7 +225,7 @@ pub struct BoundReport {
 impl BoundReport {
     /// That of output words in a format; none without binding words.
     pub fn of(format: &OutputFormat, words: &[Fr]) -> Option<Self> {
-        let binding = format.lead.binding;
+        let binding = &format.lead.binding;
         let read = binding.read(words).filter(|_| binding.words() > 0)?;
         let credential = |word: fn(CredentialWords<&Fr>) -> &Fr| {
             read.credential
@@ -241,6 +265,17 @@ pub fn public_input(format: &OutputFormat, words: &[Fr]) -> Option<Reading> {
         .iter()
         .map(|key| keys::number(*key).unwrap_or(f32::NAN));
     Some(Reading::Real(numbers.map(f64::from).collect()))
+}
+
+/// The columns of a public input, if it is not of all.
+pub fn public_columns(format: &OutputFormat) -> Option<Vec<Column>> {
+    format.lead.binding.columns().map(<[Column]>::to_vec)
+}
+
+/// A public input as people read it, in a line of its own; nothing if it is hidden.
+pub fn input_line(input: Option<&Reading>, of: Option<&[Column]>) -> String {
+    let of = of.map_or_else(String::new, |of| format!("{}: ", columns::shown(of)));
+    input.map_or_else(String::new, |input| format!("\ninput             {of}{input}"))
 }
 
 /// The secret of a holder of credentials, in a file that is not replaced.

@@ -169,7 +169,7 @@ pub async fn deploy_recorded(
         output_tokens: info.output_tokens,
         output_prompt: info.output_prompt,
         output_packing: info.output_packing,
-        output_lead: info.output_lead,
+        output_lead: info.output_lead.clone(),
         halo2_verifier: verifiers.halo2,
         universal: verifiers.universal,
         inference_verifier: verifiers.inference,

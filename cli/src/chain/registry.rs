@@ -14,6 +14,7 @@ use super::contracts::{InferenceVerifier, Model, ModelRegistry, RoutedVerifier, 
 use super::manifest::Manifest;
 use super::universal::{Selector, UniversalInfo};
 use super::{Chain, Receipt, Topics};
+use crate::reading::Reading;
 
 /// A proof with its statement, as the registry takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,17 +124,26 @@ impl Submission {
     }
 }
 
+/// The words of an output; `None` if one is no field element.
+fn words(output: &[u8]) -> Option<Vec<Fr>> {
+    let word = |word: &[u8]| {
+        let mut bytes: [u8; 32] = word.try_into().ok()?;
+        bytes.reverse();
+        Fr::from_repr(bytes).into()
+    };
+    output.chunks(32).map(word).collect()
+}
+
+/// The commitment to the hidden output of a statement; `None` if it is public or there are too few bytes.
+pub fn hidden_output(output: &[u8], lead: &Lead) -> Option<Reading> {
+    let words = words(output).filter(|_| lead.binding.output_hidden)?;
+    words.get(lead.words()).map(Reading::hidden)
+}
+
 /// Decodes the outputs of a statement to integers, which stand behind `lead`, `count` as the contracts count all of it; `None` if
-/// there are too few bytes, or a word is no field element.
+/// they are hidden, there are too few bytes, or a word is no field element.
 pub fn decode_output(output: &[u8], lead: &Lead, packing: Packing, count: u32) -> Option<Vec<i32>> {
-    let words: Option<Vec<Fr>> = output
-        .chunks(32)
-        .map(|word| {
-            let mut bytes: [u8; 32] = word.try_into().ok()?;
-            bytes.reverse();
-            Fr::from_repr(bytes).into()
-        })
-        .collect();
+    let words = words(output).filter(|_| !lead.binding.output_hidden);
     let fields = (count as usize).checked_sub(VALUES_PER_WORD * lead.words())?;
     unpack(packing, words?.get(lead.words()..)?, packing.values(fields))
 }

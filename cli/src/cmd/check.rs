@@ -15,7 +15,9 @@ use crate::chain::bundle::{Bundle, Contract};
 use crate::chain::contracts::Model;
 use crate::chain::expected::expected;
 use crate::chain::manifest::{Deployed, Manifest};
-use crate::chain::registry::{Registry, Submission, decode_output, require_calls};
+use crate::chain::registry::{
+    Registry, Submission, decode_output, hidden_output, require_calls,
+};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::{Chain, RpcChain, refusal};
 use crate::files::{self, ProofFile};
@@ -326,7 +328,11 @@ async fn recorded(
     };
     let output = event.as_ref().filter(|_| reason.is_none()).and_then(|e| {
         let (lead, packing) = (&manifest.output_lead, manifest.output_packing);
-        decode_output(&e.output, lead, packing, manifest.output_count)
+        hidden_output(&e.output, lead).or_else(|| {
+            let values = decode_output(&e.output, lead, packing, manifest.output_count)?;
+            let (scale, tokens) = (manifest.output_scale, manifest.tokens());
+            Some(Reading::new(&values, scale, tokens))
+        })
     });
     Ok(StatementReport {
         statement_hash: hash,
@@ -336,8 +342,7 @@ async fn recorded(
         block,
         model_id: event.as_ref().map(|e| e.modelId.into()),
         input_commitment: event.as_ref().map(|e| e.inputCommitment),
-        output: output
-            .map(|values| Reading::new(&values, manifest.output_scale, manifest.tokens())),
+        output,
     })
 }
 

@@ -1,4 +1,4 @@
-//! `laminate commit`: the salted weight commitment.
+//! `laminate commit`: the weight commitment, salted unless the weights are public.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::shards::ShardDir;
 /// Commit to a model's weights with a fresh salt.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate commit fraud --dev-srs\n\nThe commitment depends on the reference string: use the one that setup gets. A folder compiled from\nthe same model for another batch shares the commitment with --secret-from."
+    after_help = "Example:\n  laminate commit fraud --dev-srs\n\nThe commitment depends on the reference string: use the one that setup gets. A folder compiled from\nthe same model for another batch shares the commitment with --secret-from. Weights that are public (compile\n--weights-public) are committed to without a salt: folder and reference string give the same commitment again,\nand weight_secret.lam holds no secret."
 )]
 pub struct Commit {
     /// Folder made by `laminate compile`.

@@ -11,9 +11,10 @@ use laminate_model::artifact::{self, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::proof::StoredProof;
 use laminate_prover::input::CommittedInput;
+use laminate_prover::output::CommittedOutput;
 use serde_json::{Value, json};
 
-use crate::bound::{BoundReport, Issued, Member, public_input, read_tree};
+use crate::bound::{BoundReport, Issued, Member, public_columns, public_input, read_tree};
 use crate::cmd::audit::Opening;
 use crate::cmd::compile::DecisionReport;
 use crate::files::{self, FoldedFile, ProofFile, PublishedCommitment, hex_scalar};
@@ -110,6 +111,7 @@ impl Inspect {
                 Some(opening.shown())
             }
             Kind::Input => Some(self.input(&files::read(kind, &self.file)?.1)),
+            Kind::Output => Some(self.output(&files::read(kind, &self.file)?.1)),
             Kind::LayerProof => Some(self.layer(&files::read(kind, &self.file)?.1)),
             Kind::FoldedProof => Some(self.folded(&files::read(kind, &self.file)?.1)),
             Kind::ShardProofs => {
@@ -181,6 +183,18 @@ impl Inspect {
         });
         if self.reveal {
             value["input"] = input.values.clone().into();
+        }
+        value
+    }
+
+    fn output(&self, output: &CommittedOutput) -> Value {
+        let mut value = json!({
+            "output_commitment": hex_scalar(&output.commitment.0),
+            "program_digest": hex_scalar(&output.program_digest.0),
+            "values": output.values.len(),
+        });
+        if self.reveal {
+            value["output"] = output.values.clone().into();
         }
         value
     }
@@ -286,6 +300,8 @@ fn proof(file: &ProofFile) -> Value {
         "input_commitment": statement.as_ref().map(|s| hex(&s.input_commitment)),
         "binding": statement.as_ref().and_then(|s| BoundReport::of(&file.output, &s.output_words)),
         "input": statement.as_ref().and_then(|s| public_input(&file.output, &s.output_words)),
+        "input_columns": public_columns(&file.output),
+        "weights_public": file.output.lead.binding.weights_public,
         "output": file.reading(),
         "for": file.proof.target,
         "points": file.proof.public.deferred.terms.len(),

@@ -8,13 +8,14 @@ use laminate_aggregator::keys::OutputFormat;
 use laminate_aggregator::prove::Target;
 use laminate_engine::field::Scalar;
 use laminate_model::artifact::Kind;
+use laminate_model::binding::Column;
 use laminate_model::program::Program;
 use laminate_model::statement::Statement;
 use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::setup::{Fold, FoldedSrs, commitment_k};
-use crate::bound::{BoundArgs, BoundReport, public_input};
+use crate::bound::{BoundArgs, BoundReport, hidden, input_line, public_columns, public_input};
 use crate::destination;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::input::Given;
@@ -49,6 +50,10 @@ pub struct Prove {
     pub folded_only: Option<PathBuf>,
     #[command(flatten)]
     pub bound: BoundArgs,
+    /// Write the output, which the proof hides, with what opens its commitment (private): for `verify --opening`. For models
+    /// compiled with --output-hidden.
+    #[arg(long, value_name = "FILE")]
+    pub keep_output: Option<PathBuf>,
     #[command(flatten)]
     pub srs: FoldedSrs,
     /// Make a proof that `laminate join` takes, instead of one for a contract. Those of shards are always so.
@@ -74,7 +79,10 @@ pub struct Report {
     /// The input, if it is public.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Reading>,
-    /// Public outputs, row by row: real numbers, or one row of generated tokens.
+    /// Columns of the input that are public, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_columns: Option<Vec<Column>>,
+    /// Public outputs, row by row: real numbers, or one row of generated tokens. Of a hidden output its commitment.
     pub output: Vec<Reading>,
     /// Text of the generated tokens, if the model folder has a tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +124,7 @@ impl Prove {
         let dir = ModelDir::open(&self.dir)?;
         let mut stages = Stages::default();
         let program = dir.program()?;
+        hidden::require_file(&program, self.keep_output.as_deref())?;
         let mut given = Given::read(&self.input, &program)?;
         given.bound = self.bound.read(&program, &given)?;
         let srs = match self.folded_only {
@@ -128,6 +137,7 @@ impl Prove {
             write_layers(layers, &program, &folded)?;
         }
         if let Some(path) = &self.folded_only {
+            self.keep_output(&program, &folded)?;
             let file = FoldedFile {
                 statement: stored(&folded.statement),
                 proof: folded.proof.to_stored(),
@@ -141,18 +151,33 @@ impl Prove {
             .output
             .as_ref()
             .ok_or_else(|| eyre!("no --output given"))?;
+        self.keep_output(&program, &folded)?;
         files::write(Kind::Proof, development, &proof, path)?;
         self.report(&dir, &folded, Some(&proof), stages, out)
     }
 
     /// Everything that will be written, before anything is proven.
     fn check_outputs(&self) -> eyre::Result<()> {
-        for path in self.output.iter().chain(&self.folded_only) {
+        let files = self.output.iter().chain(&self.folded_only);
+        for path in files.chain(&self.keep_output) {
             destination::result(path)?;
+        }
+        if let Some(path) = &self.keep_output {
+            ensure!(
+                std::fs::symlink_metadata(path).is_err(),
+                "{} exists; give --keep-output another name",
+                path.display()
+            );
         }
         self.keep_layers
             .as_deref()
             .map_or(Ok(()), destination::folder)
+    }
+
+    /// The opening of a hidden output, before the proof: no proof is without.
+    fn keep_output(&self, program: &Program, folded: &Folded) -> eyre::Result<()> {
+        let path = self.keep_output.as_deref();
+        path.map_or(Ok(()), |path| hidden::keep(program, folded, path))
     }
 
     /// Proves all shards of a model.
@@ -164,6 +189,10 @@ impl Prove {
         ensure!(
             !self.bound.is_given(),
             "statements of shards are bound to nothing; leave --context and --credential out"
+        );
+        ensure!(
+            self.keep_output.is_none(),
+            "--keep-output is for models that are proven as a whole; leave it out"
         );
         let (dir, programs) = (shards.model_dir(), shards.programs()?);
         let first = programs.first();
@@ -228,11 +257,15 @@ impl Prove {
         let report = Report {
             binding: BoundReport::of(&format, words),
             input: public_input(&format, words),
+            input_columns: public_columns(&format),
             program_digest: hex_scalar(&folded.statement.program_digest),
             weight_commitment: hex_scalar(&folded.statement.weight_commitment),
             input_commitment: hex_scalar(&folded.statement.input_commitment),
             text: llm::text(dir, &folded.outputs)?,
-            output: folded.outputs.clone(),
+            output: match format.commitment(words) {
+                Some(commitment) => vec![Reading::hidden(commitment)],
+                None => folded.outputs.clone(),
+            },
             proof_bytes: proof.map(|p| p.proof.proof.len()),
             stages: stages.rows,
         };
@@ -242,8 +275,7 @@ impl Prove {
         let more = if report.output.len() > 8 { " …" } else { "" };
         let text = report.text.as_ref();
         let text = text.map_or_else(String::new, |text| format!("\ntext              {text:?}"));
-        let input = report.input.as_ref();
-        let input = input.map_or_else(String::new, |input| format!("\ninput             {input}"));
+        let input = input_line(report.input.as_ref(), report.input_columns.as_deref());
         let bound = report.binding.as_ref().map(BoundReport::lines);
         let human = format!(
             "{table}{input}\noutput            {}{more}{text}\nweight commitment {}\ninput commitment  {}{}",

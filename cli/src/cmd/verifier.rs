@@ -370,7 +370,7 @@ fn info(
         output_tokens: format.tokens().is_some(),
         output_prompt: format.tokens().map_or(0, |t| t.prompt),
         output_packing: format.packing(),
-        output_lead: format.lead,
+        output_lead: format.lead.clone(),
         fold: key.meta.identity.mode,
         terms: key.meta.public.terms,
         proof_length: generated.proof_length as u32,

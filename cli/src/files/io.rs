@@ -21,6 +21,7 @@ fn is_private(kind: Kind) -> bool {
             | Kind::WeightSecret
             | Kind::Opening
             | Kind::Input
+            | Kind::Output
             | Kind::LayerProof
             | Kind::FoldedProof
             | Kind::ShardProofs

@@ -111,7 +111,7 @@ impl ProofFile {
         Statement::of_fields(&self.proof.public.statement, ends, self.output.words())
     }
 
-    /// The public output as integers.
+    /// The public output as integers; none of a hidden one.
     pub fn outputs(&self) -> Vec<i32> {
         self.statement()
             .and_then(|s| self.output.read(&s.output_words))
@@ -120,7 +120,9 @@ impl ProofFile {
 
     /// The public output as people read it.
     pub fn reading(&self) -> Reading {
-        Reading::of(&self.output, &self.outputs())
+        self.statement()
+            .and_then(|s| Reading::of_words(&self.output, &s.output_words))
+            .unwrap_or_else(|| Reading::of(&self.output, &[]))
     }
 }
 
@@ -339,7 +341,9 @@ impl ModelDir {
     /// # Errors
     /// If there is a weight commitment and no `force`.
     pub fn keep_commitment(&self, force: bool) -> eyre::Result<()> {
-        if force || !self.is_committed() {
+        // A commitment to public weights has no secret and is made again as it was.
+        let public = || self.program().is_ok_and(|p| p.binding.weights_public);
+        if force || !self.is_committed() || public() {
             return Ok(());
         }
         Err(eyre!(

@@ -221,7 +221,7 @@ impl Source {
             name: self.name.clone(),
             key: words,
             vk_digest: key.digest(),
-            output: self.subject.output,
+            output: self.subject.output.clone(),
             weight_commitment: Scalar(self.weight_commitment),
         };
         Ok((child, member))

@@ -187,7 +187,7 @@ impl JoinFile {
     pub fn output(&self) -> OutputFormat {
         let plan = &self.plan;
         if let (Mode::Batch, [member]) = (plan.mode, self.members.as_slice()) {
-            return member.output;
+            return member.output.clone();
         }
         if let Mode::Chain(Some(tokens)) = plan.mode {
             return OutputFormat {
@@ -208,7 +208,10 @@ impl JoinFile {
         });
         let first = scales.next().unwrap_or(0);
         // Words of int32 alone read as such.
-        let wide = |m: &Member| m.output.packing() == Packing::Wide && m.output.lead == Lead::NONE;
+        let wide = |m: &Member| {
+            let values_alone = m.output.lead.words() == 0 && !m.output.is_hidden();
+            m.output.packing() == Packing::Wide && values_alone
+        };
         let (form, values) = match plan.mode {
             Mode::Batch if self.members.iter().all(wide) => {
                 let values = Packing::Wide.values(plan.outputs() as usize);
@@ -239,10 +242,9 @@ impl JoinFile {
                 let (own, rest) = words.split_at_checked(child.words())?;
                 words = rest;
                 let format = &member.output;
-                let values = format.read(own)?;
                 Some(ChildOutput {
                     name: member.name.clone(),
-                    output: Reading::of(format, &values),
+                    output: Reading::of_words(format, own)?,
                 })
             })
             .collect()

@@ -144,7 +144,7 @@ pub fn prove(
         fold: FoldMode::On,
         setup: keys.meta.identity.setup,
         vk_digest: keys.verifying_key().digest(),
-        output: keys.meta.output,
+        output: keys.meta.output.clone(),
         proof,
     };
     Ok((file, keys.meta.development))

@@ -27,6 +27,9 @@ pragma solidity 0.8.19;
 /// context (`Context`), and the packed values of a public input. They count as full words, fifteen outputs each, so that
 /// whoever expects one output takes no such program; the outputs are the last ones. A binding word is any element of the
 /// scalar field.
+///
+/// Of a program that hides its output, one word stands in the place of all outputs: a salted commitment to them, which is any
+/// element of the scalar field and counts as a full word, too. It is a Poseidon hash, which no contract opens.
 library StatementLib {
     /// @notice Order of BN254's scalar field: public values are evaluated modulo it, so this side must refuse every
     /// larger word, or one statement would have several encodings.
@@ -81,8 +84,8 @@ library StatementLib {
 
     /// @notice Refuses output bytes of another length than `outputCount` outputs take, words that are not reduced, and
     /// bits in slots beyond the last output.
-    /// @dev What a word before the last holds is the circuit's business: packed values, which it makes itself, or a
-    /// binding word, which may have bits above the fifteenth slot.
+    /// @dev What a full word holds is the circuit's business: packed values, which it makes itself, or a binding word or the
+    /// commitment to a hidden output, which may have bits above the fifteenth slot.
     function requireOutput(bytes calldata output, uint256 outputCount) internal pure {
         uint256 words = outputWords(outputCount);
         if (output.length != 32 * words) revert OutputLength(32 * words, output.length);
@@ -97,6 +100,7 @@ library StatementLib {
             }
             if (words == 0) return;
             uint256 slots = outputCount - (words - 1) * OUTPUTS_PER_WORD;
+            if (slots == OUTPUTS_PER_WORD) return;
             if (value >> (OUTPUT_BITS * slots) != 0) revert OutputWordTooLarge(words - 1, value);
         }
     }

@@ -25,6 +25,8 @@ pub enum Domain {
     WeightCommitment,
     /// The input commitment.
     InputCommitment,
+    /// The commitment to a hidden output.
+    OutputCommitment,
     /// Commitment to the residual stream between two shards.
     Boundary,
     /// Blinds of commitment rows, derived from a secret.
@@ -59,6 +61,7 @@ impl Domain {
             Self::Fork => b"fork",
             Self::WeightCommitment => b"weight-commitment",
             Self::InputCommitment => b"input-commitment",
+            Self::OutputCommitment => b"output-commitment",
             Self::Boundary => b"boundary",
             Self::RowBlind => b"row-blind",
             Self::PublicValues => b"public-values",

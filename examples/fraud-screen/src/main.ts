@@ -41,6 +41,7 @@ const OPEN: Record<Unchecked, string> = {
   "weight-range": "that the weights are in range: the registry asked for a proof of that",
   context: "what the proof is for: nothing here expects a context",
   credential: "in which tree the credential is, and for what it is used: nothing here expects one",
+  output: "what the output is: the proof hides it",
 };
 
 function item(text: string, holds: boolean): HTMLLIElement {
@@ -162,7 +163,8 @@ class Page {
     }
     verdict.textContent = "✓ valid, checked by this page (native)";
     const { statement } = file;
-    const score = found.output.kind === "real" ? found.output.values.join(", ") : "tokens";
+    const { output } = found;
+    const score = output.kind === "real" ? output.values.join(", ") : output.kind === "hidden" ? "hidden" : "tokens";
     const hex = (value: bigint) => `0x${value.toString(16).padStart(64, "0")}`;
     describe(element("statement"), [
       ["score", score],

@@ -42,6 +42,8 @@ pub enum Kind {
     Opening,
     /// An input that is committed to before it is proven. Private.
     Input,
+    /// A hidden output with what opens its commitment. Private.
+    Output,
     /// One node's part of a folded proof. Private.
     LayerProof,
     /// A folded proof with its statement. Private.
@@ -72,13 +74,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Program,
         Self::Weights,
         Self::WeightSecret,
         Self::WeightCommitment,
         Self::Opening,
         Self::Input,
+        Self::Output,
         Self::LayerProof,
         Self::FoldedProof,
         Self::ShardProofs,
@@ -103,6 +106,7 @@ impl Kind {
             Self::WeightCommitment => b"WCOM",
             Self::Opening => b"OPEN",
             Self::Input => b"INPT",
+            Self::Output => b"OUTP",
             Self::LayerProof => b"LAYR",
             Self::FoldedProof => b"FOLD",
             Self::ShardProofs => b"SHRD",
@@ -128,6 +132,7 @@ impl Kind {
             Self::WeightCommitment => "weight commitment",
             Self::Opening => "weight opening",
             Self::Input => "committed input",
+            Self::Output => "committed output",
             Self::LayerProof => "layer proof",
             Self::FoldedProof => "folded proof",
             Self::ShardProofs => "shard proofs",
@@ -147,13 +152,15 @@ impl Kind {
     /// Version of the payload this build reads and writes.
     pub fn version(self) -> u16 {
         match self {
-            Self::FoldedProof => 5,
-            Self::Proof | Self::VerifyingKey | Self::ProvingKey | Self::ShardProofs => 4,
+            Self::FoldedProof => 6,
+            Self::ShardProofs => 5,
+            Self::Proof | Self::VerifyingKey | Self::ProvingKey => 4,
             Self::LayerProof | Self::Program => 3,
             Self::Weights | Self::WeightSecret | Self::Srs => 2,
             Self::WeightCommitment
             | Self::Opening
             | Self::Input
+            | Self::Output
             | Self::ShardedProof
             | Self::Join => 1,
             Self::Identity | Self::Credential | Self::CredentialTree | Self::Membership => 1,

@@ -81,6 +81,12 @@ impl Program {
         }
     }
 
+    /// Number of input values that are public, beside tokens: slots times public columns.
+    pub fn public_input_len(&self) -> usize {
+        let width = self.tensor_width(self.input);
+        self.slots() * self.binding.input.width(width)
+    }
+
     /// Number of output values in a proof: every slot's, though not all are public; none of a shard
     /// that gives the residual stream out.
     pub fn proof_output_len(&self) -> usize {

@@ -124,7 +124,7 @@ pub(crate) mod stored {
     }
 
     pub fn serialize<S: Serializer>(ends: &Ends, serializer: S) -> Result<S::Ok, S::Error> {
-        let (sequence, binding) = *ends;
+        let (sequence, binding) = ends.clone();
         if serializer.is_human_readable() {
             let text = match binding.is_none() {
                 true => Text::Plain(sequence),
@@ -210,11 +210,11 @@ mod tests {
     fn bindings_are_read_back_and_a_binding_to_nothing_is_refused() {
         let binding = Binding {
             context: true,
-            input_public: false,
             credential: Some(20),
+            ..Binding::NONE
         };
         for sequence in [None, Some(Sequence::new(6, 2, 9))] {
-            let bound = Holder((sequence, binding));
+            let bound = Holder((sequence, binding.clone()));
             let bytes = postcard::to_stdvec(&bound).unwrap();
             assert_eq!(postcard::from_bytes::<Holder>(&bytes).unwrap(), bound);
             let text = serde_json::to_string(&bound).unwrap();

@@ -6,7 +6,7 @@ use super::{
     End, Node, Program, Sequence, Shard, TABLE_LOG, Table, Tensor, TensorId, WIDE_TABLE_LOG,
     WeightFormat,
 };
-use crate::binding::{MAX_DEPTH, MIN_DEPTH};
+use crate::binding::{Column, MAX_COLUMN_NAME, MAX_DEPTH, MIN_DEPTH, PublicInput};
 use crate::ops::{Check, Io, Op, Output, Used};
 use laminate_engine::switch::{on, on_of};
 
@@ -277,9 +277,14 @@ impl Program {
     /// A shard is bound to nothing: only all of them say something. Tokens are public by other means, and a credential
     /// is of one row.
     fn check_binding(&self) -> Result<(), ProgramError> {
-        let binding = self.binding;
+        let binding = &self.binding;
         let shard = self.sequence.is_some_and(|s| s.shard.is_some());
-        let parts = binding.words() + usize::from(binding.input_public);
+        let parts = [
+            binding.input.is_public(),
+            binding.output_hidden,
+            binding.weights_public,
+        ];
+        let parts = binding.words() + parts.into_iter().filter(|part| *part).count();
         bound(
             "binding of a shard",
             parts,
@@ -289,10 +294,19 @@ impl Program {
         let rows = self.sequence.is_none();
         bound(
             "public input",
-            binding.input_public.into(),
-            rows || !binding.input_public,
+            binding.input.is_public().into(),
+            rows || !binding.input.is_public(),
             "that of rows; the public prompt of a sequence is another",
         )?;
+        bound(
+            "hidden output",
+            binding.output_hidden.into(),
+            rows || !binding.output_hidden,
+            "that of rows; the tokens of a sequence are public",
+        )?;
+        if let PublicInput::Columns(columns) = &binding.input {
+            self.check_columns(columns)?;
+        }
         let Some(depth) = binding.credential else {
             return Ok(());
         };
@@ -307,6 +321,45 @@ impl Program {
             self.slots(),
             rows && self.batch_log == 0,
             "one row, no tokens",
+        )
+    }
+
+    /// Public columns are columns of the input, in its order and each once; so are their names, if they have some.
+    fn check_columns(&self, columns: &[Column]) -> Result<(), ProgramError> {
+        let width = self.tensor_width(self.input);
+        bound(
+            "number of public columns",
+            columns.len(),
+            (1..=width).contains(&columns.len()),
+            format!("1 to {width}"),
+        )?;
+        let mut least = 0;
+        for column in columns {
+            let index = column.index as usize;
+            bound(
+                "public column",
+                index,
+                (least..width).contains(&index),
+                format!("{least} to below {width}, in the order of the input"),
+            )?;
+            least = index + 1;
+            bound(
+                "bytes of a public column's name",
+                column.name.len(),
+                column.name.len() <= MAX_COLUMN_NAME,
+                format!("0 to {MAX_COLUMN_NAME}"),
+            )?;
+        }
+        let mut names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        names.retain(|name| !name.is_empty());
+        let named = names.len();
+        names.sort_unstable();
+        names.dedup();
+        bound(
+            "different names of public columns",
+            names.len(),
+            names.len() == named,
+            format!("{named}, one each"),
         )
     }
 

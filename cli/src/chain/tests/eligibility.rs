@@ -67,8 +67,8 @@ fn model() -> (Program, Weights) {
         force: false,
         binding: BindingArgs {
             context: true,
-            input_public: false,
             credential: Some(MIN_DEPTH),
+            ..BindingArgs::default()
         },
         llm: LlmArgs::default(),
         output: folder.path().to_path_buf(),

@@ -15,7 +15,7 @@ use crate::chain::bundle::{Bundle, VerifierInfo};
 use crate::chain::code::require_recorded;
 use crate::chain::contracts::{Model, ModelRegistry};
 use crate::chain::manifest::Manifest;
-use crate::chain::registry::{Registry, decode_output};
+use crate::chain::registry::{Registry, decode_output, hidden_output};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::scan::Scan;
 use crate::chain::{Chain, Event, RpcChain};
@@ -280,7 +280,7 @@ impl Format {
             name: manifest.program_name.clone(),
             program: manifest.registered_digest(),
             count: manifest.output_count,
-            lead: manifest.output_lead,
+            lead: manifest.output_lead.clone(),
             scale: manifest.output_scale,
             packing: manifest.output_packing,
             tokens: manifest.tokens(),
@@ -301,7 +301,7 @@ impl Format {
             name: info.program_name.clone(),
             program: universal.unwrap_or(info.program_digest),
             count: info.output_count,
-            lead: info.output_lead,
+            lead: info.output_lead.clone(),
             scale: info.output_scale,
             packing: info.output_packing,
             tokens: info.output_tokens.then_some(tokens),
@@ -322,6 +322,9 @@ impl Format {
 
     fn read(&self, output: &[u8]) -> Option<Reading> {
         let info = &self.info;
+        if let Some(hidden) = hidden_output(output, &info.lead) {
+            return Some(hidden);
+        }
         let values = decode_output(output, &info.lead, info.packing, info.count)?;
         Some(Reading::new(&values, self.info.scale, self.info.tokens))
     }

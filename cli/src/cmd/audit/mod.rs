@@ -3,6 +3,7 @@
 pub(crate) mod log;
 mod open;
 mod opening;
+mod public;
 mod table;
 mod verify;
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::opening::{Opening, Part};
+use super::public;
 use crate::chain::registry::word;
 use crate::cmd::compile::{CompileRecord, Source};
 use crate::cmd::setup::{SrsArgs, commitment_k};
@@ -30,12 +31,12 @@ const NAMED: usize = 4;
 /// Verify that a model's files give a weight commitment, with an opening.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate audit verify --model fraud.onnx --calibration calibration.csv --opening opening.lam --commitment 0x… --dev-srs\n\nThe model is compiled again with the options that the opening records and committed to with its salt. Take the\ncommitment from the chain (`laminate check`, `laminate audit log`) or from a proof, not from whoever gave the\nopening, and read the options in the report: they are part of what is confirmed. The exit code is not zero if\nanything differs."
+    after_help = "Example:\n  laminate audit verify --model fraud.onnx --calibration calibration.csv --opening opening.lam --commitment 0x… --dev-srs\n  laminate audit verify --dir open-model --commitment 0x… --dev-srs\n\nThe model is compiled again with the options that the opening records and committed to with its salt. Take the\ncommitment from the chain (`laminate check`, `laminate audit log`) or from a proof, not from whoever gave the\nopening, and read the options in the report: they are part of what is confirmed.\nWhere the weights are public (compile --weights-public), program.lam and weights.lam of the folder are enough. The exit code is not zero if\nanything differs."
 )]
 pub struct AuditVerify {
     /// The model's file, as for `compile`.
-    #[arg(long, value_name = "PATH")]
-    pub model: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "dir")]
+    pub model: Option<PathBuf>,
     /// The calibration rows or texts, if the model was compiled with such.
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
@@ -43,8 +44,11 @@ pub struct AuditVerify {
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
     /// What `laminate audit open` wrote.
-    #[arg(long, value_name = "FILE")]
-    pub opening: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "dir")]
+    pub opening: Option<PathBuf>,
+    /// Folder of a model whose weights are public, which needs no opening: its weights are committed to again.
+    #[arg(long, conflicts_with_all = ["model", "calibration", "tokenizer", "opening", "output"])]
+    pub dir: Option<PathBuf>,
     /// The weight commitment; of a model in shards one for each, in their order.
     #[arg(long, value_name = "HEX", required = true, num_args = 1..)]
     pub commitment: Vec<B256>,
@@ -148,7 +152,12 @@ impl AuditVerify {
         if let Some(path) = &self.srs.srs {
             ensure!(path.exists(), "no reference string {}", path.display());
         }
-        let (header, opening, record) = Opening::read(&self.opening)?;
+        if let Some(dir) = &self.dir {
+            return public::verify(dir, &self.commitment, &self.srs, out);
+        }
+        let path = self.opening.as_deref();
+        let path = path.ok_or_else(|| eyre!("no --opening given"))?;
+        let (header, opening, record) = Opening::read(path)?;
         let mut report = self.begin(&opening, &record)?;
         report.opening = hex::encode(header.digest);
         // What is not the opening of these commitments says nothing, whatever the files give.
@@ -184,9 +193,8 @@ impl AuditVerify {
     fn begin(&self, opening: &Opening, record: &CompileRecord) -> eyre::Result<Report> {
         ensure!(
             self.commitment.len() == opening.parts.len(),
-            "{} commitments given, {} opens {}; give one for each shard, in their order",
+            "{} commitments given, the opening opens {}; give one for each shard, in their order",
             self.commitment.len(),
-            self.opening.display(),
             opening.parts.len()
         );
         let mut differences = vec![];
@@ -224,7 +232,7 @@ impl AuditVerify {
 
     fn given(&self, role: &str) -> Option<&Path> {
         match role {
-            "model" => Some(&self.model),
+            "model" => self.model.as_deref(),
             "calibration" => self.calibration.as_deref(),
             _ => self.tokenizer.as_deref(),
         }
@@ -278,7 +286,9 @@ impl AuditVerify {
         out: Output,
     ) -> eyre::Result<Vec<ModelDir>> {
         let mut arguments = record.arguments()?;
-        arguments.model.clone_from(&self.model);
+        if let Some(model) = &self.model {
+            arguments.model.clone_from(model);
+        }
         arguments.calibration.clone_from(&self.calibration);
         arguments.llm.tokenizer.clone_from(&self.tokenizer);
         arguments.output = folder.join("model");

@@ -211,7 +211,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Finished> {
             |_| None,
         )?
     };
-    args.binding.apply(&mut compiled.program)?;
+    args.binding.apply(&mut compiled.program, &|_| None)?;
     let texts = match &args.llm.fidelity {
         Some(path) => {
             let length = llm::piece_length(&model, options.inputs.count);

@@ -178,7 +178,7 @@ mod tests {
     /// Every option that a program follows from is recorded; paths and thresholds are not.
     #[test]
     fn options_survive_their_record() {
-        let shaping: [&[&str]; 10] = [
+        let shaping: [&[&str]; 14] = [
             &["--name", "x"],
             &["--batch", "4"],
             &["--headroom", "1.7"],
@@ -189,6 +189,10 @@ mod tests {
             &["--fold", "off"],
             &["--shard-layers", "2", "--row-log", "9"],
             &["--weight-check", "once"],
+            &["--input-public"],
+            &["--input-public", "age,amount"],
+            &["--output-hidden"],
+            &["--weights-public"],
         ];
         let plain = serde_json::to_value(parse(&[])).unwrap();
         for options in shaping {

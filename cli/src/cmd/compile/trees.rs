@@ -119,7 +119,13 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     let predict = made.predict;
     let name = model_name(args);
     let (mut program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
-    args.binding.apply(&mut program)?;
+    // What the model calls its features, or else the rows that it is recorded with.
+    let names = |column| match (ensemble.names.get(column), &args.calibration) {
+        (Some(name), _) => Some(name.clone()),
+        (None, Some(path)) => rows::column_name(path, column),
+        (None, None) => None,
+    };
+    args.binding.apply(&mut program, &names)?;
     let fidelity = fidelity(args, (ensemble, &made), &program, &weights)?;
     drop(_stage);
     let (dir, _lock) = args.folder()?;

@@ -11,12 +11,13 @@ use eyre::{Context, ensure, eyre};
 use halo2curves_axiom::bn256::Fr;
 use laminate_aggregator::keys::OutputFormat;
 use laminate_model::artifact::{self, Kind};
+use laminate_model::binding::Column;
 use laminate_model::statement::Statement;
 use serde::Serialize;
 
 use super::join::prove as join;
 use super::setup::FoldedSrs;
-use crate::bound::{BoundReport, Element, public_input};
+use crate::bound::{BoundReport, Element, hidden, input_line, public_columns, public_input};
 use crate::exit::Exit;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
 use crate::joins::{ChildOutput, JoinDir};
@@ -66,6 +67,10 @@ pub struct Verify {
     /// Refuse a proof of a credential that is used for something else (`laminate credential scope`).
     #[arg(long, value_name = "NUMBER")]
     pub scope: Option<Element>,
+    /// Show the output that the proof hides: the file that `prove --keep-output` wrote. Refuses one that does not open the
+    /// proof's commitment.
+    #[arg(long, value_name = "FILE")]
+    pub opening: Option<PathBuf>,
 }
 
 /// What `verify` reports.
@@ -85,8 +90,17 @@ pub struct Report {
     /// The input, if it is public.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Reading>,
-    /// Output.
+    /// Columns of the input that are public, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_columns: Option<Vec<Column>>,
+    /// Output; of a hidden one its commitment, or what --opening shows.
     pub output: Reading,
+    /// The commitment to a hidden output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_commitment: Option<String>,
+    /// Whether the commitment to the weights has no salt, so that it follows from the model's files.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub weights_public: bool,
     /// What each proof of a joined batch says, with the folder of the join in --dir.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Vec<ChildOutput>>,
@@ -127,12 +141,16 @@ impl Verify {
         }
         let given = self.dir.as_deref().map(Subject::open).transpose()?;
         let dir = given.as_ref().map(|(dir, _)| dir);
-        let checked = if header.kind == Kind::FoldedProof {
+        let mut checked = if header.kind == Kind::FoldedProof {
             self.folded(dir, out)?
         } else {
             self.published(out)?
         };
         let statement = &checked.statement;
+        if let Some(path) = &self.opening {
+            let of = (&statement.program_digest, &statement.output_words[..]);
+            checked.output = hidden::open(path, &checked.format, of)?;
+        }
         if let Some((dir, subject)) = &given {
             let of_weights = subject.range == Range::Apart(statement.program_digest);
             ensure!(
@@ -162,7 +180,13 @@ impl Verify {
             input_commitment: hex_scalar(&statement.input_commitment),
             binding: BoundReport::of(&checked.format, &statement.output_words),
             input: public_input(&checked.format, &statement.output_words),
+            input_columns: public_columns(&checked.format),
             output: checked.output,
+            output_commitment: checked
+                .format
+                .commitment(&statement.output_words)
+                .map(hex_scalar),
+            weights_public: checked.format.lead.binding.weights_public,
             outputs,
             text,
             folded: header.kind == Kind::FoldedProof,
@@ -238,10 +262,10 @@ impl Verify {
             false => OutputFormat::of(&program),
         };
         self.expect_bound(&format, &statement)?;
-        let values = format.read(&statement.output_words);
+        let output = Reading::of_words(&format, &statement.output_words);
         Ok(Checked {
             statement,
-            output: Reading::of(&format, &values.unwrap_or_default()),
+            output: output.unwrap_or_else(|| Reading::of(&format, &[])),
             format,
             seconds,
             setup: srs.setup_id(),
@@ -346,12 +370,19 @@ fn human(report: &Report, weight_proof: Option<&Path>) -> String {
     } else {
         ""
     };
-    let input = report.input.as_ref();
-    let input = input.map_or_else(String::new, |input| format!("\ninput             {input}"));
+    let input = input_line(report.input.as_ref(), report.input_columns.as_deref());
+    let hidden = report.output_commitment.as_ref();
+    let hidden = hidden.map_or_else(String::new, |commitment| {
+        format!("\noutput commitment {commitment}")
+    });
+    let salt = match report.weights_public {
+        true => " (of public weights, no salt)",
+        false => "",
+    };
     let bound = report.binding.as_ref().map(BoundReport::lines);
     let bound = bound.unwrap_or_default();
     format!(
-        "{}, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}\ninput commitment  {}{bound}{input}\n{}{text}{folded}{dev}",
+        "{}, checked in {:.3} s with {} of memory\nprogram           {}\nweight commitment {}{salt}\ninput commitment  {}{hidden}{bound}{input}\n{}{text}{folded}{dev}",
         valid(report.weights_checked),
         report.seconds,
         size(report.peak_bytes),

@@ -51,6 +51,10 @@ impl Verify {
     /// # Errors
     /// Proofs of another model or of several runs, such that do not verify, or missing keys.
     pub(super) fn shards(&self, kind: Kind, out: Output) -> eyre::Result<Exit> {
+        ensure!(
+            self.opening.is_none(),
+            "the output of a model in shards is public; leave --opening out"
+        );
         let path = self.dir.as_deref().ok_or_else(|| {
             eyre!(
                 "{} holds the proofs of a model's shards, which are checked against its programs; give the model folder with --dir DIR",
