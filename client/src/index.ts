@@ -21,6 +21,7 @@ export {
   type Contract,
   type Deployment,
   type InputFormat,
+  type PollRecord,
   readDeployment,
   readVerifier,
   type RegisteredModel,

@@ -131,7 +131,7 @@ contract FeeHookTest is Honest, Pools {
     function test_setsTheFeeByFrozenNotes() public {
         Case memory made = _statement(_ticks(), 450);
         play(_hook, _lens, _ticks());
-        _refuse(abi.encodeWithSelector(FeeHook.NothingCommitted.selector, _poolId));
+        _refuse(abi.encodeWithSelector(FeeHook.CommitmentExpired.selector, _poolId, 0));
         _setCommitted(made);
         bytes32 input = _hook.commit(_poolId);
         vm.assertEq(abi.encode(input), inputOf(_ticks()), "input");
@@ -147,7 +147,7 @@ contract FeeHookTest is Honest, Pools {
         vm.assertEq(_hook.feeOf(_poolId), 450, "fee");
         (bytes32 left, uint64 end) = _hook.commitmentOf(_poolId);
         vm.assertEq(uint256(left) + end, 0, "used up");
-        _refuse(abi.encodeWithSelector(FeeHook.NothingCommitted.selector, _poolId));
+        _refuse(abi.encodeWithSelector(FeeHook.CommitmentExpired.selector, _poolId, 0));
         _setCommitted(made);
     }
 

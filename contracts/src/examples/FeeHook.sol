@@ -62,9 +62,9 @@ contract FeeHook is RegistryCaller, IFeeHook {
     /// @notice A word of inputs, counted as a full one, and an output.
     uint256 public constant OUTPUT_COUNT = StatementLib.OUTPUTS_PER_WORD + 1;
     /// @notice A pool's fee where its hook says it.
-    uint24 public constant DYNAMIC_FEE = 0x800000;
+    uint24 public constant DYNAMIC_FEE = 1 << 23;
     /// @notice A fee in what `beforeSwap` returns is meant.
-    uint24 public constant OVERRIDE_FEE = 0x400000;
+    uint24 public constant OVERRIDE_FEE = 1 << 22;
     /// @notice The lowest 14 bits of the hook's address: called after a pool's initialisation and before its swaps.
     uint160 public constant HOOK_FLAGS = 0x1080;
     uint24 private constant FEE_LIMIT = 1_000_000;
@@ -110,7 +110,7 @@ contract FeeHook is RegistryCaller, IFeeHook {
     error FeeSetBefore(bytes32 poolId, uint64 count);
     /// @notice Notes are frozen until then; others wait.
     error CommitmentOpen(bytes32 poolId, uint64 until);
-    error NothingCommitted(bytes32 poolId);
+    /// @notice Nothing is frozen, or it was until then.
     error CommitmentExpired(bytes32 poolId, uint64 until);
 
     /// @param manager The pool manager.
@@ -188,9 +188,7 @@ contract FeeHook is RegistryCaller, IFeeHook {
     function commit(bytes32 poolId) external returns (bytes32 input) {
         Pool storage pool = _known(poolId);
         Commitment storage commitment = _commitments[poolId];
-        if (commitment.until != 0 && block.number <= commitment.until) {
-            revert CommitmentOpen(poolId, commitment.until);
-        }
+        if (block.number <= commitment.until) revert CommitmentOpen(poolId, commitment.until);
         if (pool.count == pool.feeCount) revert FeeSetBefore(poolId, pool.count);
         input = bytes32(_input(poolId, pool));
         uint64 until = uint64(block.number) + _lifetime;
@@ -206,7 +204,6 @@ contract FeeHook is RegistryCaller, IFeeHook {
     {
         CanonicalCalldata.requireTails(SET_HEAD_WORDS, output, proof);
         Commitment memory commitment = _commitments[poolId];
-        if (commitment.until == 0) revert NothingCommitted(poolId);
         if (block.number > commitment.until) revert CommitmentExpired(poolId, commitment.until);
         ChainInput.requirePublicInput(output, abi.encodePacked(commitment.input));
         delete _commitments[poolId];

@@ -13,6 +13,7 @@ mod fixture;
 mod forest;
 mod gas;
 mod node;
+mod poll;
 mod proxy;
 mod records;
 mod resume;
