@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256, address};
 use alloy::sol_types::{SolConstructor, SolValue};
-use eyre::ensure;
+use eyre::{WrapErr, ensure};
 use halo2curves_axiom::bn256::Fr;
 use serde::{Deserialize, Serialize};
 
@@ -99,10 +99,12 @@ impl RootsRecord {
     /// # Errors
     /// Another contract at the address, or a failure of the chain.
     pub async fn at(chain: &mut Chain, address: Address) -> eyre::Result<Self> {
-        let issuer = CredentialRoots::issuerCall {};
+        let other = || format!("--roots {address} is not a CredentialRoots");
+        let issuer = chain.read(address, &CredentialRoots::issuerCall {}).await;
+        let grace = chain.read(address, &CredentialRoots::graceCall {}).await;
         let terms = RootsTerms {
-            issuer: chain.read(address, &issuer).await?,
-            grace: chain.read(address, &CredentialRoots::graceCall {}).await?,
+            issuer: issuer.wrap_err_with(other)?,
+            grace: grace.wrap_err_with(other)?,
         };
         let code = terms.code()?;
         require_code(chain, address, &code, "roots", Contract::CredentialRoots).await?;
@@ -191,7 +193,7 @@ impl PollTerms {
 }
 
 /// Runtime code that answers every call with `answer`.
-fn answering(answer: &[u8]) -> Bytes {
+pub(super) fn answering(answer: &[u8]) -> Bytes {
     let [high, low] = (answer.len() as u16).to_be_bytes();
     // PUSH2 length, PUSH1 14, PUSH1 0, CODECOPY, PUSH2 length, PUSH1 0, RETURN
     let run = [

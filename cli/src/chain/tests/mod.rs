@@ -9,6 +9,7 @@ mod commands;
 mod eligibility;
 mod embedded;
 mod faults;
+mod fee_hook;
 mod fixture;
 mod forest;
 mod gas;

@@ -208,7 +208,7 @@ fn a_record_of_a_poll_is_compared() {
         let registry = f.manifest().model_registry.address.to_string();
         let wrong = [&open[..4], &["--force", "--roots", &registry]].concat();
         let error = text(f.poll::<PollDeploy>(true, &wrong).run(OUT).await);
-        assert!(error.contains("does not answer issuer()"), "{error}");
+        assert!(error.contains("is not a CredentialRoots"), "{error}");
 
         // Of another deployment on the same registry, whose verifier the poll's model does not name.
         let recorded: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
