@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::files;
+use crate::files::write_bytes;
 
 /// The model.
 pub const MODEL: &str = "fraud.onnx";
@@ -27,9 +27,17 @@ const FILES: [(&str, &[u8]); 5] = [
 /// # Errors
 /// If the folder is there, or a file cannot be written.
 pub fn write(folder: &Path) -> eyre::Result<()> {
+    write_files(folder, &FILES)
+}
+
+/// Writes files into a new folder.
+///
+/// # Errors
+/// If the folder is there, or a file cannot be written.
+pub fn write_files(folder: &Path, files: &[(&str, &[u8])]) -> eyre::Result<()> {
     std::fs::create_dir(folder)?;
-    for (name, bytes) in FILES {
-        files::write_bytes(&folder.join(name), bytes, false)?;
+    for (name, bytes) in files {
+        write_bytes(&folder.join(name), bytes, false)?;
     }
     Ok(())
 }

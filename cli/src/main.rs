@@ -8,6 +8,7 @@ mod canonical;
 mod chain;
 mod cmd;
 mod destination;
+mod eligibility;
 mod exit;
 mod files;
 mod fraud;
@@ -78,6 +79,7 @@ enum Command {
     Register(cmd::register::Register),
     Submit(cmd::submit::Submit),
     Check(cmd::check::Check),
+    Poll(cmd::poll::PollCommand),
     Audit(cmd::audit::AuditCommand),
     Card(cmd::card::CardCommand),
     Srs(cmd::srs::SrsCommand),
@@ -122,6 +124,7 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Register(c) => block_on(c.run(out)),
         Command::Submit(c) => block_on(c.run(out)),
         Command::Check(c) => block_on(c.run(out)),
+        Command::Poll(c) => block_on(c.run(out)),
         Command::Audit(c) => block_on(c.run(out)),
         Command::Card(c) => c.run(out),
         Command::Srs(c) => c.run(out),

@@ -71,6 +71,23 @@ fn the_binary_needs_neither_the_repository_nor_node() {
         assert!(found >= least, "{list}: {demo}");
     }
 
+    let demo = accepted(folder, &["demo", "--example", "eligibility"]);
+    assert_eq!(demo["votes"], serde_json::json!([1, 1, 0]));
+    for (list, least) in [("accepted", 6), ("refused", 12), ("contracts", 6)] {
+        let found = demo[list].as_array().expect(list).len();
+        assert!(found >= least, "{list}: {demo}");
+    }
+    let node = [
+        "demo",
+        "--example",
+        "eligibility",
+        "--rpc-url",
+        "http://127.0.0.1:1",
+    ];
+    let output = run(folder, &node, None);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("embedded chain only"), "{error}");
+
     // The same program: its keys are in the cache.
     let (model, rows) = (file("fraud.onnx"), file("calibration.csv"));
     let [model, rows] = [&model, &rows].map(|path| path.to_str().expect("UTF-8"));

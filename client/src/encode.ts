@@ -15,6 +15,8 @@ export interface Submission {
 /** Where a proof goes. */
 export type Destination = Pick<Deployment, "key" | "selector"> | { readonly key: VerifyingKey };
 
+const address = (value: Hex) => concat(new Uint8Array(12), fromHex(value));
+
 const text = (value: string) => keccak_256(new TextEncoder().encode(value));
 
 /**
@@ -74,13 +76,37 @@ export function encodeCalldata(call: RegistryFunction, model: Hex | bigint, subm
   );
 }
 
+/**
+ * Calldata of `EligibilityPoll.vote`, in the one encoding that it takes.
+ *
+ * @param choice Counted from 0.
+ * @param sender Whom the proof's context names as who sends it; nobody if it is left out.
+ */
+export function encodeVote(choice: number | bigint, sender: Hex | undefined, submission: Submission): Hex {
+  const selector = text("vote(uint256,address,bytes32,bytes,bytes)").subarray(0, 4);
+  const [output, proof] = [fromHex(submission.output), fromHex(submission.proof)];
+  const head = 5 * 32;
+  return toHex(
+    concat(
+      selector,
+      word(BigInt(choice)),
+      sender === undefined ? new Uint8Array(32) : address(sender),
+      fromHex(submission.inputCommitment),
+      word(BigInt(head)),
+      word(BigInt(head + 32 + output.length)),
+      word(BigInt(output.length)),
+      output,
+      word(BigInt(proof.length)),
+      proof,
+    ),
+  );
+}
+
 /** Where statements are recorded. */
 export interface Place {
   readonly chainId: number | bigint;
   readonly registry: Hex;
 }
-
-const address = (value: Hex) => concat(new Uint8Array(12), fromHex(value));
 
 /** Replay key of a statement: what is claimed, where (`ModelRegistry.hashStatement`). */
 export function statementHash(place: Place, model: Hex | bigint, inputCommitment: Hex, output: Hex): Hex {

@@ -2,8 +2,10 @@ import { type ContractRunner, isCallException, type Provider } from "ethers";
 import type { Hex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import type { Deployment } from "./records.js";
+import { Poll } from "./poll.js";
 import { CallReverted, type Node, Registry } from "./registry.js";
 
+export { Poll, type Vote } from "./poll.js";
 export * from "./registry.js";
 
 async function reverting<T>(answer: Promise<T>): Promise<T> {
@@ -45,6 +47,13 @@ function node(runner: ContractRunner): Node {
 
 /** The registry of a deployment for ethers 6: a provider reads, a signer can submit. */
 export class LaminateRegistry extends Registry {
+  constructor(deployment: Deployment, runner: ContractRunner) {
+    super(deployment, node(runner));
+  }
+}
+
+/** The poll of a deployment for ethers 6: a provider reads, a signer can vote. */
+export class LaminatePoll extends Poll {
   constructor(deployment: Deployment, runner: ContractRunner) {
     super(deployment, node(runner));
   }

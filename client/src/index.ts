@@ -25,6 +25,7 @@ export {
   type Contract,
   type Deployment,
   type InputFormat,
+  type PollRecord,
   readDeployment,
   readVerifier,
   type RegisteredModel,

@@ -7,7 +7,7 @@ import { parsed, readProgram, type VerifierProgram } from "./program.js";
 
 /** `version` of the records that this package reads. */
 export const VERIFIER_VERSION = 5;
-export const DEPLOYMENT_VERSION = 6;
+export const DEPLOYMENT_VERSION = 7;
 
 /** How rows of numbers become the values that an input commitment is of. */
 export interface InputFormat {
@@ -66,6 +66,21 @@ export interface RegisteredModel {
   readonly owner: Hex;
 }
 
+/** An anonymous poll (`EligibilityPoll`), and by whose credentials votes are counted. */
+export interface PollRecord extends Contract {
+  readonly modelId: Hex;
+  /** Choices are 0 to one less. */
+  readonly choices: number;
+  /** The least output that is eligible, an integer at the model's output scale. */
+  readonly leastOutput: number;
+  /** No vote is taken from here on, in seconds. */
+  readonly deadline: number;
+  /** Who posts roots of credentials. */
+  readonly issuer: Hex;
+  /** Seconds for which a root stays valid once there is a newer one. */
+  readonly grace: number;
+}
+
 /** `deployment.json`: what is deployed where. */
 export interface Deployment {
   readonly chainId: number;
@@ -77,6 +92,8 @@ export interface Deployment {
   readonly modelRegistry: Contract;
   readonly inferenceVerifier: Contract;
   readonly fraudScreen?: Contract;
+  /** The poll that `laminate poll deploy` made last. */
+  readonly poll?: PollRecord;
   /** The route that submissions take, behind a router. */
   readonly selector?: Hex;
   /** Newest last. */
@@ -330,6 +347,7 @@ export function readDeployment(json: unknown, program?: unknown): Deployment {
   }
   if (record) contracts.universalVerifier = contract(record.inner("verifier"));
   if (router) contracts.verifierRouter = contract(router.inner("contract"));
+  const poll = pollRecord(members, contracts);
   const { modelRegistry, inferenceVerifier, fraudScreen } = contracts;
   if (!modelRegistry || !inferenceVerifier) throw members.refused("it names no registry or no verifier");
   const models = members.value("models") ?? [];
@@ -345,6 +363,7 @@ export function readDeployment(json: unknown, program?: unknown): Deployment {
     modelRegistry,
     inferenceVerifier,
     ...(fraudScreen && { fraudScreen }),
+    ...(poll && { poll }),
     ...(router && { selector: router.hex("selector", 4) }),
     models: models.map((entry) => {
       const model = new Members("deployment.json, models", entry);
@@ -354,6 +373,27 @@ export function readDeployment(json: unknown, program?: unknown): Deployment {
         owner: model.hex("owner", 20),
       };
     }),
+  };
+}
+
+/** Puts roots and poll into `contracts`, and reads what they were made with. */
+function pollRecord(members: Members, contracts: Record<string, Contract>): PollRecord | undefined {
+  const roots = members.has("credentialRoots") ? members.inner("credentialRoots") : undefined;
+  if (roots) contracts.credentialRoots = contract(roots.inner("contract"));
+  if (!members.has("eligibilityPoll")) return undefined;
+  if (!roots) throw members.refused("it has a poll, but no roots of credentials");
+  const [poll, made] = [members.inner("eligibilityPoll"), roots.inner("terms")];
+  const at = contract(poll.inner("contract"));
+  contracts.eligibilityPoll = at;
+  const terms = poll.inner("terms");
+  return {
+    ...at,
+    modelId: terms.hex("modelId", 32),
+    choices: terms.number("choices", 1),
+    leastOutput: terms.number("leastOutput", -32768, 32767),
+    deadline: terms.number("deadline"),
+    issuer: made.hex("issuer", 20),
+    grace: made.number("grace"),
   };
 }
 

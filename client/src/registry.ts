@@ -5,52 +5,10 @@ import { LaminateError } from "./errors.js";
 import { decodeOutput, type Output } from "./output.js";
 import type { ProofFile } from "./proof.js";
 import type { Deployment } from "./records.js";
+import { guarded, type Node, type NodeLog, RevertError } from "./node.js";
 import { explainRevert, type Revert } from "./revert.js";
 
-/** A log as nodes give it. */
-export interface NodeLog {
-  readonly topics: readonly string[];
-  readonly data: string;
-  readonly blockNumber: bigint;
-  readonly blockHash: Hex;
-  readonly transactionHash: Hex;
-  readonly logIndex: number;
-}
-
-/** A call that reverted, with the bytes it returned. */
-export class CallReverted extends Error {
-  readonly data: Hex;
-
-  constructor(data: Hex) {
-    super("reverted");
-    this.data = data;
-  }
-}
-
-/** What is needed of a node and a wallet; a call or transaction that reverts throws {@link CallReverted}. */
-export interface Node {
-  chainId(): Promise<number>;
-  call(to: Hex, data: Hex): Promise<Hex>;
-  code(address: Hex): Promise<Hex>;
-  blockNumber(): Promise<bigint>;
-  logs(filter: { address: Hex; topics: (Hex | null)[]; fromBlock: bigint; toBlock: bigint }): Promise<NodeLog[]>;
-  send(to: Hex, data: Hex): Promise<Hex>;
-}
-
-/** A contract refused a call; state and balances are as before, but for the gas. */
-export class RevertError extends LaminateError implements Revert {
-  override readonly name: string;
-  readonly arguments: Revert["arguments"];
-  readonly data: Hex;
-
-  constructor(data: Hex) {
-    const { name, message, arguments: values } = explainRevert(data);
-    super("revert", name === "" ? `the contract refuses: ${message}` : `the contract refuses: ${message} (${name})`);
-    this.name = name;
-    this.arguments = values;
-    this.data = data;
-  }
-}
+export { CallReverted, type Node, type NodeLog, RevertError } from "./node.js";
 
 /** A registered model. */
 export interface Model {
@@ -207,8 +165,14 @@ export class Registry {
     const { verifierRouter: router, universalVerifier } = contracts;
     if (router && universalVerifier && selector) {
       const data = call("getRoute(bytes4)", fromHex(selector), new Uint8Array(28));
-      const [verifier = 0n, state = 0n] = words(fromHex(await this.#guarded(this.#node.call(router.address, data))), 3);
+      const [verifier = 0n, state = 0n] = words(fromHex(await guarded(this.#node.call(router.address, data))), 3);
       compare("node", `route ${selector}`, universalVerifier.address, address(state === OPEN ? verifier : 0n));
+    }
+    const { poll } = this.deployment;
+    if (poll) {
+      const found = await this.getModel(poll.modelId);
+      compare("node", "verifier of the poll's model", inferenceVerifier.address, found.verifier);
+      compare("node", "program digest of the poll's model", key.universal?.registeredDigest ?? key.programDigest, found.programDigest);
     }
     for (const model of models) {
       const found = await this.getModel(model.modelId);
@@ -244,7 +208,7 @@ export class Registry {
   /** Records the statement; anyone may, once. */
   async submit(proof: ModelProof): Promise<{ hash: Hex; statementHash: Hex }> {
     const { statementHash } = await this.simulateSubmit(proof);
-    const hash = await this.#guarded(this.#node.send(this.deployment.modelRegistry.address, this.calldata("submit", proof)));
+    const hash = await guarded(this.#node.send(this.deployment.modelRegistry.address, this.calldata("submit", proof)));
     return { hash, statementHash };
   }
 
@@ -318,16 +282,7 @@ export class Registry {
 
   async #read(data: Hex): Promise<Hex> {
     await this.requireChain();
-    return this.#guarded(this.#node.call(this.deployment.modelRegistry.address, data));
-  }
-
-  async #guarded(answer: Promise<Hex>): Promise<Hex> {
-    try {
-      return await answer;
-    } catch (error) {
-      if (error instanceof CallReverted) throw new RevertError(error.data);
-      throw error;
-    }
+    return guarded(this.#node.call(this.deployment.modelRegistry.address, data));
   }
 }
 

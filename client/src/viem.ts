@@ -3,8 +3,10 @@ import { call, getBlockNumber, getChainId, getCode, sendTransaction } from "viem
 import type { Hex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import type { Deployment } from "./records.js";
+import { Poll } from "./poll.js";
 import { CallReverted, type Node, type NodeLog, Registry } from "./registry.js";
 
+export { Poll, type Vote } from "./poll.js";
 export * from "./registry.js";
 
 type AnyClient = Client<Transport, Chain | undefined, Account | undefined>;
@@ -71,4 +73,18 @@ function node(client: AnyClient): Node {
  */
 export function laminateActions(deployment: Deployment): (client: AnyClient) => { laminate: Registry } {
   return (client) => ({ laminate: new Registry(deployment, node(client)) });
+}
+
+/**
+ * Actions of a deployment's poll for a viem client:
+ *
+ * ```ts
+ * const client = createWalletClient({ account, transport: http() }).extend(pollActions(deployment));
+ * await client.poll.vote({ choice: 1, sender: account.address, file });
+ * ```
+ *
+ * @throws {@link LaminateError} `no-poll` if the deployment has none.
+ */
+export function pollActions(deployment: Deployment): (client: AnyClient) => { poll: Poll } {
+  return (client) => ({ poll: new Poll(deployment, node(client)) });
 }

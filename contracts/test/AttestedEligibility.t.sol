@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {Ceremony} from "../script/Ceremony.sol";
 import {Deploy} from "../script/Deploy.s.sol";
 import {DeployEligibility} from "../script/DeployEligibility.s.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
@@ -109,7 +110,7 @@ contract AttestedEligibilityRealTest is Registered, Eligibility {
         if (development) vm.expectRevert(abi.encodeWithSelector(Deploy.DevelopmentSrsOnPublicChain.selector, 10));
         script.run(registry, rules);
         rules.modelId = registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), new CarelessVerifier(), 0);
-        vm.expectRevert(abi.encodeWithSelector(DeployEligibility.VerifierUnknown.selector, rules.modelId));
+        vm.expectRevert(abi.encodeWithSelector(Ceremony.VerifierUnknown.selector, rules.modelId));
         script.run(registry, rules);
     }
 

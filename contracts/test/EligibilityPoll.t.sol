@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {Ceremony} from "../script/Ceremony.sol";
+import {DeployPoll} from "../script/DeployPoll.s.sol";
 import {CredentialRoots} from "../src/CredentialRoots.sol";
 import {EligibilityPoll} from "../src/EligibilityPoll.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
@@ -10,6 +12,7 @@ import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {CanonicalCalldata} from "../src/libraries/CanonicalCalldata.sol";
 import {StatementLib} from "../src/libraries/StatementLib.sol";
+import {CarelessVerifier} from "./helpers/Doubles.sol";
 import {Honest} from "./helpers/Honest.sol";
 
 /// @dev Votes with statements whose one proof a double of the generated verifier takes; a real one is the command line's
@@ -190,6 +193,31 @@ contract EligibilityPollTest is Honest {
         requireRefusal(
             address(_poll), bytes.concat(call, bytes32(0)), CanonicalCalldata.NonCanonicalLength.selector, "longer"
         );
+    }
+
+    /// The script makes new roots, or takes those that are there.
+    function test_deploys() public {
+        Case memory made = _statement(VOTER, 2, 1);
+        uint256 model = _poll.modelId();
+        uint64 end = uint64(block.timestamp + 1);
+        DeployPoll script = new DeployPoll();
+        vm.chainId(31337);
+        DeployPoll.Terms memory terms =
+            DeployPoll.Terms(model, CredentialRoots(address(0)), VOTER, 60, 3, int16(1), end);
+        (CredentialRoots roots, EligibilityPoll poll) = script.run(_registry, terms);
+        vm.assertEq(roots.issuer(), VOTER, "issuer");
+        vm.assertEq(roots.grace(), 60, "grace");
+        vm.assertEq(address(poll.roots()), address(roots), "roots");
+        vm.assertEq(poll.choices() + poll.deadline(), 3 + end, "choices and deadline");
+        vm.assertEq(poll.leastOutput(), 1, "least output");
+        terms.roots = _roots;
+        (roots, poll) = script.run(_registry, terms);
+        vm.assertEq(address(roots), address(_roots), "given");
+        vm.assertEq(address(poll.roots()), address(_roots), "roots given");
+        vm.chainId(10);
+        terms.modelId = _registry.registerModel(made.program, made.weights, new CarelessVerifier(), 0);
+        vm.expectRevert(abi.encodeWithSelector(Ceremony.VerifierUnknown.selector, terms.modelId));
+        script.run(_registry, terms);
     }
 
     function test_constructorRefusals() public {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.19;
 
+import {CredentialRoots} from "../src/CredentialRoots.sol";
+import {EligibilityPoll} from "../src/EligibilityPoll.sol";
 import {FraudScreen} from "../src/FraudScreen.sol";
 import {InferenceVerifier} from "../src/InferenceVerifier.sol";
 import {ModelRegistry} from "../src/ModelRegistry.sol";
@@ -14,10 +16,12 @@ import {Erc7992} from "../src/adapters/Erc7992.sol";
 import {Erc8004} from "../src/adapters/Erc8004.sol";
 import {Erc8274} from "../src/adapters/Erc8274.sol";
 import {AttestedEligibility} from "../src/examples/AttestedEligibility.sol";
+import {FeeHook} from "../src/examples/FeeHook.sol";
 import {IWeightVerifier} from "../src/interfaces/IWeightVerifier.sol";
 import {AcceptAll} from "./helpers/Doubles.sol";
 import {Eligibility} from "./helpers/Eligibility.sol";
 import {Fixtures} from "./helpers/Fixtures.sol";
+import {LensDouble} from "./helpers/Pools.sol";
 import {EasDouble, ValidationRegistryDouble} from "./helpers/StandardDoubles.sol";
 
 /// @dev EIP-170 limits deployed code to 24,576 bytes, EIP-3860 initialisation code to 49,152.
@@ -60,10 +64,23 @@ contract SizesTest is Fixtures, Eligibility {
         _check("AuthorisedModels", gate, type(AuthorisedModels).creationCode);
         address vote = address(new AttestedEligibility(registry, rulesOf(id, 1)));
         _check("AttestedEligibility", vote, type(AttestedEligibility).creationCode);
+        CredentialRoots roots = new CredentialRoots(address(this), 0);
+        _check("CredentialRoots", address(roots), type(CredentialRoots).creationCode);
+        id = registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _shape(61), 0);
+        address poll = address(new EligibilityPoll(registry, id, roots, 3, 1, uint64(block.timestamp + 1)));
+        _check("EligibilityPoll", poll, type(EligibilityPoll).creationCode);
+        id = registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _shape(16), 0);
+        FeeHook.Rules memory rules = FeeHook.Rules(id, 0, 0, 100, 10_000, 3000, 50);
+        address hook = address(new FeeHook(address(this), new LensDouble(), registry, rules));
+        _check("FeeHook", hook, type(FeeHook).creationCode);
     }
 
     function test_generatedVerifier() public {
         _check("Halo2Verifier", deployHalo2Verifier(), vm.getCode("Halo2Verifier.sol:Halo2Verifier"));
+    }
+
+    function _shape(uint256 outputs) private returns (InferenceVerifier) {
+        return new InferenceVerifier(address(new AcceptAll()), outputs, 32, TERMS, IWeightVerifier(address(0)));
     }
 
     function _check(string memory name, address deployed, bytes memory creationCode) private {

@@ -16,8 +16,10 @@ use laminate_model::verify::Verifier;
 use laminate_tests::{golden, random};
 use serde_json::json;
 
-/// What `laminate deploy` deploys besides generated verifiers.
-const CONTRACTS: [&str; 8] = [
+/// What `laminate deploy` and `laminate poll` deploy besides generated verifiers.
+const CONTRACTS: [&str; 10] = [
+    "CredentialRoots",
+    "EligibilityPoll",
     "FraudScreen",
     "InferenceVerifier",
     "ModelRegistry",

@@ -209,6 +209,10 @@ mod tests {
                 assert!(artifact.abi.is_array() && artifact.creation.len() > 100);
             }
         }
+        for contract in Contract::OF_POLLS {
+            let artifact = of(contract).unwrap();
+            assert!(artifact.abi.is_array() && artifact.creation.len() > 100);
+        }
         assert!(of(Contract::Halo2Verifier).is_err());
     }
 

@@ -61,9 +61,16 @@ pub enum Contract {
     ModelRegistry,
     /// The example application.
     FraudScreen,
+    /// Roots of an issuer's credentials.
+    CredentialRoots,
+    /// The example application of credentials.
+    EligibilityPoll,
 }
 
 impl Contract {
+    /// What `laminate poll` deploys for a model that is registered already; no verifier's folder has them.
+    pub const OF_POLLS: [Self; 2] = [Self::CredentialRoots, Self::EligibilityPoll];
+
     /// In order of deployment; those of commitment proofs only where inferences do not show that the weights
     /// are in range.
     pub fn all(mode: Mode, weights: bool) -> Vec<Self> {
@@ -126,6 +133,8 @@ impl Contract {
             Self::RoutedWeightVerifier => "RoutedWeightVerifier",
             Self::ModelRegistry => "ModelRegistry",
             Self::FraudScreen => "FraudScreen",
+            Self::CredentialRoots => "CredentialRoots",
+            Self::EligibilityPoll => "EligibilityPoll",
         }
     }
 }

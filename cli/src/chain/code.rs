@@ -215,13 +215,26 @@ fn run(
     arguments: &[u8],
     neighbours: &[&Neighbour],
 ) -> eyre::Result<Bytes> {
+    construct(contract, bundle.code(contract), arguments, neighbours)
+}
+
+/// Runs a constructor at the beginning of time, when no deadline has passed; the runtime code.
+///
+/// # Errors
+/// Creation code that does not run, or makes more code than a chain takes.
+pub(super) fn construct(
+    contract: Contract,
+    creation: &[u8],
+    arguments: &[u8],
+    neighbours: &[&Neighbour],
+) -> eyre::Result<Bytes> {
     let mut chain = EmbeddedChain::with_sender(super::LOCAL_CHAIN_ID, DERIVER);
+    chain.set_timestamp(0);
     for neighbour in neighbours {
         chain.set_code(neighbour.address, neighbour.code.clone());
     }
-    let code = [bundle.code(contract).as_ref(), arguments].concat();
     let created = chain
-        .deploy(code.into())
+        .deploy([creation, arguments].concat().into())
         .wrap_err_with(|| format!("the creation code of {} does not run", contract.name()))?;
     chain.code(created.address)
 }

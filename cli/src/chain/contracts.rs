@@ -187,4 +187,41 @@ sol! {
         function balanceOf(address account) external view returns (uint256);
         function getPayment(uint256 paymentId) external view returns (Payment memory);
     }
+
+    /// Roots of an issuer's trees of credentials.
+    contract CredentialRoots {
+        constructor(address issuer, uint64 grace);
+
+        function issuer() external view returns (address);
+        function grace() external view returns (uint64);
+        function latest() external view returns (uint256);
+        function validUntil(uint256 root) external view returns (uint64);
+        function isValid(uint256 root) external view returns (bool);
+        function post(uint256 root, uint256 leaves, uint64 end, string calldata uri) external;
+        function revoke(uint256 root) external;
+    }
+
+    /// Example application: an anonymous poll of those whom a model finds eligible.
+    contract EligibilityPoll {
+        constructor(
+            address registry,
+            uint256 modelId,
+            address roots,
+            uint256 choices,
+            int16 leastOutput,
+            uint64 deadline
+        );
+
+        function vote(
+            uint256 choice,
+            address sender,
+            bytes32 inputCommitment,
+            bytes calldata output,
+            bytes calldata proof
+        ) external;
+        function scope() external view returns (uint256);
+        function contextOf(address sender, uint256 choice) external view returns (uint256);
+        function votes(uint256 choice) external view returns (uint256);
+        function voted(uint256 nullifier) external view returns (bool);
+    }
 }

@@ -177,6 +177,8 @@ pub async fn deploy_recorded(
         weight_verifier: verifiers.weights,
         model_registry: registry.deployed(),
         fraud_screen: screen.map(|s| s.deployed()),
+        credential_roots: None,
+        eligibility_poll: None,
         models: Vec::new(),
     })
 }
@@ -375,7 +377,7 @@ pub fn another(name: &str, at: Address) -> String {
 }
 
 impl Neighbour {
-    fn deployed(&self) -> Deployed {
+    pub(super) fn deployed(&self) -> Deployed {
         Deployed {
             address: self.address,
             code_hash: keccak256(&self.code),
@@ -384,7 +386,7 @@ impl Neighbour {
 }
 
 /// Refuses a contract given with `--option` that is not the bundle's `contract`.
-async fn require_code(
+pub(super) async fn require_code(
     chain: &mut Chain,
     address: Address,
     expected: &Bytes,

@@ -99,6 +99,22 @@ impl EmbeddedChain {
         self.block.timestamp.saturating_to()
     }
 
+    /// Lets another account send what comes. Nothing is signed here, and gas is free.
+    ///
+    /// # Errors
+    /// None in practice: the state is in memory.
+    pub fn set_sender(&mut self, sender: Address) -> eyre::Result<()> {
+        self.nonce = self.account(sender)?.map_or(0, |account| account.nonce);
+        self.sender = sender;
+        Ok(())
+    }
+
+    /// Sets the time of the block the next transaction is in.
+    pub fn set_timestamp(&mut self, seconds: u64) {
+        self.block.timestamp = U256::from(seconds);
+        self.evm.set_block(self.block.clone());
+    }
+
     /// Number of the block the next transaction is in.
     pub fn block_number(&self) -> u64 {
         self.block.number.saturating_to()

@@ -6,6 +6,7 @@ use eyre::{WrapErr, bail, ensure};
 use super::bundle::{Bundle, Contract};
 use super::code::{self, Neighbour};
 use super::manifest::Manifest;
+use super::poll;
 use super::universal::{Mode, UniversalRecord};
 
 /// The code that the contracts of a deployment must have if they are those of `bundle`, which is from `of`.
@@ -50,6 +51,7 @@ pub fn expected(
             all.push((Contract::Halo2Verifier, behind.code));
         }
         all.push((Contract::ModelRegistry, registry.code));
+        all.extend(poll::expected(manifest)?);
         Ok(all)
     };
     derive().wrap_err_with(|| format!("cannot derive the code from {of}"))

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::{Contract, check_version, is_default};
 use super::journal::require_finished;
+use super::poll::{PollRecord, RootsRecord};
 use super::universal::{Mode, UniversalRecord};
 use crate::files::{read_at_most, write_bytes};
 use crate::subject::InputFormat;
 
 /// Version of `deployment.json` that this build reads and writes.
-pub(super) const MANIFEST_VERSION: u32 = 6;
+pub(super) const MANIFEST_VERSION: u32 = 7;
 
 /// A contract on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +101,12 @@ pub struct Manifest {
     /// The example application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraud_screen: Option<Deployed>,
+    /// Roots of the credentials that the poll takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_roots: Option<RootsRecord>,
+    /// The poll that `laminate poll deploy` made last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eligibility_poll: Option<PollRecord>,
     /// Models registered so far, newest last.
     #[serde(default)]
     pub models: Vec<RegisteredModel>,
@@ -145,6 +152,14 @@ impl Manifest {
         all.extend(
             self.fraud_screen
                 .map(|screen| (Contract::FraudScreen, screen)),
+        );
+        let roots = self.credential_roots.map(|r| r.contract);
+        let poll = self.eligibility_poll.map(|p| p.contract);
+        all.extend(
+            Contract::OF_POLLS
+                .into_iter()
+                .zip([roots, poll])
+                .filter_map(|(c, d)| Some((c, d?))),
         );
         all
     }

@@ -15,6 +15,7 @@ use crate::chain::bundle::{Bundle, Contract};
 use crate::chain::contracts::Model;
 use crate::chain::expected::expected;
 use crate::chain::manifest::{Deployed, Manifest};
+use crate::chain::poll;
 use crate::chain::registry::{
     Registry, Submission, decode_output, hidden_output, require_calls,
 };
@@ -111,6 +112,16 @@ impl StatementReport {
     }
 }
 
+/// Whose decision a poll counts.
+#[derive(Debug, Serialize)]
+pub(crate) struct PollReport {
+    address: Address,
+    model_id: B256,
+    /// Why that model's proofs say nothing about this deployment's program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
 /// What `check` reports.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -121,6 +132,8 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     reference_string: Option<&'static str>,
     contracts: Vec<CodeReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) poll: Option<PollReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<ProofReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +162,12 @@ impl Check {
             _ if !report.is_sound() => bail!(
                 "code on the chain is not the code it must be; do not rely on this deployment"
             ),
+            Report {
+                poll: Some(PollReport {
+                    reason: Some(_), ..
+                }),
+                ..
+            } => bail!("the poll counts votes by a model that is not of this deployment"),
             Report {
                 card: Some(CardReport { holds: false, .. }),
                 ..
@@ -185,8 +204,10 @@ impl Check {
         let (contracts, reference_string) = check_code(&mut chain, &manifest, &codes).await?;
         let sound = contracts.iter().all(|c| c.holds);
         let (mut proof, mut statement, mut of_card) = (None, None, None);
+        let mut of_poll = None;
         // What a contract of other code answers says nothing.
         if sound {
+            of_poll = poll_model(&mut chain, &manifest).await?;
             (proof, statement) = self.statement(file.as_ref(), &mut chain, &manifest).await?;
             if let Some(card) = &card {
                 let stated = statement.as_ref().and_then(|s| s.model_id);
@@ -196,6 +217,7 @@ impl Check {
             }
         }
         let holds = sound
+            && of_poll.as_ref().is_none_or(|p| p.reason.is_none())
             && of_card.as_ref().is_none_or(|c| c.holds)
             && proof.as_ref().is_none_or(|p| p.verifies)
             && (proof.is_some() || statement.as_ref().is_none_or(StatementReport::holds));
@@ -205,6 +227,7 @@ impl Check {
             development: manifest.development,
             reference_string,
             contracts,
+            poll: of_poll,
             proof,
             statement,
             card: of_card,
@@ -215,6 +238,8 @@ impl Check {
     fn codes(&self, manifest: &Manifest, out: Output) -> eyre::Result<Codes> {
         let mut codes = Codes::default();
         let mut derived = None;
+        // Roots and polls are of no program: this build has all that they are made of.
+        codes.derived = poll::expected(manifest)?;
         if let Some(dir) = &self.dir {
             require_children(dir, out)?;
             let bundle = verifier::derive(dir, manifest.mode(), out)?.bundle;
@@ -297,6 +322,23 @@ fn differs(model: &Model, verifier: Deployed, program: B256) -> Option<String> {
             model.programDigest
         )
     })
+}
+
+/// Whether a recorded poll counts votes by a model of this deployment. Which model that is stands in its code.
+async fn poll_model(chain: &mut Chain, manifest: &Manifest) -> eyre::Result<Option<PollReport>> {
+    let Some(poll) = &manifest.eligibility_poll else {
+        return Ok(None);
+    };
+    let registry = Registry {
+        address: manifest.model_registry.address,
+    };
+    let model_id = poll.terms.model_id;
+    let model = registry.model(chain, model_id.into()).await?;
+    Ok(Some(PollReport {
+        address: poll.contract.address,
+        model_id,
+        reason: foreign(&model, manifest),
+    }))
 }
 
 async fn recorded(
@@ -426,6 +468,12 @@ fn human(report: &Report) -> String {
             ),
         };
         lines.push(format!("{:<22} {}  {state}", c.contract.name(), c.address));
+    }
+    if let Some(poll) = &report.poll {
+        lines.push(match &poll.reason {
+            None => format!("poll counts votes by model {}", poll.model_id),
+            Some(reason) => format!("poll of no use here: {reason}"),
+        });
     }
     if let Some(proof) = &report.proof {
         lines.push(match &proof.reason {

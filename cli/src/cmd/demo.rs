@@ -1,12 +1,15 @@
-//! `laminate demo`: the whole path on the fraud model, from ONNX file to contracts, and what is refused.
+//! `laminate demo`: the whole path on a small model, from ONNX file to contracts, and what is refused: of the fraud model here, of
+//! the eligibility model in `eligibility`.
 
 mod attacks;
+mod eligibility;
 mod prepare;
+mod voters;
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
-use clap::Args;
-use eyre::{Context, eyre};
+use clap::{Args, ValueEnum};
+use eyre::{Context, ensure, eyre};
 use serde::Serialize;
 
 use crate::chain::bundle::Contract;
@@ -34,13 +37,16 @@ const ESCROW_SECONDS: u64 = 24 * 60 * 60;
 /// Amount of a demo payment, in wei.
 const AMOUNT: u64 = 1_000_000;
 
-/// Run everything on the fraud model: deploy, commit to inputs, pay into escrow, prove, settle, and show what is refused.
+/// Run everything on a small model, and show what is refused.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate demo\n  laminate demo --rpc-url http://127.0.0.1:8545   (a running anvil)\n\nUses the development reference string: its proofs convince nobody but yourself."
+    after_help = "Examples:\n  laminate demo\n  laminate demo --example eligibility\n  laminate demo --rpc-url http://127.0.0.1:8545   (a running anvil)\n\nUses the development reference string: its proofs convince nobody but yourself."
 )]
 pub struct Demo {
-    /// Run against this node instead of the embedded EVM.
+    /// What to show.
+    #[arg(long, value_enum, default_value_t = Example::Fraud)]
+    pub example: Example,
+    /// Run against this node instead of the embedded EVM. Of the fraud example: the other has several accounts, and time pass.
     #[arg(long, value_name = "URL")]
     pub rpc_url: Option<String>,
     /// One generated verifier for all programs, or one for each.
@@ -50,8 +56,17 @@ pub struct Demo {
     pub signer: SignerArgs,
 }
 
+/// What there is to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Example {
+    /// Deploy, commit to payments, pay into escrow, prove, settle.
+    Fraud,
+    /// Attest values, post a tree of credentials, open a poll, prove, vote; nobody learns who voted.
+    Eligibility,
+}
+
 /// What `demo` reports.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// Every stage.
     pub stages: Vec<Measured>,
@@ -61,6 +76,9 @@ pub struct Report {
     pub refused: Vec<Refused>,
     /// Contract code sizes.
     pub contracts: Vec<ContractSize>,
+    /// Of a poll the votes for each choice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<u64>,
 }
 
 /// An accepted transaction.
@@ -108,14 +126,18 @@ impl Demo {
     /// Any stage that fails, and any forgery that is accepted.
     pub async fn run(self, out: Output) -> eyre::Result<()> {
         let mut stages = Stages::default();
+        if self.example == Example::Eligibility {
+            ensure!(
+                self.rpc_url.is_none(),
+                "the eligibility example runs on the embedded chain only, as it lets time pass; leave --rpc-url out (README.md has its commands for a node)"
+            );
+            let mut report = eligibility::run(self.mode, &mut stages, out).await?;
+            report.stages = stages.rows;
+            return out.result(&human(&report), &report);
+        }
         let chain = self.chain().await?;
         let prepared = prepare::prepare(self.mode, &mut stages, out)?;
-        let mut report = Report {
-            stages: vec![],
-            accepted: vec![],
-            refused: vec![],
-            contracts: vec![],
-        };
+        let mut report = Report::default();
         let mut run = Run {
             chain,
             report: &mut report,
@@ -384,7 +406,15 @@ fn human(report: &Report) -> String {
             row.gas.to_string(),
         ]);
     }
+    let votes = report.votes.iter().enumerate();
+    let votes: Vec<String> = votes
+        .map(|(choice, votes)| format!("{votes} for choice {choice}"))
+        .collect();
+    let votes = match votes.as_slice() {
+        [] => String::new(),
+        votes => format!("\n\nvotes: {}", votes.join(", ")),
+    };
     format!(
-        "{stages}\n\n{contracts}\n\n{accepted}\n\n{refused}\n\nDEV reference string: these proofs convince nobody but you."
+        "{stages}\n\n{contracts}\n\n{accepted}\n\n{refused}{votes}\n\nDEV reference string: these proofs convince nobody but you."
     )
 }

@@ -14,6 +14,7 @@ pub mod generate;
 pub mod input;
 pub mod inspect;
 pub mod join;
+pub mod poll;
 pub mod prove;
 pub mod prove_weights;
 pub mod register;

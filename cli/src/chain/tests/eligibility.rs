@@ -1,11 +1,8 @@
 //! A poll on the embedded chain with real proofs: an issuer's tree, voters' credentials, and what is done with a transaction
 //! from the mempool.
 
-use alloy::primitives::{Address, B256, Bytes, U256, address};
-use alloy::sol;
-use alloy::sol_types::SolValue;
+use alloy::primitives::{Address, B256, U256, address, keccak256};
 use halo2curves_axiom::bn256::Fr;
-use laminate_aggregator::evm::{SolcCompiler, SourceTree};
 use laminate_engine::backend::Native;
 use laminate_engine::field::{Scalar, fr_from_i64};
 use laminate_model::binding::MIN_DEPTH;
@@ -15,31 +12,17 @@ use laminate_model::statement::Packing;
 use laminate_prover::prove::{Bound, Credential};
 
 use super::super::Chain;
+use super::super::contracts::EligibilityPoll;
 use super::super::manifest::Manifest;
+use super::super::poll::{PollRecord, PollTerms, RootsRecord, RootsTerms, expected};
 use super::super::registry::{Submission, decode_output, word};
 use super::forest::Ready;
 use super::{name, wait, workspace};
-use crate::bound::{BindingArgs, BoundReport, context_of, scope_of};
+use crate::bound::{BindingArgs, BoundReport, scope_of};
 use crate::cmd::compile::{Compile, LlmArgs, compile};
 use crate::files::ProofFile;
 use crate::fraud;
 use crate::input::{Given, first_rows};
-
-sol! {
-    contract CredentialRoots {
-        constructor(address issuer, uint64 grace);
-        function post(uint256 root, uint256 leaves, uint64 end, string calldata uri) external;
-        function revoke(uint256 root) external;
-    }
-
-    contract EligibilityPoll {
-        constructor(address registry, uint256 modelId, address roots, uint256 choices, int16 leastOutput, uint64 deadline);
-        function vote(uint256 choice, address sender, bytes32 inputCommitment, bytes calldata output, bytes calldata proof) external;
-        function scope() external view returns (uint256);
-        function contextOf(address sender, uint256 choice) external view returns (uint256);
-        function votes(uint256 choice) external view returns (uint256);
-    }
-}
 
 const OTHER: Address = address!("0x00000000000000000000000000000000000beef2");
 /// Places of the output words.
@@ -116,63 +99,51 @@ impl Voter {
 
 /// A poll and the roots that it takes.
 struct Poll {
-    address: Address,
-    roots: Address,
+    roots: RootsRecord,
+    poll: PollRecord,
     scope: Fr,
-    chain_id: u64,
 }
 
 impl Poll {
-    async fn new(chain: &mut Chain, manifest: &Manifest, model: U256, root: Fr) -> Option<Self> {
-        let compiler = match SolcCompiler::find(&workspace()) {
-            Ok(compiler) => compiler,
-            Err(error) => {
-                let skip = std::env::var_os("LAMINATE_SKIP_CONTRACT_TESTS");
-                assert!(skip.is_some_and(|value| value == "1"), "{error}");
-                println!("skipped: {error}");
-                return None;
-            }
+    async fn new(chain: &mut Chain, manifest: &Manifest, model: U256, root: Fr) -> Self {
+        let terms = RootsTerms {
+            issuer: chain.sender().unwrap(),
+            grace: 3600,
         };
-        let sources = SourceTree::contracts(&workspace()).unwrap();
-        let names = ["CredentialRoots", "EligibilityPoll"];
-        let mut code = compiler.compile(&sources, &names).unwrap();
-        let mut creation = |name: &str| Bytes::from(code.remove(name).unwrap().creation);
-        let now = chain.timestamp().await.unwrap();
-        let arguments = (chain.sender().unwrap(), 3600u64).abi_encode();
-        let made = chain.deploy(&creation(names[0]), &arguments).await;
-        let roots = made.unwrap().address;
-        let post = CredentialRoots::postCall {
-            root: U256::from_be_bytes(word(&root).0),
-            leaves: U256::from(3),
-            end: now + 86_400,
-            uri: String::new(),
-        };
-        chain.write(roots, &post, U256::ZERO).await.unwrap();
+        let (roots, created) = RootsRecord::deploy(chain, terms).await.unwrap();
+        // Those that are there are found again, and nothing else is.
+        let found = RootsRecord::at(chain, created.address).await.unwrap();
+        assert_eq!(found, roots);
         let registry = manifest.model_registry.address;
-        // Half of a probability of 1.
-        let least = 1i16 << 13;
-        let arguments = (registry, model, roots, U256::from(3), least, now + 3600);
-        let arguments = arguments.abi_encode_params();
-        let made = chain.deploy(&creation(names[1]), &arguments).await;
-        let address = made.unwrap().address;
-        let chain_id = chain.chain_id();
-        let scope = scope_of(chain_id, address, U256::ZERO);
+        assert!(RootsRecord::at(chain, registry).await.is_err());
+        let now = chain.timestamp().await.unwrap();
+        let end = now + 86_400;
+        roots.post(chain, &root, 3, end, "").await.unwrap();
+        let terms = PollTerms {
+            model_id: model.into(),
+            choices: 3,
+            // Half of a probability of 1.
+            least_output: 1 << 13,
+            deadline: now + 3600,
+        };
+        let (poll, _) = PollRecord::deploy(chain, registry, &roots, terms)
+            .await
+            .unwrap();
+        let scope = poll.scope(chain.chain_id());
         // What the contract computes is what was computed here.
+        let address = poll.contract.address;
         let found = chain.read(address, &EligibilityPoll::scopeCall {}).await;
         assert_eq!(found.unwrap(), U256::from_be_bytes(word(&scope).0));
-        Some(Self {
-            address,
-            roots,
-            scope,
-            chain_id,
-        })
+        Self { roots, poll, scope }
     }
 
-    async fn context(&self, chain: &mut Chain, sender: Address, choice: u64) -> Fr {
-        let choice = U256::from(choice);
-        let context = context_of(self.chain_id, self.address, sender, choice);
-        let call = EligibilityPoll::contextOfCall { sender, choice };
-        let found = chain.read(self.address, &call).await.unwrap();
+    async fn context(&self, chain: &mut Chain, sender: Address, choice: u32) -> Fr {
+        let context = self.poll.context(chain.chain_id(), sender, choice);
+        let call = EligibilityPoll::contextOfCall {
+            sender,
+            choice: U256::from(choice),
+        };
+        let found = chain.read(self.poll.contract.address, &call).await.unwrap();
         assert_eq!(found, U256::from_be_bytes(word(&context).0));
         context
     }
@@ -181,21 +152,67 @@ impl Poll {
     async fn vote(
         &self,
         chain: &mut Chain,
-        (choice, sender): (u64, Address),
+        vote: (u32, Address),
         submission: &Submission,
     ) -> Result<(), String> {
-        let call = EligibilityPoll::voteCall {
-            choice: U256::from(choice),
-            sender,
-            inputCommitment: submission.input_commitment,
-            output: submission.output.clone(),
-            proof: submission.proof.clone(),
-        };
-        match chain.write(self.address, &call, U256::ZERO).await {
+        match self.poll.vote(chain, vote, submission).await {
             Ok(_) => Ok(()),
             refused => Err(name(refused)),
         }
     }
+}
+
+/// What the record says of a poll and its roots is in their code: with any other term it is other code.
+fn code_is_of_every_term(mut manifest: Manifest, poll: &Poll) {
+    manifest.credential_roots = Some(poll.roots);
+    manifest.eligibility_poll = Some(poll.poll);
+    let deployed = [poll.roots.contract, poll.poll.contract];
+    let hashes = |manifest: &Manifest| {
+        let all = expected(manifest).unwrap();
+        let hashes: Vec<B256> = all.iter().map(|(_, code)| keccak256(code)).collect();
+        hashes
+    };
+    assert_eq!(
+        hashes(&manifest),
+        deployed.map(|contract| contract.code_hash)
+    );
+    type Change = fn(&mut Manifest);
+    let changes: [(usize, Change); 9] = [
+        (0, |m| {
+            m.credential_roots.as_mut().unwrap().terms.issuer = OTHER
+        }),
+        (0, |m| m.credential_roots.as_mut().unwrap().terms.grace += 1),
+        (1, |m| {
+            m.eligibility_poll.as_mut().unwrap().terms.choices += 1
+        }),
+        (1, |m| {
+            m.eligibility_poll.as_mut().unwrap().terms.least_output -= 1
+        }),
+        (1, |m| {
+            m.eligibility_poll.as_mut().unwrap().terms.deadline += 1
+        }),
+        (1, |m| {
+            m.eligibility_poll.as_mut().unwrap().terms.model_id.0[0] ^= 1
+        }),
+        (1, |m| {
+            m.credential_roots.as_mut().unwrap().contract.address = OTHER
+        }),
+        (1, |m| m.model_registry.address = OTHER),
+        (1, |m| {
+            m.eligibility_poll.as_mut().unwrap().terms.deadline = 1
+        }),
+    ];
+    for (number, (at, change)) in changes.into_iter().enumerate() {
+        let mut other = manifest.clone();
+        change(&mut other);
+        assert_ne!(
+            hashes(&other)[at],
+            deployed[at].code_hash,
+            "change {number}"
+        );
+    }
+    manifest.credential_roots = None;
+    assert!(expected(&manifest).is_err());
 }
 
 fn with_word(submission: &Submission, place: usize, word: B256) -> Submission {
@@ -221,9 +238,8 @@ fn votes_count_once_and_a_copied_transaction_votes_for_nobody() {
     wait(async {
         let (mut chain, manifest, _, model) = ready.deployed(false).await;
         assert_eq!(manifest.output_count, 61);
-        let Some(poll) = Poll::new(&mut chain, &manifest, model, tree.root()).await else {
-            return;
-        };
+        let poll = Poll::new(&mut chain, &manifest, model, tree.root()).await;
+        code_is_of_every_term(manifest.clone(), &poll);
         let chain = &mut chain;
         let own = chain.sender().unwrap();
         let submission =
@@ -278,23 +294,14 @@ fn votes_count_once_and_a_copied_transaction_votes_for_nobody() {
         let low = submission(&voters[1].prove(&ready, &tree, poll.scope, context));
         let low = poll.vote(chain, (0, own), &low).await;
         assert_eq!(low, Err("NotEligible".to_string()));
-        let revoke = CredentialRoots::revokeCall {
-            root: U256::from_be_bytes(word(&tree.root()).0),
-        };
-        chain.write(poll.roots, &revoke, U256::ZERO).await.unwrap();
+        poll.roots.revoke(chain, &tree.root()).await.unwrap();
         let root = Err("RootNotValid".to_string());
         assert_eq!(poll.vote(chain, (2, OTHER), &theirs).await, sender);
         assert_eq!(poll.vote(chain, (2, own), &theirs).await, root);
-        for (choice, expected) in [(0u64, 0u64), (1, 1), (2, 0)] {
-            let call = EligibilityPoll::votesCall {
-                choice: U256::from(choice),
-            };
-            let found = chain.read(poll.address, &call).await.unwrap();
-            assert_eq!(found, U256::from(expected), "choice {choice}");
-        }
+        assert_eq!(poll.poll.votes(chain).await.unwrap(), [0, 1, 0]);
 
         // The same person in another poll: nothing that tells so.
-        let elsewhere = scope_of(poll.chain_id, OTHER, U256::ZERO);
+        let elsewhere = scope_of(chain.chain_id(), OTHER, U256::ZERO);
         let second = voters[0].prove(&ready, &tree, elsewhere, context);
         let [first, second] = [&proof, &second].map(|proof| {
             let statement = proof.statement().unwrap();

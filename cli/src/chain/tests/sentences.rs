@@ -16,18 +16,17 @@ const CASES: u64 = 5;
 /// Name, then name and type of each argument, of every error of our contracts.
 fn errors() -> BTreeMap<String, Vec<(String, String)>> {
     let mut errors = BTreeMap::new();
-    for mode in [Mode::Direct, Mode::Universal] {
-        let own = Contract::all(mode, true).into_iter();
-        for contract in own.filter(|c| !c.is_generated()) {
-            let abi = artifacts::of(contract).unwrap().abi.as_array().unwrap();
-            for entry in abi.iter().filter(|entry| entry["type"] == "error") {
-                let inputs = entry["inputs"].as_array().unwrap().iter();
-                let text = |value: &Value| value.as_str().unwrap().to_owned();
-                let inputs = inputs
-                    .map(|i| (text(&i["name"]), text(&i["type"])))
-                    .collect();
-                errors.insert(text(&entry["name"]), inputs);
-            }
+    let modes = [Mode::Direct, Mode::Universal].map(|mode| Contract::all(mode, true));
+    let own = modes.concat().into_iter().chain(Contract::OF_POLLS);
+    for contract in own.filter(|c| !c.is_generated()) {
+        let abi = artifacts::of(contract).unwrap().abi.as_array().unwrap();
+        for entry in abi.iter().filter(|entry| entry["type"] == "error") {
+            let inputs = entry["inputs"].as_array().unwrap().iter();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let inputs = inputs
+                .map(|i| (text(&i["name"]), text(&i["type"])))
+                .collect();
+            errors.insert(text(&entry["name"]), inputs);
         }
     }
     errors

@@ -148,7 +148,7 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
 }
 
 /// log2 of the powers for commitments and packed proofs.
-fn powers(program: &Program) -> eyre::Result<u32> {
+pub(super) fn powers(program: &Program) -> eyre::Result<u32> {
     let circuit = pipeline::circuit_k(program, FoldMode::On)?;
     Ok(Opening::Packed
         .required_k(circuit)
@@ -239,7 +239,7 @@ fn change_one_weight(dir: &ModelDir) -> eyre::Result<()> {
     dir.write_compiled(&dir.program()?, &weights)
 }
 
-fn setup(
+pub(super) fn setup(
     dir: &ModelDir,
     srs: &Srs,
     name: &str,
@@ -258,7 +258,7 @@ fn setup(
     pipeline::link_srs(&keys, &path)
 }
 
-fn prove(
+pub(super) fn prove(
     dir: &ModelDir,
     given: &Given,
     srs: &Srs,
@@ -278,7 +278,7 @@ fn prove(
 }
 
 /// Runs `work` and puts `name` before the stages it records.
-fn named<T>(
+pub(super) fn named<T>(
     stages: &mut Stages,
     name: &str,
     work: impl FnOnce(&mut Stages) -> eyre::Result<T>,
@@ -292,7 +292,7 @@ fn named<T>(
     Ok(value)
 }
 
-fn contracts(
+pub(super) fn contracts(
     dir: &ModelDir,
     srs: &Srs,
     mode: Mode,
