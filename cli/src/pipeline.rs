@@ -75,35 +75,92 @@ pub fn fold(
     let weights = dir.weights()?;
     let (_, secret) = dir.secret()?;
     check_secret(dir, &program, &secret)?;
-    let trace = stages.run(
-        "run the model",
-        || run(&program, &weights, &given.input),
-        |_| None,
-    )?;
+    let trace = trace(&program, &weights, given, stages)?;
     let model = stages.run(
         "lay out the weights",
         || Ok(Model::new(program.clone(), &weights)?),
         |_| None,
     )?;
     drop(weights);
-    let prover = |named: &dyn Fn(Stage)| {
-        let powers = srs.powers();
-        let links = Links {
-            input_salt: given.salt,
-            bound: given.bound.clone(),
-            ..Links::default()
-        };
-        Ok(prove::prove_linked(
-            &model, &secret, &trace, &links, powers, mode, &mut OsRng, named,
-        )?)
+    let laid = Laid {
+        dir,
+        program: &program,
+        model: &model,
+        secret: &secret,
     };
-    let (statement, proof) = staged(dir, &model, srs, stages, out, &prover)?;
-    Ok(Folded {
-        statement,
-        proof,
-        outputs: readings(&program, &trace),
-        mode,
-    })
+    laid.fold(given, &trace, srs, mode, stages, out)
+}
+
+/// Runs the program on an input.
+///
+/// # Errors
+/// An input that does not fit, or tokens that the model does not generate.
+pub fn trace(
+    program: &Program,
+    weights: &Weights,
+    given: &Given,
+    stages: &mut Stages,
+) -> eyre::Result<Trace> {
+    stages.run(
+        "run the model",
+        || run(program, weights, &given.input),
+        |_| None,
+    )
+}
+
+/// A model whose weights are laid out to be proven about.
+#[derive(Clone, Copy)]
+pub struct Laid<'a> {
+    /// Its folder.
+    pub dir: &'a ModelDir,
+    /// Its program.
+    pub program: &'a Program,
+    /// Its weights.
+    pub model: &'a Model,
+    /// What opens their commitment.
+    pub secret: &'a WeightSecret,
+}
+
+impl Laid<'_> {
+    /// Makes the folded proof of a run; verifies it natively.
+    ///
+    /// # Errors
+    /// An input that does not fit, or a secret of other weights.
+    pub fn fold(
+        self,
+        given: &Given,
+        trace: &Trace,
+        srs: &Srs,
+        mode: FoldMode,
+        stages: &mut Stages,
+        out: Output,
+    ) -> eyre::Result<Folded> {
+        let prover = |named: &dyn Fn(Stage)| {
+            let powers = srs.powers();
+            let links = Links {
+                input_salt: given.salt,
+                bound: given.bound.clone(),
+                ..Links::default()
+            };
+            Ok(prove::prove_linked(
+                self.model,
+                self.secret,
+                trace,
+                &links,
+                powers,
+                mode,
+                &mut OsRng,
+                named,
+            )?)
+        };
+        let (statement, proof) = staged(self.dir, self.model, srs, stages, out, &prover)?;
+        Ok(Folded {
+            statement,
+            proof,
+            outputs: readings(self.program, trace),
+            mode,
+        })
+    }
 }
 
 /// Makes the folded commitment proof of a model folder's weights; verifies it natively.
@@ -416,7 +473,10 @@ impl Checker {
 }
 
 /// Verifies a proof with the key that [`verifying_key_of`] found for it.
-fn verify_with(key: &VerifyingKey, srs: &Srs, file: &ProofFile) -> eyre::Result<Verdict> {
+///
+/// # Errors
+/// A refused proof, or one of another program than it says.
+pub fn verify_with(key: &VerifyingKey, srs: &Srs, file: &ProofFile) -> eyre::Result<Verdict> {
     let stated = file.proof.public.statement.first();
     ensure!(
         stated == Some(&file.program_digest.0),
