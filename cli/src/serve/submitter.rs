@@ -82,7 +82,10 @@ pub fn work(server: &Arc<Server>, mut destination: Destination) -> eyre::Result<
 
 /// Stores what came of an attempt; whether that is the end. What a contract refuses it refuses for ever; anything else
 /// is tried again.
-pub(super) fn ended(
+///
+/// # Errors
+/// If it cannot be stored.
+pub fn ended(
     store: &Store,
     job: &Job,
     settled: eyre::Result<Option<u64>>,
@@ -107,7 +110,7 @@ impl Destination {
     ///
     /// # Errors
     /// [`crate::chain::Revert`] if it is refused, a failure of the chain, or of the store, without which nothing is sent.
-    pub(super) async fn settle(
+    pub async fn settle(
         &mut self,
         store: &Store,
         job: &Job,
