@@ -197,7 +197,12 @@ fn wanted(request: &Request) -> Result<(Wanted, Content), Problem> {
                 .map_err(|e| bad(e.to_string()))?,
         )
         .map(|query| query.0);
-        wanted.map_err(|error| bad(error.body_text()))
+        let wanted = wanted.map_err(|error| bad(error.body_text()))?;
+        match (&wanted.input, &wanted.csv, &wanted.committed_input) {
+            (None, None, None) => Ok(wanted),
+            // Queries end up in logs on the way.
+            _ => Err(bad("inputs belong into the body, not into the query".into())),
+        }
     };
     match request.kind.as_str() {
         "application/json" => {
