@@ -9,6 +9,7 @@ use clap::Args;
 use eyre::{WrapErr, ensure, eyre};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use crate::chain::code::require_recorded;
 use crate::chain::manifest::Manifest;
@@ -168,7 +169,10 @@ impl Serve {
     }
 
     /// The chain, whose contracts are looked at, with the models that they take proofs of.
-    async fn destination(&self, models: &mut [Served]) -> eyre::Result<Option<Destination>> {
+    async fn destination(
+        &self,
+        models: &mut [Served],
+    ) -> eyre::Result<Option<(RpcChain, Vec<Manifest>)>> {
         let Some(rpc_url) = self.rpc_url.clone().filter(|_| !self.deployment.is_empty()) else {
             return Ok(None);
         };
@@ -192,14 +196,17 @@ impl Serve {
             require_model(&manifest, models).wrap_err_with(place)?;
             deployments.push(manifest);
         }
-        Ok(Some(Destination { chain, deployments }))
+        Ok(match chain {
+            Chain::Rpc(rpc) => Some((rpc, deployments)),
+            Chain::Embedded(_) => None,
+        })
     }
 
     /// Starts the threads that prove and submit; how many.
     fn work(
         &self,
         server: &Arc<Server>,
-        destination: Option<Destination>,
+        destination: Option<(RpcChain, Vec<Manifest>)>,
         ended: &mpsc::Sender<()>,
     ) -> eyre::Result<usize> {
         let start = |name: String, work: Box<dyn FnOnce() + Send>| {
@@ -217,14 +224,14 @@ impl Serve {
             start(format!("prover {index}"), work)?;
         }
         let provers = self.jobs as usize;
-        let Some(destination) = destination else {
+        let Some((rpc, deployments)) = destination else {
             return Ok(provers);
         };
-        let server = Arc::clone(server);
+        let (server, runtime) = (Arc::clone(server), Handle::current());
         let work = Box::new(move || {
-            if let Err(error) = submitter::work(&server, destination) {
-                server.out.error(&error);
-            }
+            let chain = Chain::Rpc(rpc);
+            let destination = Destination { chain, deployments };
+            submitter::work(&server, destination, &runtime);
         });
         start("submitter".into(), work)?;
         Ok(provers + 1)

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use alloy::primitives::B256;
 use eyre::{WrapErr, bail, ensure};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::job::{Job, NewJob, Proven, State, now};
 use crate::chain::Signed;

@@ -6,10 +6,11 @@
 //! whoever submitted it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eyre::{ensure, eyre};
 use laminate_model::artifact::{self, Kind};
+use tokio::runtime::Handle;
 
 use super::Server;
 use super::job::Job;
@@ -37,14 +38,8 @@ pub struct Destination {
     pub deployments: Vec<Manifest>,
 }
 
-/// Works until the server stops.
-///
-/// # Errors
-/// If the system gives no means to wait for a node.
-pub fn work(server: &Arc<Server>, mut destination: Destination) -> eyre::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+/// Works until the server stops; the node is waited for on `runtime`.
+pub fn work(server: &Arc<Server>, mut destination: Destination, runtime: &Handle) {
     let mut pause = FIRST_PAUSE;
     while !server.is_stopping() {
         let seen = server.rung();
@@ -77,7 +72,6 @@ pub fn work(server: &Arc<Server>, mut destination: Destination) -> eyre::Result<
             }
         }
     }
-    Ok(())
 }
 
 /// Stores what came of an attempt; whether that is the end. What a contract refuses it refuses for ever; anything else
@@ -181,9 +175,9 @@ impl Watch for Account<'_> {
 impl Server {
     /// Waits, unless the server stops.
     fn sleep(&self, pause: Duration) {
-        let end = std::time::Instant::now() + pause;
+        let end = Instant::now() + pause;
         while !self.is_stopping() {
-            let left = end.saturating_duration_since(std::time::Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
