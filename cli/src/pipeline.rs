@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod client;
 mod keys;
+mod laid;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use laminate_model::statement::Statement;
 use laminate_model::verify::Verifier;
 use laminate_prover::exec::Trace;
 use laminate_prover::input::Input;
-use laminate_prover::prove::{Links, Model, Stage, WeightSecret};
+use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove};
 use rand::rngs::OsRng;
 
@@ -40,6 +41,7 @@ pub use keys::{
     require_checked, require_keys, setup, setup_join,
 };
 use keys::{srs_path, verifying_key_of};
+pub use laid::Laid;
 
 /// A proof up to aggregation.
 #[derive(Clone, Debug)]
@@ -106,61 +108,6 @@ pub fn trace(
         || run(program, weights, &given.input),
         |_| None,
     )
-}
-
-/// A model whose weights are laid out to be proven about.
-#[derive(Clone, Copy)]
-pub struct Laid<'a> {
-    /// Its folder.
-    pub dir: &'a ModelDir,
-    /// Its program.
-    pub program: &'a Program,
-    /// Its weights.
-    pub model: &'a Model,
-    /// What opens their commitment.
-    pub secret: &'a WeightSecret,
-}
-
-impl Laid<'_> {
-    /// Makes the folded proof of a run; verifies it natively.
-    ///
-    /// # Errors
-    /// An input that does not fit, or a secret of other weights.
-    pub fn fold(
-        self,
-        given: &Given,
-        trace: &Trace,
-        srs: &Srs,
-        mode: FoldMode,
-        stages: &mut Stages,
-        out: Output,
-    ) -> eyre::Result<Folded> {
-        let prover = |named: &dyn Fn(Stage)| {
-            let powers = srs.powers();
-            let links = Links {
-                input_salt: given.salt,
-                bound: given.bound.clone(),
-                ..Links::default()
-            };
-            Ok(prove::prove_linked(
-                self.model,
-                self.secret,
-                trace,
-                &links,
-                powers,
-                mode,
-                &mut OsRng,
-                named,
-            )?)
-        };
-        let (statement, proof) = staged(self.dir, self.model, srs, stages, out, &prover)?;
-        Ok(Folded {
-            statement,
-            proof,
-            outputs: readings(self.program, trace),
-            mode,
-        })
-    }
 }
 
 /// Makes the folded commitment proof of a model folder's weights; verifies it natively.

@@ -259,8 +259,10 @@ impl Serve {
         };
         if !ended {
             for id in server.store.proving()? {
-                let job = server.store.requeue(&id)?;
-                server.changed(&job);
+                // One that came to its end meanwhile is not proving any more.
+                if let Ok(job) = server.store.requeue(&id) {
+                    server.changed(&job);
+                }
             }
             server
                 .out
