@@ -148,7 +148,8 @@ fn no_change_is_lost() {
 
 #[test]
 fn a_statement_that_stood_names_no_transaction() {
-    let store = Disk::new().open();
+    let disk = Disk::new();
+    let store = disk.open();
     let id = insert(&store, &new("a", true)).id;
     store.claim(&models()).unwrap();
     store.proven(&id, &proven()).unwrap();
@@ -191,7 +192,8 @@ fn other_changes_are_refused() {
             State::Submitted | State::Failed | State::Cancelled => &[],
         }
     };
-    let store = Disk::new().open();
+    let disk = Disk::new();
+    let store = disk.open();
     let mut tried = 0;
     for state in State::ALL {
         for (name, change) in &changes {
@@ -246,7 +248,8 @@ fn reach(store: &Store, state: State) -> String {
 
 #[test]
 fn a_job_that_ends_every_prover_is_given_up() {
-    let store = Disk::new().open();
+    let disk = Disk::new();
+    let store = disk.open();
     let id = insert(&store, &new("a", false)).id;
     for attempt in 1..=MAX_ATTEMPTS {
         let job = store.claim(&models()).unwrap().unwrap();
@@ -265,7 +268,8 @@ fn a_job_that_ends_every_prover_is_given_up() {
 
 #[test]
 fn jobs_go_in_order_and_to_models_that_are_there() {
-    let store = Disk::new().open();
+    let disk = Disk::new();
+    let store = disk.open();
     let other = NewJob {
         model: "other".into(),
         ..new("a", false)
@@ -294,7 +298,8 @@ fn jobs_go_in_order_and_to_models_that_are_there() {
 
 #[test]
 fn so_many_wait_and_no_more() {
-    let store = Disk::new().open();
+    let disk = Disk::new();
+    let store = disk.open();
     let add = || store.insert(&new("a", false), 2).unwrap();
     assert!(matches!(add(), Inserted::New(_)));
     assert!(matches!(add(), Inserted::New(_)));
@@ -305,7 +310,8 @@ fn so_many_wait_and_no_more() {
 
 #[test]
 fn requests_are_repeated_and_owners_kept_apart() {
-    let store = Disk::new().open();
+    let disk = Disk::new();
+    let store = disk.open();
     let asked = |owner: &str| NewJob {
         idempotency: Some(Idempotency {
             key: "k".into(),
