@@ -22,6 +22,7 @@ mod printable;
 mod progress;
 mod reading;
 mod sealed;
+mod serve;
 mod shards;
 mod subject;
 mod table;
@@ -81,6 +82,7 @@ enum Command {
     Check(cmd::check::Check),
     Poll(cmd::poll::PollCommand),
     Audit(cmd::audit::AuditCommand),
+    Serve(Box<cmd::serve::Serve>),
     Card(cmd::card::CardCommand),
     Srs(cmd::srs::SrsCommand),
     Inspect(cmd::inspect::Inspect),
@@ -126,6 +128,7 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Check(c) => block_on(c.run(out)),
         Command::Poll(c) => block_on(c.run(out)),
         Command::Audit(c) => block_on(c.run(out)),
+        Command::Serve(c) => block_on(c.run(out)),
         Command::Card(c) => c.run(out),
         Command::Srs(c) => c.run(out),
         Command::Inspect(c) => c.run(out),

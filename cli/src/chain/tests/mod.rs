@@ -19,6 +19,7 @@ mod proxy;
 mod records;
 mod resume;
 mod sentences;
+mod serve;
 mod universal;
 
 use std::path::{Path, PathBuf};
