@@ -1,9 +1,11 @@
 import { type ContractRunner, isCallException, type Provider } from "ethers";
+import { Attestations } from "./attestations.js";
 import type { Hex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import type { Deployment } from "./records.js";
 import { CallReverted, type Node, Registry } from "./registry.js";
 
+export * from "./attestations.js";
 export * from "./registry.js";
 
 async function reverting<T>(answer: Promise<T>): Promise<T> {
@@ -47,5 +49,12 @@ function node(runner: ContractRunner): Node {
 export class LaminateRegistry extends Registry {
   constructor(deployment: Deployment, runner: ContractRunner) {
     super(deployment, node(runner));
+  }
+}
+
+/** Attestations of models for ethers 6, and the gate `AuthorisedModels` that asks for them. */
+export class LaminateAttestations extends Attestations {
+  constructor(deployment: Deployment, gate: Hex, runner: ContractRunner) {
+    super(deployment, gate, node(runner));
   }
 }

@@ -1,10 +1,12 @@
 import { type Account, BaseError, type Chain, type Client, type Transport } from "viem";
 import { call, getBlockNumber, getChainId, getCode, sendTransaction } from "viem/actions";
+import { Attestations } from "./attestations.js";
 import type { Hex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import type { Deployment } from "./records.js";
 import { CallReverted, type Node, type NodeLog, Registry } from "./registry.js";
 
+export * from "./attestations.js";
 export * from "./registry.js";
 
 type AnyClient = Client<Transport, Chain | undefined, Account | undefined>;
@@ -71,4 +73,16 @@ function node(client: AnyClient): Node {
  */
 export function laminateActions(deployment: Deployment): (client: AnyClient) => { laminate: Registry } {
   return (client) => ({ laminate: new Registry(deployment, node(client)) });
+}
+
+/**
+ * Attestations of models for a viem client, and the gate `AuthorisedModels` that asks for them:
+ *
+ * ```ts
+ * const { attestations } = client.extend(attestationActions(deployment, gate));
+ * const { hash } = await attestations.attestModel({ model });
+ * ```
+ */
+export function attestationActions(deployment: Deployment, gate: Hex): (client: AnyClient) => { attestations: Attestations } {
+  return (client) => ({ attestations: new Attestations(deployment, gate, node(client)) });
 }
