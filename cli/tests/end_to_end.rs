@@ -53,7 +53,9 @@ fn reported(user: &User, proven: &Value) {
     let row = |list: &str, name: &str| -> Value {
         let rows = run[list].as_array().expect(list);
         let found = rows.iter().find(|row| row["name"] == name);
-        found.unwrap_or_else(|| panic!("{name} in {rows:?}")).clone()
+        found
+            .unwrap_or_else(|| panic!("{name} in {rows:?}"))
+            .clone()
     };
     assert_eq!(row("sizes", "KZG proof")["bytes"], proven["proof_bytes"]);
     let code = row("sizes", "code of Halo2UniversalVerifier");
@@ -62,23 +64,45 @@ fn reported(user: &User, proven: &Value) {
     assert!((200_000..1_000_000).contains(&gas), "{gas}");
     let circuit = &run["circuit"];
     let counts = ["base_rows", "poseidon_rows", "range_rows", "unusable_rows"];
-    let rows: u64 = counts.iter().map(|c| circuit[c].as_u64().expect("rows")).sum();
+    let rows: u64 = counts
+        .iter()
+        .map(|c| circuit[c].as_u64().expect("rows"))
+        .sum();
     assert_eq!(rows, 1 << circuit["k"].as_u64().expect("k"));
     assert_eq!(run["statement"]["fields"][2][1], proven["input_commitment"]);
     assert_eq!(run["development"], true);
     let detail = &run["fidelity"]["detail"];
     let decided = detail["confusion"].as_array().expect("decisions").iter();
-    let decided: u64 = decided.flat_map(|row| row.as_array().expect("row")).map(|n| n.as_u64().expect("count")).sum();
+    let decided: u64 = decided
+        .flat_map(|row| row.as_array().expect("row"))
+        .map(|n| n.as_u64().expect("count"))
+        .sum();
     assert_eq!(Some(decided), run["fidelity"]["rows"].as_u64());
 
-    let drawn = user.accepted(&["report", "run.json", "--baseline", "run.json", "-o", "report.html"]);
+    let drawn = user.accepted(&[
+        "report",
+        "run.json",
+        "--baseline",
+        "run.json",
+        "-o",
+        "report.html",
+    ]);
     assert_eq!(drawn["sections"].as_array().expect("sections").len(), 7);
     let html = std::fs::read_to_string(path(user, "report.html")).expect("report");
     let x = proven["input_commitment"].as_str().expect("commitment");
     assert!(html.contains(x) && html.contains(&gas.to_string()) && html.contains("DEV."));
-    altered(user, "run.json", 900, &["report", "run.json", "-o", "other.html"], "run.json");
+    altered(
+        user,
+        "run.json",
+        900,
+        &["report", "run.json", "-o", "other.html"],
+        "run.json",
+    );
     assert!(!path(user, "other.html").exists());
-    user.refused(&["report", "row.input", "-o", "other.html"], "expected a run record");
+    user.refused(
+        &["report", "row.input", "-o", "other.html"],
+        "expected a run record",
+    );
 }
 
 #[test]

@@ -234,7 +234,10 @@ impl Bench {
             figure(UNFOLDED, Some(report.layer_seconds_unfolded)),
             figure(FOLDED_VERIFY, Some(report.folded_verify_seconds)),
             figure("keys (made or loaded)", report.setup_seconds),
-            figure("published proof, native verification", report.verify_seconds),
+            figure(
+                "published proof, native verification",
+                report.verify_seconds,
+            ),
             figure("batch, input to published proof", report.batch_seconds),
             figure("batch, trace to folded proof", report.batch_layer_seconds),
         ];
@@ -339,7 +342,10 @@ impl Bench {
             circuit: vec![],
             fidelity: (&fidelity).into(),
             stages: vec![],
-            model: model(std::slice::from_ref(&program), hex_scalar(&program.digest()?))?,
+            model: model(
+                std::slice::from_ref(&program),
+                hex_scalar(&program.digest()?),
+            )?,
             shape: None,
             detail: fidelity.detail,
         };

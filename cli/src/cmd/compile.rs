@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_front::onnx;
-use laminate_front::quant::detail::Detail;
 use laminate_front::predict::{self, Predict, Threshold};
+use laminate_front::quant::detail::Detail;
 use laminate_front::quant::{
     self, Compiled, Fidelity, LayerRounding, NodeBound, Options, Perplexity, Rounding,
 };

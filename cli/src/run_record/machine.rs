@@ -53,7 +53,10 @@ mod tests {
         assert_eq!(value(info, "model name"), Some("A CPU @ 2.0 GHz: fast"));
         assert_eq!(value(info, "name"), None);
         assert_eq!(kib("24 kB"), Some(24 << 10));
-        assert_eq!((kib("24"), kib("x kB"), kib("18446744073709551615 kB")), (None, None, None));
+        assert_eq!(
+            (kib("24"), kib("x kB"), kib("18446744073709551615 kB")),
+            (None, None, None)
+        );
         assert!(Machine::this().threads > 0);
     }
 }

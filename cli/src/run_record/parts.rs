@@ -122,9 +122,7 @@ pub fn statement(
             ("credential scope", &bound.scope),
             ("nullifier", &bound.nullifier),
         ];
-        let given = named
-            .into_iter()
-            .filter_map(|(n, v)| Some((n, v.clone()?)));
+        let given = named.into_iter().filter_map(|(n, v)| Some((n, v.clone()?)));
         fields.extend(given.map(|(name, value)| (name.into(), value)));
     }
     if let Some(input) = input {
@@ -170,7 +168,10 @@ mod tests {
         }});
         let found = fidelity(&trees, None).unwrap().unwrap();
         assert_eq!(found.against, "margins of the library");
-        for none in [serde_json::json!({ "fidelity": null }), serde_json::json!({})] {
+        for none in [
+            serde_json::json!({ "fidelity": null }),
+            serde_json::json!({}),
+        ] {
             assert_eq!(fidelity(&none, None).unwrap(), None);
         }
         assert!(fidelity(&serde_json::json!({ "fidelity": 1 }), None).is_err());

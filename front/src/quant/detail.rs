@@ -138,7 +138,11 @@ mod tests {
         let found = Detail::new(&rows);
         assert!((SAMPLE / 2..=SAMPLE).contains(&found.sample.len()));
         assert_eq!(
-            (found.worst.len(), found.histogram.len(), found.confusion.len()),
+            (
+                found.worst.len(),
+                found.histogram.len(),
+                found.confusion.len()
+            ),
             (0, 0, 0)
         );
         let many = [CLASSES, 0].map(|class| (row(0, 1.0, 1.0).0, Some([class; 2])));

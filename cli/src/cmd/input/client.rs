@@ -97,8 +97,14 @@ fn entry(name: &str, program: &Program, rows: &[Vec<f32>]) -> Value {
 fn the_client_makes_this_builds_commitments() {
     let fraud = root().join("models/fraud/calibration.csv");
     let calibration = ["--calibration", fraud.to_str().unwrap()];
-    let batch = program("fraud/fraud.onnx", &[&calibration[..], &["--batch", "4"]].concat());
-    let whole = program("fraud/fraud.onnx", &[&calibration[..], &["--input-scale", "3"]].concat());
+    let batch = program(
+        "fraud/fraud.onnx",
+        &[&calibration[..], &["--batch", "4"]].concat(),
+    );
+    let whole = program(
+        "fraud/fraud.onnx",
+        &[&calibration[..], &["--input-scale", "3"]].concat(),
+    );
     let trees = program("fraud-trees/xgboost.json", &[]);
     let forest = program("fraud-trees/lightgbm.txt", &["--batch", "2"]);
     let of = |path: &str, program: &Program, count| sample(path, program, count);
@@ -109,11 +115,19 @@ fn the_client_makes_this_builds_commitments() {
         .collect();
     let all = [
         entry("a full batch", &batch, &of(csv, &batch, 4)),
-        entry("a batch whose last row is repeated", &batch, &of(csv, &batch, 3)),
+        entry(
+            "a batch whose last row is repeated",
+            &batch,
+            &of(csv, &batch, 3),
+        ),
         entry("halves of the scale, both signs", &whole, &[halves]),
         entry("trees", &trees, &of(table, &trees, 1)),
         entry("trees, every kind of number", &trees, &[odd(width)]),
-        entry("trees, a batch", &forest, &[of(table, &forest, 1), vec![odd(width)]].concat()),
+        entry(
+            "trees, a batch",
+            &forest,
+            &[of(table, &forest, 1), vec![odd(width)]].concat(),
+        ),
     ];
     let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
     let path = root().join("client/test/fixtures/inputs.json");

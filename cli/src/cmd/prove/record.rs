@@ -38,7 +38,10 @@ pub fn of(
     let text = llm::text(dir, &folded.outputs)?;
     let mut ran = Ran {
         command: "prove",
-        model: model(&[program.clone()], hex_scalar(&folded.statement.program_digest))?,
+        model: model(
+            std::slice::from_ref(&program),
+            hex_scalar(&folded.statement.program_digest),
+        )?,
         development: development(dir)?,
         figures: vec![],
         circuit: None,
@@ -91,7 +94,9 @@ pub(super) fn of_shards(
         development,
         figures: vec![],
         circuit: None,
-        sizes: size("KZG proofs of the shards", bytes).into_iter().collect(),
+        sizes: size("KZG proofs of the shards", bytes)
+            .into_iter()
+            .collect(),
         gas: vec![],
         fidelity: fidelity(root)?,
         statement: Some(StatementRecord {

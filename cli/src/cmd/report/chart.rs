@@ -120,12 +120,27 @@ impl Chart {
             chart.name(&bar.name, 0.0, y + 14.0);
             if let Some(limit) = bar.limit.map(clean) {
                 let wide = limit / scale * room;
-                chart.push("rect", "free", &[NAMES, y + 2.0, wide, ROW - 6.0], "up to the limit");
-                chart.push("rect", "main", &[NAMES, y + 2.0, long, ROW - 6.0], &bar.shown);
+                chart.push(
+                    "rect",
+                    "free",
+                    &[NAMES, y + 2.0, wide, ROW - 6.0],
+                    "up to the limit",
+                );
+                chart.push(
+                    "rect",
+                    "main",
+                    &[NAMES, y + 2.0, long, ROW - 6.0],
+                    &bar.shown,
+                );
                 let x = NAMES + wide;
                 chart.push("line", "limit", &[x, y, x, y + ROW - 2.0], "");
             } else {
-                chart.push("rect", "main", &[NAMES, y + 2.0, long, ROW - 6.0], &bar.shown);
+                chart.push(
+                    "rect",
+                    "main",
+                    &[NAMES, y + 2.0, long, ROW - 6.0],
+                    &bar.shown,
+                );
             }
             let after = NAMES + long.max(bar.limit.map_or(0.0, |l| clean(l) / scale * room));
             chart.push("text", "start", &[after + 6.0, y + 14.0], &bar.shown);
@@ -169,12 +184,21 @@ impl Chart {
         let x = |seconds: f64| NAMES + clean(seconds).min(end) / end * room;
         for (index, row) in rows.iter().enumerate() {
             let y = index as f64 * ROW;
-            let (class, indent) = if row.part { ("part", 14.0) } else { ("main", 0.0) };
+            let (class, indent) = if row.part {
+                ("part", 14.0)
+            } else {
+                ("main", 0.0)
+            };
             chart.name(&row.name, indent, y + 15.0);
             let mut last = NAMES;
             for [begin, end] in &row.spans {
                 let wide = (x(*end) - x(*begin)).max(1.0);
-                chart.push("rect", class, &[x(*begin), y + 4.0, wide, ROW - 8.0], &row.shown);
+                chart.push(
+                    "rect",
+                    class,
+                    &[x(*begin), y + 4.0, wide, ROW - 8.0],
+                    &row.shown,
+                );
                 last = last.max(x(*begin) + wide);
             }
             chart.push("text", "start", &[last + 6.0, y + 15.0], &row.shown);
@@ -282,7 +306,16 @@ mod tests {
 
     #[test]
     fn no_number_of_a_file_breaks_a_chart() {
-        let odd = [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e308, 1e-308];
+        let odd = [
+            0.0,
+            -1.0,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            1e308,
+            -1e308,
+            1e-308,
+        ];
         for a in odd {
             for b in odd {
                 let bar = |limit| Bar {

@@ -11,20 +11,25 @@ pub fn section(record: &RunRecord, old: &RunRecord) -> Section {
     let times = |record: &RunRecord| {
         let stages = record.stages.iter().map(|s| (s.name.clone(), s.seconds));
         let figures = record.figures.iter().map(|f| (f.name.clone(), f.seconds));
-        stages.chain(figures).collect()
+        stages.chain(figures).collect::<Vec<Value>>()
     };
     let sizes = |record: &RunRecord| {
-        let sizes = record.sizes.iter().map(|s| (s.name.clone(), s.bytes as f64));
+        let sizes = record
+            .sizes
+            .iter()
+            .map(|s| (s.name.clone(), s.bytes as f64));
         let peak = ("peak memory".to_owned(), record.peak_bytes as f64);
-        sizes.chain([peak]).collect()
+        sizes.chain([peak]).collect::<Vec<Value>>()
     };
     let gas = |record: &RunRecord| {
         let gas = record.gas.iter().map(|g| (g.name.clone(), g.gas as f64));
-        gas.collect()
+        gas.collect::<Vec<Value>>()
     };
     let cells = |record: &RunRecord| {
         let parts = record.circuit.iter().flat_map(|c| &c.parts);
-        parts.map(|p| (p.name.clone(), p.cells as f64)).collect()
+        parts
+            .map(|p| (p.name.clone(), p.cells as f64))
+            .collect::<Vec<Value>>()
     };
     let bytes = |value: f64| size(value as u64);
     let count = |value: f64| format!("{value:.0}");
@@ -71,24 +76,28 @@ fn cautions(record: &RunRecord, old: &RunRecord) -> Vec<String> {
         ));
     }
     if record.development != old.development {
-        let what = if old.development { "a development" } else { "a public" };
+        let what = if old.development {
+            "a development"
+        } else {
+            "a public"
+        };
         points.push(format!("Another reference string: {what} one."));
     }
     points
 }
 
-type Values = Vec<(String, f64)>;
+type Value = (String, f64);
 
 /// Values of one kind, by name; those of equal names in their order.
 fn figure(
     caption: &str,
-    old: &Values,
-    new: &Values,
+    old: &[Value],
+    new: &[Value],
     show: &dyn Fn(f64) -> String,
 ) -> Option<Figure> {
     let mut table = Table::new(caption, &["what", "baseline", "now", "change"]);
     let mut bars = vec![];
-    let mut left: Vec<Option<&(String, f64)>> = old.iter().map(Some).collect();
+    let mut left: Vec<Option<&Value>> = old.iter().map(Some).collect();
     for (name, value) in new {
         let found = left.iter_mut().find(|o| o.is_some_and(|o| o.0 == *name));
         let before = found.and_then(Option::take).map(|o| o.1);
@@ -132,7 +141,7 @@ mod tests {
 
     #[test]
     fn values_are_compared_by_name() {
-        let values = |pairs: &[(&str, f64)]| -> Values {
+        let values = |pairs: &[(&str, f64)]| -> Vec<Value> {
             pairs.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect()
         };
         let old = values(&[("a", 2.0), ("a", 8.0), ("gone", 1.0), ("zero", 0.0)]);
@@ -155,6 +164,6 @@ mod tests {
             ]
         );
         assert_eq!(change(0.0, 1.0), "from nothing");
-        assert!(figure("c", &vec![], &vec![], &|v| v.to_string()).is_none());
+        assert!(figure("c", &[], &[], &|v| v.to_string()).is_none());
     }
 }

@@ -8,7 +8,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eyre::{Context, ensure};
@@ -62,7 +62,7 @@ impl ReportCommand {
             self.output.display()
         );
         let record = read(&self.file)?;
-        let baseline = self.baseline.as_ref().map(read).transpose()?;
+        let baseline = self.baseline.as_deref().map(read).transpose()?;
         if let Some(baseline) = &baseline {
             ensure!(
                 baseline.command == record.command,
@@ -91,7 +91,7 @@ impl ReportCommand {
     }
 }
 
-fn read(path: &PathBuf) -> eyre::Result<RunRecord> {
+fn read(path: &Path) -> eyre::Result<RunRecord> {
     sealed::read(path).wrap_err(
         "expected a run record, which `laminate prove --report` and `laminate bench --report` write",
     )

@@ -113,7 +113,9 @@ impl Page {
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(format);
         environment.add_template("page.html", TEMPLATE)?;
-        Ok(environment.get_template("page.html")?.render(Value::from_serialize(self))?)
+        Ok(environment
+            .get_template("page.html")?
+            .render(Value::from_serialize(self))?)
     }
 
     /// Titles of the sections.

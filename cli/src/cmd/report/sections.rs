@@ -194,7 +194,11 @@ fn circuit(circuit: &CircuitRecord) -> Section {
         ("not usable", circuit.unusable_rows),
         ("free", free),
     ];
-    let all = rows.iter().map(|r| r.1).fold(0u64, u64::saturating_add).max(1);
+    let all = rows
+        .iter()
+        .map(|r| r.1)
+        .fold(0u64, u64::saturating_add)
+        .max(1);
     let mut budget = Table::new("Rows of the circuit", &["what", "rows", "share"]);
     let mut pieces = vec![];
     for (name, count) in rows {
@@ -212,7 +216,11 @@ fn circuit(circuit: &CircuitRecord) -> Section {
     let mut bars = vec![];
     for part in &circuit.parts {
         let counts = [part.cells, part.range_cells, part.poseidon_rows];
-        parts.row([part.name.clone()].into_iter().chain(counts.map(|c| c.to_string())));
+        parts.row(
+            [part.name.clone()]
+                .into_iter()
+                .chain(counts.map(|c| c.to_string())),
+        );
         bars.push(Bar {
             name: part.name.clone(),
             value: part.cells as f64,
@@ -221,7 +229,11 @@ fn circuit(circuit: &CircuitRecord) -> Section {
         });
     }
     let totals = [cells, sum(|p| p.range_cells), sum(|p| p.poseidon_rows)];
-    parts.row(["total".to_owned()].into_iter().chain(totals.map(|c| c.to_string())));
+    parts.row(
+        ["total".to_owned()]
+            .into_iter()
+            .chain(totals.map(|c| c.to_string())),
+    );
     Section {
         id: "circuit",
         title: "Circuit".into(),
@@ -230,7 +242,10 @@ fn circuit(circuit: &CircuitRecord) -> Section {
             circuit.k, circuit.k, circuit.columns
         )],
         figures: vec![
-            budget.with(Chart::stack("How the rows of the circuit are used", &pieces)),
+            budget.with(Chart::stack(
+                "How the rows of the circuit are used",
+                &pieces,
+            )),
             parts.with(Chart::bars("Cells of basic gates by part", &bars)),
         ],
         ..Section::default()
@@ -306,7 +321,9 @@ fn statement(record: &RunRecord) -> Section {
         return Section {
             id: "statement",
             title: "Statement".into(),
-            notes: vec!["A bench publishes nothing: its proofs are made, checked and thrown away.".into()],
+            notes: vec![
+                "A bench publishes nothing: its proofs are made, checked and thrown away.".into(),
+            ],
             ..Section::default()
         };
     };
@@ -343,7 +360,10 @@ fn unproven(record: &RunRecord) -> Vec<String> {
     let is = |of: fn(&crate::run_record::StatementRecord) -> bool| stated.is_some_and(of);
     let mut points = vec![];
     if record.development {
-        points.push("anything, to others: with a development reference string everything can be forged".to_owned());
+        points.push(
+            "anything, to others: with a development reference string everything can be forged"
+                .to_owned(),
+        );
     }
     if !record.model.weights_shown {
         points.push("that the weights are in range: a commitment proof (laminate prove-weights) shows it once for all".into());

@@ -80,7 +80,10 @@ fn record(text: &str) -> RunRecord {
                 poseidon_rows: 20,
             }],
         }),
-        sizes: vec![size("KZG proof", None), size("code of Verifier", Some(24_576))],
+        sizes: vec![
+            size("KZG proof", None),
+            size("code of Verifier", Some(24_576)),
+        ],
         gas: vec![GasRecord {
             name: own("submit"),
             gas: 319_360,
@@ -137,9 +140,14 @@ fn nothing_of_a_record_becomes_markup() {
         "--><!-- {{ title }} {% raw %} &lt;",
         "\u{0}\u{1b}[2J\u{202e}\u{2066}\u{200b}\r\n",
     ] {
-        let html = page(&record(hostile), Some(&record(hostile))).render().unwrap();
+        let html = page(&record(hostile), Some(&record(hostile)))
+            .render()
+            .unwrap();
         assert_eq!(skeleton(&html), expected, "{hostile:?}");
-        assert!(!html.contains("<script") && !html.contains("<img"), "{hostile:?}");
+        assert!(
+            !html.contains("<script") && !html.contains("<img"),
+            "{hostile:?}"
+        );
         let odd = |c: char| c.is_control() && c != '\n' || ('\u{200b}'..='\u{206f}').contains(&c);
         let found: String = html.chars().filter(|c| odd(*c)).collect();
         assert_eq!(found, "", "{hostile:?}");
@@ -149,7 +157,16 @@ fn nothing_of_a_record_becomes_markup() {
 #[test]
 fn a_report_asks_for_nothing_and_every_chart_has_its_table() {
     let html = page(&record(""), Some(&record(""))).render().unwrap();
-    for request in ["http:", "https:", "//", "src=", "url(", "@import", "<script", "<link rel=\"stylesheet"] {
+    for request in [
+        "http:",
+        "https:",
+        "//",
+        "src=",
+        "url(",
+        "@import",
+        "<script",
+        "<link rel=\"stylesheet",
+    ] {
         assert!(!html.contains(request), "{request}");
     }
     assert!(html.contains("default-src 'none'"));
@@ -157,11 +174,27 @@ fn a_report_asks_for_nothing_and_every_chart_has_its_table() {
     assert_eq!(count("<table>"), count("<caption>"));
     assert_eq!(count("<table>"), count("<figure>"));
     assert!(count("<svg ") > 8 && count("<svg ") == count("role=\"img\""));
-    for heading in ["Stages", "Circuit", "Sizes", "Gas", "Fidelity", "Statement", "Difference"] {
+    for heading in [
+        "Stages",
+        "Circuit",
+        "Sizes",
+        "Gas",
+        "Fidelity",
+        "Statement",
+        "Difference",
+    ] {
         assert!(html.contains(&format!(">{heading}")), "{heading}");
     }
     // What the numbers say.
-    for text in ["24576", "16777216", "319360", "not proven", "DEV.", "100 %", "2023-11-14T22:13:20Z"] {
+    for text in [
+        "24576",
+        "16777216",
+        "319360",
+        "not proven",
+        "DEV.",
+        "100 %",
+        "2023-11-14T22:13:20Z",
+    ] {
         assert!(html.contains(text) || text == "100 %", "{text}");
     }
     let mut public = record("");
@@ -250,14 +283,21 @@ fn files_that_are_no_run_records_are_refused_and_nothing_is_written() {
         refused(&altered);
     }
     for (from, to, expected) in [
-        ("laminate run record", "laminate compile record", "its magic is"),
+        (
+            "laminate run record",
+            "laminate compile record",
+            "its magic is",
+        ),
         ("\"version\": 1", "\"version\": 2", "of version 2"),
         ("\"circuit\": 8", "\"circuit\": 9", "is altered"),
     ] {
         let altered = text.replacen(from, to, 1);
         assert_ne!(altered, text, "{from}");
         let error = refused(altered.as_bytes());
-        assert!(error.contains(expected) && error.contains("--report"), "{error}");
+        assert!(
+            error.contains(expected) && error.contains("--report"),
+            "{error}"
+        );
     }
     let error = refused(br#"{"prove_seconds": 1.0}"#);
     assert!(error.contains("not a laminate run record"), "{error}");
@@ -267,7 +307,10 @@ fn files_that_are_no_run_records_are_refused_and_nothing_is_written() {
     bench.command = "bench".into();
     sealed::write(&bench, &at("bench.json")).unwrap();
     let error = run(&at("run.json"), Some(at("bench.json")), at("report.html")).unwrap_err();
-    assert!(error.to_string().contains("expected a baseline of `prove`"), "{error:#}");
+    assert!(
+        error.to_string().contains("expected a baseline of `prove`"),
+        "{error:#}"
+    );
     let error = run(&at("run.json"), None, at("bench.json")).unwrap_err();
     assert!(error.to_string().contains("is a run record"), "{error:#}");
     assert_eq!(sealed::read::<RunRecord>(&at("bench.json")).unwrap(), bench);
