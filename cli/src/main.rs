@@ -21,6 +21,7 @@ mod pipeline;
 mod printable;
 mod progress;
 mod reading;
+mod run_record;
 mod sealed;
 mod serve;
 mod shards;
@@ -87,10 +88,12 @@ enum Command {
     Srs(cmd::srs::SrsCommand),
     Inspect(cmd::inspect::Inspect),
     Bench(cmd::bench::Bench),
+    Report(cmd::report::ReportCommand),
 }
 
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
+    measure::since_start();
     if cli.progress == Progress::Json {
         progress::tell();
     }
@@ -133,6 +136,7 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Srs(c) => c.run(out),
         Command::Inspect(c) => c.run(out),
         Command::Bench(c) => c.run(out),
+        Command::Report(c) => c.run(out),
     };
     done.map(|()| Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! Time and memory of stages.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -19,6 +20,10 @@ pub struct Measured {
     /// Whether it is a part of the whole stage before it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub part: bool,
+    /// When it ran: seconds of begin and end on the clock of [`since_start`]. A part has more of them than one if it came up
+    /// again.
+    #[serde(skip)]
+    pub spans: Vec<[f64; 2]>,
 }
 
 /// Divides a stage into parts as it runs; a part may come up several times.
@@ -45,11 +50,13 @@ impl Parts {
         let (running, since, rows) = &mut *self.state.borrow_mut();
         if let Some(stage) = *running {
             let seconds = since.elapsed().as_secs_f64();
+            let span = span(*since);
             let peak_bytes = peak_bytes();
             match rows.iter_mut().find(|r| r.stage == stage) {
                 Some(row) => {
                     row.seconds += seconds;
                     row.peak_bytes = peak_bytes;
+                    row.spans.push(span);
                 }
                 None => rows.push(Measured {
                     stage: stage.into(),
@@ -57,6 +64,7 @@ impl Parts {
                     peak_bytes,
                     bytes: None,
                     part: true,
+                    spans: vec![span],
                 }),
             }
         }
@@ -93,9 +101,24 @@ impl Stages {
             peak_bytes: peak_bytes(),
             bytes: size(&value),
             part: false,
+            spans: vec![span(start)],
         });
         Ok(value)
     }
+}
+
+/// When this was first asked, which is when the command began.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Seconds since the first call.
+pub fn since_start() -> f64 {
+    START.elapsed().as_secs_f64()
+}
+
+/// From `begin` until now, on the clock of [`since_start`].
+fn span(begin: Instant) -> [f64; 2] {
+    let end = since_start();
+    [begin.saturating_duration_since(*START).as_secs_f64(), end]
 }
 
 /// Stages as a table for people.

@@ -37,6 +37,74 @@ fn altered(user: &User, name: &str, at: usize, args: &[&str], expected: &str) {
     std::fs::write(&path, &good).expect("write");
 }
 
+/// The run's record says what `prove` said, and `report` draws all of it.
+fn reported(user: &User, proven: &Value) {
+    let text = std::fs::read_to_string(path(user, "run.json")).expect("record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    let run = &record["content"];
+    let stages = run["stages"].as_array().expect("stages");
+    let told = proven["stages"].as_array().expect("stages");
+    assert_eq!(stages.len(), told.len());
+    for (stage, told) in stages.iter().zip(told) {
+        assert_eq!(stage["name"], told["stage"]);
+        let [begin, end] = [0, 1].map(|at| stage["spans"][0][at].as_f64().expect("time"));
+        assert!(begin <= end, "{stage}");
+    }
+    let row = |list: &str, name: &str| -> Value {
+        let rows = run[list].as_array().expect(list);
+        let found = rows.iter().find(|row| row["name"] == name);
+        found
+            .unwrap_or_else(|| panic!("{name} in {rows:?}"))
+            .clone()
+    };
+    assert_eq!(row("sizes", "KZG proof")["bytes"], proven["proof_bytes"]);
+    let code = row("sizes", "code of Halo2UniversalVerifier");
+    assert!(code["bytes"].as_u64() <= code["limit"].as_u64(), "{code}");
+    let gas = row("gas", "submit the proof")["gas"].as_u64().expect("gas");
+    assert!((200_000..1_000_000).contains(&gas), "{gas}");
+    let circuit = &run["circuit"];
+    let counts = ["base_rows", "poseidon_rows", "range_rows", "unusable_rows"];
+    let rows: u64 = counts
+        .iter()
+        .map(|c| circuit[c].as_u64().expect("rows"))
+        .sum();
+    assert_eq!(rows, 1 << circuit["k"].as_u64().expect("k"));
+    assert_eq!(run["statement"]["fields"][2][1], proven["input_commitment"]);
+    assert_eq!(run["development"], true);
+    let detail = &run["fidelity"]["detail"];
+    let decided = detail["confusion"].as_array().expect("decisions").iter();
+    let decided: u64 = decided
+        .flat_map(|row| row.as_array().expect("row"))
+        .map(|n| n.as_u64().expect("count"))
+        .sum();
+    assert_eq!(Some(decided), run["fidelity"]["rows"].as_u64());
+
+    let drawn = user.accepted(&[
+        "report",
+        "run.json",
+        "--baseline",
+        "run.json",
+        "-o",
+        "report.html",
+    ]);
+    assert_eq!(drawn["sections"].as_array().expect("sections").len(), 7);
+    let html = std::fs::read_to_string(path(user, "report.html")).expect("report");
+    let x = proven["input_commitment"].as_str().expect("commitment");
+    assert!(html.contains(x) && html.contains(&gas.to_string()) && html.contains("DEV."));
+    altered(
+        user,
+        "run.json",
+        900,
+        &["report", "run.json", "-o", "other.html"],
+        "run.json",
+    );
+    assert!(!path(user, "other.html").exists());
+    user.refused(
+        &["report", "row.input", "-o", "other.html"],
+        "expected a run record",
+    );
+}
+
 #[test]
 fn from_model_to_chain() {
     let Some(user) = User::new() else { return };
@@ -87,8 +155,9 @@ fn from_model_to_chain() {
         &[&prove[..4], &["--fold", "off", "-o", "off.proof"]].concat(),
         "--folded-only",
     );
-    let proven = user.accepted(&prove);
+    let proven = user.accepted(&[&prove[..], &["--report", "run.json"]].concat());
     assert!(proven["output"][0][0].as_f64().expect("score") > 0.9);
+    reported(&user, &proven);
     assert_eq!(proven["input_commitment"], committed["input_commitment"]);
     let x = committed["input_commitment"].as_str().expect("commitment");
     user.accepted(&["verify", "p.proof", "--input-commitment", x]);

@@ -1,4 +1,5 @@
 import { type ContractRunner, isCallException, type Provider } from "ethers";
+import { Attestations } from "./attestations.js";
 import type { Hex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import type { Deployment } from "./records.js";
@@ -6,6 +7,7 @@ import { Poll } from "./poll.js";
 import { CallReverted, type Node, Registry } from "./registry.js";
 
 export { Poll, type Vote } from "./poll.js";
+export * from "./attestations.js";
 export * from "./registry.js";
 
 async function reverting<T>(answer: Promise<T>): Promise<T> {
@@ -56,5 +58,12 @@ export class LaminateRegistry extends Registry {
 export class LaminatePoll extends Poll {
   constructor(deployment: Deployment, runner: ContractRunner) {
     super(deployment, node(runner));
+  }
+}
+
+/** Attestations of models for ethers 6, and the gate `AuthorisedModels` that asks for them. */
+export class LaminateAttestations extends Attestations {
+  constructor(deployment: Deployment, gate: Hex, runner: ContractRunner) {
+    super(deployment, gate, node(runner));
   }
 }

@@ -1,14 +1,14 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { checksummed, concat, fromHex, type Hex, readWord, toHex, word, wordHex } from "./bytes.js";
+import { fromHex, type Hex, readWord, toHex, word, wordHex } from "./bytes.js";
 import { encodeCalldata, encodeSubmission, type RegistryFunction, statementHash } from "./encode.js";
 import { LaminateError } from "./errors.js";
+import { address, call, guarded, hash, logsInRanges, type Node, type NodeLog, pause, requireChain, RevertError, words } from "./node.js";
 import { decodeOutput, type Output } from "./output.js";
 import type { ProofFile } from "./proof.js";
 import type { Deployment } from "./records.js";
-import { guarded, type Node, type NodeLog, RevertError } from "./node.js";
-import { explainRevert, type Revert } from "./revert.js";
+import type { Revert } from "./revert.js";
 
-export { CallReverted, type Node, type NodeLog, RevertError } from "./node.js";
+export { CallReverted, type LogFilter, type Node, type NodeLog, RevertError } from "./node.js";
 
 /** A registered model. */
 export interface Model {
@@ -86,13 +86,9 @@ export interface WaitOptions {
 
 /** State of a route that a router takes. */
 const OPEN = 1n;
-const RANGE = 10_000n;
 const INTERVAL = 1_000;
 
-const hash = (text: string) => keccak_256(new TextEncoder().encode(text));
 const EVENT = toHex(hash("InferenceVerified(uint256,bytes32,bytes32,address,bytes)"));
-
-const call = (signature: string, ...words: readonly Uint8Array[]): Hex => toHex(concat(hash(signature).subarray(0, 4), ...words));
 
 /** The registry of a deployment. */
 export class Registry {
@@ -107,19 +103,11 @@ export class Registry {
 
   /** Refuses another chain than the deployment's; asked once. */
   requireChain(): Promise<void> {
-    this.#chain ??= this.#compareChain().catch((error: unknown) => {
+    this.#chain ??= requireChain(this.#node, this.deployment.chainId).catch((error: unknown) => {
       this.#chain = undefined;
       throw error;
     });
     return this.#chain;
-  }
-
-  async #compareChain(): Promise<void> {
-    const { chainId } = this.deployment;
-    const found = await this.#node.chainId();
-    if (found !== chainId) {
-      throw new LaminateError("chain", `wrong chain: the node is on chain ${found}, the deployment is on chain ${chainId}`);
-    }
   }
 
   async getModel(model: Hex): Promise<Model> {
@@ -193,8 +181,8 @@ export class Registry {
       return { valid: true, trust: "node", statementHash: statement };
     } catch (error) {
       if (error instanceof RevertError) {
-        const { name, arguments: values } = error;
-        return { valid: false, trust: "node", revert: { name, message: explainRevert(error.data).message, arguments: values } };
+        const { name, reason: message, arguments: values } = error;
+        return { valid: false, trust: "node", revert: { name, message, arguments: values } };
       }
       throw error;
     }
@@ -222,22 +210,9 @@ export class Registry {
     const topic = (value: Hex | undefined) => (value === undefined ? null : wordHex(BigInt(value)));
     const topics = [EVENT, topic(filter.model), topic(filter.inputCommitment), topic(filter.statementHash)];
     const last = filter.toBlock ?? (await this.#node.blockNumber());
-    const found: Inference[] = [];
-    let range = filter.range ?? RANGE;
-    for (let from = filter.fromBlock ?? BigInt(this.deployment.block); from <= last; ) {
-      const to = from + range - 1n < last ? from + range - 1n : last;
-      let logs: NodeLog[];
-      try {
-        logs = await this.#node.logs({ address: this.deployment.modelRegistry.address, topics, fromBlock: from, toBlock: to });
-      } catch (error) {
-        if (range === 1n) throw error;
-        range = range / 2n || 1n;
-        continue;
-      }
-      found.push(...logs.map(inference));
-      from = to + 1n;
-    }
-    return found;
+    const of = { address: this.deployment.modelRegistry.address, topics };
+    const logs = await logsInRanges(this.#node, { ...of, fromBlock: filter.fromBlock ?? BigInt(this.deployment.block), toBlock: last }, filter.range);
+    return logs.map(inference);
   }
 
   /**
@@ -286,16 +261,6 @@ export class Registry {
   }
 }
 
-const address = (value: bigint): Hex => checksummed(`0x${wordHex(value).slice(26)}`);
-
-/** The first words of an answer. */
-function words(bytes: Uint8Array, count: number): bigint[] {
-  if (bytes.length < 32 * count) {
-    throw new LaminateError("answer", `the node answered ${bytes.length} bytes, expected ${32 * count}; is there a registry at this address?`);
-  }
-  return Array.from({ length: count }, (_, index) => readWord(bytes, 32 * index));
-}
-
 function inference(log: NodeLog): Inference {
   const [, model = "0x", input = "0x", statement = "0x"] = log.topics;
   const bytes = fromHex(log.data);
@@ -313,18 +278,4 @@ function inference(log: NodeLog): Inference {
     transactionHash: log.transactionHash,
     logIndex: log.logIndex,
   };
-}
-
-function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", abort, { once: true });
-  });
 }

@@ -11,6 +11,15 @@ export interface Revert {
   readonly arguments: Readonly<Record<string, bigint | Hex>>;
 }
 
+/** A custom error, and what to say of it: one sentence, or one for each value of the argument `cases`. */
+export interface ErrorEntry {
+  readonly selector: string;
+  readonly name: string;
+  readonly inputs: readonly (readonly [name: string, type: string])[];
+  readonly sentences: readonly string[];
+  readonly cases?: string;
+}
+
 const ERROR = "0x08c379a0";
 const PANIC = "0x4e487b71";
 const REASON_LIMIT = 300;
@@ -36,17 +45,19 @@ function shown(value: bigint | Hex | undefined, form: string | undefined): strin
  * Explains what a contract returned when it reverted, with the sentences of the command line.
  *
  * @param data The bytes, as nodes give them.
+ * @param also Errors of contracts beside Laminate's own.
  */
-export function explainRevert(data: Hex): Revert {
+export function explainRevert(data: Hex, also: readonly ErrorEntry[] = []): Revert {
   const none = (message: string): Revert => ({ name: "", message, arguments: {} });
   if (data === "0x") return none("it gave no reason (a call to a contract of another kind, or out of gas)");
   const bytes = fromHex(data);
   const selector = toHex(bytes.subarray(0, 4));
-  const known = REVERTS.find((error) => error.selector === selector);
+  const table: readonly ErrorEntry[] = [...REVERTS, ...also];
+  const known = table.find((error) => error.selector === selector);
   if (known && bytes.length === 4 + 32 * known.inputs.length) {
     const values: Record<string, bigint | Hex> = {};
     for (const [index, [name, type]] of known.inputs.entries()) values[name] = argument(bytes, index, type);
-    const variant = "cases" in known ? Number(values[known.cases] ?? 0n) : 0;
+    const variant = known.cases !== undefined ? Number(values[known.cases] ?? 0n) : 0;
     const template = known.sentences[Math.min(variant, known.sentences.length - 1)] ?? "";
     const message = template.replace(/\{(\w+)(?::(\w+))?\}/g, (_, name: string, form?: string) => shown(values[name], form));
     return { name: known.name, message, arguments: values };

@@ -1,5 +1,6 @@
 import { type Account, BaseError, type Chain, type Client, type Transport } from "viem";
 import { call, getBlockNumber, getChainId, getCode, sendTransaction } from "viem/actions";
+import { Attestations } from "./attestations.js";
 import type { Hex } from "./bytes.js";
 import { LaminateError } from "./errors.js";
 import type { Deployment } from "./records.js";
@@ -7,6 +8,7 @@ import { Poll } from "./poll.js";
 import { CallReverted, type Node, type NodeLog, Registry } from "./registry.js";
 
 export { Poll, type Vote } from "./poll.js";
+export * from "./attestations.js";
 export * from "./registry.js";
 
 type AnyClient = Client<Transport, Chain | undefined, Account | undefined>;
@@ -87,4 +89,16 @@ export function laminateActions(deployment: Deployment): (client: AnyClient) => 
  */
 export function pollActions(deployment: Deployment): (client: AnyClient) => { poll: Poll } {
   return (client) => ({ poll: new Poll(deployment, node(client)) });
+}
+
+/**
+ * Attestations of models for a viem client, and the gate `AuthorisedModels` that asks for them:
+ *
+ * ```ts
+ * const { attestations } = client.extend(attestationActions(deployment, gate));
+ * const { hash } = await attestations.attestModel({ model });
+ * ```
+ */
+export function attestationActions(deployment: Deployment, gate: Hex): (client: AnyClient) => { attestations: Attestations } {
+  return (client) => ({ attestations: new Attestations(deployment, gate, node(client)) });
 }

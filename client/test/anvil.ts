@@ -55,8 +55,9 @@ export class Anvil {
   async request(method: string, params: unknown[] = []): Promise<unknown> {
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
     const response = await fetch(this.url, { method: "POST", headers: { "content-type": "application/json" }, body });
-    const answer = (await response.json()) as { result?: unknown; error?: { message: string } };
-    if (answer.error) throw new Error(answer.error.message);
+    const answer = (await response.json()) as { result?: unknown; error?: { message: string; code: number; data?: unknown } };
+    // With code and data, as wallets pass them on.
+    if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
     return answer.result;
   }
 

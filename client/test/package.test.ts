@@ -37,7 +37,7 @@ describe("the package", () => {
   }, 120_000);
 
   it("asks nothing of Node in its core", () => {
-    for (const file of ["index", "verify", "program", "proof", "records", "input", "registry", "viem", "ethers"]) {
+    for (const file of ["index", "verify", "program", "proof", "records", "input", "node", "registry", "attestations", "viem", "ethers", "react", "wagmi"]) {
       const code = readFileSync(join(client, `dist/${file}.js`), "utf8");
       expect(code, file).not.toMatch(/from "node:|require\(|\bBuffer\b|\bprocess\./);
     }

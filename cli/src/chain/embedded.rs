@@ -21,7 +21,7 @@ use super::{CODE_LIMIT, Created, Receipt, Revert};
 /// The rules: the fork that mainnet runs.
 const FORK: SpecId = SpecId::OSAKA;
 /// EIP-7825: most gas of one transaction.
-const GAS_LIMIT: u64 = 1 << 24;
+pub const GAS_LIMIT: u64 = 1 << 24;
 /// Gas of a block, as on mainnet.
 const BLOCK_GAS_LIMIT: u64 = 60_000_000;
 /// Seconds between blocks.

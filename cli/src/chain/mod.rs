@@ -46,7 +46,7 @@ use alloy::sol_types::SolCall;
 use eyre::{WrapErr, ensure, eyre};
 use serde::Serialize;
 
-pub use embedded::EmbeddedChain;
+pub use embedded::{EmbeddedChain, GAS_LIMIT};
 pub use revert::Revert;
 pub use rpc::RpcChain;
 

@@ -16,6 +16,7 @@ use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_aggregator::packed::Opening;
 use laminate_aggregator::prove::Target;
 use laminate_engine::fold::FoldMode;
+use laminate_front::quant::detail::Detail;
 use laminate_model::verify::Verifier;
 use serde::Serialize;
 
@@ -23,12 +24,15 @@ use super::commit::commit;
 use super::compile::{Compile, FidelityReport, LlmArgs, compile};
 use super::setup::{DEV_K, choose, commitment_k, dev_path, development};
 use crate::bound::BindingArgs;
-use crate::files::ModelDir;
+use crate::files::{ModelDir, hex_scalar};
 use crate::fraud;
 use crate::input::first_rows;
 use crate::measure::{Measured, Stages, peak_bytes, size};
 use crate::output::Output;
 use crate::pipeline::{self, FOLD_STAGE, VERIFY_STAGE};
+use crate::run_record::{
+    self, CircuitRecord, Figure, ModelInfo, Ran, Recorder, SizeRecord, circuit, model,
+};
 
 /// Measure every stage of proving one model.
 #[derive(Debug, Args)]
@@ -57,6 +61,9 @@ pub struct Bench {
     /// Runs of the folded proof; the median is reported.
     #[arg(long, default_value_t = 5)]
     pub repeat: usize,
+    /// Record the run in this file, for `laminate report`.
+    #[arg(long = "report", value_name = "FILE")]
+    pub record: Option<PathBuf>,
 }
 
 /// Benchmarks of other things than one model over rows.
@@ -102,7 +109,15 @@ pub struct Report {
     pub circuit: Vec<PartReport>,
     /// All stages of the single run, then of the batch.
     pub stages: Vec<Measured>,
+    /// Rows of the fidelity report, for the record.
+    #[serde(skip)]
+    pub detail: Option<Detail>,
 }
+
+/// Names of figures, in the table and in the record.
+const LAYERS: &str = "trace to folded proof";
+const UNFOLDED: &str = "trace to folded proof, unfolded";
+const FOLDED_VERIFY: &str = "folded proof, native verification";
 
 /// Cells of one part of the circuit.
 #[derive(Debug, Serialize)]
@@ -141,6 +156,9 @@ struct Run {
     circuit: Vec<PartReport>,
     fidelity: FidelityReport,
     stages: Vec<Measured>,
+    model: ModelInfo,
+    shape: Option<CircuitRecord>,
+    detail: Detail,
 }
 
 impl Bench {
@@ -155,6 +173,7 @@ impl Bench {
             Some(Special::Fold(fold)) => return fold.run(out),
             None => {}
         }
+        let recorder = Recorder::begin(self.record.as_deref())?;
         let single = self.one(1, out)?;
         let batch = if self.batch > 1 {
             Some(self.one(self.batch, out)?)
@@ -182,8 +201,64 @@ impl Bench {
             fidelity: single.fidelity,
             circuit: single.circuit,
             stages,
+            detail: Some(single.detail),
         };
+        if let Some(recorder) = recorder {
+            let ran = self.ran(&report, single.model, single.shape)?;
+            recorder.stop().write(ran, &report.stages)?;
+        }
         out.result(&human(&report), &report)
+    }
+
+    /// What is recorded beside the stages.
+    fn ran(
+        &self,
+        report: &Report,
+        model: ModelInfo,
+        circuit: Option<CircuitRecord>,
+    ) -> eyre::Result<Ran> {
+        let figure = |name: &str, seconds: Option<f64>| {
+            let name = name.to_owned();
+            seconds.map(|seconds| Figure { name, seconds })
+        };
+        let size = |name: &str, bytes: Option<u64>| {
+            bytes.map(|bytes| SizeRecord {
+                name: name.into(),
+                bytes,
+                limit: None,
+            })
+        };
+        let figures = [
+            figure("input to published proof", report.prove_seconds),
+            figure(LAYERS, Some(report.layer_seconds)),
+            figure(UNFOLDED, Some(report.layer_seconds_unfolded)),
+            figure(FOLDED_VERIFY, Some(report.folded_verify_seconds)),
+            figure("keys (made or loaded)", report.setup_seconds),
+            figure(
+                "published proof, native verification",
+                report.verify_seconds,
+            ),
+            figure("batch, input to published proof", report.batch_seconds),
+            figure("batch, trace to folded proof", report.batch_layer_seconds),
+        ];
+        let sizes = [
+            size("folded proof", Some(report.folded_bytes)),
+            size("KZG proof", report.proof_bytes),
+            size("proving key", report.proving_key_bytes),
+            size("verifying key", report.verifying_key_bytes),
+        ];
+        let whole = serde_json::to_value(report)?;
+        Ok(Ran {
+            command: "bench",
+            model,
+            development: true,
+            figures: figures.into_iter().flatten().collect(),
+            circuit,
+            sizes: sizes.into_iter().flatten().collect(),
+            gas: vec![],
+            fidelity: run_record::fidelity(&whole, report.detail.as_ref())?,
+            statement: None,
+        })
     }
 
     fn one(&self, batch: usize, out: Output) -> eyre::Result<Run> {
@@ -267,6 +342,12 @@ impl Bench {
             circuit: vec![],
             fidelity: (&fidelity).into(),
             stages: vec![],
+            model: model(
+                std::slice::from_ref(&program),
+                hex_scalar(&program.digest()?),
+            )?,
+            shape: None,
+            detail: fidelity.detail,
         };
         if !self.layers_only {
             let start = Instant::now();
@@ -299,6 +380,7 @@ impl Bench {
             let params = keys.meta.pinning.params;
             let (_, cells) =
                 AggregationCircuit::mock(&verifier, params, &folded.statement, &folded.proof)?;
+            result.shape = Some(circuit(params, &cells));
             result.circuit = parts(&cells);
         }
         for row in &mut stages.rows {
@@ -339,15 +421,9 @@ fn human(report: &Report) -> String {
     };
     let s = |v: f64| format!("{v:.3} s");
     row("input to published proof", report.prove_seconds.map(s));
-    row("trace to folded proof", Some(s(report.layer_seconds)));
-    row(
-        "trace to folded proof, unfolded",
-        Some(s(report.layer_seconds_unfolded)),
-    );
-    row(
-        "folded proof, native verification",
-        Some(s(report.folded_verify_seconds)),
-    );
+    row(LAYERS, Some(s(report.layer_seconds)));
+    row(UNFOLDED, Some(s(report.layer_seconds_unfolded)));
+    row(FOLDED_VERIFY, Some(s(report.folded_verify_seconds)));
     row("folded proof", Some(size(report.folded_bytes)));
     row("keys (made or loaded)", report.setup_seconds.map(s));
     row(

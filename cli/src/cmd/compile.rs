@@ -13,6 +13,7 @@ use clap::Args;
 use eyre::{Context, ensure, eyre};
 use laminate_front::onnx;
 use laminate_front::predict::{self, Predict, Threshold};
+use laminate_front::quant::detail::Detail;
 use laminate_front::quant::{
     self, Compiled, Fidelity, LayerRounding, NodeBound, Options, Perplexity, Rounding,
 };
@@ -321,13 +322,13 @@ impl Finished {
         args: &Compile,
         programs: &[&Program],
         human: String,
-        report: &T,
+        (report, detail): (&T, Option<&Detail>),
         warnings: &[String],
         out: Output,
     ) -> eyre::Result<Self> {
         let report = serde_json::to_value(report)?;
         let _stage = out.stage("Recording what the model was compiled from");
-        CompileRecord::new(args, programs, report.clone())?.write(&args.output)?;
+        CompileRecord::new(args, programs, report.clone(), detail)?.write(&args.output)?;
         Ok(Self {
             human,
             report,
@@ -426,7 +427,7 @@ impl Compile {
             self,
             &[&compiled.program],
             text,
-            &report,
+            (&report, Some(&fidelity.detail)),
             &report.warnings,
             out,
         )

@@ -18,6 +18,7 @@ pub mod poll;
 pub mod prove;
 pub mod prove_weights;
 pub mod register;
+pub mod report;
 pub mod serve;
 pub mod setup;
 pub mod srs;

@@ -1,5 +1,7 @@
 //! `laminate prove`: input to published proof.
 
+mod record;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -24,6 +26,7 @@ use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
 use crate::pipeline::{self, Folded, Purpose};
 use crate::reading::Reading;
+use crate::run_record::Recorder;
 use crate::shards::{self, ShardDir, ShardReport};
 
 /// Prove a model's inference on one batch of inputs.
@@ -59,6 +62,10 @@ pub struct Prove {
     /// Make a proof that `laminate join` takes, instead of one for a contract. Those of shards are always so.
     #[arg(long, conflicts_with = "folded_only")]
     pub for_join: bool,
+    /// Record the run in this file, for `laminate report`: stages, memory, circuit, sizes, gas, fidelity and statement.
+    /// Nothing private is in it; measuring takes some seconds more, after the proof.
+    #[arg(long = "report", value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// The proof to write.
     #[arg(short, long, required_unless_present = "folded_only")]
     pub output: Option<PathBuf>,
@@ -118,8 +125,9 @@ impl Prove {
             ));
         }
         self.check_outputs()?;
+        let recorder = Recorder::begin(self.record.as_deref())?;
         if let Some(shards) = ShardDir::open(&self.dir)? {
-            return self.shards(&shards, out);
+            return self.shards(&shards, recorder, out);
         }
         let dir = ModelDir::open(&self.dir)?;
         let mut stages = Stages::default();
@@ -143,6 +151,7 @@ impl Prove {
                 proof: folded.proof.to_stored(),
             };
             files::write(Kind::FoldedProof, development, &file, path)?;
+            self.write_record(recorder, &dir, (&folded, None), &stages, out)?;
             return self.report(&dir, &folded, None, stages, out);
         }
         let purpose = Purpose::of(self.target(), dir.setup()?.opening);
@@ -153,6 +162,7 @@ impl Prove {
             .ok_or_else(|| eyre!("no --output given"))?;
         self.keep_output(&program, &folded)?;
         files::write(Kind::Proof, development, &proof, path)?;
+        self.write_record(recorder, &dir, (&folded, Some(&proof)), &stages, out)?;
         self.report(&dir, &folded, Some(&proof), stages, out)
     }
 
@@ -181,7 +191,12 @@ impl Prove {
     }
 
     /// Proves all shards of a model.
-    fn shards(&self, shards: &ShardDir, out: Output) -> eyre::Result<()> {
+    fn shards(
+        &self,
+        shards: &ShardDir,
+        recorder: Option<Recorder>,
+        out: Output,
+    ) -> eyre::Result<()> {
         ensure!(
             self.keep_layers.is_none(),
             "--keep-layers is for models that are proven as a whole; leave it out"
@@ -231,6 +246,10 @@ impl Prove {
             proof_bytes,
             stages: stages.rows,
         };
+        if let Some(recorder) = recorder {
+            let ran = record::of_shards(&self.dir, &programs, &report, development)?;
+            recorder.stop().write(ran, &report.stages)?;
+        }
         let table = measure::table(&report.stages);
         let text = report.text.as_ref();
         let text = text.map_or_else(String::new, |text| format!("\ntext   {text:?}"));
@@ -242,6 +261,24 @@ impl Prove {
             report.input_commitment
         );
         out.result(&human, &report)
+    }
+
+    /// Records a run that is over, if it is to be.
+    fn write_record(
+        &self,
+        recorder: Option<Recorder>,
+        dir: &ModelDir,
+        (folded, proof): (&Folded, Option<&ProofFile>),
+        stages: &Stages,
+        out: Output,
+    ) -> eyre::Result<()> {
+        let Some(recorder) = recorder else {
+            return Ok(());
+        };
+        let stopped = recorder.stop();
+        let ran = record::of(dir, folded, proof, out)
+            .wrap_err("the proof is written, its run could not be recorded")?;
+        stopped.write(ran, &stages.rows)
     }
 
     fn report(

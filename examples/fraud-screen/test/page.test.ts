@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,17 +7,15 @@ import { build, preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { Anvil, anvilPath } from "../../../client/test/anvil.js";
 import { HEADER, resealed } from "../../../client/test/fixtures.js";
+import { accessibility, browserPath } from "./browser.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const fixtures = fileURLToPath(new URL("../../../client/test/fixtures/", import.meta.url));
 const row = fileURLToPath(new URL("../../../models/fraud/legit.csv", import.meta.url));
-const axe = readFileSync(fileURLToPath(new URL("../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
 const shots = process.env.SCREENSHOTS;
 
 const path = anvilPath();
-const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => existsSync(file));
 if (!path) console.log("skipped: no anvil; npm ci in the repository's root installs it");
-if (!browserPath) console.log("skipped: no Chromium; `apt-get install chromium` installs it");
 
 /** A wallet that announces itself, whose node is anvil: the page's policy stays closed, as requests leave through this process. */
 async function wallet(page: Page, answer: (method: string, params: unknown[]) => Promise<unknown>): Promise<void> {
@@ -201,17 +199,10 @@ describe.skipIf(!path || !browserPath)("the page", () => {
     for (const [scheme, width] of [["light", 1000], ["dark", 1000], ["light", 320]] as const) {
       await page.emulateMedia({ colorScheme: scheme });
       await page.setViewportSize({ width, height: 900 });
-      // The page's own policy lets in no script but its own; this one comes through the debugger.
-      await page.evaluate(axe);
-      const found = await page.evaluate(async () => {
-        const { axe: checker } = window as unknown as { axe: { run: () => Promise<{ violations: { id: string }[]; passes: unknown[] }> } };
-        const { violations, passes } = await checker.run();
-        return { violations: violations.map((violation) => violation.id), passes: passes.length };
-      });
+      const found = await accessibility(page);
       expect(found.violations, `${scheme}, ${width}`).toEqual([]);
       expect(found.passes).toBeGreaterThan(15);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-      expect(wide, `${scheme}, ${width}`).toBeLessThanOrEqual(width);
+      expect(found.width, `${scheme}, ${width}`).toBeLessThanOrEqual(width);
       if (shots) await page.screenshot({ path: join(shots, `fraud-screen-${scheme}-${width}.png`), fullPage: true });
     }
   }, 120_000);

@@ -6,6 +6,7 @@ use laminate_prover::exec::{ExecError, Executor, Trace};
 use rayon::prelude::*;
 
 use super::QuantError;
+use super::detail::{Detail, Row};
 use super::input::real;
 use super::model::Model;
 use crate::graph::Graph;
@@ -53,6 +54,8 @@ pub struct Fidelity {
     pub determination: Option<f64>,
     /// Of language models, over the rows whose next token the text has.
     pub perplexity: Option<Perplexity>,
+    /// Rows one by one, as far as they are shown.
+    pub detail: Detail,
 }
 
 impl Fidelity {
@@ -70,8 +73,8 @@ struct Compared {
     sum: f64,
     /// Largest of them.
     max: f64,
-    /// Whether both decide alike.
-    agrees: bool,
+    /// What the float model and the program decide.
+    decided: Option<[usize; 2]>,
     /// The first output, float and integer.
     first: (f64, f64),
     /// `-ln softmax(outputs)[next]` of what comes true, float and integer.
@@ -156,7 +159,7 @@ fn compare(
     Compared {
         sum: errors().sum(),
         max: errors().fold(0.0, f64::max),
-        agrees: decision.is_some_and(|d| d.decide(found) == d.decide(&expected)),
+        decided: decision.map(|d| [d.decide(&expected), d.decide(found)]),
         first: (first(&expected), first(found)),
         surprise: next.map(|next| (surprise(&expected, next), surprise(found, next))),
     }
@@ -198,6 +201,7 @@ fn summarise(results: Vec<Rows>, decision: Option<Decision>, width: usize) -> Fi
         agreeing: 0,
         determination: None,
         perplexity: None,
+        detail: Detail::default(),
     };
     let mut rows = vec![];
     for result in results {
@@ -212,7 +216,19 @@ fn summarise(results: Vec<Rows>, decision: Option<Decision>, width: usize) -> Fi
     out.rows = rows.len();
     out.mean_error = rows.iter().map(|r| r.sum).sum::<f64>() / (out.rows * width).max(1) as f64;
     out.max_error = rows.iter().map(|r| r.max).fold(0.0, f64::max);
-    out.agreeing = rows.iter().filter(|r| r.agrees).count();
+    let agrees = |r: &&Compared| r.decided.is_some_and(|[float, integer]| float == integer);
+    out.agreeing = rows.iter().filter(agrees).count();
+    let shown = rows.iter().enumerate().map(|(row, r)| {
+        let (float, integer) = r.first;
+        let shown = Row {
+            row,
+            float,
+            integer,
+            error: r.max,
+        };
+        (shown, r.decided)
+    });
+    out.detail = Detail::new(&shown.collect::<Vec<_>>());
     if decision.is_none() {
         let first: Vec<_> = rows.iter().map(|r| r.first).collect();
         out.determination = determination(&first);

@@ -24,6 +24,7 @@ mod attention;
 pub mod bounds;
 pub mod calibrate;
 pub mod decide;
+pub mod detail;
 mod error;
 mod factors;
 mod fidelity;

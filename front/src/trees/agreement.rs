@@ -1,5 +1,7 @@
 //! How close the integer program is to what the library predicts.
 
+use std::borrow::Cow;
+
 use laminate_model::program::{Program, Weights};
 use laminate_prover::exec::{ExecError, Executor};
 use rayon::prelude::*;
@@ -8,6 +10,7 @@ use super::Predict;
 use super::ensemble::{Decision, Ensemble};
 use super::head::Made;
 use super::program::keys_of;
+use crate::quant::detail::{Detail, Row};
 
 /// What the integer program is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Agreement {
     pub max_error: f64,
     /// Rows with the same class, where there are classes.
     pub agreeing: Option<usize>,
+    /// Rows one by one, as far as they are shown; empty where the library's classes are all there is.
+    pub detail: Detail,
 }
 
 /// What the integer program gives for rows of float32 features.
@@ -123,6 +128,7 @@ pub fn with_table(
             mean_error: 0.0,
             max_error: 0.0,
             agreeing: Some(agreeing),
+            detail: Detail::default(),
         });
     }
     let skip = width.checked_sub(outputs)?;
@@ -148,33 +154,62 @@ fn compare(
     found: &[Vec<f64>],
     table: &[Vec<f64>],
 ) -> Agreement {
-    let agrees = |(f, t): &(&Vec<f64>, &Vec<f64>)| {
-        decided(ensemble, made, f) == expected(ensemble, made, space, t)
+    let both = |(f, t): (&Vec<f64>, &Vec<f64>)| {
+        let expected = expected(ensemble, made, space, t);
+        (expected, decided(ensemble, made, f))
     };
+    let decided: Vec<_> = found.iter().zip(table).map(both).collect();
     let classes = ensemble.decision != Decision::None || made.asked.is_some();
-    let agreeing = classes.then(|| found.iter().zip(table).filter(agrees).count());
+    let agreeing = classes.then(|| decided.iter().filter(|(e, f)| e == f).count());
     let linked = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
         rows.iter().map(|row| ensemble.predictions(row)).collect()
     };
-    let errors = match (made.predict, space) {
-        (Predict::Class, _) => errors(&[], &[]),
+    let (found, table): (Cow<'_, [Vec<f64>]>, Cow<'_, [Vec<f64>]>) = match (made.predict, space) {
+        (Predict::Class, _) => (Cow::default(), Cow::default()),
         (Predict::Margin, Space::Margins) | (Predict::Response, Space::Predictions) => {
-            errors(found, table)
+            (found.into(), table.into())
         }
-        (Predict::Margin, Space::Predictions) => errors(&linked(found), table),
-        (Predict::Response, Space::Margins) => errors(found, &linked(table)),
+        (Predict::Margin, Space::Predictions) => (linked(found).into(), table.into()),
+        (Predict::Response, Space::Margins) => (found.into(), linked(table).into()),
     };
+    let errors = errors(&found, &table);
     Agreement {
         against: match space {
             Space::Margins => Against::Margins,
             Space::Predictions => Against::Predictions,
         },
-        rows: found.len(),
+        rows: decided.len(),
         // Of none it is zero, and not its negative.
         mean_error: errors.iter().fold(0.0, |sum, e| sum + e) / errors.len().max(1) as f64,
         max_error: errors.iter().copied().fold(0.0, f64::max),
         agreeing,
+        detail: detail(&found, &table, &decided),
     }
+}
+
+/// Rows one by one: values where both have them, classes otherwise.
+fn detail(
+    found: &[Vec<f64>],
+    table: &[Vec<f64>],
+    decided: &[(Option<usize>, Option<usize>)],
+) -> Detail {
+    let row = |(row, (expected, class)): (usize, &(Option<usize>, Option<usize>))| {
+        let classes = expected.zip(*class).map(|(e, c)| [e, c]);
+        let (ours, theirs) = (found.get(row), table.get(row));
+        let first = |values: Option<&Vec<f64>>, class: &Option<usize>| match values {
+            Some(values) => values.first().copied().unwrap_or(0.0),
+            None => class.map_or(0.0, |class| class as f64),
+        };
+        let pairs = ours.into_iter().flatten().zip(theirs.into_iter().flatten());
+        let shown = Row {
+            row,
+            float: first(theirs, expected),
+            integer: first(ours, class),
+            error: pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max),
+        };
+        (shown, classes)
+    };
+    Detail::new(&decided.iter().enumerate().map(row).collect::<Vec<_>>())
 }
 
 /// The class that outputs of the program decide for.

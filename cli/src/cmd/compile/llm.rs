@@ -249,7 +249,7 @@ pub fn run(args: &Compile, out: Output) -> eyre::Result<Finished> {
         args,
         &programs,
         human(&report, &args.output),
-        &report,
+        (&report, Some(&fidelity.detail)),
         &report.warnings,
         out,
     )

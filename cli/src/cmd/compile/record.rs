@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use eyre::{Context, ensure, eyre};
+use laminate_front::quant::detail::Detail;
 use laminate_model::program::Program;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub struct CompileRecord {
     pub programs: Vec<String>,
     /// What `compile --json` reported.
     pub report: Value,
+    /// Rows of the fidelity report one by one, as far as `report` shows them.
+    pub fidelity: Option<Detail>,
 }
 
 /// A file that went into a compilation.
@@ -49,7 +52,7 @@ pub struct Source {
 
 impl Record for CompileRecord {
     const MAGIC: &'static str = "laminate compile record";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Source {
@@ -98,7 +101,12 @@ impl CompileRecord {
     ///
     /// # Errors
     /// A file that can no longer be read, or no program.
-    pub fn new(args: &Compile, programs: &[&Program], report: Value) -> eyre::Result<Self> {
+    pub fn new(
+        args: &Compile,
+        programs: &[&Program],
+        report: Value,
+        fidelity: Option<&Detail>,
+    ) -> eyre::Result<Self> {
         let first = programs.first().ok_or_else(|| eyre!("no program"))?;
         let named = Compile {
             name: Some(first.name.clone()),
@@ -121,6 +129,7 @@ impl CompileRecord {
             sources: sources.collect::<eyre::Result<_>>()?,
             programs: digests.collect::<eyre::Result<_>>()?,
             report,
+            fidelity: fidelity.cloned(),
         })
     }
 

@@ -120,7 +120,7 @@ pub fn run(args: &Compile, layers: usize, out: Output) -> eyre::Result<Finished>
     };
     let text = human(&report, &options, &args.output);
     let programs: Vec<&Program> = programs.iter().collect();
-    Finished::new(args, &programs, text, &report, &[], out)
+    Finished::new(args, &programs, text, (&report, None), &[], out)
 }
 
 /// Refuses to destroy commitments of an earlier compilation.

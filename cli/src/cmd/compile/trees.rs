@@ -163,7 +163,15 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
         warnings: warnings.into_iter().collect(),
     };
     let text = human(&report, &args.output);
-    Finished::new(args, &[&program], text, &report, &report.warnings, out)
+    let detail = fidelity.as_ref().map(|f| &f.detail);
+    Finished::new(
+        args,
+        &[&program],
+        text,
+        (&report, detail),
+        &report.warnings,
+        out,
+    )
 }
 
 /// What follows the margins, and why if that was not asked for.

@@ -1,5 +1,7 @@
 //! `laminate input`: inputs that are committed to before anybody proves anything about them.
 
+#[cfg(test)]
+mod client;
 mod commit;
 mod show;
 
