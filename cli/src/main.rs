@@ -11,6 +11,7 @@ mod destination;
 mod exit;
 mod files;
 mod fraud;
+mod given;
 mod input;
 mod joins;
 mod llm;

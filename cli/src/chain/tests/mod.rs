@@ -12,6 +12,7 @@ mod faults;
 mod fixture;
 mod forest;
 mod gas;
+mod networks;
 mod node;
 mod proxy;
 mod records;
