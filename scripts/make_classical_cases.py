@@ -38,6 +38,7 @@ def cases() -> dict[str, tuple[Any, Floats, NDArray[Any], dict[str, Any]]]:
     flowers, kinds = load_iris(return_X_y=True)
     patients, progress = load_diabetes(return_X_y=True)
     flowers, patients = flowers.astype(np.float32), (patients * 10).astype(np.float32)
+    raw = load_diabetes(scaled=False).data.astype(np.float32)
     two = (kinds == 1).astype(np.int64)
     worse = (progress > np.median(progress)).astype(np.int64)
     names = np.array(["setosa", "versicolor", "virginica"])[kinds]
@@ -48,6 +49,8 @@ def cases() -> dict[str, tuple[Any, Floats, NDArray[Any], dict[str, Any]]]:
         "logistic": (make_pipeline(StandardScaler(), LogisticRegression()), patients, worse, {}),
         "logistic_tensors": (make_pipeline(RobustScaler(), LogisticRegression()), patients, worse, tensors),
         "logistic_columns": (make_pipeline(StandardScaler(), LogisticRegression()), flowers, two, {"zipmap": "columns"}),
+        "raw": (make_pipeline(StandardScaler(), LogisticRegression()), raw, worse, {}),
+        "raw_linear": (make_pipeline(SimpleImputer(), StandardScaler(), Ridge()), raw, progress, {}),
         "multinomial": (make_pipeline(SimpleImputer(), MinMaxScaler(), LogisticRegression()), flowers, kinds, {}),
         "names": (make_pipeline(MinMaxScaler(clip=True), LogisticRegression()), flowers, names, {}),
         "one_against_rest": (OneVsRestClassifier(LogisticRegression()), flowers, kinds, {}),

@@ -1,5 +1,5 @@
 //! Every network of `models/` that no other test brings onto a chain: from its file to a record in the registry, by a real
-//! proof that the generated verifier checks on the embedded EVM.
+//! proof that the generated verifier checks on the embedded EVM. How faithful programs are, `front/tests/carried.rs` tells.
 
 use std::path::PathBuf;
 
@@ -18,21 +18,19 @@ struct Carried {
     calibration: &'static str,
     row: &'static str,
     threshold: Option<f64>,
-    /// What the report has to say: rows, the largest mean error, and the least share of decisions (variance of one number).
-    faithful: (usize, f64, f64),
 }
 
 fn file(name: &str) -> PathBuf {
     workspace().join("models").join(name)
 }
 
-/// Compiles a model, compares it with the float one, proves a row and records the proof; what the proof shows.
-fn recorded(carried: &Carried, evaluation: &str) -> Vec<i32> {
+/// Compiles a model, proves a row and records the proof; what the proof shows.
+fn recorded(carried: &Carried) -> Vec<i32> {
     let folder = tempfile::tempdir().unwrap();
-    let (compiled, found) = compile(&Compile {
+    let (compiled, _) = compile(&Compile {
         model: file(carried.model),
         calibration: Some(file(carried.calibration)),
-        evaluation: Some(file(evaluation)),
+        evaluation: None,
         predictions: None,
         predict: None,
         argmax: false,
@@ -50,16 +48,6 @@ fn recorded(carried: &Carried, evaluation: &str) -> Vec<i32> {
         output: folder.path().to_path_buf(),
     })
     .unwrap();
-    println!("{}: {found:?}", carried.model);
-    let (rows, error, share) = carried.faithful;
-    assert_eq!((found.rows, found.refused), (rows, 0), "{}", carried.model);
-    assert!(found.mean_error <= error, "{}: {found:?}", carried.model);
-    let shares = found.agreement.or(found.determination);
-    assert!(
-        shares.is_none_or(|found| found >= share),
-        "{}: {found:?}",
-        carried.model
-    );
     let ready = Ready::new((compiled.program, compiled.weights));
     let given = first_rows(&file(carried.row), &ready.program, 1).unwrap();
     let proof = ready.prove(&given);
@@ -92,9 +80,8 @@ fn an_autoencoder_finds_what_is_unusual() {
             calibration: "fraud/calibration.csv",
             row,
             threshold: Some(1.19),
-            faithful: (2000, 0.01, 0.99),
         };
-        assert_eq!(recorded(&carried, "fraud/evaluation.csv"), [unusual]);
+        assert_eq!(recorded(&carried), [unusual]);
     }
 }
 
@@ -105,9 +92,8 @@ fn a_generator_draws_an_image() {
         calibration: "digits-gan/calibration.csv",
         row: "digits-gan/latent.npy",
         threshold: None,
-        faithful: (1000, 0.01, 0.0),
     };
-    let image = recorded(&carried, "digits-gan/evaluation.csv");
+    let image = recorded(&carried);
     assert_eq!(image.len(), 64);
 }
 
@@ -118,9 +104,8 @@ fn a_transformer_tells_the_language() {
         calibration: "languages/calibration.csv",
         row: "languages/sentence.csv",
         threshold: None,
-        faithful: (1000, 0.1, 0.99),
     };
-    let logits = recorded(&carried, "languages/evaluation.csv");
+    let logits = recorded(&carried);
     assert_eq!(logits.len(), 8);
 }
 
@@ -131,16 +116,14 @@ fn pipelines_of_scikit_learn_say_what_a_patient_is_to_expect() {
         calibration: "diabetes/calibration.csv",
         row: "diabetes/patient.csv",
         threshold: Some(0.5),
-        faithful: (150, 0.01, 0.99),
     };
-    assert_eq!(recorded(&logistic, "diabetes/evaluation.csv"), [1]);
+    assert_eq!(recorded(&logistic), [1]);
     let ridge = Carried {
         model: "diabetes/ridge.onnx",
         threshold: None,
-        faithful: (150, 1.0, 0.99),
         ..logistic
     };
-    assert_eq!(recorded(&ridge, "diabetes/evaluation.csv").len(), 1);
+    assert_eq!(recorded(&ridge).len(), 1);
 }
 
 /// The two that other tests prove, but not down to a chain.
@@ -151,15 +134,13 @@ fn a_convolutional_network_and_an_lstm_are_recorded() {
         calibration: "digits/calibration.csv",
         row: "digits/image.json",
         threshold: None,
-        faithful: (400, 0.2, 0.99),
     };
-    assert_eq!(recorded(&digits, "digits/evaluation.csv").len(), 10);
+    assert_eq!(recorded(&digits).len(), 10);
     let sunspots = Carried {
         model: "sunspots/sunspots.onnx",
         calibration: "sunspots/calibration.csv",
         row: "sunspots/evaluation.csv",
         threshold: None,
-        faithful: (60, 0.01, 0.99),
     };
-    assert_eq!(recorded(&sunspots, "sunspots/evaluation.csv").len(), 1);
+    assert_eq!(recorded(&sunspots).len(), 1);
 }

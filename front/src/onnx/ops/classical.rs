@@ -73,10 +73,12 @@ pub const OPS: &[(&str, Build, &[&str])] = &[
 /// # Errors
 /// [`ImportError::Node`] if the label is computed with.
 pub(super) fn label(context: &mut Context<'_, '_>) -> Result<bool, ImportError> {
-    let of_label = matches!(context.raw(0)?, Some(Value::Label));
+    // What names nothing is refused where it is read.
+    let operand = |i| context.raw(i).ok().flatten();
+    let of_label = matches!(operand(0), Some(Value::Label));
     let of_classes = context.op() == "ArrayFeatureExtractor"
-        && context.raw(0)?.is_some_and(Value::is_constant)
-        && matches!(context.raw(1)?, Some(Value::Tensor(_)));
+        && operand(0).is_some_and(Value::is_constant)
+        && matches!(operand(1), Some(Value::Tensor(_)));
     if of_label {
         let same = [
             "Cast",
