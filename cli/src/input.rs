@@ -38,7 +38,7 @@ impl Given {
         }
     }
 
-    /// The input in a file: rows (CSV or JSON) or tokens (JSON), or one that `input commit` wrote.
+    /// The input in a file: rows (CSV, JSON, .npy or .npz) or tokens (JSON), or one that `input commit` wrote.
     ///
     /// # Errors
     /// A file of another form or of another program, values that do not fit, or a commitment of other values.

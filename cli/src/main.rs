@@ -12,6 +12,7 @@ mod eligibility;
 mod exit;
 mod files;
 mod fraud;
+mod given;
 mod input;
 mod joins;
 mod llm;

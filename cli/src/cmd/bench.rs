@@ -283,6 +283,7 @@ impl Bench {
             headroom: None,
             min_agreement: None,
             min_column_bits: 0,
+            cost: false,
             force: false,
             binding: BindingArgs::default(),
             llm: LlmArgs::default(),

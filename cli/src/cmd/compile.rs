@@ -1,5 +1,6 @@
 //! `laminate compile`: model file to program and weights; language models in `llm`, trees in `trees`.
 
+mod cost;
 mod decision;
 mod llm;
 mod record;
@@ -25,6 +26,7 @@ use serde_json::Value;
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
 pub use record::{CompileRecord, Source};
 
+use cost::CostReport;
 pub use decision::DecisionReport;
 use decision::PredictArg;
 use useful::Floor;
@@ -46,13 +48,13 @@ const ROW_LOG: u8 = 17;
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[command(
-    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile fraud.onnx --calibration rows.csv --threshold 0.5 -o decision\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n  laminate compile credit.json --evaluation rows.csv --predictions predictions.csv -o credit\n\nModels of trees are read by their content: XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) and\nONNX-ML (scikit-learn through skl2onnx). They need no calibration.\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
+    after_help = "Examples:\n  laminate compile models/fraud/fraud.onnx --calibration models/fraud/calibration.csv -o fraud\n  laminate compile models/fraud/ternary.onnx --weights ternary --calibration models/fraud/calibration.csv -o ternary\n  laminate compile fraud.onnx --calibration rows.csv --threshold 0.5 -o decision\n  laminate compile fraud.onnx --calibration rows.npy --cost -o fraud\n  laminate compile smollm2.gguf --tokens 16 --prompt-tokens 5 -o smollm2\n  laminate compile credit.json --evaluation rows.csv --predictions predictions.csv -o credit\n\nModels of trees are read by their content: XGBoost (JSON, UBJSON, old binary), LightGBM (text), CatBoost (JSON) and\nONNX-ML (scikit-learn through skl2onnx). They need no calibration.\n\nA language model's proof has --tokens positions: the prompt and what is generated but the last token, which is\nshown, too.\n\nExit code 4: the program is written, but it is not the model, as the report and a warning say (--min-agreement,\n--min-column-bits)."
 )]
 pub struct Compile {
     /// The model: ONNX; trees of XGBoost, LightGBM, CatBoost or ONNX-ML; or a language model, as .gguf, .safetensors, folder of Hugging Face or .bin of llama2.c.
     #[serde(skip)]
     pub model: PathBuf,
-    /// Rows (CSV or JSON) that show the range of every value. For language models a text, or lists of token ids
+    /// Rows (CSV, JSON, .npy or .npz) that show the range of every value. For language models a text, or lists of token ids
     /// (.json); texts sampled from the model itself by default.
     #[arg(long)]
     #[serde(skip)]
@@ -61,7 +63,7 @@ pub struct Compile {
     #[arg(long)]
     #[serde(skip)]
     pub evaluation: Option<PathBuf>,
-    /// What the library predicts for the evaluation rows, for the fidelity report of a model of trees (CSV or JSON):
+    /// What the library predicts for the evaluation rows, for the fidelity report of a model of trees (CSV, JSON, .npy or .npz):
     /// a column for each output, before or after the link function, or one column of classes.
     #[arg(long)]
     #[serde(skip)]
@@ -112,6 +114,11 @@ pub struct Compile {
     #[arg(short, long)]
     #[serde(skip)]
     pub output: PathBuf,
+    /// Lay out the circuit, too, and say what it takes, before any key is made: its cells and rows, and how long a reference
+    /// string has to be. For a large language model that takes minutes.
+    #[arg(long)]
+    #[serde(skip)]
+    pub cost: bool,
     /// Overwrite a folder with a weight commitment, whose secret is lost.
     #[arg(long)]
     #[serde(skip)]
@@ -281,7 +288,7 @@ fn network(args: &Compile) -> eyre::Result<(Compiled, Fidelity, Option<Threshold
         ));
     }
     let calibration = args.calibration.as_deref().ok_or_else(|| {
-        eyre!("no calibration rows: give inputs of the model with --calibration FILE (CSV or JSON)")
+        eyre!("no calibration rows: give inputs of the model with --calibration FILE (CSV, JSON, .npy or .npz)")
     })?;
     let model = || args.model.display().to_string();
     let graph = onnx::read(&args.model).wrap_err_with(model)?;
@@ -321,12 +328,21 @@ impl Finished {
     fn new<T: Serialize>(
         args: &Compile,
         programs: &[&Program],
-        human: String,
+        mut human: String,
         (report, detail): (&T, Option<&Detail>),
         warnings: &[String],
         out: Output,
     ) -> eyre::Result<Self> {
-        let report = serde_json::to_value(report)?;
+        let mut report = serde_json::to_value(report)?;
+        if args.cost {
+            let _stage = out.stage("Laying out the circuit");
+            let costs = programs.iter().map(|program| CostReport::of(program));
+            let costs = costs.collect::<eyre::Result<Vec<_>>>()?;
+            for cost in &costs {
+                human = format!("{human}\n{}", cost.lines());
+            }
+            report["cost"] = serde_json::to_value(costs)?;
+        }
         let _stage = out.stage("Recording what the model was compiled from");
         CompileRecord::new(args, programs, report.clone(), detail)?.write(&args.output)?;
         Ok(Self {

@@ -20,7 +20,7 @@ use super::setup::{Fold, FoldedSrs, commitment_k};
 use crate::bound::{BoundArgs, BoundReport, hidden, input_line, public_columns, public_input};
 use crate::destination;
 use crate::files::{self, FoldedFile, ModelDir, ProofFile, hex_scalar};
-use crate::input::Given;
+use crate::given::InputArgs;
 use crate::llm;
 use crate::measure::{self, Measured, Stages};
 use crate::output::Output;
@@ -32,15 +32,13 @@ use crate::shards::{self, ShardDir, ShardReport};
 /// Prove a model's inference on one batch of inputs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  laminate prove fraud --input models/fraud/fraud.csv -o fraud.proof\n\nThe folder needs `commit` and `setup` first. The proof file is public: it shows the output and hides\nweights and input. A layer folder or folded proof is private: it holds both.\nWhichever contract checks it (`verifier --mode`), the proof is the same."
+    after_help = "Examples:\n  laminate prove fraud --input models/fraud/fraud.csv -o fraud.proof\n  laminate prove digits --image three.png -o three.proof\n\nThe folder needs `commit` and `setup` first. The proof file is public: it shows the output and hides\nweights and input. A layer folder or folded proof is private: it holds both.\nWhichever contract checks it (`verifier --mode`), the proof is the same."
 )]
 pub struct Prove {
     /// Folder with program, weights, commitment and keys.
     pub dir: PathBuf,
-    /// Rows (CSV or JSON), at most the batch; unused slots repeat the last row. For language models the tokens that
-    /// `laminate generate -o` writes. Or what `laminate input commit` made of either: the proof then states its commitment.
-    #[arg(long)]
-    pub input: PathBuf,
+    #[command(flatten)]
+    pub input: InputArgs,
     /// Join all layers in one opening, or prove each on its own: a baseline for --folded-only, as published proofs
     /// have one opening.
     #[arg(long, value_enum, default_value_t = Fold::On)]
@@ -133,7 +131,7 @@ impl Prove {
         let mut stages = Stages::default();
         let program = dir.program()?;
         hidden::require_file(&program, self.keep_output.as_deref())?;
-        let mut given = Given::read(&self.input, &program)?;
+        let mut given = self.input.read(&program)?;
         given.bound = self.bound.read(&program, &given)?;
         let srs = match self.folded_only {
             None => pipeline::load_setup_srs(&dir.setup()?)?,
@@ -212,7 +210,7 @@ impl Prove {
         let (dir, programs) = (shards.model_dir(), shards.programs()?);
         let first = programs.first();
         let first = first.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
-        let given = Given::read(&self.input, first)?;
+        let given = self.input.read(first)?;
         let widest = programs.iter().max_by_key(|p| commitment_k(p));
         let program = widest.ok_or_else(|| eyre!("{} holds no shards", self.dir.display()))?;
         let srs = match self.folded_only {

@@ -40,6 +40,8 @@ pub enum Value<'a> {
     Constant(Constant),
     /// A shape, or part of one, that has the batch in it.
     Shape(Shape),
+    /// The label of a class, of which the scores beside it say which it is.
+    Label,
 }
 
 impl Value<'_> {
@@ -465,6 +467,14 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// [`ImportError::Graph`] if `output` is not a computed value, and errors of the folding.
     pub fn finish(mut self, outputs: &[&str]) -> Result<Graph, ImportError> {
+        let label = |output: &&&str| matches!(self.values.get(**output), Some(Value::Label));
+        if !outputs.is_empty() && outputs.iter().all(|output| label(&output)) {
+            return Err(ImportError::Graph {
+                problem: "gives the label of a class alone, expected its scores, too, of which --argmax makes the index of the class".into(),
+            });
+        }
+        let outputs: Vec<&str> = outputs.iter().filter(|o| !label(o)).copied().collect();
+        let outputs = outputs.as_slice();
         let found = outputs.iter().map(|output| self.result(output));
         let found = found.collect::<Result<Vec<ValueId>, _>>()?;
         self.output = match found.as_slice() {

@@ -3,12 +3,16 @@
 //! An affine node `y = scale·x + shift` disappears into the dense layer that makes `x`
 //! (`W' = diag(scale)·W`, `b' = scale·b + shift`) or the one that reads `y` (`W' = W·diag(scale)`,
 //! `b' = b + W·shift`), provided that nothing else reads the tensor between them. Reshapes between
-//! them keep the flat index and do not matter, nor do ops that only move numbers. Several layers that read `y` take it each. What is
-//! left has a factor and an offset for each entry.
+//! them keep the flat index and do not matter, nor do ops that only move numbers. Several layers that read `y` take it each. A
+//! standardisation of the model's input is left as it is if its factors are far apart. What is left has a factor and an offset for each entry.
 
 use super::builder::{Builder, Dense, Draft, DraftNode};
 use crate::graph::ValueId;
 use crate::ops::{Op, Read};
+
+/// How far the factors of a table's columns may be apart to be folded into the layer that reads them. Folded, columns of small
+/// factors have the few steps of its integer weights that the largest one leaves them; apart, each column has its own scale.
+const MAX_SPREAD: f64 = 4.0;
 
 /// Folds every affine node of the draft that has a dense or affine neighbour.
 pub fn fold(draft: &mut Builder<'_>) {
@@ -227,6 +231,13 @@ fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
     if !found.iter().all(takes) || !found.iter().enumerate().all(once) {
         return false;
     }
+    let affine = |(node, _): &(usize, Affine)| {
+        let node = draft.nodes.get(*node);
+        matches!(node.map(|node| &node.draft), Some(Draft::Affine { .. }))
+    };
+    if !found.iter().all(affine) && is_input(draft, operand) && spread(&found) > MAX_SPREAD {
+        return false;
+    }
     for (node, affine) in &found {
         if let Some(node) = draft.nodes.get_mut(*node) {
             behind(&mut node.draft, affine);
@@ -234,6 +245,25 @@ fn fold_forward(draft: &mut Builder<'_>, at: usize) -> bool {
     }
     remove(draft, at, output, operand);
     true
+}
+
+/// Whether a value is the model's input, its numbers moved or not.
+fn is_input(draft: &Builder<'_>, mut id: ValueId) -> bool {
+    while let Some(node) = draft.nodes.iter().find(|node| node.output == id) {
+        match node.inputs.first() {
+            Some(operand) if moved(draft, node).is_some() => id = *operand,
+            _ => return false,
+        }
+    }
+    id == 0
+}
+
+/// How far the factors of columns are apart.
+fn spread(found: &[(usize, Affine)]) -> f64 {
+    let factors = found.iter().flat_map(|(_, affine)| &affine.scale);
+    let sizes = factors.map(|v| v.abs()).filter(|v| *v > 0.0);
+    let (low, high) = sizes.fold((f64::MAX, 0.0), |(low, high), v| (v.min(low), v.max(high)));
+    high / low
 }
 
 /// The nodes that read a value, through ops that only move numbers, with the factors and offsets of what they read; whether that

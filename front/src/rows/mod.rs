@@ -1,10 +1,13 @@
-//! Rows of real numbers from CSV ([`csv`]) or JSON ([`json`], files named `*.json`). Every row must have exactly the
+//! Rows of real numbers from CSV ([`csv`]), JSON ([`json`], files named `*.json`) or NumPy ([`npy`] and [`npz`], by content). Every row must have exactly the
 //! model's input width: a label column is refused, not cut off. Models of trees take rows with missing values: an empty
 //! cell, `NA`, `NaN` or `null` ([`Missing`]).
 
 mod csv;
 mod error;
 mod json;
+mod npy;
+mod npz;
+pub mod png;
 
 pub use error::RowsError;
 
@@ -60,6 +63,34 @@ pub fn read_with(
     columns: usize,
     missing: Missing,
 ) -> Result<Vec<Vec<f32>>, RowsError> {
+    let bytes = bytes(path)?;
+    let is_json = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    let of = if bytes.starts_with(npy::NPY) {
+        npy::rows
+    } else if bytes.starts_with(npz::NPZ) {
+        npz::rows
+    } else if bytes.starts_with(png::PNG) {
+        return Err(RowsError::Format {
+            path: path.to_path_buf(),
+            problem: "an image, expected rows (CSV, JSON, .npy or .npz); `prove` and `input commit` take images with --image".into(),
+        });
+    } else if is_json {
+        json::rows
+    } else {
+        csv::rows
+    };
+    let rows = of(&bytes, path, columns, missing)?;
+    if rows.is_empty() {
+        Err(RowsError::Empty)
+    } else {
+        Ok(rows)
+    }
+}
+
+/// The bytes of a file of at most [`MAX_FILE`].
+fn bytes(path: &Path) -> Result<Vec<u8>, RowsError> {
     let fail = |source| RowsError::Read {
         path: path.to_path_buf(),
         source,
@@ -76,19 +107,7 @@ pub fn read_with(
             limit: MAX_FILE,
         });
     }
-    let is_json = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("json"));
-    let rows = if is_json {
-        json::rows(&bytes, path, columns, missing)?
-    } else {
-        csv::rows(&bytes, path, columns, missing)?
-    };
-    if rows.is_empty() {
-        Err(RowsError::Empty)
-    } else {
-        Ok(rows)
-    }
+    Ok(bytes)
 }
 
 /// Checks rows that did not come from a file.

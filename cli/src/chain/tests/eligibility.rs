@@ -47,6 +47,7 @@ fn model() -> (Program, Weights) {
         headroom: None,
         min_agreement: None,
         min_column_bits: 0,
+        cost: false,
         force: false,
         binding: BindingArgs {
             context: true,

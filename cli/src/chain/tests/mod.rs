@@ -13,6 +13,7 @@ mod fee_hook;
 mod fixture;
 mod forest;
 mod gas;
+mod networks;
 mod node;
 mod poll;
 mod proxy;

@@ -26,7 +26,7 @@ use crate::output::Output;
 pub struct CredentialIssue {
     /// Folder with the program, compiled with --credential.
     pub dir: PathBuf,
-    /// The row (CSV or JSON).
+    /// The row (CSV, JSON, .npy or .npz).
     #[arg(long)]
     pub input: PathBuf,
     /// To whom: what `credential identity` printed.

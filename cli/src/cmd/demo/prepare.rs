@@ -211,6 +211,7 @@ fn model(
         headroom: None,
         min_agreement: None,
         min_column_bits: 0,
+        cost: false,
         force: false,
         binding: BindingArgs::default(),
         llm: LlmArgs::default(),

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::destination;
 use crate::files::{self, ModelDir, hex_scalar};
-use crate::input::{self, read_committed};
+use crate::given::InputArgs;
+use crate::input::read_committed;
 use crate::output::Output;
 use crate::shards::ShardDir;
 
@@ -24,10 +25,8 @@ use crate::shards::ShardDir;
 pub struct InputCommit {
     /// Folder with the program.
     pub dir: PathBuf,
-    /// Rows (CSV or JSON), at most the batch; unused slots repeat the last row. For language models the tokens that
-    /// `laminate generate -o` writes.
-    #[arg(long)]
-    pub input: PathBuf,
+    #[command(flatten)]
+    pub input: InputArgs,
     /// Take the salt of another committed input of the same values, for a program that shares their format: the same X.
     #[arg(long, value_name = "FILE")]
     pub salt_from: Option<PathBuf>,
@@ -61,15 +60,10 @@ impl InputCommit {
         destination::file(&self.output)?;
         self.keep()?;
         let program = program(&self.dir)?;
-        ensure!(
-            !input::is_artifact(&self.input)?,
-            "{} is a Laminate file, expected rows or tokens; `laminate input show` tells what it is committed to",
-            self.input.display()
-        );
-        let values = input::read_values(&self.input, &program)?;
+        let values = self.input.values(&program)?;
         let committed = self
             .commit(&program, &values)
-            .wrap_err_with(|| self.input.display().to_string())?;
+            .wrap_err_with(|| self.input.name())?;
         match self.force {
             true => files::write(Kind::Input, false, &committed, &self.output)?,
             false => files::write_new(Kind::Input, false, &committed, &self.output)?,

@@ -220,6 +220,10 @@ pub fn split(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
 
 /// Entries of an axis by constant indices that are evenly apart; one index leaves the axis out.
 pub fn gather(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
+    let constant = context.raw(0)?.is_some_and(Value::is_constant);
+    if constant && matches!(context.raw(1)?, Some(Value::Tensor(_))) {
+        return super::places::embedding(context);
+    }
     if !matches!(context.raw(0)?, Some(Value::Tensor(_))) {
         return shape::gather(context);
     }

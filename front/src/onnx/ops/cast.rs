@@ -20,7 +20,7 @@ pub fn like(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let to = match context.raw(1)? {
         Some(Value::Tensor(id) | Value::Moved(id, _)) => context.kind(*id),
         Some(Value::Stored(proto)) => proto.data_type,
-        Some(Value::Shape(_)) => INT64,
+        Some(Value::Shape(_) | Value::Label) => INT64,
         Some(Value::Constant(constant)) => match constant.integers() {
             Ok(_) => INT64,
             Err(_) => super::super::messages::data_type::FLOAT,
@@ -54,6 +54,7 @@ fn cast(context: &mut Context<'_, '_>, to: i32) -> Result<(), ImportError> {
             )?;
             context.alias(Value::Constant(value))
         }
+        Some(label @ Value::Label) => context.alias(label),
         None => Err(context.fail("operand 0 is missing")),
     }
 }

@@ -77,6 +77,12 @@ impl<'b, 'a> Context<'b, 'a> {
         ))
     }
 
+    fn label(&self, i: usize) -> ImportError {
+        self.fail(format!(
+            "operand {i} is the label of a class, expected an activation or a constant"
+        ))
+    }
+
     /// Name of the node, or its index where it has none.
     pub fn name(&self) -> String {
         if self.node.name.is_empty() {
@@ -119,6 +125,7 @@ impl<'b, 'a> Context<'b, 'a> {
                     "operand {i} is computed from the batch's size, expected an activation or a constant"
                 )));
             }
+            Some(Value::Label) => return Err(self.label(i)),
         })
     }
 
@@ -190,6 +197,7 @@ impl<'b, 'a> Context<'b, 'a> {
             Some(Value::Shape(_)) => Err(self.fail(format!(
                 "operand {i} is computed from the batch's size, expected an activation"
             ))),
+            Some(Value::Label) => Err(self.label(i)),
             Some(_) => Err(self.fail(format!("operand {i} is a constant, expected an activation"))),
             None => Err(self.fail(format!("operand {i} is missing"))),
         }

@@ -8,10 +8,8 @@ use crate::ops::Op;
 /// Of a constant or shape another name for it, of an activation a reshape to the same shape.
 pub fn identity(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     match context.raw(0)?.cloned() {
-        Some(constant @ (Value::Stored(_) | Value::Constant(_) | Value::Shape(_))) => {
-            context.alias(constant)
-        }
         Some(Value::Tensor(_) | Value::Moved(..)) => context.push_unary(Op::Reshape),
+        Some(other) => context.alias(other),
         None => Err(context.fail("operand 0 is missing")),
     }
 }

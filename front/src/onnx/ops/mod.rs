@@ -5,6 +5,7 @@ mod add;
 mod arrange;
 mod batch_norm;
 mod cast;
+pub mod classical;
 mod clip;
 mod constant;
 mod constants;
@@ -279,17 +280,20 @@ pub fn build<'a>(
     fused: Option<&Fused<'_>>,
 ) -> Result<(), ImportError> {
     let mut context = Context::new(builder, node, index, opset);
-    let entry = OPS
-        .iter()
-        .find(|(name, ..)| *name == node.op_type && is_standard(&node.domain));
+    let known = match node.domain.as_str() {
+        classical::DOMAIN => classical::OPS,
+        domain if is_standard(domain) => OPS,
+        _ => &[],
+    };
+    let entry = known.iter().find(|(name, ..)| *name == node.op_type);
     let Some((_, build, attributes)) = entry else {
         let op = if is_standard(&node.domain) {
             node.op_type.clone()
         } else {
             format!("{}::{}", node.domain, node.op_type)
         };
-        let supported = OPS
-            .iter()
+        let supported = OPS.iter().chain(classical::OPS);
+        let supported = supported
             .map(|(name, ..)| *name)
             .collect::<Vec<_>>()
             .join(", ");
@@ -299,6 +303,9 @@ pub fn build<'a>(
             supported,
         });
     };
+    if classical::label(&mut context)? {
+        return Ok(());
+    }
     context.only(attributes)?;
     match fused {
         Some(Fused::Normalise { x, eps }) => context.push_of(

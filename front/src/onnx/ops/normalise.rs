@@ -204,9 +204,21 @@ pub fn lp(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     let x = context.tensor(0)?;
     let features = context.features(x);
     let at = context.axis(context.int("axis", -1)?, features.len())?;
-    let (each, function) = match context.int("p", 2)? {
+    let found = lp_of(context, x, at, context.int("p", 2)?)?;
+    context.give(found, features)
+}
+
+/// Divided by the sum of the magnitudes along an axis, or by the root of that of the squares.
+pub(super) fn lp_of(
+    context: &mut Context<'_, '_>,
+    x: ValueId,
+    at: usize,
+    p: i64,
+) -> Result<ValueId, ImportError> {
+    let features = context.features(x);
+    let (each, function) = match p {
         1 => (
-            context.part(Op::Abs, vec![x], features.clone())?,
+            context.part(Op::Abs, vec![x], features)?,
             Function::Reciprocal,
         ),
         2 => (context.product_of(x, x)?, Function::Pow { exponent: -0.5 }),
@@ -214,8 +226,7 @@ pub fn lp(context: &mut Context<'_, '_>) -> Result<(), ImportError> {
     };
     let sum = context.together(each, Reduction::Sum, &[at])?;
     let inverse = context.mapped(sum, function)?;
-    let found = context.product_of(x, inverse)?;
-    context.give(found, features)
+    context.product_of(x, inverse)
 }
 
 /// Over powers of sums of squares of the channels beside each: `x·(bias + alpha/size·Σx²)^-beta`.

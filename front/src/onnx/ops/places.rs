@@ -1,8 +1,8 @@
 //! Where the largest is, and entries by computed indices: ArgMax, ArgMin, Hardmax, OneHot, and losses by class.
 
-use super::super::builder::{Draft, First};
+use super::super::builder::{Dense, Draft, First};
 use super::super::error::ImportError;
-use super::super::messages::data_type::INT64;
+use super::super::messages::data_type::{FLOAT, INT64};
 use super::Context;
 use super::context::Operand;
 use super::moves::axis_of;
@@ -11,6 +11,9 @@ use crate::graph::ValueId;
 use crate::ops::{Function, Op, Reduction};
 
 type Built = Result<(), ImportError>;
+
+/// Most rows of a table that computed indices read.
+const MAX_ROWS: usize = 1 << 12;
 
 /// A number for each entry of an axis, at all numbers of a shape.
 fn by_entry(features: &[usize], axis: usize, of: impl Fn(usize) -> f64) -> Vec<f64> {
@@ -148,8 +151,58 @@ pub fn one_hot(context: &mut Context<'_, '_>) -> Built {
     context.give(found, context.features(found))?;
     match values.integers() {
         Ok(_) => context.typed(INT64),
-        Err(_) => context.typed(super::super::messages::data_type::FLOAT),
+        Err(_) => context.typed(FLOAT),
     }
+}
+
+/// Rows of a constant table by computed indices, as `Embedding` is exported: the table times the marks of the indices. An index
+/// from the end counts from there; one that is outside, which ONNX forbids, has no mark, and zeros for its row.
+pub fn embedding(context: &mut Context<'_, '_>) -> Built {
+    let (table, x) = (context.constant(0)?, context.tensor(1)?);
+    let axis = context.int("axis", 0)?;
+    let Some((&rows, rest)) = table.dims.split_first() else {
+        return Err(context.fail("operand 0 is a scalar, expected a table"));
+    };
+    if axis != 0 && axis != -(table.dims.len() as i64) {
+        return Err(context.fail(format!(
+            "axis is {axis}, expected 0, the rows of the table, as indices are computed"
+        )));
+    }
+    if !context.is_whole(x) {
+        return Err(context.fail("operand 1 holds no integers, expected indices"));
+    }
+    let (width, places) = (rest.iter().product::<usize>(), context.width(x));
+    if rows == 0 || width == 0 || rows > MAX_ROWS {
+        return Err(context.fail(format!(
+            "a table of {rows} rows of {width} numbers, expected 1 to {MAX_ROWS} rows, which are compared with every index"
+        )));
+    }
+    super::windows::dense_weights(context, &[rows, width])?;
+    let made = [context.features(x), rest.to_vec()].concat();
+    // 1 where the index is none from the end.
+    let ahead = context.mapped(x, Function::Above { threshold: -0.5 })?;
+    let behind = context.scaled(ahead, -(rows as f64), rows as f64)?;
+    let x = context.sum_of(x, behind)?;
+    let at = context.features(x).len();
+    let x = along_new(context, x, at, rows)?;
+    let marks = marks(context, x, at, 0.0)?;
+    let dense = Dense {
+        rows: width,
+        cols: rows,
+        weight: super::gemm::transpose(table.floats()?, rows, width),
+        bias: vec![0.0; width],
+    };
+    let draft = match places {
+        1 => Draft::Dense(dense),
+        _ => Draft::Linear(dense),
+    };
+    let mut features = context.features(x);
+    if let Some(last) = features.last_mut() {
+        *last = width;
+    }
+    let found = context.push_part("rows", draft, vec![marks], features)?;
+    context.give(found, made)?;
+    context.typed(FLOAT)
 }
 
 /// The largest or smallest numbers along an axis in order, and their places: the rank of each number is how many are before it.

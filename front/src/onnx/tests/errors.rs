@@ -22,15 +22,21 @@ fn unknown_op_lists_the_supported() {
 #[test]
 fn documented_operators() {
     let text = include_str!("../../../../docs/onnx.md");
-    let list = text.split("<!-- operators -->").nth(1).expect("a list");
-    let list = list.split("<!-- end -->").next().expect("an end");
-    let listed: Vec<&str> = list.split(',').map(str::trim).collect();
-    let known: Vec<&str> = crate::onnx::ops::OPS
-        .iter()
-        .map(|(name, ..)| *name)
-        .collect();
-    assert_eq!(listed, known);
-    assert!(known.is_sorted(), "by name");
+    let tables = [
+        ("operators", crate::onnx::ops::OPS),
+        ("classical", crate::onnx::ops::classical::OPS),
+    ];
+    for (table, operators) in tables {
+        let list = text
+            .split(&format!("<!-- {table} -->"))
+            .nth(1)
+            .expect("a list");
+        let list = list.split("<!-- end -->").next().expect("an end");
+        let listed: Vec<&str> = list.split(',').map(str::trim).collect();
+        let known: Vec<&str> = operators.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(listed, known);
+        assert!(known.is_sorted(), "by name");
+    }
 }
 
 #[test]

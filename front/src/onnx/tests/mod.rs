@@ -1,6 +1,7 @@
 //! Import of models built here, of damaged bytes, and of real files.
 
 mod build;
+mod classical;
 mod damage;
 mod errors;
 mod external;
