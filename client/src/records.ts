@@ -14,6 +14,8 @@ export interface InputFormat {
   readonly slots: number;
   readonly width: number;
   readonly scale: number;
+  /** Of a raw input the scale of each column in its place: its values are int32. */
+  readonly scales?: readonly number[];
   readonly packing: Packing;
   /** Whether values are the ordered keys of float32 numbers, as programs of trees take them. */
   readonly keys: boolean;
