@@ -118,11 +118,9 @@ pub fn fidelity<M: Model>(
             let found = outputs(&single, &trace, output);
             let clamped = is_clamped(&single, &trace);
             let expected = expected.chunks_exact(width).zip(found).enumerate();
-            let row = |(at, (expected, found)): (usize, (&[f32], Vec<f64>))| {
-                Compared {
-                    clamped,
-                    ..compare(expected, &found, decision, M::next(sample, at))
-                }
+            let row = |(at, (expected, found)): (usize, (&[f32], Vec<f64>))| Compared {
+                clamped,
+                ..compare(expected, &found, decision, M::next(sample, at))
             };
             Ok(expected.map(row).collect())
         };

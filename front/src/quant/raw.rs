@@ -126,11 +126,7 @@ fn holds(rows: &[Vec<f32>], scales: &[i8], effective: &[i32]) -> Result<(), Quan
 }
 
 /// The graph of `x·2^e`, with an offset and a factor for each number first.
-fn scaled_graph(
-    model: &Graph,
-    rows: &[Vec<f32>],
-    effective: &[i32],
-) -> Result<Graph, QuantError> {
+fn scaled_graph(model: &Graph, rows: &[Vec<f32>], effective: &[i32]) -> Result<Graph, QuantError> {
     let input = model.input();
     let mut values = model.values().to_vec();
     let mut params = model.params().to_vec();
@@ -176,7 +172,11 @@ fn scaled_graph(
         *factor *= libm::exp2(-f64::from(*e));
     }
     let features: Vec<usize> = values[raw].features().collect();
-    let shape = if features.is_empty() { vec![1] } else { features };
+    let shape = if features.is_empty() {
+        vec![1]
+    } else {
+        features
+    };
     for (part, of) in [("factors", &found.factors), ("offsets", &found.shifts)] {
         let of = of.iter().map(|v| *v as f32).collect();
         params.push(Param::owned(format!("{name}/{part}"), shape.clone(), of));
@@ -450,8 +450,12 @@ mod tests {
             let factor = f64::from(w) * f64::from(m);
             let wanted = a * libm::exp2(f64::from(y + i32::from(shift)));
             assert!((factor - wanted).abs() <= 1.0 + wanted.abs() * 1e-5, "{a}");
-            let offset = f64::from(bias) * f64::from(m) - b / if a == 0.0 { 1.0 } else { a } * wanted;
-            assert!(offset.abs() <= f64::from(m).max(1.0) * 0.6 + wanted.abs() * 1e-3, "{b}");
+            let offset =
+                f64::from(bias) * f64::from(m) - b / if a == 0.0 { 1.0 } else { a } * wanted;
+            assert!(
+                offset.abs() <= f64::from(m).max(1.0) * 0.6 + wanted.abs() * 1e-3,
+                "{b}"
+            );
         }
         assert_eq!(column((1.0, 0.0), 0, 32), None, "2^32");
         assert_eq!(column((1e-9, 10.0), 0, 32), None, "an offset of 10^10");

@@ -84,10 +84,12 @@ pub fn is_clamped(program: &Program, trace: &Trace) -> bool {
         let Op::Saturate(op) = node.op else {
             return false;
         };
-        let (x, tensor) = (&trace.tensors[node.inputs[0]], &program.tensors[node.output]);
-        let outside = |x: &i32| {
-            *x > i32::from(op.highest) || (*x < i32::from(op.lowest) && op.lowest != 0)
-        };
+        let (x, tensor) = (
+            &trace.tensors[node.inputs[0]],
+            &program.tensors[node.output],
+        );
+        let outside =
+            |x: &i32| *x > i32::from(op.highest) || (*x < i32::from(op.lowest) && op.lowest != 0);
         let places = (0..tensor.width()).map(|flat| padded_index(&tensor.axes, flat));
         let places: Vec<usize> = places.collect();
         let rows = x.chunks_exact(1 << tensor.width_log());

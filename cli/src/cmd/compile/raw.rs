@@ -27,7 +27,9 @@ pub enum InputScale {
 fn scale(text: &str) -> Result<i8, String> {
     let found = text.parse::<i8>().ok();
     let found = found.filter(|scale| (-MOST..=MOST).contains(scale));
-    found.ok_or_else(|| format!("{text:?} is no scale, expected a whole number from -{MOST} to {MOST}"))
+    found.ok_or_else(|| {
+        format!("{text:?} is no scale, expected a whole number from -{MOST} to {MOST}")
+    })
 }
 
 impl FromStr for InputScale {
@@ -54,7 +56,9 @@ impl fmt::Display for InputScale {
         match self {
             Self::All(scale) => write!(f, "{scale}"),
             Self::Columns(columns) => {
-                let parts = columns.iter().map(|(name, scale)| format!("{name}={scale}"));
+                let parts = columns
+                    .iter()
+                    .map(|(name, scale)| format!("{name}={scale}"));
                 f.write_str(&parts.collect::<Vec<_>>().join(","))
             }
         }
