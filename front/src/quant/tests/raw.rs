@@ -221,9 +221,10 @@ fn programs_that_saturate_refuse_nothing() {
             (dense(&mut rng, 3, 6), vec![2], 3),
             (tanh(), vec![3], 3),
             (Layer::Plain(FloatOp::Mul), vec![3, 4], 3),
-            (Layer::Plain(FloatOp::Add), vec![5, 3], 3),
+            (dense(&mut rng, 3, 6), vec![2], 3),
             (Layer::Plain(FloatOp::Abs), vec![6], 3),
-            (SIGMOID, vec![7], 3),
+            (Layer::Plain(FloatOp::Add), vec![5, 7], 3),
+            (SIGMOID, vec![8], 3),
         ],
     );
     let calibration: Vec<Vec<f32>> = (0..100)
@@ -245,7 +246,7 @@ fn programs_that_saturate_refuse_nothing() {
             _ => None,
         })
         .collect();
-    // A fused ReLU, a layer that a table and others read and the table's index, sums whose absolute value is taken.
+    // A fused ReLU, what tables read, and a layer whose absolute value is taken.
     let at = |lowest: i16, highest: i16| ends.contains(&Saturate { lowest, highest });
     assert!(
         at(0, i16::MAX) && at(-2048, 2047) && at(-i16::MAX, i16::MAX),
