@@ -80,7 +80,9 @@ pub fn read_values(path: &Path, program: &Program) -> eyre::Result<Input> {
 pub fn of_column(error: QuantError, rows: &Path) -> Report {
     // The one counts from 0 and the other from 1, as rows and lines do.
     let column = match &error {
-        QuantError::InputRange { column, .. } => Some(*column),
+        QuantError::InputRange { column, .. } | QuantError::RawScale { column, .. } => {
+            Some(*column)
+        }
         QuantError::InputScale { column, .. } => column.checked_sub(1),
         _ => None,
     };

@@ -41,7 +41,7 @@ pub struct Subject {
 }
 
 /// How rows of numbers become the values that an input commitment is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InputFormat {
     /// Rows of a statement; fewer are filled up with the last one.
@@ -50,6 +50,9 @@ pub struct InputFormat {
     pub width: u32,
     /// Value = number · 2^scale, to the nearest integer.
     pub scale: i8,
+    /// Of a raw input the scale of each column in its place; none of another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scales: Vec<i8>,
     /// How values are packed into words.
     pub packing: Packing,
     /// Values are the ordered keys of float32 numbers instead, as programs of trees take them.
@@ -65,6 +68,7 @@ impl InputFormat {
             slots: program.slots() as u32,
             width: tensor.width() as u32,
             scale: tensor.scale,
+            scales: program.input_scales.clone(),
             packing: Packing::of_input(program),
             keys: program.takes_keys(),
         })

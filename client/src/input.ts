@@ -42,10 +42,11 @@ function quantise(value: number, row: number, column: number, format: InputForma
     throw new InputError(`${at}: ${String(value)} is no finite number`);
   }
   if (format.keys) return orderedKey(single);
-  const integer = nearest(single * 2 ** format.scale);
-  const bound = 2 ** 15;
+  const scale = format.scales?.[column] ?? format.scale;
+  const integer = nearest(single * 2 ** scale);
+  const bound = format.packing === "wide" ? 2 ** 31 : 2 ** 15;
   if (integer < -bound || integer >= bound) {
-    const unit = 2 ** -format.scale;
+    const unit = 2 ** -scale;
     throw new InputError(`${at}: ${value} is out of range, expected ${-bound * unit} to ${(bound - 1) * unit}`);
   }
   return integer;

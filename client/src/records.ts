@@ -14,6 +14,8 @@ export interface InputFormat {
   readonly slots: number;
   readonly width: number;
   readonly scale: number;
+  /** Of a raw input the scale of each column in its place: its values are int32. */
+  readonly scales?: readonly number[];
   readonly packing: Packing;
   /** Whether values are the ordered keys of float32 numbers, as programs of trees take them. */
   readonly keys: boolean;
@@ -145,6 +147,17 @@ class Members {
     return value;
   }
 
+  /** Whole numbers, as many as are expected; none if there is no such member. */
+  numbers(name: string, count: number, least: number, most: number): readonly number[] | undefined {
+    const value = this.#of[name];
+    if (value === undefined) return undefined;
+    const whole = (v: unknown): v is number => typeof v === "number" && Number.isInteger(v) && v >= least && v <= most;
+    if (!Array.isArray(value) || value.length !== count || !value.every(whole)) {
+      throw this.refused(`\`${name}\` is ${JSON.stringify(value)}, expected ${count} whole numbers from ${least} to ${most}`);
+    }
+    return value;
+  }
+
   number(name: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
     const value = this.#of[name];
     if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
@@ -203,11 +216,16 @@ function universal(members: Members, programDigest: Hex): UniversalKey {
 }
 
 function inputFormat(members: Members): InputFormat {
+  const width = members.number("width", 1, 1 << 20);
+  const scales = members.numbers("scales", width, -64, 64);
+  const packing = members.one("packing", "short", "long", "wide");
+  if (scales !== undefined && packing !== "wide") throw members.refused("columns have scales of their own, and are no int32", "contradiction");
   return {
     slots: members.number("slots", 1, 1 << 12),
-    width: members.number("width", 1, 1 << 20),
+    width,
     scale: members.number("scale", -128, 127),
-    packing: members.one("packing", "short", "long", "wide"),
+    ...(scales === undefined ? {} : { scales }),
+    packing,
     keys: members.flag("keys"),
   };
 }

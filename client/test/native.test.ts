@@ -170,6 +170,24 @@ describe("an input", () => {
     expect(commitInput(key("packed"), [numbers]).commitment).not.toBe(committed.commitment);
   });
 
+  it("has each column of a raw input at its own scale, as int32", () => {
+    const record = JSON.parse(text("packed.verifier.json")) as { input: Record<string, unknown> };
+    const { width } = record.input as { width: number };
+    const scales = Array.from({ length: width }, (_, column) => [12, 26, 0, -2][column] ?? 3);
+    const raw = (own: unknown, packing = "wide") => {
+      const changed = JSON.stringify({ ...record, input: { ...record.input, packing, scales: own } });
+      return readVerifier(changed, text("packed.program.json"));
+    };
+    const amounts = [190_000.25, 0.03, 61, -1e9, ...numbers.slice(4).map(() => 0.5)];
+    const committed = commitInput(raw(scales), [amounts], salt);
+    const single = Math.fround(0.03) * 2 ** 26;
+    expect(committed.values.slice(0, 5)).toEqual([190_000.25 * 2 ** 12, Math.round(single), 61, -250_000_000, 4]);
+    expect(() => commitInput(raw(scales), [[2 ** 20, ...amounts.slice(1)]], salt)).toThrow(/out of range, expected -524288 to/);
+    expect(() => raw(scales.slice(1))).toThrow(/whole numbers/);
+    expect(() => raw(scales.map(() => 65))).toThrow(/whole numbers/);
+    expect(() => raw(scales, "short")).toThrow(/no int32/);
+  });
+
   it("is refused where the program does not take it", () => {
     const own = key("packed");
     expect(() => commitInput(own, [numbers.slice(1)], salt)).toThrow(/values, expected/);

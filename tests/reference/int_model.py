@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ACTIVATION_BOUND = 1 << 15
 WEIGHT_BOUND = 1 << 7
 BIAS_BOUND = 1 << 31
 FACTOR_BOUND = 1 << 24
@@ -45,12 +44,12 @@ def bounded(where: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def activation(where: str, value: int) -> int:
-    """An int16 activation; there is no saturation."""
-    return bounded(where, value, -ACTIVATION_BOUND, ACTIVATION_BOUND)
+def activation(where: str, value: int, bits: int = 16) -> int:
+    """An activation of a tensor's bits; what leaves them is refused."""
+    return bounded(where, value, -(1 << (bits - 1)), 1 << (bits - 1))
 
 
-def dense(node: str, params: dict[str, Any], shape: dict[str, Any], shift: int, x: Rows) -> Rows:
+def dense(node: str, params: dict[str, Any], shape: dict[str, Any], shift: int, x: Rows, bits: int = 16) -> Rows:
     """`(rows, cols) -> (rows, out)`: requantised x·wᵀ + bias, if the layer has biases."""
     out, cols = math.prod(shape["rows"]), math.prod(shape["cols"])
     flat, biases = params["weight"], params["bias"]
@@ -66,7 +65,7 @@ def dense(node: str, params: dict[str, Any], shape: dict[str, Any], shift: int, 
             bias = bounded(f"{node} bias {j}", biases[j], -BIAS_BOUND, BIAS_BOUND) if biases else 0
             factor = bounded(f"{node} multiplier {j}", params["multiplier"][j], 0, FACTOR_BOUND)
             total = sum(flat[j * cols + k] * row[k] for k in range(cols)) + bias
-            y.append(activation(f"{node}[{j}]", round_shift(total * factor, shift)))
+            y.append(activation(f"{node}[{j}]", round_shift(total * factor, shift), bits))
         result.append(y)
     return result
 
@@ -98,7 +97,9 @@ def divide(node: str, a: int, b: int, shift: int) -> int:
     return ((a << (shift + 1)) + b) // (2 * b)
 
 
-def grouped(node: str, params: dict[str, Any], shape: dict[str, Any], op: dict[str, Any], x: Rows) -> Rows:
+def grouped(
+    node: str, params: dict[str, Any], shape: dict[str, Any], op: dict[str, Any], x: Rows, bits: int = 16
+) -> Rows:
     """`(places, groups, cols) -> (places, groups, rows)`: each group by weights of its own."""
     groups = math.prod(shape["rows"][: op["groups"]])
     out, cols = math.prod(shape["rows"][op["groups"] :]), math.prod(shape["cols"])
@@ -111,7 +112,8 @@ def grouped(node: str, params: dict[str, Any], shape: dict[str, Any], op: dict[s
                 weight = params["weight"][own * cols : (own + 1) * cols]
                 total = sum(w * v for w, v in zip(weight, row[at * cols : (at + 1) * cols], strict=True))
                 total += params["bias"][own] if shape["bias"] else 0
-                y.append(activation(f"{node}[{len(y)}]", round_shift(total * params["multiplier"][own], op["shift"])))
+                exact = total * params["multiplier"][own]
+                y.append(activation(f"{node}[{len(y)}]", round_shift(exact, op["shift"]), bits))
         result.append(y)
     return result
 
@@ -127,7 +129,9 @@ def norm(node: str, row: list[int], last: int, epsilon: int, numerator: int) -> 
     return y
 
 
-def matmul(node: str, a: list[int], b: list[int], shapes: list[list[int]], op: dict[str, Any]) -> list[int]:
+def matmul(
+    node: str, a: list[int], b: list[int], shapes: list[list[int]], op: dict[str, Any], bits: int = 16
+) -> list[int]:
     """`(shared, m, k)` and `(shared, n, k)` to `(shared, m, n)`."""
     left, right = shapes
     k, shared = left[-1], math.prod(left[: op["shared"]])
@@ -135,18 +139,18 @@ def matmul(node: str, a: list[int], b: list[int], shapes: list[list[int]], op: d
     y = []
     for s, i, j in ((s, i, j) for s in range(shared) for i in range(m) for j in range(n)):
         total = sum(a[(s * m + i) * k + d] * b[(s * n + j) * k + d] for d in range(k))
-        y.append(activation(f"{node}[{len(y)}]", round_shift(total * op["multiplier"], op["shift"])))
+        y.append(activation(f"{node}[{len(y)}]", round_shift(total * op["multiplier"], op["shift"]), bits))
     return y
 
 
-def each(node: str, function: Callable[..., int], *operands: Rows) -> Rows:
+def each(node: str, function: Callable[..., int], *operands: Rows, bits: int = 16) -> Rows:
     """Apply an elementwise function to operands of one shape."""
     rows = []
     for parts in zip(*operands, strict=True):
         if len({len(part) for part in parts}) != 1:
             raise ModelError(f"{node}: operands of widths {[len(part) for part in parts]}")
         rows.append(
-            [activation(f"{node}[{j}]", function(*values)) for j, values in enumerate(zip(*parts, strict=True))]
+            [activation(f"{node}[{j}]", function(*values), bits) for j, values in enumerate(zip(*parts, strict=True))]
         )
     return rows
 
@@ -202,10 +206,11 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
     """One node. A unit variant of the Rust enum is a string, a struct variant an object with one key."""
     name, op = node["name"], node["op"]
     kind, a = (op, {}) if isinstance(op, str) else next(iter(op.items()))
+    bits = program["tensors"][node["output"]]["bits"]
     match kind:
         case "dense":
             at = a["weight"]
-            return dense(name, weights["dense"][at], program["weights"][at], a["shift"], operands[0])
+            return dense(name, weights["dense"][at], program["weights"][at], a["shift"], operands[0], bits)
         case "dense_relu":
             at = a["weight"]
             rows = dense(name, weights["dense"][at], program["weights"][at], a["shift"], operands[0])
@@ -216,22 +221,22 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
             return each(name, lambda v: leaky_relu(v, a["slope"]), *operands)
         case "abs":
             return each(name, abs, *operands)
-        case "clip":
+        case "clip" | "saturate":
             return each(name, lambda v: min(max(v, a["lowest"]), a["highest"]), *operands)
         case "activation":
             values = program["tables"][a["table"]]["values"]
             return each(name, lambda v: table_lookup(name, values, v), *operands)
         case "add":
-            return each(name, lambda v, w: add(v, w, a["left"], a["right"], a["shift"]), *operands)
+            return each(name, lambda v, w: add(v, w, a["left"], a["right"], a["shift"]), *operands, bits=bits)
         case "mul":
-            return each(name, lambda v, w: mul(v, w, a["multiplier"], a["shift"]), *operands)
+            return each(name, lambda v, w: mul(v, w, a["multiplier"], a["shift"]), *operands, bits=bits)
         case "reshape":
             return operands[0]
         case "rescale":
-            return each(name, lambda v: round_shift(v * a["multiplier"], a["shift"]), *operands)
+            return each(name, lambda v: round_shift(v * a["multiplier"], a["shift"]), *operands, bits=bits)
         case "grouped":
             at = a["weight"]
-            return grouped(name, weights["dense"][at], program["weights"][at], a, operands[0])
+            return grouped(name, weights["dense"][at], program["weights"][at], a, operands[0], bits)
         case "divide":
             return each(name, lambda v, w: divide(name, v, w, a["shift"]), *operands)
         case "rms_norm":
@@ -243,7 +248,7 @@ def apply(program: dict[str, Any], weights: dict[str, Any], node: dict[str, Any]
             return read_view(program["views"][a["view"]], axes, shapes, operands)
         case "matmul":
             shapes = [program["tensors"][i]["axes"] for i in node["inputs"]]
-            return [matmul(name, x, y, shapes, a) for x, y in zip(*operands, strict=True)]
+            return [matmul(name, x, y, shapes, a, bits) for x, y in zip(*operands, strict=True)]
         case _:
             raise ModelError(f"{name}: unknown op {kind!r}")
 
@@ -317,9 +322,10 @@ def run(program: dict[str, Any], weights: dict[str, Any], inputs: Rows) -> list[
     def define(at: int, rows: Rows) -> None:
         tensor = program["tensors"][at]
         width = math.prod(tensor["axes"])
-        if tensor["stack"] != 1 or tensor["bits"] != 16 or any(len(row) != width for row in rows):
-            raise ModelError(f"tensor {tensor['name']}: width {len(rows[0])}; expected {width} of one int16 copy")
-        tensors[at] = [[activation(f"{tensor['name']}[{j}]", v) for j, v in enumerate(row)] for row in rows]
+        bits = tensor["bits"]
+        if tensor["stack"] != 1 or bits not in (16, 32) or any(len(row) != width for row in rows):
+            raise ModelError(f"tensor {tensor['name']}: width {len(rows[0])}; expected {width} of one copy of integers")
+        tensors[at] = [[activation(f"{tensor['name']}[{j}]", v, bits) for j, v in enumerate(row)] for row in rows]
 
     define(program["input"], pad_batch(inputs, 1 << program["batch_log"]))
     stepped = recurrent(program)

@@ -15,6 +15,7 @@ pub mod joint_reference;
 pub mod lookup_reference;
 pub mod programs;
 pub mod random;
+pub mod raw;
 pub mod recorder;
 pub mod recurrent;
 pub mod replay;

@@ -10,7 +10,7 @@ use laminate_model::program::padded_index;
 use laminate_prover::exec;
 use laminate_tests::fields::{count, with_point, with_scalar};
 use laminate_tests::recurrent::{ODD, Sizes, lstm};
-use laminate_tests::{Case, TestSrs, every_op, mlp, prove_case, random};
+use laminate_tests::{Case, TestSrs, every_op, mlp, prove_case, random, raw};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -76,6 +76,9 @@ fn cases() -> Vec<(String, Case)> {
             format!("random {seed}"),
             random::program(seed, (seed % 3) as u8, 70),
         ));
+    }
+    for bits in [8, 16] {
+        out.push((format!("raw {bits}"), raw::case(bits)));
     }
     for seed in 0..8 {
         let widths = [1 + 9 * seed as usize, 33, 64 - seed as usize, 1];

@@ -163,7 +163,7 @@ pub async fn deploy_recorded(
         program_digest: info.program_digest,
         verifier_program: info.verifier_program,
         weight_commitment: info.weight_commitment,
-        input: info.input,
+        input: info.input.clone(),
         output_count: info.output_count,
         output_scale: info.output_scale,
         output_tokens: info.output_tokens,

@@ -279,6 +279,8 @@ impl Bench {
             argmax: false,
             threshold: None,
             input_scale: None,
+            raw_inputs: false,
+            saturate: false,
             batch,
             headroom: None,
             min_agreement: None,

@@ -3,6 +3,7 @@
 mod cost;
 mod decision;
 mod llm;
+mod raw;
 mod record;
 mod shards;
 mod trees;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use llm::{LlmArgs, WeightsArg, tokenizer};
+pub use raw::InputScale;
 pub use record::{CompileRecord, Source};
 
 use cost::CostReport;
@@ -87,9 +89,19 @@ pub struct Compile {
     pub threshold: Option<f64>,
     /// Fix what an integer of the input stands for: the integer of a number x is x·2^N, so with 0 inputs are whole numbers
     /// from -32768 to 32767. Whoever commits to inputs or signs them then knows it whatever the calibration [default:
-    /// from calibration].
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-40..=40))]
-    pub input_scale: Option<i8>,
+    /// from calibration]. With COLUMN=N,… for columns, by their names or numbers, inputs are raw (--raw-inputs).
+    #[arg(long, value_name = "N|COLUMN=N,…", allow_hyphen_values = true)]
+    pub input_scale: Option<InputScale>,
+    /// Take inputs as 32-bit integers, each column at a scale of its own, so that amounts stand beside ratios; an offset and a
+    /// factor for each column, proven and hidden, bring them to the network's 16 bits.
+    #[arg(long)]
+    #[serde(default)]
+    pub raw_inputs: bool,
+    /// Move values that leave their range to its ends, instead of refusing inputs outside the calibrated range; the report
+    /// counts the rows.
+    #[arg(long)]
+    #[serde(default)]
+    pub saturate: bool,
     /// Name of the program, of which its digest is, too [default: that of the model's file].
     #[arg(long)]
     pub name: Option<String>,
@@ -144,6 +156,11 @@ pub struct Report {
     pub weights: Vec<WeightsReport>,
     /// What the output decides, if it is a decision.
     pub decides: Option<DecisionReport>,
+    /// Scale of each column of a raw input; none of another.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub input_scales: Vec<i8>,
+    /// Number of nodes that saturate.
+    pub saturates: usize,
     /// Agreement with the float model.
     pub fidelity: FidelityReport,
     /// Static bound of every node.
@@ -183,6 +200,8 @@ pub struct FidelityReport {
     pub rows: usize,
     /// Rows that leave the calibrated range.
     pub refused: usize,
+    /// Compared rows on which a value was moved to an end of its range.
+    pub clamped: usize,
     /// Mean absolute output error.
     pub mean_error: f64,
     /// Largest absolute output error.
@@ -233,6 +252,7 @@ impl From<&Fidelity> for FidelityReport {
         Self {
             rows: f.rows,
             refused: f.refused,
+            clamped: f.clamped,
             mean_error: f.mean_error,
             max_error: f.max_error,
             agreement: f.agreement(),
@@ -299,8 +319,15 @@ fn network(args: &Compile) -> eyre::Result<(Compiled, Fidelity, Option<Threshold
     let mut options = Options::rows(model_name(args), args.batch, ROW_LOG);
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
-    options.inputs.input_scale = args.input_scale;
-    let compiled = quant::compile(&graph, &rows, &options);
+    options.inputs.input_scale = args.common_scale();
+    options.inputs.saturate = args.saturate;
+    let compiled = match args.is_raw() {
+        false => quant::compile(&graph, &rows, &options),
+        true => {
+            let given = args.column_scales(calibration, columns)?;
+            quant::compile_raw(&graph, &rows, &options, &given)
+        }
+    };
     let mut compiled = compiled.map_err(|error| input::of_column(error, calibration))?;
     let names = |column| rows::column_name(calibration, column);
     args.binding.apply(&mut compiled.program, &names)?;
@@ -406,6 +433,8 @@ impl Compile {
                 ("--argmax", self.argmax),
                 ("--threshold", self.threshold.is_some()),
                 ("--input-scale", self.input_scale.is_some()),
+                ("--raw-inputs", self.raw_inputs),
+                ("--saturate", self.saturate),
             ];
             for (option, given) in given {
                 ensure!(
@@ -464,6 +493,8 @@ fn report(
         weights: compiled.layers.iter().map(WeightsReport::from).collect(),
         polynomial_logs: [layout.geometry.weight_log, layout.geometry.trace_log],
         decides,
+        input_scales: compiled.program.input_scales.clone(),
+        saturates: quant::saturate::count(&compiled.program),
         fidelity: fidelity.into(),
         bounds: bounds.collect(),
         warnings,
@@ -516,8 +547,16 @@ fn human(report: &Report, folder: &std::path::Path) -> String {
         Some(decides) => format!("decides   {}\n", decides.what),
         None => String::new(),
     };
+    let clamped = match report.saturates {
+        0 => String::new(),
+        nodes => format!(", clamped {} ({nodes} nodes saturate)", f.clamped),
+    };
+    let columns = match report.input_scales.as_slice() {
+        [] => String::new(),
+        scales => format!("input     int32, columns at scales {scales:?}\n"),
+    };
     format!(
-        "{table}\nprogram   {}\nparameters {}, batch slots {}\nweights   {}\n{decides}fidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}\nwritten to {}",
+        "{table}\nprogram   {}\nparameters {}, batch slots {}\nweights   {}\n{columns}{decides}fidelity over {} rows: mean error {:.6}, max {:.6}{agreement}, refused {}{clamped}\nwritten to {}",
         report.program_digest,
         report.parameters,
         report.slots,

@@ -7,6 +7,7 @@ use eyre::Context;
 use halo2curves_axiom::bn256::Fr;
 use laminate_engine::field::Scalar;
 use laminate_engine::joint::{JointProof, StageProof};
+use laminate_front::quant::saturate;
 use laminate_model::artifact::{self, Kind};
 use laminate_model::program::{Program, Weights};
 use laminate_model::proof::StoredProof;
@@ -81,6 +82,8 @@ impl Inspect {
                 let mut shown = json!({
                     "digest": hex_scalar(&program.digest()?),
                     "decides": DecisionReport::of(&program, None),
+                    "input_scales": program.input_scales,
+                    "saturates": saturate::count(&program),
                     "program": program,
                 });
                 shorten(&mut shown);

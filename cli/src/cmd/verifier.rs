@@ -362,7 +362,7 @@ fn info(
         program_digest: word(&subject.digest),
         verifier_program: None,
         weight_commitment,
-        input: subject.input,
+        input: subject.input.clone(),
         output_count: subject.outputs(),
         output_width: format.width,
         output_words: subject.words as u32,

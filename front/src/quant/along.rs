@@ -195,6 +195,9 @@ impl Lowering<'_> {
     /// Every entry of an axis, or every number, is a group of one.
     fn affine(&mut self, node: &graph::Node, axis: Option<usize>) -> Result<(), QuantError> {
         let id = node.inputs[0];
+        if self.is_raw(id) {
+            return self.raw_columns(node);
+        }
         let (tensor, order) = match axis {
             Some(axis) => {
                 let features = self.features(id);

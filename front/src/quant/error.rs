@@ -196,6 +196,29 @@ pub enum QuantError {
         /// Highest value that rounds into the range.
         highest: f64,
     },
+    /// A column's scale does not hold what calibration has.
+    #[error(
+        "column {}: calibration has values up to {largest}, and a scale of {scale} holds up to {highest}; give a lower one (--input-scale), or leave out what is no such input",
+        column + 1
+    )]
+    RawScale {
+        /// The column, from 0.
+        column: usize,
+        /// The largest absolute value.
+        largest: f64,
+        /// The scale.
+        scale: i8,
+        /// Largest value that it holds.
+        highest: f64,
+    },
+    /// Scales of columns of an input that has several axes.
+    #[error(
+        "the model reads its input along axes {axes:?}; scales of columns can be given for inputs of one axis, leave them out (--input-scale)"
+    )]
+    RawAxes {
+        /// Its axes.
+        axes: Vec<u32>,
+    },
     /// An op reads axes that a Reshape before it has joined of others.
     #[error(
         "node {node:?} ({op}): reads value {value:?} along axes {wanted:?}, but its numbers stand in a tensor of axes {found:?}, some of which a Reshape has joined or cut; apply it before the Reshape"

@@ -9,6 +9,7 @@ use super::QuantError;
 use super::detail::{Detail, Row};
 use super::input::real;
 use super::model::Model;
+use super::saturate::is_clamped;
 use crate::graph::Graph;
 use crate::ops::{Function, Op as FloatOp};
 
@@ -41,6 +42,8 @@ pub struct Fidelity {
     pub refused: usize,
     /// Why the first of them was refused.
     pub first_refusal: Option<ExecError>,
+    /// Compared rows on which a value was moved to an end of its range: of programs that saturate.
+    pub clamped: usize,
     /// Mean absolute error of all outputs.
     pub mean_error: f64,
     /// Largest absolute error.
@@ -75,6 +78,8 @@ struct Compared {
     max: f64,
     /// What the float model and the program decide.
     decided: Option<[usize; 2]>,
+    /// Whether a value was moved to an end of its range.
+    clamped: bool,
     /// The first output, float and integer.
     first: (f64, f64),
     /// `-ln softmax(outputs)[next]` of what comes true, float and integer.
@@ -114,9 +119,11 @@ pub fn fidelity<M: Model>(
             let count = expected.len() / width;
             let trace = M::trace(&single, &executor, sample).map_err(|error| (count, error))?;
             let found = outputs(&single, &trace, output);
+            let clamped = is_clamped(&single, &trace);
             let expected = expected.chunks_exact(width).zip(found).enumerate();
-            let row = |(at, (expected, found)): (usize, (&[f32], Vec<f64>))| {
-                compare(expected, &found, decision, M::next(sample, at))
+            let row = |(at, (expected, found)): (usize, (&[f32], Vec<f64>))| Compared {
+                clamped,
+                ..compare(expected, &found, decision, M::next(sample, at))
             };
             Ok(expected.map(row).collect())
         };
@@ -160,6 +167,7 @@ fn compare(
         sum: errors().sum(),
         max: errors().fold(0.0, f64::max),
         decided: decision.map(|d| [d.decide(&expected), d.decide(found)]),
+        clamped: false,
         first: (first(&expected), first(found)),
         surprise: next.map(|next| (surprise(&expected, next), surprise(found, next))),
     }
@@ -195,6 +203,7 @@ fn summarise(results: Vec<Rows>, decision: Option<Decision>, width: usize) -> Fi
         rows: 0,
         refused: 0,
         first_refusal: None,
+        clamped: 0,
         mean_error: 0.0,
         max_error: 0.0,
         decision,
@@ -216,6 +225,7 @@ fn summarise(results: Vec<Rows>, decision: Option<Decision>, width: usize) -> Fi
     out.rows = rows.len();
     out.mean_error = rows.iter().map(|r| r.sum).sum::<f64>() / (out.rows * width).max(1) as f64;
     out.max_error = rows.iter().map(|r| r.max).fold(0.0, f64::max);
+    out.clamped = rows.iter().filter(|r| r.clamped).count();
     let agrees = |r: &&Compared| r.decided.is_some_and(|[float, integer]| float == integer);
     out.agreeing = rows.iter().filter(agrees).count();
     let shown = rows.iter().enumerate().map(|(row, r)| {

@@ -1,6 +1,6 @@
 //! Real numbers to integers and back.
 
-use laminate_model::program::{ACTIVATION_BOUND, Program};
+use laminate_model::program::{ACTIVATION_BOUND, Program, WORD_BOUND};
 
 use super::QuantError;
 use crate::rows;
@@ -26,9 +26,8 @@ pub struct Column {
 
 /// How `rows`, of the input's width, use its scale.
 pub(super) fn columns(program: &Program, rows: &[Vec<f32>]) -> Vec<Column> {
-    let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
-    let units = libm::exp2(f64::from(scale));
     let column = |index: usize| {
+        let units = libm::exp2(f64::from(program.input_scale(index)));
         let values = || rows.iter().filter_map(move |row| row.get(index)).copied();
         let largest = values().fold(0.0, |m: f64, x| m.max(f64::from(x.abs())));
         let integer = libm::round(largest * units) as u64;
@@ -44,13 +43,13 @@ pub(super) fn columns(program: &Program, rows: &[Vec<f32>]) -> Vec<Column> {
         .collect()
 }
 
-/// Rows of real numbers to rows of integers at the input's scale: `x·2^scale` to the nearest integer,
-/// halves away from zero. The product is exact in f64, so there is no second rounding. A program of trees takes the ordered
+/// Rows of real numbers to rows of integers at the input's scale, or at those of its columns: `x·2^scale` to the nearest
+/// integer, halves away from zero. The product is exact in f64, so there is no second rounding. A program of trees takes the ordered
 /// keys of the numbers instead, NaN for a missing value.
 ///
 /// # Errors
-/// [`QuantError`] for a wrong width, NaN, infinities, and values outside `[-2^15, 2^15)`; of trees, for a wrong width
-/// and infinities.
+/// [`QuantError`] for a wrong width, NaN, infinities, and values outside `[-2^15, 2^15)`, or `[-2^31, 2^31)` of an input
+/// of int32; of trees, for a wrong width and infinities.
 pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i32>>, QuantError> {
     if takes_keys(program) {
         let width = program.tensor_width(program.input);
@@ -58,11 +57,15 @@ pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i3
         return Ok(rows.iter().map(|row| keys_of(row)).collect());
     }
     rows::check(rows, program.tensor_width(program.input))?;
-    let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
+    let bound = match program.is_wide(program.input) {
+        true => WORD_BOUND,
+        false => ACTIVATION_BOUND,
+    };
     let quantise_row = |(row, values): (usize, &Vec<f32>)| {
         let quantise = |(column, value): (usize, &f32)| {
-            let [lowest, highest] = range(scale);
-            quantise(*value, scale).ok_or(QuantError::InputRange {
+            let scale = program.input_scale(column);
+            let [lowest, highest] = ends(scale, bound);
+            quantise_within(*value, scale, bound).ok_or(QuantError::InputRange {
                 row,
                 column,
                 value: *value,
@@ -76,10 +79,15 @@ pub fn quantise_input(program: &Program, rows: &[Vec<f32>]) -> Result<Vec<Vec<i3
 }
 
 fn quantise(x: f32, scale: i8) -> Option<i32> {
-    let v = nearest(x, scale);
-    (-ACTIVATION_BOUND..ACTIVATION_BOUND)
-        .contains(&i64::from(v))
-        .then_some(v)
+    quantise_within(x, scale, ACTIVATION_BOUND)
+}
+
+/// The nearest of `2·bound` integers around zero.
+fn quantise_within(x: f32, scale: i8, bound: i64) -> Option<i32> {
+    let v = libm::round(f64::from(x) * libm::exp2(f64::from(scale)));
+    ((-bound) as f64..bound as f64)
+        .contains(&v)
+        .then_some(v as i32)
 }
 
 /// Whether a value is an input at a scale.
@@ -89,7 +97,11 @@ pub(super) fn fits(x: f32, scale: i8) -> bool {
 
 /// The lowest and the highest number that an input has at a scale.
 pub(super) fn range(scale: i8) -> [f64; 2] {
-    [-ACTIVATION_BOUND, ACTIVATION_BOUND - 1].map(|end| real(end as i32, scale))
+    ends(scale, ACTIVATION_BOUND)
+}
+
+fn ends(scale: i8, bound: i64) -> [f64; 2] {
+    [-bound, bound - 1].map(|end| real(end as i32, scale))
 }
 
 /// The nearest integer to `x·2^scale` without a range check; far values saturate at those of an i32.

@@ -110,7 +110,10 @@ impl<'g> Lowering<'g> {
     pub(super) fn input(&mut self) -> Result<(), QuantError> {
         let input = self.tensor(self.graph.input(), "input", &input_layout(self.graph))?;
         self.lowered.program.input = input;
-        Ok(())
+        if self.lowered.program.input_scales.is_empty() {
+            return Ok(());
+        }
+        self.raw_input()
     }
 
     /// Adds the program's tensor for `id` at its present scale; `node` makes it.

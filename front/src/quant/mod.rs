@@ -15,6 +15,8 @@
 //! | static bound of every node's intermediate | [`bounds`] |
 //! | integer against float | [`fidelity()`] |
 //! | decisions in the place of scores | [`decide`] |
+//! | int32 columns with scales of their own | `raw` |
+//! | values that leave their range | [`saturate`] |
 //! | real input to integers | [`input`] |
 //!
 //! What the integers mean is specified in `docs/specs/numerics.md`.
@@ -40,8 +42,10 @@ pub mod model;
 mod picks;
 mod pools;
 mod prepared;
+mod raw;
 mod recurrent;
 pub mod rules;
+pub mod saturate;
 pub mod scales;
 mod spatial;
 mod stack;
@@ -56,17 +60,22 @@ pub use grid::{Rounding, WeightChoice};
 pub use input::{Column, quantise_input};
 pub use model::Model;
 pub use prepared::Prepared;
+pub use raw::compile_raw;
 pub use rules::Rules;
 
 use laminate_model::program::{Program, Weights};
 
 /// What one proof of a model over rows takes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// Number of rows; rounded up to a power of two.
     pub batch: usize,
     /// The scale of the input, `x·2^scale` being the integer of a number `x`; from calibration if not given.
     pub input_scale: Option<i8>,
+    /// Of a raw input ([`compile_raw`]), the scale of each column; none of another, which is int16.
+    pub raw: Vec<i8>,
+    /// Whether values that leave their range are moved to its ends, not refused ([`saturate`]).
+    pub saturate: bool,
 }
 
 /// What one proof of a language model takes in.
@@ -108,7 +117,7 @@ impl Options<Rows> {
             name: name.into(),
             inputs: Rows {
                 batch,
-                input_scale: None,
+                ..Rows::default()
             },
             row_log: Some(row_log),
             check_weights: Some(true),

@@ -102,6 +102,11 @@ pub trait Model: Sync {
         Ok(None)
     }
 
+    /// Whether the program is to saturate.
+    fn saturates(_options: &Options<Self::Inputs>) -> bool {
+        false
+    }
+
     /// How samples use the input's scale.
     fn columns(_program: &Program, _samples: &[Vec<Self::Item>]) -> Vec<Column> {
         vec![]
@@ -125,7 +130,9 @@ impl Model for Graph {
                 limit: 1 << MAX_BATCH_LOG,
             });
         }
-        Ok(Program::empty(&options.name, padded_log(batch) as u8, 0))
+        let mut program = Program::empty(&options.name, padded_log(batch) as u8, 0);
+        program.input_scales.clone_from(&options.inputs.raw);
+        Ok(program)
     }
 
     fn pieces<'s>(
@@ -160,9 +167,10 @@ impl Model for Graph {
         executor: &Executor<'_>,
         sample: &[f32],
     ) -> Result<Trace, ExecError> {
-        let scale = program.tensors.get(program.input).map_or(0, |t| t.scale);
         // Not range-checked here: the executor refuses it and names row and feature.
-        let input = sample.iter().map(|x| nearest(*x, scale)).collect();
+        let numbers = sample.iter().enumerate();
+        let input = numbers.map(|(column, x)| nearest(*x, program.input_scale(column)));
+        let input = input.collect();
         executor.rows(&[input])
     }
 
@@ -170,6 +178,10 @@ impl Model for Graph {
         let Some(scale) = options.inputs.input_scale else {
             return Ok(None);
         };
+        if !options.inputs.raw.is_empty() {
+            // Checked where the columns' scales are chosen.
+            return Ok(Some(scale));
+        }
         let values = samples.iter().flat_map(|row| row.iter().enumerate());
         match { values }.find(|(_, value)| !input::fits(**value, scale)) {
             None => Ok(Some(scale)),
@@ -184,6 +196,10 @@ impl Model for Graph {
                 })
             }
         }
+    }
+
+    fn saturates(options: &Options<Rows>) -> bool {
+        options.inputs.saturate
     }
 
     fn columns(program: &Program, samples: &[Vec<f32>]) -> Vec<Column> {

@@ -9,6 +9,7 @@ use super::integers::Integers;
 use super::layers::Layers;
 use super::lower::{Fill, Lowered, Lowering, Parts};
 use super::model::Model;
+use super::saturate::saturate;
 use super::scales::Scales;
 use super::stack::Extent;
 use super::{Compiled, Fidelity, Options, QuantError, bounds, fidelity, fuse};
@@ -108,13 +109,21 @@ impl<'m, M: Model> Prepared<'m, M> {
         let mut tries = 0;
         loop {
             let mut integers = std::mem::take(&mut self.integers).0;
-            let lowered = self.lower(&room, self.all(), &mut |id| integers.remove(&id))?;
+            let mut lowered = self.lower(&room, self.all(), &mut |id| integers.remove(&id))?;
             if !self.layers.rules.checked {
                 return self.finish(lowered, None, None, &[]);
             }
             let (program, weights) = (&lowered.program, &lowered.weights);
-            let measured = fidelity(self.model, program, weights, calibration)?;
+            let mut measured = fidelity(self.model, program, weights, calibration)?;
             let Some(refusal) = &measured.first_refusal else {
+                // Scales are those that hold calibration without it.
+                if M::saturates(self.options) {
+                    let new = saturate(&mut lowered.program, weights);
+                    let sources: Vec<_> = new.iter().map(|id| lowered.source[*id]).collect();
+                    lowered.source.extend(sources);
+                    lowered.program.check()?;
+                    measured = fidelity(self.model, &lowered.program, weights, calibration)?;
+                }
                 return self.finish(lowered, None, Some(measured), calibration);
             };
             if tries == MAX_COARSER {

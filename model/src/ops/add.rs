@@ -9,7 +9,7 @@ use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{WORD, half};
-use super::check::{alike, factor};
+use super::check::factor;
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, Role};
 use crate::program::{Program, Weights, round};
 
@@ -54,8 +54,7 @@ impl OpSpec for Add {
         node.shift(self.shift, &[8, 16, 24])?;
         factor(self.left)?;
         factor(self.right)?;
-        alike("second operand", node.operand(1)?, node.output()?)?;
-        node.elementwise()
+        node.rounds_elements(2)
     }
 
     fn output(&self) -> Output {

@@ -57,6 +57,30 @@ impl<'a, 'u> Check<'a, 'u> {
         self.io.output().ok_or_else(missing)
     }
 
+    /// The output of a rounding is int16, or of rows int32, which a [`super::saturate`] reads.
+    pub(super) fn rounded(&self) -> Result<(), String> {
+        let out = self.output()?;
+        if out.bits == 32 && (self.program().sequence.is_none() || !on("wide results of rows")) {
+            return Ok(());
+        }
+        bits(out, 16)
+    }
+
+    /// Operands are int16 and of the output's shape, which is that of a rounding.
+    pub(super) fn rounds_elements(&self, operands: usize) -> Result<(), String> {
+        self.rounded()?;
+        let out = self.output()?;
+        for operand in 0..operands {
+            let what = ["operand", "second operand"]
+                .get(operand)
+                .unwrap_or(&"operand");
+            let x = self.operand(operand)?;
+            bits(x, 16)?;
+            same_shape(what, x, out)?;
+        }
+        Ok(())
+    }
+
     /// Operand and output are int16 and of one shape.
     pub(super) fn elementwise(&self) -> Result<(), String> {
         let out = self.output()?;

@@ -46,7 +46,7 @@ impl OpSpec for Dense {
 
     fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String> {
         node.shift(self.shift, &[16, 24, 32])?;
-        bits(node.output()?, 16)?;
+        node.rounded()?;
         check(node, self.weight)
     }
 
@@ -86,7 +86,7 @@ impl OpSpec for Dense {
     }
 
     fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
-        dense_bound(weights, self.weight) + half(self.shift)
+        dense_bound(weights, self.weight, WORD) + half(self.shift)
     }
 
     fn even_padding(&self, node: &Io<'_>, _: &dyn Fn(usize) -> bool) -> bool {
@@ -209,8 +209,8 @@ pub(super) fn relations(
     Some(out)
 }
 
-/// `max_j (Σ_k |w[j,k]|·2^15 + |bias[j]|)·m[j]`; zero if there is no such layer.
-pub(super) fn dense_bound(weights: &Weights, layer: usize) -> u128 {
+/// `max_j (Σ_k |w[j,k]|·most + |bias[j]|)·m[j]` of operands up to `most`; zero if there is no such layer.
+pub(super) fn dense_bound(weights: &Weights, layer: usize, most: u128) -> u128 {
     let Some(dense) = weights.dense.get(layer) else {
         return 0;
     };
@@ -219,7 +219,7 @@ pub(super) fn dense_bound(weights: &Weights, layer: usize) -> u128 {
     let row = |(j, (weights, m)): (usize, (&[i8], &u32))| {
         let bias = dense.bias.get(j).copied().unwrap_or(0);
         let sum: u128 = weights.iter().map(|w| u128::from(w.unsigned_abs())).sum();
-        (sum * WORD + u128::from(bias.unsigned_abs())) * u128::from(*m)
+        (sum * most + u128::from(bias.unsigned_abs())) * u128::from(*m)
     };
     let rows = rows.zip(&dense.multiplier).enumerate();
     rows.map(row).max().unwrap_or(0)
@@ -257,10 +257,10 @@ mod tests {
                 bias: vec![-5, 0],
                 multiplier: multiplier.to_vec(),
             };
-            dense_bound(&Weights { dense: vec![layer] }, 0)
+            dense_bound(&Weights { dense: vec![layer] }, 0, WORD)
         };
         assert_eq!(bound([10, 1]), 127 << 15);
         assert_eq!(bound([1000, 1]), ((3 << 15) + 5) * 1000);
-        assert_eq!(dense_bound(&Weights { dense: vec![] }, 0), 0);
+        assert_eq!(dense_bound(&Weights { dense: vec![] }, 0, WORD), 0);
     }
 }

@@ -5,7 +5,7 @@ use halo2curves_axiom::ff::Field;
 use laminate_engine::relations::Relation;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::half;
+use super::bounds::{WORD, half};
 use super::check::{alike, bits};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed, dense};
 use crate::program::{Program, Weights};
@@ -81,7 +81,7 @@ impl OpSpec for DenseAdd {
     }
 
     fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
-        dense::dense_bound(weights, self.weight) + half(self.shift)
+        dense::dense_bound(weights, self.weight, WORD) + half(self.shift)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

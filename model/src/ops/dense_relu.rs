@@ -10,7 +10,7 @@ use laminate_engine::relations::elementwise::{Elementwise, Expression, stated};
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::half;
+use super::bounds::{WORD, half};
 use super::check::bits;
 use super::{AuxColumn, Bounds, Check, Dense, Extent, Io, OpSpec, Output, Placed, Role, dense};
 use crate::program::{Program, Weights};
@@ -94,7 +94,7 @@ impl OpSpec for DenseRelu {
     }
 
     fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
-        dense::dense_bound(weights, self.weight) + half(self.shift)
+        dense::dense_bound(weights, self.weight, WORD) + half(self.shift)
     }
 
     fn even_padding(&self, node: &Io<'_>, operand: &dyn Fn(usize) -> bool) -> bool {

@@ -190,6 +190,13 @@ impl OpSpec for Forest {
         if self.missing {
             bits(x, 32)?;
         }
+        // `v` has 32 bits, but `c`, `θ` and `a` are columns of one limb or two only where tables bound them.
+        let limbs = program.limb_bits;
+        if limbs != 16 && on("limbs of a forest") {
+            return Err(format!(
+                "works with limbs of 16 bits, the program has {limbs}"
+            ));
+        }
         let steps = self.steps;
         let all =
             usize::from(program.batch_log) + padded_log(self.chains as usize) + self.steps_log();

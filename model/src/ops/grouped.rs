@@ -15,7 +15,7 @@ use laminate_engine::relations::zeros::Zeros;
 use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
-use super::bounds::half;
+use super::bounds::{WORD, half, values};
 use super::check::{Use, bits};
 use super::dense::{column_zeros, dense_bound, multiplier_axes};
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
@@ -60,8 +60,11 @@ impl OpSpec for Grouped {
             return Err("is an op over rows".into());
         }
         let (x, out) = (node.operand(0)?, node.output()?);
-        bits(x, 16)?;
-        bits(out, 16)?;
+        // Raw inputs have 32 bits.
+        if x.bits != 32 {
+            bits(x, 16)?;
+        }
+        node.rounded()?;
         let shape = node.program().weights.get(self.weight);
         let shape = shape.ok_or_else(|| format!("weights {} do not exist", self.weight))?;
         let some = self.groups > 0 || !on("groups above zero");
@@ -121,8 +124,9 @@ impl OpSpec for Grouped {
         None
     }
 
-    fn bound(&self, _: &Io<'_>, weights: &Weights) -> u128 {
-        dense_bound(weights, self.weight) + half(self.shift)
+    fn bound(&self, node: &Io<'_>, weights: &Weights) -> u128 {
+        let most = node.operand(0).map_or(WORD, values);
+        dense_bound(weights, self.weight, most) + half(self.shift)
     }
 
     fn relations(&self, node: &Placed<'_>) -> Option<Vec<Relation>> {

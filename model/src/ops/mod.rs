@@ -6,7 +6,7 @@
 //! | [`dense_relu`] | the same, and one zero-check |
 //! | [`grouped`] | products, two sumchecks |
 //! | [`matmul`] | a product |
-//! | [`relu`], [`leaky_relu`], [`abs`], [`clip`] | one zero-check |
+//! | [`relu`], [`leaky_relu`], [`abs`], [`clip`], [`saturate`] | one zero-check |
 //! | [`add`], [`rescale`] | linear, a random point |
 //! | [`max`] | one zero-check, row sums, a random point |
 //! | [`mul`], [`divide`] | one zero-check |
@@ -56,6 +56,7 @@ pub mod reshape;
 pub mod rms_norm;
 pub mod rope;
 pub mod row_argmax;
+pub mod saturate;
 pub mod scores;
 pub mod softmax;
 pub mod view;
@@ -89,6 +90,7 @@ pub use reshape::Reshape;
 pub use rms_norm::RmsNorm;
 pub use rope::Rope;
 pub use row_argmax::RowArgmax;
+pub use saturate::Saturate;
 pub use scores::Scores;
 pub use softmax::Softmax;
 pub use view::View;
@@ -345,6 +347,7 @@ ops! { ($)
     24 Divide,
     25 RowArgmax,
     26 Delay,
+    27 Saturate,
 }
 
 #[cfg(test)]

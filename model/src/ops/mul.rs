@@ -8,7 +8,7 @@ use laminate_engine::switch::on;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{WORD, half};
-use super::check::{alike, factor};
+use super::check::factor;
 use super::{Bounds, Check, Io, OpSpec, Output, Placed};
 use crate::program::{Program, Weights, round};
 
@@ -46,8 +46,7 @@ impl OpSpec for Mul {
     fn check(&self, node: &mut Check<'_, '_>) -> Result<(), String> {
         node.shift(self.shift, &[8, 16, 24, 32])?;
         factor(self.multiplier)?;
-        alike("second operand", node.operand(1)?, node.output()?)?;
-        node.elementwise()
+        node.rounds_elements(2)
     }
 
     fn output(&self) -> Output {

@@ -52,7 +52,7 @@ impl OpSpec for Rescale {
         if !id.is_some_and(|id| node.program().is_view(*id)) {
             bits(x, 16)?;
         }
-        bits(out, 16)?;
+        node.rounded()?;
         same_shape("operand", x, out)
     }
 

@@ -33,6 +33,8 @@ const MAX_VIEW_PAIRS: usize = 1 << 18;
 pub const MAX_VOCAB: u32 = 1 << 18;
 /// Largest vocabulary whose ids are packed in 16 bits; those of a larger one take 32.
 pub const SHORT_VOCAB: u32 = 1 << 16;
+/// Largest absolute scale of an input column.
+pub const MAX_INPUT_SCALE: u8 = 64;
 /// Smallest and largest log2 of a commitment row.
 const ROW_LOG: std::ops::RangeInclusive<u8> = 4..=24;
 
@@ -271,6 +273,7 @@ impl Program {
             return Ok(());
         }
         self.check_binding()?;
+        self.check_input_scales()?;
         self.check_sequence()
     }
 
@@ -390,8 +393,8 @@ impl Program {
                 "bits of a tensor",
                 tensor.bits.into(),
                 tensor.bits == 16
-                    || (tensor.bits == 32 && (self.limb_bits == 16 || self.is_view(id))),
-                "16, or 32 with limbs of 16 bits and of views",
+                    || (tensor.bits == 32 && (self.limb_bits == 16 || self.sequence.is_none())),
+                "16, or 32; of tokens with limbs of 16 bits",
             )?;
             let log = self.column_log(id);
             bound(
@@ -475,8 +478,31 @@ impl Program {
         Ok(())
     }
 
-    /// A program over rows: tensors of one copy, and nothing rotated. That stored ones have 16 bits and are not
-    /// carried follows: only ops over tokens make or read others.
+    /// Columns of the input with scales of their own: one for each, of a program over rows that reads int32.
+    fn check_input_scales(&self) -> Result<(), ProgramError> {
+        let scales = &self.input_scales;
+        if scales.is_empty() {
+            return Ok(());
+        }
+        let rows = self.sequence.is_none() && self.carry.is_none() && !self.takes_keys();
+        let input = self.tensors.get(self.input);
+        let fits = input.is_some_and(|t| t.bits == 32 && t.width() == scales.len());
+        bound(
+            "scales of input columns",
+            scales.len(),
+            rows && fits,
+            "none, or one for each column of an input of int32",
+        )?;
+        let most = scales.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0);
+        bound(
+            "scale of an input column",
+            most.into(),
+            most <= MAX_INPUT_SCALE,
+            format!("-{MAX_INPUT_SCALE} to {MAX_INPUT_SCALE}"),
+        )
+    }
+
+    /// A program over rows: tensors of one copy, and nothing rotated or carried.
     fn check_rows(&self) -> Result<(), ProgramError> {
         let stacked = |t: &&Tensor| t.stack != 1 && on("one copy of rows");
         let mut other = self.tensors.iter().filter(stacked).count();

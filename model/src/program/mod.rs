@@ -20,8 +20,8 @@ pub use crate::ends::{End, Sequence, Shard};
 pub use crate::ops::{AuxColumn, Extent, Op, Role};
 pub use carry::{Carry, RopeTable};
 pub use check::{
-    MAX_BATCH_LOG, MAX_ENTRIES, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB, MAX_WIDTH,
-    ProgramError, SHORT_VOCAB,
+    MAX_BATCH_LOG, MAX_ENTRIES, MAX_INPUT_SCALE, MAX_NODES, MAX_STACK, MAX_TABLES, MAX_VOCAB,
+    MAX_WIDTH, ProgramError, SHORT_VOCAB,
 };
 pub use laminate_engine::poly::padded_log;
 pub use recurrence::Recurrence;
@@ -105,6 +105,9 @@ pub struct Program {
     pub rope: Vec<RopeTable>,
     /// How tensors are read off others.
     pub views: Vec<TensorView>,
+    /// Scale of each column of an input of int32, `x·2^scale` being the integer of a number `x`; none if all have the input
+    /// tensor's.
+    pub input_scales: Vec<i8>,
 }
 
 impl Program {
@@ -127,6 +130,7 @@ impl Program {
             carry: None,
             rope: vec![],
             views: vec![],
+            input_scales: vec![],
         }
     }
 
@@ -139,6 +143,12 @@ impl Program {
     pub fn is_wide(&self, end: TensorId) -> bool {
         let wide = self.tensors.get(end).is_some_and(|t| t.bits == 32);
         self.sequence.is_none() && !self.is_weights_only() && wide
+    }
+
+    /// The scale of a column of the input.
+    pub fn input_scale(&self, column: usize) -> i8 {
+        let own = self.input_scales.get(column).copied();
+        own.unwrap_or_else(|| self.tensors.get(self.input).map_or(0, |t| t.scale))
     }
 
     /// Whether the input's values are ordered keys of float32 numbers, as forests compare them, rather than numbers

@@ -31,6 +31,7 @@ impl Program {
             + self.tables.len()
             + self.rope.len()
             + self.views.len()
+            + self.input_scales.len()
             + usize::from(self.batch_log)
             + usize::from(self.sequence.is_some())
             + usize::from(!self.binding.is_none())

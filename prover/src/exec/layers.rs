@@ -47,6 +47,20 @@ impl<'p> Layers<'p> {
         self.row_products(layer, copy * rows..(copy + 1) * rows, x)
     }
 
+    /// [`Self::row_products`] of an operand of int32.
+    pub fn wide_row_products(&self, layer: usize, rows: Range<usize>, x: &[i32]) -> Vec<i64> {
+        let (shape, dense) = self.get(layer);
+        let cols = shape.col_count().max(1);
+        let weights = dense.weight[rows.start * cols..rows.end * cols].chunks_exact(cols);
+        let sum = |weights: &[i8], x: &[i32]| -> i64 {
+            let products = weights.iter().zip(x);
+            products.map(|(w, x)| i64::from(*w) * i64::from(*x)).sum()
+        };
+        weights
+            .flat_map(|own| x.chunks_exact(cols).map(move |x| sum(own, x)))
+            .collect()
+    }
+
     /// The same for some rows of all copies.
     pub fn row_products(&self, layer: usize, rows: Range<usize>, x: &[i16]) -> Vec<i64> {
         let (shape, dense) = self.get(layer);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use laminate_model::program::{Node, Program, Role};
+use laminate_model::program::{ACTIVATION_BOUND, Node, Program, Role, Tensor, WORD_BOUND};
 use laminate_model::with_op;
 
 use super::layers::Layers;
@@ -57,6 +57,20 @@ impl Task<'_> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    /// An operand's tensor.
+    pub fn operand(&self, operand: usize) -> Option<&Tensor> {
+        let id = self.node.inputs.get(operand)?;
+        self.program.tensors.get(*id)
+    }
+
+    /// Half the range of the output's values.
+    pub fn bound(&self) -> i64 {
+        match self.program.tensors[self.node.output].bits {
+            32 => WORD_BOUND,
+            _ => ACTIVATION_BOUND,
+        }
     }
 
     /// Row and feature of a flat index of the output.

@@ -42,6 +42,8 @@ fn model() -> (Program, Weights) {
         argmax: false,
         threshold: None,
         input_scale: None,
+        raw_inputs: false,
+        saturate: false,
         name: None,
         batch: 1,
         headroom: None,

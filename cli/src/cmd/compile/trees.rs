@@ -104,6 +104,10 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
         return Err(eyre!("{option} is not for models of trees"));
     }
     ensure!(
+        !args.raw_inputs && !args.saturate,
+        "--raw-inputs and --saturate are not for models of trees: they take every float32 number as it is, and nothing leaves a range"
+    );
+    ensure!(
         args.input_scale.is_none(),
         "--input-scale is not for models of trees: they take every float32 number as it is"
     );

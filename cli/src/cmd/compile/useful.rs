@@ -97,7 +97,7 @@ impl Floor {
             more => format!(" and {more} more"),
         };
         Some(format!(
-            "one unit of the input is {unit}, too coarse for column {}{more}; expected at least {} bits (--min-column-bits): scale the columns to like ranges before the model, or calibrate without outliers",
+            "one unit of the input is {unit}, too coarse for column {}{more}; expected at least {} bits (--min-column-bits): give each column a scale of its own (--raw-inputs), scale the columns to like ranges before the model, or calibrate without outliers",
             named.join(", "),
             self.bits
         ))

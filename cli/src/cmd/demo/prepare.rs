@@ -207,6 +207,8 @@ fn model(
         argmax: false,
         threshold: None,
         input_scale: None,
+        raw_inputs: false,
+        saturate: false,
         batch,
         headroom: None,
         min_agreement: None,

@@ -1,5 +1,6 @@
 //! Whole compilations.
 
 mod decisions;
+mod raw;
 mod rows;
 mod tokens;

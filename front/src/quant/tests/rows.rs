@@ -244,7 +244,7 @@ fn every_op_and_a_table_behind_a_table() {
         &Options {
             inputs: Rows {
                 batch: 3,
-                input_scale: None,
+                ..Rows::default()
             },
             ..options()
         },
@@ -326,7 +326,7 @@ fn unusable_calibration_and_options() {
                 Options {
                     inputs: Rows {
                         batch,
-                        input_scale: None,
+                        ..Rows::default()
                     },
                     ..options()
                 }

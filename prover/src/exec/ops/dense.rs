@@ -2,7 +2,7 @@
 //! biases.
 
 use laminate_model::ops::Dense;
-use laminate_model::program::{ACTIVATION_BOUND, Role, padded_index};
+use laminate_model::program::{Role, padded_index};
 use rayon::prelude::*;
 
 use super::{first, padded};
@@ -10,16 +10,10 @@ use crate::exec::round::{half, round, within};
 use crate::exec::{Computed, Execute, Failure, Rows, Task};
 
 impl Execute for Dense {
-    /// `(slots, places, cols) -> (slots, places, rows)`, int16.
+    /// `(slots, places, cols) -> (slots, places, rows)`, int16 or int32.
     fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
         let zero = vec![0; task.len()];
-        add(
-            task,
-            (self.weight, self.shift),
-            &x[0],
-            zero,
-            ACTIVATION_BOUND,
-        )
+        add(task, (self.weight, self.shift), &x[0], zero, task.bound())
     }
 }
 

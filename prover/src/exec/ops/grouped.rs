@@ -1,7 +1,7 @@
 //! `y[t,g,j] = round_s(m[g,j]·(Σ_k w[g,j,k]·x[t,g,k] + bias[g,j]))`, `t` over slots and the places in each.
 
 use laminate_model::ops::Grouped;
-use laminate_model::program::{ACTIVATION_BOUND, Role, axes_len, padded_index};
+use laminate_model::program::{Role, axes_len, padded_index};
 use rayon::prelude::*;
 
 use super::padded;
@@ -9,7 +9,7 @@ use crate::exec::round::{half, round, within};
 use crate::exec::{Computed, Execute, Failure, Rows, Task};
 
 impl Execute for Grouped {
-    /// `(slots, places, groups, cols) -> (slots, places, groups, rows)`, int16; padded groups and rows have weights, biases
+    /// `(slots, places, groups, cols) -> (slots, places, groups, rows)`, int16 or int32 both; padded groups and rows have weights, biases
     /// and multipliers zero.
     fn execute(&self, task: &Task<'_>, x: &[Rows<'_>]) -> Result<Computed, Failure> {
         let (shape, dense) = task.layers.get(self.weight);
@@ -22,14 +22,20 @@ impl Execute for Grouped {
         let count = axes_len(own_axes);
         let lines = task.len() / (stride * rows);
         // Of each group the exact sums, `(rows, lines)`.
+        let wide = task.operand(0).is_some_and(|tensor| tensor.bits == 32);
         let of = |group: usize| {
             let at = padded_index(groups, group);
             let line = |line: usize| {
                 let place = &x[(line * stride + at) * cols..][..cols];
-                features.iter().map(|at| place[*at] as i16)
+                features.iter().map(|at| place[*at])
             };
-            let operand: Vec<i16> = (0..lines).flat_map(line).collect();
             let rows = group * count..(group + 1) * count;
+            if wide {
+                let operand: Vec<i32> = (0..lines).flat_map(line).collect();
+                return task.layers.wide_row_products(self.weight, rows, &operand);
+            }
+            let operand = (0..lines).flat_map(line).map(|x| x as i16);
+            let operand: Vec<i16> = operand.collect();
             task.layers.row_products(self.weight, rows, &operand)
         };
         let sums: Vec<Vec<i64>> = (0..axes_len(groups)).into_par_iter().map(of).collect();
@@ -48,7 +54,7 @@ impl Execute for Grouped {
                     let at = place * rows + padded_index(own_axes, j);
                     let (y, rest) = round(exact, self.shift);
                     (remainder[at], kept[at]) = (rest, sum);
-                    values[at] = within(y, ACTIVATION_BOUND, task.place(at))?;
+                    values[at] = within(y, task.bound(), task.place(at))?;
                 }
             }
         }
@@ -60,7 +66,7 @@ impl Execute for Grouped {
 
 #[cfg(test)]
 mod tests {
-    use laminate_model::program::{DenseShape, DenseWeights, Weights};
+    use laminate_model::program::{DenseShape, DenseWeights, Tensor, Weights};
 
     use super::*;
     use crate::exec::ops::tests::{program, run};
@@ -95,5 +101,44 @@ mod tests {
             got.aux.narrow(Role::REMAINDER),
             [half, half, 0, half, half, half, 0, half]
         );
+    }
+
+    /// A raw input: an offset and a factor for each column, in 32 bits and back to 16.
+    #[test]
+    fn int32_is_shifted_and_scaled() {
+        let op = Grouped {
+            weight: 0,
+            groups: 1,
+            shift: 32,
+        };
+        let mut program = program(op, &[3], 16, 0);
+        program.tensors.push(Tensor {
+            bits: 32,
+            ..Tensor::new("raw", 3, 0)
+        });
+        program.nodes[0].inputs = vec![1];
+        program.weights.push(DenseShape {
+            cols: vec![],
+            ..DenseShape::new(3, 1)
+        });
+        let layer = DenseWeights {
+            weight: vec![127, -64, 1],
+            bias: vec![-127_000_000, 0, i32::MAX],
+            multiplier: vec![1 << 20, (1 << 24) - 1, 1],
+        };
+        let weights = Weights { dense: vec![layer] };
+        let x = [1_000_100, -40_000, i32::MIN, 77];
+        let got = run(&program, &weights, &[&x]).unwrap();
+        // 127·100·2^20 / 2^32 is 3.1, 64·40000·(2^24 - 1) / 2^32 is 10000 less a bit, and -1 / 2^32 nothing.
+        assert_eq!(got.values, [3, 10_000, 0, 0]);
+        assert_eq!(got.aux.sums[..3], [127_012_700, 2_560_000, -(1 << 31)]);
+        let far = [i32::MAX, 0, 0, 0];
+        let failure = run(&program, &weights, &[&far]).unwrap_err();
+        let exact = (127 * (i128::from(i32::MAX) - 1_000_000) * (1 << 20) + (1 << 31)) >> 32;
+        assert_eq!((failure.feature, failure.value), (0, exact));
+        // The same in 32 bits.
+        program.tensors[program.nodes[0].output].bits = 32;
+        let got = run(&program, &weights, &[&far]).unwrap();
+        assert_eq!(i128::from(got.values[0]), exact);
     }
 }

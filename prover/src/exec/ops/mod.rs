@@ -27,6 +27,7 @@ mod reshape;
 mod rms_norm;
 mod rope;
 mod row_argmax;
+mod saturate;
 mod scores;
 mod softmax;
 #[cfg(test)]
@@ -36,13 +37,13 @@ mod view;
 use laminate_model::program::Role;
 use rayon::prelude::*;
 
-use super::round::{int16, round};
+use super::round::{round, within};
 use super::step::{Computed, Failure, Task};
 
 /// Elements that one thread computes at least.
 const ELEMENTS: usize = 256;
 
-/// `y = round_s(exact)` for every element of the output by its flat index, int16.
+/// `y = round_s(exact)` for every element of the output by its flat index, in its bits.
 fn rescaled(
     task: &Task<'_>,
     shift: u8,
@@ -58,7 +59,7 @@ fn rescaled(
         .filter_map(|(flat, (value, remainder))| {
             let (y, rest) = round(exact(flat), shift);
             *remainder = rest;
-            match int16(y, task.place(flat)) {
+            match within(y, task.bound(), task.place(flat)) {
                 Ok(y) => {
                     *value = y;
                     None
