@@ -71,22 +71,31 @@ suites_of() {
     case $1 in
         model/src/ops/forest*) echo soundness_forest ;;
         model/src/ops/row_argmax.rs) echo soundness_row_argmax ;;
+        model/src/ops/delay.rs | model/src/program/recurrence.rs) echo soundness_recurrent ;;
+        model/src/ops/clip.rs) echo soundness_thresholds soundness_program_ops soundness_identities soundness_ranges ;;
+        model/src/ops/grouped.rs) echo soundness_rows soundness_recurrent views ;;
+        model/src/ops/max.rs | model/src/ops/view.rs | model/src/ops/reshape.rs | model/src/program/view.rs | model/src/layout/views.rs)
+            echo views soundness_rows soundness_recurrent soundness_program_ops laminate_model
+            ;;
+        engine/src/maps/*) echo laminate_engine=maps:: views ;;
+        model/src/artifact/*) echo laminate_model=artifact:: artifacts ;;
         model/src/credential/*) echo soundness_binding ;;
         model/src/program/*)
-            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns soundness_forest soundness_binding
+            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns views \
+                soundness_rows soundness_forest soundness_binding laminate_model
             ;;
         model/src/ops/*)
-            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_padding soundness_columns \
+            echo soundness_programs soundness_program_ops soundness_sequence_programs soundness_rows soundness_padding soundness_columns \
                 soundness_identities soundness_ranges soundness_forgery soundness_sequence soundness_sequence_output \
                 soundness_replay soundness_sequence_model soundness_forest
             ;;
         engine/src/multiexp/*) echo laminate_prover=multiexp:: multiexp ;;
         model/src/shards/*) echo soundness_shards soundness_weight_sets shards ;;
-        engine/src/joint/*) echo joint soundness_tamper fs_inventory soundness_identities soundness_sequence soundness_sequence_output ;;
+        engine/src/joint/*) echo joint soundness_tamper fs_inventory soundness_recurrent soundness_rows soundness_identities soundness_sequence soundness_sequence_output ;;
         aggregator/src/join/*) echo laminate_aggregator=join:: ;;
         aggregator/src/snark/*) echo laminate_aggregator=snark:: ;;
         *)
-            echo laminate_engine laminate_model soundness_statement soundness_binding soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
+            echo laminate_engine laminate_model soundness_tuples soundness_statement soundness_binding soundness_tamper fs_inventory soundness_lookup soundness_boundary soundness_replay \
                 soundness_identities soundness_ranges soundness_columns soundness_forgery soundness_padding soundness_sequence soundness_sequence_output \
                 soundness_sequence_proof soundness_sequence_tokens soundness_sequence_model soundness_shards \
                 soundness_weights soundness_forest multiexp golden

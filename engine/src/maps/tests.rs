@@ -1,4 +1,5 @@
-use super::linear::LinearTerm;
+use super::automaton::MAX_VARIABLES;
+use super::linear::{LinearTerm, MAX_PAIRS, MAX_PAIRS_LOG};
 use super::pairs::Pair;
 use super::*;
 use crate::backend::Native;
@@ -497,7 +498,31 @@ fn wrong_wirings_are_refused() {
         "largest coefficient",
         &map(linear(&[(0, i64::MIN, 5)], 1, 0, 8)),
     );
+    refused("large offset", &map(linear(&[(0, 1, 5)], 1, 1 << 21, 8)));
     refused("no axes", &map(linear(&[], 1, 0, 8)));
+    refused("many axes", &|w| {
+        w.view = vec![1; 8];
+        let terms: Vec<_> = (0..MAX_VARIABLES).map(|axis| (axis + 2, 1, 2)).collect();
+        w.axes[0].1 = linear(&terms, 1, 0, 8);
+        w.masks.clear();
+    });
+    // Few enough by their coefficients, too many by what is reached.
+    refused("many states", &|w| {
+        w.view[0] = 11;
+        w.axes[0] = (11, linear(&[(0, 1500, 1 << 11)], 1, 0, 1 << 11));
+    });
+    refused("many tables of pairs", &|w| {
+        w.view = vec![MAX_PAIRS_LOG; 20];
+        w.axes[0].1 = Map::Pairs(Pairs {
+            axes: (0..20).collect(),
+            entries: Arc::from([Pair {
+                view: vec![0; 20],
+                y: 0,
+                coefficient: 1,
+            }]),
+        });
+        w.masks.clear();
+    });
     let pair = |view: usize, y, coefficient| Pair {
         view: vec![view],
         y,
@@ -516,4 +541,18 @@ fn wrong_wirings_are_refused() {
         &pairs(vec![pair(1, 2, 1), pair(1, 2, 1)]),
     );
     refused("a pair of zero", &pairs(vec![pair(1, 2, 0)]));
+    refused(
+        "a pair of a large number",
+        &pairs(vec![pair(1, 2, (1 << 32) + 1)]),
+    );
+    refused("many pairs", &|w| {
+        w.view[0] = MAX_PAIRS_LOG;
+        let entries = (0..=MAX_PAIRS).map(|i| pair(i % MAX_PAIRS, i / MAX_PAIRS, 1));
+        pairs(entries.collect())(w);
+    });
+    refused("a pair of two axes", &|w| {
+        let mut two = pair(1, 2, 1);
+        two.view.push(0);
+        pairs(vec![two])(w);
+    });
 }
