@@ -25,6 +25,8 @@ contract EligibilityPollTest is Honest {
     CredentialRoots private _roots;
     EligibilityPoll private _poll;
 
+    event Voted(uint256 indexed choice, uint256 indexed nullifier);
+
     function setUp() public {
         vm.warp(1_000_000);
         _registry = new ModelRegistry();
@@ -90,6 +92,8 @@ contract EligibilityPollTest is Honest {
         Case memory made = _statement(VOTER, 2, 1);
         vm.assertEq(_poll.scope(), wordAt(made.output, 1), "scope");
         vm.assertEq(_poll.contextOf(VOTER, 2), wordAt(made.output, 3), "context");
+        vm.expectEmit(true, true, true, true, address(_poll));
+        emit Voted(2, NULLIFIER);
         _vote(VOTER, 2, VOTER, made);
         vm.assertEq(_poll.votes(2), 1, "votes");
         vm.assertTrue(_poll.voted(NULLIFIER), "voted");
@@ -175,8 +179,10 @@ contract EligibilityPollTest is Honest {
 
     function test_refusesAfterTheDeadlineAndOtherChoices() public {
         Case memory made = _statement(VOTER, 2, 1);
-        vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NoSuchChoice.selector, 3, 3));
-        _vote(VOTER, 3, VOTER, made);
+        for (uint256 choice = 3; choice < 5; ++choice) {
+            vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NoSuchChoice.selector, choice, 3));
+            _vote(VOTER, choice, VOTER, made);
+        }
         uint64 deadline = _poll.deadline();
         vm.warp(deadline);
         vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.PollClosed.selector, deadline));
@@ -222,6 +228,9 @@ contract Probe {}
 contract CredentialRootsTest is Honest {
     CredentialRoots private _roots;
 
+    event RootPosted(uint256 indexed root, uint256 leaves, uint64 validUntil, string uri);
+    event RootRevoked(uint256 indexed root);
+
     function setUp() public {
         vm.warp(1_000_000);
         _roots = new CredentialRoots(address(this), 1 hours);
@@ -254,7 +263,11 @@ contract CredentialRootsTest is Honest {
 
     function test_revokedRootsStayRevoked() public {
         uint64 end = uint64(block.timestamp + 1 days);
-        _roots.post(1, 1, end, "");
+        vm.expectEmit(true, true, true, true, address(_roots));
+        emit RootPosted(1, 7, end, "ipfs://leaves");
+        _roots.post(1, 7, end, "ipfs://leaves");
+        vm.expectEmit(true, true, true, true, address(_roots));
+        emit RootRevoked(1);
         _roots.revoke(1);
         vm.assertTrue(!_roots.isValid(1), "revoked");
         vm.expectRevert(abi.encodeWithSelector(CredentialRoots.RootNotValid.selector, 1));
