@@ -508,8 +508,8 @@ fn wrong_wirings_are_refused() {
     });
     // Few enough by their coefficients, too many by what is reached.
     refused("many states", &|w| {
-        w.view[0] = 11;
-        w.axes[0] = (11, linear(&[(0, 1500, 1 << 11)], 1, 0, 1 << 11));
+        w.view[0] = 18;
+        w.axes[0] = (30, linear(&[(0, 1500, 1 << 18)], 1, 0, 1 << 30));
     });
     refused("many tables of pairs", &|w| {
         w.view = vec![MAX_PAIRS_LOG; 20];
