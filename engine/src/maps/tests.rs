@@ -452,7 +452,10 @@ fn wrong_wirings_are_refused() {
     };
     let map = |map: Map| move |w: &mut Wiring| w.axes[0].1 = map.clone();
     refused("no such axis", &map(Map::Same { axis: 2 }));
-    refused("other size", &map(Map::Same { axis: 1 }));
+    refused("other size", &|w| {
+        w.axes[0].1 = Map::Same { axis: 1 };
+        w.masks.clear();
+    });
     refused("fixed outside", &map(Map::Fixed { at: 8 }));
     refused("sum of none", &map(Map::Sum { below: 0 }));
     refused("sum beyond", &map(Map::Sum { below: 9 }));
@@ -473,13 +476,18 @@ fn wrong_wirings_are_refused() {
         w.masks[0] = Mask::AtMost { axis: 0, bound: 1 };
     });
     refused("too many states", &map(linear(&[(0, 5000, 5)], 1, 0, 8)));
-    refused("long axes of pairs", &|w| {
-        w.view[0] = 13;
-        w.axes[0].1 = Map::Pairs(Pairs {
-            axes: vec![0],
-            entries: Arc::from([]),
-        });
+    // Before its table is computed, for what that costs.
+    let mut long = good.clone();
+    long.view[0] = MAX_PAIRS_LOG + 1;
+    long.axes[0].1 = Map::Pairs(Pairs {
+        axes: vec![0],
+        entries: Arc::from([]),
     });
+    let found = long.check().expect_err("long axes of pairs");
+    assert!(
+        matches!(found, MapError::Bound { what, .. } if what == "log2 of an axis of pairs"),
+        "{found}"
+    );
     refused(
         "bound beyond the view",
         &map(Map::Linear(Linear::shift(0, 9, 1, 6))),
@@ -508,8 +516,8 @@ fn wrong_wirings_are_refused() {
     });
     // Few enough by their coefficients, too many by what is reached.
     refused("many states", &|w| {
-        w.view[0] = 18;
-        w.axes[0] = (30, linear(&[(0, 1500, 1 << 18)], 1, 0, 1 << 30));
+        w.view[0] = 9;
+        w.axes[0] = (20, linear(&[(0, 1500, 1 << 9)], 1, 0, 1 << 20));
     });
     refused("many tables of pairs", &|w| {
         w.view = vec![MAX_PAIRS_LOG; 20];

@@ -362,6 +362,10 @@ fn all_cases(packed: &Packed, compiler: &SolcCompiler) -> Vec<Case> {
 fn what_passes_the_pairing_of_packed_proofs_is_refused_by_the_check_for_it() {
     let Some(compiler) = compiler() else { return };
     let packed = Packed::new();
+    let inverse_of_the_generator = format!(
+        "no bound: ok := and(ok, lt(calldataload({:#x}), q))",
+        32 * (packed.honest.words + 4)
+    );
     let expected = (
         all_cases(&packed, &compiler),
         all_mutants(&packed),
@@ -371,6 +375,8 @@ fn what_passes_the_pairing_of_packed_proofs_is_refused_by_the_check_for_it() {
             ("fold by 1", "folded by 1"),
             ("points off the curve are left out", "off the curve"),
             ("no check: if iszero(lt(scalar, q))", "scalar of term 0"),
+            ("size not checked", "the last scalar left out"),
+            (&inverse_of_the_generator, "negated as it stands"),
         ][..],
     );
     refuses_by_the_check_for_it(&compiler, &packed.honest, expected);
