@@ -230,12 +230,12 @@ contract AttestedEligibilityTest is Eligibility {
 
     function test_expiry() public {
         AttestedEligibility.Signed memory signed = sign(_vote, ISSUER_KEY, VOTER, INPUT, 1500);
-        vm.warp(1500);
-        vm.expectRevert(
-            abi.encodeWithSelector(AttestedEligibility.AttestationExpired.selector, uint64(1500), uint256(1500))
-        );
-        vm.prank(VOTER);
-        _vote.vote(0, INPUT, signed, scoreOutput(1), shapedProof(64));
+        for (uint256 now_ = 1500; now_ < 1502; ++now_) {
+            vm.warp(now_);
+            vm.expectRevert(abi.encodeWithSelector(AttestedEligibility.AttestationExpired.selector, 1500, now_));
+            vm.prank(VOTER);
+            _vote.vote(0, INPUT, signed, scoreOutput(1), shapedProof(64));
+        }
         vm.warp(1499);
         vm.prank(VOTER);
         _vote.vote(0, INPUT, signed, scoreOutput(1), shapedProof(64));
@@ -254,9 +254,11 @@ contract AttestedEligibilityTest is Eligibility {
 
     function test_choices() public {
         AttestedEligibility.Signed memory signed = sign(_vote, ISSUER_KEY, VOTER, INPUT, 1500);
-        vm.expectRevert(abi.encodeWithSelector(AttestedEligibility.ChoiceOutOfRange.selector, 3, 3));
-        vm.prank(VOTER);
-        _vote.vote(3, INPUT, signed, scoreOutput(1), shapedProof(64));
+        for (uint256 choice = 3; choice < 5; ++choice) {
+            vm.expectRevert(abi.encodeWithSelector(AttestedEligibility.ChoiceOutOfRange.selector, choice, 3));
+            vm.prank(VOTER);
+            _vote.vote(choice, INPUT, signed, scoreOutput(1), shapedProof(64));
+        }
     }
 
     /// One vote an account, though the issuer signed twice for it; one a commitment, though for two accounts.
@@ -310,9 +312,11 @@ contract AttestedEligibilityTest is Eligibility {
         rules.choices = 1;
         _refuseRules(rules, abi.encodeWithSelector(AttestedEligibility.TooFewChoices.selector, 1));
         rules.choices = 2;
-        rules.closes = 1000;
         bytes4 reason = AttestedEligibility.ClosingTimeNotInFuture.selector;
-        _refuseRules(rules, abi.encodeWithSelector(reason, uint64(1000), uint256(1000)));
+        for (uint64 closes = 999; closes < 1001; ++closes) {
+            rules.closes = closes;
+            _refuseRules(rules, abi.encodeWithSelector(reason, closes, uint256(1000)));
+        }
         rules.closes = 1001;
         new AttestedEligibility(_registry, rules);
         rules.modelId = 7;

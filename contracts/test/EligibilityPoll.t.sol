@@ -28,6 +28,8 @@ contract EligibilityPollTest is Honest {
     CredentialRoots private _roots;
     EligibilityPoll private _poll;
 
+    event Voted(uint256 indexed choice, uint256 indexed nullifier);
+
     function setUp() public {
         vm.warp(1_000_000);
         _registry = new ModelRegistry();
@@ -93,6 +95,8 @@ contract EligibilityPollTest is Honest {
         Case memory made = _statement(VOTER, 2, 1);
         vm.assertEq(_poll.scope(), wordAt(made.output, 1), "scope");
         vm.assertEq(_poll.contextOf(VOTER, 2), wordAt(made.output, 3), "context");
+        vm.expectEmit(true, true, true, true, address(_poll));
+        emit Voted(2, NULLIFIER);
         _vote(VOTER, 2, VOTER, made);
         vm.assertEq(_poll.votes(2), 1, "votes");
         vm.assertTrue(_poll.voted(NULLIFIER), "voted");
@@ -178,8 +182,10 @@ contract EligibilityPollTest is Honest {
 
     function test_refusesAfterTheDeadlineAndOtherChoices() public {
         Case memory made = _statement(VOTER, 2, 1);
-        vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NoSuchChoice.selector, 3, 3));
-        _vote(VOTER, 3, VOTER, made);
+        for (uint256 choice = 3; choice < 5; ++choice) {
+            vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NoSuchChoice.selector, choice, 3));
+            _vote(VOTER, choice, VOTER, made);
+        }
         uint64 deadline = _poll.deadline();
         vm.warp(deadline);
         vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.PollClosed.selector, deadline));
@@ -231,8 +237,10 @@ contract EligibilityPollTest is Honest {
         vm.expectRevert(EligibilityPoll.NoChoices.selector);
         new EligibilityPoll(_registry, model, _roots, 0, 1, end);
         bytes4 reason = EligibilityPoll.DeadlineNotInFuture.selector;
-        vm.expectRevert(abi.encodeWithSelector(reason, end - 1, end - 1));
-        new EligibilityPoll(_registry, model, _roots, 3, 1, end - 1);
+        for (uint64 before = 1; before < 3; ++before) {
+            vm.expectRevert(abi.encodeWithSelector(reason, end - before, end - 1));
+            new EligibilityPoll(_registry, model, _roots, 3, 1, end - before);
+        }
         InferenceVerifier verifier =
             new InferenceVerifier(circuitOf(made, made.halo2), 46, made.halo2.length, 3, IWeightVerifier(address(0)));
         uint256 other = _registry.registerModel(made.program, made.weights, verifier, 0);
@@ -249,6 +257,9 @@ contract Probe {}
 
 contract CredentialRootsTest is Honest {
     CredentialRoots private _roots;
+
+    event RootPosted(uint256 indexed root, uint256 leaves, uint64 validUntil, string uri);
+    event RootRevoked(uint256 indexed root);
 
     function setUp() public {
         vm.warp(1_000_000);
@@ -282,7 +293,11 @@ contract CredentialRootsTest is Honest {
 
     function test_revokedRootsStayRevoked() public {
         uint64 end = uint64(block.timestamp + 1 days);
-        _roots.post(1, 1, end, "");
+        vm.expectEmit(true, true, true, true, address(_roots));
+        emit RootPosted(1, 7, end, "ipfs://leaves");
+        _roots.post(1, 7, end, "ipfs://leaves");
+        vm.expectEmit(true, true, true, true, address(_roots));
+        emit RootRevoked(1);
         _roots.revoke(1);
         vm.assertTrue(!_roots.isValid(1), "revoked");
         vm.expectRevert(abi.encodeWithSelector(CredentialRoots.RootNotValid.selector, 1));
@@ -303,8 +318,10 @@ contract CredentialRootsTest is Honest {
             _roots.post(outside[i], 1, end, "");
         }
         uint64 now_ = uint64(block.timestamp);
-        vm.expectRevert(abi.encodeWithSelector(CredentialRoots.EndNotInFuture.selector, now_, now_));
-        _roots.post(1, 1, now_, "");
+        for (uint64 before = 0; before < 2; ++before) {
+            vm.expectRevert(abi.encodeWithSelector(CredentialRoots.EndNotInFuture.selector, now_ - before, now_));
+            _roots.post(1, 1, now_ - before, "");
+        }
         vm.startPrank(address(7));
         vm.expectRevert(abi.encodeWithSelector(CredentialRoots.NotIssuer.selector, address(7)));
         _roots.post(1, 1, end, "");

@@ -1,6 +1,6 @@
 //! Named switches of the verifier's checks, to see that some test misses each of them.
 //!
-//! A check stands behind `on("its name")`, which is `true`. With the feature `mutants`, that no program with a
+//! A check stands behind [`on`] with its name, which is `true`. With the feature `mutants`, that no program with a
 //! command line is built with, the one that the environment variable `LAMINATE_MUTANT` names is `false`:
 //! `scripts/mutate_verifier.sh` leaves out one check after another and runs the tests. Names are literals, each
 //! at one place; lengths ([`crate::error::expect_len`]), bounds of programs and what a transcript absorbs have

@@ -15,6 +15,7 @@ _BUILD = {"FOUNDRY_OPTIMIZER": "false", "FOUNDRY_DENY": "never"}
 # Where to look first for who tests what has no test file of its own name: a survivor goes on to all tests.
 _FIRST = {
     "CodePin": "InferenceVerifier",
+    "CredentialRoots": "EligibilityPoll",
     "Halo2Caller": "InferenceVerifier",
     "ModelShape": "InferenceVerifier",
     "DirectVerifier": "InferenceVerifier",

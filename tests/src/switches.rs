@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// Calls with a name, and the kind that stands before it; the checks behind `on` have none.
-const CALLS: [(&str, &str); 9] = [
+const CALLS: [(&str, &str); 10] = [
     ("on(", ""),
     ("expect_len(", "length: "),
     ("bound(", "program: "),
     ("check_residual(", "program: "),
     ("same_count(", "shards: "),
     ("not_identity(", "identity: "),
+    ("within(", "map: "),
     ("absorb(", "absorb: "),
     ("absorb_point(", "absorb: "),
     ("sumcheck::verify(", "absorb: "),

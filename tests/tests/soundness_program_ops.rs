@@ -5,10 +5,12 @@ use laminate_engine::relations::Relation;
 use laminate_model::layout::Layout;
 use laminate_model::lower::relations;
 use laminate_model::ops::{
-    Abs, Activation, Add, Argmax, Clip, Dense, DenseAdd, DenseRelu, Embed, LeakyRelu, Mix, Mul,
-    Relu, Reshape, RmsNorm, Rope, Scores, Softmax,
+    Abs, Activation, Add, Argmax, Clip, Dense, DenseAdd, DenseRelu, Embed, Grouped, LeakyRelu,
+    MatMul, Max, Mix, Mul, Relu, Reshape, RmsNorm, Rope, RowArgmax, Scores, Softmax, View,
 };
-use laminate_model::program::{Op, Program, TABLE_LOG, Table, TableKind, Tensor, WIDE_TABLE_LOG};
+use laminate_model::program::{
+    AxisMap, Op, Program, TABLE_LOG, Table, TableKind, Tensor, TensorView, WIDE_TABLE_LOG,
+};
 use laminate_tests::isolated::Isolated;
 use laminate_tests::programs::{
     dense, find, first_shard, middle_shard, node, norm, refuse, stacked, tensor, weights, wide,
@@ -64,6 +66,48 @@ fn ops_over_tokens_have_tokens() {
             node(p, Op::Softmax(Softmax { table: 0 }), &[1], tensor(&[2], 1));
         },
     );
+}
+
+/// Their relations have the rows of a batch where programs over tokens have slots.
+#[test]
+fn ops_over_rows_have_no_tokens() {
+    let rows = "is an op over rows";
+    let x = |_: &mut Program, found: &Found| vec![found.x];
+    let matmul = MatMul {
+        shared: 0,
+        multiplier: 1,
+        shift: 16,
+    };
+    let two = |_: &mut Program, found: &Found| vec![found.x; 2];
+    added(rows, Op::MatMul(matmul), two, tensor(&[4], 1));
+    added(rows, Op::Max(Max { axes: 1 }), x, tensor(&[4], 1));
+    added(
+        "works on rows, the program is over tokens",
+        Op::RowArgmax(RowArgmax),
+        x,
+        tensor(&[1], 1),
+    );
+    refuse(&stacked(), rows, |p| {
+        let found = found(p);
+        let weight = weights(p, &[4], &[4], 1);
+        let grouped = Grouped {
+            weight,
+            groups: 1,
+            shift: 16,
+        };
+        node(p, Op::Grouped(grouped), &[found.x], tensor(&[4], 1));
+    });
+    refuse(&stacked(), "which programs over tokens do not have", |p| {
+        let found = found(p);
+        let axes = like(p, found.x).axes;
+        let same = (0..axes.len() as u32).map(|axis| AxisMap::Same { axis });
+        p.views.push(TensorView::of(same.collect()));
+        let view = View {
+            view: p.views.len() - 1,
+            operands: 1,
+        };
+        node(p, Op::View(view), &[found.x], tensor(&axes, 1));
+    });
 }
 
 #[test]

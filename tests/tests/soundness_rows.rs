@@ -437,6 +437,15 @@ fn programs_that_do_not_fit_are_refused() {
     ] {
         refuse(&honest, words, |p| p.nodes[at].op = op);
     }
+    // No groups, of what would be a dense layer; neither operand nor output of the layer's axes.
+    refuse(&honest, "(0 axes of groups", |p| {
+        let weight = weights(p, &[4], &[LEN], 1);
+        node(p, grouped(weight, 0, 16), &[0], tensor(&[2, 4], 1));
+    });
+    refuse(&honest, "(1 axes of groups", |p| {
+        let weight = weights(p, &[2, 4], &[9], 1);
+        node(p, grouped(weight, 1, 16), &[0], tensor(&[5, 7], 1));
+    });
     // Two copies; another group's columns; positions that are not those of the operand.
     refuse(&honest, "2 copies", |p| p.weights[0].stack = 2);
     refuse(&honest, "does not give", |p| p.weights[1].cols = vec![2]);

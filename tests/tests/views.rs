@@ -584,6 +584,10 @@ fn wrong_views_are_refused() {
         let term = view_of(p).terms[0].clone();
         view_of(p).terms = vec![term; 65];
     });
+    refused("number of views is 4097, expected at most 4096", &|p| {
+        let view = view_of(p).clone();
+        p.views = vec![view; 4097];
+    });
     refused("terms of views", &|p| {
         let term = view_of(p).terms[0].clone();
         view_of(p).terms = vec![term; 2000];
@@ -687,7 +691,7 @@ fn wrong_views_are_refused() {
     refused("coefficient of a pair", &|p| {
         *map(p, 0, 2) = pairs(vec![pair(0, 0, 0)])
     });
-    refused("expected at most 4096", &|p| {
+    refused("a map has 4097 pairs, expected at most 4096", &|p| {
         *map(p, 0, 2) = pairs(vec![pair(0, 0, 1); 4097])
     });
     refused("pairs of views", &|p| {
@@ -701,6 +705,32 @@ fn wrong_views_are_refused() {
         }]);
     });
     println!("wrong views: {tried} tried, 0 accepted");
+}
+
+/// What masks say of axes that are no powers of two is said of their entries, not of the padded axis; and the output's padding is
+/// cut off, or it is refused.
+#[test]
+fn wrong_masks_of_padded_axes_are_refused() {
+    let mut net = Net::new(7, 0, &[3]);
+    let stored = net.add(0, 0);
+    // The same in three axes more, which masks may read.
+    let same = AxisMap::Same { axis: 3 };
+    net.view(TensorView::of(vec![same]), &[stored], &[3, 3, 4, 3]);
+    let honest = net.case().program;
+    let refused = |words: &str, mask: AxisMask| {
+        refuse(&honest, words, |p| {
+            view_of(p).terms[0].masks = vec![mask];
+        });
+    };
+    let words = "does not fit the view's axes";
+    refused(words, AxisMask::Only { axis: 1, at: 3 });
+    refused(words, AxisMask::Below { axis: 1, size: 4 });
+    refused(words, AxisMask::Below { axis: 1, size: 0 });
+    refused(words, AxisMask::AtMost { axis: 1, bound: 2 });
+    refused(
+        "is the output, whose axes cannot be cut off",
+        AxisMask::AtMost { axis: 0, bound: 1 },
+    );
 }
 
 /// Layers at positions, maxima, sums and what has no column.

@@ -1,4 +1,5 @@
-use super::linear::LinearTerm;
+use super::automaton::MAX_VARIABLES;
+use super::linear::{LinearTerm, MAX_PAIRS, MAX_PAIRS_LOG};
 use super::pairs::Pair;
 use super::*;
 use crate::backend::Native;
@@ -451,7 +452,10 @@ fn wrong_wirings_are_refused() {
     };
     let map = |map: Map| move |w: &mut Wiring| w.axes[0].1 = map.clone();
     refused("no such axis", &map(Map::Same { axis: 2 }));
-    refused("other size", &map(Map::Same { axis: 1 }));
+    refused("other size", &|w| {
+        w.axes[0].1 = Map::Same { axis: 1 };
+        w.masks.clear();
+    });
     refused("fixed outside", &map(Map::Fixed { at: 8 }));
     refused("sum of none", &map(Map::Sum { below: 0 }));
     refused("sum beyond", &map(Map::Sum { below: 9 }));
@@ -472,13 +476,18 @@ fn wrong_wirings_are_refused() {
         w.masks[0] = Mask::AtMost { axis: 0, bound: 1 };
     });
     refused("too many states", &map(linear(&[(0, 5000, 5)], 1, 0, 8)));
-    refused("long axes of pairs", &|w| {
-        w.view[0] = 13;
-        w.axes[0].1 = Map::Pairs(Pairs {
-            axes: vec![0],
-            entries: Arc::from([]),
-        });
+    // Before its table is computed, for what that costs.
+    let mut long = good.clone();
+    long.view[0] = MAX_PAIRS_LOG + 1;
+    long.axes[0].1 = Map::Pairs(Pairs {
+        axes: vec![0],
+        entries: Arc::from([]),
     });
+    let found = long.check().expect_err("long axes of pairs");
+    assert!(
+        matches!(found, MapError::Bound { what, .. } if what == "log2 of an axis of pairs"),
+        "{found}"
+    );
     refused(
         "bound beyond the view",
         &map(Map::Linear(Linear::shift(0, 9, 1, 6))),
@@ -497,7 +506,31 @@ fn wrong_wirings_are_refused() {
         "largest coefficient",
         &map(linear(&[(0, i64::MIN, 5)], 1, 0, 8)),
     );
+    refused("large offset", &map(linear(&[(0, 1, 5)], 1, 1 << 21, 8)));
     refused("no axes", &map(linear(&[], 1, 0, 8)));
+    refused("many axes", &|w| {
+        w.view = vec![1; 8];
+        let terms: Vec<_> = (0..MAX_VARIABLES).map(|axis| (axis + 2, 1, 2)).collect();
+        w.axes[0].1 = linear(&terms, 1, 0, 8);
+        w.masks.clear();
+    });
+    // Few enough by their coefficients, too many by what is reached.
+    refused("many states", &|w| {
+        w.view[0] = 9;
+        w.axes[0] = (20, linear(&[(0, 1500, 1 << 9)], 1, 0, 1 << 20));
+    });
+    refused("many tables of pairs", &|w| {
+        w.view = vec![MAX_PAIRS_LOG; 20];
+        w.axes[0].1 = Map::Pairs(Pairs {
+            axes: (0..20).collect(),
+            entries: Arc::from([Pair {
+                view: vec![0; 20],
+                y: 0,
+                coefficient: 1,
+            }]),
+        });
+        w.masks.clear();
+    });
     let pair = |view: usize, y, coefficient| Pair {
         view: vec![view],
         y,
@@ -516,4 +549,18 @@ fn wrong_wirings_are_refused() {
         &pairs(vec![pair(1, 2, 1), pair(1, 2, 1)]),
     );
     refused("a pair of zero", &pairs(vec![pair(1, 2, 0)]));
+    refused(
+        "a pair of a large number",
+        &pairs(vec![pair(1, 2, (1 << 32) + 1)]),
+    );
+    refused("many pairs", &|w| {
+        w.view[0] = MAX_PAIRS_LOG;
+        let entries = (0..=MAX_PAIRS).map(|i| pair(i % MAX_PAIRS, i / MAX_PAIRS, 1));
+        pairs(entries.collect())(w);
+    });
+    refused("a pair of two axes", &|w| {
+        let mut two = pair(1, 2, 1);
+        two.view.push(0);
+        pairs(vec![two])(w);
+    });
 }

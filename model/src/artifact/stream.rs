@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
+use laminate_engine::switch::on;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
@@ -81,14 +82,15 @@ pub fn read<T: DeserializeOwned>(
         reader(&mut counted)?;
         std::io::copy(&mut counted, &mut std::io::sink()).map_err(io)?;
         let found = counted.inner.count;
-        if found != header.length {
+        if found != header.length && on("length of a file that is streamed") {
             return Err(ArtifactError::Length {
                 kind: kind.name(),
                 found: found.saturating_add(HEADER as u64),
                 expected: header.length.saturating_add(HEADER as u64),
             });
         }
-        if <[u8; 32]>::from(counted.hasher.clone().finalize()) != header.digest {
+        let digest = <[u8; 32]>::from(counted.hasher.clone().finalize());
+        if digest != header.digest && on("digest of a file that is streamed") {
             return Err(ArtifactError::Digest { kind: kind.name() });
         }
         Ok(())
@@ -100,7 +102,7 @@ pub fn read<T: DeserializeOwned>(
         let (read, (mut rest, _)) =
             postcard::from_io((reader, &mut [])).map_err(|e| failed(e.to_string()))?;
         let left = std::io::copy(&mut rest, &mut std::io::sink()).map_err(io)?;
-        if left > 0 {
+        if left > 0 && on("bytes left over in a file that is streamed") {
             return Err(failed(format!("{left} bytes left over")));
         }
         value = Some(read);

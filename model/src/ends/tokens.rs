@@ -92,6 +92,7 @@ impl Sequence {
 /// How a program holds its [`Sequence`] and its [`Binding`](crate::binding::Binding). What could be said before there was
 /// more to say is encoded as it was then, so that its program keeps its digest.
 pub(crate) mod stored {
+    use laminate_engine::switch::on;
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -167,7 +168,7 @@ pub(crate) mod stored {
                 vocab,
             } => (Some(Sequence::new(tokens, prompt, vocab)), none),
             Stored::Full(sequence) => (Some(sequence), none),
-            Stored::Bound(_, binding) if binding.is_none() => {
+            Stored::Bound(_, binding) if binding.is_none() && on("binding to nothing") => {
                 return Err(D::Error::custom("a binding to nothing"));
             }
             Stored::Bound(sequence, binding) => (sequence, binding),

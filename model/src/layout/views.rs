@@ -169,12 +169,12 @@ pub fn check_views(program: &Program) -> Result<(), (usize, String)> {
     let output = columns.get(program.output);
     let last = program.nodes.len().saturating_sub(1);
     match output.map(|view| bounded(program, program.output, view)) {
-        Some(None) => Err((
+        Some(None) if on("output that can be cut off") => Err((
             last,
             "is the output, whose axes cannot be cut off; store it in a column".into(),
         )),
         Some(Some(view)) => view.check().map_err(|error| (last, error.to_string())),
-        None => Ok(()),
+        Some(None) | None => Ok(()),
     }
 }
 

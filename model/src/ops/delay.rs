@@ -78,7 +78,10 @@ impl OpSpec for Delay {
         bits(x, 16)?;
         bits(out, 16)?;
         same_shape("state", x, out)?;
-        let Some((_, features)) = out.axes.split_first().filter(|(_, rest)| !rest.is_empty())
+        let Some((_, features)) = out
+            .axes
+            .split_first()
+            .filter(|(_, rest)| !rest.is_empty() || !on("features of a state"))
         else {
             return Err(format!(
                 "has axes {:?}, expected steps and features",

@@ -69,7 +69,9 @@ impl Program {
                 node,
             };
             let problem = match delayed {
-                Some(_) if other => Some("begins with what depends on the recurrence itself"),
+                Some(_) if other && on("beginning of a recurrence") => {
+                    Some("begins with what depends on the recurrence itself")
+                }
                 None if !node.op.steps(&io) && on("ops that step") => Some(
                     "stands in a recurrence, which wants ops that do the same at every step from what is there at that step",
                 ),

@@ -242,7 +242,9 @@ impl AxisMap {
                         coefficient: pair.coefficient.into(),
                     })
                 };
-                if let Some(wrong) = entries.iter().find(|pair| pair.view.len() != sizes.len()) {
+                if let Some(wrong) = entries.iter().find(|pair| pair.view.len() != sizes.len())
+                    && on("view entries of a pair")
+                {
                     let (found, expected) = (wrong.view.len(), sizes.len());
                     return Err(format!(
                         "a pair has {found} view entries, expected {expected}"
@@ -403,7 +405,9 @@ impl TensorView {
             return Err("has a term times 0, expected another coefficient".into());
         }
         let reads = |operand: &usize| self.terms.iter().any(|t| t.operand as usize == *operand);
-        if let Some(operand) = (0..operands.len()).find(|operand| !reads(operand)) {
+        if let Some(operand) = (0..operands.len()).find(|operand| !reads(operand))
+            && on("operands that a view reads")
+        {
             return Err(format!("does not read its operand {operand}"));
         }
         for term in &self.terms {

@@ -160,7 +160,7 @@ impl Honest {
     }
 
     /// Offsets of the words that must be below the modulus, but those of limbs, which have narrower bounds.
-    fn scalars(&self) -> Vec<usize> {
+    pub(super) fn scalars(&self) -> Vec<usize> {
         (self.limbs..self.words)
             .chain([2, 3, 4].map(|word| self.words + word))
             .map(|word| 32 * word)
