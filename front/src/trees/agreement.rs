@@ -12,6 +12,9 @@ use super::head::Made;
 use super::program::keys_of;
 use crate::quant::detail::{Detail, Row};
 
+/// Values of rows, computed here or as they were given.
+type Values<'a> = Cow<'a, [Vec<f64>]>;
+
 /// What the integer program is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Against {
@@ -164,7 +167,7 @@ fn compare(
     let linked = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
         rows.iter().map(|row| ensemble.predictions(row)).collect()
     };
-    let (found, table): (Cow<'_, [Vec<f64>]>, Cow<'_, [Vec<f64>]>) = match (made.predict, space) {
+    let (found, table): (Values<'_>, Values<'_>) = match (made.predict, space) {
         (Predict::Class, _) => (Cow::default(), Cow::default()),
         (Predict::Margin, Space::Margins) | (Predict::Response, Space::Predictions) => {
             (found.into(), table.into())

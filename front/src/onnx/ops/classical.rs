@@ -174,9 +174,7 @@ fn imputer(context: &mut Context<'_, '_>) -> Built {
 /// 1 above the threshold, else 0.
 fn binarizer(context: &mut Context<'_, '_>) -> Built {
     let threshold = context.float("threshold", 0.0)?;
-    context.push_unary(Op::Unary(Function::Above {
-        threshold: threshold.into(),
-    }))
+    context.push_unary(Op::Unary(Function::Above { threshold }))
 }
 
 /// Columns of all operands, one behind the other.
