@@ -294,7 +294,7 @@ fn network(args: &Compile) -> eyre::Result<(Compiled, Fidelity, Option<Threshold
     options.inputs.input_scale = args.input_scale;
     let compiled = quant::compile(&graph, &rows, &options);
     let mut compiled = compiled.map_err(|error| input::of_column(error, calibration))?;
-    let names = |column| rows::column_name(calibration, column);
+    let names = |column: usize| rows::column_name(calibration, column);
     args.binding.apply(&mut compiled.program, &names)?;
     let fidelity = match (&args.evaluation, &compiled.fidelity) {
         (None, Some(measured)) => measured.clone(),
