@@ -15,9 +15,7 @@ use crate::chain::bundle::{Bundle, Contract};
 use crate::chain::contracts::Model;
 use crate::chain::expected::expected;
 use crate::chain::manifest::{Deployed, Manifest};
-use crate::chain::registry::{
-    Registry, Submission, decode_output, hidden_output, require_calls,
-};
+use crate::chain::registry::{Registry, Submission, decode_output, hidden_output, require_calls};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::{Chain, RpcChain, refusal};
 use crate::files::{self, ProofFile};
