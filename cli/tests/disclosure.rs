@@ -30,18 +30,34 @@ fn compile<'a>(files: &'a [String; 2], options: &[&'a str], out: &'a str) -> Vec
 
 /// Arguments of `prove`, up to the folded proof.
 fn prove<'a>(dir: &'a str, row: &'a str, out: &'a str, options: &[&'a str]) -> Vec<&'a str> {
-    let prove = ["prove", dir, "--input", row, "--dev-srs", "--folded-only", out];
+    let prove = [
+        "prove",
+        dir,
+        "--input",
+        row,
+        "--dev-srs",
+        "--folded-only",
+        out,
+    ];
     [&prove[..], options].concat()
 }
 
-const OPEN: [&str; 4] = ["--output-hidden", "--weights-public", "--input-public", "Amount,V3,0"];
+const OPEN: [&str; 4] = [
+    "--output-hidden",
+    "--weights-public",
+    "--input-public",
+    "Amount,V3,0",
+];
 
 /// A model that hides its output and shows three columns and the weights, and one that does neither.
 fn models(user: &User) {
     let files = [fraud("fraud.onnx"), fraud("calibration.csv")];
     let open = user.accepted(&compile(&files, &OPEN, "open"));
     let plain = user.accepted(&compile(&files, &[], "plain"));
-    assert_ne!(text(&open, "program_digest"), text(&plain, "program_digest"));
+    assert_ne!(
+        text(&open, "program_digest"),
+        text(&plain, "program_digest")
+    );
     for (columns, says) in [
         ("Income", "no column is called Income"),
         ("29", "there is no column 29"),
@@ -62,7 +78,10 @@ fn a_hidden_output_is_opened_by_whom_it_was_given_to() {
     models(&user);
     let rows = [fraud("legit.csv"), fraud("fraud.csv")];
     let [legit, other] = &rows;
-    user.refused(&prove("open", legit, "a.folded", &[]), &["give --keep-output"]);
+    user.refused(
+        &prove("open", legit, "a.folded", &[]),
+        &["give --keep-output"],
+    );
     let kept = ["--keep-output", "a.output"];
     user.refused(
         &prove("plain", legit, "a.folded", &kept),
@@ -79,10 +98,19 @@ fn a_hidden_output_is_opened_by_whom_it_was_given_to() {
         assert_eq!(data.permissions().mode() & 0o777, 0o600);
     }
     user.refused(&prove("open", legit, "b.folded", &kept), &["a.output"]);
-    user.accepted(&prove("open", other, "b.folded", &["--keep-output", "b.output"]));
+    user.accepted(&prove(
+        "open",
+        other,
+        "b.folded",
+        &["--keep-output", "b.output"],
+    ));
 
     let verify = |proof, options: &[&'static str]| {
-        [&["verify", proof, "--dir", "open", "--dev-srs"][..], options].concat()
+        [
+            &["verify", proof, "--dir", "open", "--dev-srs"][..],
+            options,
+        ]
+        .concat()
     };
     let found = user.accepted(&verify("a.folded", &[]));
     assert_eq!(text(&found, "output_commitment"), commitment);

@@ -427,7 +427,7 @@ fn bindings_that_no_program_can_have_are_refused() {
         context: true,
         ..Binding::NONE
     };
-    assert_eq!(tokens(context, false), Ok(()));
+    assert_eq!(tokens(context.clone(), false), Ok(()));
     let named = |found: Result<(), ProgramError>, name: &str| {
         let found = found.expect_err("SOUNDNESS: accepted").to_string();
         assert!(found.contains(name), "{found}");

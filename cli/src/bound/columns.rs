@@ -102,11 +102,17 @@ mod tests {
     use super::*;
 
     fn names(index: usize) -> Option<String> {
-        [Some("age"), None, Some("amount"), Some("twice"), Some("twice")]
-            .get(index)
-            .copied()
-            .flatten()
-            .map(str::to_owned)
+        [
+            Some("age"),
+            None,
+            Some("amount"),
+            Some("twice"),
+            Some("twice"),
+        ]
+        .get(index)
+        .copied()
+        .flatten()
+        .map(str::to_owned)
     }
 
     fn of(asked: &[&str]) -> eyre::Result<PublicInput> {

@@ -275,7 +275,9 @@ pub fn public_columns(format: &OutputFormat) -> Option<Vec<Column>> {
 /// A public input as people read it, in a line of its own; nothing if it is hidden.
 pub fn input_line(input: Option<&Reading>, of: Option<&[Column]>) -> String {
     let of = of.map_or_else(String::new, |of| format!("{}: ", columns::shown(of)));
-    input.map_or_else(String::new, |input| format!("\ninput             {of}{input}"))
+    input.map_or_else(String::new, |input| {
+        format!("\ninput             {of}{input}")
+    })
 }
 
 /// The secret of a holder of credentials, in a file that is not replaced.

@@ -16,9 +16,7 @@ use crate::chain::contracts::Model;
 use crate::chain::expected::expected;
 use crate::chain::manifest::{Deployed, Manifest};
 use crate::chain::poll;
-use crate::chain::registry::{
-    Registry, Submission, decode_output, hidden_output, require_calls,
-};
+use crate::chain::registry::{Registry, Submission, decode_output, hidden_output, require_calls};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::{Chain, RpcChain, refusal};
 use crate::files::{self, ProofFile};

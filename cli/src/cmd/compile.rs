@@ -329,7 +329,7 @@ fn network(args: &Compile) -> eyre::Result<(Compiled, Fidelity, Option<Threshold
         }
     };
     let mut compiled = compiled.map_err(|error| input::of_column(error, calibration))?;
-    let names = |column| rows::column_name(calibration, column);
+    let names = |column: usize| rows::column_name(calibration, column);
     args.binding.apply(&mut compiled.program, &names)?;
     let fidelity = match (&args.evaluation, &compiled.fidelity) {
         (None, Some(measured)) => measured.clone(),

@@ -175,8 +175,8 @@ fn a_forest_is_submitted_like_any_other_program() {
     crate::files::write_new(laminate_model::artifact::Kind::Proof, false, &proof, &file).unwrap();
     let read = crate::files::read_publishable(&file).unwrap();
     assert_eq!(
-        (read.output, read.outputs()),
-        (proof.output, proof.outputs())
+        (&read.output, read.outputs()),
+        (&proof.output, proof.outputs())
     );
     wait(async {
         let (mut chain, manifest, registry, id) = ready.deployed(false).await;

@@ -124,7 +124,7 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     let name = model_name(args);
     let (mut program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
     // What the model calls its features, or else the rows that it is recorded with.
-    let names = |column| match (ensemble.names.get(column), &args.calibration) {
+    let names = |column: usize| match (ensemble.names.get(column), &args.calibration) {
         (Some(name), _) => Some(name.clone()),
         (None, Some(path)) => rows::column_name(path, column),
         (None, None) => None,
