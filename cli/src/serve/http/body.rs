@@ -17,8 +17,15 @@ const PASSED_OVER: usize = 16;
 /// # Errors
 /// More bytes than the limit, of which no more are kept; a body that does not come in time, or breaks off.
 pub async fn read(mut body: Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
-    match timeout(limits.patience, kept(&mut body, limits)).await {
+    // What it says of itself, before anything of it is read.
+    let said = axum::body::HttpBody::size_hint(&body).lower();
+    let said = usize::try_from(said).unwrap_or(usize::MAX);
+    if said > limits.body.saturating_mul(PASSED_OVER) {
+        return Err(too_large(limits));
+    }
+    match timeout(limits.patience, kept(&mut body, said, limits)).await {
         Ok(read) => read,
+        Err(_) if said > limits.body => Err(too_large(limits)),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             format!(
@@ -29,10 +36,8 @@ pub async fn read(mut body: Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
     }
 }
 
-async fn kept(body: &mut Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
-    // What it says of itself, before anything of it is read.
-    let said = axum::body::HttpBody::size_hint(body).lower();
-    let mut fits = said <= limits.body as u64;
+async fn kept(body: &mut Body, said: usize, limits: &Limits) -> Result<Vec<u8>, Problem> {
+    let mut fits = said <= limits.body;
     let (mut bytes, mut seen) = (vec![], 0usize);
     while let Some(frame) = body.frame().await {
         let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the request's body breaks off");
@@ -50,12 +55,16 @@ async fn kept(body: &mut Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
             break;
         }
     }
-    if fits {
-        return Ok(bytes);
+    match fits {
+        true => Ok(bytes),
+        false => Err(too_large(limits)),
     }
+}
+
+fn too_large(limits: &Limits) -> Problem {
     let text = format!(
         "the request's body has more than {} bytes; --max-body allows more",
         limits.body
     );
-    Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, text))
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, text)
 }

@@ -40,17 +40,15 @@ fn a_key_is_its_owners() {
 fn malformed_keys_are_refused_without_being_shown() {
     let twice = line("one", "first") + &line("one", "second");
     let same = line("one", "first") + &line("two", "first");
+    let second = format!("{}a/b {}", line("one", "first"), "0".repeat(64));
     for (text, expected) in [
         ("", "has no keys"),
         ("# none\n", "has no keys"),
         ("one s3cret", "line 1"),
         ("s3cret", "line 1"),
-        (
-            &format!("{}a/b {}", line("one", "first"), "0".repeat(64)),
-            "line 2",
-        ),
-        (&twice, "line 2"),
-        (&same, "line 2"),
+        (second.as_str(), "line 2"),
+        (twice.as_str(), "line 2"),
+        (same.as_str(), "line 2"),
     ] {
         let error = format!("{:#}", read(text).unwrap_err());
         assert!(error.contains(expected), "{error}");
