@@ -89,7 +89,7 @@ def network(torch: Any) -> Any:
     """`ids (batch, 32) -> logits (batch, 8)`."""
     nn = torch.nn
 
-    class Classifier(nn.Module):  # type: ignore[misc]
+    class Classifier(nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.embedding = nn.Embedding(VOCABULARY, WIDTH)
@@ -149,7 +149,7 @@ def run(options: argparse.Namespace) -> None:
     networks.export(model, torch.from_numpy(rows[:1]), path, ("ids", "logits"), batch=False)
     with torch.no_grad():
         expected = model(torch.from_numpy(rows)).numpy()
-    logits = np.concatenate([networks.run(path, row[None]) for row in rows])
+    logits = networks.run(path, rows, batch=False)
     difference = networks.agree(path, logits, expected)
     calibration, _ = windows(texts)
     pick = np.random.default_rng(options.seed).permutation(len(calibration))[:CALIBRATION]
