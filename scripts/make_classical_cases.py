@@ -48,7 +48,12 @@ def cases() -> dict[str, tuple[Any, Floats, NDArray[Any], dict[str, Any]]]:
     return {
         "logistic": (make_pipeline(StandardScaler(), LogisticRegression()), patients, worse, {}),
         "logistic_tensors": (make_pipeline(RobustScaler(), LogisticRegression()), patients, worse, tensors),
-        "logistic_columns": (make_pipeline(StandardScaler(), LogisticRegression()), flowers, two, {"zipmap": "columns"}),
+        "logistic_columns": (
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            flowers,
+            two,
+            {"zipmap": "columns"},
+        ),
         "raw": (make_pipeline(StandardScaler(), LogisticRegression()), raw, worse, {}),
         "raw_linear": (make_pipeline(SimpleImputer(), StandardScaler(), Ridge()), raw, progress, {}),
         "multinomial": (make_pipeline(SimpleImputer(), MinMaxScaler(), LogisticRegression()), flowers, kinds, {}),

@@ -37,11 +37,12 @@ def export(model: Any, example: Any, path: Path, names: tuple[str, str], *, batc
     )  # fmt: skip
 
 
-def run(path: Path, rows: Array) -> Array:
-    """What ONNX Runtime makes of rows that are shaped as the model's input."""
+def run(path: Path, rows: Array, *, batch: bool = True) -> Array:
+    """What ONNX Runtime makes of rows that are shaped as the model's input, all in one batch or one after the other."""
     session = import_module("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    out: Array = session.run(None, {session.get_inputs()[0].name: rows})[0]
-    return out
+    name = session.get_inputs()[0].name
+    parts = [rows] if batch else np.split(rows, len(rows))
+    return np.concatenate([session.run(None, {name: part})[0] for part in parts])
 
 
 def agree(path: Path, found: Array, expected: Array) -> float:

@@ -64,9 +64,7 @@ class Autoencoder:
         nodes, tensors, x = [], [], "columns"
         for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
             names = [f"dense{layer}.weight", f"dense{layer}.bias"]
-            tensors += [
-                numpy_helper.from_array(p.astype(np.float32), n) for p, n in zip((w, b), names, strict=True)
-            ]
+            tensors += [numpy_helper.from_array(p.astype(np.float32), n) for p, n in zip((w, b), names, strict=True)]
             nodes.append(helper.make_node("Gemm", [x, *names], [f"d{layer}"], name=f"dense{layer}", transB=1))
             x = f"d{layer}"
             if layer < len(self.weights):

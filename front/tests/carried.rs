@@ -81,7 +81,7 @@ fn pipelines_of_patients() {
     assert!(found.mean_error < 0.005, "{found:?}");
     let decided = faithful(logistic, calibration, &evaluation, Some(0.5));
     assert!(
-        decided.agreement.is_some_and(|share| share >= 0.99),
+        decided.agreement().is_some_and(|share| share >= 0.99),
         "{decided:?}"
     );
     let ridge = graph("diabetes/ridge.onnx");
@@ -104,7 +104,7 @@ fn an_autoencoder_of_payments() {
     );
     let decided = faithful(model, "fraud/calibration.csv", &evaluation, Some(1.19));
     assert!(
-        decided.agreement.is_some_and(|share| share >= 0.999),
+        decided.agreement().is_some_and(|share| share >= 0.999),
         "{decided:?}"
     );
 }
@@ -130,7 +130,7 @@ fn a_transformer_of_languages() {
     alike(&model, &evaluation, &logits, 1e-3);
     let found = faithful(model, "languages/calibration.csv", &evaluation, None);
     assert!(
-        found.agreement.is_some_and(|share| share >= 0.99),
+        found.agreement().is_some_and(|share| share >= 0.99),
         "{found:?}"
     );
 }

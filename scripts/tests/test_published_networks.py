@@ -34,8 +34,8 @@ def test_texts_become_tokens(tmp_path: Path) -> None:
     found = articles(tmp_path, "deu")
     assert found == ["alle menschen sind frei gleich"] * 30
     assert encode("ab z", " ab").tolist() == [2, 3, 1, 0]
+    (tmp_path / "declaration" / "one.html").write_text(article, encoding="utf-8")
     with pytest.raises(ValueError, match="1 articles, expected 30"):
-        (tmp_path / "declaration" / "one.html").write_text(article, encoding="utf-8")
         articles(tmp_path, "one")
 
 

@@ -65,7 +65,7 @@ fn programs_compute_it_within_their_scales() {
             case.name,
             compiled.program.nodes.len(),
             found.max_error,
-            found.agreement,
+            found.agreement(),
             found.determination
         );
         assert_eq!(found.refused, 0, "{}", case.name);
@@ -76,7 +76,7 @@ fn programs_compute_it_within_their_scales() {
         );
         if case.classes {
             assert!(
-                found.agreement.is_none_or(|share| share >= 0.98),
+                found.agreement().is_none_or(|share| share >= 0.98),
                 "{}: {found:?}",
                 case.name
             );
