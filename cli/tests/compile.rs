@@ -276,6 +276,76 @@ fn eligibility_is_proven_as_a_decision() {
 }
 
 #[test]
+fn raw_rows_are_proven_beyond_calibration() {
+    let user = User::new();
+    let file = |name| model("eligibility", name);
+    let rows = file("calibration.csv");
+    let evaluation = file("evaluation.csv");
+    let of = |scales: &'static str, more: &[&'static str]| {
+        let scorecard = file("logistic.onnx");
+        let args = [&scorecard, "--calibration", &rows, "--input-scale", scales];
+        let args = args.map(ToOwned::to_owned).to_vec();
+        let more = more.iter().map(|arg| (*arg).to_owned());
+        args.into_iter().chain(more).collect::<Vec<String>>()
+    };
+    let compiled = |args: &[String]| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        compile(&user, &[&args[..], &["--evaluation", &evaluation]].concat())
+    };
+    let args = of(
+        "0",
+        &[
+            "--raw-inputs",
+            "--saturate",
+            "--threshold",
+            "0.5",
+            "-o",
+            "m",
+        ],
+    );
+    let (code, report, error) = compiled(&args);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(report["fidelity"]["agreement"], 1.0);
+    assert_eq!(report["fidelity"]["clamped"], 0);
+    assert_eq!(
+        report["input_scales"],
+        serde_json::json!([0, 0, 0, 0, 0, 0])
+    );
+    assert!(report["saturates"].as_u64().expect("nodes") > 0);
+    user.accepted(&["commit", "m", "--dev-srs"]);
+    user.accepted(&["setup", "m", "--dev-srs"]);
+    // Forty thousand months are no int16, and the scorecard counts no more than it does of its highest.
+    let text = std::fs::read_to_string(file("eligible.csv")).expect("a row");
+    user.write("old.csv", text.replace("34,40", "34,40000").as_bytes());
+    let committed = [
+        "input", "commit", "m", "--input", "old.csv", "-o", "x.input",
+    ];
+    user.accepted(&committed);
+    let proven = user.accepted(&["prove", "m", "--input", "x.input", "-o", "vote.proof"]);
+    assert_eq!(proven["output"][0][0], 1.0, "{proven}");
+    let verified = user.accepted(&["verify", "vote.proof", "--dir", "m"]);
+    assert_eq!(verified["valid"], true);
+    user.write("far.csv", text.replace("34,40", "34,4e9").as_bytes());
+    user.refused(
+        &[
+            "input", "commit", "m", "--input", "far.csv", "-o", "y.input",
+        ],
+        &["column months_resident", "-2147483648 to 2147483647"],
+    );
+    // Some columns by name, one by its number; the others are calibrated.
+    let args = of("months_resident=0,1=3", &["-o", "n"]);
+    let (_, report, _) = compiled(&args);
+    let scales = report["input_scales"].as_array().expect("scales");
+    assert_eq!(
+        (scales.len(), &scales[0], &scales[1]),
+        (6, &3.into(), &0.into())
+    );
+    let args = of("months=0", &["-o", "n"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    user.refused(&[&["compile"], &args[..]].concat(), &["no column months"]);
+}
+
+#[test]
 fn a_language_model_made_ternary_after_training_is_no_success() {
     let user = User::new();
     let args = [

@@ -7,7 +7,7 @@ use laminate_engine::lookup::{Kind, Range};
 use laminate_model::layout::reliance::stored;
 use laminate_model::ops::{
     Abs, Activation, Add, Clip, Dense, DenseRelu, Divide, Grouped, LeakyRelu, Mul, Place, Relu,
-    Reshape,
+    Reshape, Saturate,
 };
 use laminate_model::program::{
     DenseShape, DenseWeights, Node, Op, Program, Role, TABLE_LOG, Tensor, Weights,
@@ -152,7 +152,7 @@ impl Pair {
                 forged.put(self.producer, At::Output, INDEX, x);
                 self.look_up(&mut forged, x);
             }
-            Op::Clip(Clip { lowest, highest }) => {
+            Op::Clip(Clip { lowest, highest }) | Op::Saturate(Saturate { lowest, highest }) => {
                 // Moved to the lower end from above it.
                 let (low, high) = (i128::from(lowest), i128::from(highest));
                 let up = element(low - x);
@@ -237,6 +237,10 @@ fn rows() -> Vec<Op> {
             Op::LeakyRelu(_) => Op::LeakyRelu(LeakyRelu { slope: 6554 }),
             Op::Divide(_) => Op::Divide(Divide { shift: 3 }),
             Op::Clip(_) => Op::Clip(Clip {
+                lowest: -700,
+                highest: 700,
+            }),
+            Op::Saturate(_) => Op::Saturate(Saturate {
                 lowest: -700,
                 highest: 700,
             }),

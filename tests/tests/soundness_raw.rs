@@ -331,16 +331,31 @@ fn negative_parts_of_a_saturation_are_refused() {
     }
 }
 
-/// Limbs of the input itself: the same column by other limbs, or another value in the field.
+/// The committed input is the one that is scaled, and every int32 is one; two values that pack to the same word are none.
 #[test]
-fn raw_inputs_are_int32() {
+fn raw_inputs_are_the_committed_ones() {
+    let mut tally = Tally::new("other raw inputs");
     for raw in both() {
         let case = &raw.isolated.case;
         for (row, value) in [(0, i32::MIN), (1, i32::MAX)] {
             let mut inputs = case.inputs.clone();
             inputs[row][2] = value;
             let trace = exec::run(&case.program, &case.weights, &inputs).expect("every int32");
-            assert_eq!(trace.tensors[case.program.input][row * STRIDE + 2], value);
+            let found = trace.tensors[case.program.input][row * STRIDE + 2];
+            assert_eq!(found, value);
+        }
+        for changes in [
+            &[(0, 1)] as &[(usize, i128)],
+            &[(1, -(1 << 16))],
+            &[(5, 1 << 31)],
+            &[(2, 1 << 32), (3, -1)],
+        ] {
+            let mut forged = raw.isolated.forger.clone();
+            for (at, by) in changes {
+                forged.input[*at] += element(*by);
+            }
+            forged.restate();
+            tally.refuse("another input", "", &forged);
         }
     }
 }

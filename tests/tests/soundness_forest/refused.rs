@@ -49,7 +49,7 @@ fn programs_that_are_no_forests_are_refused() {
         }),
         ("stacked or rotated tensors", |p| p.tensors[0].stack = 2),
         ("stacked or rotated tensors", |p| p.tensors[1].stack = 2),
-        ("bits of a tensor", |p| p.limb_bits = 8),
+        ("works with limbs of 16 bits", |p| p.limb_bits = 8),
         ("have [3] words an entry", |p| p.weights[0].rows = vec![3]),
         ("have [5] words an entry", |p| p.weights[0].rows = vec![5]),
         ("axes of a table of words", |p| {
