@@ -53,11 +53,13 @@ contract Erc8274Test is Registered {
     }
 
     /// The output's hash, and the one encoding of the proof's parts.
-    function test_proofsAreWhatTheyAreSaidToBe() public view {
+    function test_proofsAreWhatTheyAreSaidToBe() public {
         bytes32 input = fraud.inputCommitment;
         bytes32 hash = keccak256(fraud.output);
         bytes memory proof = abi.encode(fraud.output, fraud.proof);
-        _refuse(input, keccak256(other.output), proof, Erc8274.OutputHashMismatch.selector);
+        bytes32 another = keccak256(other.output);
+        vm.expectRevert(abi.encodeWithSelector(Erc8274.OutputHashMismatch.selector, another, hash));
+        _adapter.requireValid(modelId, input, another, proof);
         _refuse(input, 0, proof, Erc8274.OutputHashMismatch.selector);
         _refuse(input, hash, bytes.concat(proof, bytes32(0)), Erc8274.NonCanonicalProof.selector);
         // Tails in the other order.

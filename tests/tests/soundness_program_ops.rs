@@ -108,6 +108,16 @@ fn ops_over_rows_have_no_tokens() {
         };
         node(p, Op::View(view), &[found.x], tensor(&axes, 1));
     });
+    refuse(&stacked(), "is applied at positions, which", |p| {
+        let rotated = find(p, 0, |op| matches!(op, Op::Rope(_)));
+        let x = p.nodes[rotated].output;
+        let Tensor { axes, stack, .. } = like(p, x);
+        let (last, places) = axes.split_last().expect("heads of two halves");
+        let weight = weights(p, &[4], &[*last], stack);
+        let dense = Op::Dense(Dense { weight, shift: 16 });
+        let out = tensor(&[places, &[4]].concat(), stack);
+        node(p, dense, &[x], out);
+    });
 }
 
 #[test]

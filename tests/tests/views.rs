@@ -733,6 +733,23 @@ fn wrong_masks_of_padded_axes_are_refused() {
     );
 }
 
+/// A view of a view has the blocks of both: few sums of few are many.
+#[test]
+fn wrong_views_of_views_are_refused() {
+    let mut net = Net::new(7, 0, &[4]);
+    let stored = net.add(0, 0);
+    let sum = |terms: usize| {
+        let mut view = TensorView::of(vec![AxisMap::Same { axis: 0 }]);
+        view.terms = vec![view.terms[0].clone(); terms];
+        view
+    };
+    let inner = net.view(sum(32), &[stored], &[4]);
+    net.view(sum(2), &[inner], &[4]);
+    refuse(&net.case().program, "is a sum of 132 blocks", |p| {
+        *view_of(p) = sum(33);
+    });
+}
+
 /// Layers at positions, maxima, sums and what has no column.
 #[test]
 fn wrong_readers_are_refused() {

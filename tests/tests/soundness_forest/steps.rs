@@ -206,6 +206,40 @@ fn a_missing_value_is_one() {
     tally.refuse("missing twice", "", &twice);
 }
 
+/// A missing value that all steps read as a number, the largest: with a gap that wraps, and with a negative one.
+#[test]
+fn a_missing_value_is_not_read_as_a_number() {
+    let mut tally = Tally::new("missing values that are read");
+    let (case, nodes) = forest();
+    // Four features with the padded one; the second kinds of variants read what is missing as a key of their own.
+    for (slot, feature) in [(0, 1), (1, 2)] {
+        let index = 4 * slot + feature;
+        assert_eq!(case.inputs[slot][feature], MISS);
+        let mut read = 0;
+        let trace = replay(case, nodes, |place, step| {
+            let own = (step.variant % 4) as usize == feature && step.variant >= 8;
+            if place.slot != slot || !own {
+                return step;
+            }
+            read += 1;
+            let key = MISS.into();
+            Step { key, ..step }.decided()
+        });
+        assert!(read > 0, "no step reads feature {feature} of slot {slot}");
+        let (missing, gap) = (At::Aux(Role::MISSING), At::Aux(Role::PRESENT));
+        for (distance, statement) in [
+            ((1 << 32) - 1, "node 0: forest missing: linear 0"),
+            (-1, "range: node 0: Present limb 1"),
+        ] {
+            let mut forged = Forger::with_trace(case, &trace, srs());
+            forged.put(0, missing, index, 0);
+            forged.put(0, gap, index, distance);
+            forged.recount_elements();
+            tally.refuse_alone(statement, "", &forged);
+        }
+    }
+}
+
 #[test]
 fn an_output_is_the_sum_of_its_chain() {
     let mut tally = Tally::new("sums");
