@@ -344,12 +344,13 @@ fn raw_inputs_are_the_committed_ones() {
             let found = trace.tensors[case.program.input][row * STRIDE + 2];
             assert_eq!(found, value);
         }
-        for changes in [
-            &[(0, 1)] as &[(usize, i128)],
+        let changes: [&[(usize, i128)]; 4] = [
+            &[(0, 1)],
             &[(1, -(1 << 16))],
             &[(5, 1 << 31)],
             &[(2, 1 << 32), (3, -1)],
-        ] {
+        ];
+        for changes in changes {
             let mut forged = raw.isolated.forger.clone();
             for (at, by) in changes {
                 forged.input[*at] += element(*by);

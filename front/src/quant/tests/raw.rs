@@ -256,8 +256,8 @@ fn programs_that_saturate_refuse_nothing() {
     for _ in 0..300 {
         let most = *[900, 9_000, 32_767].get(rng.gen_range(0..3)).expect("one");
         let row: Vec<i32> = (0..4).map(|_| rng.gen_range(-most..=most)).collect();
-        let found =
-            exec::run(&program, &plain.weights, std::slice::from_ref(&row)).expect("nothing is refused");
+        let found = exec::run(&program, &plain.weights, std::slice::from_ref(&row))
+            .expect("nothing is refused");
         match exec::run(&plain.program, &plain.weights, &[row]) {
             Ok(trace) => {
                 assert_eq!(trace.outputs(&plain.program), found.outputs(&program));
