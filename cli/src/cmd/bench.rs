@@ -270,26 +270,12 @@ impl Bench {
             None => fraud.join(name),
         };
         let options = Compile {
-            model: or_fraud(&self.model, fraud::MODEL),
             calibration: Some(or_fraud(&self.calibration, fraud::CALIBRATION)),
-            evaluation: None,
-            predictions: None,
-            predict: None,
-            name: None,
-            argmax: false,
-            threshold: None,
-            input_scale: None,
-            raw_inputs: false,
-            saturate: false,
             batch,
-            headroom: None,
-            min_agreement: None,
-            min_column_bits: 0,
-            cost: false,
-            force: false,
-            binding: BindingArgs::default(),
-            llm: LlmArgs::default(),
-            output: folder.path().to_path_buf(),
+            ..Compile::of(
+                or_fraud(&self.model, fraud::MODEL),
+                folder.path().to_path_buf(),
+            )
         };
         let (compiled, fidelity) = compile(&options)?;
         let dir = ModelDir::create(folder.path())?;

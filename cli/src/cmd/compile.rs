@@ -141,6 +141,34 @@ pub struct Compile {
     pub llm: LlmArgs,
 }
 
+impl Compile {
+    /// A model into a folder, as without any option; warnings of poor columns are left out.
+    pub fn of(model: PathBuf, output: PathBuf) -> Self {
+        Self {
+            model,
+            calibration: None,
+            evaluation: None,
+            predictions: None,
+            predict: None,
+            argmax: false,
+            threshold: None,
+            input_scale: None,
+            raw_inputs: false,
+            saturate: false,
+            name: None,
+            batch: 1,
+            headroom: None,
+            min_agreement: None,
+            min_column_bits: 0,
+            output,
+            cost: false,
+            force: false,
+            binding: BindingArgs::default(),
+            llm: LlmArgs::default(),
+        }
+    }
+}
+
 /// What `compile` reports.
 #[derive(Debug, Serialize)]
 pub struct Report {

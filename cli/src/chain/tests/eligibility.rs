@@ -34,30 +34,13 @@ fn model() -> (Program, Weights) {
     let models = workspace().join("models/fraud");
     let folder = tempfile::tempdir().unwrap();
     let (compiled, _) = compile(&Compile {
-        model: models.join(fraud::MODEL),
         calibration: Some(models.join(fraud::CALIBRATION)),
-        evaluation: None,
-        predictions: None,
-        predict: None,
-        argmax: false,
-        threshold: None,
-        input_scale: None,
-        raw_inputs: false,
-        saturate: false,
-        name: None,
-        batch: 1,
-        headroom: None,
-        min_agreement: None,
-        min_column_bits: 0,
-        cost: false,
-        force: false,
         binding: BindingArgs {
             context: true,
             credential: Some(MIN_DEPTH),
             ..BindingArgs::default()
         },
-        llm: LlmArgs::default(),
-        output: folder.path().to_path_buf(),
+        ..Compile::of(models.join(fraud::MODEL), folder.path().to_path_buf())
     })
     .unwrap();
     (compiled.program, compiled.weights)

@@ -69,27 +69,13 @@ fn model() -> (Program, Weights) {
     let models = workspace().join("models/fee");
     let folder = tempfile::tempdir().unwrap();
     let (compiled, _) = compile(&Compile {
-        model: models.join("fee.onnx"),
         calibration: Some(models.join("calibration.csv")),
-        evaluation: None,
-        predictions: None,
-        predict: None,
-        argmax: false,
-        threshold: None,
-        input_scale: Some(0),
-        name: None,
-        batch: 1,
-        headroom: None,
-        min_agreement: None,
-        min_column_bits: 0,
-        force: false,
+        input_scale: Some(InputScale::All(0)),
         binding: BindingArgs {
-            context: false,
-            input_public: true,
-            credential: None,
+            input_public: Some(vec![]),
+            ..BindingArgs::default()
         },
-        llm: LlmArgs::default(),
-        output: folder.path().to_path_buf(),
+        ..Compile::of(models.join("fee.onnx"), folder.path().to_path_buf())
     })
     .unwrap();
     (compiled.program, compiled.weights)

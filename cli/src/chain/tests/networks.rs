@@ -28,24 +28,9 @@ fn file(name: &str) -> PathBuf {
 fn recorded(carried: &Carried) -> Vec<i32> {
     let folder = tempfile::tempdir().unwrap();
     let (compiled, _) = compile(&Compile {
-        model: file(carried.model),
         calibration: Some(file(carried.calibration)),
-        evaluation: None,
-        predictions: None,
-        predict: None,
-        argmax: false,
         threshold: carried.threshold,
-        input_scale: None,
-        name: None,
-        batch: 1,
-        headroom: None,
-        min_agreement: None,
-        min_column_bits: 0,
-        cost: false,
-        force: false,
-        binding: BindingArgs::default(),
-        llm: LlmArgs::default(),
-        output: folder.path().to_path_buf(),
+        ..Compile::of(file(carried.model), folder.path().to_path_buf())
     })
     .unwrap();
     let ready = Ready::new((compiled.program, compiled.weights));

@@ -20,8 +20,8 @@ use crate::files::{self, ProofFile, hex_scalar};
 
 const BINDING: Binding = Binding {
     context: true,
-    input_public: false,
     credential: Some(MIN_DEPTH),
+    ..Binding::NONE
 };
 
 /// A fixture whose program decides on credentials.

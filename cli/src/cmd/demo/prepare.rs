@@ -198,26 +198,9 @@ fn model(
     stages: &mut Stages,
 ) -> eyre::Result<ModelDir> {
     let options = Compile {
-        model: models.join(fraud::MODEL),
         calibration: Some(models.join(fraud::CALIBRATION)),
-        evaluation: None,
-        predictions: None,
-        predict: None,
-        name: None,
-        argmax: false,
-        threshold: None,
-        input_scale: None,
-        raw_inputs: false,
-        saturate: false,
         batch,
-        headroom: None,
-        min_agreement: None,
-        min_column_bits: 0,
-        cost: false,
-        force: false,
-        binding: BindingArgs::default(),
-        llm: LlmArgs::default(),
-        output: PathBuf::from(output),
+        ..Compile::of(models.join(fraud::MODEL), PathBuf::from(output))
     };
     let (compiled, _) = stages.run(
         format!("compile, batch {batch}"),

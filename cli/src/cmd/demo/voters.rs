@@ -96,27 +96,15 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
     eligibility::write(&models)?;
     let output = folder.path().join("vote");
     let options = Compile {
-        model: models.join(eligibility::MODEL),
         calibration: Some(models.join(eligibility::CALIBRATION)),
-        evaluation: None,
-        predictions: None,
-        predict: None,
-        argmax: false,
         threshold: Some(THRESHOLD),
-        input_scale: Some(0),
-        name: None,
-        batch: 1,
-        headroom: None,
-        min_agreement: None,
-        min_column_bits: 0,
-        force: false,
+        input_scale: Some(InputScale::All(0)),
         binding: BindingArgs {
             context: true,
-            input_public: false,
             credential: Some(MIN_DEPTH),
+            ..BindingArgs::default()
         },
-        llm: LlmArgs::default(),
-        output: output.clone(),
+        ..Compile::of(models.join(eligibility::MODEL), output.clone())
     };
     let (compiled, _) = stages.run("compile", || compile(&options), |_| None)?;
     let dir = ModelDir::create(&output)?;

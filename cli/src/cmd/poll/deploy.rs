@@ -156,7 +156,7 @@ impl PollDeploy {
         let binding = manifest.output_lead.binding;
         let name = printable(&manifest.program_name);
         ensure!(
-            binding.context && binding.credential.is_some() && !binding.input_public,
+            binding.context && binding.credential.is_some() && !binding.input.is_public(),
             "statements of {name} have no context or no credential, or show the input: compile the model with --context --credential LEVELS"
         );
         ensure!(
