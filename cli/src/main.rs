@@ -7,6 +7,7 @@ mod bound;
 mod canonical;
 mod chain;
 mod cmd;
+mod columns;
 mod destination;
 mod eligibility;
 mod exit;

@@ -1,12 +1,10 @@
 //! Public columns by name or index, as `compile --input-public` takes them.
 
-use eyre::{ensure, eyre};
+use eyre::ensure;
 use laminate_model::binding::{Column, PublicInput};
 
+use crate::columns::place;
 use crate::printable::printable;
-
-/// Most names that a message lists.
-const LISTED: usize = 12;
 
 /// The public columns of an input of `width` columns: those asked for by name, as far as columns have `names`, or by index
 /// from 0; all if none is asked for.
@@ -24,7 +22,7 @@ pub fn public(
     let names: Vec<Option<String>> = (0..width).map(names).collect();
     let mut indices = vec![];
     for one in asked {
-        let index = place(one.trim(), &names)?;
+        let index = place("--input-public", one.trim(), &names)?;
         ensure!(
             !indices.contains(&index),
             "--input-public names column {} twice; name it once",
@@ -41,50 +39,6 @@ pub fn public(
     Ok(PublicInput::Columns(
         indices.into_iter().map(column).collect(),
     ))
-}
-
-fn place(asked: &str, names: &[Option<String>]) -> eyre::Result<usize> {
-    let of_name = |name: &Option<String>| name.as_deref() == Some(asked);
-    let mut found = (0..names.len()).filter(|index| names.get(*index).is_some_and(of_name));
-    match (found.next(), found.next()) {
-        (Some(index), None) => return Ok(index),
-        (Some(first), Some(second)) => {
-            return Err(eyre!(
-                "columns {first} and {second} of the input are both called {}; give --input-public the index of one",
-                printable(asked)
-            ));
-        }
-        (None, _) => {}
-    }
-    let width = names.len();
-    if let Ok(index) = asked.parse::<usize>() {
-        ensure!(
-            index < width,
-            "--input-public: there is no column {index}, the input has columns 0 to {}",
-            width.saturating_sub(1)
-        );
-        return Ok(index);
-    }
-    let known: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-    let listed: Vec<String> = known
-        .iter()
-        .take(LISTED)
-        .map(|name| printable(name).into_owned())
-        .collect();
-    let more = if known.len() > LISTED { ", …" } else { "" };
-    Err(match known.is_empty() {
-        true => eyre!(
-            "--input-public: no column is called {}: the calibration rows have no line of names; add one, or give indices from 0 to {}",
-            printable(asked),
-            width.saturating_sub(1)
-        ),
-        false => eyre!(
-            "--input-public: no column is called {}; the columns are {}{more}, or give indices from 0 to {}",
-            printable(asked),
-            listed.join(", "),
-            width.saturating_sub(1)
-        ),
-    })
 }
 
 /// Public columns as people read them: names, or indices of those without.

@@ -21,9 +21,8 @@ use laminate_model::verify::Verifier;
 use serde::Serialize;
 
 use super::commit::commit;
-use super::compile::{Compile, FidelityReport, LlmArgs, compile};
+use super::compile::{Compile, FidelityReport, compile};
 use super::setup::{DEV_K, choose, commitment_k, dev_path, development};
-use crate::bound::BindingArgs;
 use crate::files::{ModelDir, hex_scalar};
 use crate::fraud;
 use crate::input::first_rows;

@@ -19,7 +19,7 @@ use super::super::registry::{Submission, decode_output, word};
 use super::forest::Ready;
 use super::{name, wait, workspace};
 use crate::bound::{BindingArgs, BoundReport, scope_of};
-use crate::cmd::compile::{Compile, LlmArgs, compile};
+use crate::cmd::compile::{Compile, compile};
 use crate::files::ProofFile;
 use crate::fraud;
 use crate::input::{Given, first_rows};

@@ -13,7 +13,7 @@ use super::super::registry::Submission;
 use super::forest::Ready;
 use super::{wait, workspace};
 use crate::bound::BindingArgs;
-use crate::cmd::compile::{Compile, LlmArgs, compile};
+use crate::cmd::compile::{Compile, InputScale, compile};
 use crate::input::first_rows;
 
 sol! {

@@ -8,8 +8,7 @@ use alloy::primitives::Bytes;
 use super::super::registry::{Submission, decode_output};
 use super::forest::Ready;
 use super::{name, wait, workspace};
-use crate::bound::BindingArgs;
-use crate::cmd::compile::{Compile, LlmArgs, compile};
+use crate::cmd::compile::{Compile, compile};
 use crate::input::first_rows;
 
 /// A model's file, and the rows that it is compiled and proven with.

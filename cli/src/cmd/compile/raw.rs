@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use eyre::{ensure, eyre};
+use eyre::ensure;
 use laminate_front::rows;
 use serde::{Deserialize, Serialize};
 
 use super::Compile;
+use crate::columns::place;
 use crate::printable::printable;
 
 /// Most in absolute value.
@@ -20,7 +21,7 @@ const MOST: i8 = 40;
 pub enum InputScale {
     /// Of all columns.
     All(i8),
-    /// Of some, by their names or their numbers from 1.
+    /// Of some, by their names or their indices from 0.
     Columns(Vec<(String, i8)>),
 }
 
@@ -112,19 +113,7 @@ impl Compile {
             .collect();
         let mut out = vec![None; width];
         for (name, scale) in columns {
-            let own = |found: &Option<String>| found.as_deref() == Some(name);
-            let number = || {
-                let number: Option<usize> = name.parse().ok();
-                number.and_then(|n| n.checked_sub(1)).filter(|n| *n < width)
-            };
-            let column = names.iter().position(own).or_else(number);
-            let column = column.ok_or_else(|| {
-                eyre!(
-                    "--input-scale: {} has no column {}; give a name of its first line, or a number from 1 to {width}",
-                    calibration.display(),
-                    printable(name)
-                )
-            })?;
+            let column = place("--input-scale", name, &names)?;
             ensure!(
                 out[column].is_none(),
                 "--input-scale gives column {} twice",

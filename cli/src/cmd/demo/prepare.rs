@@ -12,11 +12,10 @@ use laminate_prover::input::CommittedInput;
 use rand::rngs::OsRng;
 use tempfile::TempDir;
 
-use crate::bound::BindingArgs;
 use crate::chain::registry::word;
 use crate::chain::universal::Mode;
 use crate::cmd::commit::commit;
-use crate::cmd::compile::{Compile, LlmArgs, compile};
+use crate::cmd::compile::{Compile, compile};
 use crate::cmd::setup::{commitment_k, dev_path, development};
 use crate::cmd::verifier::{self, Keys, Made};
 use crate::files::{self, ModelDir, ProofFile};

@@ -18,7 +18,7 @@ use super::prepare::{self, powers};
 use crate::bound::BindingArgs;
 use crate::chain::universal::Mode;
 use crate::cmd::commit::commit;
-use crate::cmd::compile::{Compile, LlmArgs, compile};
+use crate::cmd::compile::{Compile, InputScale, compile};
 use crate::cmd::setup::development;
 use crate::cmd::verifier::Made;
 use crate::eligibility;

@@ -153,7 +153,7 @@ impl PollDeploy {
 
     /// What the poll is held by, compared with the model on the chain.
     async fn terms(&self, chain: &mut Chain, manifest: &Manifest) -> eyre::Result<PollTerms> {
-        let binding = manifest.output_lead.binding;
+        let binding = &manifest.output_lead.binding;
         let name = printable(&manifest.program_name);
         ensure!(
             binding.context && binding.credential.is_some() && !binding.input.is_public(),
