@@ -7,7 +7,6 @@ use halo2_base::halo2_proofs::plonk::VerifyingKey;
 use laminate_engine::accumulator::Accumulator;
 use laminate_engine::backend::Backend;
 use laminate_engine::error::VerifyError;
-use laminate_engine::switch::on;
 use laminate_model::public::INSTANCES;
 use snark_verifier::pcs::kzg::KzgSuccinctVerifyingKey;
 use snark_verifier::util::transcript::Transcript;
@@ -143,8 +142,9 @@ pub fn verify<B: Backend>(
     type Verifier = PlonkSuccinctVerifier<SHPLONK>;
     let svk = KzgSuccinctVerifyingKey::new(G1Affine::generator());
     let proof = Verifier::read_proof(&svk, &protocol, &instances, &mut transcript)?;
+    // Lengths are the template's: no proof makes this so, only a template that counts otherwise than the library reads.
     let left = transcript.left();
-    if left != (0, 0) && on("points and scalars left over") {
+    if left != (0, 0) {
         return Err(SnarkError::Protocol {
             reason: format!("{left:?} points and scalars of the proof are not read"),
         });
