@@ -116,6 +116,23 @@ export const REVERTS = [
     ]
   },
   {
+    "inputs": [
+      [
+        "validUntil",
+        "uint64"
+      ],
+      [
+        "now_",
+        "uint256"
+      ]
+    ],
+    "name": "EndNotInFuture",
+    "selector": "0x3565e7d1",
+    "sentences": [
+      "the root is to end at {validUntil}, the chain's time is {now_}"
+    ]
+  },
+  {
     "inputs": [],
     "name": "InvalidProof",
     "selector": "0x09bde339",
@@ -205,6 +222,31 @@ export const REVERTS = [
     ]
   },
   {
+    "inputs": [],
+    "name": "NoChoices",
+    "selector": "0x0db2f02f",
+    "sentences": [
+      "a poll without choices"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "choice",
+        "uint256"
+      ],
+      [
+        "choices",
+        "uint256"
+      ]
+    ],
+    "name": "NoSuchChoice",
+    "selector": "0x0b532753",
+    "sentences": [
+      "a choice {choice} of {choices}, counted from 0"
+    ]
+  },
+  {
     "inputs": [
       [
         "expected",
@@ -236,6 +278,53 @@ export const REVERTS = [
     "selector": "0xbbb37021",
     "sentences": [
       "a call argument starts at byte {found}, expected {expected}: not the canonical encoding"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ],
+      [
+        "outputCount",
+        "uint256"
+      ]
+    ],
+    "name": "NotEligibilityModel",
+    "selector": "0xe286f422",
+    "sentences": [
+      "model {modelId:id} has an output count of {outputCount}, a poll takes one compiled with --credential and --context and one output: 61"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "output",
+        "int256"
+      ],
+      [
+        "leastOutput",
+        "int256"
+      ]
+    ],
+    "name": "NotEligible",
+    "selector": "0xdb2e74fa",
+    "sentences": [
+      "the proven output {output} is below {leastOutput}, the least that is eligible"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "caller",
+        "address"
+      ]
+    ],
+    "name": "NotIssuer",
+    "selector": "0x3fd26f9e",
+    "sentences": [
+      "{caller} is not the issuer of these credentials"
     ]
   },
   {
@@ -284,6 +373,23 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "sender",
+        "address"
+      ],
+      [
+        "caller",
+        "address"
+      ]
+    ],
+    "name": "NotSender",
+    "selector": "0xfc21064f",
+    "sentences": [
+      "the proof is to be sent by {sender}, {caller} sends it"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "modelId",
         "uint256"
       ],
@@ -309,6 +415,40 @@ export const REVERTS = [
     "selector": "0xdc69dc16",
     "sentences": [
       "{account} has nothing to withdraw"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "uint256"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "OtherContext",
+    "selector": "0xaa981a25",
+    "sentences": [
+      "the proof's context is {found:id}, expected {expected:id}: it is for another choice, sender, contract or chain"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "expected",
+        "uint256"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "OtherScope",
+    "selector": "0x20f79c40",
+    "sentences": [
+      "the credential is used in scope {found:id}, expected {expected:id}"
     ]
   },
   {
@@ -428,6 +568,19 @@ export const REVERTS = [
     ]
   },
   {
+    "inputs": [
+      [
+        "deadline",
+        "uint64"
+      ]
+    ],
+    "name": "PollClosed",
+    "selector": "0x132bc6cc",
+    "sentences": [
+      "the poll took votes until {deadline}"
+    ]
+  },
+  {
     "inputs": [],
     "name": "PrecompileWithoutPoint",
     "selector": "0xd685ef6a",
@@ -506,6 +659,58 @@ export const REVERTS = [
     "selector": "0x2d9d525e",
     "sentences": [
       "no contract at the registry's address {registry}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "root",
+        "uint256"
+      ]
+    ],
+    "name": "RootNotValid",
+    "selector": "0xa1a0bfdf",
+    "sentences": [
+      "root {root:id} was not posted, has expired or was revoked; prove with the issuer's newest tree"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "root",
+        "uint256"
+      ]
+    ],
+    "name": "RootOutOfRange",
+    "selector": "0xede4ab6f",
+    "sentences": [
+      "a root {root:id}, expected an element of the scalar field other than zero"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "root",
+        "uint256"
+      ]
+    ],
+    "name": "RootPostedBefore",
+    "selector": "0x7900cf98",
+    "sentences": [
+      "root {root:id} was posted before"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "roots",
+        "address"
+      ]
+    ],
+    "name": "RootsWithoutCode",
+    "selector": "0xf94f2a31",
+    "sentences": [
+      "no contract at the address of roots {roots}"
     ]
   },
   {
@@ -741,6 +946,19 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "nullifier",
+        "uint256"
+      ]
+    ],
+    "name": "VotedBefore",
+    "selector": "0xbf204512",
+    "sentences": [
+      "the credential of nullifier {nullifier:id} has voted"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "verifier",
         "address"
       ]
@@ -791,6 +1009,14 @@ export const REVERTS = [
     "selector": "0x51bda03d",
     "sentences": [
       "a program digest or weight commitment of zero; run `laminate commit` and give its commitment"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroIssuer",
+    "selector": "0x2a41aa57",
+    "sentences": [
+      "the issuer is the zero address"
     ]
   },
   {
