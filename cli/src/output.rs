@@ -49,10 +49,7 @@ impl Output {
 
     /// An error: one line on standard error, and with `--json` an object unless there is a result.
     pub fn error(&self, report: &eyre::Report) {
-        let mut chain: Vec<String> = report.chain().map(ToString::to_string).collect();
-        // Many of our messages end with their cause already.
-        chain.dedup_by(|cause, message| message.ends_with(cause.as_str()));
-        let text = chain.join(": ");
+        let text = sentence(report);
         if self.json && !RESULT_PRINTED.load(Ordering::Relaxed) {
             let json = serde_json::json!({ "error": text }).to_string();
             let _ = print(&printable_json(&json));
@@ -76,7 +73,7 @@ impl Output {
     /// A progress line for a stage without known length; it ends when dropped.
     pub fn stage(&self, name: impl Into<Cow<'static, str>>) -> Stage {
         let name = name.into();
-        let told = progress::is_told();
+        let told = progress::is_heard();
         let shown = !self.quiet && !self.json && !told && std::io::stderr().is_terminal();
         let target = if shown {
             ProgressDrawTarget::stderr()
@@ -101,6 +98,14 @@ impl Output {
         bar.enable_steady_tick(Duration::from_millis(120));
         Stage { bar, timed }
     }
+}
+
+/// An error with its causes, as one sentence.
+pub fn sentence(report: &eyre::Report) -> String {
+    let mut chain: Vec<String> = report.chain().map(ToString::to_string).collect();
+    // Many of our messages end with their cause already.
+    chain.dedup_by(|cause, message| message.ends_with(cause.as_str()));
+    chain.join(": ")
 }
 
 /// One text on standard error, of the kind note, warning or error.

@@ -10,8 +10,10 @@
 //! | `seconds` | since the stage began |
 
 use std::borrow::Cow;
-use std::sync::Mutex;
+use std::cell::RefCell;
+use std::fmt::{self, Debug, Formatter};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -26,23 +28,74 @@ const TICK: Duration = Duration::from_millis(200);
 /// Set once, before the command runs.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
+thread_local! {
+    /// Who else is told of what begins on this thread.
+    static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
+}
+
+/// Somebody who is told every event of a piece of work, whatever standard error gets.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(&Value) + Send + Sync>);
+
+impl Debug for Listener {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl Listener {
+    /// A function of events.
+    pub fn new(told: impl Fn(&Value) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    /// Tells it the stages that begin on this thread while `work` runs.
+    pub fn hear<T>(self, work: impl FnOnce() -> T) -> T {
+        /// Ends with the work, also where that panics.
+        struct End;
+        impl Drop for End {
+            fn drop(&mut self) {
+                LISTENER.with_borrow_mut(|listener| *listener = None);
+            }
+        }
+        LISTENER.with_borrow_mut(|listener| *listener = Some(self));
+        let _end = End;
+        work()
+    }
+
+    fn of_this_thread() -> Option<Self> {
+        LISTENER.with_borrow(Clone::clone)
+    }
+}
+
 /// Begins to tell progress this way.
 pub fn tell() {
     TOLD.store(true, Ordering::Relaxed);
 }
 
-/// Whether progress is told this way.
+/// Whether progress is told this way on standard error.
 pub fn is_told() -> bool {
     TOLD.load(Ordering::Relaxed)
 }
 
-/// Says something beside stages.
-pub fn say(kind: &str, text: &str) {
-    write(json!({ "t": now(), "event": kind, "text": text }));
+/// Whether anybody is told of stages that begin here.
+pub fn is_heard() -> bool {
+    is_told() || Listener::of_this_thread().is_some()
 }
 
-fn write(event: Value) {
-    line(&printable_json(&event.to_string()));
+/// Says something beside stages.
+pub fn say(kind: &str, text: &str) {
+    let event = json!({ "t": now(), "event": kind, "text": text });
+    write(&event, Listener::of_this_thread().as_ref());
+}
+
+fn write(event: &Value, listener: Option<&Listener>) {
+    if let Some(Listener(told)) = listener {
+        told(event);
+    }
+    if is_told() {
+        line(&printable_json(&event.to_string()));
+    }
 }
 
 fn now() -> f64 {
@@ -55,6 +108,8 @@ fn now() -> f64 {
 #[derive(Debug)]
 pub struct Timed {
     state: Mutex<State>,
+    /// Ticks come from any thread.
+    listener: Option<Listener>,
 }
 
 #[derive(Debug)]
@@ -66,13 +121,13 @@ struct State {
 }
 
 impl State {
-    fn begin(name: Cow<'static, str>) -> Self {
+    fn begin(name: Cow<'static, str>, listener: Option<&Listener>) -> Self {
         let state = Self {
             name,
             begun: Instant::now(),
             last: None,
         };
-        write(state.event("begin"));
+        write(&state.event("begin"), listener);
         state
     }
 
@@ -105,8 +160,9 @@ impl State {
 impl Timed {
     /// A stage begins.
     pub fn begin(name: Cow<'static, str>) -> Self {
-        let state = Mutex::new(State::begin(name));
-        Self { state }
+        let listener = Listener::of_this_thread();
+        let state = Mutex::new(State::begin(name, listener.as_ref()));
+        Self { state, listener }
     }
 
     /// It ends, and another begins in its place.
@@ -115,8 +171,8 @@ impl Timed {
             return;
         };
         if state.name != name {
-            write(state.event("end"));
-            *state = State::begin(name.into());
+            write(&state.event("end"), self.listener.as_ref());
+            *state = State::begin(name.into(), self.listener.as_ref());
         }
     }
 
@@ -126,7 +182,7 @@ impl Timed {
             return;
         };
         if state.tick(done, of) {
-            write(state.event("tick"));
+            write(&state.event("tick"), self.listener.as_ref());
         }
     }
 }
@@ -134,7 +190,7 @@ impl Timed {
 impl Drop for Timed {
     fn drop(&mut self) {
         if let Ok(state) = self.state.get_mut() {
-            write(state.event("end"));
+            write(&state.event("end"), self.listener.as_ref());
         }
     }
 }
@@ -159,5 +215,30 @@ mod tests {
             (&"work".into(), &"end".into())
         );
         assert!(event["seconds"].as_f64().is_some() && event["t"].as_f64().unwrap() > 1.6e9);
+    }
+    #[test]
+    fn a_listener_hears_its_own_thread() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&heard);
+        let listener = Listener::new(move |event: &Value| {
+            let mut heard = to.lock().unwrap();
+            heard.push(format!("{} {}", event["event"], event["stage"]).replace('"', ""));
+        });
+        assert!(!is_heard());
+        let stage = listener.hear(|| {
+            assert!(is_heard());
+            let stage = Timed::begin("one".into());
+            stage.rename("two");
+            std::thread::scope(|scope| {
+                scope.spawn(|| stage.tick(1, 1));
+                scope.spawn(|| drop(Timed::begin("of another".into())));
+            });
+            stage
+        });
+        assert!(!is_heard());
+        drop(stage);
+        let heard = heard.lock().unwrap();
+        let expected = ["begin one", "end one", "begin two", "tick two", "end two"];
+        assert_eq!(*heard, expected);
     }
 }
