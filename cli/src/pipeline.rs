@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod client;
 mod keys;
+mod laid;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use laminate_model::statement::Statement;
 use laminate_model::verify::Verifier;
 use laminate_prover::exec::Trace;
 use laminate_prover::input::Input;
-use laminate_prover::prove::{Links, Model, Stage, WeightSecret};
+use laminate_prover::prove::{Model, Stage, WeightSecret};
 use laminate_prover::{exec, prove};
 use rand::rngs::OsRng;
 
@@ -40,6 +41,7 @@ pub use keys::{
     require_checked, require_keys, setup, setup_join,
 };
 use keys::{srs_path, verifying_key_of};
+pub use laid::Laid;
 
 /// A proof up to aggregation.
 #[derive(Clone, Debug)]
@@ -75,35 +77,37 @@ pub fn fold(
     let weights = dir.weights()?;
     let (_, secret) = dir.secret()?;
     check_secret(dir, &program, &secret)?;
-    let trace = stages.run(
-        "run the model",
-        || run(&program, &weights, &given.input),
-        |_| None,
-    )?;
+    let trace = trace(&program, &weights, given, stages)?;
     let model = stages.run(
         "lay out the weights",
         || Ok(Model::new(program.clone(), &weights)?),
         |_| None,
     )?;
     drop(weights);
-    let prover = |named: &dyn Fn(Stage)| {
-        let powers = srs.powers();
-        let links = Links {
-            input_salt: given.salt,
-            bound: given.bound.clone(),
-            ..Links::default()
-        };
-        Ok(prove::prove_linked(
-            &model, &secret, &trace, &links, powers, mode, &mut OsRng, named,
-        )?)
+    let laid = Laid {
+        dir,
+        program: &program,
+        model: &model,
+        secret: &secret,
     };
-    let (statement, proof) = staged(dir, &model, srs, stages, out, &prover)?;
-    Ok(Folded {
-        statement,
-        proof,
-        outputs: readings(&program, &trace),
-        mode,
-    })
+    laid.fold(given, &trace, srs, mode, stages, out)
+}
+
+/// Runs the program on an input.
+///
+/// # Errors
+/// An input that does not fit, or tokens that the model does not generate.
+pub fn trace(
+    program: &Program,
+    weights: &Weights,
+    given: &Given,
+    stages: &mut Stages,
+) -> eyre::Result<Trace> {
+    stages.run(
+        "run the model",
+        || run(program, weights, &given.input),
+        |_| None,
+    )
 }
 
 /// Makes the folded commitment proof of a model folder's weights; verifies it natively.
@@ -416,7 +420,10 @@ impl Checker {
 }
 
 /// Verifies a proof with the key that [`verifying_key_of`] found for it.
-fn verify_with(key: &VerifyingKey, srs: &Srs, file: &ProofFile) -> eyre::Result<Verdict> {
+///
+/// # Errors
+/// A refused proof, or one of another program than it says.
+pub fn verify_with(key: &VerifyingKey, srs: &Srs, file: &ProofFile) -> eyre::Result<Verdict> {
     let stated = file.proof.public.statement.first();
     ensure!(
         stated == Some(&file.program_digest.0),
