@@ -12,7 +12,7 @@
 //! | [`manifest`] | `deployment.json` |
 //! | [`journal`] | the same file while a deployment is under way, step by step |
 //! | [`deploy`], [`code`], [`expected`] | deployment, and the code that must be at each address |
-//! | [`registry`] | registering, submitting and checking |
+//! | [`registry`], [`submitting`] | registering and checking; submitting at most once |
 //! | [`scan`] | a contract's events, from the oldest to the newest |
 //! | [`universal`] | programs that share one verifier |
 //!
@@ -34,6 +34,7 @@ pub mod revert;
 pub mod rpc;
 pub mod scan;
 pub mod signer;
+pub mod submitting;
 #[cfg(test)]
 mod tests;
 pub mod universal;

@@ -13,7 +13,7 @@ use laminate_model::statement::{Packing, VALUES_PER_WORD, unpack};
 use super::contracts::{InferenceVerifier, Model, ModelRegistry, RoutedVerifier, VerifierRouter};
 use super::manifest::Manifest;
 use super::universal::{Selector, UniversalInfo};
-use super::{Chain, Receipt, Topics};
+use super::{Chain, Receipt, Topics, Watch};
 
 /// A proof with its statement, as the registry takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -285,8 +285,26 @@ impl Registry {
         model_id: U256,
         submission: &Submission,
     ) -> eyre::Result<Submitted> {
+        self.submit_watched(chain, model_id, submission, None, &mut ())
+            .await
+    }
+
+    /// The same with an earlier attempt's nonce or the next one, under a watch.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn submit_watched(
+        self,
+        chain: &mut Chain,
+        model_id: U256,
+        submission: &Submission,
+        nonce: Option<u64>,
+        watch: &mut dyn Watch,
+    ) -> eyre::Result<Submitted> {
+        chain.require_code(self.address).await?;
+        let data = submit_call(model_id, submission).abi_encode();
         let receipt = chain
-            .write(self.address, &submit_call(model_id, submission), U256::ZERO)
+            .send_watched(self.address, data.into(), U256::ZERO, nonce, watch)
             .await?;
         let event: ModelRegistry::InferenceVerified = self.event(&receipt)?;
         Ok(Submitted {

@@ -12,7 +12,8 @@ use crate::chain::manifest::Manifest;
 use crate::chain::registry::{Recorded, Registry, Submission};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
-use crate::chain::{Chain, Cost, Receipt, RpcChain, refusal};
+use crate::chain::submitting::{Attempt, Sent};
+use crate::chain::{Chain, Cost, RpcChain};
 use crate::files;
 use crate::output::Output;
 use crate::printable::printable;
@@ -102,8 +103,16 @@ impl Submit {
         let statement_hash = registry
             .statement_hash(&mut chain, model_id, &submission)
             .await?;
-        let sent = self.send(&mut chain, registry, model_id, &submission, statement_hash);
-        let sent = sent.await?;
+        let attempt = Attempt {
+            registry,
+            model_id,
+            submission: &submission,
+            statement_hash,
+        };
+        let sent = match self.dry_run {
+            true => attempt.dry_run(&mut chain).await?,
+            false => attempt.send(&mut chain, None, &mut ()).await?,
+        };
         let mut report = Report {
             accepted: true,
             already_recorded: matches!(sent, Sent::Standing),
@@ -140,60 +149,6 @@ impl Submit {
         }
         Ok(report)
     }
-
-    async fn send(
-        &self,
-        chain: &mut Chain,
-        registry: Registry,
-        model_id: U256,
-        submission: &Submission,
-        statement_hash: B256,
-    ) -> eyre::Result<Sent> {
-        if !registry.is_submitted(chain, statement_hash).await? {
-            let result = match self.dry_run {
-                true => registry
-                    .dry_run(chain, model_id, submission)
-                    .await
-                    .map(|_| Sent::Nothing),
-                false => registry
-                    .submit(chain, model_id, submission)
-                    .await
-                    .and_then(|submitted| {
-                        let found = submitted.statement_hash;
-                        ensure!(
-                            found == statement_hash,
-                            "the registry at {} recorded statement {found}, expected {statement_hash}",
-                            registry.address
-                        );
-                        Ok(Sent::Recorded(submitted.receipt))
-                    }),
-            };
-            match result {
-                // Somebody was faster between the question and the block.
-                Err(error) if is_refusal(&error, "StatementReplayed") => {}
-                result => return result,
-            }
-        }
-        // The statement stands; that this proof shows it is looked at all the same.
-        match registry.verify(chain, model_id, submission).await {
-            Err(error) if refusal(&error).is_some() && !is_refusal(&error, "ModelIsRetired") => {
-                Err(error.wrap_err(format!(
-                    "statement {statement_hash} is recorded, but not by this proof"
-                )))
-            }
-            _ => Ok(Sent::Standing),
-        }
-    }
-}
-
-/// What came of a submission.
-enum Sent {
-    /// It would be accepted.
-    Nothing,
-    /// It was.
-    Recorded(Receipt),
-    /// The statement was recorded before.
-    Standing,
 }
 
 impl From<Recorded> for Recording {
@@ -204,10 +159,6 @@ impl From<Recorded> for Recording {
             transaction: recorded.transaction,
         }
     }
-}
-
-fn is_refusal(error: &eyre::Report, name: &str) -> bool {
-    refusal(error).is_some_and(|refusal| refusal.name == name)
 }
 
 fn human(report: &Report) -> String {
@@ -247,7 +198,7 @@ fn human(report: &Report) -> String {
 ///
 /// # Errors
 /// If none is given and none is registered with the proof's weights, or the proof is of another program.
-pub(super) fn model_id(
+pub(crate) fn model_id(
     manifest: &Manifest,
     given: Option<U256>,
     submission: &Submission,

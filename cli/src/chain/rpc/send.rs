@@ -272,7 +272,7 @@ impl RpcChain {
                 return Ok(Earlier::Gone);
             }
         }
-        let receipt = self.mined("deploy", signed.hash).await?;
+        let receipt = self.mined("go on where it stopped", signed.hash).await?;
         self.next_nonce
             .fetch_max(signed.nonce + 1, Ordering::Relaxed);
         Ok(if receipt.status == Some(U64::ZERO) {
