@@ -21,6 +21,7 @@ mod printable;
 mod progress;
 mod reading;
 mod sealed;
+mod serve;
 mod shards;
 mod subject;
 mod table;
@@ -79,6 +80,7 @@ enum Command {
     Submit(cmd::submit::Submit),
     Check(cmd::check::Check),
     Audit(cmd::audit::AuditCommand),
+    Serve(Box<cmd::serve::Serve>),
     Card(cmd::card::CardCommand),
     Srs(cmd::srs::SrsCommand),
     Inspect(cmd::inspect::Inspect),
@@ -123,6 +125,7 @@ fn run(command: Command, out: Output) -> eyre::Result<Exit> {
         Command::Submit(c) => block_on(c.run(out)),
         Command::Check(c) => block_on(c.run(out)),
         Command::Audit(c) => block_on(c.run(out)),
+        Command::Serve(c) => block_on(c.run(out)),
         Command::Card(c) => c.run(out),
         Command::Srs(c) => c.run(out),
         Command::Inspect(c) => c.run(out),

@@ -17,6 +17,7 @@ pub mod join;
 pub mod prove;
 pub mod prove_weights;
 pub mod register;
+pub mod serve;
 pub mod setup;
 pub mod srs;
 pub mod submit;

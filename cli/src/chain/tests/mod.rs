@@ -17,6 +17,7 @@ mod proxy;
 mod records;
 mod resume;
 mod sentences;
+mod serve;
 mod universal;
 
 use std::path::{Path, PathBuf};
