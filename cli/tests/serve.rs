@@ -260,9 +260,8 @@ fn a_service_loses_no_job_and_sends_none_twice() {
     // Killed. The next one goes on.
     let server = Server::start(&user, &arguments);
     refusals(&server, &row);
-    let taken = user.run(&["serve", "fraud", "--listen", "127.0.0.1:0"]);
-    let text = String::from_utf8_lossy(&taken.stderr);
-    assert!(text.contains("another server has the jobs"), "{text}");
+    let another = ["serve", "fraud", "--listen", "127.0.0.1:0"];
+    user.refused(&another, "another server has the jobs");
     let first = server.wait(&first, "submitted");
     assert_eq!(first["attempts"], 2, "{first}");
     let second = server.wait(&second, "proven");
