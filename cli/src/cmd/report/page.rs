@@ -115,7 +115,7 @@ impl Page {
         environment.add_template("page.html", TEMPLATE)?;
         Ok(environment
             .get_template("page.html")?
-            .render(Value::from_serialize(self))?)
+            .render(Value::serialize(self))?)
     }
 
     /// Titles of the sections.
