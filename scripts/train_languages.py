@@ -156,7 +156,7 @@ def run(options: argparse.Namespace) -> None:
     header = [f"c{i}" for i in range(LENGTH)]
     networks.write_rows(options.out / "calibration.csv", header, calibration[pick], "d")
     networks.write_rows(options.out / "evaluation.csv", header, rows, "d")
-    sentence = "all human beings are born free and"[:LENGTH]
+    sentence = "to be or not to be that is the question"[:LENGTH]
     networks.write_rows(options.out / "sentence.csv", header, [encode(sentence, alphabet)], "d")
     made = [[float(label), *row] for label, row in zip(labels, logits, strict=True)]
     header = ["label", *(f"logit{i}" for i in range(len(LANGUAGES)))]

@@ -227,8 +227,11 @@ mod tests {
         );
         let channels_first = row(&colours, &[3, 1, 2], &plain).unwrap();
         assert_eq!(channels_first, [1.0, 0.4, 0.0, 0.6, 0.2, 0.8]);
-        let channels_last = row(&colours, &[1, 2, 3], &plain).unwrap();
-        assert_eq!(channels_last, [1.0, 0.0, 0.2, 0.4, 0.6, 0.8]);
+        let fives: Vec<u8> = (0..15).map(|at| at * 17).collect();
+        let tall = image(ColorType::Rgb, BitDepth::Eight, (1, 5), &fives);
+        let channels_last = row(&tall, &[5, 1, 3], &plain).unwrap();
+        let expected: Vec<f32> = (0..15).map(|at| (f64::from(at) / 15.0) as f32).collect();
+        assert_eq!(channels_last, expected);
         let normalised = Scaling {
             mean: vec![0.5, 0.0, 0.2],
             scale: vec![2.0, 10.0, 5.0],

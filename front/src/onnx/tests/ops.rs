@@ -87,16 +87,21 @@ fn elementwise_of_activations_and_constants() {
 
 #[test]
 fn normalisation_by_sub_and_div_folds_into_the_next_layer() {
-    let model = Model::new(&[2])
-        .floats("mean", &[2], &[1.0, -2.0])
-        .floats("deviation", &[2], &[0.5, 4.0])
-        .floats("w", &[2, 1], &[1.0, 10.0])
-        .node("Sub", &["x", "mean"], "centred")
-        .node("Div", &["centred", "deviation"], "z")
-        .node("MatMul", &["z", "w"], "y");
-    // (2 - 1)/0.5 + 10·(6 + 2)/4
-    assert_eq!(model.run(&[2.0, 6.0]), [22.0]);
-    assert_eq!(names(&model), ["contract"]);
+    let model = |second: f32| {
+        Model::new(&[2])
+            .floats("mean", &[2], &[1.0, -2.0])
+            .floats("deviation", &[2], &[0.5, second])
+            .floats("w", &[2, 1], &[1.0, 10.0])
+            .node("Sub", &["x", "mean"], "centred")
+            .node("Div", &["centred", "deviation"], "z")
+            .node("MatMul", &["z", "w"], "y")
+    };
+    // (2 - 1)/0.5 + 10·(6 + 2)/2
+    assert_eq!(model(2.0).run(&[2.0, 6.0]), [42.0]);
+    assert_eq!(names(&model(2.0)), ["contract"]);
+    // Columns whose deviations are further apart keep their own.
+    assert_eq!(model(4.0).run(&[2.0, 6.0]), [22.0]);
+    assert_eq!(names(&model(4.0)), ["affine", "contract"]);
 }
 
 #[test]
