@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { decodeInput, decodeOutput, FileError, openOutput, type OutputFormat, type OutputOpening, type Packing, readOutputOpening } from "../src/index.js";
+import { decodeInput, decodeOutput, FileError, openOutput, type OutputFormat, type OutputOpening, type Packing, type ProofFile, readOutputOpening, readProof, readVerifier, verifyProof } from "../src/index.js";
 import { seal } from "../src/container.js";
 import { R } from "../src/field.js";
 import { formatWords, leadWords, pack, PACKINGS } from "../src/output.js";
 import { spongeHash } from "../src/poseidon.js";
 import { Writer } from "../src/postcard.js";
 import { wordHex } from "../src/bytes.js";
+import { bytes, text } from "./fixtures.js";
 
 const columns = [
   { index: 1, name: "age" },
@@ -77,5 +78,58 @@ describe("a hidden output", () => {
     expect(readOutputOpening(file)).toEqual(opening);
     expect(() => readOutputOpening(file.slice(0, -1))).toThrow(FileError);
     expect(() => readOutputOpening(seal("committed input", false, writer.finish()))).toThrow(FileError);
+  });
+});
+
+// Made by `scripts/make_client_fixtures.sh` with --output-hidden, --weights-public and two public columns.
+describe("a proof that hides its output", () => {
+  const file = readProof(bytes("hidden.proof"));
+  const key = readVerifier(text("hidden.verifier.json"), text("packed.program.json"));
+  const opening = readOutputOpening(bytes("hidden.output"));
+  const { outputWords } = file.statement;
+
+  it("is valid, and opens for whom it was given to", () => {
+    const verdict = verifyProof(file, key);
+    expect(verdict).toMatchObject({ valid: true, output: { kind: "hidden", commitment: outputWords[1] } });
+    expect(verdict.valid && verdict.unchecked).toContain("output");
+    expect(verdict.valid && verdict.input).toHaveLength(2);
+    const { binding } = key.output.lead ?? {};
+    expect(binding?.columns?.map((column) => column.name)).toEqual(["V3", "Amount"]);
+    expect(binding).toMatchObject({ outputHidden: true, weightsPublic: true, inputPublic: true });
+    const opened = openOutput(outputWords, key.output, opening);
+    if (opened.kind !== "real") throw new Error("expected numbers");
+    expect(opened.values).toHaveLength(1);
+    expect(opening.programDigest).toBe(key.programDigest);
+  });
+
+  it("is of no other words", () => {
+    const refused = (words: readonly bigint[]) => {
+      const other: ProofFile = { ...file, statement: { ...file.statement, outputWords: words } };
+      const verdict = verifyProof(other, key);
+      return verdict.valid ? "accepted" : verdict.reason;
+    };
+    let tried = 0;
+    for (const [place, word] of outputWords.entries()) {
+      for (const other of [word + 1n, word ^ 2n, 0n, file.statement.inputCommitment]) {
+        expect(refused(outputWords.map((w, i) => (i === place ? other : w)))).not.toBe("accepted");
+        tried += 1;
+      }
+    }
+    const packed = pack("short", opening.values);
+    for (const words of [outputWords.toReversed(), outputWords.slice(1), [...outputWords.slice(0, 1), ...packed], [...outputWords, ...packed]]) {
+      expect(refused(words)).not.toBe("accepted");
+      tried += 1;
+    }
+    console.log(`hidden output: ${tried} other statements, 0 accepted`);
+  });
+
+  it("contradicts a record of another disclosure", () => {
+    const lead = key.output.lead;
+    if (!lead) throw new Error("the record is of no such program");
+    const columns = [{ index: 3, name: "V3" }, ...(lead.binding.columns?.slice(1) ?? [])];
+    for (const other of [{ outputHidden: false }, { weightsPublic: false }, { columns }]) {
+      const output = { ...key.output, lead: { ...lead, binding: { ...lead.binding, ...other } } };
+      expect(verifyProof(file, { ...key, output })).toMatchObject({ valid: false, reason: "format" });
+    }
   });
 });
