@@ -33,47 +33,12 @@ chain() {
     run deploy "$work/verifier-packed" --rpc-url "http://127.0.0.1:$port" --screen --router -o "$work/deployment.json"
     run register "$work/fraud" --rpc-url "http://127.0.0.1:$port" --deployment "$work/deployment.json"
     cp "$work/deployment.json" "$out/deployment.json"
-    poll
     ask anvil_dumpState | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p' > "$out/state.hex"
     kill "$state"
 }
 ask() {
     curl -sf -H 'content-type: application/json' "http://127.0.0.1:$port" \
         -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[]}"
-}
-
-# A poll on the same chain, with its own registry, that is open for ten years, and a vote for choice 1 that is not sent yet.
-poll() {
-    local record=$work/poll.json node=(--rpc-url "http://127.0.0.1:$port") rows=$root/models/eligibility
-    local sender=0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 place
-    run compile "$rows/logistic.onnx" --calibration "$rows/calibration.csv" --threshold 0.5 --input-scale 0 --context --credential 20 \
-        -o "$work/vote"
-    run commit "$work/vote" --dev-srs
-    run setup "$work/vote" --dev-srs --opening packed
-    run verifier "$work/vote" -o "$work/verifier-vote"
-    run deploy "$work/verifier-vote" "${node[@]}" -o "$record"
-    run register "$work/vote" "${node[@]}" --deployment "$record"
-    run poll deploy --choices 3 --open-for 315360000 "${node[@]}" --deployment "$record"
-    credential vote "$rows/eligible.csv" voter
-    run poll post "$work/voter.tree" --valid-for 315360000 "${node[@]}" --deployment "$record"
-    # What the poll says of itself: its address is not known before.
-    place=(--chain-id 31337 --contract "$(sed -n '/"eligibilityPoll"/,/"address"/s/.*"address": "\(0x[0-9a-fA-F]*\)".*/\1/p' "$record")")
-    run context "${place[@]}" --sender "$sender" --choice 1
-    local context scope
-    context=$(cat "$work/out")
-    run credential scope "${place[@]}"
-    scope=$(cat "$work/out")
-    run prove "$work/vote" --input "$rows/eligible.csv" --context "$context" --credential "$work/voter.member" --scope "$scope" \
-        -o "$out/poll.proof"
-    cp "$record" "$out/poll.deployment.json"
-}
-
-# A row's credential in a tree of its own: credential FOLDER ROW NAME.
-credential() {
-    run credential identity -o "$work/$3.identity"
-    run credential issue "$work/$1" --input "$2" --identity "$(cat "$work/out")" -o "$work/$3.credential"
-    run credential tree "$work/$3.credential" -o "$work/$3.tree"
-    run credential prove --identity "$work/$3.identity" --credential "$work/$3.credential" --tree "$work/$3.tree" -o "$work/$3.member"
 }
 
 # Files of a proof: fixture NAME FOLDER PROOF KEY, the key a pattern in the cache.
@@ -109,7 +74,10 @@ fixture join "$work/both" "$work/join.proof" "$key"
 # A statement with everything that it can be bound to; the verifier as data is that of packed proofs.
 bound=(--context --input-public --credential 20)
 run compile "$model/fraud.onnx" --calibration "$model/calibration.csv" "${bound[@]}" -o "$work/bound"
-credential bound "$model/fraud.csv" me
+run credential identity -o "$work/me.identity"
+run credential issue "$work/bound" --input "$model/fraud.csv" --identity "$(cat "$work/out")" -o "$work/me.credential"
+run credential tree "$work/me.credential" -o "$work/group.tree"
+run credential prove --identity "$work/me.identity" --credential "$work/me.credential" --tree "$work/group.tree" -o "$work/me.member"
 run commit "$work/bound" --dev-srs
 run setup "$work/bound" --dev-srs --opening packed
 run prove "$work/bound" --input "$model/fraud.csv" --context 77 --credential "$work/me.member" --scope 31 -o "$out/bound.proof"
