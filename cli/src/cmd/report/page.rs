@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
 
@@ -113,9 +114,7 @@ impl Page {
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(format);
         environment.add_template("page.html", TEMPLATE)?;
-        Ok(environment
-            .get_template("page.html")?
-            .render(Value::serialize(self))?)
+        Ok(environment.get_template("page.html")?.render(Serde(self))?)
     }
 
     /// Titles of the sections.
