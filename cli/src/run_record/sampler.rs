@@ -35,7 +35,7 @@ impl Samples {
                 index += 1;
                 index % 2 == 1
             });
-            self.interval *= 2;
+            self.interval = self.interval.saturating_mul(2);
         }
     }
 }
