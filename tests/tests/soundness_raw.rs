@@ -121,14 +121,9 @@ fn every_wide_result_is_bound() {
             ("rescale", "rescale: linear 0", "batching"),
         ] {
             let node = raw.node(name);
-            for index in [0, 6, STRIDE - 1] {
+            for index in [6, STRIDE - 1] {
                 let [y, rem] = [OUT, REM].map(|at| isolated.get(node, at, index));
-                for (at, value) in [
-                    (OUT, y + 1),
-                    (OUT, y - (1 << 16)),
-                    (OUT, 0x7fff_ffff - y.abs()),
-                    (REM, rem ^ 1),
-                ] {
+                for (at, value) in [(OUT, y + 1), (OUT, 0x7fff_ffff - y.abs()), (REM, rem ^ 1)] {
                     let forged = isolated.lie(node, &[(at, index, value)]);
                     let broken = forged.broken();
                     let own = statement(node, relation);
