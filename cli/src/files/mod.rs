@@ -112,6 +112,7 @@ impl ProofFile {
     }
 
     /// The public output as integers; none of a hidden one.
+    #[cfg(test)]
     pub fn outputs(&self) -> Vec<i32> {
         self.statement()
             .and_then(|s| self.output.read(&s.output_words))

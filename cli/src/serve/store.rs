@@ -41,7 +41,7 @@ pub struct Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
     /// The same.
-    Same(Job),
+    Same(Box<Job>),
     /// Something else.
     OtherRequest,
 }
@@ -50,7 +50,7 @@ pub enum Before {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inserted {
     /// It is queued.
-    New(Job),
+    New(Box<Job>),
     /// Its owner's key is taken, since it was looked for: see [`Store::before`].
     Taken,
     /// As many wait as may.
@@ -114,7 +114,7 @@ impl Store {
         adding.commit()?;
         added.map_or_else(
             || bail!("job {} was not added", job.id),
-            |job| Ok(Inserted::New(job)),
+            |job| Ok(Inserted::New(Box::new(job))),
         )
     }
 
@@ -139,7 +139,7 @@ impl Store {
         let found = self.db().query_row(&sql, params![owner, key], read);
         Ok(found.optional()?.map(|(job, marks)| match marks {
             (Some(salt), Some(kept)) if digest(salt) != kept => Before::OtherRequest,
-            _ => Before::Same(job),
+            _ => Before::Same(Box::new(job)),
         }))
     }
 

@@ -168,7 +168,7 @@ fn before(server: &App, request: &Request) -> Result<Option<Job>, Problem> {
     let digest = |salt: [u8; 32]| request.digest(&salt);
     match server.store.before(&request.owner, key, digest)? {
         None => Ok(None),
-        Some(Before::Same(job)) => Ok(Some(job)),
+        Some(Before::Same(job)) => Ok(Some(*job)),
         Some(Before::OtherRequest) => Err(Problem::unfit(&eyre!(
             "this Idempotency-Key was given to another request; take a new one"
         ))),

@@ -60,7 +60,7 @@ fn new(owner: &str, submit: bool) -> NewJob {
 
 fn insert(store: &Store, job: &NewJob) -> Job {
     match store.insert(job, 100).unwrap() {
-        Inserted::New(job) => job,
+        Inserted::New(job) => *job,
         other => panic!("{other:?}"),
     }
 }
@@ -330,7 +330,7 @@ fn requests_are_repeated_and_owners_kept_apart() {
     assert_eq!(store.insert(&asked("a"), 100).unwrap(), Inserted::Taken);
     assert_eq!(
         store.before("a", "k", same).unwrap(),
-        Some(Before::Same(job.clone()))
+        Some(Before::Same(Box::new(job.clone())))
     );
     assert_eq!(
         store.before("a", "k", |_| [3; 32]).unwrap(),
@@ -348,7 +348,7 @@ fn requests_are_repeated_and_owners_kept_apart() {
     // Nothing of a request is kept once its input is gone.
     assert_eq!(
         store.before("a", "k", |_| [3; 32]).unwrap(),
-        Some(Before::Same(done))
+        Some(Before::Same(Box::new(done)))
     );
 }
 
