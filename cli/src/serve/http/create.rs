@@ -142,7 +142,7 @@ fn admit(server: &App, request: &Request) -> Result<(Job, bool), Problem> {
     match inserted {
         Ok(Inserted::New(job)) => {
             server.changed(&job);
-            Ok((job, false))
+            Ok((*job, false))
         }
         other => {
             server.inputs.discard(&job.id);
