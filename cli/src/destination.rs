@@ -147,7 +147,10 @@ mod tests {
         result(&path).unwrap();
         for kind in Kind::ALL {
             fs::write(&path, artifact::header(kind, false, &[])).unwrap();
-            let kept = matches!(kind, Kind::Input | Kind::WeightSecret | Kind::Identity);
+            let kept = matches!(
+                kind,
+                Kind::Input | Kind::Output | Kind::WeightSecret | Kind::Identity
+            );
             assert_eq!(result(&path).is_err(), kept, "{}", kind.name());
             file(&path).unwrap();
         }

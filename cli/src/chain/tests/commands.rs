@@ -299,7 +299,7 @@ fn what_does_not_fit_is_refused() {
             assert!(text(result).contains("the deployment is on chain 1"));
         }
         for (from, to, what) in [
-            ("\"version\": 6", "\"version\": 7", "version 7"),
+            ("\"version\": 7", "\"version\": 8", "version 8"),
             ("\"halo2Verifier\"", "\"halo3\"", "malformed"),
         ] {
             fs::write(&record, &good).unwrap();

@@ -203,7 +203,7 @@ fn a_deployment_goes_on_only_as_it_was_begun() {
         refused(&mut direct, &bundle, plan, &path, "has hash").await;
         ask(&anvil.url, "anvil_setCode", &json!([halo2, code]));
         for (from, to, what) in [
-            ("\"version\": 6", "\"version\": 9", "version 9"),
+            ("\"version\": 7", "\"version\": 9", "version 9"),
             ("\"steps\"", "\"stairs\"", "malformed"),
             ("\"nonce\": 0", "\"nonce\": -1", "malformed"),
         ] {

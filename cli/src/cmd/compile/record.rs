@@ -233,7 +233,7 @@ mod tests {
     /// An option that is new is recorded, or is said here to shape no program.
     #[test]
     fn every_option_is_recorded_or_shapes_nothing() {
-        const APART: [&str; 10] = [
+        const APART: [&str; 11] = [
             "model",
             "calibration",
             "evaluation",
@@ -243,6 +243,7 @@ mod tests {
             "min_agreement",
             "min_column_bits",
             "output",
+            "cost",
             "force",
         ];
         let value = serde_json::to_value(parse(&[])).unwrap();
