@@ -62,7 +62,10 @@ pub fn encode<T: Record>(record: &T) -> eyre::Result<String> {
 /// # Errors
 /// Another magic or version, a digest that does not match, or a malformed content.
 pub fn decode<T: Record>(text: &[u8]) -> eyre::Result<T> {
-    let head: Value = serde_json::from_slice(text)?;
+    let head: Value = serde_json::from_slice(text).map_err(|error| match error.is_eof() {
+        true => eyre::Report::new(error).wrap_err("the file is truncated"),
+        false => error.into(),
+    })?;
     let found = |name: &str| head.get(name).cloned().unwrap_or(Value::Null);
     ensure!(
         found("magic") == T::MAGIC,

@@ -332,8 +332,8 @@ fn raw_rows_are_proven_beyond_calibration() {
         ],
         &["column months_resident", "-2147483648 to 2147483647"],
     );
-    // Some columns by name, one by its number; the others are calibrated.
-    let args = of("months_resident=0,1=3", &["-o", "n"]);
+    // Some columns by name, one by its index; the others are calibrated.
+    let args = of("months_resident=0,0=3", &["-o", "n"]);
     let (_, report, _) = compiled(&args);
     let scales = report["input_scales"].as_array().expect("scales");
     assert_eq!(
@@ -342,7 +342,10 @@ fn raw_rows_are_proven_beyond_calibration() {
     );
     let args = of("months=0", &["-o", "n"]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    user.refused(&[&["compile"], &args[..]].concat(), &["no column months"]);
+    user.refused(
+        &[&["compile"], &args[..]].concat(),
+        &["no column is called months"],
+    );
 }
 
 #[test]
