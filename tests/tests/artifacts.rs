@@ -15,6 +15,7 @@ use laminate_model::binding::MIN_DEPTH;
 use laminate_model::credential::Tree;
 use laminate_model::program::{Program, Weights};
 use laminate_prover::input::CommittedInput;
+use laminate_prover::output::CommittedOutput;
 use laminate_prover::prove::WeightSecret;
 use laminate_tests::fuzz::{ProofFile, stored};
 use laminate_tests::{TestSrs, committed, every_op, prove_case};
@@ -84,6 +85,12 @@ fn all() -> Vec<Artifact> {
     let layer = proven.model.verifier.layer(&file.1, 3).expect("a node");
     let commitment = Scalar(proven.statement.weight_commitment);
     let input = committed(&case);
+    let output = CommittedOutput {
+        program_digest: Scalar(proven.statement.program_digest),
+        salt: Scalar(Fr::from(5)),
+        values: vec![-3, 0, 32_767],
+        commitment: Scalar(Fr::from(7)),
+    };
     let make = |kind, bytes: Result<Vec<u8>, ArtifactError>, decode| Artifact {
         kind,
         bytes: bytes.expect("encode"),
@@ -121,6 +128,11 @@ fn all() -> Vec<Artifact> {
             Kind::Input,
             artifact::encode(Kind::Input, false, &input),
             decode::<CommittedInput>,
+        ),
+        make(
+            Kind::Output,
+            artifact::encode(Kind::Output, false, &output),
+            decode::<CommittedOutput>,
         ),
         make(
             Kind::LayerProof,
