@@ -68,7 +68,7 @@ done < <(cargo test --release "${packages[@]}" "${features[@]}" --lib --tests --
 
 # What refuses programs: seconds.
 programs="soundness_programs soundness_program_ops soundness_rows=programs_that views=wrong_ soundness_recurrent=programs_whose \
-    soundness_row_argmax=programs_that soundness_binding=bindings_that soundness_disclosure soundness_forest=programs_that \
+    soundness_row_argmax=programs_that soundness_raw=programs_of,scales_are soundness_binding=bindings_that soundness_disclosure soundness_forest=programs_that \
     soundness_sequence_programs=programs_that,narrow,rows_of soundness_weights=malformed soundness_shards=programs_that \
     soundness_padding laminate_model"
 # Forgeries of what ops state: minutes.
@@ -81,6 +81,7 @@ suites_of() {
         model/src/ops/forest*) echo soundness_forest=programs_that soundness_forest ;;
         model/src/ops/row_argmax.rs) echo soundness_row_argmax=programs_that soundness_row_argmax ;;
         model/src/ops/delay.rs | model/src/program/recurrence.rs) echo soundness_recurrent=programs_whose soundness_recurrent ;;
+        model/src/ops/saturate.rs) echo soundness_raw ;;
         model/src/ops/clip.rs) echo soundness_program_ops soundness_thresholds soundness_rows=a_clip soundness_padding "$forgeries" ;;
         model/src/ops/*) echo "$programs $forgeries" ;;
         model/src/program/view.rs | model/src/layout/*) echo views=wrong_ "$programs" views ;;

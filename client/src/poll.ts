@@ -1,12 +1,11 @@
-import { keccak_256 } from "@noble/hashes/sha3.js";
-import { concat, fromHex, type Hex, readWord, toHex, word } from "./bytes.js";
+import { fromHex, type Hex, readWord, word } from "./bytes.js";
 import { contextOf, scopeOf } from "./context.js";
 import { encodeSubmission, encodeVote } from "./encode.js";
 import { LaminateError } from "./errors.js";
 import { readBinding } from "./output.js";
 import type { ProofFile } from "./proof.js";
 import type { Deployment, PollRecord } from "./records.js";
-import { guarded, type Node } from "./node.js";
+import { call, guarded, type Node } from "./node.js";
 import { Registry } from "./registry.js";
 
 /** A proof as a vote. */
@@ -17,9 +16,6 @@ export interface Vote {
   readonly sender?: Hex;
   readonly file: ProofFile;
 }
-
-const call = (signature: string, ...words: readonly Uint8Array[]): Hex =>
-  toHex(concat(keccak_256(new TextEncoder().encode(signature)).subarray(0, 4), ...words));
 
 /**
  * An anonymous poll of those whom a model finds eligible (`contracts/src/EligibilityPoll.sol`): scope and contexts for `laminate prove`,
