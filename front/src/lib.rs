@@ -21,5 +21,6 @@ pub mod ops;
 pub mod passes;
 pub mod predict;
 pub mod quant;
+mod row_length;
 pub mod rows;
 pub mod trees;

@@ -53,7 +53,11 @@ fn faithful(
         .expect("a head")
         .graph;
     let calibration = read(calibration, &graph);
-    let compiled = compile(&graph, &calibration, &Options::rows("carried", 1, 17));
+    let compiled = compile(
+        &graph,
+        &calibration,
+        &Options::rows("carried", 1).in_rows_of(17),
+    );
     let compiled = compiled.expect("a program");
     let found = fidelity(&graph, &compiled.program, &compiled.weights, evaluation);
     let found = found.expect("rows");

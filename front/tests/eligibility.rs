@@ -80,7 +80,7 @@ fn the_scorecard_decides_every_input_as_in_floats() {
     let calibration = rows::read(&file("calibration.csv"), 6).expect("rows");
     for threshold in THRESHOLDS {
         let headed = predict::network(graph.clone(), None, Some(threshold)).expect("a threshold");
-        let mut options = Options::rows("eligibility", SLOTS, 17);
+        let mut options = Options::rows("eligibility", SLOTS).in_rows_of(17);
         options.inputs.input_scale = Some(0);
         let compiled = quant::compile(&headed.graph, &calibration, &options).expect("compiles");
         let program = &compiled.program;
@@ -116,7 +116,7 @@ fn the_tree_decides_every_input_as_in_floats() {
         let response = Predict::Response;
         let made = head::threshold(&ensemble, &lowered, response, threshold).expect("a threshold");
         let machine = &lowered.machine;
-        let built = program::program(machine, &made.head, "eligibility", SLOTS, 17);
+        let built = program::program(machine, &made.head, "eligibility", SLOTS, None);
         let (program, weights) = built.expect("a program");
         let found = decided(&program, &weights, &all);
         let name = format!("tree at {threshold}");

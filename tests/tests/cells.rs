@@ -21,7 +21,7 @@ fn fraud(batch: usize) -> Verifier {
     let graph = onnx::read(&folder.join("fraud.onnx")).expect("model");
     let columns = graph.width(graph.input());
     let calibration = rows::read(&folder.join("calibration.csv"), columns).expect("rows");
-    let options = Options::rows("fraud", batch, 17);
+    let options = Options::rows("fraud", batch).in_rows_of(17);
     let compiled = quant::compile(&graph, &calibration, &options).expect("compile");
     Verifier::new(compiled.program).expect("verifier")
 }

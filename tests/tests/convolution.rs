@@ -14,7 +14,7 @@ fn digits_are_classified_and_proven() {
     let graph = onnx::read(&folder.join("digits.onnx")).expect("a model");
     let width = graph.width(graph.input());
     let calibration = rows::read(&folder.join("calibration.csv"), width).expect("rows");
-    let options = Options::rows("digits", 1, 12);
+    let options = Options::rows("digits", 1).in_rows_of(12);
     let compiled = compile(&graph, &calibration, &options).expect("a program");
     // One image, nested.
     let image = rows::read(&folder.join("image.json"), width).expect("an image");

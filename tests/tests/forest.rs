@@ -96,7 +96,7 @@ fn probabilities_of_several_classes_are_proven() {
     let lowered = trees::lower(&ensemble).expect("lowers");
     let made = head::head(&ensemble, &lowered, Predict::Response).expect("probabilities");
     let machine = &lowered.machine;
-    let built = program::program(machine, &made.head, "classes", 2, 17);
+    let built = program::program(machine, &made.head, "classes", 2, None);
     let (program, weights) = built.expect("a program");
     let rows = [vec![0.25, -1.5, 3.0, 0.0, 1.0, f32::NAN], vec![-0.5; 6]];
     let inputs = rows.iter().map(|row| program::keys_of(row)).collect();

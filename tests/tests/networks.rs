@@ -34,7 +34,7 @@ fn with(wanted: &[&str], count: usize) -> Vec<(usize, serde_json::Value)> {
 fn proven(index: usize, case: &serde_json::Value, srs: &TestSrs, ops: &[&str]) {
     let graph = onnx::read(&folder().join(format!("{index:04}.onnx"))).expect("a model");
     let rows: Vec<Vec<f32>> = serde_json::from_value(case["input"].clone()).expect("rows");
-    let compiled = compile(&graph, &rows, &Options::rows("network", 2, 12));
+    let compiled = compile(&graph, &rows, &Options::rows("network", 2).in_rows_of(12));
     let compiled = compiled.expect("a program");
     let names: Vec<&str> = compiled.program.nodes.iter().map(|n| n.op.name()).collect();
     for op in ops {

@@ -54,7 +54,8 @@ fn exported_cells_are_proven() {
             .expect("a case");
         let graph = onnx::read(&folder.join(format!("{name}.onnx"))).expect("a model");
         let all: Vec<Vec<f32>> = serde_json::from_value(case["input"].clone()).expect("rows");
-        let compiled = compile(&graph, &all, &Options::rows(name, batch, 12)).expect("a program");
+        let compiled =
+            compile(&graph, &all, &Options::rows(name, batch).in_rows_of(12)).expect("a program");
         let inputs = quantise_input(&compiled.program, &all[..batch]).expect("in range");
         let case = Case {
             program: compiled.program,
@@ -83,7 +84,11 @@ fn sunspots_are_foreseen_and_proven() {
         let expected: f32 = expected.parse().expect("a number");
         assert!((row[0] - expected).abs() < 1e-4, "{row:?} and {expected}");
     }
-    let compiled = compile(&graph, &calibration, &Options::rows("sunspots", 1, 12));
+    let compiled = compile(
+        &graph,
+        &calibration,
+        &Options::rows("sunspots", 1).in_rows_of(12),
+    );
     let compiled = compiled.expect("a program");
     let delays = compiled.program.nodes.iter();
     assert_eq!(

@@ -158,8 +158,10 @@ impl Pair {
                 let up = element(low - x);
                 forged.put(self.producer, At::Output, INDEX, low);
                 forged.put_in((self.producer, At::Aux(Role::UP)), 0, INDEX, up);
-                forged.put(self.producer, At::Aux(Role::ABOVE), INDEX, 0);
-                forged.put(self.producer, At::Aux(Role::BELOW), INDEX, high - low);
+                if op != Op::Saturate(Saturate::INT16) {
+                    forged.put(self.producer, At::Aux(Role::ABOVE), INDEX, 0);
+                    forged.put(self.producer, At::Aux(Role::BELOW), INDEX, high - low);
+                }
                 self.look_up(&mut forged, low);
             }
             Op::Activation(_) => return self.forge_by_run(),
@@ -183,12 +185,13 @@ impl Pair {
         forged
     }
 
-    /// What a table that reads the value gives.
+    /// What a table that reads the value gives; of a value beyond its ends there is no row, and its lookup is false, too.
     fn look_up(&self, forged: &mut Forger, x: i128) {
         let program = &self.case.program;
         if let Op::Activation(Activation { table }) = program.nodes[self.reader].op {
-            let value = program.tables[table].get(x as i64).expect("inside");
-            forged.put(self.reader, At::Output, INDEX, value.into());
+            if let Some(value) = program.tables[table].get(x as i64) {
+                forged.put(self.reader, At::Output, INDEX, value.into());
+            }
         }
     }
 
@@ -247,6 +250,8 @@ fn rows() -> Vec<Op> {
             op => op,
         });
     }
+    // Its limbs are the ends.
+    out.push(Op::Saturate(Saturate::INT16));
     out
 }
 

@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use laminate_model::ops::{Clip, Divide, Grouped, MatMul, RmsNorm};
-use laminate_model::program::{Op, Role};
+use laminate_model::ops::{Clip, Divide, Grouped, MatMul, RmsNorm, Saturate, View};
+use laminate_model::program::{AxisMap, Op, Program, Role, TensorView};
 use laminate_tests::along::{self, Along, LEN, NORM, POSITIVE, WIDE};
 use laminate_tests::attack::{Tally, srs};
 use laminate_tests::forger::{At, Forger, element};
@@ -453,4 +453,43 @@ fn programs_that_do_not_fit_are_refused() {
         let weight = weights(p, &[LEN], &[], 1);
         node(p, grouped(weight, 1, 16), &[0], tensor(&[3, LEN], 1));
     });
+}
+
+/// What is moved into an interval without zero is not zero behind the end of an axis, and no product is taken along it.
+#[test]
+fn intervals_without_zero_have_no_zero_padding() {
+    let honest = along::case(8).program;
+    let product = |p: &mut Program, op: Op| {
+        let moved = node(p, op, &[0], tensor(&[2, LEN], 1));
+        // As it is: what stands behind an end comes along.
+        let same = |axis| AxisMap::Same { axis };
+        let view = p.views.len();
+        p.views.push(TensorView::of(vec![same(0), same(1)]));
+        let view = Op::View(View { view, operands: 1 });
+        let seen = node(p, view, &[moved], tensor(&[2, LEN], 1));
+        let matmul = Op::MatMul(MatMul {
+            shared: 0,
+            multiplier: 9,
+            shift: 16,
+        });
+        node(p, matmul, &[seen, seen], tensor(&[2, 2], 1));
+    };
+    let both = |lowest, highest| {
+        [
+            Op::Clip(Clip { lowest, highest }),
+            Op::Saturate(Saturate { lowest, highest }),
+        ]
+    };
+    for op in both(-3, 900) {
+        let mut program = honest.clone();
+        product(&mut program, op);
+        assert_eq!(program.check(), Ok(()), "{}", op.name());
+    }
+    for (lowest, highest) in [(1, 900), (-900, -1)] {
+        for op in both(lowest, highest) {
+            refuse(&honest, "neither operand is known to be zero", |p| {
+                product(p, op)
+            });
+        }
+    }
 }

@@ -22,7 +22,7 @@ fn compile(model: &str, weights: WeightChoice) -> Compiled {
     let calibration = rows::read(&fraud("calibration.csv"), columns).expect("rows");
     let options = Options {
         weights,
-        ..Options::rows(model, 2, 12)
+        ..Options::rows(model, 2).in_rows_of(12)
     };
     let mut compiled = quant::compile(&graph, &calibration, &options).expect("compile");
     let rows = rows::read(&fraud("evaluation.csv"), columns).expect("rows");

@@ -42,10 +42,6 @@ use crate::llm::is_llm;
 use crate::output::Output;
 use crate::printable::printable;
 
-/// log2 of the default commitment row: one row, which costs the contract 8,500 gas, for models of up to
-/// 131,072 padded weights.
-const ROW_LOG: u8 = 17;
-
 /// Quantise a model and write its program and weights.
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -344,7 +340,8 @@ fn network(args: &Compile) -> eyre::Result<(Compiled, Fidelity, Option<Threshold
     let graph = headed.graph;
     let columns = graph.width(graph.input());
     let rows = rows::read(calibration, columns)?;
-    let mut options = Options::rows(model_name(args), args.batch, ROW_LOG);
+    let mut options = Options::rows(model_name(args), args.batch);
+    options.row_log = args.llm.row_log;
     options.headroom = args.headroom.unwrap_or(options.headroom);
     options.weights = args.llm.weights.unwrap_or(WeightsArg::Int8).choice();
     options.inputs.input_scale = args.common_scale();

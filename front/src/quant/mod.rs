@@ -112,18 +112,29 @@ pub struct Options<I> {
 
 impl Options<Rows> {
     /// int8 weights, which every proof checks, and a headroom of 2.
-    pub fn rows(name: impl Into<String>, batch: usize, row_log: u8) -> Self {
+    pub fn rows(name: impl Into<String>, batch: usize) -> Self {
         Self {
             name: name.into(),
             inputs: Rows {
                 batch,
                 ..Rows::default()
             },
-            row_log: Some(row_log),
+            row_log: None,
             check_weights: Some(true),
             headroom: 2.0,
             fold: true,
             weights: WeightChoice::Int8,
+        }
+    }
+}
+
+impl<I> Options<I> {
+    /// With commitments of rows of `2^row_log`.
+    #[must_use]
+    pub fn in_rows_of(self, row_log: u8) -> Self {
+        Self {
+            row_log: Some(row_log),
+            ..self
         }
     }
 }

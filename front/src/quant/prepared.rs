@@ -20,20 +20,10 @@ use crate::passes::{Plan, balance};
 const MAX_COARSER: usize = 64;
 /// Least scale of the operand of a product that shares a table: below it the norm is too coarse.
 const SHARED: i32 = 7;
-/// Largest log2 of the weight polynomial at which every proof checks the weights' range, and of both
-/// polynomials for the shortest commitment rows.
+/// Largest log2 of the weight polynomial at which every proof checks the weights' range.
 const SMALL_LOG: usize = 20;
-/// Largest log2 of the row length that is chosen.
-const MAX_ROW_LOG: u8 = 24;
-
-/// log2 of the row length of commitments for polynomials of `2^log`. The contract pays about 8,500 gas
-/// for a row, the prover's opening 4.4 µs for a value of a row.
-fn row_log(log: usize) -> u8 {
-    if log <= SMALL_LOG {
-        return 17;
-    }
-    (log.midpoint(16) as u8).min(MAX_ROW_LOG)
-}
+/// log2 of the row length until it is chosen: a program's check wants one.
+const ANY_ROW_LOG: u8 = 24;
 
 /// A model with its scales, to be built whole or in shards: both compute the same integers.
 pub struct Prepared<'m, M: Model> {
@@ -202,7 +192,7 @@ impl<'m, M: Model> Prepared<'m, M> {
             return Err(QuantError::Weightless);
         }
         let program = &mut lowered.program;
-        program.row_log = self.options.row_log.unwrap_or(MAX_ROW_LOG);
+        program.row_log = self.options.row_log.unwrap_or(ANY_ROW_LOG);
         program.check()?;
         Ok(lowered)
     }
@@ -224,7 +214,10 @@ impl<'m, M: Model> Prepared<'m, M> {
         let small = || Layout::new(&program).geometry.weight_log <= SMALL_LOG;
         program.check_weights = self.options.check_weights.unwrap_or_else(small);
         let log = log.unwrap_or_else(|| Layout::new(&program).geometry.max_log());
-        program.row_log = self.options.row_log.unwrap_or_else(|| row_log(log));
+        program.row_log = self
+            .options
+            .row_log
+            .unwrap_or_else(|| (M::RULES.row_log)(log));
         program.check()?;
         let range = |id: &Option<usize>| id.map_or(0.0, |id| self.range(id));
         let calibrated: Vec<f64> = source.iter().map(range).collect();

@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 
 use laminate_model::program::MULTIPLIER_BOUND;
 
+use crate::row_length;
+
 /// How models of a kind are quantised.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// Whether weights are turned, split and balanced ([`crate::passes`]), and rounded so that their errors make up
     /// for each other.
@@ -32,6 +34,8 @@ pub struct Rules {
     /// Whether the program is run on the calibration samples, which may not leave the range: if one does, scales are
     /// made coarser.
     pub checked: bool,
+    /// log2 of the rows of commitments to polynomials of so many entries, as log2.
+    pub row_log: fn(usize) -> u8,
 }
 
 /// How the shift of a layer is chosen.
@@ -55,6 +59,7 @@ pub const ROWS: Rules = Rules {
     zero_biases: true,
     limb_bits: 8,
     checked: true,
+    row_log: row_length::network,
 };
 
 /// Many weights, a stream of int32, one scale a site for all blocks.
@@ -70,6 +75,7 @@ pub const TOKENS: Rules = Rules {
     zero_biases: false,
     limb_bits: 16,
     checked: false,
+    row_log: row_length::language,
 };
 
 /// log2 of the largest power of two that a factor can be.

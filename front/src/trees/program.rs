@@ -9,14 +9,10 @@ use laminate_model::program::{
 
 use super::machine::Machine;
 use super::{Head, TreeError, keys, softmax};
-
-/// log2 of the rows of commitments to a table of nodes, each a point that a contract takes.
-const ROWS_LOG: usize = 4;
-/// log2 of the longest of these rows, which a reference string must have the powers for.
-const LONGEST_ROW_LOG: usize = 20;
+use crate::row_length;
 
 /// The program and weights of a machine and what follows it. Input: one key a feature ([`keys::key`]); output: one value a
-/// chain, in units of `2^-scale`.
+/// chain, in units of `2^-scale`. Rows of commitments are of `2^row_log`, or as the table is large.
 ///
 /// # Errors
 /// [`TreeError::TooLarge`] for a batch, [`TreeError::Program`] for a forest that no program holds.
@@ -25,7 +21,7 @@ pub fn program(
     head: &Head,
     name: impl Into<String>,
     batch: usize,
-    row_log: u8,
+    row_log: Option<u8>,
 ) -> Result<(Program, Weights), TreeError> {
     TreeError::bound("batch", batch, 1 << MAX_BATCH_LOG)?;
     TreeError::bound(
@@ -38,10 +34,8 @@ pub fn program(
         machine.steps as usize,
         MAX_STEPS as usize,
     )?;
-    // A large table takes longer rows instead of more of them.
     let words = padded_log(COLUMNS as usize * machine.rows.len().next_power_of_two());
-    let longer = words.saturating_sub(ROWS_LOG).min(LONGEST_ROW_LOG) as u8;
-    let row_log = row_log.max(longer);
+    let row_log = row_log.unwrap_or_else(|| row_length::trees(words));
     let mut program = Program::empty(name, padded_log(batch.max(1)) as u8, row_log);
     program.limb_bits = 16;
     program.tensors = vec![Tensor {

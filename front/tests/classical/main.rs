@@ -54,7 +54,11 @@ fn float_graphs_compute_what_onnxruntime_does() {
 fn programs_compute_it_within_their_scales() {
     for case in cases() {
         let graph = graph(&case);
-        let compiled = compile(&graph, &case.input, &Options::rows("case", 1, 12));
+        let compiled = compile(
+            &graph,
+            &case.input,
+            &Options::rows("case", 1).in_rows_of(12),
+        );
         let compiled = compiled.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let found = fidelity(&graph, &compiled.program, &compiled.weights, &case.input);
         let found = found.expect("rows");

@@ -60,7 +60,11 @@ fn networks_compute_what_onnxruntime_does() {
                 );
             }
         }
-        match compile(&graph, &case.input, &Options::rows("case", 1, 12)) {
+        match compile(
+            &graph,
+            &case.input,
+            &Options::rows("case", 1).in_rows_of(12),
+        ) {
             Ok(model) => {
                 compiled += 1;
                 let own = fidelity(&graph, &model.program, &model.weights, &case.input);
@@ -101,7 +105,11 @@ fn the_digits_network_keeps_its_decisions() {
         laminate_front::rows::read(&file, width).expect("rows")
     };
     let (calibration, evaluation) = (rows("calibration.csv"), rows("evaluation.csv"));
-    let compiled = compile(&graph, &calibration, &Options::rows("digits", 1, 12));
+    let compiled = compile(
+        &graph,
+        &calibration,
+        &Options::rows("digits", 1).in_rows_of(12),
+    );
     let compiled = compiled.expect("a program");
     let names: Vec<&str> = compiled.program.nodes.iter().map(|n| n.op.name()).collect();
     for op in ["view", "dense", "dense_relu", "max", "rescale"] {

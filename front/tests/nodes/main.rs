@@ -182,7 +182,7 @@ fn run(folder: &Path, which: Inputs) -> Result<Class, String> {
     if let Some((a, b)) = { found.iter().zip(&output) }.find(apart) {
         return Err(format!("{a}, expected {b}"));
     }
-    match compile(&graph, &rows, &Options::rows("node", 1, 12)) {
+    match compile(&graph, &rows, &Options::rows("node", 1).in_rows_of(12)) {
         Err(reason) => Ok(Class::Refused(reason.to_string())),
         Ok(model) => {
             let own = fidelity(&graph, &model.program, &model.weights, &rows);

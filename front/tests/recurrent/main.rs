@@ -63,7 +63,11 @@ fn programs_compute_it_within_their_scales() {
     let mut nodes = std::collections::BTreeMap::new();
     for case in cases() {
         let graph = graph(&case);
-        let compiled = compile(&graph, &case.input, &Options::rows("case", 1, 12));
+        let compiled = compile(
+            &graph,
+            &case.input,
+            &Options::rows("case", 1).in_rows_of(12),
+        );
         let compiled = compiled.unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let found = fidelity(&graph, &compiled.program, &compiled.weights, &case.input);
         let found = found.expect("rows");
@@ -97,8 +101,12 @@ fn programs_compute_it_within_their_scales() {
 fn errors_do_not_grow_with_steps() {
     for case in cases().into_iter().filter(|case| case.units > 0) {
         let graph = graph(&case);
-        let compiled =
-            compile(&graph, &case.input, &Options::rows("case", 1, 12)).expect("a program");
+        let compiled = compile(
+            &graph,
+            &case.input,
+            &Options::rows("case", 1).in_rows_of(12),
+        )
+        .expect("a program");
         let program = &compiled.program;
         let executor = Executor::new(program, &compiled.weights).expect("a program");
         let unit = (-f64::from(program.tensors[program.output].scale)).exp2();

@@ -174,7 +174,7 @@ fn heads(
             }
         };
         let (program, weights) =
-            program::program(&lowered.machine, &made.head, name, 1, 17).expect(name);
+            program::program(&lowered.machine, &made.head, name, 1, None).expect(name);
         let found = agreement::outputs(&program, &weights, rows).expect(name);
         let compared = agreement::with_margins(ensemble, &made, Against::Margins, &found, &margins);
         assert_eq!(compared.rows, rows.len());

@@ -24,7 +24,7 @@ fn published_models_score_as_their_libraries() {
         for predict in [Predict::Margin, Predict::Response, Predict::Class] {
             let made = head(&ensemble, &lowered, predict).expect(file);
             let (program, weights) =
-                program::program(&lowered.machine, &made.head, file, 1, 17).expect(file);
+                program::program(&lowered.machine, &made.head, file, 1, None).expect(file);
             let found = agreement::outputs(&program, &weights, &rows).expect(file);
             let compared = agreement::with_table(&ensemble, &made, &found, &table).expect(file);
             assert_eq!(compared.against, Against::Margins, "{file}");
@@ -40,7 +40,7 @@ fn published_models_score_as_their_libraries() {
         // One row of each class, as the contract settles them.
         let made = head(&ensemble, &lowered, predict).expect(file);
         let (program, weights) =
-            program::program(&lowered.machine, &made.head, file, 1, 17).expect(file);
+            program::program(&lowered.machine, &made.head, file, 1, None).expect(file);
         for (row, fraud) in [("legit.csv", false), ("fraud.csv", true)] {
             let rows = rows::read(&models.join(row), 29).expect(row);
             let score = agreement::outputs(&program, &weights, &rows).expect(row)[0][0];

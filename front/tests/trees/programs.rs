@@ -42,7 +42,8 @@ fn programs_run_as_their_machines() {
     ] {
         let ensemble = carried(name);
         let machine = trees::lower(&ensemble).expect("lowers").machine;
-        let (program, weights) = program::program(&machine, &Head::None, name, 3, 17).expect(name);
+        let (program, weights) =
+            program::program(&machine, &Head::None, name, 3, None).expect(name);
         assert!(takes_keys(&program) && program.slots() == 4, "{name}");
         let rows = rows(ensemble.features, 3);
         let inputs = quant::quantise_input(&program, &rows).expect("keys");
@@ -62,7 +63,7 @@ fn rows_of_trees_may_lack_values_but_not_be_infinite() {
     let machine = trees::lower(&carried("lgb_binary.txt"))
         .expect("lowers")
         .machine;
-    let (program, _) = program::program(&machine, &Head::None, "m", 1, 17).expect("program");
+    let (program, _) = program::program(&machine, &Head::None, "m", 1, None).expect("program");
     let of = |x: f32| quant::quantise_input(&program, &[vec![x; machine.features]]);
     assert_eq!(
         of(f32::NAN).expect("missing")[0],
@@ -82,7 +83,7 @@ fn tables_of_predictions_are_told_apart() {
         let lowered = trees::lower(&ensemble).expect("lowers");
         let made = head(&ensemble, &lowered, Predict::Margin).expect("margins");
         let (program, weights) =
-            program::program(&lowered.machine, &made.head, name, 1, 17).expect("program");
+            program::program(&lowered.machine, &made.head, name, 1, None).expect("program");
         let found = agreement::outputs(&program, &weights, &rows).expect("runs");
         let margins: Vec<Vec<f64>> = rows
             .iter()

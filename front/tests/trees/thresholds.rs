@@ -72,7 +72,7 @@ fn thresholds_are_decided_as_in_floats() {
                     (asked.threshold.least, asked.threshold.of),
                     (least, expected)
                 );
-                let built = program::program(&lowered.machine, &made.head, name, 1, 17);
+                let built = program::program(&lowered.machine, &made.head, name, 1, None);
                 let (program, weights) = built.expect(name);
                 let found = agreement::outputs(&program, &weights, &rows).expect("runs");
                 for (found, margin) in found.iter().zip(&margins) {

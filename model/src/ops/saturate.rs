@@ -255,6 +255,13 @@ mod tests {
         );
     }
 
+    /// Where the limbs are the ends, no table may stand in for them that shows less.
+    #[test]
+    fn the_limbs_are_relied_on_where_they_are_the_ends() {
+        assert_eq!(Saturate::INT16.relied_output(), Some(Bounds::signed(16)));
+        assert_eq!(Saturate::EXAMPLE.relied_output(), None);
+    }
+
     #[test]
     fn ends_are_in_order() {
         assert_eq!(

@@ -209,7 +209,7 @@ fn payments_settle_by_the_score_of_a_forest() {
     let lowered = trees::lower(&ensemble).unwrap();
     let (predict, _) = head::usual(&ensemble);
     let made = head::head(&ensemble, &lowered, predict).unwrap();
-    let compiled = program::program(&lowered.machine, &made.head, "fraud", 1, 17).unwrap();
+    let compiled = program::program(&lowered.machine, &made.head, "fraud", 1, None).unwrap();
     let ready = Ready::new(compiled);
     let rows = ["legit.csv", "fraud.csv"].map(|file| {
         let given = first_rows(&models.join(file), &ready.program, 1).unwrap();

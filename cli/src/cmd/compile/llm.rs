@@ -59,8 +59,9 @@ pub struct LlmArgs {
     /// large models need [default: every for up to 2^20 weights].
     #[arg(long, value_enum)]
     pub weight_check: Option<WeightCheck>,
-    /// log2 of the row length of commitments; chosen by size if not given.
-    #[arg(long, value_name = "LOG")]
+    /// log2 of the row length of commitments; chosen by size if not given. Longer rows are fewer points, each some 7,500 gas,
+    /// and take the prover more time and memory and a longer reference string.
+    #[arg(long, value_name = "LOG", help_heading = "Options")]
     pub row_log: Option<u8>,
 }
 
@@ -118,7 +119,6 @@ impl LlmArgs {
             ("--fidelity", self.fidelity.is_some()),
             ("--tokenizer", self.tokenizer.is_some()),
             ("--shard-layers", self.shard_layers.is_some()),
-            ("--row-log", self.row_log.is_some()),
         ];
         all.into_iter().find(|(_, given)| *given).map(|o| o.0)
     }

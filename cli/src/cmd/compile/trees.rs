@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::decision::ThresholdReport;
 use super::useful::Floor;
-use super::{Compile, Finished, ROW_LOG, model_name};
+use super::{Compile, Finished, model_name};
 use crate::files::hex_scalar;
 use crate::output::Output;
 use crate::printable::printable;
@@ -122,7 +122,8 @@ pub fn run(args: &Compile, ensemble: &Ensemble, out: Output) -> eyre::Result<Fin
     let (made, why) = head(args, ensemble, &lowered)?;
     let predict = made.predict;
     let name = model_name(args);
-    let (mut program, weights) = program::program(machine, &made.head, name, args.batch, ROW_LOG)?;
+    let (mut program, weights) =
+        program::program(machine, &made.head, name, args.batch, args.llm.row_log)?;
     // What the model calls its features, or else the rows that it is recorded with.
     let names = |column: usize| match (ensemble.names.get(column), &args.calibration) {
         (Some(name), _) => Some(name.clone()),

@@ -157,7 +157,7 @@ fn softmax_and_reductions() {
         .int("keepdims", 0)
         .node("Mul", &["s", "c"], "y");
     assert_eq!(number.run(&[1.0, 2.0]), [6.0]);
-    let options = &crate::quant::Options::rows("number", 1, 12);
+    let options = &crate::quant::Options::rows("number", 1).in_rows_of(12);
     let compiled = crate::quant::compile(&number.import().unwrap(), &[vec![1.0, 2.0]], options);
     assert_eq!(compiled.unwrap().fidelity.unwrap().refused, 0);
     let all = rows().node("ReduceSum", &["x"], "y");

@@ -28,7 +28,8 @@ fn typed(mut model: Model, kind: i32) -> Model {
 fn integers(model: &Model, row: &[f32]) -> Vec<f32> {
     let graph = model.import().expect("a model");
     let rows = [row.to_vec()];
-    let compiled = compile(&graph, &rows, &Options::rows("whole", 1, 12)).expect("a program");
+    let compiled =
+        compile(&graph, &rows, &Options::rows("whole", 1).in_rows_of(12)).expect("a program");
     let own = fidelity(&graph, &compiled.program, &compiled.weights, &rows).expect("a row");
     assert_eq!((own.refused, own.max_error), (0, 0.0));
     model.run(row)

@@ -16,7 +16,7 @@ use crate::ops::{Function, Op as FloatOp};
 use crate::rows::{self as files, RowsError};
 
 pub(super) fn options() -> Options<Rows> {
-    Options::rows("test", 1, 10)
+    Options::rows("test", 1).in_rows_of(10)
 }
 
 /// What a compilation has measured.
