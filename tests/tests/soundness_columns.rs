@@ -188,10 +188,10 @@ impl Pair {
     /// What a table that reads the value gives; of a value beyond its ends there is no row, and its lookup is false, too.
     fn look_up(&self, forged: &mut Forger, x: i128) {
         let program = &self.case.program;
-        if let Op::Activation(Activation { table }) = program.nodes[self.reader].op {
-            if let Some(value) = program.tables[table].get(x as i64) {
-                forged.put(self.reader, At::Output, INDEX, value.into());
-            }
+        if let Op::Activation(Activation { table }) = program.nodes[self.reader].op
+            && let Some(value) = program.tables[table].get(x as i64)
+        {
+            forged.put(self.reader, At::Output, INDEX, value.into());
         }
     }
 
