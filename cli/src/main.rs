@@ -18,6 +18,7 @@ mod input;
 mod joins;
 mod llm;
 mod measure;
+mod memory;
 mod output;
 mod pipeline;
 mod printable;
@@ -94,6 +95,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    memory::keep_buffers();
     let cli = Cli::parse();
     measure::since_start();
     if cli.progress == Progress::Json {
