@@ -11,6 +11,7 @@ mod columns;
 mod destination;
 mod eligibility;
 mod exit;
+mod fee;
 mod files;
 mod fraud;
 mod given;

@@ -77,6 +77,31 @@ fn the_binary_needs_neither_the_repository_nor_node() {
         let found = demo[list].as_array().expect(list).len();
         assert!(found >= least, "{list}: {demo}");
     }
+    let demo = accepted(folder, &["demo", "--example", "fee"]);
+    let fees = demo["fees"].as_array().expect("fees").iter();
+    let fees: Vec<u64> = fees.map(|fee| fee["fee"].as_u64().expect("fee")).collect();
+    // As `models/fee/metrics.json` has it, but for what quantisation makes of it.
+    assert!(fees.len() == 3 && fees[1].abs_diff(9_400) < 150, "{demo}");
+    assert_eq!([fees[0], fees[2]], [3_000; 2]);
+    let refused = demo["refused"].as_array().expect("refused").iter();
+    let reason = |row: &Value| row["reason"].as_str().expect("reason").to_owned();
+    let names = [
+        "PublicInputMismatch",
+        "InvalidProof",
+        "InvalidProof",
+        "FeeSetBefore",
+        "PublicInputMismatch",
+        "StaleObservations",
+        "CommitmentExpired",
+        "PublicInputMismatch",
+        "CommitmentOpen",
+        "CommitmentExpired",
+    ];
+    assert_eq!(refused.len(), names.len(), "{demo}");
+    for (found, name) in refused.map(reason).zip(names) {
+        assert!(found.ends_with(&format!("({name})")), "{name}: {found}");
+    }
+
     let node = [
         "demo",
         "--example",

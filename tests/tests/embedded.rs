@@ -16,10 +16,11 @@ use laminate_model::verify::Verifier;
 use laminate_tests::{golden, random};
 use serde_json::json;
 
-/// What `laminate deploy` and `laminate poll` deploy besides generated verifiers.
-const CONTRACTS: [&str; 10] = [
+/// What `laminate deploy`, `laminate poll` and the demo deploy besides generated verifiers.
+const CONTRACTS: [&str; 11] = [
     "CredentialRoots",
     "EligibilityPoll",
+    "FeeHook",
     "FraudScreen",
     "InferenceVerifier",
     "ModelRegistry",

@@ -209,7 +209,7 @@ mod tests {
                 assert!(artifact.abi.is_array() && artifact.creation.len() > 100);
             }
         }
-        for contract in Contract::OF_POLLS {
+        for contract in Contract::OF_POLLS.into_iter().chain([Contract::FeeHook]) {
             let artifact = of(contract).unwrap();
             assert!(artifact.abi.is_array() && artifact.creation.len() > 100);
         }

@@ -65,6 +65,8 @@ pub enum Contract {
     CredentialRoots,
     /// The example application of credentials.
     EligibilityPoll,
+    /// The example application of inputs from the chain, which the demo deploys.
+    FeeHook,
 }
 
 impl Contract {
@@ -135,6 +137,7 @@ impl Contract {
             Self::FraudScreen => "FraudScreen",
             Self::CredentialRoots => "CredentialRoots",
             Self::EligibilityPoll => "EligibilityPoll",
+            Self::FeeHook => "FeeHook",
         }
     }
 }

@@ -224,4 +224,51 @@ sol! {
         function votes(uint256 choice) external view returns (uint256);
         function voted(uint256 nullifier) external view returns (bool);
     }
+
+    /// A pool, as its manager names it.
+    #[derive(Debug)]
+    struct PoolKey {
+        address currency0;
+        address currency1;
+        uint24 fee;
+        int24 tickSpacing;
+        address hooks;
+    }
+
+    /// A swap, of which the hook looks at nothing.
+    #[derive(Debug)]
+    struct SwapParams {
+        bool zeroForOne;
+        int256 amountSpecified;
+        uint160 sqrtPriceLimitX96;
+    }
+
+    /// What a fee hook is held by.
+    #[derive(Debug)]
+    struct FeeRules {
+        uint256 modelId;
+        int8 inputScale;
+        int8 outputScale;
+        uint24 leastFee;
+        uint24 mostFee;
+        uint24 baseFee;
+        uint32 lifetime;
+    }
+
+    /// Example application: a pool's fee by a proven model on what the pool itself did.
+    contract FeeHook {
+        constructor(address manager, address lens, address models, FeeRules rules);
+
+        function afterInitialize(address sender, PoolKey key, uint160 sqrtPriceX96, int24 tick) external returns (bytes4);
+        function beforeSwap(address sender, PoolKey key, SwapParams params, bytes hookData)
+            external
+            returns (bytes4, int256, uint24);
+        function setFee(bytes32 poolId, bytes32 inputCommitment, bytes output, bytes proof) external returns (uint24);
+        function commit(bytes32 poolId) external returns (bytes32);
+        function setCommittedFee(bytes32 poolId, bytes32 inputCommitment, bytes output, bytes proof)
+            external
+            returns (uint24);
+        function feeOf(bytes32 poolId) external view returns (uint24);
+        function observationsOf(bytes32 poolId) external view returns (int256[] memory);
+    }
 }

@@ -13,6 +13,7 @@
 //! | [`journal`] | the same file while a deployment is under way, step by step |
 //! | [`deploy`], [`code`], [`expected`] | deployment, and the code that must be at each address |
 //! | [`registry`], [`submitting`] | registering and checking; submitting at most once |
+//! | [`pool`] | pools with a fee hook, for the example of it |
 //! | [`poll`] | credentials' roots, and polls of those who hold one |
 //! | [`scan`] | a contract's events, from the oldest to the newest |
 //! | [`universal`] | programs that share one verifier |
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod manifest;
 pub mod node_error;
 pub mod poll;
+pub mod pool;
 pub mod registry;
 pub mod revert;
 pub mod rpc;

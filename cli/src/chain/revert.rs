@@ -1,5 +1,6 @@
 //! A contract's refusal as one sentence: every custom error of `contracts/src/`, and Solidity's own.
 
+mod fee;
 mod poll;
 
 use std::fmt;
@@ -105,6 +106,25 @@ sol! {
         error OtherContext(uint256 expected, uint256 found);
         error VotedBefore(uint256 nullifier);
         error NotEligible(int256 output, int256 leastOutput);
+        // ChainInput
+        error DecimalsOutOfRange(uint8 decimals);
+        error ScaleOutOfRange(int8 scale);
+        error ValueOutOfRange(int256 value, uint8 decimals, int8 scale);
+        error PublicInputMismatch();
+        // FeeHook
+        error ZeroPoolManager();
+        error StateViewWithoutCode(address stateView);
+        error NotFeeModel(uint256 modelId, uint256 outputCount);
+        error FeesOutOfOrder(uint24 leastFee, uint24 baseFee, uint24 mostFee);
+        error ZeroLifetime();
+        error NotPoolManager(address caller);
+        error NotDynamicFee(uint24 fee);
+        error PoolUnknown(bytes32 poolId);
+        error TooFewObservations(bytes32 poolId, uint256 found);
+        error StaleObservations(bytes32 poolId, uint64 notedAt);
+        error FeeSetBefore(bytes32 poolId, uint64 count);
+        error CommitmentOpen(bytes32 poolId, uint64 until);
+        error CommitmentExpired(bytes32 poolId, uint64 until);
     }
 }
 
@@ -234,6 +254,7 @@ fn sentence(error: &Refusals::RefusalsErrors) -> String {
         other => encoding(other)
             .or_else(|| router(other))
             .or_else(|| poll::sentence(other))
+            .or_else(|| fee::sentence(other))
             .unwrap_or_else(|| screen(other)),
     }
 }
@@ -373,7 +394,7 @@ fn screen(error: &Refusals::RefusalsErrors) -> String {
             "{} does not take the {} wei; withdraw them to another address",
             e.to, e.amount
         ),
-        // Every other variant is named in `sentence`, `encoding`, `router` and `poll`; their names say what is meant.
+        // Every other variant is named in `sentence`, `encoding`, `router`, `poll` and `fee`; their names say what is meant.
         _ => "see the error's name".into(),
     }
 }
@@ -389,7 +410,7 @@ mod tests {
     use super::*;
 
     /// What this program neither deploys nor calls; who calls it has its interface.
-    const NOT_CALLED: [&str; 4] = ["generated", "adapters", "examples", "ChainInput.sol"];
+    const NOT_CALLED: [&str; 3] = ["generated", "adapters", "AttestedEligibility.sol"];
 
     fn solidity(dir: &Path, out: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {

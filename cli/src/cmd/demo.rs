@@ -1,8 +1,9 @@
 //! `laminate demo`: the whole path on a small model, from ONNX file to contracts, and what is refused: of the fraud model here, of
-//! the eligibility model in `eligibility`.
+//! the eligibility model in `eligibility`, of the fee model in `fee`.
 
 mod attacks;
 mod eligibility;
+mod fee;
 mod prepare;
 mod voters;
 
@@ -20,7 +21,7 @@ use crate::chain::registry::{NewModel, Registry, Submission, word};
 use crate::chain::rpc::NodeArgs;
 use crate::chain::signer::SignerArgs;
 use crate::chain::universal::Mode;
-use crate::chain::{Chain, Receipt, RpcChain};
+use crate::chain::{Chain, Created, Receipt, RpcChain};
 use crate::files::{ModelDir, ProofFile, hex_scalar};
 use crate::measure::{Measured, Stages, size};
 use crate::output::Output;
@@ -40,13 +41,14 @@ const AMOUNT: u64 = 1_000_000;
 /// Run everything on a small model, and show what is refused.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  laminate demo\n  laminate demo --example eligibility\n  laminate demo --rpc-url http://127.0.0.1:8545   (a running anvil)\n\nUses the development reference string: its proofs convince nobody but yourself."
+    after_help = "Examples:\n  laminate demo\n  laminate demo --example eligibility\n  laminate demo --example fee\n  laminate demo --rpc-url http://127.0.0.1:8545   (a running anvil)\n\nUses the development reference string: its proofs convince nobody but yourself."
 )]
 pub struct Demo {
     /// What to show.
     #[arg(long, value_enum, default_value_t = Example::Fraud)]
     pub example: Example,
-    /// Run against this node instead of the embedded EVM. Of the fraud example: the other has several accounts, and time pass.
+    /// Run against this node instead of the embedded EVM. Not of the eligibility example, which has several accounts, and time
+    /// pass.
     #[arg(long, value_name = "URL")]
     pub rpc_url: Option<String>,
     /// One generated verifier for all programs, or one for each.
@@ -63,6 +65,8 @@ pub enum Example {
     Fraud,
     /// Attest values, post a tree of credentials, open a poll, prove, vote; nobody learns who voted.
     Eligibility,
+    /// Note a pool's price, prove a model on the notes, set the pool's fee by it. Exchange and prices are stood in for.
+    Fee,
 }
 
 /// What `demo` reports.
@@ -79,6 +83,18 @@ pub struct Report {
     /// Of a poll the votes for each choice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<u64>,
+    /// Of a pool what swaps paid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fees: Vec<Fee>,
+}
+
+/// What swaps paid, in hundredths of a basis point.
+#[derive(Debug, Serialize)]
+pub struct Fee {
+    /// When.
+    pub when: String,
+    /// The fee.
+    pub fee: u32,
 }
 
 /// An accepted transaction.
@@ -136,6 +152,11 @@ impl Demo {
             return out.result(&human(&report), &report);
         }
         let chain = self.chain().await?;
+        if self.example == Example::Fee {
+            let mut report = fee::run(chain, self.mode, &mut stages, out).await?;
+            report.stages = stages.rows;
+            return out.result(&human(&report), &report);
+        }
         let prepared = prepare::prepare(self.mode, &mut stages, out)?;
         let mut report = Report::default();
         let mut run = Run {
@@ -377,6 +398,14 @@ impl Run<'_> {
     }
 }
 
+fn made(run: &mut Run<'_>, contract: Contract, created: &Created) {
+    run.report.contracts.push(ContractSize {
+        contract: contract.name().into(),
+        bytes: created.code_bytes,
+        gas: created.receipt.gas_used,
+    });
+}
+
 fn screen(manifest: &Manifest) -> eyre::Result<Address> {
     let screen = manifest.fraud_screen.as_ref();
     Ok(screen
@@ -414,7 +443,19 @@ fn human(report: &Report) -> String {
         [] => String::new(),
         votes => format!("\n\nvotes: {}", votes.join(", ")),
     };
+    let mut fees = String::new();
+    for Fee { when, fee } in &report.fees {
+        fees.push_str(&format!(
+            "\nswaps pay {:.4} % {when}",
+            f64::from(*fee) / 1e4
+        ));
+    }
+    let fees = if fees.is_empty() {
+        fees
+    } else {
+        format!("\n{fees}")
+    };
     format!(
-        "{stages}\n\n{contracts}\n\n{accepted}\n\n{refused}{votes}\n\nDEV reference string: these proofs convince nobody but you."
+        "{stages}\n\n{contracts}\n\n{accepted}\n\n{refused}{votes}{fees}\n\nDEV reference string: these proofs convince nobody but you."
     )
 }

@@ -9,7 +9,6 @@ mod commands;
 mod eligibility;
 mod embedded;
 mod faults;
-mod fee_hook;
 mod fixture;
 mod forest;
 mod gas;

@@ -5,7 +5,7 @@ use eyre::{WrapErr, bail};
 use laminate_model::credential::Tree;
 
 use super::voters::{Ballot, Prepared, Voter, prepare, tree};
-use super::{ContractSize, Report, Run};
+use super::{Report, Run, made};
 use crate::bound::scope_of;
 use crate::chain::bundle::Contract;
 use crate::chain::deploy::Plan;
@@ -13,7 +13,7 @@ use crate::chain::manifest::Manifest;
 use crate::chain::poll::{PollRecord, PollTerms, RootsRecord, RootsTerms};
 use crate::chain::registry::{Submission, word};
 use crate::chain::universal::Mode;
-use crate::chain::{Chain, Created, EmbeddedChain, Receipt};
+use crate::chain::{Chain, EmbeddedChain, Receipt};
 use crate::measure::Stages;
 use crate::output::Output;
 
@@ -251,14 +251,6 @@ impl<'a> Poll<'a> {
             Chain::Rpc(_) => bail!("accounts and time are those of the embedded chain"),
         }
     }
-}
-
-fn made(run: &mut Run<'_>, contract: Contract, created: &Created) {
-    run.report.contracts.push(ContractSize {
-        contract: contract.name().into(),
-        bytes: created.code_bytes,
-        gas: created.receipt.gas_used,
-    });
 }
 
 /// The same with another context in its words: root, scope, nullifier, context, output.

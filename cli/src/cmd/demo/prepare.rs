@@ -147,7 +147,7 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
 }
 
 /// log2 of the powers for commitments and packed proofs.
-pub(super) fn powers(program: &Program) -> eyre::Result<u32> {
+fn powers(program: &Program) -> eyre::Result<u32> {
     let circuit = pipeline::circuit_k(program, FoldMode::On)?;
     Ok(Opening::Packed
         .required_k(circuit)
@@ -224,7 +224,36 @@ fn change_one_weight(dir: &ModelDir) -> eyre::Result<()> {
     dir.write_compiled(&dir.program()?, &weights)
 }
 
-pub(super) fn setup(
+/// Compiles a model, commits to its weights, sets up and makes its contracts.
+///
+/// # Errors
+/// Any stage that fails.
+pub fn single(
+    options: &Compile,
+    mode: Mode,
+    stages: &mut Stages,
+    out: Output,
+) -> eyre::Result<(ModelDir, Srs, Made)> {
+    let (compiled, _) = stages.run("compile", || compile(options), |_| None)?;
+    let dir = ModelDir::create(&options.output)?;
+    dir.write_compiled(&compiled.program, &compiled.weights)?;
+    let k = powers(&compiled.program)?;
+    let srs = stages.run(
+        "development reference string",
+        || development(k, out),
+        |s| Some(64 * s.n() as u64),
+    )?;
+    stages.run(
+        "commit to the weights",
+        || commit(&dir, &srs, None),
+        |_| None,
+    )?;
+    setup(&dir, &srs, "keys", stages, out)?;
+    let made = contracts(&dir, &srs, mode, "verifier contract", stages, out)?;
+    Ok((dir, srs, made))
+}
+
+fn setup(
     dir: &ModelDir,
     srs: &Srs,
     name: &str,
@@ -277,7 +306,7 @@ pub(super) fn named<T>(
     Ok(value)
 }
 
-pub(super) fn contracts(
+fn contracts(
     dir: &ModelDir,
     srs: &Srs,
     mode: Mode,

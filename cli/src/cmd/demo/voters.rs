@@ -14,12 +14,10 @@ use rand::rngs::OsRng;
 use std::path::Path;
 use tempfile::TempDir;
 
-use super::prepare::{self, powers};
+use super::prepare;
 use crate::bound::BindingArgs;
 use crate::chain::universal::Mode;
-use crate::cmd::commit::commit;
-use crate::cmd::compile::{Compile, InputScale, compile};
-use crate::cmd::setup::development;
+use crate::cmd::compile::{Compile, InputScale};
 use crate::cmd::verifier::Made;
 use crate::eligibility;
 use crate::files::{ModelDir, ProofFile};
@@ -94,7 +92,6 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
     let folder = tempfile::tempdir()?;
     let models = folder.path().join("eligibility");
     eligibility::write(&models)?;
-    let output = folder.path().join("vote");
     let options = Compile {
         calibration: Some(models.join(eligibility::CALIBRATION)),
         threshold: Some(THRESHOLD),
@@ -104,25 +101,10 @@ pub fn prepare(mode: Mode, stages: &mut Stages, out: Output) -> eyre::Result<Pre
             credential: Some(MIN_DEPTH),
             ..BindingArgs::default()
         },
-        ..Compile::of(models.join(eligibility::MODEL), output.clone())
+        ..Compile::of(models.join(eligibility::MODEL), folder.path().join("vote"))
     };
-    let (compiled, _) = stages.run("compile", || compile(&options), |_| None)?;
-    let dir = ModelDir::create(&output)?;
-    dir.write_compiled(&compiled.program, &compiled.weights)?;
-    let program = compiled.program;
-    let k = powers(&program)?;
-    let srs = stages.run(
-        "development reference string",
-        || development(k, out),
-        |s| Some(64 * s.n() as u64),
-    )?;
-    stages.run(
-        "commit to the weights",
-        || commit(&dir, &srs, None),
-        |_| None,
-    )?;
-    prepare::setup(&dir, &srs, "keys", stages, out)?;
-    let verifier = prepare::contracts(&dir, &srs, mode, "verifier contract", stages, out)?;
+    let (dir, srs, verifier) = prepare::single(&options, mode, stages, out)?;
+    let program = dir.program()?;
     let voter = |name, row| Voter::new(name, &program, &models.join(row));
     Ok(Prepared {
         ada: voter("Ada", eligibility::ELIGIBLE)?,
