@@ -180,6 +180,24 @@ contract EligibilityPollTest is Honest {
         _vote(VOTER, 2, VOTER, made);
     }
 
+    /// With the caller in the scope one credential would have a nullifier an account, and a vote with each.
+    function test_theScopeHasNoCallerInIt() public {
+        Case memory made = _statement(address(0), 2, 1);
+        (bytes memory output, uint256 scope) = (made.output, wordAt(made.output, 1));
+        address[2] memory callers = [VOTER, OTHER];
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.prank(callers[i]);
+            vm.assertEq(_poll.scope(), scope, "one scope for all");
+            bytes memory seed = abi.encode(keccak256("laminate.scope.v1"), block.chainid, address(_poll), callers[i]);
+            uint256 own = uint256(keccak256(seed)) % R;
+            made.output = withWord(withWord(output, 1, own), 2, NULLIFIER - i);
+            _restate(made);
+            vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.OtherScope.selector, scope, own));
+            _vote(callers[i], 2, address(0), made);
+        }
+        vm.assertEq(_poll.votes(2), 0, "votes");
+    }
+
     function test_refusesAfterTheDeadlineAndOtherChoices() public {
         Case memory made = _statement(VOTER, 2, 1);
         for (uint256 choice = 3; choice < 5; ++choice) {
