@@ -1,8 +1,10 @@
 //! Statements that are bound to a context, a public input or a credential: by a prover who has a forgery in the
 //! transcript from the start, each is refused by the one check that compares it, and by that name.
 
+use std::collections::BTreeSet;
+
 use halo2curves_axiom::bn256::Fr;
-use halo2curves_axiom::ff::Field;
+use halo2curves_axiom::ff::{Field, PrimeField};
 use laminate_aggregator::circuit::AggregationCircuit;
 use laminate_engine::backend::Native;
 use laminate_engine::error::{Check, VerifyError};
@@ -11,6 +13,7 @@ use laminate_engine::fold::FoldMode;
 use laminate_model::binding::{Binding, MAX_DEPTH, MIN_DEPTH, PublicInput};
 use laminate_model::credential::{self, Membership, Tree};
 use laminate_model::program::{Program, ProgramError, Sequence};
+use laminate_model::public::PublicValues;
 use laminate_model::statement::{Packing, Statement, statement_len};
 use laminate_model::verify::Verifier;
 use laminate_prover::exec;
@@ -288,6 +291,83 @@ fn proofs_are_of_no_other_context() {
         }
     }
     println!("other contexts: {tried} tried, 0 accepted");
+}
+
+/// Two votes of one person in two scopes have no more values in common than one of them has with a stranger's: of the model, and
+/// what the issuer and the decision are.
+#[test]
+fn two_votes_of_one_person_share_nothing_of_theirs() {
+    let srs = TestSrs::new(b"binding", 14);
+    let own = case(Binding {
+        context: true,
+        credential: Some(DEPTH),
+        ..Binding::NONE
+    });
+    let row = &own.inputs[0];
+    let group = Group::new(&values(row));
+    let model = Model::new(own.program.clone(), &own.weights).expect("model");
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+    let mut vote = |place: usize, scope: u64| {
+        // As `Group` has it.
+        let more = if place == Group::OWN {
+            0
+        } else {
+            place as i32 + 1
+        };
+        let inputs = vec![row.iter().map(|value| value + more).collect()];
+        let trace = exec::run(&own.program, &own.weights, &inputs).expect("run");
+        let bound = Bound {
+            context: Some(Fr::from(70 + scope)),
+            credential: Some(Credential {
+                membership: group.membership(place),
+                root: group.tree.root(),
+                scope: Fr::from(scope),
+            }),
+        };
+        let links = Links {
+            bound,
+            ..Links::default()
+        };
+        let powers = &srs.powers;
+        let mode = FoldMode::On;
+        let proven = prove_linked(
+            &model,
+            &secret,
+            &trace,
+            &links,
+            powers,
+            mode,
+            &mut rng,
+            &|_| {},
+        );
+        let (statement, proof) = proven.expect("prove");
+        let verified = model.verifier.verify(&mut Native, &statement, &proof);
+        let (deferred, _) = verified.expect("verify");
+        let public = PublicValues::new(&own.program, &statement, deferred);
+        let values = public.values(&mut Native);
+        (
+            statement,
+            BTreeSet::from_iter(values.into_iter().map(|v| v.to_repr())),
+        )
+    };
+    let (first, of_first) = vote(Group::OWN, 31);
+    let (second, of_second) = vote(Group::OWN, 32);
+    let (_, of_stranger) = vote(0, 32);
+    assert_ne!(first.input_commitment, second.input_commitment);
+    for word in [SCOPE, NULLIFIER, CONTEXT] {
+        assert_ne!(first.output_words[word], second.output_words[word]);
+    }
+    let shared: BTreeSet<_> = of_first.intersection(&of_second).copied().collect();
+    let with_stranger: BTreeSet<_> = of_first.intersection(&of_stranger).copied().collect();
+    // Program, weights, root, weight rows, counts and a zero, at least; a decision if it is the same.
+    assert!(shared.len() >= 6, "{}", shared.len());
+    let output = first.output_words[CONTEXT + 1].to_repr();
+    let own: Vec<_> = shared
+        .difference(&with_stranger)
+        .filter(|v| **v != output)
+        .collect();
+    assert!(own.is_empty(), "{own:?}");
 }
 
 /// A model with what its statements are bound to.
