@@ -2,6 +2,7 @@ export type { Hex } from "./bytes.js";
 export { contextOf, identityOf, nullifierOf, scopeOf, type Use } from "./context.js";
 export * from "./encode.js";
 export * from "./errors.js";
+export { type Identity, type Membership, newIdentity, readIdentity, readMembership } from "./identity.js";
 export { type CommittedInput, commitInput } from "./input.js";
 export {
   type Binding,
