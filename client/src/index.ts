@@ -20,6 +20,18 @@ export {
   readBinding,
   readOutputOpening,
 } from "./output.js";
+export {
+  type Abortable,
+  type JobEvent,
+  type JobState,
+  type ProofRequest,
+  type Proven,
+  ProverClient,
+  ProverError,
+  type ProverJob,
+  type ProverOptions,
+  type ProverReason,
+} from "./prover.js";
 export { readProgram, type VerifierProgram } from "./program.js";
 export { type ProofFile, readProof, type Statement } from "./proof.js";
 export {
