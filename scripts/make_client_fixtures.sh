@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the files that the TypeScript client is tested with anew, after a change of the protocol, the circuit or a format: proofs of
 # the fraud model with both openings and of a join, with the records of their verifiers. Proofs are blinded, so they differ from run
-# to run. Then writes what this build says of altered ones.
+# to run, and a poll with a vote in it. Then writes what this build says of altered ones.
 #
 #   scripts/make_client_fixtures.sh [PORT]
 #
@@ -20,21 +20,61 @@ export LAMINATE_CACHE="$work/cache"
 laminate=$("$root/scripts/build_binary.sh" laminate)
 run() { "$laminate" -q "$@" > "$work/out"; }
 
-# What `laminate` does to a chain of its own, and that chain's state: with a router, as submissions then have a route, too.
-chain() {
+# Starts a chain: start_chain [OPTION...]
+start_chain() {
     local anvil
     anvil=$(echo "$root"/node_modules/@foundry-rs/anvil-*/bin/anvil)
-    "$anvil" --port "$port" --hardfork osaka --silent &
+    "$anvil" --port "$port" --hardfork osaka --silent "$@" &
     state=$!
     trap 'kill "$state" 2>/dev/null || true; rm -rf "$work"' EXIT
     for _ in $(seq 100); do ask web3_clientVersion > /dev/null 2>&1 && break || sleep 0.1; done
     # anvil's first account, whose key everybody knows.
     export LAMINATE_PRIVATE_KEY=ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80
-    run deploy "$work/verifier-packed" --rpc-url "http://127.0.0.1:$port" --screen --router -o "$work/deployment.json"
-    run register "$work/fraud" --rpc-url "http://127.0.0.1:$port" --deployment "$work/deployment.json"
-    cp "$work/deployment.json" "$out/deployment.json"
-    ask anvil_dumpState | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p' > "$out/state.hex"
+    export ETH_RPC_URL=http://127.0.0.1:$port
+}
+# Ends it and keeps its state: end_chain FILE
+end_chain() {
+    ask anvil_dumpState | sed -n 's/.*"result":"\(0x[0-9a-f]*\)".*/\1/p' > "$1"
     kill "$state"
+    wait "$state" || true
+}
+
+# What `laminate` does to a chain of its own, and that chain's state: with a router, as submissions then have a route, too.
+chain() {
+    start_chain
+    run deploy "$work/verifier-packed" --screen --router -o "$work/deployment.json"
+    run register "$work/fraud" --deployment "$work/deployment.json"
+    cp "$work/deployment.json" "$out/deployment.json"
+    end_chain "$out/state.hex"
+}
+
+# A poll on another chain, a voter's files, and two proofs of the one credential: for choice 1 by anvil's second account, and for
+# choice 2 by anybody. Deadline and roots are of the chain's clock, which begins at a time that the tests set again.
+poll() {
+    local voter=0x70997970C51812dc3A010C7d01b50e0d17dc79C8 record=$work/poll.json
+    start_chain --timestamp 1800000000
+    run deploy "$work/verifier-vote" -o "$record"
+    run register "$work/vote" --deployment "$record"
+    run poll deploy --choices 3 --open-for 604800 --deployment "$record"
+    run credential identity -o "$out/poll/me.identity"
+    run credential issue "$work/vote" --input "$eligible" --identity "$(cat "$work/out")" -o "$work/voter.credential"
+    run credential tree "$work/voter.credential" -o "$work/voters.tree"
+    run poll post "$work/voters.tree" --valid-for 2592000 --deployment "$record"
+    run credential prove --identity "$out/poll/me.identity" --credential "$work/voter.credential" --tree "$work/voters.tree" \
+        -o "$out/poll/me.member"
+    run poll tally --sender "$voter" --deployment "$record" --json
+    vote 1 vote
+    run poll tally --deployment "$record" --json
+    vote 2 relayed
+    cp "$record" "$out/poll/deployment.json"
+    end_chain "$out/poll/state.hex"
+}
+# A proof for a choice of the tally that was printed last: vote CHOICE NAME
+vote() {
+    local scope context
+    scope=$(jq -r .scope "$work/out")
+    context=$(jq -r ".choices[$1].context" "$work/out")
+    run prove "$work/vote" --input "$eligible" --credential "$out/poll/me.member" --scope "$scope" --context "$context" -o "$out/poll/$2.proof"
 }
 ask() {
     curl -sf -H 'content-type: application/json' "http://127.0.0.1:$port" \
@@ -94,5 +134,17 @@ run prove "$work/hidden" --input "$model/fraud.csv" --keep-output "$out/hidden.o
 run verifier "$work/hidden" -o "$work/verifier-hidden"
 cp "$work/verifier-hidden/verifier.json" "$out/hidden.verifier.json"
 chain
+
+# A decision that a poll counts. Its verifier's program is that of packed proofs.
+elections=$root/models/eligibility eligible=$root/models/eligibility/eligible.csv
+run compile "$elections/logistic.onnx" --calibration "$elections/calibration.csv" --threshold 0.5 --input-scale 0 --context --credential 20 \
+    -o "$work/vote"
+run commit "$work/vote" --dev-srs
+run setup "$work/vote" --dev-srs --opening packed
+run verifier "$work/vote" -o "$work/verifier-vote"
+cmp "$work/verifier-vote/$program" "$out/packed.program.json"
+rm -rf "$out/poll"
+mkdir "$out/poll"
+poll
 
 LAMINATE_BLESS=1 cargo test --quiet --release --locked --workspace --bin laminate the_client

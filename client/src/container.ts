@@ -7,6 +7,8 @@ const KINDS = {
   proof: ["PROF", 4],
   "committed input": ["INPT", 1],
   "committed output": ["OUTP", 1],
+  identity: ["IDEN", 1],
+  membership: ["CMEM", 1],
 } as const;
 export type Kind = keyof typeof KINDS;
 

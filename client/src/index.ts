@@ -2,6 +2,7 @@ export type { Hex } from "./bytes.js";
 export { contextOf, identityOf, nullifierOf, scopeOf, type Use } from "./context.js";
 export * from "./encode.js";
 export * from "./errors.js";
+export { type Identity, type Membership, newIdentity, readIdentity, readMembership } from "./identity.js";
 export { type CommittedInput, commitInput } from "./input.js";
 export {
   type Binding,
@@ -19,6 +20,18 @@ export {
   readBinding,
   readOutputOpening,
 } from "./output.js";
+export {
+  type Abortable,
+  type JobEvent,
+  type JobState,
+  type ProofRequest,
+  type Proven,
+  ProverClient,
+  ProverError,
+  type ProverJob,
+  type ProverOptions,
+  type ProverReason,
+} from "./prover.js";
 export { readProgram, type VerifierProgram } from "./program.js";
 export { type ProofFile, readProof, type Statement } from "./proof.js";
 export {

@@ -1,11 +1,1 @@
-import { defineConfig } from "vite";
-
-// The page runs what it was served with, and talks to nobody but its server and the node in deployment.json's place.
-const node = process.env.RPC_URL ?? "http://127.0.0.1:8545";
-const policy = `default-src 'self'; connect-src 'self' ${node}; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'`;
-
-export default defineConfig({
-  define: { __RPC_URL__: JSON.stringify(node) },
-  build: { target: "es2022", assetsInlineLimit: 0 },
-  preview: { headers: { "content-security-policy": policy, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" } },
-});
+export { default } from "../shared/vite.js";

@@ -1,16 +1,7 @@
-import { type Deployment, encodeSubmission, explainRevert, type Hex, type ProofFile } from "laminate-zkml";
+import { type Deployment, encodeSubmission, type Hex, type ProofFile } from "laminate-zkml";
 import { fraudScreenAbi } from "laminate-zkml/abi";
-import {
-  type Account,
-  BaseError,
-  type Chain,
-  ContractFunctionRevertedError,
-  type PublicClient,
-  type Transport,
-  type WalletClient,
-} from "viem";
-
-type Wallet = WalletClient<Transport, Chain, Account>;
+import type { PublicClient } from "viem";
+import type { Sender } from "../../shared/src/chain.js";
 
 /** A payment as the contract holds it. */
 export interface Payment {
@@ -27,15 +18,6 @@ const STATES = ["open", "settled", "refunded"] as const;
 export const ONE = 2 ** 14;
 const HOUR = 3600n;
 
-/** What a wallet or contract refused, as one sentence. */
-export function sentence(error: unknown): string {
-  if (!(error instanceof BaseError)) return error instanceof Error ? error.message : String(error);
-  const reverted = error.walk((cause) => cause instanceof ContractFunctionRevertedError);
-  if (reverted instanceof ContractFunctionRevertedError && reverted.raw) return `the contract refuses: ${explainRevert(reverted.raw).message}`;
-  const rejected = error.walk((cause) => (cause as { code?: number }).code === 4001);
-  return rejected ? "you rejected it in the wallet; nothing was sent" : error.shortMessage;
-}
-
 /** The payments contract of a deployment. */
 export class Screen {
   readonly #address: Hex;
@@ -49,7 +31,7 @@ export class Screen {
   }
 
   /** Escrows wei until the proof, or for an hour: from now on, as a quiet chain's latest block may be long past. */
-  async escrow(wallet: Wallet, payee: Hex, commitment: Hex, threshold: number, value: bigint): Promise<void> {
+  async escrow(wallet: Sender, payee: Hex, commitment: Hex, threshold: number, value: bigint): Promise<void> {
     const model = this.deployment.models.at(-1);
     if (!model) throw new Error("no model is registered; run `laminate register`");
     const { timestamp } = await this.reader.getBlock();
@@ -67,7 +49,7 @@ export class Screen {
   }
 
   /** Settles a payment with a proof. */
-  async settle(wallet: Wallet, payment: bigint, file: ProofFile): Promise<void> {
+  async settle(wallet: Sender, payment: bigint, file: ProofFile): Promise<void> {
     const { output, proof } = encodeSubmission(file, this.deployment);
     const { request } = await this.reader.simulateContract({
       abi: fraudScreenAbi,

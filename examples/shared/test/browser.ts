@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 export const browserPath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => existsSync(file));
 if (!browserPath) console.log("skipped: no Chromium; `apt-get install chromium` installs it");
 
-const axe = readFileSync(fileURLToPath(new URL("../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
+const axe = readFileSync(fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
 
 /** Which rules of accessibility a page breaks, how many it keeps, and how wide it is. */
 export async function accessibility(page: Page): Promise<{ violations: string[]; passes: number; width: number }> {
