@@ -72,8 +72,8 @@ poll() {
 # A proof for a choice of the tally that was printed last: vote CHOICE NAME
 vote() {
     local scope context
-    scope=$(jq -r .scope "$work/out")
-    context=$(jq -r ".choices[$1].context" "$work/out")
+    scope=$(node -p "JSON.parse(fs.readFileSync(process.argv[1])).scope" "$work/out")
+    context=$(node -p "JSON.parse(fs.readFileSync(process.argv[1])).choices[process.argv[2]].context" "$work/out" "$1")
     run prove "$work/vote" --input "$eligible" --credential "$out/poll/me.member" --scope "$scope" --context "$context" -o "$out/poll/$2.proof"
 }
 ask() {
