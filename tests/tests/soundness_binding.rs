@@ -15,7 +15,7 @@ use laminate_model::statement::{Packing, Statement, statement_len};
 use laminate_model::verify::Verifier;
 use laminate_prover::exec;
 use laminate_prover::prove::{Bound, Credential, Links, Model, ProveError, prove_linked};
-use laminate_tests::circuit::assert_agreement;
+use laminate_tests::circuit::{assert_agreement, satisfied};
 use laminate_tests::forger::Forger;
 use laminate_tests::{Case, TestSrs, mlp, sequence};
 use rand::SeedableRng;
@@ -84,8 +84,11 @@ fn values(row: &[i32]) -> Vec<Fr> {
 
 /// An honest run with everything that there is to be bound to.
 fn honest(srs: &TestSrs) -> (Forger, Group) {
-    let case = case(ALL);
-    let mut forger = Forger::new(&case, srs);
+    honest_run(&case(ALL), srs)
+}
+
+fn honest_run(case: &Case, srs: &TestSrs) -> (Forger, Group) {
+    let mut forger = Forger::new(case, srs);
     let group = Group::new(&forger.input);
     let membership = group.membership(Group::OWN);
     let (secret, scope) = (membership.secret, Fr::from(31));
@@ -206,11 +209,9 @@ fn each_binding_is_compared() {
     println!("bound statements: {tried} tried, 0 accepted");
 }
 
-/// A step to no side gives any two children whose sum is that of the path's: so a stranger's leaf has a path to every root.
-#[test]
-fn a_stranger_with_steps_to_no_side_is_no_member() {
-    let srs = TestSrs::new(b"binding", 14);
-    let (mut forger, group) = honest(&srs);
+/// A stranger's leaf with a step to no side, which gives any two children whose sum is that of the path's: so it has a path
+/// to every root.
+fn stranger(forger: &mut Forger, group: &Group) {
     let secret = Fr::from(666);
     let own = leaf(&secret, &forger.input).0;
     let mut membership = group.membership(Group::OWN);
@@ -222,12 +223,140 @@ fn a_stranger_with_steps_to_no_side_is_no_member() {
     forger.membership = Some(membership);
     let scope = forger.statement.output_words[SCOPE];
     forger.statement.output_words[NULLIFIER] = credential::nullifier(&mut Native, &secret, &scope);
+}
+
+#[test]
+fn a_stranger_with_steps_to_no_side_is_no_member() {
+    let srs = TestSrs::new(b"binding", 14);
+    let (mut forger, group) = honest(&srs);
+    stranger(&mut forger, &group);
     let check = Check::CredentialPath;
     assert_eq!(
         forger.verdict(&srs, FoldMode::On),
         Err(VerifyError::Check { check }),
         "SOUNDNESS: a stranger's leaf"
     );
+}
+
+/// The circuit refuses what the native verifier refuses, by its constraints.
+#[test]
+fn circuits_refuse_other_bindings() {
+    let srs = TestSrs::new(b"binding", 14);
+    let mut case = mlp(5, 0, &[4, 1]);
+    case.program.binding = ALL;
+    let (honest, group) = honest_run(&case, &srs);
+    let proof = honest.prove(&srs, FoldMode::On);
+    assert!(satisfied(&honest.verifier, &honest.statement, &proof));
+    // A context has no meaning, so what refuses another one is that the proof's transcript has this one.
+    let mut copied = honest.statement.clone();
+    copied.output_words[CONTEXT] += Fr::ONE;
+    assert!(
+        !satisfied(&honest.verifier, &copied, &proof),
+        "SOUNDNESS: another context in the circuit"
+    );
+    let other = group.membership(0);
+    let more = [group.tree.leaves.clone(), vec![Scalar(Fr::from(5))]].concat();
+    let later = Tree::new(DEPTH, more).expect("tree");
+    let own = group.tree.leaves[Group::OWN].0;
+    let moved = later
+        .membership(group.secrets[Group::OWN], &own)
+        .expect("a member");
+    type Change<'a> = &'a dyn Fn(&mut Forger);
+    let changes: [(&str, Change<'_>); 11] = [
+        ("another root", &|f| {
+            f.statement.output_words[ROOT] += Fr::ONE
+        }),
+        ("another scope", &|f| {
+            f.statement.output_words[SCOPE] += Fr::ONE
+        }),
+        ("another nullifier", &|f| {
+            f.statement.output_words[NULLIFIER] += Fr::ONE
+        }),
+        ("another public input", &|f| {
+            f.statement.output_words[CONTEXT + 1] += Fr::ONE
+        }),
+        ("other values under the leaf", &|f| {
+            f.input[0] += Fr::ONE;
+            f.restate();
+        }),
+        ("wrapped values under the leaf", &|f| {
+            f.input[0] += Fr::from(1 << 16);
+            f.input[1] -= Fr::ONE;
+        }),
+        ("another secret", &|f| {
+            f.membership.as_mut().expect("a credential").secret += Fr::ONE
+        }),
+        ("another leaf", &|f| f.membership = Some(other.clone())),
+        ("the path of another tree", &|f| {
+            f.membership = Some(moved.clone())
+        }),
+        ("a side that is no bit", &|f| {
+            f.membership.as_mut().expect("a credential").right[1] = Fr::from(2)
+        }),
+        ("a stranger by a side that is no bit", &|f| {
+            stranger(f, &group)
+        }),
+    ];
+    for (what, change) in changes {
+        let mut forged = honest.clone();
+        change(&mut forged);
+        let proof = forged.prove(&srs, FoldMode::On);
+        assert!(
+            !satisfied(&forged.verifier, &forged.statement, &proof),
+            "SOUNDNESS: {what} in the circuit"
+        );
+    }
+    println!("in the circuit: {} tried, 0 accepted", changes.len() + 1);
+}
+
+/// Two uses of one credential have the root, the model and what it decides in common, and no other public value.
+#[test]
+fn two_uses_share_root_and_model_alone() {
+    let srs = TestSrs::new(b"binding", 14);
+    let binding = Binding {
+        input: PublicInput::Hidden,
+        ..ALL
+    };
+    let (model, mut links, trace) = prepared(binding);
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let secret = model.commit(&srs.powers, &mut rng).expect("commit");
+    let mut uses = vec![];
+    for (scope, context) in [(31, 77), (32, 78)] {
+        links.bound.context = Some(Fr::from(context));
+        links.bound.credential.as_mut().expect("a credential").scope = Fr::from(scope);
+        let (powers, mode) = (&srs.powers, FoldMode::On);
+        let proven = prove_linked(
+            &model,
+            &secret,
+            &trace,
+            &links,
+            powers,
+            mode,
+            &mut rng,
+            &|_| {},
+        );
+        let (statement, proof) = proven.expect("prove");
+        let verifier = &model.verifier;
+        let verdict = verifier.verify_native(&statement, &proof, &srs.tau_g2);
+        assert_eq!(verdict, Ok(()));
+        uses.push(statement);
+    }
+    let [first, second] = &uses[..] else {
+        panic!("two uses")
+    };
+    assert_ne!(first.input_commitment, second.input_commitment);
+    let words = first.output_words.iter().zip(&second.output_words);
+    let equal: Vec<usize> = words
+        .enumerate()
+        .filter_map(|(place, (a, b))| (a == b).then_some(place))
+        .collect();
+    // The last word is the output.
+    assert_eq!(equal, [ROOT, CONTEXT + 1]);
+    // Nor is a word of one at another place of the other.
+    for (place, word) in first.output_words.iter().enumerate() {
+        let found = second.output_words.iter().position(|other| other == word);
+        assert_eq!(found.is_some(), equal.contains(&place), "word {place}");
+    }
 }
 
 /// A proof is of the words that its transcript has: shown with others, in a statement that is true otherwise, it is refused.
