@@ -321,8 +321,12 @@ contract AttestedEligibilityTest is Eligibility {
         new AttestedEligibility(_registry, rules);
         rules.modelId = 7;
         _refuseRules(rules, abi.encodeWithSelector(IModelRegistry.ModelNotFound.selector, 7));
-        rules.modelId = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), _shape(2), 0);
-        _refuseRules(rules, abi.encodeWithSelector(AttestedEligibility.NotSingleOutput.selector, rules.modelId, 2));
+        // Two outputs, and a hidden output, whose commitment fills a word.
+        for (uint256 outputs = 2; outputs < 16; outputs += 13) {
+            rules.modelId = _registry.registerModel(bytes32(outputs), bytes32(uint256(2)), _shape(outputs), 0);
+            bytes4 many = AttestedEligibility.NotSingleOutput.selector;
+            _refuseRules(rules, abi.encodeWithSelector(many, rules.modelId, outputs));
+        }
         _registry.retireModel(_modelId);
         rules.modelId = _modelId;
         _refuseRules(rules, abi.encodeWithSelector(IModelRegistry.ModelIsRetired.selector, _modelId));

@@ -180,22 +180,63 @@ contract EligibilityPollTest is Honest {
         _vote(VOTER, 2, VOTER, made);
     }
 
-    /// With the caller in the scope one credential would have a nullifier an account, and a vote with each.
-    function test_theScopeHasNoCallerInIt() public {
-        Case memory made = _statement(address(0), 2, 1);
-        (bytes memory output, uint256 scope) = (made.output, wordAt(made.output, 1));
-        address[2] memory callers = [VOTER, OTHER];
+    /// A sender inside the scope would give every sender a nullifier of his own, and one person as many votes as accounts: a
+    /// scope with a sender is another scope, and one nullifier votes once, whoever sends.
+    function test_theSenderIsNoPartOfTheScope() public {
+        Case memory made = _statement(VOTER, 2, 1);
+        bytes memory output = made.output;
+        uint256 scope = wordAt(output, 1);
+        address[2] memory senders = [VOTER, OTHER];
         for (uint256 i = 0; i < 2; ++i) {
-            vm.prank(callers[i]);
-            vm.assertEq(_poll.scope(), scope, "one scope for all");
-            bytes memory seed = abi.encode(keccak256("laminate.scope.v1"), block.chainid, address(_poll), callers[i]);
-            uint256 own = uint256(keccak256(seed)) % R;
-            made.output = withWord(withWord(output, 1, own), 2, NULLIFIER - i);
-            _restate(made);
+            bytes32 domain = keccak256("laminate.scope.v1");
+            uint256 own = uint256(keccak256(abi.encode(domain, block.chainid, address(_poll), senders[i]))) % R;
+            made.output = withWord(withWord(output, 1, own), 3, _context(address(_poll), senders[i], 1));
             vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.OtherScope.selector, scope, own));
-            _vote(callers[i], 2, address(0), made);
+            _vote(senders[i], 1, senders[i], made);
         }
+        made.output = output;
+        _vote(VOTER, 2, VOTER, made);
+        made.output = withWord(output, 3, _context(address(_poll), OTHER, 1));
+        vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.VotedBefore.selector, NULLIFIER));
+        _vote(OTHER, 1, OTHER, made);
+        vm.assertEq(_poll.votes(0) + _poll.votes(1) + _poll.votes(2), 1, "votes");
+    }
+
+    /// A root counts until the second at which it ends, which is the grace after there is a newer one.
+    function test_refusesAnExpiredRoot() public {
+        uint256 ends = block.timestamp + 1 hours;
+        _roots.post(ROOT + 1, 101, uint64(block.timestamp + 1 days), "");
+        vm.warp(block.timestamp + 30 minutes);
+        Case memory made = _statement(VOTER, 2, 1);
+        vm.warp(ends);
+        vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.RootNotValid.selector, ROOT));
+        _vote(VOTER, 2, VOTER, made);
+        vm.warp(ends - 1);
+        _vote(VOTER, 2, VOTER, made);
+        vm.assertEq(_poll.votes(2), 1, "votes");
+    }
+
+    /// The proof of a model with other weights is one of its own, and no vote; neither is one of another row's commitment.
+    function test_refusesAModelOfTheSameShapeAndAnotherInput() public {
+        Case memory made = _statement(VOTER, 2, 1);
+        EligibilityPoll poll = _poll;
+        bytes32 weights = made.weights;
+        made.weights = bytes32(uint256(weights) - 1);
+        _restate(made);
+        EligibilityPoll foreign = _pollOf(made);
+        _registry.verifyInference(foreign.modelId(), made.input, made.output, directProof(made));
+        vm.assertEq(address(_poll), address(poll), "the poll");
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
+        _vote(VOTER, 2, VOTER, made);
+        made.weights = weights;
+        _restate(made);
+        bytes32 input = made.input;
+        made.input = bytes32(uint256(input) ^ 1);
+        vm.expectRevert(IHalo2Caller.InvalidProof.selector);
+        _vote(VOTER, 2, VOTER, made);
         vm.assertEq(_poll.votes(2), 0, "votes");
+        made.input = input;
+        _vote(VOTER, 2, VOTER, made);
     }
 
     function test_refusesAfterTheDeadlineAndOtherChoices() public {
@@ -259,11 +300,16 @@ contract EligibilityPollTest is Honest {
             vm.expectRevert(abi.encodeWithSelector(reason, end - before, end - 1));
             new EligibilityPoll(_registry, model, _roots, 3, 1, end - before);
         }
-        InferenceVerifier verifier =
-            new InferenceVerifier(circuitOf(made, made.halo2), 46, made.halo2.length, 3, IWeightVerifier(address(0)));
-        uint256 other = _registry.registerModel(made.program, made.weights, verifier, 0);
-        vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NotEligibilityModel.selector, other, 46));
-        new EligibilityPoll(_registry, other, _roots, 3, 1, end);
+        // A word less, two outputs, and a hidden output, whose commitment fills its word.
+        uint256[3] memory counts = [uint256(46), 62, 75];
+        for (uint256 i = 0; i < 3; ++i) {
+            address halo2 = circuitOf(made, made.halo2);
+            InferenceVerifier verifier =
+                new InferenceVerifier(halo2, counts[i], made.halo2.length, 3, IWeightVerifier(address(0)));
+            uint256 other = _registry.registerModel(made.program, made.weights, verifier, 0);
+            vm.expectRevert(abi.encodeWithSelector(EligibilityPoll.NotEligibilityModel.selector, other, counts[i]));
+            new EligibilityPoll(_registry, other, _roots, 3, 1, end);
+        }
         _registry.retireModel(model);
         vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelIsRetired.selector, model));
         new EligibilityPoll(_registry, model, _roots, 3, 1, end);

@@ -322,9 +322,12 @@ contract FeeHookTest is Honest, Pools {
         new FeeHook(address(0), _lens, _registry, rules);
         _refuse(abi.encodeWithSelector(FeeHook.StateViewWithoutCode.selector, MANAGER));
         new FeeHook(MANAGER, IStateView(MANAGER), _registry, rules);
-        rules.modelId = _register(made, 17);
-        _refuse(abi.encodeWithSelector(FeeHook.NotFeeModel.selector, rules.modelId, 17));
-        new FeeHook(MANAGER, _lens, _registry, rules);
+        // Two outputs, and a hidden output, whose commitment fills a word.
+        for (uint256 outputs = 17; outputs < 31; outputs += 13) {
+            rules.modelId = _register(made, outputs);
+            _refuse(abi.encodeWithSelector(FeeHook.NotFeeModel.selector, rules.modelId, outputs));
+            new FeeHook(MANAGER, _lens, _registry, rules);
+        }
         rules = rulesOf(_modelId);
         uint24[3][3] memory wrong = [[uint24(2), 1, 3], [uint24(1), 3, 2], [uint24(1), 2, 1_000_001]];
         for (uint256 i = 0; i < 3; ++i) {

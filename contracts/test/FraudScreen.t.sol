@@ -314,13 +314,17 @@ contract FraudScreenTest is TestBase {
         vm.assertEq(_screen.paymentCount(), most, "none created");
     }
 
-    /// The last row of a batch fills its unused slots, so one score could stand for several transactions.
-    function test_refusesBatchModel() public {
-        InferenceVerifier batch =
-            new InferenceVerifier(address(new AcceptAll()), 64, PROOF, TERMS, IWeightVerifier(address(0)));
-        uint256 id = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), batch, 0);
-        vm.expectRevert(abi.encodeWithSelector(FraudScreen.NotSingleOutput.selector, id, 64));
-        _screen.createPayment{value: 1}(PAYEE, id, INPUT, HALF, _deadline);
+    /// The last row of a batch fills its unused slots, so one score could stand for several transactions. A hidden output's
+    /// commitment fills a word, as fifteen scores do.
+    function test_refusesBatchModelAndHiddenOutput() public {
+        uint256[2] memory counts = [uint256(64), 15];
+        for (uint256 i = 0; i < 2; ++i) {
+            InferenceVerifier batch =
+                new InferenceVerifier(address(new AcceptAll()), counts[i], PROOF, TERMS, IWeightVerifier(address(0)));
+            uint256 id = _registry.registerModel(bytes32(uint256(1)), bytes32(uint256(2)), batch, 0);
+            vm.expectRevert(abi.encodeWithSelector(FraudScreen.NotSingleOutput.selector, id, counts[i]));
+            _screen.createPayment{value: 1}(PAYEE, id, INPUT, HALF, _deadline);
+        }
     }
 
     function test_constructorRefusals() public {

@@ -18,7 +18,7 @@ use laminate_model::statement::{Packing, Statement, statement_len};
 use laminate_model::verify::Verifier;
 use laminate_prover::exec;
 use laminate_prover::prove::{Bound, Credential, Links, Model, ProveError, prove_linked};
-use laminate_tests::circuit::assert_agreement;
+use laminate_tests::circuit::{assert_agreement, satisfied};
 use laminate_tests::forger::Forger;
 use laminate_tests::{Case, TestSrs, mlp, sequence};
 use rand::SeedableRng;
@@ -87,8 +87,11 @@ fn values(row: &[i32]) -> Vec<Fr> {
 
 /// An honest run with everything that there is to be bound to.
 fn honest(srs: &TestSrs) -> (Forger, Group) {
-    let case = case(ALL);
-    let mut forger = Forger::new(&case, srs);
+    honest_run(&case(ALL), srs)
+}
+
+fn honest_run(case: &Case, srs: &TestSrs) -> (Forger, Group) {
+    let mut forger = Forger::new(case, srs);
     let group = Group::new(&forger.input);
     let membership = group.membership(Group::OWN);
     let (secret, scope) = (membership.secret, Fr::from(31));
@@ -209,11 +212,9 @@ fn each_binding_is_compared() {
     println!("bound statements: {tried} tried, 0 accepted");
 }
 
-/// A step to no side gives any two children whose sum is that of the path's: so a stranger's leaf has a path to every root.
-#[test]
-fn a_stranger_with_steps_to_no_side_is_no_member() {
-    let srs = TestSrs::new(b"binding", 14);
-    let (mut forger, group) = honest(&srs);
+/// A stranger's leaf with a step to no side, which gives any two children whose sum is that of the path's: so it has a path
+/// to every root.
+fn stranger(forger: &mut Forger, group: &Group) {
     let secret = Fr::from(666);
     let own = leaf(&secret, &forger.input).0;
     let mut membership = group.membership(Group::OWN);
@@ -225,12 +226,90 @@ fn a_stranger_with_steps_to_no_side_is_no_member() {
     forger.membership = Some(membership);
     let scope = forger.statement.output_words[SCOPE];
     forger.statement.output_words[NULLIFIER] = credential::nullifier(&mut Native, &secret, &scope);
+}
+
+#[test]
+fn a_stranger_with_steps_to_no_side_is_no_member() {
+    let srs = TestSrs::new(b"binding", 14);
+    let (mut forger, group) = honest(&srs);
+    stranger(&mut forger, &group);
     let check = Check::CredentialPath;
     assert_eq!(
         forger.verdict(&srs, FoldMode::On),
         Err(VerifyError::Check { check }),
         "SOUNDNESS: a stranger's leaf"
     );
+}
+
+/// The circuit refuses what the native verifier refuses, by its constraints.
+#[test]
+fn circuits_refuse_other_bindings() {
+    let srs = TestSrs::new(b"binding", 14);
+    let mut case = mlp(5, 0, &[4, 1]);
+    case.program.binding = ALL;
+    let (honest, group) = honest_run(&case, &srs);
+    let proof = honest.prove(&srs, FoldMode::On);
+    assert!(satisfied(&honest.verifier, &honest.statement, &proof));
+    // A context has no meaning, so what refuses another one is that the proof's transcript has this one.
+    let mut copied = honest.statement.clone();
+    copied.output_words[CONTEXT] += Fr::ONE;
+    assert!(
+        !satisfied(&honest.verifier, &copied, &proof),
+        "SOUNDNESS: another context in the circuit"
+    );
+    let other = group.membership(0);
+    let more = [group.tree.leaves.clone(), vec![Scalar(Fr::from(5))]].concat();
+    let later = Tree::new(DEPTH, more).expect("tree");
+    let own = group.tree.leaves[Group::OWN].0;
+    let moved = later
+        .membership(group.secrets[Group::OWN], &own)
+        .expect("a member");
+    type Change<'a> = &'a dyn Fn(&mut Forger);
+    let changes: [(&str, Change<'_>); 11] = [
+        ("another root", &|f| {
+            f.statement.output_words[ROOT] += Fr::ONE
+        }),
+        ("another scope", &|f| {
+            f.statement.output_words[SCOPE] += Fr::ONE
+        }),
+        ("another nullifier", &|f| {
+            f.statement.output_words[NULLIFIER] += Fr::ONE
+        }),
+        ("another public input", &|f| {
+            f.statement.output_words[CONTEXT + 1] += Fr::ONE
+        }),
+        ("other values under the leaf", &|f| {
+            f.input[0] += Fr::ONE;
+            f.restate();
+        }),
+        ("wrapped values under the leaf", &|f| {
+            f.input[0] += Fr::from(1 << 16);
+            f.input[1] -= Fr::ONE;
+        }),
+        ("another secret", &|f| {
+            f.membership.as_mut().expect("a credential").secret += Fr::ONE
+        }),
+        ("another leaf", &|f| f.membership = Some(other.clone())),
+        ("the path of another tree", &|f| {
+            f.membership = Some(moved.clone())
+        }),
+        ("a side that is no bit", &|f| {
+            f.membership.as_mut().expect("a credential").right[1] = Fr::from(2)
+        }),
+        ("a stranger by a side that is no bit", &|f| {
+            stranger(f, &group)
+        }),
+    ];
+    for (what, change) in changes {
+        let mut forged = honest.clone();
+        change(&mut forged);
+        let proof = forged.prove(&srs, FoldMode::On);
+        assert!(
+            !satisfied(&forged.verifier, &forged.statement, &proof),
+            "SOUNDNESS: {what} in the circuit"
+        );
+    }
+    println!("in the circuit: {} tried, 0 accepted", changes.len() + 1);
 }
 
 /// A proof is of the words that its transcript has: shown with others, in a statement that is true otherwise, it is refused.
