@@ -26,7 +26,7 @@ fn integers(
     let (calibration, inputs) = rows;
     let options = Options {
         weights,
-        ..Options::rows(title, inputs.len(), 12)
+        ..Options::rows(title, inputs.len()).in_rows_of(12)
     };
     let compiled = quant::compile(graph, calibration, &options).unwrap();
     let inputs = quant::quantise_input(&compiled.program, inputs).unwrap();
