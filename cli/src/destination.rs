@@ -34,7 +34,8 @@ pub fn file(path: &Path) -> eyre::Result<()> {
     writable(folder, path)
 }
 
-/// [`file`], and refuses to replace what cannot be made again: a committed input or output, the secret of a commitment or of an identity.
+/// [`file`], and refuses to replace what cannot be made again: a committed input or output, the secret of a commitment or
+/// of an identity, a credential, which only its issuer can.
 ///
 /// # Errors
 /// As [`file`]; such a file.
@@ -45,6 +46,7 @@ pub fn result(path: &Path) -> eyre::Result<()> {
         Kind::Output,
         Kind::WeightSecret,
         Kind::Identity,
+        Kind::Credential,
     ];
     ensure!(
         !kept.into_iter().any(|kind| own::is_artifact(path, kind)),

@@ -121,6 +121,14 @@ fn credentials_are_issued_and_stand_in_trees() {
     assert_ne!(turned, root);
     let twice = ["credential", "tree", "group.tree", "bob.leaf", "-o", "x"];
     user.refused(&twice, &["are the same"]);
+    user.write("nobody.txt", b"\n");
+    let nobody = ["credential", "tree", "nobody.txt", "-o", "x"];
+    user.refused(&nobody, &["no credentials in nobody.txt"]);
+    // Only the issuer can make a credential again.
+    for out in ["alice.credential", "alice.identity"] {
+        let over = ["credential", "tree", "alice.leaf", "-o", out];
+        user.refused(&over, &["holds a secret"]);
+    }
 
     tree(&user, &["bob.leaf"], "without.tree");
     let foreign = member("bob.identity", "group.tree");

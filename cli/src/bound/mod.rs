@@ -15,7 +15,9 @@ use laminate_aggregator::keys::OutputFormat;
 use laminate_engine::backend::Native;
 use laminate_engine::field::fr_from_i64;
 use laminate_front::trees::keys;
-use laminate_model::binding::{Binding, Column, CredentialWords, PublicInput};
+use laminate_model::binding::{
+    Binding, Column, CredentialWords, MAX_DEPTH, MIN_DEPTH, PublicInput,
+};
 use laminate_model::credential;
 use laminate_model::program::Program;
 use laminate_model::statement::Packing;
@@ -44,7 +46,7 @@ pub struct BindingArgs {
     pub input_public: Option<Vec<String>>,
     /// The input's values must be those of a credential, in a tree of so many levels, 20 to 32 (`laminate credential`).
     /// For models over rows, one row a proof.
-    #[arg(long, value_name = "LEVELS")]
+    #[arg(long, value_name = "LEVELS", value_parser = clap::value_parser!(u8).range(i64::from(MIN_DEPTH)..=i64::from(MAX_DEPTH)))]
     pub credential: Option<u8>,
     /// The output is hidden: proofs show a salted commitment to it, which `prove --keep-output` writes an opening of. No
     /// contract can look into it. For models over rows.

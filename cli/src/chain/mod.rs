@@ -43,6 +43,8 @@ pub mod submitting;
 mod tests;
 pub mod universal;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use alloy::primitives::{Address, B256, Bytes, Log, U256, keccak256};
 use alloy::sol_types::SolCall;
 use eyre::{WrapErr, ensure, eyre};
@@ -394,6 +396,19 @@ impl Chain {
             Self::Embedded(chain) => Ok(chain.timestamp()),
             Self::Rpc(chain) => chain.timestamp().await,
         }
+    }
+
+    /// The time now: that of the latest block, or of this machine where the chain has stood still since.
+    ///
+    /// # Errors
+    /// A failure of the node.
+    pub async fn now(&mut self) -> eyre::Result<u64> {
+        let latest = self.timestamp().await?;
+        let here = SystemTime::now().duration_since(UNIX_EPOCH);
+        Ok(match self {
+            Self::Embedded(_) => latest,
+            Self::Rpc(_) => latest.max(here.map_or(0, |here| here.as_secs())),
+        })
     }
 
     /// The newest event of a contract since a block with these topics that `accept` takes.

@@ -116,6 +116,11 @@ fn a_poll_is_held_from_the_command_line() {
         f.poll::<PollPost>(true, &post).run(OUT).await.unwrap();
         let twice = f.poll::<PollPost>(true, &post).run(OUT).await;
         assert!(text(twice).contains("RootPostedBefore"));
+        let leaves = [11, 12].map(|leaf| Scalar(Fr::from(leaf))).to_vec();
+        let deep = Tree::new(MIN_DEPTH + 1, leaves).unwrap();
+        files::write(Kind::CredentialTree, false, &deep, &f.path("deep")).unwrap();
+        let deep = f.poll::<PollPost>(true, &["@deep", "--valid-for", "9"]);
+        assert!(text(deep.run(OUT).await).contains("--depth 20"));
 
         // What a voter is told is what is counted.
         let sender = own.to_string();
@@ -129,6 +134,7 @@ fn a_poll_is_held_from_the_command_line() {
         let (mine, anyones) = (context(own, 1), context(Address::ZERO, 2));
         assert_eq!(told.choices[1].context, hex_scalar(&mine));
         f.vote("vote", [root, scope, Fr::from(70), mine], 1);
+        assert!(text(f.send("@vote", "3").await).contains("there is no choice 3"));
         let other = text(f.send("@vote", "2").await);
         assert!(
             other.contains("another choice, sender, poll or chain"),

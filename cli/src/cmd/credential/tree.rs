@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use eyre::{WrapErr, eyre};
+use eyre::{WrapErr, ensure, eyre};
 use laminate_engine::field::Scalar;
 use laminate_model::artifact::{self, Kind};
 use laminate_model::binding::MIN_DEPTH;
@@ -58,6 +58,15 @@ impl CredentialTree {
             depth = depth.or(levels);
             leaves.extend(more);
         }
+        ensure!(
+            !leaves.is_empty(),
+            "no credentials in {}: a tree of nobody is of no use",
+            self.of
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
         let _stage = out.stage("Hashing the tree");
         let tree = Tree::new(depth.unwrap_or(MIN_DEPTH), leaves)?;
         let report = Report {

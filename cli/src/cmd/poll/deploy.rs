@@ -30,7 +30,7 @@ pub struct PollDeploy {
     /// Number of choices, which are counted from 0.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub choices: u32,
-    /// Seconds for which votes are taken, from the chain's newest block on (604800 is a week).
+    /// Seconds for which votes are taken, from now on (604800 is a week).
     #[arg(long, value_name = "SECONDS", required_unless_present = "deadline")]
     pub open_for: Option<u64>,
     /// No vote is taken from this time on, seconds since 1970.
@@ -185,7 +185,7 @@ impl PollDeploy {
         if let Some(reason) = foreign(&model, manifest) {
             bail!("model {model_id} is of no use here: {reason}");
         }
-        let now = chain.timestamp().await?;
+        let now = chain.now().await?;
         let deadline = match (self.deadline, self.open_for) {
             (Some(deadline), _) => Some(deadline),
             (None, seconds) => now.checked_add(seconds.unwrap_or_default()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use alloy::primitives::Address;
 use clap::Args;
-use eyre::eyre;
+use eyre::{ensure, eyre};
 use serde::Serialize;
 
 use super::Place;
@@ -13,6 +13,7 @@ use crate::chain::Cost;
 use crate::chain::signer::SignerArgs;
 use crate::files::hex_scalar;
 use crate::output::Output;
+use crate::printable::printable;
 
 /// Post the root of a tree of credentials, as its issuer.
 #[derive(Debug, Args)]
@@ -60,7 +61,16 @@ impl PollPost {
         };
         let (manifest, mut chain) = self.place.open(Some(&self.signer)).await?;
         let roots = self.place.roots(&manifest)?;
-        let now = chain.timestamp().await?;
+        let levels = manifest.output_lead.binding.credential;
+        ensure!(
+            levels.is_none_or(|levels| levels == tree.depth),
+            "{} has {} levels, proofs of {} take a tree of {}; make it with `laminate credential tree --depth {3}`",
+            self.tree.display(),
+            tree.depth,
+            printable(&manifest.program_name),
+            levels.unwrap_or_default()
+        );
+        let now = chain.now().await?;
         let end = now.checked_add(self.valid_for);
         let end = end.ok_or_else(|| eyre!("--valid-for is beyond the end of time"))?;
         let leaves = tree.leaves.len() as u64;

@@ -54,6 +54,13 @@ impl PollVote {
         let file = files::read_publishable(&self.proof)?;
         let (manifest, mut chain) = self.place.open(Some(&self.signer)).await?;
         let poll = self.place.poll(&manifest)?;
+        ensure!(
+            self.choice < poll.terms.choices,
+            "there is no choice {}: the poll at {} has {}, counted from 0",
+            self.choice,
+            poll.contract.address,
+            poll.terms.choices
+        );
         let submission = Submission::of_inference(&file.proof, &manifest)?;
         ensure!(
             submission.program_digest == manifest.program_digest,
