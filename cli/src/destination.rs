@@ -151,7 +151,7 @@ mod tests {
             fs::write(&path, artifact::header(kind, false, &[])).unwrap();
             let kept = matches!(
                 kind,
-                Kind::Input | Kind::Output | Kind::WeightSecret | Kind::Identity
+                Kind::Input | Kind::Output | Kind::WeightSecret | Kind::Identity | Kind::Credential
             );
             assert_eq!(result(&path).is_err(), kept, "{}", kind.name());
             file(&path).unwrap();
