@@ -16,6 +16,40 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "poolId",
+        "bytes32"
+      ],
+      [
+        "until",
+        "uint64"
+      ]
+    ],
+    "name": "CommitmentExpired",
+    "selector": "0x51042178",
+    "sentences": [
+      "nothing is frozen of pool {poolId}, or it was until block {until}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "poolId",
+        "bytes32"
+      ],
+      [
+        "until",
+        "uint64"
+      ]
+    ],
+    "name": "CommitmentOpen",
+    "selector": "0x95abd7e5",
+    "sentences": [
+      "the notes of pool {poolId} are frozen until block {until}; others wait"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "payer",
         "address"
       ],
@@ -105,6 +139,19 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "decimals",
+        "uint8"
+      ]
+    ],
+    "name": "DecimalsOutOfRange",
+    "selector": "0xf6f3acb9",
+    "sentences": [
+      "a value of {decimals} decimals, more than are taken"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "value",
         "uint256"
       ]
@@ -130,6 +177,44 @@ export const REVERTS = [
     "selector": "0x3565e7d1",
     "sentences": [
       "the root is to end at {validUntil}, the chain's time is {now_}"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "poolId",
+        "bytes32"
+      ],
+      [
+        "count",
+        "uint64"
+      ]
+    ],
+    "name": "FeeSetBefore",
+    "selector": "0x4b140e4a",
+    "sentences": [
+      "the {count} notes of pool {poolId}, or newer ones, have set its fee"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "leastFee",
+        "uint24"
+      ],
+      [
+        "baseFee",
+        "uint24"
+      ],
+      [
+        "mostFee",
+        "uint24"
+      ]
+    ],
+    "name": "FeesOutOfOrder",
+    "selector": "0x7ed55624",
+    "sentences": [
+      "a least fee of {leastFee}, without a proof {baseFee}, at most {mostFee}: expected them in this order, up to 1000000"
     ]
   },
   {
@@ -283,6 +368,19 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "fee",
+        "uint24"
+      ]
+    ],
+    "name": "NotDynamicFee",
+    "selector": "0xdf4ea398",
+    "sentences": [
+      "the pool was made with a fee of its own, {fee}"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "modelId",
         "uint256"
       ],
@@ -312,6 +410,23 @@ export const REVERTS = [
     "selector": "0xdb2e74fa",
     "sentences": [
       "the proven output {output} is below {leastOutput}, the least that is eligible"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "modelId",
+        "uint256"
+      ],
+      [
+        "outputCount",
+        "uint256"
+      ]
+    ],
+    "name": "NotFeeModel",
+    "selector": "0xe480a139",
+    "sentences": [
+      "model {modelId:id} has an output count of {outputCount}, a fee takes one compiled with --input-public of 8 inputs and one output: 16"
     ]
   },
   {
@@ -368,6 +483,19 @@ export const REVERTS = [
     "selector": "0xa09b9a43",
     "sentences": [
       "the router's owner has not named {caller} as the next"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "caller",
+        "address"
+      ]
+    ],
+    "name": "NotPoolManager",
+    "selector": "0x81489ec0",
+    "sentences": [
+      "{caller} is not the pool manager"
     ]
   },
   {
@@ -581,6 +709,19 @@ export const REVERTS = [
     ]
   },
   {
+    "inputs": [
+      [
+        "poolId",
+        "bytes32"
+      ]
+    ],
+    "name": "PoolUnknown",
+    "selector": "0x3a125c84",
+    "sentences": [
+      "pool {poolId} was made with another hook, or before this one"
+    ]
+  },
+  {
     "inputs": [],
     "name": "PrecompileWithoutPoint",
     "selector": "0xd685ef6a",
@@ -646,6 +787,14 @@ export const REVERTS = [
     "selector": "0x8de188b1",
     "sentences": [
       "a proof of {length} bytes, which no number of points makes; was it encoded for a verifier of one circuit?"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "PublicInputMismatch",
+    "selector": "0x5352bfc7",
+    "sentences": [
+      "the proof is about other values than those that the contract has read"
     ]
   },
   {
@@ -763,6 +912,19 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "scale",
+        "int8"
+      ]
+    ],
+    "name": "ScaleOutOfRange",
+    "selector": "0x33c4df4f",
+    "sentences": [
+      "a scale of {scale}, outside the range of scales"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "score",
         "int256"
       ],
@@ -818,6 +980,36 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "poolId",
+        "bytes32"
+      ],
+      [
+        "notedAt",
+        "uint64"
+      ]
+    ],
+    "name": "StaleObservations",
+    "selector": "0x176afef4",
+    "sentences": [
+      "the newest note of pool {poolId} is of block {notedAt}, too old to say anything"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "stateView",
+        "address"
+      ]
+    ],
+    "name": "StateViewWithoutCode",
+    "selector": "0x2e10013c",
+    "sentences": [
+      "no contract at {stateView}, where prices are to be read"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "statementHash",
         "bytes32"
       ]
@@ -865,6 +1057,23 @@ export const REVERTS = [
   {
     "inputs": [
       [
+        "poolId",
+        "bytes32"
+      ],
+      [
+        "found",
+        "uint256"
+      ]
+    ],
+    "name": "TooFewObservations",
+    "selector": "0x9610b882",
+    "sentences": [
+      "pool {poolId} has {found} notes of its price, a fee takes 9"
+    ]
+  },
+  {
+    "inputs": [
+      [
         "to",
         "address"
       ],
@@ -907,6 +1116,27 @@ export const REVERTS = [
     "selector": "0x350a395d",
     "sentences": [
       "public value {index} is {value:hex}, not below the scalar field's order"
+    ]
+  },
+  {
+    "inputs": [
+      [
+        "value",
+        "int256"
+      ],
+      [
+        "decimals",
+        "uint8"
+      ],
+      [
+        "scale",
+        "int8"
+      ]
+    ],
+    "name": "ValueOutOfRange",
+    "selector": "0x161a9bc4",
+    "sentences": [
+      "the value {value} with {decimals} decimals does not fit the model's input at scale {scale}"
     ]
   },
   {
@@ -1021,6 +1251,14 @@ export const REVERTS = [
   },
   {
     "inputs": [],
+    "name": "ZeroLifetime",
+    "selector": "0xa018cc3b",
+    "sentences": [
+      "notes and fees are to be fresh for no block"
+    ]
+  },
+  {
+    "inputs": [],
     "name": "ZeroModelVerifier",
     "selector": "0x5e3553ff",
     "sentences": [
@@ -1041,6 +1279,14 @@ export const REVERTS = [
     "selector": "0xe1ee996d",
     "sentences": [
       "the payee is the zero address"
+    ]
+  },
+  {
+    "inputs": [],
+    "name": "ZeroPoolManager",
+    "selector": "0xbbb5d5a3",
+    "sentences": [
+      "the pool manager is the zero address"
     ]
   },
   {

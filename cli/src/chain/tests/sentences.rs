@@ -11,13 +11,15 @@ use super::*;
 
 const FILE: &str = "../client/src/reverts.ts";
 /// States of a payment, the only argument whose values have words, and one of none.
+const STATE: &str = "state";
 const CASES: u64 = 5;
 
 /// Name, then name and type of each argument, of every error of our contracts.
 fn errors() -> BTreeMap<String, Vec<(String, String)>> {
     let mut errors = BTreeMap::new();
     let modes = [Mode::Direct, Mode::Universal].map(|mode| Contract::all(mode, true));
-    let own = modes.concat().into_iter().chain(Contract::OF_POLLS);
+    let applications = Contract::OF_POLLS.into_iter().chain([Contract::FeeHook]);
+    let own = modes.concat().into_iter().chain(applications);
     for contract in own.filter(|c| !c.is_generated()) {
         let abi = artifacts::of(contract).unwrap().abi.as_array().unwrap();
         for entry in abi.iter().filter(|entry| entry["type"] == "error") {
@@ -50,7 +52,11 @@ fn sentinel(place: usize, kind: &str) -> ([u8; 32], Vec<(String, &'static str)>)
             word.fill(0xc0 + place as u8);
             (word, vec![(hex::encode_prefixed(word), "")])
         }
-        "int16" | "uint8" => {
+        "int8" | "uint8" => {
+            word[31] = 101 + place as u8;
+            (word, vec![(word[31].to_string(), "")])
+        }
+        "int16" => {
             let number = 4_321 + 111 * place as u64;
             word[24..].copy_from_slice(&number.to_be_bytes());
             (word, vec![(number.to_string(), "")])
@@ -101,7 +107,7 @@ fn the_client_says_what_this_program_says() {
     for (name, inputs) in errors() {
         let types: Vec<&str> = inputs.iter().map(|(_, kind)| &**kind).collect();
         let selector = &keccak256(format!("{name}({})", types.join(",")))[..4];
-        let case = types.iter().position(|kind| *kind == "uint8");
+        let case = inputs.iter().position(|(name, _)| name == STATE);
         let sentences: Vec<String> = match case {
             None => vec![template(&name, &inputs, None)],
             Some(at) => (0..CASES)
