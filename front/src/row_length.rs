@@ -42,6 +42,7 @@ fn at_most(rows: usize, log: usize) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quant::rules::{ROWS, TOKENS};
 
     #[test]
     fn long_polynomials_have_long_rows() {
@@ -49,5 +50,7 @@ mod tests {
         assert_eq!(lengths(network), [17, 17, 18, 19, 20, 20, 20]);
         assert_eq!(lengths(trees), [17, 17, 17, 17, 18, 20, 20]);
         assert_eq!(lengths(language), [17, 17, 17, 18, 19, 20, 23]);
+        // Each kind of model by its own rule.
+        assert_eq!([ROWS, TOKENS].map(|rules| (rules.row_log)(22)), [20, 19]);
     }
 }

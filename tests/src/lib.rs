@@ -39,7 +39,7 @@ use laminate_model::proof::NativeProof;
 use laminate_model::statement::Statement;
 use laminate_prover::exec::{self, Trace};
 use laminate_prover::input::{CommittedInput, Input};
-use laminate_prover::prove::{Model, WeightSecret, prove};
+use laminate_prover::prove::{Links, Model, ProveError, WeightSecret, prove, prove_linked};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -243,6 +243,21 @@ pub struct Proven {
     pub statement: Statement<Fr>,
     /// The folded proof.
     pub proof: NativeProof,
+}
+
+/// A folded proof that is bound, of a model that was committed to.
+///
+/// # Errors
+/// As [`prove_linked`].
+pub fn prove_folded(
+    (model, secret): (&Model, &WeightSecret),
+    trace: &Trace,
+    links: &Links,
+    srs: &TestSrs,
+    rng: &mut ChaCha20Rng,
+) -> Result<(Statement<Fr>, NativeProof), ProveError> {
+    let (powers, mode) = (&srs.powers, FoldMode::On);
+    prove_linked(model, secret, trace, links, powers, mode, rng, &|_| {})
 }
 
 /// Runs and proves a case.

@@ -17,10 +17,10 @@ use laminate_model::public::PublicValues;
 use laminate_model::statement::{Packing, Statement, statement_len};
 use laminate_model::verify::Verifier;
 use laminate_prover::exec;
-use laminate_prover::prove::{Bound, Credential, Links, Model, ProveError, prove_linked};
+use laminate_prover::prove::{Bound, Credential, Links, Model, ProveError};
 use laminate_tests::circuit::{assert_agreement, satisfied};
 use laminate_tests::forger::Forger;
-use laminate_tests::{Case, TestSrs, mlp, sequence};
+use laminate_tests::{Case, TestSrs, mlp, prove_folded, sequence};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -327,18 +327,7 @@ fn proofs_are_of_no_other_context() {
         let (model, links, trace) = prepared(binding.clone());
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let secret = model.commit(&srs.powers, &mut rng).expect("commit");
-        let powers = &srs.powers;
-        let mode = FoldMode::On;
-        let proven = prove_linked(
-            &model,
-            &secret,
-            &trace,
-            &links,
-            powers,
-            mode,
-            &mut rng,
-            &|_| {},
-        );
+        let proven = prove_folded((&model, &secret), &trace, &links, &srs, &mut rng);
         let (statement, proof) = proven.expect("prove");
         let verdict = |statement: &Statement<Fr>| {
             let verifier = &model.verifier;
@@ -408,18 +397,7 @@ fn two_votes_of_one_person_share_nothing_of_theirs() {
             bound,
             ..Links::default()
         };
-        let powers = &srs.powers;
-        let mode = FoldMode::On;
-        let proven = prove_linked(
-            &model,
-            &secret,
-            &trace,
-            &links,
-            powers,
-            mode,
-            &mut rng,
-            &|_| {},
-        );
+        let proven = prove_folded((&model, &secret), &trace, &links, &srs, &mut rng);
         let (statement, proof) = proven.expect("prove");
         let verified = model.verifier.verify(&mut Native, &statement, &proof);
         let (deferred, _) = verified.expect("verify");
@@ -517,17 +495,7 @@ fn a_binding_is_neither_left_out_nor_added() {
             let (model, _, trace) = prepared(binding(wanted));
             let (_, links, _) = prepared(binding(given));
             let secret = model.commit(&srs.powers, &mut rng).expect("commit");
-            let (powers, mode) = (&srs.powers, FoldMode::On);
-            let proven = prove_linked(
-                &model,
-                &secret,
-                &trace,
-                &links,
-                powers,
-                mode,
-                &mut rng,
-                &|_| {},
-            );
+            let proven = prove_folded((&model, &secret), &trace, &links, &srs, &mut rng);
             match proven {
                 Ok((statement, _)) => {
                     assert_eq!(wanted, given);

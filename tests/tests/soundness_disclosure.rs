@@ -16,10 +16,10 @@ use laminate_model::statement::{self, Packing, Statement, output_words};
 use laminate_model::verify::Verifier;
 use laminate_prover::exec;
 use laminate_prover::output::CommittedOutput;
-use laminate_prover::prove::{Bound, Links, Model, ProveError, WeightSecret, prove_linked};
+use laminate_prover::prove::{Bound, Links, Model, ProveError, WeightSecret};
 use laminate_tests::circuit::{assert_agreement, satisfied};
 use laminate_tests::forger::Forger;
-use laminate_tests::{Case, TestSrs, mlp, sequence};
+use laminate_tests::{Case, TestSrs, mlp, prove_folded, sequence};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -345,17 +345,7 @@ fn prove(binding: &Binding, srs: &TestSrs, seed: u64) -> (Model, Statement<Fr>, 
         },
         ..Links::default()
     };
-    let (powers, mode) = (&srs.powers, FoldMode::On);
-    let proven = prove_linked(
-        &model,
-        &secret,
-        &trace,
-        &links,
-        powers,
-        mode,
-        &mut rng,
-        &|_| {},
-    );
+    let proven = prove_folded((&model, &secret), &trace, &links, srs, &mut rng);
     let (statement, proof) = proven.expect("prove");
     (model, statement, proof)
 }
@@ -462,17 +452,7 @@ fn salted_secrets_of_public_weights_prove_nothing() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let secret: WeightSecret = plain.commit(&srs.powers, &mut rng).expect("commit");
     let links = Links::default();
-    let (powers, mode) = (&srs.powers, FoldMode::On);
-    let proven = prove_linked(
-        &open,
-        &secret,
-        &trace,
-        &links,
-        powers,
-        mode,
-        &mut rng,
-        &|_| {},
-    );
+    let proven = prove_folded((&open, &secret), &trace, &links, &srs, &mut rng);
     assert!(matches!(proven, Err(ProveError::Salted)));
 }
 
